@@ -1,0 +1,134 @@
+"""The judge: a small CNN trained on Fashion-MNIST's own labels; its 128-d penultimate features carry the Frechet distance.
+
+Fixed seed, a few CPU minutes, at least 92 % on the 10,000 test images, or no file is written.
+The weights are the yardstick: scores compare only between samples judged by the same file, so `score.py` prints its digest.
+
+    python bench/fashion/classifier.py            # writes <cache>/bench/fashion-classifier.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from fashion_data import cache_root, load
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+REQUIRED = 0.92
+
+
+def default_path() -> Path:
+    """Where the classifier is kept between runs."""
+    return cache_root() / "bench" / "fashion-classifier.safetensors"
+
+
+def unit(inputs: int, outputs: int) -> nn.Sequential:
+    """3x3 convolution, batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class Classifier(nn.Module):
+    """uint8 images (N, 28, 28) -> features (N, 128) -> logits (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            unit(1, 24), nn.MaxPool2d(2),
+            unit(24, 64), unit(64, 64), nn.MaxPool2d(2),
+            unit(64, 128), unit(128, 128), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+        )  # fmt: skip
+        self.neck = nn.Linear(512, 128)
+        self.head = nn.Linear(128, 10)
+
+    def features(self, images: Tensor) -> Tensor:
+        """(N, 128) rectified activations before the last layer. `images`: uint8 (N, 28, 28), or float in 0..255."""
+        x = (images[:, None].float() - 72.94) / 90.02  # mean and deviation of the training pixels
+        return F.relu(self.neck(self.body(x)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 10)."""
+        return self.head(F.dropout(self.features(images), 0.3, self.training))
+
+
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Shift each image by -2 to 2 pixels and mirror half of them (labels do not change under either)."""
+    count = len(images)
+    padded = F.pad(images, (2, 2, 2, 2))
+    dx, dy = torch.randint(0, 5, (2, count, 1), generator=generator)
+    columns = torch.arange(28).expand(count, 28)
+    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    columns = torch.where(mirrored, 27 - columns, columns) + dx
+    rows = torch.arange(28).expand(count, 28) + dy
+    return padded[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def train(epochs: int, *, seed: int = 0, batch: int = 128) -> Classifier:
+    """AdamW with a one-cycle rate; prints accuracy and time after each epoch."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    pixels, classes = load("train")
+    images, labels = torch.from_numpy(pixels.copy()), torch.from_numpy(classes.astype(np.int64))
+    model = Classifier()
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
+    steps = len(images) // batch
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=epochs * steps)
+    start = time.perf_counter()
+    for epoch in range(epochs):
+        model.train()
+        for index in torch.randperm(len(images), generator=generator)[: steps * batch].split(batch):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(augment(images[index], generator)), labels[index], label_smoothing=0.05)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        print(f"epoch {epoch + 1}: test accuracy {accuracy(model):.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+    return model.eval()
+
+
+@torch.inference_mode()
+def accuracy(model: Classifier) -> float:
+    """Share of the 10,000 test images that the model classifies correctly."""
+    pixels, classes = load("test")
+    found = torch.cat([model.eval()(part).argmax(1) for part in torch.from_numpy(pixels.copy()).split(500)])
+    return float((found == torch.from_numpy(classes.astype(np.int64))).float().mean())
+
+
+def load_classifier(path: Path | None = None) -> Classifier:
+    """The trained classifier, ready for inference."""
+    path = path or default_path()
+    if not path.is_file():
+        raise SystemExit(f"{path} is missing: run `python bench/fashion/classifier.py` (a few minutes)")
+    model = Classifier()
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+def digest(path: Path | None = None) -> str:
+    """First 12 hex digits of the file's SHA-256: which yardstick a score belongs to."""
+    return hashlib.sha256((path or default_path()).read_bytes()).hexdigest()[:12]
+
+
+def main() -> None:
+    """Train, check against REQUIRED, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=default_path())
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    model = train(args.epochs, seed=args.seed)
+    reached = accuracy(model)
+    if reached < REQUIRED:
+        raise SystemExit(f"test accuracy {reached:.4f} is below {REQUIRED}: raise --epochs; nothing was written")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(model.state_dict(), args.out)
+    print(f"{sum(p.numel() for p in model.parameters())} parameters, test accuracy {reached:.4f}: {args.out} ({digest(args.out)})")
+
+
+if __name__ == "__main__":
+    main()

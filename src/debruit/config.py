@@ -1,0 +1,175 @@
+"""Configuration: frozen dataclasses <-> JSON, by import path inside trusted packages.
+
+A dataclass becomes an object whose `"type"` names its class and whose other keys are its fields; decoding imports that class
+only if its package is trusted, refuses unknown keys and validates every value against the field's annotation. `override`
+is the command line's `--set a.b.c=value`: the value is parsed by the type of the field that it replaces.
+
+`MOVED` maps the import path of a class that was renamed to its present one, so that old files stay readable.
+"""
+
+import importlib
+import json
+import pkgutil
+import re
+import types
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass, replace
+from typing import Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from debruit.errors import InputError, nearest, unknown
+
+TRUSTED = ["debruit"]
+MOVED: dict[str, str] = {}
+
+Json = Any  # what the json module reads and writes
+
+
+def encode(value: Any) -> Json:
+    """A config value as JSON data: dataclasses carry their import path under "type", tuples become lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        path = f"{type(value).__module__}.{type(value).__qualname__}"
+        return {"type": path} | {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [encode(item) for item in value]
+    if isinstance(value, dict):
+        return {key: encode(item) for key, item in value.items()}
+    assert value is None or isinstance(value, (bool, int, float, str)), f"not a config value: {value!r}"
+    return value
+
+
+def decode(data: Json, annotation: Any = Any, where: str = "config") -> Any:
+    """The inverse of `encode`. InputError names the field when a key is unknown, missing or of the wrong type."""
+    if isinstance(data, dict) and "type" in data:
+        return _decode_dataclass(data, where)
+    if isinstance(data, list):
+        items = _item_annotations(annotation, len(data))
+        decoded = tuple(decode(item, a, f"{where}[{n}]") for n, (item, a) in enumerate(zip(data, items, strict=True)))
+        return decoded if _holds_dataclass(decoded) else _validate(decoded, annotation, where)
+    return _validate(data, annotation, where)
+
+
+def override(config: Any, assignment: str) -> Any:
+    """`config` with one field replaced, as "a.b.c=value" says. The value is parsed by the field's annotation; a field that
+    holds a dataclass takes the name of another class beside it (`process=Flow`), or JSON."""
+    path, equals, text = assignment.partition("=")
+    if not equals:
+        raise InputError(f"--set {assignment}: expected KEY=VALUE, for example --set lr=1e-4")
+    return _override(config, path.strip().split("."), text.strip(), where=path.strip())
+
+
+def implementations(protocol: type) -> dict[str, type]:
+    """Every public dataclass, in the package that defines `protocol` and below it, that has the protocol's members, by class name.
+    A new file is found because it exists."""
+    members = {name for cls in protocol.__mro__ if cls not in (object, Protocol, Generic)
+               for name in (*vars(cls), *vars(cls).get("__annotations__", ())) if not name.startswith("_")}  # fmt: skip
+    package = protocol.__module__.rpartition(".")[0]
+    return {name: cls for name, cls in _dataclasses(package) if all(_has(cls, member) for member in members)}
+
+
+def choose(protocol: type, name: str, what: str) -> Any:
+    """An instance, with its defaults, of the implementation of that name; case, '-' and '_' do not matter."""
+    known = {slug(key): cls for key, cls in implementations(protocol).items()}
+    if slug(name) not in known:
+        raise unknown(what, name, implementations(protocol))
+    chosen = known[slug(name)]
+    if missing := [f.name for f in fields(chosen) if f.default is MISSING and f.default_factory is MISSING]:
+        raise InputError(f"{what} {name} needs a value for {', '.join(missing)}; give it as JSON")
+    return chosen()
+
+
+def slug(name: str) -> str:
+    """A class name as people type it: DPMpp2M -> dpmpp2m, dpmpp_2m -> dpmpp2m."""
+    return re.sub(r"[-_ +]", "", name).lower()
+
+
+def _has(cls: type, member: str) -> bool:
+    return hasattr(cls, member) or member in {f.name for f in fields(cls)}
+
+
+def _dataclasses(package: str) -> Iterator[tuple[str, type]]:
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        for name, item in vars(importlib.import_module(module.name)).items():
+            if isinstance(item, type) and is_dataclass(item) and item.__module__ == module.name and name[0] != "_":
+                yield name, item
+
+
+def _override(config: Any, path: list[str], text: str, where: str) -> Any:
+    name, *rest = path
+    if isinstance(config, tuple) and name.isdigit() and int(name) < len(config):
+        assert rest
+        changed = _override(config[int(name)], rest, text, where)
+        return (*config[: int(name)], changed, *config[int(name) + 1 :])
+    names = [f.name for f in fields(config)] if is_dataclass(config) else []
+    if name not in names:
+        raise unknown(f"key in --set {where}", name, names)
+    current = getattr(config, name)
+    if rest:
+        return replace(config, **{name: _override(current, rest, text, where)})
+    annotation = get_type_hints(type(config))[name]
+    return replace(config, **{name: _parse(text, annotation, current, f"--set {where}")})
+
+
+def _parse(text: str, annotation: Any, current: Any, where: str) -> Any:
+    if text.startswith("{"):
+        try:
+            return decode(json.loads(text), annotation, where)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{where}: {text!r} is no valid JSON ({error})") from None
+    protocols = [a for a in (annotation, *get_args(annotation)) if getattr(a, "_is_protocol", False)]
+    if protocols and text.lower() not in ("none", "null"):
+        return choose(protocols[0], text, f"value for {where}")
+    if text.lower() in ("none", "null"):
+        return _validate(None, annotation, where)
+    if any(get_origin(a) is tuple for a in (annotation, *get_args(annotation))):
+        return _validate(tuple(part.strip() for part in text.split(",") if part.strip()), annotation, where)
+    return _validate(text, annotation, where)
+
+
+def _decode_dataclass(data: dict[str, Json], where: str) -> Any:
+    path = MOVED.get(data["type"], data["type"])
+    module, _, name = str(path).rpartition(".")
+    if module.partition(".")[0] not in TRUSTED:
+        raise InputError(f"{where}: the class {path} is outside of the trusted packages ({', '.join(TRUSTED)})")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        raise InputError(f"{where}: this version of debruit has no {path}; the file may come from a newer one") from None
+    if not (isinstance(cls, type) and is_dataclass(cls)):
+        raise InputError(f"{where}: {path} is no configuration class")
+    annotations = get_type_hints(cls)
+    allowed = {f.name: f for f in fields(cls) if f.init}
+    values = {}
+    for key, item in data.items():
+        if key == "type":
+            continue
+        if key not in allowed:
+            raise InputError(f"{where}: {name} has no field '{key}'{nearest(key, allowed)}")
+        values[key] = decode(item, annotations[key], f"{where}.{key}")
+    if missing := [k for k, f in allowed.items()
+                   if k not in values and f.default is MISSING and f.default_factory is MISSING]:
+        raise InputError(f"{where}: {name} lacks {', '.join(missing)}")
+    return cls(**values)
+
+
+def _item_annotations(annotation: Any, count: int) -> list[Any]:
+    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    for option in options:
+        if get_origin(option) is tuple:
+            args = get_args(option)
+            return [args[0]] * count if args[-1:] == (Ellipsis,) else list(args) if len(args) == count else [Any] * count
+    return [Any] * count
+
+
+def _holds_dataclass(value: Any) -> bool:
+    return isinstance(value, tuple) and any(is_dataclass(item) or _holds_dataclass(item) for item in value)
+
+
+def _validate(value: Any, annotation: Any, where: str) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        expected = re.sub(r"^typing\.", "", str(getattr(annotation, "__name__", annotation)))
+        raise InputError(f"{where}: {value!r} is not valid, expected {expected} ({problem['msg'].lower()})") from None

@@ -1,0 +1,58 @@
+"""The training loss: a density over t, a weighting, and a norm (DDPM, algorithm 1, and its descendants).
+
+    L = E_{x_0, eps, t ~ density} [ W(t) (sigma / det)^2 ||y - y_theta(x_t, t)||^2 ]   mean over the values of an image
+
+`variance_weight` adds Improved DDPM's hybrid term, the bound's L_{i-1} with the mean detached, for networks that learn the variance.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from debruit.diffusion.bound import step_term
+from debruit.diffusion.denoiser import Denoiser
+from debruit.diffusion.density import Density, LogitNormal, uniforms
+from debruit.diffusion.prediction import combine, determinant, prediction, solve
+from debruit.diffusion.process import expand
+from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.diffusion.weighting import Simple, Weighting
+from debruit.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What training minimises. `norm` is "l2", or "l1" with the square root of the weight."""
+
+    density: Density = field(default_factory=LogitNormal)
+    weighting: Weighting = field(default_factory=lambda: Simple(space="velocity"))
+    norm: Literal["l2", "l1"] = "l2"
+    low_discrepancy: bool = True
+    variance_weight: float = 0.001
+
+    def times(self, count: int, process, generator: torch.Generator) -> Tensor:
+        """`count` times from the density, (count,), float64, on the CPU."""
+        return self.density.quantile(uniforms(count, generator, low_discrepancy=self.low_discrepancy), process)
+
+    def loss(self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond=None) -> Tensor:
+        """The loss of each image, (B,). x0 and eps are (B, ...), t is (B,)."""
+        c = denoiser.coefficients(t)
+        predict = prediction(denoiser.predicts)
+        x_t = expand(c.alpha, x0) * x0 + expand(c.sigma, x0) * eps
+        y, fraction = denoiser.raw(x_t, t, cond)
+        error = (y - combine(predict, c, x0, eps)).float()
+        weight = self.weighting.weight(c) * (c.sigma / determinant(predict, c)) ** 2
+        if self.norm == "l1":
+            per_image = error.abs().flatten(1).mean(1) * weight.sqrt().float()
+        else:
+            per_image = error.square().flatten(1).mean(1) * weight.float()
+        if fraction is None or not self.variance_weight:
+            return per_image
+        if not isinstance(denoiser.process, Tabulated):
+            raise InputError("a learned variance needs a process with a chain: set process=Tabulated")
+        chain = denoiser.process.chain
+        i = (t * chain.steps).round().long().clamp(1, chain.steps)
+        x0_hat = solve(predict, c, y.detach(), x_t).x0
+        nats = step_term(chain, x0, x_t, i, x0_hat, variance="learned", fraction=fraction)
+        return per_image + self.variance_weight * chain.steps * nats.flatten(1).mean(1).float()

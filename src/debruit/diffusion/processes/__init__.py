@@ -1,0 +1,1 @@
+"""The processes, one file each: alpha(t) and sigma(t)."""

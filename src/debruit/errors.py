@@ -1,0 +1,25 @@
+"""The one error that is the user's to mend.
+
+`InputError` carries one sentence: what was given, what is allowed, the likely fix. The command line prints it and exits
+with 2; everything else that escapes is a defect and exits with 1.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """The input was wrong; the message is a sentence for the person who gave it."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """", did you mean 'x'?" when something in `allowed` is close to `name`, else an empty string."""
+    lowered = {known.lower(): known for known in allowed}
+    match = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return f", did you mean '{lowered[match[0]]}'?" if match else ""
+
+
+def unknown(kind: str, name: str, allowed: Iterable[str]) -> InputError:
+    """The error for a misspelt name: what was given, the nearest known name, and all that are allowed."""
+    allowed = sorted(allowed)
+    return InputError(f"unknown {kind} '{name}'{nearest(name, allowed) or ';'} allowed: {', '.join(allowed)}")

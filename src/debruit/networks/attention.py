@@ -1,0 +1,100 @@
+"""Attention over the places of a feature map (B, C, H, W), and from them to the tokens of a condition."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from debruit.networks.layers import norm, zero
+
+
+class SelfAttention(nn.Module):
+    """x + proj(attention(norm(x))) among all places: the attention block of ADM and of the LDM's unconditional models."""
+
+    def __init__(self, channels: int, heads: int, *, groups: int = 32) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = norm(channels, groups)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = zero(nn.Linear(channels, channels))
+
+    def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
+        places = _places(self.norm(x))
+        q, k, v = self.qkv(places).chunk(3, dim=-1)
+        return x + _feature_map(self.proj(_attend(q, k, v, self.heads)), x)
+
+
+class SpatialTransformer(nn.Module):
+    """x + out(blocks(in(norm(x)))): the transformer of the LDM's conditional models, with cross-attention to `tokens` (B, L, D)."""
+
+    def __init__(self, channels: int, heads: int, context_channels: int | None, *, depth: int = 1, groups: int = 32) -> None:
+        super().__init__()
+        self.norm = norm(channels, groups, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels)
+        self.blocks = nn.ModuleList(TransformerBlock(channels, heads, context_channels) for _ in range(depth))
+        self.proj_out = zero(nn.Linear(channels, channels))
+
+    def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
+        places = self.proj_in(_places(self.norm(x)))
+        for block in self.blocks:
+            places = block(places, tokens)
+        return x + _feature_map(self.proj_out(places), x)
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm self-attention, cross-attention (to itself where there are no tokens) and a gated feed-forward, each residual."""
+
+    def __init__(self, channels: int, heads: int, context_channels: int | None) -> None:
+        super().__init__()
+        self.norm_self, self.norm_cross, self.norm_feed = (nn.LayerNorm(channels) for _ in range(3))
+        self.attend_self = Attention(channels, channels, heads)
+        self.attend_cross = Attention(channels, context_channels or channels, heads)
+        self.feed = GatedFeedForward(channels)
+
+    def forward(self, x: Tensor, tokens: Tensor | None) -> Tensor:
+        h = self.norm_self(x)
+        x = x + self.attend_self(h, h)
+        h = self.norm_cross(x)
+        x = x + self.attend_cross(h, h if tokens is None else tokens)
+        return x + self.feed(self.norm_feed(x))
+
+
+class Attention(nn.Module):
+    """Queries from x (B, N, C), keys and values from context (B, L, D)."""
+
+    def __init__(self, channels: int, context_channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(channels, channels, bias=False)
+        self.k = nn.Linear(context_channels, channels, bias=False)
+        self.v = nn.Linear(context_channels, channels, bias=False)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        return self.proj(_attend(self.q(x), self.k(context), self.v(context), self.heads))
+
+
+class GatedFeedForward(nn.Module):
+    """GEGLU (Shazeer 2020): 4 times the width, gated by GELU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(channels, 8 * channels)
+        self.outer = nn.Linear(4 * channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = self.inner(x).chunk(2, dim=-1)
+        return self.outer(value * F.gelu(gate))
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def _places(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H W, C): a view where channels are last in memory."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _feature_map(places: Tensor, like: Tensor) -> Tensor:
+    """(B, H W, C) -> (B, C, H, W), channels last in memory."""
+    return places.unflatten(1, like.shape[2:]).permute(0, 3, 1, 2)

@@ -1,0 +1,34 @@
+"""Noise that belongs to an image: that of image n comes from (seed, n) and is drawn on the CPU, so that image n is the same alone,
+in any batch and on any device."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def generator(*key: int) -> torch.Generator:
+    """A CPU generator seeded by a tuple of integers, mixed so that neighbouring keys share nothing (splitmix64)."""
+    state = 0
+    for part in key:
+        state = _mix((state + part * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
+    return torch.Generator().manual_seed(state % 2**63)
+
+
+class ImageNoise:
+    """noise() -> (B, *shape) float32 on `device`; image k of the batch draws from its own stream (seed, indices[k])."""
+
+    def __init__(self, seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu") -> None:
+        self.generators = [generator(seed, index) for index in indices]
+        self.shape = tuple(shape)
+        self.device = device
+
+    def __call__(self) -> Tensor:
+        drawn = torch.stack([torch.randn(self.shape, generator=g) for g in self.generators])
+        return drawn.to(self.device)
+
+
+def _mix(z: int) -> int:
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return z ^ (z >> 31)

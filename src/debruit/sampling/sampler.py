@@ -1,0 +1,81 @@
+"""What a sampler is, and the few numbers of a process that all of them use."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from debruit.diffusion.prediction import Estimate
+from debruit.diffusion.process import Process
+
+Denoise = Callable[[Tensor, float], Estimate]
+Noise = Callable[[], Tensor]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """One step from t to s < t. `order` is the global order of accuracy in the step size, claimed here and measured by the tests;
+    `stochastic` samplers draw noise, and for them the order is that of the moments."""
+
+    order: ClassVar[int]
+    stochastic: bool
+
+    def init(self, x: Tensor) -> Any: ...
+
+    def step(
+        self, denoise: Denoise, process: Process, x: Tensor, t: float, s: float, state: Any, noise: Noise
+    ) -> tuple[Tensor, Any]: ...
+
+    def evaluations(self, steps: int) -> int:
+        """Network evaluations that `steps` steps cost."""
+        ...
+
+
+class Level(NamedTuple):
+    """alpha and sigma of a process at one time."""
+
+    alpha: float
+    sigma: float
+
+    @property
+    def half_log_snr(self) -> float:
+        """log(alpha / sigma), infinite at the ends."""
+        if self.sigma == 0:
+            return math.inf
+        return math.log(self.alpha / self.sigma) if self.alpha > 0 else -math.inf
+
+
+def level(process: Process, t: float) -> Level:
+    time = torch.tensor(t, dtype=torch.float64)
+    return Level(float(process.alpha(time)), float(process.sigma(time)))
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The process between s < t: q(x_t | x_s) = N(alpha x_s, variance I), with alpha = alpha_t / alpha_s and
+    variance = sigma_t^2 - alpha^2 sigma_s^2; and its posterior given x_0 (Kingma et al. 2021, appendix A)."""
+
+    at_t: Level
+    at_s: Level
+
+    @property
+    def alpha(self) -> float:
+        return self.at_t.alpha / self.at_s.alpha
+
+    @property
+    def variance(self) -> float:
+        return max(self.at_t.sigma**2 - (self.alpha * self.at_s.sigma) ** 2, 0.0)
+
+    @property
+    def posterior_variance(self) -> float:
+        return self.variance * self.at_s.sigma**2 / self.at_t.sigma**2
+
+    def posterior_mean(self, x0: Tensor, x_t: Tensor) -> Tensor:
+        return (self.at_s.alpha * self.variance * x0 + self.alpha * self.at_s.sigma**2 * x_t) / self.at_t.sigma**2
+
+
+def transition(process: Process, t: float, s: float) -> Transition:
+    return Transition(level(process, t), level(process, s))
