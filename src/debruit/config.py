@@ -12,7 +12,6 @@ import json
 import pkgutil
 import re
 import types
-from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
 
@@ -65,7 +64,17 @@ def implementations(protocol: type) -> dict[str, type]:
     members = {name for cls in protocol.__mro__ if cls not in (object, Protocol, Generic)
                for name in (*vars(cls), *vars(cls).get("__annotations__", ())) if not name.startswith("_")}  # fmt: skip
     package = protocol.__module__.rpartition(".")[0]
-    return {name: cls for name, cls in _dataclasses(package) if all(_has(cls, member) for member in members)}
+    return {name: cls for name, cls in classes(package).items() if all(_has(cls, member) for member in members)}
+
+
+def classes(package: str) -> dict[str, type]:
+    """Every public dataclass that the modules of a package and of those below it define, by class name."""
+    found = {}
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        for name, item in vars(importlib.import_module(module.name)).items():
+            if isinstance(item, type) and is_dataclass(item) and item.__module__ == module.name and name[0] != "_":
+                found[name] = item
+    return found
 
 
 def choose(protocol: type, name: str, what: str) -> Any:
@@ -86,13 +95,6 @@ def slug(name: str) -> str:
 
 def _has(cls: type, member: str) -> bool:
     return hasattr(cls, member) or member in {f.name for f in fields(cls)}
-
-
-def _dataclasses(package: str) -> Iterator[tuple[str, type]]:
-    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
-        for name, item in vars(importlib.import_module(module.name)).items():
-            if isinstance(item, type) and is_dataclass(item) and item.__module__ == module.name and name[0] != "_":
-                yield name, item
 
 
 def _override(config: Any, path: list[str], text: str, where: str) -> Any:

@@ -28,6 +28,10 @@ class Label:
         numbers = [self._number(item) for item in asked]
         return torch.tensor([numbers[n % len(numbers)] for n in range(count)])
 
+    def in_turn(self, indices: Sequence[int]) -> Tensor:
+        """The classes in turn, for images that nobody asked a class for."""
+        return torch.tensor([n % len(self.names) for n in indices])
+
     def build(self) -> nn.Module:
         return LabelEmbedding(len(self.names), self.channels)
 

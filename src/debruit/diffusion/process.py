@@ -6,7 +6,6 @@
 Times are float64; derivatives are exact (forward-mode automatic differentiation), never a second table.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -22,13 +21,11 @@ class Process(Protocol):
     def sigma(self, t: Tensor) -> Tensor: ...
 
 
-@dataclass(frozen=True)
 class Coefficients:
     """A process at times t: alpha, sigma, their derivatives, and the standard deviation of the data (for preconditioning)."""
 
-    process: Process
-    t: Tensor
-    data_std: float = 1.0
+    def __init__(self, process: Process, t: Tensor, data_std: float = 1.0) -> None:
+        self.process, self.t, self.data_std = process, t, data_std
 
     @cached_property
     def alpha(self) -> Tensor:
@@ -53,6 +50,7 @@ class Coefficients:
 
 def derivative(function, t: Tensor) -> Tensor:
     """d function / dt of an elementwise function, at t."""
+    t = t.clone()  # forward mode refuses expanded tensors
     return torch.func.jvp(function, (t,), (torch.ones_like(t),))[1]
 
 

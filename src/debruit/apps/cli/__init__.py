@@ -1,0 +1,56 @@
+"""The command line: `debruit VERB ...`, one file a verb, imported when it is called.
+
+Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130 interrupted with everything saved.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+import debruit
+from debruit.errors import InputError
+
+BEGAN = time.monotonic()
+
+app = App(
+    name="debruit",
+    help="Train, sample and study diffusion models on your own images.",
+    version=debruit.__version__,
+    help_format="plaintext",
+)
+data = App(name="data", help="Look into a data source, or get a built-in one.", help_format="plaintext")
+app.command("debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source.")
+app.command("debruit.apps.cli.sample:sample", name="sample", help="Draw images from a trained model.")
+app.command(data)
+data.command("debruit.apps.cli.data:doctor", name="doctor", help="What is in a source, what is broken, what training on it costs.")
+data.command("debruit.apps.cli.data:get", name="get", help="Install or download a built-in source.")
+app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes, samplers, models or data sources.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        return code if isinstance(code, int) else 0
+    except InputError as error:
+        return _refuse(str(error))
+    except CycloptsError as error:
+        return _refuse(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print("debruit: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(f"debruit: {sentence}", file=sys.stderr)
+    return 2
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""debruit data doctor, debruit data get"""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from debruit.apps.cli.train import say
+
+
+def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, device: str = "auto") -> int:
+    """What is in a source, what is broken, and what training on it will cost with the recommended settings.
+
+    Parameters
+    ----------
+    source
+        A folder of images or a built-in source.
+    size
+        Side of the images to train on, in pixels.
+    minutes
+        The budget that the estimate is for.
+    device
+        auto, cpu or cuda.
+    """
+    from debruit.data.doctor import examine
+    from debruit.data.sources import find_source
+    from debruit.model import choose_device
+    from debruit.recipes import sized
+    from debruit.training import planning
+    from debruit.training.machine import prepare
+
+    prepare()
+    place = choose_device(device)
+    chosen = sized(find_source(source), size)
+    for line in examine(chosen).lines():
+        say(line)
+    dataset = chosen.build(say)
+    run, speed = planning.fitted(planning.recommend(chosen, dataset.spec, place, minutes=minutes), place)
+    for line in planning.summary(run, place, speed):
+        say(line)
+    return 0
+
+
+def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
+    """Install or download a built-in source.
+
+    Parameters
+    ----------
+    name
+        A name from `debruit list data`.
+    """
+    from debruit.data.get import get as fetch
+
+    say(fetch(name, say))
+    return 0

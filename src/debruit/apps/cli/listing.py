@@ -1,0 +1,63 @@
+"""debruit list"""
+
+from typing import Literal
+
+from debruit.apps.cli.train import say
+
+
+def listing(what: Literal["recipes", "samplers", "models", "data"], /) -> int:
+    """List what there is, with a line on each.
+
+    Parameters
+    ----------
+    what
+        recipes, samplers, models (the run folders below the present one) or data.
+    """
+    lines = {"recipes": _recipes, "samplers": _samplers, "models": _models, "data": _data}[what]()
+    width = max((len(name) for name, _ in lines), default=0)
+    for name, text in lines:
+        say(f"{name:<{width}}  {text}")
+    return 0
+
+
+def _recipes() -> list[tuple[str, str]]:
+    from debruit.recipes import recipes
+
+    return [(name, _first_line(recipe.__doc__)) for name, recipe in sorted(recipes().items())]
+
+
+def _samplers() -> list[tuple[str, str]]:
+    from debruit.config import implementations
+    from debruit.sampling.sampler import Sampler
+
+    return [(name.lower(), _first_line(cls.__doc__)) for name, cls in sorted(implementations(Sampler).items())]
+
+
+def _data() -> list[tuple[str, str]]:
+    from debruit.data.sources import builtin_sources
+
+    return [(name, _first_line(cls.__doc__)) for name, cls in sorted(builtin_sources().items())]
+
+
+def _models() -> list[tuple[str, str]]:
+    """Model files and run folders below the present folder, by their headers alone."""
+    from pathlib import Path
+
+    from debruit.errors import InputError
+    from debruit.model import header
+
+    found = []
+    for path in sorted(Path().glob("**/*.safetensors")):
+        if path.parent.name == "state":
+            continue
+        try:
+            about = header(path)["provenance"]
+        except InputError:
+            continue
+        name = path.parent if path.name == "model.safetensors" else path
+        found.append((str(name), f"{about.get('data', '?')}, {about.get('images_seen', 0):,} images seen"))
+    return found
+
+
+def _first_line(docstring: str | None) -> str:
+    return " ".join((docstring or "").strip().split("\n\n")[0].split())

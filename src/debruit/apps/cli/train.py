@@ -1,0 +1,167 @@
+"""debruit train"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from debruit.apps.cli import BEGAN
+from debruit.errors import InputError
+
+
+def train(
+    what: Annotated[str | None, Parameter(name=["SOURCE|RECIPE"])] = None,
+    on: Annotated[str | None, Parameter(name=["SOURCE"])] = None,
+    /,
+    *,
+    out: Path | None = None,
+    resume: Path | None = None,
+    images: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    flip: Annotated[bool, Parameter(negative="")] = False,
+    device: str = "auto",
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Train a model, and keep everything in one run folder.
+
+    SOURCE is a folder of images or a built-in source (debruit list data); settings are sized from the data, the machine and the budget, and printed. RECIPE
+    is a name from `debruit list recipes`, with its own source or the SOURCE after it. Ctrl-C saves; --resume continues exactly.
+
+    Parameters
+    ----------
+    out
+        The run folder to make.
+    resume
+        A run folder to continue; --images or --minutes may prolong it.
+    images
+        Length of the training, in images seen.
+    minutes
+        Length of the training, in minutes of wall-clock, everything included. Without --images or --minutes: 20.
+    batch
+        Images per optimiser step, over all devices.
+    size
+        Side of the images that a folder is brought to, in pixels.
+    seed
+        Decides the initial weights, the order of the data and the noise.
+    flip
+        Mirror images at random: for data whose mirror image means the same.
+    device
+        auto, cpu or cuda.
+    set_
+        Change one setting: KEY=VALUE, as in run.json, for example optimiser.lr=3e-4 or model.process=VPCosine. May be repeated.
+    dry_run
+        Print the settings, the memory and the time, and stop.
+    """
+    from debruit.model import choose_device
+    from debruit.training.machine import prepare
+
+    prepare()
+    place = choose_device(device)
+    if resume is not None:
+        if what is not None or out is not None:
+            raise InputError("--resume takes the run folder alone: its run.json already names the data and the settings")
+        return _resume(resume, place, images, minutes)
+    if what is None:
+        raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
+    if images is not None and minutes is not None:
+        raise InputError("--images and --minutes both set the length of the training: give one of them")
+    if minutes is not None and not minutes > 0:
+        raise InputError(f"--minutes {minutes:g}: a training needs more than 0 minutes, for example --minutes 10")
+    if images is not None and images < 1:
+        raise InputError(f"--images {images}: a training needs at least 1 image, for example --images 200_000")
+    if out is None and not dry_run:
+        raise InputError("name the run folder to make: --out runs/NAME")
+    return _start(what, on, out, place, set_ or [], dry_run, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip)
+
+
+def _start(what, on, out, device, assignments, dry_run, *, images, minutes, batch, size, seed, flip) -> int:
+    from debruit.config import override
+    from debruit.recipes import find_run
+    from debruit.training import planning
+    from debruit.training.folder import RunFolder, check_free
+
+    if out is not None:
+        check_free(out)
+    run, dataset = find_run(
+        what, on, device, say, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip
+    )
+    for assignment in assignments:
+        run = override(run, assignment)
+    run, speed = planning.fitted(run, device)
+    for line in planning.summary(run, device, speed):
+        say(line)
+    if dry_run:
+        return 0
+    return _follow(RunFolder.create(out, run, say), dataset, device, resume=False)
+
+
+def _resume(path: Path, device, images: int | None, minutes: float | None) -> int:
+    from debruit.training.folder import RunFolder
+
+    folder = RunFolder.open(path, say, images=images, minutes=minutes)
+    dataset = folder.run.source.build(say)
+    return _follow(folder, dataset, device, resume=True)
+
+
+def _follow(folder, dataset, device, *, resume: bool) -> int:
+    from debruit.training.fit import fit
+
+    last = None
+    for last in show(fit(folder, dataset, device, say, resume=resume, began=None if resume else BEGAN)):
+        pass
+    if last is not None and last.interrupted:
+        say(f"stopped at {last.report.images_seen:,} images, everything is saved: continue with  debruit train --resume {folder.path}")
+        return 130
+    say(f"done: {folder.path}/model.safetensors; draw images with  debruit sample {folder.path} -n 16 --out grid.png")
+    return 0
+
+
+def show(progress: Iterator) -> Iterator:
+    """The same progress, with a bar on a terminal and plain lines elsewhere."""
+    if not sys.stdout.isatty():
+        for p in progress:
+            say(describe(p))
+            yield p
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}")
+    with Progress(*columns, transient=False) as bar:
+        task = bar.add_task("starting", total=None)
+        for p in progress:
+            bar.update(task, total=p.total_images, completed=p.report.images_seen, description=describe(p))
+            if p.validation:
+                bar.console.print(describe(p))
+            yield p
+
+
+def describe(p) -> str:
+    """One line for one report."""
+    parts = [
+        f"{p.report.images_seen:,}/{p.total_images:,} images",
+        f"loss {p.report.loss:.4f}",
+        *([f"validation {p.validation.loss:.4f}"] if p.validation else []),
+        f"{p.images_per_second:.0f} images/s",
+        f"ETA {_clock(p.eta_seconds)}",
+        *([f"{p.report.skipped} steps skipped (no finite gradient)"] if p.report.skipped else []),
+    ]
+    return "  ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "?"
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
+
+
+def say(line: str) -> None:
+    """One plain line, at once."""
+    print(line, flush=True)

@@ -1,0 +1,1 @@
+"""Codecs: images <-> what the diffusion model sees."""

@@ -1,0 +1,211 @@
+"""The cache: every source is decoded once into a memory-mapped file, found again by the hash of its content.
+
+    <root>/data/<key>/images.bin    the images, (N, C, H, W) without a header
+                      meta.json     spec, names, labels, texts, what was skipped and decided, size and probe of
+                      images.bin
+    <root>/index/<listing>          the key of a folder whose names, sizes and modification times have not changed
+    <root>/sources/<name>/          what `debruit data get` has fetched
+
+An entry is written under a temporary name, synchronised and renamed: it is there whole or not at all, and of two
+processes that build the same one the first wins. The root is $DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else
+~/.cache/debruit.
+"""
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from debruit import config
+from debruit.data.dataset import IMAGES, META, Dataset, DataSpec, Skipped
+from debruit.data.keys import root, storage
+from debruit.data.wording import counted, shown
+from debruit.errors import InputError
+
+PROBES, PROBE_BYTES = 16, 64 * 2**10
+PROGRESS_SECONDS = 10
+
+
+class Item(NamedTuple):
+    """One decoded image (C, H, W), or, with `image` None, the reason why there is none."""
+
+    name: str
+    image: np.ndarray | None
+    label: int | None = None
+    text: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
+    items."""
+
+    spec: DataSpec
+    items: Iterable[Item]
+    total: int
+    origin: str  # for messages: "./photos", "openmoji"
+    notes: tuple[str, ...] = ()
+
+
+def stored(key: str, record: Callable[[], Recording], report: Callable[[str], None]) -> Dataset:
+    """The data set of this key: mapped if it is in the cache and whole, otherwise recorded first. Reports what was
+    decided and which items were skipped, every time."""
+    dataset = _find(key, report)
+    if dataset is None:
+        recording = record()
+        with storage():
+            dataset = _write(key, recording, report)
+    for line in (*dataset.notes, *(f"skipped {shown(name)}: {reason}" for name, reason in dataset.skipped)):
+        report(line)
+    if dataset.skipped:
+        report(f"skipped {len(dataset.skipped):,} of {counted(len(dataset) + len(dataset.skipped))}")
+    return dataset
+
+
+def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
+    name, reason = skipped[0]
+    return InputError(
+        f"none of the {len(skipped):,} images in {origin} can be read (the first, {shown(name)}: {reason}); "
+        "check that they open in an image viewer, or give another folder"
+    )
+
+
+def _find(key: str, report: Callable[[str], None]) -> Dataset | None:
+    folder = root() / "data" / key
+    if not folder.exists():
+        return None
+    try:
+        meta = json.loads((folder / META).read_bytes())
+        size = (folder / IMAGES).stat().st_size
+        if size != meta["bytes"]:
+            raise ValueError(f"{IMAGES} has {size:,} bytes instead of {meta['bytes']:,}")
+        if _probe(folder / IMAGES) != meta["probe"]:
+            raise ValueError(f"the content of {IMAGES} has changed")
+        return Dataset.load(folder)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        report(f"the cache entry {folder} is damaged ({error}): building it again")
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _write(key: str, recording: Recording, report: Callable[[str], None]) -> Dataset:
+    target = root() / "data" / key
+    part = target.with_name(f"{key}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        _remove_stale(part.parent)
+        _check_space(recording, part)
+        _fill(part, key, recording, report)
+        _synchronise(part)
+        try:
+            os.rename(part, target)
+        except OSError as error:  # another process was faster: its entry has the same content
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        _synchronise(target.parent)
+        return Dataset.load(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], None]) -> None:
+    kept: list[Item] = []
+    skipped: list[Skipped] = []
+    low, high, said = np.inf, -np.inf, time.monotonic()
+    with open(part / IMAGES, "wb") as file:
+        for item in recording.items:
+            if item.image is None:
+                skipped.append(Skipped(item.name, item.reason))
+                continue
+            assert item.image.shape == recording.spec.shape, (item.name, item.image.shape)
+            assert item.image.dtype == recording.spec.depth, (item.name, item.image.dtype)
+            file.write(np.ascontiguousarray(item.image).data)
+            if recording.spec.depth != "uint8":
+                low, high = min(low, item.image.min()), max(high, item.image.max())
+            kept.append(item._replace(image=None))
+            if time.monotonic() - said > PROGRESS_SECONDS:
+                said = time.monotonic()
+                report(f"read {len(kept) + len(skipped):,} of {recording.total:,} images")
+        _flush(file)
+    if not kept:
+        raise none_readable(recording.origin, skipped)
+    low, high = _value_range(recording.spec.depth, float(low), float(high))
+    spec = replace(recording.spec, count=len(kept), low=low, high=high, fingerprint=key)
+    meta = {
+        "spec": config.encode(spec),
+        "bytes": (part / IMAGES).stat().st_size,
+        "probe": _probe(part / IMAGES),
+        "paths": [item.name for item in kept],
+        "labels": _column([item.label for item in kept]),
+        "texts": _column([item.text for item in kept]),
+        "skipped": skipped,
+        "notes": recording.notes,
+    }
+    with open(part / META, "wb") as file:
+        file.write(json.dumps(meta).encode())
+        _flush(file)
+
+
+def _value_range(depth: str, low: float, high: float) -> tuple[float, float]:
+    if depth == "uint8":
+        return 0.0, 255.0
+    if depth == "uint16":
+        return 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
+    return low, high if high > low else low + 1.0
+
+
+def _column(values: list) -> list | None:
+    return values if any(value is not None for value in values) else None
+
+
+def _probe(path: Path) -> int:
+    """A checksum of blocks spread over the file: holes and foreign content show without reading gigabytes."""
+    size, check = path.stat().st_size, 0
+    with open(path, "rb") as file:
+        for n in range(PROBES):
+            file.seek(n * max(size - PROBE_BYTES, 0) // (PROBES - 1))
+            check = zlib.crc32(file.read(PROBE_BYTES), check)
+    return check
+
+
+def _check_space(recording: Recording, folder: Path) -> None:
+    needed = recording.total * int(np.prod(recording.spec.shape)) * np.dtype(recording.spec.depth).itemsize
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"the cache of {recording.origin} needs {needed / 1e6:,.0f} MB and the disk of {root()} has "
+            f"{free / 1e6:,.0f} MB left: choose a smaller size, or set DEBRUIT_CACHE to a folder on "
+            "another disk"
+        )
+
+
+def _remove_stale(folder: Path) -> None:
+    for left_over in folder.glob("*.part"):  # of a process that was killed
+        try:
+            if time.time() - left_over.stat().st_mtime > 86400:
+                shutil.rmtree(left_over, ignore_errors=True)
+        except OSError:
+            continue
+
+
+def _flush(file) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,170 @@
+"""What a data source builds: a description (`DataSpec`) and a map-style sequence of items (`Dataset`).
+
+Data at rest is uint8, uint16 or float32, (C, H, W). Inside the model it is float32 in [-1, 1]: the spec's `low` maps
+to -1 and `high` to 1. The images stay in a file that is mapped into memory: a batch reads its own rows and nothing
+else.
+"""
+
+import json
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from debruit import config
+
+if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
+    import torch
+
+IMAGES, META = "images.bin", "meta.json"
+RELEASE_BYTES = 256 * 2**20  # pages of the mapping that may be resident before they are handed back
+FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the kernel maps the pages around it too
+
+
+def quiet(line: str) -> None:
+    """The report that nobody reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
+    255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
+    `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
+    user's choice."""
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    depth: str
+    low: float
+    high: float
+    count: int
+    class_names: tuple[str, ...] = ()
+    lettered: bool = False
+    fingerprint: str = ""
+
+    def __post_init__(self):
+        assert self.depth in ("uint8", "uint16", "float32"), self.depth
+        assert self.high > self.low, (self.low, self.high)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.channels, self.height, self.width
+
+    def to_model(self, x: "torch.Tensor") -> "torch.Tensor":
+        """Values at rest -> float32 in [-1, 1]."""
+        import torch
+
+        return (x.to(torch.float32) - self.low) * (2 / (self.high - self.low)) - 1
+
+    def from_model(self, x: "torch.Tensor") -> "torch.Tensor":
+        """The inverse of `to_model`: clamped to the range, rounded where the data is integer, in the data's dtype."""
+        import torch
+
+        x = (x.to(torch.float32).clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
+        return x if self.depth == "float32" else x.round().to(getattr(torch, self.depth))
+
+
+class Skipped(NamedTuple):
+    """An item that could not be read, and why."""
+
+    name: str
+    reason: str
+
+
+class Dataset:
+    """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str}; the last two only where the data has
+    them. `paths` names the items, `skipped` the ones that could not be read, `notes` says what was decided in reading
+    them."""
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        images: np.ndarray,
+        *,
+        paths: Sequence[str],
+        labels: Sequence[int] | None = None,
+        texts: Sequence[str] | None = None,
+        skipped: Sequence[Skipped] = (),
+        notes: Sequence[str] = (),
+        mapping: mmap.mmap | None = None,
+        folder: Path | None = None,
+    ):
+        assert images.shape == (spec.count, *spec.shape), (images.shape, spec)
+        self.spec = spec
+        self.images = images
+        self.paths = tuple(paths)
+        self.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
+        self.texts = None if texts is None else tuple(texts)
+        self.skipped = tuple(skipped)
+        self.notes = tuple(notes)
+        self.folder = folder
+        self._mapping = mapping
+        self._resident = 0
+
+    @classmethod
+    def load(cls, folder: Path) -> "Dataset":
+        """Maps a cache entry. OSError, ValueError, KeyError or TypeError mean that the entry is not whole."""
+        meta = json.loads((folder / META).read_bytes())
+        spec = config.decode(meta["spec"])
+        with open(folder / IMAGES, "rb") as file:
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        images = np.frombuffer(mapping, dtype=spec.depth).reshape(spec.count, *spec.shape)
+        skipped = [Skipped(*item) for item in meta["skipped"]]
+        return cls(
+            spec,
+            images,
+            paths=meta["paths"],
+            labels=meta["labels"],
+            texts=meta["texts"],
+            skipped=skipped,
+            notes=meta["notes"],
+            mapping=mapping,
+            folder=folder,
+        )
+
+    def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
+        assert self.folder, "only a data set that lives in the cache can be sent to another process"
+        return Dataset.load, (self.folder,)
+
+    def __len__(self) -> int:
+        return self.spec.count
+
+    def __getitem__(self, n: int) -> dict[str, Any]:
+        if not -len(self) <= n < len(self):
+            raise IndexError(n)
+        batch = self.batch([n % len(self)])
+        item: dict[str, Any] = {"image": batch["image"][0]}
+        if "label" in batch:
+            item["label"] = int(batch["label"][0])
+        return item | ({"text": batch["text"][0]} if "text" in batch else {})
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
+        """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings."""
+        import torch
+
+        indices = np.asarray(indices, dtype=np.int64)
+        batch: dict[str, Any] = {"image": torch.from_numpy(self._read(indices))}
+        if self.labels is not None:
+            batch["label"] = torch.from_numpy(self.labels[indices])
+        if self.texts is not None:
+            batch["text"] = [self.texts[n] for n in indices]
+        return batch
+
+    def chunks(self, rows: int = 256) -> Iterator[np.ndarray]:
+        """All images in order, as arrays of at most `rows` of them."""
+        for start in range(0, len(self), rows):
+            yield self._read(np.arange(start, min(start + rows, len(self))))
+
+    def _read(self, indices: np.ndarray) -> np.ndarray:
+        rows = self.images[indices]
+        self._resident += len(rows) * max(self.images.nbytes // len(self), FAULT_BYTES)
+        if self._resident > RELEASE_BYTES:  # only the mapping is given up, the system keeps what it has cached
+            self._resident = 0
+            if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+                self._mapping.madvise(mmap.MADV_DONTNEED)
+        return rows

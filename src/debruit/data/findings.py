@@ -1,0 +1,89 @@
+"""What in a data set will hurt its training: one function each, from the facts to a sentence, or to nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from debruit.data.dataset import Dataset
+from debruit.data.survey import Survey
+from debruit.data.wording import counted, some
+
+FEW_IMAGES, FEW_OF_CLASS = 200, 20
+IMBALANCE = 10  # the largest class has this many times the images of the smallest
+CUT_AWAY = 0.4  # of an image's area, lost to the central crop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What was measured. `survey`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names of
+    images of a single colour; `colourless`: how many images in colour have equal channels."""
+
+    dataset: Dataset
+    survey: Survey | None
+    classes: tuple[tuple[str, int], ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    blank: tuple[str, ...]
+    colourless: int
+
+
+def few(facts: Facts) -> str:
+    count = len(facts.dataset)
+    return f"{counted(count)}: so few are learnt by heart before their kind is learnt" if count < FEW_IMAGES else ""
+
+
+def left_out(facts: Facts) -> str:
+    return f"{counted(len(facts.dataset.skipped))} left out, not readable" if facts.dataset.skipped else ""
+
+
+def small_classes(facts: Facts) -> str:
+    small = [f"{name} ({count})" for name, count in facts.classes if count < FEW_OF_CLASS]
+    return f"fewer than {FEW_OF_CLASS} images in the classes {some(small)}" if small else ""
+
+
+def unbalanced(facts: Facts) -> str:
+    counts = sorted((count, name) for name, count in facts.classes)
+    if not counts or counts[-1][0] < IMBALANCE * max(counts[0][0], 1):
+        return ""
+    return f"unbalanced classes: {counted(counts[-1][0])} in {counts[-1][1]}, {counts[0][0]:,} in {counts[0][1]}"
+
+
+def repeated(facts: Facts) -> str:
+    if not facts.duplicates:
+        return ""
+    text = f"{counted(sum(len(group) - 1 for group in facts.duplicates))} equal to another one"
+    if facts.dataset.labels is None:
+        return text
+    label = dict(zip(facts.dataset.paths, facts.dataset.labels.tolist(), strict=True))
+    torn = sum(len({label[name] for name in group}) > 1 for group in facts.duplicates)
+    return text + (f", {torn:,} of the groups in several classes at once" if torn else "")
+
+
+def blank(facts: Facts) -> str:
+    return f"{counted(len(facts.blank))} of a single colour" if facts.blank else ""
+
+
+def colourless(facts: Facts) -> str:
+    all_grey = facts.colourless == len(facts.dataset)
+    return "all images are grey though stored in colour: saved as grey they train faster" if all_grey else ""
+
+
+def enlarged(facts: Facts) -> str:
+    spec, images = facts.dataset.spec, facts.survey.images if facts.survey else ()
+    count = sum(image.height < spec.height or image.width < spec.width for image in images)
+    return f"{counted(count)} smaller than {spec.width} x {spec.height}: enlarged, which blurs" if count else ""
+
+
+def cut_away(facts: Facts) -> str:
+    wanted = facts.dataset.spec.width / facts.dataset.spec.height
+    shapes = [image.width / image.height / wanted for image in (facts.survey.images if facts.survey else ())]
+    count = sum(min(shape, 1 / shape) < 1 - CUT_AWAY for shape in shapes)
+    return f"{counted(count)} losing more than {CUT_AWAY:.0%} of the area to the central crop" if count else ""
+
+
+RULES: tuple[Callable[[Facts], str], ...] = (
+    few, left_out, small_classes, unbalanced, repeated, blank, colourless, enlarged, cut_away,
+)  # fmt: skip
+
+
+def findings(facts: Facts) -> tuple[str, ...]:
+    """What there is to say, in the order of the rules."""
+    return tuple(sentence for rule in RULES if (sentence := rule(facts)))

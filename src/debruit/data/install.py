@@ -1,0 +1,92 @@
+"""How data gets onto a machine: Python packages through pip, Debian packages without root, files over https.
+
+Each function says what it does, and ends in an `InputError` with the next thing to try.
+"""
+
+import importlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from debruit.errors import InputError
+
+SECONDS = 600
+
+
+def versions(packages: Sequence[str]) -> list[str]:
+    """The installed versions of these packages, "" for one that is missing."""
+    found = []
+    for package in packages:
+        try:
+            found.append(metadata.version(package))
+        except metadata.PackageNotFoundError:
+            found.append("")
+    return found
+
+
+def require(source: str, packages: Sequence[str]) -> list[str]:
+    """The versions of packages that a source cannot do without."""
+    found = versions(packages)
+    if missing := [package for package, version in zip(packages, found, strict=True) if not version]:
+        raise InputError(f"{source} needs {' and '.join(missing)}, not installed here: run `debruit data get {source}`")
+    return found
+
+
+def install_packages(packages: Sequence[str], report: Callable[[str], None]) -> None:
+    """pip install, into the Python that is running, of those that are missing."""
+    missing = [package for package, version in zip(packages, versions(packages), strict=True) if not version]
+    if not missing:
+        return
+    report(f"installing {', '.join(missing)} with pip")
+    command = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *missing]
+    if problem := _run(command):
+        raise InputError(
+            f"pip could not install {', '.join(missing)} ({problem}): install them yourself, or run "
+            "pip install 'debruit[data]' where there is a network"
+        )
+    importlib.invalidate_caches()
+
+
+def unpack_debian(package: str, into: Path, report: Callable[[str], None]) -> str:
+    """Downloads a Debian package and unpacks its files below `into`, without root. What went wrong, or "" if nothing
+    did."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        return "this machine has no apt-get and dpkg"
+    report(f"downloading the Debian package {package}")
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package]
+        if problem := _run(command, folder):
+            report(f"apt-get does not have it ({problem}): updating its lists")
+            problem = _run(["apt-get", "update", "-q"], folder) or _run(command, folder)
+            if problem:
+                return problem
+        archives = [str(path) for path in Path(folder).glob("*.deb")]
+        return _run(["dpkg", "-x", *archives[:1], str(into)], folder) if archives else "apt-get left no package"
+
+
+def download(url: str, into: Path, report: Callable[[str], None]) -> str:
+    """Fetches one https address into a file. What went wrong, or "" if nothing did."""
+    report(f"downloading {url}")
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer, open(into, "wb") as file:
+            shutil.copyfileobj(answer, file)
+    except OSError as error:
+        return f"{url}: {getattr(error, 'reason', None) or error}"
+    return ""
+
+
+def _run(command: list[str], folder: str | None = None) -> str:
+    """The last line of a command that failed, or ""."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1] if lines else f"exit code {done.returncode}"

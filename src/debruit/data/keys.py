@@ -1,0 +1,88 @@
+"""Where the cache lies, and by which keys its entries are found again: hashes of content, not of names of folders."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from debruit import config
+from debruit.data.parallel import mapped
+from debruit.errors import InputError
+
+FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
+RACY_SECONDS = 2  # a file this young may change again without changing its time stamp
+
+
+class File(NamedTuple):
+    """A file of a source, as its folder lists it."""
+
+    name: str
+    size: int
+    mtime_ns: int
+
+
+def root() -> Path:
+    if own := os.environ.get("DEBRUIT_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "debruit"
+
+
+def source_folder(name: str) -> Path:
+    """Where a fetched built-in source lies."""
+    return root() / "sources" / name
+
+
+def make_key(*parts: config.Json) -> str:
+    """A short hash of JSON values and of the cache's format."""
+    return hashlib.sha256(json.dumps([FORMAT, *parts]).encode()).hexdigest()[:32]
+
+
+def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> str:
+    """The hash of the files' names and bytes and of the settings. As long as names, sizes and modification times stay
+    as they were, the answer comes from the index and no file is read."""
+    listing = make_key(str(folder.absolute()), files, settings)
+    entry = root() / "index" / listing
+    try:
+        return entry.read_text("ascii")
+    except (OSError, ValueError):
+        pass
+    key = make_key([f.name for f in files], list(mapped(lambda f: _digest(folder / f.name), files)), settings)
+    if all(f.mtime_ns < (time.time() - RACY_SECONDS) * 1e9 for f in files):
+        temporary = entry.with_name(f"{listing}.{secrets.token_hex(4)}.part")
+        with storage():
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(key, "ascii")
+            os.replace(temporary, entry)
+    return key
+
+
+@contextlib.contextmanager
+def storage() -> Generator[None]:
+    """Turns a full or locked disk of the cache into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                f"the disk of the cache {root()} is full, nothing incomplete was left there: free some space, or set "
+                "DEBRUIT_CACHE to a folder on another disk"
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise InputError(
+                f"the cache {root()} cannot be written ({error.strerror}): set DEBRUIT_CACHE to a folder that can"
+            ) from None
+        raise
+
+
+def _digest(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"

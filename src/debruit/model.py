@@ -1,0 +1,319 @@
+"""A model: process + prediction + network + conditioners + codec. This is the only constructor, for training, evaluation, the command
+line and servers alike.
+
+A model is one .safetensors file: the EMA weights, and in the header, under "debruit", a JSON object with `format` (an integer),
+`config` (a ModelConfig) and `provenance`. Nothing else is needed to sample.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from debruit.autoencoders.codec import Codec
+from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning.cond import Cond, Conditioner
+from debruit.config import choose, decode, encode
+from debruit.data.dataset import DataSpec
+from debruit.diffusion.denoiser import Denoiser
+from debruit.diffusion.prediction import prediction
+from debruit.diffusion.process import Process
+from debruit.diffusion.processes.flow import Flow
+from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.errors import InputError
+from debruit.files import write_atomically
+from debruit.networks.network import Network
+from debruit.networks.unet import UNet
+from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.grids import ChainSteps
+from debruit.sampling.guidance.classifier_free import classifier_free
+from debruit.sampling.guidance.clip import clip
+from debruit.sampling.loop import Snapshot, trajectory
+from debruit.sampling.noise import ImageNoise
+from debruit.sampling.sampler import Denoise, Sampler, level
+from debruit.sampling.settings import Settings
+
+FORMAT = 1
+ARGUMENTS = {"label": "label", "text": "prompt", "mask": "mask"}  # field of a condition -> the argument that gives it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything about a model but its weights. `data_std` is the standard deviation of the latents, which scales the network's input."""
+
+    data: DataSpec
+    process: Process = field(default_factory=Flow)
+    predicts: str = "velocity"
+    network: Network = field(default_factory=UNet)
+    conditioners: tuple[Conditioner, ...] = ()
+    codec: Codec = field(default_factory=Pixels)
+    data_std: float = 0.5
+    learned_variance: bool = False
+    sampling: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        prediction(self.predicts)
+        if isinstance(self.process, Tabulated) and self.process.chain.zero_terminal_snr and self.predicts in ("eps", "score"):
+            raise InputError(
+                f"a chain with zero terminal SNR cannot be sampled from a model that predicts {self.predicts}: set predicts=v"
+            )
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what the network sees."""
+        return (self.codec.latent_channels(self.data.channels), *self.codec.latent_size(self.data.height, self.data.width))
+
+    def build(self) -> "Backbone":
+        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
+        for door in ("vector", "tokens", "spatial"):
+            given = [c for c in self.conditioners if c.door == door]
+            wanted = sum(c.channels for c in given) if door != "tokens" else max((c.channels for c in given), default=0)
+            have = getattr(self.network, f"{door}_channels", 0)
+            if wanted != have:
+                names = ", ".join(type(c).__name__ for c in given) or "no conditioner"
+                raise InputError(
+                    f"{names} gives {wanted} channels through the door '{door}' but {type(self.network).__name__} expects "
+                    f"{have}: set model.network.{door}_channels={wanted}"
+                )
+        return Backbone(self)
+
+
+class Backbone(nn.Module):
+    """What is trained: the network and its conditioners."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = config.latent_shape[0]
+        self.config = config
+        self.network = config.network.build(channels, channels * (2 if config.learned_variance else 1))
+        self.conditioners = nn.ModuleDict({c.field: c.build() for c in config.conditioners})
+
+    def cond(self, values: Mapping[str, Any], keep: Mapping[str, Tensor]) -> Cond:
+        """The conditions of a batch. `values` holds each conditioner's field, `keep` (B,) bool which images keep it."""
+        cond = Cond()
+        for conditioner in self.config.conditioners:
+            name = conditioner.field
+            encoded = self.conditioners[name](values[name], keep[name])
+            cond = cond.beside(Cond(**{conditioner.door: encoded}))
+        return cond
+
+    def forward(self, x: Tensor, noise_level: Tensor, cond: Cond | None = None) -> Tensor:
+        return self.network(x, noise_level, cond)
+
+    def denoiser(self, network=None) -> Denoiser:
+        """This backbone as a denoiser; `network` stands in for it, compiled say."""
+        c = self.config
+        return Denoiser(network or self, c.process, c.predicts, c.data_std, c.learned_variance)
+
+
+class Model:
+    """A trained model: `generate` images, or follow their `trajectory`."""
+
+    def __init__(self, config: ModelConfig, backbone: Backbone, provenance: Mapping[str, Any] | None = None) -> None:
+        self.config, self.backbone, self.provenance = config, backbone.eval(), dict(provenance or {})
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.backbone.parameters()).device
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> "Model":
+        """From a model file or a run folder. InputError says what is wrong with a file that is none, damaged, or newer."""
+        path = model_file(path)
+        header, weights = read(path)
+        config = decode(header["config"], where=str(path))
+        assert isinstance(config, ModelConfig)
+        with torch.device("meta"):
+            backbone = config.build()
+        expected = {name: tuple(p.shape) for name, p in backbone.state_dict().items()}
+        found = {name: tuple(w.shape) for name, w in weights.items()}
+        if expected != found:
+            odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+            raise InputError(f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)")
+        backbone.load_state_dict(weights, assign=True)
+        return cls(config, backbone.to(choose_device(device)), header["provenance"])
+
+    def save(self, path: str | Path) -> None:
+        """To one file, atomically."""
+        save(path, self.config, self.backbone.state_dict(), self.provenance)
+
+    def settings(self, *, sampler=None, steps: int | None = None, guidance: float | None = None, grid=None) -> Settings:
+        """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its own steps."""
+        own = self.config.sampling
+        if isinstance(sampler, str):
+            sampler = choose(Sampler, sampler, "sampler")
+        chosen = replace(
+            own,
+            sampler=sampler or own.sampler,
+            steps=own.steps if steps is None else steps,
+            guidance=own.guidance if guidance is None else guidance,
+        )
+        if grid is not None:
+            return replace(chosen, grid=grid)
+        if isinstance(chosen.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
+            return replace(chosen, grid=ChainSteps())
+        return chosen
+
+    def generate(self, n: int = 4, *, batch: int = 64, first: int = 0, **options: Any) -> Tensor:
+        """n images, (n, C, H, W), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`."""
+        _check_count(n)
+        parts = []
+        for start in range(0, n, batch):
+            last = None
+            for last in self.trajectory(min(batch, n - start), first=first + start, **options):
+                pass
+            assert last is not None
+            parts.append(self.images(last.x))
+        return torch.cat(parts)
+
+    def trajectory(
+        self,
+        n: int = 4,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        label=None,
+        prompt=None,
+        mask=None,
+        steps: int | None = None,
+        sampler: str | Sampler | None = None,
+        guidance: float | None = None,
+        grid=None,
+    ) -> Iterator[Snapshot]:
+        """Sampling step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
+
+        Without a condition, a conditional model takes its classes in turn: image k is of class k mod their number.
+        InputError: n < 1, an unknown sampler or label, a condition that the model does not have, guidance it was not trained for.
+        """
+        _check_count(n)
+        settings = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
+        if settings.steps < 1:
+            raise InputError(f"{settings.steps} steps: at least 1 is needed")
+        if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
+            raise InputError("this model has not learned a variance: use the ancestral sampler with variance posterior or beta")
+        process = self.config.process
+        times = settings.grid.times(process, settings.steps)
+        noise = ImageNoise(seed, range(first, first + n), self.config.latent_shape, self.device)
+        denoise = self._denoise(self._values(n, first, label=label, text=prompt, mask=mask), settings, n)
+        at = level(process, times[0])
+        return self._follow(trajectory(denoise, process, settings.sampler, at.sigma * noise(), times, noise))
+
+    def images(self, x: Tensor) -> Tensor:
+        """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU."""
+        return self.config.data.from_model(self.config.codec.decode(x).float().cpu())
+
+    def _denoise(self, values: Mapping[str, Any], settings: Settings, n: int) -> Denoise:
+        """The denoiser of one batch under its conditions, guided and clipped as the settings say."""
+        denoiser = self.backbone.denoiser()
+        with torch.inference_mode():
+            kept, dropped = (
+                self.backbone.cond(values, {name: torch.full((n,), keep, device=self.device) for name in values})
+                for keep in (True, False)
+            )
+        weight = settings.guidance if self.config.conditioners else 1.0
+        self._check_guidance(settings.guidance)
+        guided = classifier_free(denoiser, kept, dropped, weight)
+        return clip(guided, self.config.process) if settings.clip and isinstance(self.config.codec, Pixels) else guided
+
+    def _follow(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+        """The same snapshots, each step without gradients and, on a GPU, in bfloat16 where it has it."""
+        device = self.device.type
+        bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
+        while True:
+            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+                snapshot = next(snapshots, None)
+            if snapshot is None:
+                return
+            yield snapshot
+
+    def _values(self, n: int, first: int, **asked: Any) -> dict[str, Any]:
+        conditioners = {c.field: c for c in self.config.conditioners}
+        for name, value in asked.items():
+            if value is not None and name not in conditioners:
+                accepts = ", ".join(ARGUMENTS.get(c, c) for c in conditioners) or "no condition at all"
+                raise InputError(f"a {ARGUMENTS[name]} was given, but this model was trained with {accepts}")
+        values = {}
+        for name, conditioner in conditioners.items():
+            value = asked.get(name)
+            parsed = conditioner.in_turn(range(first, first + n)) if value is None else conditioner.parse(value, n)
+            values[name] = parsed.to(self.device) if isinstance(parsed, Tensor) else parsed
+        return values
+
+    def _check_guidance(self, weight: float) -> None:
+        if not weight >= 0:
+            raise InputError(f"a guidance weight of {weight}: it must be 0 or more; 1 is no guidance")
+        if weight != 1 and not self.config.conditioners:
+            raise InputError("guidance needs a condition, and this model was trained without one: leave --guidance out")
+        if weight != 1 and any(c.drop == 0 for c in self.config.conditioners):
+            raise InputError("this model was trained without dropping its condition, so guidance cannot work: leave --guidance out")
+
+
+def load(path: str | Path, device: str = "auto") -> Model:
+    """A model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
+    return Model.load(path, device)
+
+
+def save(path: str | Path, config: ModelConfig, weights: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
+    """A model file from its parts, atomically."""
+    header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
+    tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata={"debruit": header}))
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and weights of a model file."""
+    return header(path), load_file(path)
+
+
+def header(path: Path) -> dict[str, Any]:
+    """What a model file says of itself, without its weights."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier one"
+        ) from None
+    if "debruit" not in metadata:
+        raise InputError(f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote")
+    found = json.loads(metadata["debruit"])
+    if found["format"] > FORMAT:
+        raise InputError(
+            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer debruit"
+        )
+    return found
+
+
+def model_file(path: str | Path) -> Path:
+    """The file that a MODEL argument means: itself, or the model of a run folder."""
+    path = Path(path)
+    if path.is_dir():
+        inside = path / "model.safetensors"
+        if not inside.exists():
+            raise InputError(f"{path} holds no model.safetensors: is it a run folder, and has its training saved yet?")
+        return inside
+    if not path.exists():
+        raise InputError(f"there is no model at {path}: give a run folder or a .safetensors file")
+    return path
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """ "auto" is the GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.partition(":")[0] == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no usable CUDA device is on this machine; use --device cpu or auto")
+    if name.partition(":")[0] not in ("cpu", "cuda", "mps"):
+        raise InputError(f"--device {name}: allowed are auto, cpu, cuda")
+    return torch.device(name)
+
+
+def _check_count(n: int) -> None:
+    if n < 1:
+        raise InputError(f"{n} images were asked for: give -n 1 or more")

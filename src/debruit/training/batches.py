@@ -1,0 +1,66 @@
+"""What one optimiser step sees: images, their times and noise, their conditions. Everything random in it comes from
+(seed, images seen), so a batch can be made by any thread, at any time, again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.data.dataset import Dataset
+from debruit.data.transforms import flip
+from debruit.sampling.noise import generator
+from debruit.training.run import Run
+from debruit.training.stream import Order
+
+NOISE = 4  # key of the random stream
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x0 (B, C, H, W) float32 in [-1, 1]; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them."""
+
+    x0: Tensor
+    t: Tensor
+    eps: Tensor
+    values: Mapping[str, Any]
+    keep: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.x0)
+
+    def part(self, start: int, stop: int, device: torch.device) -> Self:
+        """Images start..stop - 1, on the device."""
+        move = lambda x: x[start:stop].to(device, non_blocking=True) if isinstance(x, Tensor) else x[start:stop]  # noqa: E731
+        return type(self)(
+            move(self.x0), move(self.t), move(self.eps),
+            {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()},
+        )  # fmt: skip
+
+
+def training_batch(run: Run, dataset: Dataset, order: Order, first: int, attempt: int = 0) -> Batch:
+    """Images number first..first + batch - 1 of the training, with times from the objective's density."""
+    indices, epochs = order.take(first, run.batch)
+    items = dataset.batch(indices)
+    image = items["image"]
+    if run.flip:
+        image = flip(image, indices, seed=run.seed, epoch=epochs)
+    g = generator(run.seed, NOISE, first, attempt)
+    t = run.objective.times(len(indices), run.model.process, g)
+    eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
+    keep = {c.field: torch.rand(len(indices), generator=g) >= c.drop for c in run.model.conditioners}
+    return Batch(dataset.spec.to_model(image), t, eps, {k: items[k] for k in keep}, keep)
+
+
+def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray) -> Batch:
+    """The held-out images with fixed noise, times spread evenly over the density (in an order unrelated to that of the images), and every
+    condition kept."""
+    items = dataset.batch(indices)
+    g = generator(run.seed, NOISE)
+    u = (torch.randperm(len(indices), generator=g).double() + 0.5) / len(indices)
+    eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
+    keep = {c.field: torch.ones(len(indices), dtype=torch.bool) for c in run.model.conditioners}
+    t = run.objective.density.quantile(u, run.model.process)
+    return Batch(dataset.spec.to_model(items["image"]), t, eps, {k: items[k] for k in keep}, keep)

@@ -1,0 +1,146 @@
+"""From a Run to a run folder: the shell around the loop. It owns the clock, the files and the interruptions, and yields what a screen shows."""
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import torch
+
+from debruit.data.dataset import Dataset
+from debruit.errors import InputError
+from debruit.training.clock import Clock
+from debruit.training.folder import RunFolder
+from debruit.training.state import TrainState
+from debruit.training.step import Diverged, Report, passed, train
+from debruit.training.stream import split
+from debruit.training.validation import Validation, validate
+
+ROLL_BACKS = 3  # how often a training may return to its last good state before it stops
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training is: the loop's report, the validation if one was made, and the clock's view."""
+
+    report: Report
+    validation: Validation | None
+    total_images: int
+    images_per_second: float
+    eta_seconds: float
+    interrupted: bool = False
+
+
+def fit(
+    folder: RunFolder,
+    dataset: Dataset,
+    device: torch.device,
+    say: Callable[[str], None],
+    *,
+    resume: bool = False,
+    began: float | None = None,
+) -> Iterator[Progress]:
+    """Trains the folder's run to its end, saving as it goes. `began` (time.monotonic) is when the user's minutes started.
+
+    An interruption (Ctrl-C, SIGTERM) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
+    they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
+    """
+    run = folder.run
+    if run.model.data.fingerprint != dataset.spec.fingerprint:
+        raise InputError(f"the data of {run.model.data.name} has changed since this run began: put it back, or start a new run")
+    pool, held_out = split(len(dataset), min(run.validation_images, len(dataset) // 2), run.seed)
+    state = TrainState.start(run, device)
+    if resume:
+        folder.restore(state)
+        state.total_images = max(run.images, state.images_seen) if run.minutes is None else state.total_images
+    clock = Clock(run, state, began)
+    if not resume:
+        folder.save(state)
+    with _interruptible(state):
+        while True:
+            try:
+                yield from _train(folder, state, clock, dataset, pool, held_out, device)
+                return
+            except Diverged as problem:
+                _roll_back(folder, state, problem, say)
+
+
+def _train(folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, held_out, device) -> Iterator[Progress]:
+    run, every = folder.run, folder.run.every
+    before = state.images_seen
+    for report in train(state, run, dataset, pool, device):
+        clock.trained(report.images_seen)
+        last = state.interrupted or report.images_seen >= state.total_images
+        validation = None
+        if len(held_out) and (last or passed(before, report.images_seen, every.validate_images)):
+            with clock.spends("validate"):
+                validation = validate(state.average, run, dataset, held_out, device)
+        if last or passed(before, report.images_seen, every.preview_images):
+            with clock.spends("preview"):
+                folder.preview(state)
+        if last or passed(before, report.images_seen, every.save_images):
+            with clock.spends("save"):
+                state.elapsed = clock.elapsed
+                folder.save(state)
+        before = report.images_seen
+        state.total_images = report.images_seen if last else clock.plan(report.images_seen)
+        state.elapsed = clock.elapsed
+        progress = Progress(
+            report, validation, state.total_images, clock.images_per_second, clock.eta(report.images_seen), state.interrupted
+        )
+        folder.log(_record(progress, state))
+        yield progress
+        if state.interrupted:
+            return
+
+
+def _roll_back(folder: RunFolder, state: TrainState, problem: Diverged, say: Callable[[str], None]) -> None:
+    """The last good state, with half the rate and other noise; InputError when that has not helped before."""
+    attempt, lr_factor = state.attempt + 1, state.lr_factor / 2
+    folder.restore(state)
+    if attempt > ROLL_BACKS:
+        raise InputError(
+            f"{problem}, after {ROLL_BACKS} roll-backs: the training stopped at its last good state ({state.images_seen:,} images, model "
+            "intact); try --set optimiser.lr with a smaller value or --set precision=fp32, and look at the data with `debruit data doctor`"
+        )
+    state.attempt, state.lr_factor = attempt, lr_factor
+    say(f"{problem}; back to the last good state at {state.images_seen:,} images, now with {lr_factor:g} of the learning rate")
+
+
+def _record(progress: Progress, state: TrainState) -> dict:
+    """One line of the log."""
+    record = {key: _number(value) for key, value in asdict(progress.report).items()}
+    record |= {"images_per_second": round(progress.images_per_second, 2), "elapsed": round(state.elapsed, 2)}
+    record |= {"total_images": state.total_images}
+    if progress.validation:
+        record["validation_loss"] = progress.validation.loss
+        record |= {f"validation_loss_q{k}": _number(v) for k, v in enumerate(progress.validation.quartiles, start=1)}
+    return record
+
+
+def _number(value: float | int) -> float | int | None:
+    """JSON has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def _interruptible(state: TrainState):
+    """The first SIGINT or SIGTERM asks the loop to stop after its step; a second one interrupts at once."""
+    state.interrupted = False
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number, frame) -> None:
+        if state.interrupted:
+            raise KeyboardInterrupt
+        state.interrupted = True
+
+    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,153 @@
+"""A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is installed."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import debruit
+from debruit import model as model_files
+from debruit import pictures
+from debruit.config import decode, encode
+from debruit.errors import InputError
+from debruit.files import storage_problem, write_atomically
+from debruit.model import Model
+from debruit.training import checkpoint
+from debruit.training.run import Run
+from debruit.training.state import TrainState
+
+RUN, MODEL, LOG, PREVIEWS = "run.json", "model.safetensors", "log.jsonl", "previews"
+PREVIEW_COUNT, PREVIEW_SEED = 16, 0
+
+
+class RunFolder:
+    """The files of one run. Everything that is written is written whole or not at all."""
+
+    def __init__(self, path: str | Path, run: Run, say: Callable[[str], None]) -> None:
+        self.path, self.run, self.say = Path(path), run, say
+        self.fingerprint = fingerprint(run)
+        self._events = None
+
+    @classmethod
+    def create(cls, path: str | Path, run: Run, say: Callable[[str], None]) -> "RunFolder":
+        """A new folder with its run.json; InputError if it already holds a run."""
+        path = Path(path)
+        check_free(path)
+        text = json.dumps(encode(run), indent=2)
+        write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
+        return cls(path, run, say)
+
+    @classmethod
+    def open(cls, path: str | Path, say: Callable[[str], None], **changes: Any) -> "RunFolder":
+        """An existing folder, to resume; `changes` (images, minutes) replace fields of the run, and are written."""
+        path = Path(path)
+        if not (path / RUN).exists():
+            raise InputError(f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made")
+        try:
+            stored = decode(json.loads((path / RUN).read_text()), where=str(path / RUN))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path / RUN} is damaged ({error}): restore it, or start a new run") from None
+        run = replace(stored, **{key: value for key, value in changes.items() if value is not None})
+        if run != stored:
+            write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(encode(run), indent=2)))
+        return cls(path, run, say)
+
+    def save(self, state: TrainState) -> None:
+        """The state, then the model: EMA weights. A state with a weight that is not finite is not saved."""
+        if not all(torch.isfinite(p).all() for p in state.backbone.parameters()):
+            self.say("the weights are not finite: this state is not saved")
+            return
+        checkpoint.save(self.path, state, self.fingerprint, self.run.keep_states)
+        model_files.save(self.path / MODEL, self.run.model, state.average.state_dict(), self.provenance(state))
+
+    def restore(self, state: TrainState) -> None:
+        """The newest whole state; the log forgets what came after it."""
+        checkpoint.restore(self.path, state, self.fingerprint, self.say)
+        log = self.path / LOG
+        if log.exists():
+            lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
+            write_atomically(log, lambda temporary: temporary.write_text("".join(lines)))
+
+    def log(self, record: dict[str, Any]) -> None:
+        """One line of log.jsonl, and the same numbers for TensorBoard."""
+        try:
+            with open(self.path / LOG, "a") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
+        if events := self._tensorboard():
+            for key, value in record.items():
+                if isinstance(value, int | float) and key != "images_seen":
+                    events.add_scalar(key, value, record["images_seen"])
+
+    def preview(self, state: TrainState) -> None:
+        """A grid from fixed noise, drawn with the EMA weights."""
+        model = Model(self.run.model, state.average)
+        images = model.generate(PREVIEW_COUNT, seed=PREVIEW_SEED)
+        sheet = pictures.grid(pictures.displayable(images, self.run.model.data))
+        pictures.save(sheet, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
+
+    def provenance(self, state: TrainState) -> dict[str, Any]:
+        """What the model file says of its origin."""
+        return {
+            "weights": "ema",
+            "ema": asdict(self.run.ema),
+            "images_seen": state.images_seen,
+            "batch": self.run.batch,
+            "seed": self.run.seed,
+            "train_seconds": round(state.elapsed, 1),
+            "data": self.run.model.data.name,
+            "data_fingerprint": self.run.model.data.fingerprint,
+            "run_fingerprint": self.fingerprint,
+            "versions": {
+                "debruit": debruit.__version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+            "hardware": hardware(),
+        }
+
+    def _tensorboard(self):
+        if self._events is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter  # ty: ignore[possibly-missing-import]
+
+                self._events = SummaryWriter(str(self.path / "events"))
+            except ImportError:
+                self._events = False
+        return self._events
+
+
+def check_free(path: Path) -> None:
+    """InputError if a folder cannot take a new run."""
+    if (path / RUN).exists():
+        raise InputError(
+            f"{path} already holds a run: continue it with `debruit train --resume {path}`, or give another --out"
+        )
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--out {path} is a file: give a folder")
+
+
+def fingerprint(run: Run) -> str:
+    """A digest of all that determines the weights after n images; how long, how often saved and by what clock may change."""
+    fixed = encode(replace(run, images=1, minutes=None, every=type(run.every)(), keep_states=1))
+    return hashlib.blake2b(json.dumps(fixed, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def hardware() -> str:
+    """The device in words."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _images(line: str) -> int:
+    try:
+        return json.loads(line)["images_seen"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return 2**62  # half a line: cut by the interruption

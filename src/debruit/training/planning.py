@@ -1,0 +1,235 @@
+"""Settings from the data, the machine and the budget; and what they will cost, before step 1.
+
+The network is chosen by one rule. A budget of C floating-point operations buys N images seen at f operations each in the forward pass
+(3 f in training), C = 3 f N; both grow as its square root, f = SHARE sqrt(C / 3), and of the candidates the one whose f is nearest is taken.
+SHARE was measured (bench/RESULTS.md).
+"""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from debruit.conditioning.cond import Cond
+from debruit.conditioning.label import Label
+from debruit.data.dataset import DataSpec
+from debruit.data.source import Source
+from debruit.model import ModelConfig
+from debruit.networks.unet import UNet
+from debruit.sampling.noise import generator
+from debruit.sampling.settings import Settings
+from debruit.training.batches import Batch
+from debruit.training.run import Every, Optimiser, Run
+from debruit.training.state import TrainState
+from debruit.training.step import _step as optimiser_step
+
+SHARE = 4.0  # forward operations per image over the images seen, both at their best
+DEFAULT_MINUTES = 20.0
+LABEL_CHANNELS = 128
+WIDTHS = (32, 48, 64, 80, 96, 128, 160, 192, 256)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters; bytes of weights, gradients, moments and average together, and of what the backward pass keeps for one image; operations of
+    one forward pass of one image."""
+
+    parameters: int
+    fixed_bytes: int
+    image_bytes: int
+    forward_flops: int
+
+    def peak_bytes(self, images: int) -> int:
+        """An estimate of the peak with `images` in flight; it leaves out the framework itself (about 0.4 GB on a CPU)."""
+        return self.fixed_bytes + self.image_bytes * images
+
+
+def recommend(
+    source: Source,
+    spec: DataSpec,
+    device: torch.device,
+    *,
+    images: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    flip: bool = False,
+) -> Run:
+    """The run that debruit would do on this data, on this device, for this long."""
+    if images is None and minutes is None:
+        minutes = DEFAULT_MINUTES
+    speed = throughput(device)
+    operations = speed * minutes * 60 if minutes is not None else None
+    model = choose_model(spec, operations, images)
+    expected = images or max(int(operations / (3 * cost(model).forward_flops)), 1)
+    batch = batch or (128 if device.type == "cpu" else 256)
+    return Run(
+        source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
+        validation_images=held_out(spec.count), optimiser=Optimiser(warmup_images=min(5_000, expected // 20)),
+    )  # fmt: skip
+
+
+def choose_model(spec: DataSpec, operations: float | None, images: int | None) -> ModelConfig:
+    """The candidate whose cost fits the budget: given in operations, or in images (then N is fixed and f = SHARE N)."""
+    target = SHARE * images if operations is None else math.sqrt(SHARE * operations / 3)
+    found = []
+    for family in candidates(spec):
+        # one of a family is counted, for the others the count goes with the square of the width
+        middle = cost(configure(spec, family[len(family) // 2])).forward_flops / family[len(family) // 2].channels ** 2
+        found += [(abs(math.log(middle * network.channels**2 / target)), network) for network in family]
+    return configure(spec, min(found, key=lambda pair: pair[0])[1])
+
+
+def configure(spec: DataSpec, network: UNet) -> ModelConfig:
+    """A model for this data: conditioned on its classes where it has some."""
+    conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),) if len(spec.class_names) > 1 else ()
+    network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
+    sampling = Settings(guidance=1.5 if conditioners else 1.0)
+    return ModelConfig(data=spec, network=network, conditioners=conditioners, sampling=sampling)
+
+
+def candidates(spec: DataSpec) -> list[list[UNet]]:
+    """U-Nets for images of this size, a family (from narrow to wide) for each way of folding them: the first level has 8 to 32 places a side,
+    the last about 7, with attention."""
+    longer, families = max(spec.height, spec.width), []
+    for patch in (1, 2, 4, 8):
+        places = longer / patch
+        if not 8 <= places <= 32 and not (patch == 1 and places < 8):
+            continue
+        levels = max(1, round(math.log2(places / 7)) + 1)
+        families.append([
+            UNet(
+                channels=channels,
+                multipliers=tuple(min(2**k, 4) for k in range(levels)),
+                patch=patch,
+                attention=(2 ** (levels - 1),),
+                head_channels=32 if channels % 32 == 0 else 16,
+            )
+            for channels in WIDTHS
+        ])
+    return families
+
+
+def held_out(count: int) -> int:
+    """Images kept for validation: 5 %, at most 512, none of fewer than 20."""
+    return min(count // 20, 512)
+
+
+@lru_cache(maxsize=64)
+def cost(model: ModelConfig) -> Cost:
+    """By running the model on the meta device, without memory: exact counts, and the bytes that autograd saves."""
+    with torch.device("meta"):
+        backbone = model.build()
+        x = torch.empty(1, *model.latent_shape)
+        cond = Cond(vector=torch.empty(1, model.network.vector_channels) if getattr(model.network, "vector_channels", 0) else None)
+        saved: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            saved[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+            alive.append(tensor)
+            return tensor
+
+        alive: list[torch.Tensor] = []
+        parameters = {p.untyped_storage()._cdata for p in backbone.parameters()}
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            backbone(x, torch.empty(1), cond)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            backbone(x, torch.empty(1), cond)
+    count = sum(p.numel() for p in backbone.parameters())
+    image_bytes = sum(size for key, size in saved.items() if key not in parameters)
+    return Cost(count, count * 4 * 5, image_bytes, counter.get_total_flops())
+
+
+def throughput(device: torch.device, seconds: float = 0.5) -> float:
+    """Floating-point operations per second of a 3x3 convolution with its backward pass, as in a U-Net's middle."""
+    on_cpu = device.type == "cpu"
+    channels, batch, side = (96, 32, 14) if on_cpu else (256, 256, 32)
+    convolution = torch.nn.Conv2d(channels, channels, 3, padding=1).to(device, memory_format=torch.channels_last)
+    x = torch.randn(batch, channels, side, side, device=device).to(memory_format=torch.channels_last).requires_grad_()
+    operations = 3 * 2 * 9 * channels**2 * batch * side**2
+
+    def once() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=not on_cpu):
+            convolution(x).sum().backward()
+        if not on_cpu:
+            torch.cuda.synchronize(device)
+
+    once()
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        once()
+        count += 1
+    return 0.6 * operations * count / (time.perf_counter() - start)  # the share of it that a whole network reaches
+
+
+def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
+    """Images per second of this run's real training step on this device, on synthetic images."""
+    state = TrainState.start(run, device)
+    batch = synthetic(run)
+    optimiser_step(state, run, state.backbone, batch, 0.0, device)
+    count, start = 0, time.perf_counter()
+    while count < 1 or time.perf_counter() - start < seconds:
+        optimiser_step(state, run, state.backbone, batch, 0.0, device)
+        count += 1
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return run.batch * count / (time.perf_counter() - start)
+
+
+def synthetic(run: Run) -> Batch:
+    """A batch of noise in the shape of the run's data."""
+    g = generator(0)
+    shape, data = (run.batch, *run.model.latent_shape), run.model.data
+    values: dict[str, Any] = {c.field: c.in_turn(range(run.batch)) for c in run.model.conditioners}
+    keep = {name: torch.ones(run.batch, dtype=torch.bool) for name in values}
+    x0 = torch.randn((run.batch, *data.shape), generator=g).clamp(-1, 1)
+    return Batch(x0, run.objective.times(run.batch, run.model.process, g), torch.randn(shape, generator=g), values, keep)
+
+
+def fitted(run: Run, device: torch.device) -> tuple[Run, float]:
+    """The run with its length, when it has minutes, and its intervals from the measured speed; and that speed, images per second."""
+    speed = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
+    if run.minutes is not None:
+        run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
+    seconds = run.images / speed
+    report = int(speed * min(max(seconds / 100, 1), 30))
+    often = max(run.images // 10, report)
+    every = Every(
+        report_images=max(report, run.batch), validate_images=often, preview_images=often,
+        save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
+    )  # fmt: skip
+    return replace(run, every=every), speed
+
+
+def summary(run: Run, device: torch.device, speed: float) -> list[str]:
+    """What will be done and what it costs, in lines."""
+    model, c = run.model, cost(run.model)
+    spec, network = model.data, model.network
+    epochs = run.images / max(spec.count - run.validation_images, 1)
+    classes = f", {len(spec.class_names)} classes" if spec.class_names else ""
+    length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
+    peak = c.peak_bytes(run.microbatch or run.batch)
+    return [
+        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}{classes}; "
+        f"{run.validation_images} held out",
+        f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} MFLOP an image; "
+        f"{type(model.process).__name__}, predicts {model.predicts}"
+        + "".join(f", conditioned on {x.field} (dropped {x.drop:.0%})" for x in model.conditioners),
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, AdamW lr {run.optimiser.lr:g} (not scaled by anything), seed {run.seed}, "
+        f"flips {'on' if run.flip else 'off'}",
+        f"machine   {device}, {speed:.0f} images/s, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
+        f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed)}",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

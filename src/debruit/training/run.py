@@ -1,0 +1,94 @@
+"""A Run: one frozen value that holds everything that determines a training. Schedules and intervals count images seen."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from debruit.data.source import Source
+from debruit.diffusion.objective import Objective
+from debruit.errors import InputError
+from debruit.model import ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimiser:
+    """AdamW. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the training,
+    linearly or as a cosine."""
+
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    warmup_images: int = 5_000
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    decay_fraction: float = 1.0
+    final_lr_factor: float = 0.0
+
+    def rate(self, images_seen: int, total: int) -> float:
+        """The learning rate after `images_seen` of `total` images."""
+        warm = min(1.0, (images_seen + 1) / self.warmup_images) if self.warmup_images else 1.0
+        if self.decay == "none":
+            return self.lr * warm
+        left = min(1.0, max(0.0, total - images_seen) / max(1.0, total * self.decay_fraction))
+        shape = left if self.decay == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+        return self.lr * warm * (self.final_lr_factor + (1 - self.final_lr_factor) * shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ema:
+    """Averaged weights: those of `halflife_images` ago count half. Early on the half-life is `ramp` times the images seen, so that the
+    first weights are forgotten. Karras et al. 2022, section F.2."""
+
+    halflife_images: int = 500_000
+    ramp: float = 0.05
+
+    def decay(self, images_seen: int, batch: int) -> float:
+        """How much of the average survives a step of `batch` images that ends at `images_seen`."""
+        return 0.5 ** (batch / max(min(self.halflife_images, self.ramp * images_seen), 1e-8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Every:
+    """Intervals, in images seen."""
+
+    report_images: int = 2_000
+    validate_images: int = 20_000
+    preview_images: int = 20_000
+    save_images: int = 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """`images` is the whole training's length; with `minutes` it is the plan's first guess, corrected by the clock.
+
+    `batch` images make one optimiser step, `microbatch` of them at a time (0: all). `validation_images` are held out and never trained on.
+    `precision` "auto" is bfloat16 on GPUs that have it, else float32. `flip` mirrors images at random: only where that is safe.
+    """
+
+    source: Source
+    model: ModelConfig
+    objective: Objective = field(default_factory=Objective)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    ema: Ema = field(default_factory=Ema)
+    every: Every = field(default_factory=Every)
+    images: int = 200_000
+    minutes: float | None = None
+    batch: int = 128
+    microbatch: int = 0
+    validation_images: int = 256
+    seed: int = 0
+    flip: bool = False
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = False
+    keep_states: int = 2
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise InputError(f"a batch of {self.batch}: give --batch 1 or more")
+        if self.images < 1:
+            raise InputError(f"a training of {self.images} images: give --images 1 or more")
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(f"a training of {self.minutes:g} minutes: give --minutes more than 0, for example --minutes 10")
+        if self.microbatch and self.batch % self.microbatch:
+            raise InputError(f"microbatch={self.microbatch} does not divide the batch of {self.batch}")

@@ -1,0 +1,107 @@
+"""The training loop: a generator of reports. What to do with them (log, preview, validate, save, stop) is the shell's business."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.data.dataset import Dataset
+from debruit.training import ema
+from debruit.training.batches import Batch, training_batch
+from debruit.training.run import Run
+from debruit.training.state import TrainState
+from debruit.training.stream import Order, ahead
+
+PATIENCE = 10  # steps in a row without a finite gradient before the weights themselves are suspected
+
+
+class Diverged(Exception):
+    """Step after step gave no finite gradient: the weights are beyond repair, the last saved state is not."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing."""
+
+    images_seen: int
+    loss: float
+    grad_norm: float
+    lr: float
+    skipped: int
+
+
+def train(state: TrainState, run: Run, dataset: Dataset, pool: np.ndarray, device: torch.device) -> Iterator[Report]:
+    """Steps from where the state is to `state.total_images`, on the images `pool` of the data; a report each `every.report_images`
+    and at the end. Changes `state`, and nothing else. Raises Diverged."""
+    order = Order(pool, run.seed)
+    first, attempt = state.images_seen, state.attempt
+    batches = ahead(lambda position: training_batch(run, dataset, order, position, attempt), first, run.batch)
+    network = torch.compile(state.backbone) if run.compile else state.backbone
+    losses: list[Tensor] = []
+    norms: list[Tensor] = []
+    skipped = lost_in_a_row = 0
+    for batch in batches:
+        rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
+        loss, norm = _step(state, run, network, batch, rate, device)
+        if torch.isfinite(norm):
+            losses.append(loss)
+            norms.append(norm)
+            lost_in_a_row = 0
+        else:
+            skipped, lost_in_a_row = skipped + 1, lost_in_a_row + 1
+        before = state.images_seen
+        state.images_seen += len(batch)
+        if lost_in_a_row == PATIENCE:
+            raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
+        if not lost_in_a_row:
+            ema.update(state.average, state.backbone, run.ema.decay(state.images_seen, len(batch)))
+        done = state.interrupted or state.images_seen >= state.total_images
+        if done or passed(before, state.images_seen, run.every.report_images):
+            mean = lambda values: float(torch.stack(values).mean()) if values else float("nan")  # noqa: E731
+            yield Report(state.images_seen, mean(losses), mean(norms), rate, skipped)
+            losses, norms, skipped = [], [], 0
+            done = state.interrupted or state.images_seen >= state.total_images
+        if done:
+            return
+
+
+def passed(before: int, now: int, interval: int) -> bool:
+    """Whether a multiple of `interval` lies in (before, now]."""
+    return before // interval != now // interval
+
+
+def autocast(run: Run, device: torch.device):
+    """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
+    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    wanted = run.precision == "bf16" or (run.precision == "auto" and on_gpu)
+    return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()
+
+
+def _step(state: TrainState, run: Run, network, batch: Batch, rate: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Forward, backward, clip, update; returns loss and gradient norm. Nothing is updated where the norm is not finite."""
+    state.optimiser.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=device)
+    size = run.microbatch or len(batch)
+    for start in range(0, len(batch), size):
+        part = batch.part(start, start + size, device)
+        loss = losses(run, state.backbone, network, part, device).sum() / len(batch)
+        loss.backward()
+        total += loss.detach()
+    parameters = [p for p in state.backbone.parameters() if p.grad is not None]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
+    if torch.isfinite(norm):
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        state.optimiser.step()
+    return total, norm
+
+
+def losses(run: Run, backbone, network, part: Batch, device: torch.device) -> Tensor:
+    """The objective of each image of a batch that is on the device, (B,)."""
+    with autocast(run, device):
+        cond = backbone.cond(part.values, part.keep)
+        x0 = run.model.codec.encode(part.x0)
+        return run.objective.loss(backbone.denoiser(network), x0, part.t, part.eps, cond)

@@ -1,0 +1,77 @@
+"""The order of the data, and its randomness, as functions of the number of images seen: nothing to save, exact at any resume."""
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Queue
+from typing import Any
+
+import numpy as np
+import torch
+
+from debruit.sampling.noise import generator
+
+ORDER, HELD_OUT = 2, 3  # keys of the random streams
+
+
+def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(training, held-out) indices of `count` images; the held-out ones are drawn by the seed."""
+    order = torch.randperm(count, generator=generator(seed, HELD_OUT)).numpy()
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+class Order:
+    """Image number n of the training is pool[permutation of epoch n // size][n mod size]."""
+
+    def __init__(self, pool: np.ndarray, seed: int) -> None:
+        self.pool, self.seed = pool, seed
+        self._epoch, self._permutation = -1, pool
+
+    def take(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the data, and their epochs, for images first..first + count - 1 of the training."""
+        numbers = np.arange(first, first + count)
+        epochs, places = numbers // len(self.pool), numbers % len(self.pool)
+        indices = np.empty(count, dtype=np.int64)
+        for epoch in np.unique(epochs):
+            chosen = epochs == epoch
+            indices[chosen] = self._permuted(int(epoch))[places[chosen]]
+        return indices, epochs
+
+    def _permuted(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            permutation = torch.randperm(len(self.pool), generator=generator(self.seed, ORDER, epoch)).numpy()
+            self._epoch, self._permutation = epoch, self.pool[permutation]
+        return self._permutation
+
+
+def ahead(make: Callable[[int], Any], first: int, step: int, depth: int = 2) -> Iterator[Any]:
+    """make(first), make(first + step), ... computed by a thread that stays up to `depth` items ahead."""
+    queue: Queue = Queue(depth)
+    stop = threading.Event()
+
+    def work() -> None:
+        position = first
+        while not stop.is_set():
+            try:
+                item = (make(position), None)
+            except Exception as error:  # handed to the consumer, who raises it
+                item = (None, error)
+            while not stop.is_set():
+                try:
+                    queue.put(item, timeout=0.1)
+                    break
+                except Exception:  # noqa: S112 - queue.Full: ask again whether to stop
+                    continue
+            if item[1] is not None:
+                return
+            position += step
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = queue.get()
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stop.set()
