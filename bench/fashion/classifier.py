@@ -29,9 +29,9 @@ def default_path() -> Path:
 
 
 def unit(inputs: int, outputs: int) -> nn.Sequential:
-    """3x3 convolution, batch norm, ReLU."""
+    """3x3 convolution, pooling by 2, batch norm, ReLU: pooling first quarters the work of the other two."""
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class Classifier(nn.Module):
@@ -39,18 +39,14 @@ class Classifier(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            unit(1, 32), nn.MaxPool2d(2),
-            unit(32, 64), nn.MaxPool2d(2),
-            unit(64, 128), nn.MaxPool2d(2), nn.Flatten(),
-        )  # fmt: skip
+        self.body = nn.Sequential(unit(1, 24), unit(24, 64), unit(64, 128), nn.Flatten())
         self.neck = nn.Linear(128 * 3 * 3, 128)
         self.head = nn.Linear(128, 10)
 
     def features(self, images: Tensor) -> Tensor:
         """(N, 128) rectified activations before the last layer. `images`: uint8 (N, 28, 28), or float in 0..255."""
         x = (images[:, None].float() - 72.94) / 90.02  # mean and deviation of the training pixels
-        return F.relu(self.neck(self.body(x)))
+        return F.relu(self.neck(self.body(x.contiguous(memory_format=torch.channels_last))))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, 10)."""
@@ -69,7 +65,7 @@ def train(epochs: int, *, seed: int = 0, batch: int = 128) -> Classifier:
     generator = torch.Generator().manual_seed(seed)
     pixels, classes = load("train")
     images, labels = torch.from_numpy(pixels.copy()), torch.from_numpy(classes.astype(np.int64))
-    model = Classifier()
+    model = Classifier().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
     steps = len(images) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=epochs * steps)
@@ -121,7 +117,7 @@ def main() -> None:
     if reached < REQUIRED:
         raise SystemExit(f"test accuracy {reached:.4f} is below {REQUIRED}: raise --epochs; nothing was written")
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(model.state_dict(), args.out)
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, args.out)
     count = sum(p.numel() for p in model.parameters())
     print(f"{count} parameters, test accuracy {reached:.4f}: {args.out} ({digest(args.out)})")
 

@@ -90,6 +90,11 @@ def fashion_mnist(cache) -> Path:
     return write_fashion_mnist(cache / "sources" / "fashion-mnist")
 
 
+@pytest.fixture
+def write_idx_files():
+    return write_fashion_mnist
+
+
 def encode_png16(pixels: np.ndarray) -> bytes:
     """(H, W, C) uint16 as a PNG of 16 bits: grey, grey and alpha, RGB or RGBA. Pillow writes only the first."""
     height, width, channels = pixels.shape

@@ -19,11 +19,9 @@ from debruit.errors import InputError
 
 
 @pytest.fixture
-def published(tmp_path, monkeypatch) -> Path:
+def published(tmp_path, monkeypatch, write_idx_files) -> Path:
     """Look-alikes of the four files, which now pass for the published ones."""
-    from conftest import write_fashion_mnist
-
-    place = write_fashion_mnist(tmp_path / "published")
+    place = write_idx_files(tmp_path / "published")
     hashes = {path.stem: fashion_mnist._digest(path) for path in place.iterdir()}
     monkeypatch.setattr(fashion_mnist, "SHA256", hashes)
     monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", Path("/nowhere"))

@@ -12,9 +12,10 @@ def test_half_are_flipped_independently():
     first = flips(0, 0, indices)
     assert abs(first.mean() - 0.5) < 0.02
     for other in (
-        flips(indices, seed=1, epoch=0),
-        flips(indices, seed=0, epoch=1),
-        flips(indices + 1, seed=0, epoch=0),
+        flips(1, 0, indices),
+        flips(-1, 0, indices),
+        flips(0, 1, indices),
+        flips(0, 0, indices + 1),
     ):
         assert abs((first == other).mean() - 0.5) < 0.02
 

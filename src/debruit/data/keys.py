@@ -63,7 +63,7 @@ def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> s
 
 
 @contextlib.contextmanager
-def storage() -> Generator[None]:
+def storage() -> Generator[None, None, None]:
     """Turns a full or locked disk of the cache into a sentence."""
     try:
         yield

@@ -21,6 +21,7 @@ from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 from debruit.errors import InputError, nearest
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+JPEG = ("JPEG", "MPO")  # MPO: what many phones write into a .jpg
 EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
 MAX_PIXELS = 100_000_000  # more would take gigabytes to decode
 LARGE_PIXELS = 16_000_000  # decoded one at a time
@@ -74,7 +75,7 @@ def read_header(path: Path, *, name: str = "") -> Header:
         raw, deep = _raw_mode(image), _depth(image)
         height, width = image.height, image.width
         # a PNG may carry its orientation behind the pixels, and Pillow turns a TIFF's size itself
-        if image.format in ("JPEG", "MPO", "WEBP") and _orientation(image) >= 5:
+        if image.format in (*JPEG, "WEBP") and _orientation(image) >= 5:
             height, width = width, height
         grey = image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;") or raw.startswith("LA;16")
         if image.mode in ("P", "PA"):
@@ -96,10 +97,7 @@ def read_header(path: Path, *, name: str = "") -> Header:
 def decode(path: Path, target: Target) -> np.ndarray:
     """The image as (C, H, W) of the target's depth. Unreadable says why it cannot be had."""
     with _opened(path) as image:
-        if image.format in (
-            "JPEG",
-            "MPO",
-        ):  # (MPO: what many phones write into a .jpg) decodes at 1/2, 1/4 or 1/8 where that is still twice the target
+        if image.format in JPEG:  # decoded at 1/2, 1/4 or 1/8 where that is still twice the target
             side = 2 * max(target.width, target.height)
             image.draft(image.mode, (side, side))
         if image.width * image.height > MAX_PIXELS:
@@ -117,7 +115,7 @@ def decode(path: Path, target: Target) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def patient() -> Generator[None]:
+def patient() -> Generator[None, None, None]:
     """Pillow's own limit off (ours is in `decode`), broken files an error, and its warnings silent, for a while."""
     limit, truncated = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
@@ -130,7 +128,7 @@ def patient() -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Generator[ImageFile.ImageFile]:
+def _opened(path: Path) -> Generator[ImageFile.ImageFile, None, None]:
     try:
         if os.path.getsize(path) == 0:
             raise Unreadable("zero bytes")

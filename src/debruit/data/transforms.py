@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def flips(seed: int, epochs: int | np.ndarray, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Whether each item is mirrored: (B,) booleans, true for half of all (seed, epoch, index). `epochs`: one or (B,)."""
+    """Whether each item is mirrored: (B,) booleans, true for half of all (seed, epoch, index). Epochs: one or (B,)."""
     state = _mixed(np.array([seed % 2**64], np.uint64))
     state = _mixed(state ^ np.atleast_1d(epochs).astype(np.uint64))
     return (_mixed(state ^ np.asarray(indices).astype(np.uint64)) >> np.uint64(63)).astype(bool)

@@ -46,7 +46,7 @@ def training_batch(run: Run, dataset: Dataset, order: Order, first: int, attempt
     items = dataset.batch(indices)
     image = items["image"]
     if run.flip:
-        image = flip(image, indices, seed=run.seed, epoch=epochs)
+        image = flip(image, run.seed, epochs, indices)
     g = generator(run.seed, NOISE, first, attempt)
     t = run.objective.times(len(indices), run.model.process, g)
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
