@@ -1,14 +1,16 @@
 """The other library of the side-by-side: denoising-diffusion-pytorch, imported without torchvision.
 
-The package (MIT; https://github.com/lucidrains/denoising-diffusion-pytorch) imports torchvision, accelerate and ema_pytorch at the top of its main file,
-but only its `Trainer` and its `Dataset` use them; `Unet` and `GaussianDiffusion` do not. torchvision cannot be imported beside the
-CPU build of torch that this project pins, so whichever of the three is missing is replaced by a stand-in *during the import only*,
-and a stand-in raises if anything calls it. Not one line of the peer's network, loss or sampler is changed.
+The package (github.com/lucidrains/denoising-diffusion-pytorch, MIT) imports torchvision, accelerate and ema_pytorch at
+the top of its main file, but only its `Trainer` and `Dataset` use them; `Unet` and `GaussianDiffusion` do not.
+torchvision cannot be imported beside the CPU build of torch that this project pins, so whichever of the three is
+missing gets a stand-in *during the import only*, and a stand-in raises if anything calls it. Not one line of the peer's
+network, loss or sampler is changed; what it has when fully installed (its Trainer, its data pipeline) is not measured.
 
 Where it is found: the folder in $DEBRUIT_BENCH_DDPM, or site-packages. To have it without its dependencies:
 
     pip download --no-deps -d wheels denoising-diffusion-pytorch==2.3.4
-    python -m zipfile -e wheels/denoising_diffusion_pytorch-2.3.4-py3-none-any.whl ddpm && export DEBRUIT_BENCH_DDPM=$PWD/ddpm
+    python -m zipfile -e wheels/denoising_diffusion_pytorch-2.3.4-py3-none-any.whl ddpm
+    export DEBRUIT_BENCH_DDPM=$PWD/ddpm
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ class Absent:
         self._name = name
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        raise ImportError(f"{self._name} is not installed: the benchmark uses Unet and GaussianDiffusion only, not Trainer")
+        raise ImportError(
+            f"{self._name} is not installed: the benchmark uses Unet and GaussianDiffusion only, not Trainer"
+        )
 
     def __getattr__(self, attribute: str) -> object:
         raise ImportError(f"{self._name}.{attribute} is not installed: the benchmark does without it")
@@ -43,7 +47,7 @@ class Absent:
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Inside: every name in UNUSED can be imported. Outside: `sys.modules` as it was, so that no other library meets a stand-in."""
+    """Inside: every name in UNUSED can be imported. Outside: `sys.modules` as it was; no other library meets one."""
     placed = [name for name in UNUSED if name not in sys.modules and importlib.util.find_spec(name) is None]
     for name in placed:
         module = ModuleType(name, "Stand-in for a package that is not installed.")
@@ -63,18 +67,20 @@ def package_folder() -> Path:
         for folder in (Path(given) / PACKAGE, Path(given)):
             if (folder / f"{PACKAGE}.py").is_file():
                 return folder
-        raise ImportError(f"${VARIABLE} is {given}, which holds no {PACKAGE}/{PACKAGE}.py: name the folder of the unpacked wheel")
+        raise ImportError(f"${VARIABLE} is {given}, without {PACKAGE}/{PACKAGE}.py: name the unpacked wheel")
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{PACKAGE} is not installed and ${VARIABLE} is not set: see {Path(__file__).name}'s docstring")
+        raise ImportError(
+            f"{PACKAGE} is not installed and ${VARIABLE} is not set: see {Path(__file__).name}'s docstring"
+        )
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 def load_denoising_diffusion_pytorch() -> ModuleType:
     """The peer's main module: `.Unet`, `.GaussianDiffusion`, `.__version__`.
 
-    The package's own `__init__` imports a dozen further models, so an empty package takes its place and the one submodule
-    is imported from it. Raises ImportError that says what to do where the package is not found.
+    The package's own `__init__` imports a dozen further models, so an empty package takes its place and the one
+    submodule is imported from it. Raises ImportError that says what to do where the package is not found.
     """
     name = f"{PACKAGE}.{PACKAGE}"
     if name in sys.modules:

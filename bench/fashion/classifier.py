@@ -1,7 +1,7 @@
-"""The judge: a small CNN trained on Fashion-MNIST's own labels; its 128-d penultimate features carry the Frechet distance.
+"""The judge: a small CNN trained on Fashion-MNIST's own labels, whose 128-d features carry the Frechet distance.
 
 Fixed seed, a few CPU minutes, at least 92 % on the 10,000 test images, or no file is written.
-The weights are the yardstick: scores compare only between samples judged by the same file, so `score.py` prints its digest.
+The weights are the yardstick: scores compare only between samples judged by one file, so `score.py` prints its digest.
 
     python bench/fashion/classifier.py            # writes <cache>/bench/fashion-classifier.safetensors
 """
@@ -78,7 +78,9 @@ def train(epochs: int, *, seed: int = 0, batch: int = 128) -> Classifier:
             loss.backward()
             optimizer.step()
             schedule.step()
-        print(f"epoch {epoch + 1}: test accuracy {accuracy(model):.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+        print(
+            f"epoch {epoch + 1}: test accuracy {accuracy(model):.4f}, {time.perf_counter() - start:.0f} s", flush=True
+        )
     return model.eval()
 
 

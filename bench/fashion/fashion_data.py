@@ -43,7 +43,7 @@ def balanced_labels(count: int) -> np.ndarray:
 
 
 def save_grid(images: np.ndarray, labels: np.ndarray, path: Path, *, columns: int = 12, scale: int = 2) -> None:
-    """Write a PNG of uint8 images (N, H, W): one row for each class, its first `columns` images, enlarged `scale` times."""
+    """Write a PNG of uint8 images (N, H, W): a row per class, its first `columns` images, enlarged `scale` times."""
     from PIL import Image
 
     height, width = images.shape[1:]

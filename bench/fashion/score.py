@@ -2,10 +2,10 @@
 
 FD between Gaussians fitted to the classifier's 128-d features, in float64:
     |mu_a - mu_b|^2 + tr(S_a) + tr(S_b) - 2 tr((S_a^1/2 S_b S_a^1/2)^1/2)
-with roots through the eigenvalues of symmetric matrices (Heusel et al. 2017 for the score; not "FID": the network is another).
+with roots through the eigenvalues of symmetric matrices (Heusel et al. 2017; not "FID": the network is another).
 It is biased upwards at finite N, so compare equal N only; the floor is the FD of as many real training images.
 
-    python bench/fashion/score.py SAMPLES.npy --labels LABELS.npy      # uint8 (N, 28, 28); labels default to balanced, in order
+    python bench/fashion/score.py SAMPLES.npy --labels LABELS.npy    # uint8 (N, 28, 28); default: balanced, in order
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ def frechet(features_a: np.ndarray, features_b: np.ndarray) -> float:
 
 
 def interval(samples: np.ndarray, reference: np.ndarray, *, draws: int = 200, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the FD over the choice of samples, by the basic bootstrap: 2 FD - quantiles of the resampled FD.
+    """95 % interval of the FD over the choice of samples, by bootstrap.
 
-    Resampling with replacement adds to the FD what finite N adds, so percentiles alone would lie above the FD itself;
-    the basic form is therefore shifted by that bias: quantiles of (resampled - its mean), taken about the FD.
+    Resampling with replacement raises every FD, as a small N does, so the draws' own mean would lie above the FD:
+    their spread about that mean is laid about the FD itself.
     """
     rng, target, count = np.random.default_rng(seed), moments(reference), len(samples)
     drawn = np.array([distance(moments(samples[rng.integers(0, count, count)]), target) for _ in range(draws)])

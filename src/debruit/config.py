@@ -11,11 +11,12 @@ import importlib
 import json
 import pkgutil
 import re
+import reprlib
 import types
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import InstanceOf, TypeAdapter, ValidationError
 
 from debruit.errors import InputError, nearest, unknown
 
@@ -41,11 +42,10 @@ def encode(value: Any) -> Json:
 def decode(data: Json, annotation: Any = Any, where: str = "config") -> Any:
     """The inverse of `encode`. InputError names the field when a key is unknown, missing or of the wrong type."""
     if isinstance(data, dict) and "type" in data:
-        return _decode_dataclass(data, where)
-    if isinstance(data, list):
+        data = _decode_dataclass(data, where)
+    elif isinstance(data, list):
         items = _item_annotations(annotation, len(data))
-        decoded = tuple(decode(item, a, f"{where}[{n}]") for n, (item, a) in enumerate(zip(data, items, strict=True)))
-        return decoded if _holds_dataclass(decoded) else _validate(decoded, annotation, where)
+        data = tuple(decode(item, a, f"{where}[{n}]") for n, (item, a) in enumerate(zip(data, items, strict=True)))
     return _validate(data, annotation, where)
 
 
@@ -79,7 +79,7 @@ def classes(package: str) -> dict[str, type]:
 
 def choose(protocol: type, name: str, what: str) -> Any:
     """An instance, with its defaults, of the implementation of that name; case, '-' and '_' do not matter."""
-    known = {slug(key): cls for key, cls in implementations(protocol).items()}
+    known: dict[str, Any] = {slug(key): cls for key, cls in implementations(protocol).items()}
     if slug(name) not in known:
         raise unknown(what, name, implementations(protocol))
     chosen = known[slug(name)]
@@ -93,19 +93,26 @@ def slug(name: str) -> str:
     return re.sub(r"[-_ +]", "", name).lower()
 
 
-def _has(cls: type, member: str) -> bool:
+def _has(cls: Any, member: str) -> bool:
     return hasattr(cls, member) or member in {f.name for f in fields(cls)}
 
 
 def _override(config: Any, path: list[str], text: str, where: str) -> Any:
     name, *rest = path
-    if isinstance(config, tuple) and name.isdigit() and int(name) < len(config):
-        assert rest
-        changed = _override(config[int(name)], rest, text, where)
-        return (*config[: int(name)], changed, *config[int(name) + 1 :])
-    names = [f.name for f in fields(config)] if is_dataclass(config) else []
+    if isinstance(config, tuple):
+        names = [str(n) for n, item in enumerate(config) if is_dataclass(item)]
+    else:
+        names = [f.name for f in fields(config)] if is_dataclass(config) else []
+    if not names:
+        raise InputError(f"--set {where}: there is no '{name}' in {config!r}")
     if name not in names:
         raise unknown(f"key in --set {where}", name, names)
+    if isinstance(config, tuple):
+        if not rest:
+            inside = ", ".join(f.name for f in fields(config[int(name)]))
+            raise InputError(f"--set {where}: name what to change in it, one of {inside}")
+        changed = _override(config[int(name)], rest, text, where)
+        return (*config[: int(name)], changed, *config[int(name) + 1 :])
     current = getattr(config, name)
     if rest:
         return replace(config, **{name: _override(current, rest, text, where)})
@@ -114,14 +121,15 @@ def _override(config: Any, path: list[str], text: str, where: str) -> Any:
 
 
 def _parse(text: str, annotation: Any, current: Any, where: str) -> Any:
-    if text.startswith("{"):
+    if annotation is not str and text.startswith(("{", "[")):
         try:
             return decode(json.loads(text), annotation, where)
         except json.JSONDecodeError as error:
             raise InputError(f"{where}: {text!r} is no valid JSON ({error})") from None
     protocols = [a for a in (annotation, *get_args(annotation)) if getattr(a, "_is_protocol", False)]
     if protocols and text.lower() not in ("none", "null"):
-        return choose(protocols[0], text, f"value for {where}")
+        chosen = choose(protocols[0], text, f"value for {where}")
+        return _validate((chosen,) if get_origin(annotation) is tuple else chosen, annotation, where)
     if text.lower() in ("none", "null"):
         return _validate(None, annotation, where)
     if any(get_origin(a) is tuple for a in (annotation, *get_args(annotation))):
@@ -130,14 +138,17 @@ def _parse(text: str, annotation: Any, current: Any, where: str) -> Any:
 
 
 def _decode_dataclass(data: dict[str, Json], where: str) -> Any:
-    path = MOVED.get(data["type"], data["type"])
-    module, _, name = str(path).rpartition(".")
+    path = str(data["type"])
+    path = MOVED.get(path, path)
+    module, _, name = path.rpartition(".")
     if module.partition(".")[0] not in TRUSTED:
         raise InputError(f"{where}: the class {path} is outside of the trusted packages ({', '.join(TRUSTED)})")
     try:
         cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):
-        raise InputError(f"{where}: this version of debruit has no {path}; the file may come from a newer one") from None
+        raise InputError(
+            f"{where}: this version of debruit has no {path}; the file may come from a newer one"
+        ) from None
     if not (isinstance(cls, type) and is_dataclass(cls)):
         raise InputError(f"{where}: {path} is no configuration class")
     annotations = get_type_hints(cls)
@@ -149,8 +160,9 @@ def _decode_dataclass(data: dict[str, Json], where: str) -> Any:
         if key not in allowed:
             raise InputError(f"{where}: {name} has no field '{key}'{nearest(key, allowed)}")
         values[key] = decode(item, annotations[key], f"{where}.{key}")
-    if missing := [k for k, f in allowed.items()
-                   if k not in values and f.default is MISSING and f.default_factory is MISSING]:
+    if missing := [
+        k for k, f in allowed.items() if k not in values and f.default is MISSING and f.default_factory is MISSING
+    ]:
         raise InputError(f"{where}: {name} lacks {', '.join(missing)}")
     return cls(**values)
 
@@ -160,18 +172,27 @@ def _item_annotations(annotation: Any, count: int) -> list[Any]:
     for option in options:
         if get_origin(option) is tuple:
             args = get_args(option)
-            return [args[0]] * count if args[-1:] == (Ellipsis,) else list(args) if len(args) == count else [Any] * count
+            return (
+                [args[0]] * count if args[-1:] == (Ellipsis,) else list(args) if len(args) == count else [Any] * count
+            )
     return [Any] * count
-
-
-def _holds_dataclass(value: Any) -> bool:
-    return isinstance(value, tuple) and any(is_dataclass(item) or _holds_dataclass(item) for item in value)
 
 
 def _validate(value: Any, annotation: Any, where: str) -> Any:
     try:
-        return TypeAdapter(annotation).validate_python(value)
+        return TypeAdapter(_by_instance(annotation)).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
-        expected = re.sub(r"^typing\.", "", str(getattr(annotation, "__name__", annotation)))
-        raise InputError(f"{where}: {value!r} is not valid, expected {expected} ({problem['msg'].lower()})") from None
+        expected = annotation.__name__ if isinstance(annotation, type) else re.sub(r"(\w+\.)+", "", str(annotation))
+        hint = problem["msg"][0].lower() + problem["msg"][1:]
+        raise InputError(f"{where}: {reprlib.repr(value)} is not valid, expected {expected} ({hint})") from None
+
+
+def _by_instance(annotation: Any) -> Any:
+    """The annotation, its protocols and dataclasses checked by isinstance alone: they are decoded before, and pydantic knows no protocol."""
+    if is_dataclass(annotation) or getattr(annotation, "_is_protocol", False):
+        return InstanceOf[annotation]
+    args = tuple(_by_instance(a) for a in get_args(annotation))
+    if get_origin(annotation) in (Union, types.UnionType):
+        return Union[args]  # noqa: UP007
+    return tuple[args] if get_origin(annotation) is tuple and args else annotation

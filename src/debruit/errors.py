@@ -13,7 +13,7 @@ class InputError(ValueError):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """", did you mean 'x'?" when something in `allowed` is close to `name`, else an empty string."""
+    """ ", did you mean 'x'?" when something in `allowed` is close to `name`, else an empty string."""
     lowered = {known.lower(): known for known in allowed}
     match = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     return f", did you mean '{lowered[match[0]]}'?" if match else ""

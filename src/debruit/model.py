@@ -6,7 +6,7 @@ A model is one .safetensors file: the EMA weights, and in the header, under "deb
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,11 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         prediction(self.predicts)
-        if isinstance(self.process, Tabulated) and self.process.chain.zero_terminal_snr and self.predicts in ("eps", "score"):
+        if (
+            isinstance(self.process, Tabulated)
+            and self.process.chain.zero_terminal_snr
+            and self.predicts in ("eps", "score")
+        ):
             raise InputError(
                 f"a chain with zero terminal SNR cannot be sampled from a model that predicts {self.predicts}: set predicts=v"
             )
@@ -67,7 +71,10 @@ class ModelConfig:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of what the network sees."""
-        return (self.codec.latent_channels(self.data.channels), *self.codec.latent_size(self.data.height, self.data.width))
+        return (
+            self.codec.latent_channels(self.data.channels),
+            *self.codec.latent_size(self.data.height, self.data.width),
+        )
 
     def build(self) -> "Backbone":
         """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
@@ -135,7 +142,9 @@ class Model:
         found = {name: tuple(w.shape) for name, w in weights.items()}
         if expected != found:
             odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-            raise InputError(f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)")
+            raise InputError(
+                f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
+            )
         backbone.load_state_dict(weights, assign=True)
         return cls(config, backbone.to(choose_device(device)), header["provenance"])
 
@@ -196,7 +205,9 @@ class Model:
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
-            raise InputError("this model has not learned a variance: use the ancestral sampler with variance posterior or beta")
+            raise InputError(
+                "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
+            )
         process = self.config.process
         times = settings.grid.times(process, settings.steps)
         noise = ImageNoise(seed, range(first, first + n), self.config.latent_shape, self.device)
@@ -251,7 +262,9 @@ class Model:
         if weight != 1 and not self.config.conditioners:
             raise InputError("guidance needs a condition, and this model was trained without one: leave --guidance out")
         if weight != 1 and any(c.drop == 0 for c in self.config.conditioners):
-            raise InputError("this model was trained without dropping its condition, so guidance cannot work: leave --guidance out")
+            raise InputError(
+                "this model was trained without dropping its condition, so guidance cannot work: leave --guidance out"
+            )
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
@@ -281,7 +294,9 @@ def header(path: Path) -> dict[str, Any]:
             f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier one"
         ) from None
     if "debruit" not in metadata:
-        raise InputError(f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote")
+        raise InputError(
+            f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote"
+        )
     found = json.loads(metadata["debruit"])
     if found["format"] > FORMAT:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +29,12 @@ class Cond:
     def beside(self, other: "Cond") -> "Cond":
         """The conditions of two conditioners of one batch, side by side in each door."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
-        return Cond(**{
-            name: torch.cat([a, b], dim=1) if a is not None and b is not None else a if b is None else b
-            for name, (a, b) in pairs.items()
-        })
+        return Cond(
+            **{
+                name: torch.cat([a, b], dim=1) if a is not None and b is not None else a if b is None else b
+                for name, (a, b) in pairs.items()
+            }
+        )
 
 
 @runtime_checkable
@@ -42,14 +44,16 @@ class Conditioner(Protocol):
 
     field: ClassVar[str]
     door: ClassVar[str]
-    drop: float
+
+    @property
+    def drop(self) -> float: ...
 
     @property
     def channels(self) -> int:
         """Width of what it puts through its door."""
         ...
 
-    def parse(self, value: object, count: int) -> Sequence | Tensor:
+    def parse(self, value: Any, count: int) -> Sequence | Tensor:
         """What a user asked for, as the values of `count` images; InputError names what is allowed."""
         ...
 

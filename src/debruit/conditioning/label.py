@@ -39,7 +39,7 @@ class Label:
         text = str(item).strip()
         if text in self.names:
             return self.names.index(text)
-        if text.isdigit() and int(text) < len(self.names):
+        if text.isdecimal() and int(text) < len(self.names):
             return int(text)
         raise unknown("label", text, self.names)
 

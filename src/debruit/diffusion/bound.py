@@ -1,10 +1,10 @@
 """The variational bound of a chain, term by term (REFERENCE section 2; DDPM, equation 5).
 
-    L = L_T + sum_{i=2..T} L_{i-1} + L_0                                    nats per image
-    L_T     = KL(q(x_T | x_0) || N(0, I))
-    L_{i-1} = KL(q(x_{i-1} | x_i, x_0) || p_theta(x_{i-1} | x_i))
-    L_0     = -log p_theta(x_0 | x_1), a Gaussian integrated over the bins of 8-bit values in [-1, 1]
-    bits/dim = L / (D ln 2), D the number of values of an image
+L = L_T + sum_{i=2..T} L_{i-1} + L_0                                    nats per image
+L_T     = KL(q(x_T | x_0) || N(0, I))
+L_{i-1} = KL(q(x_{i-1} | x_i, x_0) || p_theta(x_{i-1} | x_i))
+L_0     = -log p_theta(x_0 | x_1), a Gaussian integrated over the bins of 8-bit values in [-1, 1]
+bits/dim = L / (D ln 2), D the number of values of an image
 """
 
 import math

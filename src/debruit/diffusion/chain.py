@@ -12,7 +12,7 @@ derived from it. A step i is an int or a (B,) integer tensor, one for each image
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from debruit.errors import InputError
 Variance = Literal["posterior", "beta", "learned"]
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """Chooses the variances of the T steps."""
 
@@ -78,6 +79,10 @@ class Chain:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise InputError(f"a chain needs at least 1 step, not {self.steps}")
+        if self.zero_terminal_snr and self.steps < 2:
+            raise InputError(
+                "zero terminal SNR needs a chain of at least 2 steps, not 1: set steps=2 or zero_terminal_snr=false"
+            )
 
     @cached_property
     def beta(self) -> Tensor:
@@ -119,7 +124,10 @@ class Chain:
         """q(x_{i-1} | x_i, x_0), mean from x_0: sqrt(abar_{i-1}) beta_i/(1-abar_i) x_0 + sqrt(alpha_i)(1-abar_{i-1})/(1-abar_i) x_i."""
         previous = torch.cat([self.abar[:1], self.abar[:-1]])
         rest = (1 - self.abar).clamp(min=torch.finfo(torch.float64).tiny)
-        mean = at(previous.sqrt() * self.beta / rest, i, x0) * x0 + at(self.alpha.sqrt() * (1 - previous) / rest, i, x0) * x_t
+        mean = (
+            at(previous.sqrt() * self.beta / rest, i, x0) * x0
+            + at(self.alpha.sqrt() * (1 - previous) / rest, i, x0) * x_t
+        )
         return Gaussian(mean, at(self.posterior_beta, i, x0))
 
     def posterior_from_eps(self, eps: Tensor, x_t: Tensor, i: int | Tensor) -> Gaussian:
@@ -128,14 +136,22 @@ class Chain:
         return Gaussian(mean, at(self.posterior_beta, i, x_t))
 
     def reverse(
-        self, x0: Tensor, x_t: Tensor, i: int | Tensor, *, variance: Variance = "posterior", fraction: Tensor | None = None
+        self,
+        x0: Tensor,
+        x_t: Tensor,
+        i: int | Tensor,
+        *,
+        variance: Variance = "posterior",
+        fraction: Tensor | None = None,
     ) -> Gaussian:
         """p_theta(x_{i-1} | x_i) from the model's estimate of x_0: the posterior's mean, and the variance that is chosen.
 
         "posterior" is beta~ (the lecture's), "beta" is beta; "learned" lies between the two, log-linearly by `fraction` in [0, 1]
         (0 gives beta~, 1 gives beta; Improved DDPM, equation 15). At i = 1, where beta~ is 0, beta~_2 stands in, as there.
         """
-        return Gaussian(self.posterior(x0, x_t, i).mean, self.reverse_variance(i, x_t, variance=variance, fraction=fraction))
+        return Gaussian(
+            self.posterior(x0, x_t, i).mean, self.reverse_variance(i, x_t, variance=variance, fraction=fraction)
+        )
 
     def reverse_variance(
         self, i: int | Tensor, like: Tensor, *, variance: Variance = "posterior", fraction: Tensor | None = None
@@ -154,8 +170,14 @@ class Chain:
     def loss_weight(self, i: int | Tensor, *, variance: Variance = "posterior") -> Tensor:
         """The weight of ||eps - eps_theta||^2 in L_{i-1} (REFERENCE section 2): beta_i^2 / (2 sigma_i^2 alpha_i (1 - abar_i)), float64."""
         like = torch.zeros((), dtype=torch.float64, device=i.device if isinstance(i, Tensor) else None)
+        return self.clean_weight(i, variance=variance) * at((1 - self.abar) / self.abar, i, like)
+
+    def clean_weight(self, i: int | Tensor, *, variance: Variance = "posterior") -> Tensor:
+        """The weight of ||x_0 - x_0^||^2 in L_{i-1}: abar_{i-1} beta_i^2 / (2 sigma_i^2 (1 - abar_i)^2), float64; finite where abar_i = 0."""
+        like = torch.zeros((), dtype=torch.float64, device=i.device if isinstance(i, Tensor) else None)
+        previous = torch.cat([self.abar[:1], self.abar[:-1]])
         sigma2 = self.reverse_variance(i, like, variance=variance)
-        return at(self.beta**2 / (2 * self.alpha * (1 - self.abar)), i, like) / sigma2
+        return at(previous * (self.beta / (1 - self.abar)) ** 2 / 2, i, like) / sigma2
 
 
 def at(table: Tensor, i: int | Tensor, like: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ class Denoiser:
         """The network's output in its own space, (B, C, ...), and the variance's fraction or None. t is (B,), float64."""
         c = self.coefficients(t)
         c_in = (c.alpha**2 * self.data_std**2 + c.sigma**2).rsqrt()
-        y = self.network(expand(c_in, x_t) * x_t, (NOISE_SCALE * t).to(x_t.dtype), cond)
+        precise = torch.promote_types(x_t.dtype, torch.float32)  # bfloat16 would round 1000 t to a multiple of 4
+        y = self.network(expand(c_in, x_t) * x_t, (NOISE_SCALE * t).to(precise), cond).to(x_t.dtype)
         if not self.learned_variance:
             return y, None
         y, fraction = y.chunk(2, dim=1)

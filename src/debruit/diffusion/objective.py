@@ -43,10 +43,11 @@ class Objective:
         y, fraction = denoiser.raw(x_t, t, cond)
         error = (y - combine(predict, c, x0, eps)).float()
         weight = self.weighting.weight(c) * (c.sigma / determinant(predict, c)) ** 2
-        if self.norm == "l1":
-            per_image = error.abs().flatten(1).mean(1) * weight.sqrt().float()
-        else:
-            per_image = error.square().flatten(1).mean(1) * weight.float()
+        per_image = (
+            error.abs().flatten(1).mean(1) * weight.sqrt().float()
+            if self.norm == "l1"
+            else error.square().flatten(1).mean(1) * weight.float()
+        )
         if fraction is None or not self.variance_weight:
             return per_image
         if not isinstance(denoiser.process, Tabulated):

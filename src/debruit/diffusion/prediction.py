@@ -58,7 +58,12 @@ def edm(c: Coefficients):
 
 
 PREDICTIONS: dict[str, Prediction] = {
-    "eps": epsilon, "x0": clean, "v": v, "velocity": velocity, "score": score, "edm": edm
+    "eps": epsilon,
+    "x0": clean,
+    "v": v,
+    "velocity": velocity,
+    "score": score,
+    "edm": edm,
 }
 
 

@@ -61,4 +61,4 @@ class Bound:
             return -0.5 * rate * c.snr
         chain = c.process.chain
         i = (c.t * chain.steps).round().long().clamp(1, chain.steps)
-        return chain.steps * chain.loss_weight(i) * c.snr
+        return chain.steps * chain.clean_weight(i)

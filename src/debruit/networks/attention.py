@@ -25,7 +25,9 @@ class SelfAttention(nn.Module):
 class SpatialTransformer(nn.Module):
     """x + out(blocks(in(norm(x)))): the transformer of the LDM's conditional models, with cross-attention to `tokens` (B, L, D)."""
 
-    def __init__(self, channels: int, heads: int, context_channels: int | None, *, depth: int = 1, groups: int = 32) -> None:
+    def __init__(
+        self, channels: int, heads: int, context_channels: int | None, *, depth: int = 1, groups: int = 32
+    ) -> None:
         super().__init__()
         self.norm = norm(channels, groups, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)

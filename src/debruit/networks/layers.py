@@ -26,9 +26,16 @@ def sinusoidal(level: Tensor, channels: int, max_period: float = 10_000.0) -> Te
     return F.pad(embedded, (0, channels - 2 * half)).to(level.dtype)
 
 
-def norm(channels: int, groups: int, eps: float = 1e-5) -> nn.GroupNorm:
+class GroupNorm(nn.GroupNorm):
+    """torch's, without its refusal of a single value a group, which one image of one pixel may well have."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.group_norm(input, self.num_groups, self.weight, self.bias, self.eps, torch.backends.cudnn.enabled)
+
+
+def norm(channels: int, groups: int, eps: float = 1e-5) -> GroupNorm:
     """GroupNorm with at most `groups` groups, as many as divide the channels."""
-    return nn.GroupNorm(math.gcd(groups, channels), channels, eps=eps)
+    return GroupNorm(math.gcd(groups, channels), channels, eps=eps)
 
 
 class ResidualBlock(nn.Module):

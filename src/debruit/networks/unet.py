@@ -1,6 +1,6 @@
 """The U-Net of the ADM / LDM family: every U-Net of REFERENCE section 5 is one setting of it, with the same number of parameters.
 
-    x -> (unshuffle) -> conv -> levels of [residual block, attention] with skips -> middle -> levels upwards -> norm, SiLU, zero conv
+x -> (unshuffle) -> conv -> levels of [residual block, attention] with skips -> middle -> levels upwards -> norm, SiLU, zero conv
 """
 
 from collections.abc import Iterator
@@ -55,11 +55,12 @@ class UNet:
 
     def build(self, in_channels: int, out_channels: int) -> "UNetModule":
         """A module (x (B, in_channels, H, W), noise level (B,), cond) -> (B, out_channels, H, W), for any H and W."""
-        for mult in self.multipliers:
-            if self.heads is None and (self.channels * mult) % min(self.head_channels, self.channels * mult):
+        attending = [mult for level, mult in enumerate(self.multipliers) if 2**level in self.attention]
+        for width in (self.channels * mult for mult in (*attending, *self.multipliers[-1:] * self.middle_attention)):
+            if width % (self.heads or min(self.head_channels, width)):
+                given = f"{self.heads} heads" if self.heads else f"heads of {self.head_channels} channels"
                 raise InputError(
-                    f"heads of {self.head_channels} channels do not divide a width of {self.channels * mult}: "
-                    "set network.head_channels or network.heads"
+                    f"{given} do not divide a width of {width}: set network.head_channels or network.heads"
                 )
         return UNetModule(self, in_channels, out_channels)
 
@@ -86,11 +87,13 @@ class UNetModule(nn.Module):
             if level + 1 < len(levels):
                 self.down.append(self._resampler(width, embedding, "down"))
                 widths.append(width)
-        self.middle = nn.ModuleList([
-            self._block(width, width, embedding),
-            *([self._attention(width)] if config.middle_attention else []),
-            self._block(width, width, embedding),
-        ])
+        self.middle = nn.ModuleList(
+            [
+                self._block(width, width, embedding),
+                *([self._attention(width)] if config.middle_attention else []),
+                self._block(width, width, embedding),
+            ]
+        )
         self.up = nn.ModuleList()
         for level, out in reversed(list(enumerate(levels))):
             for n in range(config.blocks + 1):
@@ -101,7 +104,7 @@ class UNetModule(nn.Module):
                 self.up.append(stage)
         self.norm = norm(width, config.groups)
         self.head = zero(nn.Conv2d(width, out_channels * fold, 3, padding=1))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # ty: ignore[no-matching-overload]
 
     def forward(self, x: Tensor, level: Tensor, cond: Cond | None = None) -> Tensor:
         cond = cond or Cond()
@@ -123,8 +126,8 @@ class UNetModule(nn.Module):
         h = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return h[:, :, : size[0], : size[1]]
 
-    def _run(self, stage: nn.ModuleList, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
-        for layer in stage:
+    def _run(self, stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
+        for layer in stage.children():
             if self.config.checkpointing and torch.is_grad_enabled() and not isinstance(layer, (Downsample, Upsample)):
                 h = checkpoint(_apply, layer, h, embedding, tokens, use_reentrant=False)
             else:

@@ -7,9 +7,12 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import Any
 
 import torch
 
+from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.label import Label
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.sources import find_source
@@ -23,7 +26,10 @@ def recipes() -> dict[str, Callable[[], Run]]:
     found = {}
     for module in pkgutil.iter_modules(__path__, __name__ + "."):
         for name, function in vars(importlib.import_module(module.name)).items():
-            if getattr(function, "__module__", "") == module.name and getattr(function, "__annotations__", {}).get("return") is Run:
+            if (
+                getattr(function, "__module__", "") == module.name
+                and getattr(function, "__annotations__", {}).get("return") is Run
+            ):
                 found[name.replace("_", "-")] = function
     return found
 
@@ -71,18 +77,25 @@ def adapted(run: Run, source: Source, dataset: Dataset, **changes) -> Run:
             f"the recipe is for images of {run.model.latent_shape} (channels, height, width) and {dataset.spec.name} gives "
             f"{model.latent_shape}: give --size, or train on the source without a recipe"
         )
-    model = replace(model, conditioners=tuple(
-        replace(c, names=dataset.spec.class_names) if c.field == "label" else c for c in model.conditioners
-    ))  # fmt: skip
-    if any(c.field == "label" and not c.names for c in model.conditioners):
-        raise InputError(f"the recipe is conditioned on classes and {dataset.spec.name} has none: put the images into subfolders")
+    model = replace(model, conditioners=tuple(_of_classes(c, dataset) for c in model.conditioners))
     given = {key: value for key, value in changes.items() if value is not None}
     if "images" in given:
         given["minutes"] = None
     return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)
 
 
-def sized(source: Source, size: int | None) -> Source:
+def _of_classes(conditioner: Conditioner, dataset: Dataset) -> Conditioner:
+    """A label conditioner with the classes of the data; any other as it is."""
+    if not isinstance(conditioner, Label):
+        return conditioner
+    if not dataset.spec.class_names:
+        raise InputError(
+            f"the recipe is conditioned on classes and {dataset.spec.name} has none: put the images into subfolders"
+        )
+    return replace(conditioner, names=dataset.spec.class_names)
+
+
+def sized(source: Any, size: int | None) -> Any:
     """The source at another size of images, where it has one."""
     if size is None:
         return source

@@ -28,7 +28,9 @@ class ChainSteps:
 
     def times(self, process: Process, steps: int) -> list[float]:
         if not isinstance(process, Tabulated):
-            raise InputError("the grid of a chain's own steps needs a model with a chain; this one is in continuous time: use UniformTime")
+            raise InputError(
+                "the grid of a chain's own steps needs a model with a chain; this one is in continuous time: use UniformTime"
+            )
         total = process.chain.steps
         if not 1 <= steps <= total:
             raise InputError(f"{steps} steps on a chain of {total}: give --steps between 1 and {total}")

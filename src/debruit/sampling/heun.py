@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch
 
 from debruit.diffusion.process import time_of_log_snr
+from debruit.errors import InputError
 from debruit.sampling.sampler import Level, level, transition
 
 
@@ -43,6 +44,10 @@ class Heun:
         if self.churn > 0:
             x, t = self._churn(process, x, t, noise)
         here, there = level(process, t), level(process, s)
+        if self._scale(here) == 0:
+            raise InputError(
+                f'Heun in "sigma" coordinates needs alpha > 0, and alpha({t:g}) is 0 here: set coordinates=flow'
+            )
         found = denoise(x, t)
         euler = there.alpha * found.x0 + there.sigma * found.eps
         if there.sigma == 0:
@@ -68,6 +73,6 @@ class Heun:
         if not self.churn_min <= ratio <= self.churn_max:
             return x, t
         gamma = min(self.churn / self.steps_for_churn, 2**0.5 - 1)
-        raised = float(time_of_log_snr(process, torch.tensor(-2 * math.log(ratio * (1 + gamma)))))
+        raised = float(time_of_log_snr(process, torch.tensor(-2 * math.log(ratio * (1 + gamma)), dtype=torch.float64)))
         forward = transition(process, raised, t)
         return forward.alpha * x + forward.variance**0.5 * self.noise_scale * noise(), raised

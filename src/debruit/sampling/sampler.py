@@ -21,7 +21,9 @@ class Sampler(Protocol):
     `stochastic` samplers draw noise, and for them the order is that of the moments."""
 
     order: ClassVar[int]
-    stochastic: bool
+
+    @property
+    def stochastic(self) -> bool: ...
 
     def init(self, x: Tensor) -> Any: ...
 

@@ -27,7 +27,9 @@ def save(out: Path, state: TrainState, fingerprint: str, keep: int) -> Path:
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors().items()}
     header = {"run": fingerprint, "numbers": state.numbers(), "digest": _digest(tensors)}
     path = out / FOLDER / f"{state.images_seen:012d}.safetensors"
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata={"debruit_state": json.dumps(header)}))
+    write_atomically(
+        path, lambda temporary: save_file(tensors, temporary, metadata={"debruit_state": json.dumps(header)})
+    )
     for old in saved(out)[keep:]:
         old.unlink()
     return path
@@ -45,7 +47,9 @@ def restore(out: Path, state: TrainState, fingerprint: str, say: Callable[[str],
     """
     found = saved(out)
     if not found:
-        raise InputError(f"{out} holds no saved state to resume from: start it anew with `debruit train SOURCE --out DIR`")
+        raise InputError(
+            f"{out} holds no saved state to resume from: start it anew with `debruit train SOURCE --out DIR`"
+        )
     for path in found:
         try:
             header, tensors = _read(path)
@@ -53,7 +57,9 @@ def restore(out: Path, state: TrainState, fingerprint: str, say: Callable[[str],
             say(f"the state {path.name} is damaged ({error}); trying the one before it")
             continue
         if header["run"] != fingerprint:
-            raise InputError(f"the state {path} belongs to another run than {out / 'run.json'}: put the right run.json back")
+            raise InputError(
+                f"the state {path} belongs to another run than {out / 'run.json'}: put the right run.json back"
+            )
         state.restore(tensors, header["numbers"])
         return
     raise InputError(f"every saved state in {out / FOLDER} is damaged; the model of the last save is still in {out}")

@@ -13,6 +13,7 @@ from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.training.clock import Clock
 from debruit.training.folder import RunFolder
+from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.step import Diverged, Report, passed, train
 from debruit.training.stream import split
@@ -49,12 +50,15 @@ def fit(
     """
     run = folder.run
     if run.model.data.fingerprint != dataset.spec.fingerprint:
-        raise InputError(f"the data of {run.model.data.name} has changed since this run began: put it back, or start a new run")
+        raise InputError(
+            f"the data of {run.model.data.name} has changed since this run began: put it back, or start a new run"
+        )
     pool, held_out = split(len(dataset), min(run.validation_images, len(dataset) // 2), run.seed)
     state = TrainState.start(run, device)
     if resume:
         folder.restore(state)
-        state.total_images = max(run.images, state.images_seen) if run.minutes is None else state.total_images
+        _prolong(state, run)
+        say(f"resumed at {state.images_seen:,} of {state.total_images:,} images")
     clock = Clock(run, state, began)
     if not resume:
         folder.save(state)
@@ -88,12 +92,26 @@ def _train(folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, he
         state.total_images = report.images_seen if last else clock.plan(report.images_seen)
         state.elapsed = clock.elapsed
         progress = Progress(
-            report, validation, state.total_images, clock.images_per_second, clock.eta(report.images_seen), state.interrupted
+            report,
+            validation,
+            state.total_images,
+            clock.images_per_second,
+            clock.eta(report.images_seen),
+            state.interrupted,
         )
         folder.log(_record(progress, state))
         yield progress
         if state.interrupted:
             return
+
+
+def _prolong(state: TrainState, run: Run) -> None:
+    """The plan of a resumed run: its images, or for minutes that are left beyond a finished plan what they buy at the speed so far."""
+    if run.minutes is None:
+        state.total_images = max(run.images, state.images_seen)
+    elif state.images_seen >= state.total_images and state.elapsed:
+        left = max(run.minutes * 60 - state.elapsed, 0.0)
+        state.total_images = state.images_seen + int(left * state.images_seen / state.elapsed)
 
 
 def _roll_back(folder: RunFolder, state: TrainState, problem: Diverged, say: Callable[[str], None]) -> None:
@@ -106,7 +124,9 @@ def _roll_back(folder: RunFolder, state: TrainState, problem: Diverged, say: Cal
             "intact); try --set optimiser.lr with a smaller value or --set precision=fp32, and look at the data with `debruit data doctor`"
         )
     state.attempt, state.lr_factor = attempt, lr_factor
-    say(f"{problem}; back to the last good state at {state.images_seen:,} images, now with {lr_factor:g} of the learning rate")
+    say(
+        f"{problem}; back to the last good state at {state.images_seen:,} images, now with {lr_factor:g} of the learning rate"
+    )
 
 
 def _record(progress: Progress, state: TrainState) -> dict:

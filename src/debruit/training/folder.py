@@ -47,7 +47,9 @@ class RunFolder:
         """An existing folder, to resume; `changes` (images, minutes) replace fields of the run, and are written."""
         path = Path(path)
         if not (path / RUN).exists():
-            raise InputError(f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made")
+            raise InputError(
+                f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made"
+            )
         try:
             stored = decode(json.loads((path / RUN).read_text()), where=str(path / RUN))
         except json.JSONDecodeError as error:
@@ -58,9 +60,9 @@ class RunFolder:
         return cls(path, run, say)
 
     def save(self, state: TrainState) -> None:
-        """The state, then the model: EMA weights. A state with a weight that is not finite is not saved."""
-        if not all(torch.isfinite(p).all() for p in state.backbone.parameters()):
-            self.say("the weights are not finite: this state is not saved")
+        """The state, then the model: EMA weights. Nothing is saved while the gradients are not finite: the last state is then a good one."""
+        if state.lost_in_a_row:
+            self.say(f"the last {state.lost_in_a_row} steps had no finite gradient: not saved")
             return
         checkpoint.save(self.path, state, self.fingerprint, self.run.keep_states)
         model_files.save(self.path / MODEL, self.run.model, state.average.state_dict(), self.provenance(state))
@@ -81,9 +83,13 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
         if events := self._tensorboard():
-            for key, value in record.items():
-                if isinstance(value, int | float) and key != "images_seen":
-                    events.add_scalar(key, value, record["images_seen"])
+            try:
+                for key, value in record.items():
+                    if isinstance(value, int | float) and key != "images_seen":
+                        events.add_scalar(key, value, record["images_seen"])
+            except Exception as error:  # a copy for convenience, which must not end a training
+                self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
+                self._events = False
 
     def preview(self, state: TrainState) -> None:
         """A grid from fixed noise, drawn with the EMA weights."""
@@ -115,7 +121,7 @@ class RunFolder:
     def _tensorboard(self):
         if self._events is None:
             try:
-                from torch.utils.tensorboard import SummaryWriter  # ty: ignore[possibly-missing-import]
+                from torch.utils.tensorboard import SummaryWriter
 
                 self._events = SummaryWriter(str(self.path / "events"))
             except ImportError:

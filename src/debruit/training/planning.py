@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from debruit.conditioning.cond import Cond
+from debruit.conditioning.cond import Cond, Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
@@ -25,11 +25,12 @@ from debruit.sampling.settings import Settings
 from debruit.training.batches import Batch
 from debruit.training.run import Every, Optimiser, Run
 from debruit.training.state import TrainState
-from debruit.training.step import _step as optimiser_step
+from debruit.training.step import optimise
 
-SHARE = 4.0  # forward operations per image over the images seen, both at their best
+SHARE = 1000.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
 LABEL_CHANNELS = 128
+FOLD = 4
 WIDTHS = (32, 48, 64, 80, 96, 128, 160, 192, 256)
 
 
@@ -60,12 +61,14 @@ def recommend(
     flip: bool = False,
 ) -> Run:
     """The run that debruit would do on this data, on this device, for this long."""
-    if images is None and minutes is None:
-        minutes = DEFAULT_MINUTES
-    speed = throughput(device)
-    operations = speed * minutes * 60 if minutes is not None else None
-    model = choose_model(spec, operations, images)
-    expected = images or max(int(operations / (3 * cost(model).forward_flops)), 1)
+    if images is not None:
+        model = choose_model(spec, SHARE * images)
+        expected = images
+    else:
+        minutes = minutes or DEFAULT_MINUTES
+        operations = throughput(device) * minutes * 60
+        model = choose_model(spec, math.sqrt(SHARE * operations / 3))
+        expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     batch = batch or (128 if device.type == "cpu" else 256)
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
@@ -73,9 +76,8 @@ def recommend(
     )  # fmt: skip
 
 
-def choose_model(spec: DataSpec, operations: float | None, images: int | None) -> ModelConfig:
-    """The candidate whose cost fits the budget: given in operations, or in images (then N is fixed and f = SHARE N)."""
-    target = SHARE * images if operations is None else math.sqrt(SHARE * operations / 3)
+def choose_model(spec: DataSpec, target: float) -> ModelConfig:
+    """The candidate whose forward pass is nearest to `target` operations an image."""
     found = []
     for family in candidates(spec):
         # one of a family is counted, for the others the count goes with the square of the width
@@ -86,7 +88,9 @@ def choose_model(spec: DataSpec, operations: float | None, images: int | None) -
 
 def configure(spec: DataSpec, network: UNet) -> ModelConfig:
     """A model for this data: conditioned on its classes where it has some."""
-    conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),) if len(spec.class_names) > 1 else ()
+    conditioners: tuple[Conditioner, ...] = ()
+    if len(spec.class_names) > 1:
+        conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
     network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
     sampling = Settings(guidance=1.5 if conditioners else 1.0)
     return ModelConfig(data=spec, network=network, conditioners=conditioners, sampling=sampling)
@@ -94,24 +98,32 @@ def configure(spec: DataSpec, network: UNet) -> ModelConfig:
 
 def candidates(spec: DataSpec) -> list[list[UNet]]:
     """U-Nets for images of this size, a family (from narrow to wide) for each way of folding them: the first level has 8 to 32 places a side,
-    the last about 7, with attention."""
+    the last about 7, with attention.
+
+    A velocity holds the noise of every pixel, so the first level must be wide enough to carry a folded patch: FOLD times its values.
+    Narrower ones (4 x 4 pixels in 48 channels) leave the noise in the images, whatever they are trained for.
+    """
     longer, families = max(spec.height, spec.width), []
     for patch in (1, 2, 4, 8):
         places = longer / patch
         if not 8 <= places <= 32 and not (patch == 1 and places < 8):
             continue
         levels = max(1, round(math.log2(places / 7)) + 1)
-        families.append([
-            UNet(
-                channels=channels,
-                multipliers=tuple(min(2**k, 4) for k in range(levels)),
-                patch=patch,
-                attention=(2 ** (levels - 1),),
-                head_channels=32 if channels % 32 == 0 else 16,
-            )
-            for channels in WIDTHS
-        ])
-    return families
+        families.append(
+            [
+                UNet(
+                    channels=channels,
+                    multipliers=tuple(min(2**k, 4) for k in range(levels)),
+                    patch=patch,
+                    attention=(2 ** (levels - 1),),
+                    groups=8,
+                    head_channels=32 if channels % 32 == 0 else 16,
+                )
+                for channels in WIDTHS
+                if channels >= FOLD * spec.channels * patch**2 or patch == 1
+            ]
+        )
+    return [family for family in families if family]
 
 
 def held_out(count: int) -> int:
@@ -125,7 +137,8 @@ def cost(model: ModelConfig) -> Cost:
     with torch.device("meta"):
         backbone = model.build()
         x = torch.empty(1, *model.latent_shape)
-        cond = Cond(vector=torch.empty(1, model.network.vector_channels) if getattr(model.network, "vector_channels", 0) else None)
+        vector = getattr(model.network, "vector_channels", 0)
+        cond = Cond(vector=torch.empty(1, vector) if vector else None)
         saved: dict[int, int] = {}
 
         def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -148,7 +161,7 @@ def throughput(device: torch.device, seconds: float = 0.5) -> float:
     """Floating-point operations per second of a 3x3 convolution with its backward pass, as in a U-Net's middle."""
     on_cpu = device.type == "cpu"
     channels, batch, side = (96, 32, 14) if on_cpu else (256, 256, 32)
-    convolution = torch.nn.Conv2d(channels, channels, 3, padding=1).to(device, memory_format=torch.channels_last)
+    convolution = torch.nn.Conv2d(channels, channels, 3, padding=1, device=device)
     x = torch.randn(batch, channels, side, side, device=device).to(memory_format=torch.channels_last).requires_grad_()
     operations = 3 * 2 * 9 * channels**2 * batch * side**2
 
@@ -170,10 +183,10 @@ def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
     """Images per second of this run's real training step on this device, on synthetic images."""
     state = TrainState.start(run, device)
     batch = synthetic(run)
-    optimiser_step(state, run, state.backbone, batch, 0.0, device)
+    optimise(state, run, state.backbone, batch, 0.0, device)
     count, start = 0, time.perf_counter()
     while count < 1 or time.perf_counter() - start < seconds:
-        optimiser_step(state, run, state.backbone, batch, 0.0, device)
+        optimise(state, run, state.backbone, batch, 0.0, device)
         count += 1
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -187,7 +200,9 @@ def synthetic(run: Run) -> Batch:
     values: dict[str, Any] = {c.field: c.in_turn(range(run.batch)) for c in run.model.conditioners}
     keep = {name: torch.ones(run.batch, dtype=torch.bool) for name in values}
     x0 = torch.randn((run.batch, *data.shape), generator=g).clamp(-1, 1)
-    return Batch(x0, run.objective.times(run.batch, run.model.process, g), torch.randn(shape, generator=g), values, keep)
+    return Batch(
+        x0, run.objective.times(run.batch, run.model.process, g), torch.randn(shape, generator=g), values, keep
+    )
 
 
 def fitted(run: Run, device: torch.device) -> tuple[Run, float]:

@@ -15,7 +15,7 @@ class Optimiser:
     """AdamW. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the training,
     linearly or as a cosine."""
 
-    lr: float = 1e-3
+    lr: float = 1.5e-3
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = 1e-8
     weight_decay: float = 0.01
@@ -89,6 +89,8 @@ class Run:
         if self.images < 1:
             raise InputError(f"a training of {self.images} images: give --images 1 or more")
         if self.minutes is not None and not self.minutes > 0:
-            raise InputError(f"a training of {self.minutes:g} minutes: give --minutes more than 0, for example --minutes 10")
+            raise InputError(
+                f"a training of {self.minutes:g} minutes: give --minutes more than 0, for example --minutes 10"
+            )
         if self.microbatch and self.batch % self.microbatch:
             raise InputError(f"microbatch={self.microbatch} does not divide the batch of {self.batch}")

@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from debruit.model import Backbone
 from debruit.sampling.noise import generator
@@ -22,13 +22,14 @@ class TrainState:
     """
 
     backbone: Backbone
-    average: nn.Module
+    average: Backbone
     optimiser: torch.optim.Optimizer
     images_seen: int
     total_images: int
     elapsed: float = 0.0
     lr_factor: float = 1.0
     attempt: int = 0
+    lost_in_a_row: int = 0  # steps without a finite gradient, up to now
     interrupted: bool = False  # somebody asked the loop to stop after its step
 
     @classmethod
@@ -73,9 +74,12 @@ class TrainState:
         self.average.load_state_dict(weights["average"])
         self.optimiser.state.clear()
         for name, parameter in self.backbone.named_parameters():
-            self.optimiser.state[parameter] = {k: _laid_out_like(parameter, v) for k, v in moments.get(name, {}).items()}
+            self.optimiser.state[parameter] = {
+                k: _laid_out_like(parameter, v) for k, v in moments.get(name, {}).items()
+            }
         for key, value in numbers.items():
             setattr(self, key, value)
+        self.lost_in_a_row = 0
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:

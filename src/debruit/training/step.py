@@ -36,27 +36,30 @@ class Report:
 def train(state: TrainState, run: Run, dataset: Dataset, pool: np.ndarray, device: torch.device) -> Iterator[Report]:
     """Steps from where the state is to `state.total_images`, on the images `pool` of the data; a report each `every.report_images`
     and at the end. Changes `state`, and nothing else. Raises Diverged."""
+    if state.images_seen >= state.total_images:
+        return
     order = Order(pool, run.seed)
     first, attempt = state.images_seen, state.attempt
     batches = ahead(lambda position: training_batch(run, dataset, order, position, attempt), first, run.batch)
     network = torch.compile(state.backbone) if run.compile else state.backbone
     losses: list[Tensor] = []
     norms: list[Tensor] = []
-    skipped = lost_in_a_row = 0
+    skipped = 0
     for batch in batches:
         rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
-        loss, norm = _step(state, run, network, batch, rate, device)
+        loss, norm = optimise(state, run, network, batch, rate, device)
         if torch.isfinite(norm):
             losses.append(loss)
             norms.append(norm)
-            lost_in_a_row = 0
+            state.lost_in_a_row = 0
         else:
-            skipped, lost_in_a_row = skipped + 1, lost_in_a_row + 1
+            skipped += 1
+            state.lost_in_a_row += 1
         before = state.images_seen
         state.images_seen += len(batch)
-        if lost_in_a_row == PATIENCE:
+        if state.lost_in_a_row == PATIENCE:
             raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
-        if not lost_in_a_row:
+        if not state.lost_in_a_row:
             ema.update(state.average, state.backbone, run.ema.decay(state.images_seen, len(batch)))
         done = state.interrupted or state.images_seen >= state.total_images
         if done or passed(before, state.images_seen, run.every.report_images):
@@ -80,7 +83,9 @@ def autocast(run: Run, device: torch.device):
     return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()
 
 
-def _step(state: TrainState, run: Run, network, batch: Batch, rate: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def optimise(
+    state: TrainState, run: Run, network, batch: Batch, rate: float, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Forward, backward, clip, update; returns loss and gradient norm. Nothing is updated where the norm is not finite."""
     state.optimiser.zero_grad(set_to_none=True)
     total = torch.zeros((), device=device)

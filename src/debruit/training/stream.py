@@ -59,7 +59,7 @@ def ahead(make: Callable[[int], Any], first: int, step: int, depth: int = 2) -> 
                 try:
                     queue.put(item, timeout=0.1)
                     break
-                except Exception:  # noqa: S112 - queue.Full: ask again whether to stop
+                except Exception:
                     continue
             if item[1] is not None:
                 return

@@ -24,10 +24,12 @@ class Validation:
 def validate(backbone: Backbone, run: Run, dataset: Dataset, held_out: np.ndarray, device: torch.device) -> Validation:
     """The loss of these weights on the held-out images. Costs one forward pass each."""
     batch = validation_batch(run, dataset, held_out)
-    found = torch.cat([
-        losses(run, backbone, backbone, batch.part(start, start + run.batch, device), device).cpu()
-        for start in range(0, len(batch), run.batch)
-    ])
+    found = torch.cat(
+        [
+            losses(run, backbone, backbone, batch.part(start, start + run.batch, device), device).cpu()
+            for start in range(0, len(batch), run.batch)
+        ]
+    )
     by_time = found[torch.argsort(batch.t)]
-    quarters = [float(part.mean()) for part in by_time.tensor_split(4) if len(part)]
-    return Validation(float(found.mean()), tuple(quarters + [float("nan")] * (4 - len(quarters))))
+    q1, q2, q3, q4 = (float(part.mean()) for part in by_time.tensor_split(4))
+    return Validation(float(found.mean()), (q1, q2, q3, q4))

@@ -22,10 +22,16 @@ app = App(
     help_format="plaintext",
 )
 data = App(name="data", help="Look into a data source, or get a built-in one.", help_format="plaintext")
-app.command("debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source.")
+app.command(
+    "debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source."
+)
 app.command("debruit.apps.cli.sample:sample", name="sample", help="Draw images from a trained model.")
 app.command(data)
-data.command("debruit.apps.cli.data:doctor", name="doctor", help="What is in a source, what is broken, what training on it costs.")
+data.command(
+    "debruit.apps.cli.data:doctor",
+    name="doctor",
+    help="What is in a source, what is broken, what training on it costs.",
+)
 data.command("debruit.apps.cli.data:get", name="get", help="Install or download a built-in source.")
 app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes, samplers, models or data sources.")
 

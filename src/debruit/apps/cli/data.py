@@ -31,10 +31,11 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     prepare()
     place = choose_device(device)
     chosen = sized(find_source(source), size)
-    for line in examine(chosen).lines():
+    report = examine(chosen)
+    for line in report.lines():
         say(line)
-    dataset = chosen.build(say)
-    run, speed = planning.fitted(planning.recommend(chosen, dataset.spec, place, minutes=minutes), place)
+    run, speed = planning.fitted(planning.recommend(chosen, report.spec, place, minutes=minutes), place)
+    say("")
     for line in planning.summary(run, place, speed):
         say(line)
     return 0

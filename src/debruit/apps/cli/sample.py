@@ -75,7 +75,10 @@ def sample(
     }  # fmt: skip
     images = draw(loaded, n, batch, options)
     write(images, loaded, out)
-    print(f"{n} images ({type(settings.sampler).__name__}, {settings.steps} steps, seed {seed}, EMA weights) -> {out}", flush=True)
+    print(
+        f"{n} images ({type(settings.sampler).__name__}, {settings.steps} steps, seed {seed}, EMA weights) -> {out}",
+        flush=True,
+    )
     return 0
 
 
@@ -124,7 +127,11 @@ def write(images, model, out: Path) -> None:
         return
     out.mkdir(parents=True, exist_ok=True)
     for k, image in enumerate(array):
-        name, form = (f"{k:06d}.tiff", "TIFF") if spec.depth == "float32" or spec.channels not in (1, 3) else (f"{k:06d}.png", "PNG")
+        name, form = (
+            (f"{k:06d}.tiff", "TIFF")
+            if spec.depth == "float32" or spec.channels not in (1, 3)
+            else (f"{k:06d}.png", "PNG")
+        )
         pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
         picture = Image.fromarray(pixels)
         write_atomically(out / name, lambda temporary, picture=picture, form=form: picture.save(temporary, format=form))

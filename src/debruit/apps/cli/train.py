@@ -65,7 +65,9 @@ def train(
     place = choose_device(device)
     if resume is not None:
         if what is not None or out is not None:
-            raise InputError("--resume takes the run folder alone: its run.json already names the data and the settings")
+            raise InputError(
+                "--resume takes the run folder alone: its run.json already names the data and the settings"
+            )
         return _resume(resume, place, images, minutes)
     if what is None:
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
@@ -77,7 +79,20 @@ def train(
         raise InputError(f"--images {images}: a training needs at least 1 image, for example --images 200_000")
     if out is None and not dry_run:
         raise InputError("name the run folder to make: --out runs/NAME")
-    return _start(what, on, out, place, set_ or [], dry_run, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip)
+    return _start(
+        what,
+        on,
+        out,
+        place,
+        set_ or [],
+        dry_run,
+        images=images,
+        minutes=minutes,
+        batch=batch,
+        size=size,
+        seed=seed,
+        flip=flip,
+    )
 
 
 def _start(what, on, out, device, assignments, dry_run, *, images, minutes, batch, size, seed, flip) -> int:
@@ -94,6 +109,9 @@ def _start(what, on, out, device, assignments, dry_run, *, images, minutes, batc
     for assignment in assignments:
         run = override(run, assignment)
     run, speed = planning.fitted(run, device)
+    for assignment in assignments:
+        if assignment.startswith("every."):  # the intervals found from the speed give way to those that were asked for
+            run = override(run, assignment)
     for line in planning.summary(run, device, speed):
         say(line)
     if dry_run:
@@ -116,7 +134,9 @@ def _follow(folder, dataset, device, *, resume: bool) -> int:
     for last in show(fit(folder, dataset, device, say, resume=resume, began=None if resume else BEGAN)):
         pass
     if last is not None and last.interrupted:
-        say(f"stopped at {last.report.images_seen:,} images, everything is saved: continue with  debruit train --resume {folder.path}")
+        say(
+            f"stopped at {last.report.images_seen:,} images, everything is saved: continue with  debruit train --resume {folder.path}"
+        )
         return 130
     say(f"done: {folder.path}/model.safetensors; draw images with  debruit sample {folder.path} -n 16 --out grid.png")
     return 0

@@ -1,0 +1,106 @@
+"""make demo: trains a small model on OpenMoji for a few minutes and draws what it learned.
+
+Writes demo/samples.png, demo/denoising.png (the same noise, step by step) and demo/loss.png, beside the run itself in demo/run.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+
+import torch
+
+from debruit import pictures
+from debruit.apps.cli.train import say, show
+from debruit.config import override
+from debruit.data.sources import find_source
+from debruit.model import Model, choose_device, load
+from debruit.training import planning
+from debruit.training.fit import fit
+from debruit.training.folder import LOG, RunFolder
+from debruit.training.machine import prepare
+
+SOURCE = "openmoji"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, sample, plot, and say what to try next."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=4.0, help="length of the training")
+    parser.add_argument("--out", type=Path, default=Path("demo"))
+    parser.add_argument("--source", default=SOURCE)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args(arguments)
+    run = train(options.source, options.out / "run", options.minutes, options.set)
+    model = load(run)
+    draw_samples(model, options.out / "samples.png")
+    draw_denoising(model, options.out / "denoising.png")
+    draw_loss(run / LOG, options.out / "loss.png")
+    say(f"""
+Look at {options.out}/samples.png, {options.out}/denoising.png and {options.out}/loss.png. Try next:
+  .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
+  .venv/bin/debruit sample {run} -n 16 --label animals-nature --guidance 3 --out animals.png
+  .venv/bin/debruit train --resume {run} --minutes 30                  # the same training, prolonged
+  .venv/bin/debruit train ./my_photos --out runs/mine --minutes 20     # your own images""")
+
+
+def train(source_name: str, out: Path, minutes: float, changes: list[str]) -> Path:
+    """A fresh run folder, trained for `minutes`."""
+    began = time.monotonic()
+    prepare()
+    shutil.rmtree(out, ignore_errors=True)
+    device = choose_device()
+    source = find_source(source_name)
+    dataset = source.build(say)
+    run = planning.recommend(source, dataset.spec, device, minutes=minutes)
+    for change in changes:
+        run = override(run, change)
+    run, speed = planning.fitted(run, device)
+    for line in planning.summary(run, device, speed):
+        say(line)
+    folder = RunFolder.create(out, run, say)
+    for _ in show(fit(folder, dataset, device, say, began=began)):
+        pass
+    return out
+
+
+def draw_samples(model: Model, path: Path) -> None:
+    """64 images, the classes in turn."""
+    images = model.generate(64, seed=1)
+    pictures.save(pictures.grid(pictures.displayable(images, model.config.data), scale=2), path)
+
+
+def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -> None:
+    """Rows of one image each, from pure noise to the end."""
+    snapshots = list(model.trajectory(count, seed=1))
+    shown = [snapshots[round(k * (len(snapshots) - 1) / (columns - 1))] for k in range(columns)]
+    frames = torch.stack([model.images(s.x) for s in shown], dim=1).flatten(0, 1)
+    pictures.save(pictures.grid(pictures.displayable(frames, model.config.data), columns=columns, scale=2), path)
+
+
+def draw_loss(log: Path, path: Path) -> None:
+    """Training and validation loss against the images seen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    axes.plot([x["images_seen"] for x in lines], [x["loss"] for x in lines], label="training", color="#88aacc")
+    validated = [x for x in lines if "validation_loss" in x]
+    axes.plot(
+        [x["images_seen"] for x in validated],
+        [x["validation_loss"] for x in validated],
+        "o-",
+        label="validation (EMA weights)",
+    )
+    axes.set(xlabel="images seen", ylabel="loss", yscale="log")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

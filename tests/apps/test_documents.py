@@ -1,0 +1,62 @@
+"""Every command in the README and the docs runs: `debruit` lines are executed on small data, one file's after another in one folder."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from debruit.apps.cli import main
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SMALL = [
+    "--set",
+    "model.network.channels=8",
+    "--set",
+    "model.network.groups=4",
+    "--set",
+    "model.network.head_channels=8",
+    "--batch",
+    "16",
+]
+
+
+def commands(document):
+    """The `debruit` lines of a document's shell blocks, without comments."""
+    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", document.read_text(), flags=re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("debruit ")]
+
+
+def shortened(arguments):
+    """The same command with a length and a width that a test can afford."""
+    if arguments[0] != "train" or "--resume" in arguments:
+        return arguments
+    arguments = ["--images=32" if a.startswith("--images=") else a for a in arguments]
+    for flag in ("--minutes", "--images"):
+        if flag in arguments:
+            place = arguments.index(flag)
+            arguments = [*arguments[:place], "--images", "32", *arguments[place + 2 :]]
+    if "--images" not in arguments and "--dry-run" not in arguments:
+        arguments = [*arguments, "--images", "32"]
+    if "--batch" in arguments:
+        place = arguments.index("--batch")
+        arguments = arguments[:place] + arguments[place + 2 :]
+    return [*arguments, *SMALL]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_every_command_runs(document, tmp_path, monkeypatch, fashion_look_alike):
+    monkeypatch.chdir(tmp_path)
+    for k in range(24):
+        folder = tmp_path / "my_photos" / ("cats" if k % 2 else "dogs")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (10 * k, 255 - 10 * k, 99)).save(folder / f"{k}.png")
+    for line in commands(document):
+        arguments = shlex.split(line, comments=True)[1:]
+        if arguments[:2] == ["data", "get"]:
+            continue  # installs packages: tests/data/test_get.py
+        code = main(shortened(arguments))
+        assert code == 0, line

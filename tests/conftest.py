@@ -1,0 +1,23 @@
+"""Shapes and types of the mathematics are checked while the tests run; one thread, so that results are bit-exact; no cache outside."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import jaxtyping  # noqa: F401 - imported first so that the threads are set before torch's own import
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory):
+    """Decoded data goes to a folder of this session's."""
+    before = os.environ.get("DEBRUIT_CACHE")
+    os.environ["DEBRUIT_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["DEBRUIT_CACHE"]
+    else:
+        os.environ["DEBRUIT_CACHE"] = before

@@ -1,0 +1,112 @@
+"""What must not lose a training: NaN, a full disk, changed data, a folder that is taken."""
+
+import errno
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import tiny
+from debruit.errors import InputError
+from debruit.training import folder as folders
+from debruit.training import step
+from debruit.training.fit import ROLL_BACKS, fit
+from debruit.training.folder import RunFolder
+
+CPU = torch.device("cpu")
+
+
+def poison(monkeypatch, bad):
+    """Makes the loss NaN on the calls that `bad(call number)` names."""
+    calls = iter(range(10**9))
+    honest = step.losses
+    monkeypatch.setattr(step, "losses", lambda *a: honest(*a) * (float("nan") if bad(next(calls)) else 1.0))
+
+
+def train(path, run=None, said=None):
+    folder = RunFolder.create(path, run or tiny.run(), print)
+    said = [] if said is None else said
+    return folder, list(fit(folder, folder.run.source.build(), CPU, said.append))
+
+
+def test_a_single_nan_is_skipped_and_counted(tmp_path, monkeypatch):
+    poison(monkeypatch, lambda call: call == 3)
+    folder, reports = train(tmp_path / "run")
+    assert sum(p.report.skipped for p in reports) == 1
+    assert all(torch.isfinite(v).all() for v in load_file(folder.path / "model.safetensors").values())
+
+
+def test_lasting_nan_rolls_back_and_goes_on(tmp_path, monkeypatch):
+    said = []
+    poison(monkeypatch, lambda call: 6 <= call < 6 + step.PATIENCE)
+    run = tiny.run(images=480)
+    folder, reports = train(tmp_path / "run", run, said)
+    assert any("back to the last good state at 64 images, now with 0.5 of the learning rate" in line for line in said)
+    assert reports[-1].report.images_seen == 480
+    assert all(torch.isfinite(v).all() for v in load_file(folder.path / "model.safetensors").values())
+
+
+def test_nan_for_ever_stops_with_the_model_intact(tmp_path, monkeypatch):
+    poison(monkeypatch, lambda call: call >= 6)
+    said = []
+    with pytest.raises(
+        InputError, match=rf"after {ROLL_BACKS} roll-backs: the training stopped at its last good state \(64 images"
+    ):
+        train(tmp_path / "run", tiny.run(images=480), said)
+    assert len(said) == ROLL_BACKS
+    assert all(torch.isfinite(v).all() for v in load_file(tmp_path / "run" / "model.safetensors").values())
+
+
+def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
+    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    honest = folders.model_files.save_file
+    saves = iter(range(100))
+
+    def full(tensors, path, metadata):
+        if next(saves) < 2:
+            return honest(tensors, path, metadata)
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folders.model_files, "save_file", full)
+    with pytest.raises(
+        InputError, match=r"cannot write .*model.safetensors: the disk is full.*the previous file, if any, is intact"
+    ):
+        list(fit(folder, folder.run.source.build(), CPU, print))
+    monkeypatch.undo()
+    assert folders.Model.load(folder.path, "cpu").provenance["images_seen"] == 64
+    assert not list((tmp_path / "run").glob(".*part"))
+
+
+def test_changed_data_is_refused(tmp_path):
+    run = tiny.run()
+    other = replace(run, model=replace(run.model, data=replace(run.model.data, fingerprint="another")))
+    folder = RunFolder.create(tmp_path / "run", other, print)
+    with pytest.raises(InputError, match="the data of digits has changed since this run began"):
+        list(fit(folder, run.source.build(), CPU, print))
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
+    train(tmp_path / "run", tiny.run(images=16))
+    with pytest.raises(InputError, match=r"already holds a run: continue it with `debruit train --resume"):
+        RunFolder.create(tmp_path / "run", tiny.run(), print)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file: give a folder"):
+        RunFolder.create(tmp_path / "file", tiny.run(), print)
+
+
+def test_resuming_what_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="is no run folder"):
+        RunFolder.open(tmp_path, print)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(InputError, match=r"run.json is damaged"):
+        RunFolder.open(tmp_path, print)
+
+
+def test_the_folder_holds_what_the_design_names(tmp_path):
+    folder, _ = train(tmp_path / "run")
+    names = {p.name for p in folder.path.iterdir()}
+    assert {"run.json", "model.safetensors", "state", "log.jsonl", "previews"} <= names
+    assert len(list((folder.path / "state").iterdir())) == tiny.run().keep_states
+    assert len(list((folder.path / "previews").glob("*.png"))) >= 1
