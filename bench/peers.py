@@ -20,7 +20,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -46,7 +46,7 @@ class Absent:
 
 
 @contextmanager
-def stand_ins() -> Iterator[None]:
+def stand_ins() -> Generator[None]:
     """Inside: every name in UNUSED can be imported. Outside: `sys.modules` as it was; no other library meets one."""
     placed = [name for name in UNUSED if name not in sys.modules and importlib.util.find_spec(name) is None]
     for name in placed:

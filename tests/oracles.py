@@ -4,7 +4,7 @@ x_0 ~ N(m, s^2) has x_t ~ N(alpha m, V), V = alpha^2 s^2 + sigma^2, E[eps | x_t]
 probability-flow ODE keeps quantiles, so its exact solution is known for every law whose distribution function is.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -66,12 +66,15 @@ class Mixture:
     means: tuple[float, ...] = (-0.6, 0.5)
     stds: tuple[float, ...] = (0.15, 0.2)
     calls: int = 0
+    known: dict = field(default_factory=dict)
 
     def parts(self, t: float) -> tuple[Tensor, Tensor, Tensor]:
         """Weight, mean and variance of each component at time t, (K,)."""
-        at = level(self.process, t)
-        means, stds = torch.tensor(self.means, dtype=F64), torch.tensor(self.stds, dtype=F64)
-        return torch.tensor(self.weights, dtype=F64), at.alpha * means, (at.alpha * stds) ** 2 + at.sigma**2
+        if t not in self.known:
+            at = level(self.process, t)
+            weights, means, stds = (torch.tensor(p, dtype=F64) for p in (self.weights, self.means, self.stds))
+            self.known[t] = weights, at.alpha * means, (at.alpha * stds) ** 2 + at.sigma**2
+        return self.known[t]
 
     def __call__(self, x: Tensor, t: float) -> Estimate:
         self.calls += 1
@@ -79,7 +82,9 @@ class Mixture:
         away = x.double()[..., None] - means
         belief = torch.softmax(weights.log() - 0.5 * variances.log() - away**2 / (2 * variances), dim=-1)
         eps = at.sigma * (belief * away / variances).sum(-1)
-        inside = torch.tensor(self.means, dtype=F64) + at.alpha * torch.tensor(self.stds, dtype=F64) ** 2 * away / variances
+        inside = (
+            torch.tensor(self.means, dtype=F64) + at.alpha * torch.tensor(self.stds, dtype=F64) ** 2 * away / variances
+        )
         x0 = (belief * inside).sum(-1)
         return Estimate(x0.to(x.dtype), eps.to(x.dtype), torch.full_like(x, 0.5))
 
@@ -128,11 +133,12 @@ class Affine:
     oracle: Mixture
     sampler: Sampler
     times: list[float]
+    draws_per_step: int = 3
     draws: int = 0
 
     @cached_property
     def _ends(self) -> Tensor:
-        rows = 2 + 3 * len(self.times)
+        rows = 2 + self.draws_per_step * len(self.times)
         x = torch.zeros(rows, 1, dtype=F64)
         x[1] = 1
 
@@ -153,7 +159,3 @@ class Affine:
 def log_snr_grid(process: Process, steps: int, start: float = -4.0, end: float = 4.0) -> list[float]:
     """Uniform in log-SNR, away from the singular ends."""
     return time_of_log_snr(process, torch.linspace(start, end, steps + 1, dtype=F64)).tolist()
-
-
-def varied(sampler: Sampler, **changes) -> Sampler:
-    return replace(sampler, **changes)

@@ -5,11 +5,11 @@ import json
 from dataclasses import replace
 
 import pytest
+import tiny
 import torch
 from safetensors.torch import save_file
 
 import debruit
-import tiny
 from debruit.config import implementations
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.processes.tabulated import Tabulated

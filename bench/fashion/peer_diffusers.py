@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,16 @@ from fashion_data import balanced_labels, load, save_grid
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+# name: scheduler from a config, options of its step. Only those marked "clips" keep x0 in [-1, 1] throughout.
 SAMPLERS = {
-    "ddim": lambda config: DDIMScheduler.from_config(config),
-    "ddim-trailing": lambda config: DDIMScheduler.from_config(config, timestep_spacing="trailing"),
-    "dpm": lambda config: DPMSolverMultistepScheduler.from_config(config),
-    "dpm-karras": lambda config: DPMSolverMultistepScheduler.from_config(config, use_karras_sigmas=True),
+    "ddpm": (DDPMScheduler.from_config, {}),  # clips; the example's own sampler, respaced
+    "ddim": (DDIMScheduler.from_config, {}),  # clips x0, keeps the unclipped epsilon
+    "ddim-clipped": (DDIMScheduler.from_config, {"use_clipped_model_output": True}),  # clips
+    "dpm": (DPMSolverMultistepScheduler.from_config, {}),
+    "dpm-clipped": (
+        partial(DPMSolverMultistepScheduler.from_config, thresholding=True, sample_max_value=1.0),
+        {},
+    ),  # clips
 }
 
 
@@ -132,14 +138,15 @@ def sample(
 ) -> np.ndarray:
     """uint8 images (N, 28, 28), one for each label, without guidance."""
     generator = torch.Generator().manual_seed(seed)
-    scheduler = SAMPLERS[sampler](DDPMScheduler(num_train_timesteps=1000, beta_schedule="linear").config)
+    create, options = SAMPLERS[sampler]
+    scheduler = create(DDPMScheduler(num_train_timesteps=1000, beta_schedule="linear").config)
     done = []
     for y in torch.from_numpy(labels).split(batch):
         scheduler.set_timesteps(steps)
         x = torch.randn(len(y), 1, 28, 28, generator=generator)
         for t in scheduler.timesteps:
             eps = model(scheduler.scale_model_input(x, t), t, class_labels=y).sample
-            x = scheduler.step(eps, t, x).prev_sample
+            x = scheduler.step(eps, t, x, generator=generator, **options).prev_sample
         done.append(((x[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
     return torch.cat(done).numpy()
 

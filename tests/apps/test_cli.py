@@ -121,7 +121,15 @@ def test_list_models_finds_run_folders(trained, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("a  ")
 
 
-def test_bad_training_requests(photos, trained, tmp_path, capsys):
+@pytest.fixture
+def no_training(monkeypatch):
+    """A request that should have been refused fails at once, instead of training for its minutes."""
+    from debruit.apps.cli import train
+
+    monkeypatch.setattr(train, "_follow", lambda *a, **k: pytest.fail("it began to train"))
+
+
+def test_bad_training_requests(photos, trained, tmp_path, capsys, no_training):
     new = tmp_path / "new"
     cases = {
         ("train", tmp_path / "nowhere", "--out", new): "there is no source and no folder",
@@ -150,7 +158,7 @@ def test_bad_training_requests(photos, trained, tmp_path, capsys):
         assert not new.exists(), arguments
 
 
-def test_bad_folders(tmp_path, capsys):
+def test_bad_folders(tmp_path, capsys, no_training):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "no image" in refused(capsys, "train", empty, "--out", tmp_path / "x")

@@ -70,18 +70,20 @@ def test_the_memory_estimate_is_what_autograd_keeps():
         spec(16, channels=1), planning.UNet(channels=16, multipliers=(1, 2), attention=(2,), head_channels=16)
     )
     backbone = model.build()
-    kept = {}
 
-    def keep(tensor):
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
+    def saved(count):
+        kept = {}
 
-    batch = torch.randn(8, *model.latent_shape)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = backbone(batch, torch.rand(8))
-    weights = {p.untyped_storage().data_ptr() for p in backbone.parameters()}
-    assert out.requires_grad
-    measured = sum(size for key, size in kept.items() if key not in weights) / 8
+        def keep(tensor):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            out = backbone(torch.randn(count, *model.latent_shape), torch.rand(count))
+        assert out.requires_grad
+        return sum(storage.nbytes() for storage in kept.values())
+
+    measured = (saved(9) - saved(1)) / 8
     assert planning.cost(model).image_bytes == pytest.approx(measured, rel=0.02)
 
 

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-
 import tiny
+
 from debruit.training import clock as clocks
 from debruit.training.clock import Clock
 from debruit.training.run import Every

@@ -7,10 +7,10 @@ import sys
 import time
 
 import pytest
+import tiny
 import torch
 from safetensors.torch import load_file
 
-import tiny
 from debruit.errors import InputError
 from debruit.training import checkpoint
 from debruit.training.fit import fit

@@ -4,10 +4,10 @@ import errno
 from dataclasses import replace
 
 import pytest
+import tiny
 import torch
 from safetensors.torch import load_file
 
-import tiny
 from debruit.errors import InputError
 from debruit.training import folder as folders
 from debruit.training import step

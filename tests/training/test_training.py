@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny
 import torch
 
-import tiny
 from debruit.training.batches import training_batch
 from debruit.training.run import Ema, Optimiser
 from debruit.training.state import TrainState

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from debruit.diffusion.prediction import determinant, prediction
-from debruit.diffusion.process import Coefficients, derivative, log_snr
+from debruit.diffusion.process import Coefficients, derivative
 from debruit.diffusion.processes.tabulated import Tabulated
 
 
@@ -43,8 +43,7 @@ class EDM:
     """(s^2 + data_std^2) / (s data_std)^2 with s = sigma / alpha: weight 1 in the space of the `edm` prediction. Karras et al. 2022."""
 
     def weight(self, c: Coefficients) -> Tensor:
-        s = c.sigma / c.alpha
-        return (s**2 + c.data_std**2) / (s * c.data_std) ** 2
+        return (c.sigma**2 + (c.alpha * c.data_std) ** 2) / (c.sigma * c.data_std) ** 2  # finite where alpha = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +56,7 @@ class Bound:
 
     def weight(self, c: Coefficients) -> Tensor:
         if not isinstance(c.process, Tabulated):
-            rate = derivative(lambda t: log_snr(c.process, t), c.t)
-            return -0.5 * rate * c.snr
+            return -0.5 * derivative(lambda t: Coefficients(c.process, t).snr, c.t)
         chain = c.process.chain
         i = (c.t * chain.steps).round().long().clamp(1, chain.steps)
         return chain.steps * chain.clean_weight(i)

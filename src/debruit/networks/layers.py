@@ -17,6 +17,13 @@ def zero(module: nn.Module) -> nn.Module:
     return module
 
 
+def channels_last(module: nn.Module) -> None:
+    """Lays the weights of a network's convolutions out with channels last in memory."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight = nn.Parameter(layer.weight.detach().contiguous(memory_format=torch.channels_last))
+
+
 def sinusoidal(level: Tensor, channels: int, max_period: float = 10_000.0) -> Tensor:
     """cos and sin of `level` (B,) at geometric frequencies, (B, channels). Vaswani et al. 2017; order as in DDPM's successors."""
     half = channels // 2

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from debruit.conditioning.cond import Cond
 from debruit.errors import InputError
 from debruit.networks.attention import SelfAttention, SpatialTransformer
-from debruit.networks.layers import Downsample, ResidualBlock, Upsample, norm, sinusoidal, zero
+from debruit.networks.layers import Downsample, ResidualBlock, Upsample, channels_last, norm, sinusoidal, zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class UNetModule(nn.Module):
                 self.up.append(stage)
         self.norm = norm(width, config.groups)
         self.head = zero(nn.Conv2d(width, out_channels * fold, 3, padding=1))
-        self.to(memory_format=torch.channels_last)  # ty: ignore[no-matching-overload]
+        channels_last(self)
 
     def forward(self, x: Tensor, level: Tensor, cond: Cond | None = None) -> Tensor:
         cond = cond or Cond()
@@ -115,14 +115,15 @@ class UNetModule(nn.Module):
         embedding = self.time(sinusoidal(level, self.config.channels).to(x.dtype))
         if self.vector is not None and cond.vector is not None:
             embedding = embedding + self.vector(cond.vector.to(x.dtype))
+        tokens = None if cond.tokens is None else cond.tokens.to(x.dtype)
         h = self.stem(F.pixel_unshuffle(x, self.config.patch).contiguous(memory_format=torch.channels_last))
         skips = [h]
         for stage in self.down:
-            h = self._run(stage, h, embedding, cond.tokens)
+            h = self._run(stage, h, embedding, tokens)
             skips.append(h)
-        h = self._run(self.middle, h, embedding, cond.tokens)
+        h = self._run(self.middle, h, embedding, tokens)
         for stage in self.up:
-            h = self._run(stage, torch.cat([h, skips.pop()], dim=1), embedding, cond.tokens)
+            h = self._run(stage, torch.cat([h, skips.pop()], dim=1), embedding, tokens)
         h = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         return h[:, :, : size[0], : size[1]]
 

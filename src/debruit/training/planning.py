@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.conditioning.cond import Cond, Conditioner
@@ -30,7 +31,7 @@ from debruit.training.step import optimise
 SHARE = 1000.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
 LABEL_CHANNELS = 128
-FOLD = 4
+PATCH_PENALTY = 0.7  # what a coarser folding must save, as the logarithm of the cost, for each doubling
 WIDTHS = (32, 48, 64, 80, 96, 128, 160, 192, 256)
 
 
@@ -65,11 +66,12 @@ def recommend(
         model = choose_model(spec, SHARE * images)
         expected = images
     else:
-        minutes = minutes or DEFAULT_MINUTES
+        minutes = DEFAULT_MINUTES if minutes is None else minutes
         operations = throughput(device) * minutes * 60
         model = choose_model(spec, math.sqrt(SHARE * operations / 3))
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
-    batch = batch or (128 if device.type == "cpu" else 256)
+    if batch is None:
+        batch = 128 if device.type == "cpu" else 256
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
         validation_images=held_out(spec.count), optimiser=Optimiser(warmup_images=min(5_000, expected // 20)),
@@ -78,11 +80,12 @@ def recommend(
 
 def choose_model(spec: DataSpec, target: float) -> ModelConfig:
     """The candidate whose forward pass is nearest to `target` operations an image."""
-    found = []
-    for family in candidates(spec):
+    found, families = [], candidates(spec)
+    for family in families:
         # one of a family is counted, for the others the count goes with the square of the width
         middle = cost(configure(spec, family[len(family) // 2])).forward_flops / family[len(family) // 2].channels ** 2
-        found += [(abs(math.log(middle * network.channels**2 / target)), network) for network in family]
+        extra = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
+        found += [(extra + abs(math.log(middle * network.channels**2 / target)), network) for network in family]
     return configure(spec, min(found, key=lambda pair: pair[0])[1])
 
 
@@ -93,37 +96,32 @@ def configure(spec: DataSpec, network: UNet) -> ModelConfig:
         conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
     network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
     sampling = Settings(guidance=1.5 if conditioners else 1.0)
-    return ModelConfig(data=spec, network=network, conditioners=conditioners, sampling=sampling)
+    # x_0 with the velocity's loss: a narrow network cannot carry the noise of a folded patch, which the other predictions contain
+    return ModelConfig(data=spec, network=network, predicts="x0", conditioners=conditioners, sampling=sampling)
 
 
 def candidates(spec: DataSpec) -> list[list[UNet]]:
-    """U-Nets for images of this size, a family (from narrow to wide) for each way of folding them: the first level has 8 to 32 places a side,
-    the last about 7, with attention.
-
-    A velocity holds the noise of every pixel, so the first level must be wide enough to carry a folded patch: FOLD times its values.
-    Narrower ones (4 x 4 pixels in 48 channels) leave the noise in the images, whatever they are trained for.
-    """
+    """U-Nets for images of this size, a family (from narrow to wide) for each way of folding them, the finest first: the first level has 8 to
+    32 places a side, the last about 7, with attention."""
     longer, families = max(spec.height, spec.width), []
-    for patch in (1, 2, 4, 8):
+    for patch in (1, 2, 4, 8, 16, 32):
         places = longer / patch
-        if not 8 <= places <= 32 and not (patch == 1 and places < 8):
-            continue
-        levels = max(1, round(math.log2(places / 7)) + 1)
-        families.append(
-            [
-                UNet(
-                    channels=channels,
-                    multipliers=tuple(min(2**k, 4) for k in range(levels)),
-                    patch=patch,
-                    attention=(2 ** (levels - 1),),
-                    groups=8,
-                    head_channels=32 if channels % 32 == 0 else 16,
-                )
-                for channels in WIDTHS
-                if channels >= FOLD * spec.channels * patch**2 or patch == 1
-            ]
-        )
-    return [family for family in families if family]
+        if 8 <= places <= 32 or (patch == 1 and places < 8) or (patch == 32 and places > 32):
+            levels = max(1, round(math.log2(min(places, 32) / 7)) + 1)
+            families.append([_network(channels, levels, patch) for channels in WIDTHS])
+    return families
+
+
+def _network(channels: int, levels: int, patch: int) -> UNet:
+    """Widths that double from level to level, up to 4 times; attention at the last. Few groups, since a channels-last norm is slow on narrow ones."""
+    return UNet(
+        channels=channels,
+        multipliers=tuple(min(2**k, 4) for k in range(levels)),
+        patch=patch,
+        attention=(2 ** (levels - 1),),
+        groups=8,
+        head_channels=32 if channels % 32 == 0 else 16,
+    )
 
 
 def held_out(count: int) -> int:
@@ -133,28 +131,36 @@ def held_out(count: int) -> int:
 
 @lru_cache(maxsize=64)
 def cost(model: ModelConfig) -> Cost:
-    """By running the model on the meta device, without memory: exact counts, and the bytes that autograd saves."""
-    with torch.device("meta"):
+    """By running the model on fake tensors, without memory: exact counts, and the bytes that autograd saves. (The meta device would take
+    another kernel for attention, which keeps more.)"""
+    with FakeTensorMode():
         backbone = model.build()
-        x = torch.empty(1, *model.latent_shape)
-        vector = getattr(model.network, "vector_channels", 0)
-        cond = Cond(vector=torch.empty(1, vector) if vector else None)
-        saved: dict[int, int] = {}
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            saved[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
-            alive.append(tensor)
-            return tensor
-
-        alive: list[torch.Tensor] = []
-        parameters = {p.untyped_storage()._cdata for p in backbone.parameters()}
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            backbone(x, torch.empty(1), cond)
+        one, two = (_saved_bytes(backbone, model, batch) for batch in (1, 2))
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            backbone(x, torch.empty(1), cond)
+            backbone(*_inputs(model, 1))
     count = sum(p.numel() for p in backbone.parameters())
-    image_bytes = sum(size for key, size in saved.items() if key not in parameters)
-    return Cost(count, count * 4 * 5, image_bytes, counter.get_total_flops())
+    return Cost(count, count * 4 * 5, two - one, counter.get_total_flops())
+
+
+def _inputs(model: ModelConfig, batch: int) -> tuple[torch.Tensor, torch.Tensor, Cond]:
+    vector = getattr(model.network, "vector_channels", 0)
+    cond = Cond(vector=torch.empty(batch, vector) if vector else None)
+    return torch.empty(batch, *model.latent_shape), torch.empty(batch), cond
+
+
+def _saved_bytes(backbone: torch.nn.Module, model: ModelConfig, batch: int) -> int:
+    """What the backward pass of a batch keeps, each storage once."""
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage  # held, so that no other gets its address
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = backbone(*_inputs(model, batch))
+    assert out.requires_grad
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 def throughput(device: torch.device, seconds: float = 0.5) -> float:

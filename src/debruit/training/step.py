@@ -1,6 +1,7 @@
 """The training loop: a generator of reports. What to do with them (log, preview, validate, save, stop) is the shell's business."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,7 +41,9 @@ def train(state: TrainState, run: Run, dataset: Dataset, pool: np.ndarray, devic
         return
     order = Order(pool, run.seed)
     first, attempt = state.images_seen, state.attempt
-    batches = ahead(lambda position: training_batch(run, dataset, order, position, attempt), first, run.batch)
+    make = lambda position: training_batch(run, dataset, order, position, attempt)  # noqa: E731
+    # on a CPU a second thread would bring its own team of workers, which fight with the network's for the cores
+    batches = map(make, itertools.count(first, run.batch)) if device.type == "cpu" else ahead(make, first, run.batch)
     network = torch.compile(state.backbone) if run.compile else state.backbone
     losses: list[Tensor] = []
     norms: list[Tensor] = []

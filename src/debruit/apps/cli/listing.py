@@ -27,10 +27,18 @@ def _recipes() -> list[tuple[str, str]]:
 
 
 def _samplers() -> list[tuple[str, str]]:
+    """By the name of their file: that, or the class's name, is what --sampler takes."""
+    import sys
+
     from debruit.config import implementations
     from debruit.sampling.sampler import Sampler
 
-    return [(name.lower(), _first_line(cls.__doc__)) for name, cls in sorted(implementations(Sampler).items())]
+    found = {}
+    for cls in implementations(Sampler).values():
+        cost = cls().evaluations(11) - cls().evaluations(10)
+        about = f"order {cls.order}, {cost} network evaluation{'s' if cost > 1 else ''} a step"
+        found[cls.__module__.rpartition(".")[2]] = f"{_first_line(sys.modules[cls.__module__].__doc__)} ({about})"
+    return sorted(found.items())
 
 
 def _data() -> list[tuple[str, str]]:

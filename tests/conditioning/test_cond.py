@@ -1,0 +1,107 @@
+"""The three doors, and every conditioner behind one."""
+
+import pytest
+import torch
+
+from debruit.conditioning.cond import Cond, Conditioner
+from debruit.conditioning.label import Label
+from debruit.config import implementations
+from debruit.errors import InputError
+
+EXAMPLES = {"Label": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1)}
+DOORS = ("vector", "tokens", "spatial")
+
+
+def test_every_conditioner_is_tested_here():
+    assert set(implementations(Conditioner)) == set(EXAMPLES), "give the new one an example above"
+
+
+@pytest.mark.parametrize("conditioner", EXAMPLES.values(), ids=EXAMPLES)
+class TestContract:
+    def test_names_a_door_and_fills_it_with_its_channels(self, conditioner):
+        assert conditioner.door in DOORS
+        assert 0 <= conditioner.drop < 1
+        values = conditioner.in_turn(range(4))
+        encoded = conditioner.build()(values, torch.ones(4, dtype=torch.bool))
+        assert encoded.shape[0] == 4
+        assert encoded.shape[1 if conditioner.door == "spatial" else -1] == conditioner.channels
+
+    def test_dropping_is_per_image_and_gives_one_learned_none(self, conditioner):
+        module, values = conditioner.build(), conditioner.in_turn(range(4))
+        kept, dropped = (module(values, torch.full((4,), keep)) for keep in (True, False))
+        mixed = module(values, torch.tensor([True, False, True, False]))
+        assert torch.equal(mixed[::2], kept[::2])
+        assert torch.equal(mixed[1::2], dropped[1::2])
+        assert torch.equal(dropped, dropped[:1].expand_as(dropped))
+        assert not torch.equal(kept, dropped)
+        mixed[1].sum().backward()
+        assert any(p.grad is not None and p.grad.any() for p in module.parameters())
+
+    def test_what_is_in_turn_depends_on_the_image_alone(self, conditioner):
+        assert conditioner.in_turn(range(10))[7] == conditioner.in_turn([7])[0]
+
+
+def draw(seed: int, **doors) -> Cond:
+    g = torch.Generator().manual_seed(seed)
+    return Cond(**{name: torch.randn(*shape, generator=g) for name, shape in doors.items()})
+
+
+def test_two_batches_as_one():
+    a, b = (draw(s, vector=(2, 3), tokens=(2, 4, 3)) for s in (0, 1))
+    both = a.concatenate(b)
+    assert torch.equal(both.vector, torch.cat([a.vector, b.vector]))
+    assert both.tokens.shape == (4, 4, 3)
+    assert both.spatial is None
+
+
+def test_two_conditioners_side_by_side():
+    label, text = draw(0, vector=(2, 3)), draw(1, vector=(2, 4), tokens=(2, 5, 6))
+    both = label.beside(text)
+    assert torch.equal(both.vector, torch.cat([label.vector, text.vector], dim=1))
+    assert both.tokens is text.tokens
+    assert Cond().beside(label).vector is label.vector
+    mask = draw(2, spatial=(2, 1, 4, 4))
+    assert mask.beside(mask).spatial.shape == (2, 2, 4, 4)
+
+
+def test_map_touches_every_open_door():
+    doubled = (cond := draw(0, vector=(2, 3), spatial=(2, 1, 4, 4))).map(lambda door: 2 * door)
+    assert torch.equal(doubled.vector, 2 * cond.vector)
+    assert torch.equal(doubled.spatial, 2 * cond.spatial)
+    assert doubled.tokens is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "count", "numbers"),
+    [
+        ("dog", 3, [1, 1, 1]),
+        (2, 2, [2, 2]),
+        ("cat,owl", 5, [0, 2, 0, 2, 0]),
+        (" owl , 0", 2, [2, 0]),
+        (["cat", 1], 3, [0, 1, 0]),
+        ("1", 1, [1]),
+    ],
+)
+def test_labels_by_name_or_number(asked, count, numbers):
+    assert EXAMPLES["Label"].parse(asked, count).tolist() == numbers
+
+
+def test_names_come_before_numbers():
+    assert Label(names=("1", "0")).parse("1", 1).tolist() == [0]
+
+
+@pytest.mark.parametrize("asked", ["dgo", 3, "-1", "", "cat,,owl", "²"])
+def test_unknown_labels(asked):
+    with pytest.raises(InputError, match="unknown label .* allowed: cat, dog, owl"):
+        EXAMPLES["Label"].parse(asked, 1)
+
+
+def test_the_nearest_label_is_suggested():
+    with pytest.raises(InputError, match="unknown label 'dgo', did you mean 'dog'?"):
+        EXAMPLES["Label"].parse("dgo", 1)
+    with pytest.raises(InputError, match="no label was given: name at least one class"):
+        EXAMPLES["Label"].parse([], 1)
+
+
+def test_labels_in_turn():
+    assert EXAMPLES["Label"].in_turn(range(2, 7)).tolist() == [2, 0, 1, 2, 0]

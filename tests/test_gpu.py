@@ -1,0 +1,40 @@
+"""What only a GPU can show. `bench/gpu.sh` runs these on a machine that has one."""
+
+import pytest
+import tiny
+import torch
+
+from debruit.model import Model
+from debruit.training.fit import fit
+from debruit.training.folder import RunFolder
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+
+def test_an_image_is_the_same_on_both_devices(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", tiny.run(precision="fp32"), print)
+    list(fit(folder, folder.run.source.build(), torch.device("cuda"), print))
+    on_cpu, on_gpu = (Model.load(folder.path, device).generate(8, seed=1, steps=10) for device in ("cpu", "cuda"))
+    assert (on_cpu.int() - on_gpu.int()).abs().float().mean() < 1, "bfloat16 against float32, of 255"
+
+
+def test_bf16_training_stays_close_to_fp32(tmp_path):
+    losses = []
+    for precision in ("fp32", "bf16"):
+        run = tiny.run(precision=precision, images=1600)
+        folder = RunFolder.create(tmp_path / precision, run, print)
+        losses.append([p.report.loss for p in fit(folder, run.source.build(), torch.device("cuda"), print)][-1])
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_resume_on_a_gpu_continues(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    device = torch.device("cuda")
+    for progress in fit(folder, folder.run.source.build(), device, print):
+        if progress.report.images_seen >= 64:
+            break
+    reports = list(fit(RunFolder.open(folder.path, print), folder.run.source.build(), device, print, resume=True))
+    assert reports[-1].report.images_seen == 160
