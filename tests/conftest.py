@@ -1,10 +1,9 @@
-"""Shapes and types of the mathematics are checked while the tests run; one thread, so that results are bit-exact; no cache outside."""
+"""One thread a process, so that results are bit-exact and the workers do not fight; no cache outside of the tests."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import jaxtyping  # noqa: F401 - imported first so that the threads are set before torch's own import
 import pytest
 import torch
 
