@@ -32,19 +32,15 @@ def commands(document):
 
 def shortened(arguments):
     """The same command with a length and a width that a test can afford."""
-    if arguments[0] != "train" or "--resume" in arguments:
+    if arguments[0] != "train":
         return arguments
-    arguments = ["--images=32" if a.startswith("--images=") else a for a in arguments]
-    for flag in ("--minutes", "--images"):
+    length = "64" if "--resume" in arguments else "32"
+    for flag in ("--minutes", "--images", "--batch"):
         if flag in arguments:
             place = arguments.index(flag)
-            arguments = [*arguments[:place], "--images", "32", *arguments[place + 2 :]]
-    if "--images" not in arguments and "--dry-run" not in arguments:
-        arguments = [*arguments, "--images", "32"]
-    if "--batch" in arguments:
-        place = arguments.index("--batch")
-        arguments = arguments[:place] + arguments[place + 2 :]
-    return [*arguments, *SMALL]
+            arguments = arguments[:place] + arguments[place + 2 :]
+    arguments = [*arguments, "--images", length]
+    return arguments if "--resume" in arguments else [*arguments, *SMALL]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)

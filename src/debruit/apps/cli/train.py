@@ -12,8 +12,12 @@ from debruit.errors import InputError
 
 
 def train(
-    what: Annotated[str | None, Parameter(name=["SOURCE|RECIPE"])] = None,
-    on: Annotated[str | None, Parameter(name=["SOURCE"])] = None,
+    what: Annotated[
+        str | None, Parameter(name=["SOURCE|RECIPE"], help="A folder of images, a built-in source, or a recipe.")
+    ] = None,
+    on: Annotated[
+        str | None, Parameter(name=["SOURCE"], help="After a recipe: what to train it on, instead of its own source.")
+    ] = None,
     /,
     *,
     out: Path | None = None,
