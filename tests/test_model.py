@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 import debruit
 from debruit.config import implementations
 from debruit.diffusion.chain import Chain, Cosine
+from debruit.diffusion.processes.cosine import VPCosine
+from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.model import Model
@@ -68,6 +70,10 @@ def test_labels_choose_and_default_to_all_in_turn(model):
     assert torch.equal(in_turn, model.generate(3, seed=1, guidance=1.0, label="0,1,2"))
     assert torch.equal(in_turn, model.generate(3, seed=1, guidance=1.0, label=[0, 1, 2]))
     assert not torch.equal(in_turn, model.generate(3, seed=1, guidance=1.0, label=7))
+    whole = model.generate(5, seed=1, label="4,2,9")
+    assert (whole.int() - model.generate(5, seed=1, label="4,2,9", batch=2).int()).abs().max() <= 1, (
+        "image k keeps its label"
+    )
 
 
 def test_a_recipe_with_a_chain_takes_ancestral_steps_up_to_its_length():
@@ -117,11 +123,11 @@ def test_a_condition_without_a_door_fails_at_build_time():
         replace(config, network=replace(config.network, vector_channels=0)).build()
 
 
-def test_zero_terminal_snr_with_eps_is_refused():
-    with pytest.raises(
-        InputError, match="zero terminal SNR cannot be sampled from a model that predicts eps: set predicts=v"
-    ):
-        replace(tiny.run().model, process=Tabulated(chain=Chain(zero_terminal_snr=True)), predicts="eps")
+@pytest.mark.parametrize("process", [Flow(), VPCosine(), Tabulated(chain=Chain(zero_terminal_snr=True))])
+@pytest.mark.parametrize("predicts", ["eps", "score"])
+def test_a_process_that_ends_in_noise_refuses_eps(process, predicts):
+    with pytest.raises(InputError, match=rf"a prediction of {predicts} says nothing about the image: set predicts=v"):
+        replace(tiny.run().model, process=process, predicts=predicts).build()
 
 
 def write_header(path, **changes):

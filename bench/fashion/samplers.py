@@ -55,11 +55,18 @@ def main() -> None:
         steps = max(s for s in range(1, EVALUATIONS + 1) if sampler.evaluations(s) <= EVALUATIONS)
         for guidance in options.guidance:
             start = time.perf_counter()
-            images = model.generate(options.n, sampler=sampler, grid=grid, steps=steps, guidance=guidance, seed=0, batch=100)
+            images = model.generate(
+                options.n, sampler=sampler, grid=grid, steps=steps, guidance=guidance, seed=0, batch=100
+            )
             pixels = images[:, 0].numpy()
-            score, hits = frechet(features(pixels, judge), reference), float((predictions(pixels, judge) == labels).mean())
+            score, hits = (
+                frechet(features(pixels, judge), reference),
+                float((predictions(pixels, judge) == labels).mean()),
+            )
             seconds = time.perf_counter() - start
-            print(f"| {name} | {guidance:g} | {steps} | {score:.2f} | {hits:.1%} |   <!-- {seconds:.0f} s -->", flush=True)
+            print(
+                f"| {name} | {guidance:g} | {steps} | {score:.2f} | {hits:.1%} |   <!-- {seconds:.0f} s -->", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.files import write_atomically
+from debruit.networks.layers import channels_last
 from debruit.networks.network import Network
 from debruit.networks.unet import UNet
 from debruit.sampling.ancestral import Ancestral
@@ -59,14 +60,6 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         prediction(self.predicts)
-        if (
-            isinstance(self.process, Tabulated)
-            and self.process.chain.zero_terminal_snr
-            and self.predicts in ("eps", "score")
-        ):
-            raise InputError(
-                f"a chain with zero terminal SNR cannot be sampled from a model that predicts {self.predicts}: set predicts=v"
-            )
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -77,7 +70,14 @@ class ModelConfig:
         )
 
     def build(self) -> "Backbone":
-        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
+        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door, or the prediction
+        no information at pure noise."""
+        ends_in_noise = float(self.process.alpha(torch.ones((), dtype=torch.float64, device="cpu"))) == 0
+        if ends_in_noise and self.predicts in ("eps", "score"):
+            raise InputError(
+                f"at t = 1 {type(self.process).__name__} leaves no signal, and there a prediction of {self.predicts} says nothing about the "
+                "image: set predicts=v, velocity or x0, or a process whose chain does not end in pure noise"
+            )
         for door in ("vector", "tokens", "spatial"):
             given = [c for c in self.conditioners if c.door == door]
             wanted = sum(c.channels for c in given) if door != "tokens" else max((c.channels for c in given), default=0)
@@ -134,8 +134,7 @@ class Model:
         """From a model file or a run folder. InputError says what is wrong with a file that is none, damaged, or newer."""
         path = model_file(path)
         header, weights = read(path)
-        config = decode(header["config"], where=str(path))
-        assert isinstance(config, ModelConfig)
+        config = decode(header["config"], ModelConfig, where=str(path))
         with torch.device("meta"):
             backbone = config.build()
         expected = {name: tuple(p.shape) for name, p in backbone.state_dict().items()}
@@ -146,13 +145,22 @@ class Model:
                 f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
             )
         backbone.load_state_dict(weights, assign=True)
+        channels_last(backbone)
         return cls(config, backbone.to(choose_device(device)), header["provenance"])
 
     def save(self, path: str | Path) -> None:
         """To one file, atomically."""
         save(path, self.config, self.backbone.state_dict(), self.provenance)
 
-    def settings(self, *, sampler=None, steps: int | None = None, guidance: float | None = None, grid=None) -> Settings:
+    def settings(
+        self,
+        *,
+        sampler=None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        grid=None,
+        clip: bool | None = None,
+    ) -> Settings:
         """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its own steps."""
         own = self.config.sampling
         if isinstance(sampler, str):
@@ -162,6 +170,7 @@ class Model:
             sampler=sampler or own.sampler,
             steps=own.steps if steps is None else steps,
             guidance=own.guidance if guidance is None else guidance,
+            clip=own.clip if clip is None else clip,
         )
         if grid is not None:
             return replace(chosen, grid=grid)
@@ -194,6 +203,7 @@ class Model:
         sampler: str | Sampler | None = None,
         guidance: float | None = None,
         grid=None,
+        clip: bool | None = None,
     ) -> Iterator[Snapshot]:
         """Sampling step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
 
@@ -201,7 +211,7 @@ class Model:
         InputError: n < 1, an unknown sampler or label, a condition that the model does not have, guidance it was not trained for.
         """
         _check_count(n)
-        settings = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid)
+        settings = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid, clip=clip)
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
@@ -235,9 +245,8 @@ class Model:
     def _follow(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
         """The same snapshots, each step without gradients and, on a GPU, in bfloat16 where it has it."""
         device = self.device.type
-        bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
         while True:
-            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
+            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=has_bf16(self.device)):
                 snapshot = next(snapshots, None)
             if snapshot is None:
                 return
@@ -251,8 +260,8 @@ class Model:
                 raise InputError(f"a {ARGUMENTS[name]} was given, but this model was trained with {accepts}")
         values = {}
         for name, conditioner in conditioners.items():
-            value = asked.get(name)
-            parsed = conditioner.in_turn(range(first, first + n)) if value is None else conditioner.parse(value, n)
+            value, indices = asked.get(name), range(first, first + n)
+            parsed = conditioner.in_turn(indices) if value is None else conditioner.parse(value, indices)
             values[name] = parsed.to(self.device) if isinstance(parsed, Tensor) else parsed
         return values
 
@@ -298,6 +307,8 @@ def header(path: Path) -> dict[str, Any]:
             f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote"
         )
     found = json.loads(metadata["debruit"])
+    if missing := {"format", "config", "provenance"} - set(found):
+        raise InputError(f"{path} is damaged: its header lacks {', '.join(sorted(missing))}")
     if found["format"] > FORMAT:
         raise InputError(
             f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer debruit"
@@ -318,14 +329,22 @@ def model_file(path: str | Path) -> Path:
     return path
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself (GPUs since Ampere; emulation is slower than float32)."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """ "auto" is the GPU where there is one."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.partition(":")[0] == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no usable CUDA device is on this machine; use --device cpu or auto")
-    if name.partition(":")[0] not in ("cpu", "cuda", "mps"):
-        raise InputError(f"--device {name}: allowed are auto, cpu, cuda")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not (number.isdecimal() and kind == "cuda")):
+        raise InputError(f"--device {name}: allowed are auto, cpu, cuda, and cuda:0 and so on")
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0")
     return torch.device(name)
 
 

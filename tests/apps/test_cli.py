@@ -146,6 +146,11 @@ def test_bad_training_requests(photos, trained, tmp_path, capsys, no_training):
         ("train", photos, "--out", new, "--set", "optimiser.lr=fast"): "'fast' is not valid, expected float",
         ("train", photos, "--out", new, "--set", "model.process=Flo"): "did you mean 'Flow'?",
         ("train", photos, "--out", new, "--set", "seed"): "expected KEY=VALUE",
+        ("train", "--resume", trained, "--batch", "8"): "--batch cannot be given; only a length can",
+        ("train", "--resume", trained, "--images", "9", "--minutes", "9"): "give one of them",
+        ("train", photos, "--out", new, "--set", "every.save_images=0"): "an interval is at least 1 image",
+        ("train", photos, "--out", new, "--set", "optimiser.lr=-1"): "must be more than 0",
+        ("train", "ddpm-fashion-mnist-29", "--out", new): "did you mean 'ddpm-fashion-mnist-28'?",
         ("train", photos, "--out", trained): "already holds a run: continue it with `debruit train --resume",
         ("train", photos, "--out", photos / "cats" / "0.png"): "is a file: give a folder",
         ("train", "--resume", tmp_path): "is no run folder",
@@ -173,7 +178,8 @@ def test_bad_sampling_requests(trained, tmp_path, capsys):
     out = tmp_path / "x.png"
     cases = {
         ("sample", tmp_path / "nowhere", "--out", out): "there is no model at",
-        ("sample", trained, "-n", "0", "--out", out): "give -n 1 or more",
+        ("sample", trained, "-n", "0", "--out", out): "give 1 or more of each",
+        ("sample", trained, "--batch", "0", "--out", out): "give 1 or more of each",
         ("sample", trained, "--sampler", "hein", "--out", out): "did you mean 'Heun'?",
         ("sample", trained, "--label", "cat", "--out", out): "did you mean 'cats'?",
         ("sample", trained, "--prompt", "x", "--out", out): "a prompt was given, but this model was trained with label",
@@ -191,7 +197,7 @@ def test_bad_sampling_requests(trained, tmp_path, capsys):
 def test_help_is_quick_and_torch_is_not_loaded():
     begin = time.perf_counter()
     result = subprocess.run([sys.executable, "-m", "debruit", "--help"], capture_output=True, text=True, check=True)
-    print(f"--help took {time.perf_counter() - begin:.2f} s")  # a measurement, not an assertion: see bench/startup.py
+    print(f"--help took {time.perf_counter() - begin:.2f} s")  # a measurement, not an assertion
     assert "train" in result.stdout
     check = "import debruit, debruit.apps.cli, sys; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)

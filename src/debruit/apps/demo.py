@@ -1,27 +1,25 @@
-"""make demo: trains a small model on OpenMoji for a few minutes and draws what it learned.
+"""make demo: trains a small model on OpenMoji's smileys for a few minutes and draws what it learned.
 
 Writes demo/samples.png, demo/denoising.png (the same noise, step by step) and demo/loss.png, beside the run itself in demo/run.
 """
 
 import argparse
+import itertools
 import json
-import shutil
 import time
 from pathlib import Path
 
 import torch
 
 from debruit import pictures
-from debruit.apps.cli.train import say, show
-from debruit.config import override
-from debruit.data.sources import find_source
+from debruit.apps.cli.train import say, settled, show
 from debruit.model import Model, choose_device, load
-from debruit.training import planning
+from debruit.recipes import find_run
 from debruit.training.fit import fit
 from debruit.training.folder import LOG, RunFolder
 from debruit.training.machine import prepare
 
-SOURCE = "openmoji"
+SOURCE = "openmoji/smileys-emotion"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,31 +36,27 @@ def main(arguments: list[str] | None = None) -> None:
     draw_denoising(model, options.out / "denoising.png")
     draw_loss(run / LOG, options.out / "loss.png")
     say(f"""
-Look at {options.out}/samples.png, {options.out}/denoising.png and {options.out}/loss.png. Try next:
+Look at {options.out}/samples.png, {options.out}/denoising.png and {options.out}/loss.png. The model saw {model.config.data.count} drawings many times over in
+minutes, so expect some near copies of them. Try next:
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
-  .venv/bin/debruit sample {run} -n 16 --label animals-nature --guidance 3 --out animals.png
+  .venv/bin/debruit sample {run} -n 16 --sampler heun --steps 10 --out heun.png
   .venv/bin/debruit train --resume {run} --minutes 30                  # the same training, prolonged
   .venv/bin/debruit train ./my_photos --out runs/mine --minutes 20     # your own images""")
 
 
-def train(source_name: str, out: Path, minutes: float, changes: list[str]) -> Path:
-    """A fresh run folder, trained for `minutes`."""
+def train(source: str, out: Path, minutes: float, changes: list[str]) -> Path:
+    """A new run folder, trained for `minutes`. An older run is left alone: it may have been prolonged since."""
     began = time.monotonic()
     prepare()
-    shutil.rmtree(out, ignore_errors=True)
+    folder = next(
+        path for path in (out, *(out.with_name(f"{out.name}-{n}") for n in itertools.count(2))) if not path.exists()
+    )
     device = choose_device()
-    source = find_source(source_name)
-    dataset = source.build(say)
-    run = planning.recommend(source, dataset.spec, device, minutes=minutes)
-    for change in changes:
-        run = override(run, change)
-    run, speed = planning.fitted(run, device)
-    for line in planning.summary(run, device, speed):
-        say(line)
-    folder = RunFolder.create(out, run, say)
-    for _ in show(fit(folder, dataset, device, say, began=began)):
+    run, dataset = find_run(source, None, device, say, changes, minutes=minutes)
+    run = settled(run, changes, device)
+    for _ in show(fit(RunFolder.create(folder, run, say), dataset, device, say, began=began)):
         pass
-    return out
+    return folder
 
 
 def draw_samples(model: Model, path: Path) -> None:

@@ -53,8 +53,8 @@ class Conditioner(Protocol):
         """Width of what it puts through its door."""
         ...
 
-    def parse(self, value: Any, count: int) -> Sequence | Tensor:
-        """What a user asked for, as the values of `count` images; InputError names what is allowed."""
+    def parse(self, value: Any, indices: Sequence[int]) -> Sequence | Tensor:
+        """What a user asked for, as the values of the images of these numbers; InputError names what is allowed."""
         ...
 
     def in_turn(self, indices: Sequence[int]) -> Sequence | Tensor:

@@ -20,13 +20,13 @@ class Label:
     channels: int = 128
     drop: float = 0.1
 
-    def parse(self, value: str | int | Sequence[str | int], count: int) -> Tensor:
-        """Class names or numbers, one or several (or "a,b"), repeated in turn over `count` images: (count,) int64."""
+    def parse(self, value: str | int | Sequence[str | int], indices: Sequence[int]) -> Tensor:
+        """Class names or numbers, one or several (or "a,b"), in turn: image k gets the one at k mod their number. (B,) int64."""
         asked = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
         if not asked:
             raise InputError("no label was given: name at least one class")
         numbers = [self._number(item) for item in asked]
-        return torch.tensor([numbers[n % len(numbers)] for n in range(count)])
+        return torch.tensor([numbers[n % len(numbers)] for n in indices])
 
     def in_turn(self, indices: Sequence[int]) -> Tensor:
         """The classes in turn, for images that nobody asked a class for."""

@@ -5,7 +5,7 @@ Without a recipe the settings are sized from the data, the machine and the budge
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,10 +13,11 @@ import torch
 
 from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.label import Label
+from debruit.config import override
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.sources import find_source
-from debruit.errors import InputError, unknown
+from debruit.errors import InputError, nearest, unknown
 from debruit.training import planning
 from debruit.training.run import Run
 
@@ -39,34 +40,43 @@ def find_run(
     on: str | None,
     device: torch.device,
     say: Callable[[str], None],
+    assignments: Sequence[str] = (),
     *,
-    images: int | None,
-    minutes: float | None,
-    batch: int | None,
-    size: int | None,
-    seed: int,
-    flip: bool,
+    size: int | None = None,
+    **asked: Any,
 ) -> tuple[Run, Dataset]:
-    """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source."""
+    """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
+    "source." change the source before its data is built; `asked` are images, minutes, batch, seed and flip, None where not given."""
     known = recipes()
-    if what.replace("_", "-") not in known:
+    name = what.replace("_", "-")
+    if name not in known:
         if on is not None:
             raise unknown("recipe", what, known)
         try:
-            source = sized(find_source(what), size)
-        except InputError as error:
-            if what.replace("_", "-").isidentifier() or "/" in what:
-                raise
-            raise InputError(f"{error}; recipes are {', '.join(known)}") from None
+            source = find_source(what)
+        except InputError:
+            if hint := nearest(what, known):
+                raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
+            raise
+        source = changed(sized(source, size), assignments)
         dataset = source.build(say)
-        run = planning.recommend(
-            source, dataset.spec, device, images=images, minutes=minutes, batch=batch, seed=seed, flip=flip
-        )
-        return run, dataset
-    run = known[what.replace("_", "-")]()
-    source = sized(find_source(on), size or run.model.data.height) if on is not None else run.source
+        given = {key: value for key, value in asked.items() if value is not None}
+        return planning.recommend(source, dataset.spec, device, **given), dataset
+    run = known[name]()
+    source: Any = run.source if on is None else find_source(on)
+    if size is not None or (on is not None and "size" in {f.name for f in fields(source)}):
+        source = sized(source, size or run.model.data.height)
+    source = changed(source, assignments)
     dataset = source.build(say)
-    return adapted(run, source, dataset, images=images, minutes=minutes, batch=batch, seed=seed, flip=flip), dataset
+    return adapted(run, source, dataset, **asked), dataset
+
+
+def changed(source: Any, assignments: Sequence[str]) -> Any:
+    """The source with the "source.KEY=VALUE" among the assignments made."""
+    for assignment in assignments:
+        if assignment.startswith("source."):
+            source = override(source, assignment.removeprefix("source."))
+    return source
 
 
 def adapted(run: Run, source: Source, dataset: Dataset, **changes) -> Run:

@@ -17,7 +17,7 @@ from debruit.training.run import Ema, Optimiser, Run
 
 
 def ddpm_fashion_mnist_28() -> Run:
-    """The lecture's DDPM on Fashion-MNIST: algorithms 1 and 2 and nothing else, at a laptop's width.
+    """The lecture's DDPM on Fashion-MNIST: its chain, its loss and its sampler (x_0 clipped to the data's range, as in the paper's code), at a laptop's width.
 
     Costs 10 minutes on two CPU cores; recognisable garments, well behind what the same minutes buy without a recipe.
     debruit train ddpm-fashion-mnist-28 --out runs/ddpm --minutes 10

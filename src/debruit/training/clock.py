@@ -22,8 +22,11 @@ class Clock:
         self.offset = state.elapsed - (began if began is not None else now)
         self.images_per_second = 0.0
         self.costs: dict[str, float] = {}
-        self._mark, self._images = now, state.images_seen
-        self._first = True
+        self.restart(state)
+
+    def restart(self, state: TrainState) -> None:
+        """The rate is measured anew from where the state is: at the start, and after a roll-back."""
+        self._mark, self._images, self._first = time.monotonic(), state.images_seen, True
 
     @property
     def elapsed(self) -> float:

@@ -31,6 +31,7 @@ class Progress:
     total_images: int
     images_per_second: float
     eta_seconds: float
+    saved: bool
     interrupted: bool = False
 
 
@@ -59,49 +60,51 @@ def fit(
         folder.restore(state)
         _prolong(state, run)
         say(f"resumed at {state.images_seen:,} of {state.total_images:,} images")
-    clock = Clock(run, state, began)
-    if not resume:
+    else:
         folder.save(state)
-    with _interruptible(state):
-        while True:
-            try:
-                yield from _train(folder, state, clock, dataset, pool, held_out, device)
-                return
-            except Diverged as problem:
-                _roll_back(folder, state, problem, say)
+    clock = Clock(run, state, began)
+    try:
+        with _interruptible(state):
+            while True:
+                try:
+                    yield from _train(folder, state, clock, dataset, pool, held_out, device)
+                    return
+                except Diverged as problem:
+                    _roll_back(folder, state, problem, say)
+                    _prolong(state, run)
+                    clock.restart(state)
+    finally:
+        folder.close()
 
 
 def _train(folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, held_out, device) -> Iterator[Progress]:
+    """The loop, with what is due at each report. Whatever ends it, a signal during a validation or a plan that finds no time left, the state
+    it ends with is saved."""
     run, every = folder.run, folder.run.every
     before = state.images_seen
     for report in train(state, run, dataset, pool, device):
-        clock.trained(report.images_seen)
-        last = state.interrupted or report.images_seen >= state.total_images
-        validation = None
-        if len(held_out) and (last or passed(before, report.images_seen, every.validate_images)):
+        seen = report.images_seen
+        clock.trained(seen)
+        state.total_images = clock.plan(seen)
+        last = seen >= state.total_images
+        validation, saved = None, False
+        if len(held_out) and not state.interrupted and (last or passed(before, seen, every.validate_images)):
             with clock.spends("validate"):
                 validation = validate(state.average, run, dataset, held_out, device)
-        if last or passed(before, report.images_seen, every.preview_images):
+        if not state.interrupted and (last or passed(before, seen, every.preview_images)):
             with clock.spends("preview"):
                 folder.preview(state)
-        if last or passed(before, report.images_seen, every.save_images):
+        if state.interrupted or last or passed(before, seen, every.save_images):
             with clock.spends("save"):
                 state.elapsed = clock.elapsed
-                folder.save(state)
-        before = report.images_seen
-        state.total_images = report.images_seen if last else clock.plan(report.images_seen)
-        state.elapsed = clock.elapsed
-        progress = Progress(
-            report,
-            validation,
-            state.total_images,
-            clock.images_per_second,
-            clock.eta(report.images_seen),
-            state.interrupted,
-        )
+                saved = folder.save(state)
+        interrupted = state.interrupted and saved
+        before, state.elapsed = seen, clock.elapsed
+        speed, left = clock.images_per_second, clock.eta(seen)
+        progress = Progress(report, validation, state.total_images, speed, left, saved, interrupted)
         folder.log(_record(progress, state))
         yield progress
-        if state.interrupted:
+        if interrupted:
             return
 
 

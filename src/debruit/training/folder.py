@@ -17,12 +17,14 @@ from debruit.config import decode, encode
 from debruit.errors import InputError
 from debruit.files import storage_problem, write_atomically
 from debruit.model import Model
+from debruit.sampling.euler import Euler
+from debruit.sampling.grids import UniformTime
 from debruit.training import checkpoint
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 
 RUN, MODEL, LOG, PREVIEWS = "run.json", "model.safetensors", "log.jsonl", "previews"
-PREVIEW_COUNT, PREVIEW_SEED = 16, 0
+PREVIEW_COUNT, PREVIEW_SEED, PREVIEW_STEPS = 16, 0, 20
 
 
 class RunFolder:
@@ -31,7 +33,7 @@ class RunFolder:
     def __init__(self, path: str | Path, run: Run, say: Callable[[str], None]) -> None:
         self.path, self.run, self.say = Path(path), run, say
         self.fingerprint = fingerprint(run)
-        self._events = None
+        self._events: Any = None
 
     @classmethod
     def create(cls, path: str | Path, run: Run, say: Callable[[str], None]) -> "RunFolder":
@@ -51,25 +53,45 @@ class RunFolder:
                 f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made"
             )
         try:
-            stored = decode(json.loads((path / RUN).read_text()), where=str(path / RUN))
-        except json.JSONDecodeError as error:
+            stored = decode(json.loads((path / RUN).read_text()), Run, where=str(path / RUN))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path / RUN} is damaged ({error}): restore it, or start a new run") from None
-        run = replace(stored, **{key: value for key, value in changes.items() if value is not None})
+        given = {key: value for key, value in changes.items() if value is not None}
+        if "images" in given:
+            given["minutes"] = None  # the images end it, not the clock
+        run = replace(stored, **given)
+        for left_over in path.glob("**/.*.part"):
+            left_over.unlink(missing_ok=True)
         if run != stored:
             write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(encode(run), indent=2)))
         return cls(path, run, say)
 
-    def save(self, state: TrainState) -> None:
-        """The state, then the model: EMA weights. Nothing is saved while the gradients are not finite: the last state is then a good one."""
+    def save(self, state: TrainState) -> bool:
+        """The state, then the model: EMA weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
+        then a good one."""
         if state.lost_in_a_row:
-            self.say(f"the last {state.lost_in_a_row} steps had no finite gradient: not saved")
-            return
+            self.say(
+                f"the last {state.lost_in_a_row} steps had no finite gradient: not saved, the state before them is kept"
+            )
+            return False
         checkpoint.save(self.path, state, self.fingerprint, self.run.keep_states)
-        model_files.save(self.path / MODEL, self.run.model, state.average.state_dict(), self.provenance(state))
+        self._save_model(state)
+        return True
+
+    def close(self) -> None:
+        """Writes out what TensorBoard's writer still holds."""
+        if self._events:
+            self._events.close()
+            self._events = None
 
     def restore(self, state: TrainState) -> None:
-        """The newest whole state; the log forgets what came after it."""
+        """The newest whole state, and its model if the last save was cut between the two; the log forgets what came after it. Where no state
+        was saved yet, the run starts from its beginning, which its seed determines."""
+        if not checkpoint.saved(self.path):
+            self.say("no state was saved yet: the run starts from its beginning")
+            return
         checkpoint.restore(self.path, state, self.fingerprint, self.say)
+        self._save_model(state)
         log = self.path / LOG
         if log.exists():
             lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
@@ -82,19 +104,13 @@ class RunFolder:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
-        if events := self._tensorboard():
-            try:
-                for key, value in record.items():
-                    if isinstance(value, int | float) and key != "images_seen":
-                        events.add_scalar(key, value, record["images_seen"])
-            except Exception as error:  # a copy for convenience, which must not end a training
-                self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
-                self._events = False
+        self._tensorboard(record)
 
     def preview(self, state: TrainState) -> None:
         """A grid from fixed noise, drawn with the EMA weights."""
         model = Model(self.run.model, state.average)
-        images = model.generate(PREVIEW_COUNT, seed=PREVIEW_SEED)
+        steps = min(PREVIEW_STEPS, self.run.model.sampling.steps)
+        images = model.generate(PREVIEW_COUNT, seed=PREVIEW_SEED, sampler=Euler(), grid=UniformTime(), steps=steps)
         sheet = pictures.grid(pictures.displayable(images, self.run.model.data))
         pictures.save(sheet, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
 
@@ -118,15 +134,25 @@ class RunFolder:
             "hardware": hardware(),
         }
 
-    def _tensorboard(self):
-        if self._events is None:
-            try:
+    def _save_model(self, state: TrainState) -> None:
+        model_files.save(self.path / MODEL, self.run.model, state.average.state_dict(), self.provenance(state))
+
+    def _tensorboard(self, record: dict[str, Any]) -> None:
+        """The numbers of a record for TensorBoard, where it is installed: a copy for convenience, which must not end a training."""
+        try:
+            if self._events is None:
                 from torch.utils.tensorboard import SummaryWriter
 
                 self._events = SummaryWriter(str(self.path / "events"))
-            except ImportError:
-                self._events = False
-        return self._events
+            if self._events:
+                for key, value in record.items():
+                    if isinstance(value, int | float) and key != "images_seen":
+                        self._events.add_scalar(key, value, record["images_seen"])
+        except ImportError:
+            self._events = False
+        except Exception as error:
+            self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
+            self._events = False
 
 
 def check_free(path: Path) -> None:

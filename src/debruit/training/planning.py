@@ -19,7 +19,7 @@ from debruit.conditioning.cond import Cond, Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
-from debruit.model import ModelConfig
+from debruit.model import ModelConfig, has_bf16
 from debruit.networks.unet import UNet
 from debruit.sampling.noise import generator
 from debruit.sampling.settings import Settings
@@ -172,7 +172,7 @@ def throughput(device: torch.device, seconds: float = 0.5) -> float:
     operations = 3 * 2 * 9 * channels**2 * batch * side**2
 
     def once() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=not on_cpu):
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
             convolution(x).sum().backward()
         if not on_cpu:
             torch.cuda.synchronize(device)

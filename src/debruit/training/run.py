@@ -25,6 +25,12 @@ class Optimiser:
     decay_fraction: float = 1.0
     final_lr_factor: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise InputError(f"optimiser.lr={self.lr:g}: the learning rate must be more than 0")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InputError(f"optimiser.betas={self.betas}: each must be at least 0 and below 1")
+
     def rate(self, images_seen: int, total: int) -> float:
         """The learning rate after `images_seen` of `total` images."""
         warm = min(1.0, (images_seen + 1) / self.warmup_images) if self.warmup_images else 1.0
@@ -56,6 +62,11 @@ class Every:
     validate_images: int = 20_000
     preview_images: int = 20_000
     save_images: int = 50_000
+
+    def __post_init__(self) -> None:
+        for name, interval in vars(self).items():
+            if interval < 1:
+                raise InputError(f"every.{name}={interval}: an interval is at least 1 image")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,5 +103,11 @@ class Run:
             raise InputError(
                 f"a training of {self.minutes:g} minutes: give --minutes more than 0, for example --minutes 10"
             )
-        if self.microbatch and self.batch % self.microbatch:
-            raise InputError(f"microbatch={self.microbatch} does not divide the batch of {self.batch}")
+        if self.microbatch < 0 or (self.microbatch and self.batch % self.microbatch):
+            raise InputError(
+                f"microbatch={self.microbatch} does not divide the batch of {self.batch}; 0 is the whole batch"
+            )
+        if self.keep_states < 1:
+            raise InputError(f"keep_states={self.keep_states}: at least 1 state must be kept to resume from")
+        if self.validation_images < 0:
+            raise InputError(f"validation_images={self.validation_images}: give 0 or more")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset
+from debruit.model import has_bf16
 from debruit.training import ema
 from debruit.training.batches import Batch, training_batch
 from debruit.training.run import Run
@@ -81,8 +82,7 @@ def passed(before: int, now: int, interval: int) -> bool:
 
 def autocast(run: Run, device: torch.device):
     """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
-    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    wanted = run.precision == "bf16" or (run.precision == "auto" and on_gpu)
+    wanted = run.precision == "bf16" or (run.precision == "auto" and has_bf16(device))
     return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()
 
 

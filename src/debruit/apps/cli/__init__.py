@@ -13,7 +13,7 @@ from cyclopts.exceptions import CycloptsError
 import debruit
 from debruit.errors import InputError
 
-BEGAN = time.monotonic()
+began = time.monotonic()  # when the command at hand started
 
 app = App(
     name="debruit",
@@ -38,6 +38,8 @@ app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    global began
+    began = time.monotonic()
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         return code if isinstance(code, int) else 0

@@ -1,6 +1,6 @@
 """debruit list"""
 
-from typing import Literal
+from typing import Any, Literal
 
 from debruit.apps.cli.train import say
 
@@ -34,7 +34,8 @@ def _samplers() -> list[tuple[str, str]]:
     from debruit.sampling.sampler import Sampler
 
     found = {}
-    for cls in implementations(Sampler).values():
+    samplers: dict[str, Any] = implementations(Sampler)
+    for cls in samplers.values():
         cost = cls().evaluations(11) - cls().evaluations(10)
         about = f"order {cls.order}, {cost} network evaluation{'s' if cost > 1 else ''} a step"
         found[cls.__module__.rpartition(".")[2]] = f"{_first_line(sys.modules[cls.__module__].__doc__)} ({about})"

@@ -71,7 +71,7 @@ def sample(
         settings = override(settings, assignment)
     options = {
         "seed": seed, "label": label, "prompt": prompt, "mask": mask, "steps": settings.steps, "sampler": settings.sampler,
-        "guidance": settings.guidance, "grid": settings.grid,
+        "guidance": settings.guidance, "grid": settings.grid, "clip": settings.clip,
     }  # fmt: skip
     images = draw(loaded, n, batch, options)
     write(images, loaded, out)
@@ -89,8 +89,8 @@ def draw(model, n: int, batch: int, options: dict):
     import torch
     from rich.progress import Progress
 
-    if n < 1:
-        raise InputError(f"-n {n}: give 1 or more")
+    if n < 1 or batch < 1:
+        raise InputError(f"-n {n} --batch {batch}: give 1 or more of each")
     parts = []
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("sampling", total=n)
@@ -105,10 +105,7 @@ def draw(model, n: int, batch: int, options: dict):
 
 
 def write(images, model, out: Path) -> None:
-    """A grid, an array, or one file an image in the depth of the data (PNG; TIFF for float data)."""
-    import numpy as np
-    from PIL import Image
-
+    """A grid, an array, or one file an image in the depth of the data."""
     from debruit import pictures
     from debruit.files import write_atomically
 
@@ -118,20 +115,33 @@ def write(images, model, out: Path) -> None:
         return
     array = images.numpy()
     if out.suffix.lower() == ".npy":
-
-        def dump(temporary: Path) -> None:
-            with open(temporary, "wb") as file:
-                np.save(file, array)
-
-        write_atomically(out, dump)
+        write_atomically(out, lambda path: _dump(path, array))
         return
+    if out.is_file():
+        raise InputError(f"--out {out} is a file: give a folder, FILE.png or FILE.npy")
     out.mkdir(parents=True, exist_ok=True)
     for k, image in enumerate(array):
-        name, form = (
-            (f"{k:06d}.tiff", "TIFF")
-            if spec.depth == "float32" or spec.channels not in (1, 3)
-            else (f"{k:06d}.png", "PNG")
-        )
-        pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-        picture = Image.fromarray(pixels)
-        write_atomically(out / name, lambda temporary, picture=picture, form=form: picture.save(temporary, format=form))
+        _write_one(image, out / f"{k:06d}")
+
+
+def _write_one(image, stem: Path) -> None:
+    """One image (C, H, W) in the format that keeps its depth: PNG, TIFF for grey float data, and an array for what neither holds."""
+    from PIL import Image
+
+    from debruit.files import write_atomically
+
+    grey, depth = len(image) == 1, image.dtype.name
+    pixels = image[0] if grey else image.transpose(1, 2, 0)
+    if (depth == "uint8" and len(image) in (1, 3)) or (depth == "uint16" and grey):
+        write_atomically(stem.with_suffix(".png"), lambda path: Image.fromarray(pixels).save(path, format="PNG"))
+    elif depth == "float32" and grey:
+        write_atomically(stem.with_suffix(".tiff"), lambda path: Image.fromarray(pixels).save(path, format="TIFF"))
+    else:
+        write_atomically(stem.with_suffix(".npy"), lambda path: _dump(path, image))
+
+
+def _dump(path: Path, array) -> None:
+    import numpy as np
+
+    with open(path, "wb") as file:
+        np.save(file, array)

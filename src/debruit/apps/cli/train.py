@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli import BEGAN
+from debruit.apps import cli
 from debruit.errors import InputError
 
 
@@ -26,8 +26,8 @@ def train(
     minutes: float | None = None,
     batch: int | None = None,
     size: int | None = None,
-    seed: int = 0,
-    flip: Annotated[bool, Parameter(negative="")] = False,
+    seed: int | None = None,
+    flip: Annotated[bool | None, Parameter(negative="")] = None,
     device: str = "auto",
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
@@ -46,13 +46,13 @@ def train(
     images
         Length of the training, in images seen.
     minutes
-        Length of the training, in minutes of wall-clock, everything included. Without --images or --minutes: 20.
+        Length of the training, in minutes of wall-clock, everything included. Without --images or --minutes: 20, or what the recipe says.
     batch
         Images per optimiser step, over all devices.
     size
         Side of the images that a folder is brought to, in pixels.
     seed
-        Decides the initial weights, the order of the data and the noise.
+        Decides the initial weights, the order of the data and the noise; 0 if not given.
     flip
         Mirror images at random: for data whose mirror image means the same.
     device
@@ -67,60 +67,66 @@ def train(
 
     prepare()
     place = choose_device(device)
+    asked = {"images": images, "minutes": minutes, "batch": batch, "size": size, "seed": seed, "flip": flip}
+    check_length(images, minutes)
     if resume is not None:
-        if what is not None or out is not None:
+        given = [f"--{k}" for k in ("batch", "size", "seed", "flip") if asked[k] is not None]
+        given += (
+            ["--set"] * bool(set_)
+            + ["--dry-run"] * dry_run
+            + ["SOURCE"] * (what is not None)
+            + ["--out"] * (out is not None)
+        )
+        if given:
             raise InputError(
-                "--resume takes the run folder alone: its run.json already names the data and the settings"
+                f"--resume continues a run as its run.json says, so {', '.join(given)} cannot be given; only a length can"
             )
         return _resume(resume, place, images, minutes)
     if what is None:
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
+    if out is None and not dry_run:
+        raise InputError("name the run folder to make: --out runs/NAME")
+    return _start(what, on, out, place, set_ or [], dry_run, asked)
+
+
+def check_length(images: int | None, minutes: float | None) -> None:
+    """InputError unless at most one of them is given, and is positive."""
     if images is not None and minutes is not None:
         raise InputError("--images and --minutes both set the length of the training: give one of them")
     if minutes is not None and not minutes > 0:
         raise InputError(f"--minutes {minutes:g}: a training needs more than 0 minutes, for example --minutes 10")
     if images is not None and images < 1:
         raise InputError(f"--images {images}: a training needs at least 1 image, for example --images 200_000")
-    if out is None and not dry_run:
-        raise InputError("name the run folder to make: --out runs/NAME")
-    return _start(
-        what,
-        on,
-        out,
-        place,
-        set_ or [],
-        dry_run,
-        images=images,
-        minutes=minutes,
-        batch=batch,
-        size=size,
-        seed=seed,
-        flip=flip,
-    )
 
 
-def _start(what, on, out, device, assignments, dry_run, *, images, minutes, batch, size, seed, flip) -> int:
-    from debruit.config import override
+def _start(what, on, out, device, assignments: list[str], dry_run: bool, asked: dict) -> int:
     from debruit.recipes import find_run
-    from debruit.training import planning
     from debruit.training.folder import RunFolder, check_free
 
     if out is not None:
         check_free(out)
-    run, dataset = find_run(
-        what, on, device, say, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip
-    )
-    for assignment in assignments:
-        run = override(run, assignment)
-    run, speed = planning.fitted(run, device)
-    for assignment in assignments:
-        if assignment.startswith("every."):  # the intervals found from the speed give way to those that were asked for
-            run = override(run, assignment)
-    for line in planning.summary(run, device, speed):
-        say(line)
+    run, dataset = find_run(what, on, device, say, assignments, **asked)
+    run = settled(run, assignments, device)
     if dry_run:
         return 0
     return _follow(RunFolder.create(out, run, say), dataset, device, resume=False)
+
+
+def settled(run, assignments: list[str], device):
+    """The run with the user's changes, and its length and intervals from the measured speed; printed."""
+    from debruit.config import override
+    from debruit.training import planning
+
+    changes = [a for a in assignments if not a.startswith("source.")]  # those were made before the data was built
+    for assignment in changes:
+        run = override(run, assignment)
+    run, speed = planning.fitted(run, device)
+    for assignment in changes:
+        if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
+            run = override(run, assignment)
+    for line in planning.summary(run, device, speed):
+        say(line)
+    return run
 
 
 def _resume(path: Path, device, images: int | None, minutes: float | None) -> int:
@@ -135,7 +141,7 @@ def _follow(folder, dataset, device, *, resume: bool) -> int:
     from debruit.training.fit import fit
 
     last = None
-    for last in show(fit(folder, dataset, device, say, resume=resume, began=None if resume else BEGAN)):
+    for last in show(fit(folder, dataset, device, say, resume=resume, began=None if resume else cli.began)):
         pass
     if last is not None and last.interrupted:
         say(
