@@ -127,7 +127,7 @@ def test_a_condition_without_a_door_fails_at_build_time():
 @pytest.mark.parametrize("predicts", ["eps", "score"])
 def test_a_process_that_ends_in_noise_refuses_eps(process, predicts):
     with pytest.raises(InputError, match=rf"a prediction of {predicts} says nothing about the image: set predicts=v"):
-        replace(tiny.run().model, process=process, predicts=predicts).build()
+        replace(tiny.run().model, process=process, predicts=predicts).check()
 
 
 def write_header(path, **changes):

@@ -69,15 +69,17 @@ class ModelConfig:
             *self.codec.latent_size(self.data.height, self.data.width),
         )
 
-    def build(self) -> "Backbone":
-        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door, or the prediction
-        no information at pure noise."""
-        ends_in_noise = float(self.process.alpha(torch.ones((), dtype=torch.float64, device="cpu"))) == 0
+    def check(self) -> None:
+        """InputError if the prediction says nothing at pure noise, where sampling starts."""
+        ends_in_noise = float(self.process.alpha(torch.ones((), dtype=torch.float64))) == 0
         if ends_in_noise and self.predicts in ("eps", "score"):
             raise InputError(
                 f"at t = 1 {type(self.process).__name__} leaves no signal, and there a prediction of {self.predicts} says nothing about the "
                 "image: set predicts=v, velocity or x0, or a process whose chain does not end in pure noise"
             )
+
+    def build(self) -> "Backbone":
+        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
         for door in ("vector", "tokens", "spatial"):
             given = [c for c in self.conditioners if c.door == door]
             wanted = sum(c.channels for c in given) if door != "tokens" else max((c.channels for c in given), default=0)
@@ -123,6 +125,7 @@ class Model:
     """A trained model: `generate` images, or follow their `trajectory`."""
 
     def __init__(self, config: ModelConfig, backbone: Backbone, provenance: Mapping[str, Any] | None = None) -> None:
+        config.check()
         self.config, self.backbone, self.provenance = config, backbone.eval(), dict(provenance or {})
 
     @property

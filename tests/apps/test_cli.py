@@ -166,7 +166,7 @@ def test_bad_training_requests(photos, trained, tmp_path, capsys, no_training):
 def test_bad_folders(tmp_path, capsys, no_training):
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "no image" in refused(capsys, "train", empty, "--out", tmp_path / "x")
+    assert "is empty: put PNG, JPEG" in refused(capsys, "train", empty, "--out", tmp_path / "x")
     (empty / "a.png").write_bytes(b"")
     (empty / "b.jpg").write_bytes(b"\xff\xd8\xff")
     sentence = refused(capsys, "train", empty, "--out", tmp_path / "x")

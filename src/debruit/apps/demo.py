@@ -48,9 +48,8 @@ def train(source: str, out: Path, minutes: float, changes: list[str]) -> Path:
     """A new run folder, trained for `minutes`. An older run is left alone: it may have been prolonged since."""
     began = time.monotonic()
     prepare()
-    folder = next(
-        path for path in (out, *(out.with_name(f"{out.name}-{n}") for n in itertools.count(2))) if not path.exists()
-    )
+    names = itertools.chain([out.name], (f"{out.name}-{n}" for n in itertools.count(2)))
+    folder = next(out.with_name(name) for name in names if not out.with_name(name).exists())
     device = choose_device()
     run, dataset = find_run(source, None, device, say, changes, minutes=minutes)
     run = settled(run, changes, device)

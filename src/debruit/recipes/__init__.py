@@ -16,7 +16,7 @@ from debruit.conditioning.label import Label
 from debruit.config import override
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
-from debruit.data.sources import find_source
+from debruit.data.sources import builtin_sources, find_source
 from debruit.errors import InputError, nearest, unknown
 from debruit.training import planning
 from debruit.training.run import Run
@@ -55,7 +55,8 @@ def find_run(
         try:
             source = find_source(what)
         except InputError:
-            if hint := nearest(what, known):
+            hint = nearest(what, [*known, *builtin_sources()])
+            if any(name in hint for name in known):
                 raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
             raise
         source = changed(sized(source, size), assignments)

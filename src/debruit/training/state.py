@@ -35,6 +35,7 @@ class TrainState:
     @classmethod
     def start(cls, run: Run, device: torch.device) -> "TrainState":
         """Step 0 of a run: weights from its seed, drawn on the CPU."""
+        run.model.check()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator(run.seed, INIT).initial_seed())
             backbone = run.model.build()
