@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that wants a GPU, in one call: checks, throughput, a training. Results go to $OUT (default: bench-out). The packages that the machine lacks travel
-# as wheels in .whl (cyclopts and what it needs, jaxtyping is usually there); without a network nothing is fetched.
+# Everything that wants a GPU, in one call: checks and a training. Results go to $OUT (default: bench-out). The packages that the machine lacks travel
+# as wheels in .whl (cyclopts and what it needs, pydantic); without a network nothing is fetched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 OUT=${OUT:-bench-out}

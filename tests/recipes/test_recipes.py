@@ -87,6 +87,14 @@ def test_the_memory_estimate_is_what_autograd_keeps():
     assert planning.cost(model).image_bytes == pytest.approx(measured, rel=0.02)
 
 
+def test_a_batch_too_large_for_the_memory_is_split(monkeypatch):
+    run = recipes()["ddpm-fashion-mnist-28"]()
+    assert planning.affordable(run, CPU) == run
+    peak = planning.cost(run.model).peak_bytes
+    monkeypatch.setattr(planning, "memory", lambda device: 2 * peak(20))
+    assert planning.affordable(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
+
+
 def test_a_recipe_meets_other_data():
     run = recipes()["ddpm-fashion-mnist-28"]()
     with pytest.raises(InputError, match=r"the recipe is for images of \(1, 28, 28\)"):

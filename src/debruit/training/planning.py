@@ -6,6 +6,7 @@ SHARE was measured (bench/RESULTS.md).
 """
 
 import math
+import os
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,6 +22,8 @@ from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
 from debruit.model import ModelConfig, has_bf16
 from debruit.networks.unet import UNet
+from debruit.sampling.grids import Karras
+from debruit.sampling.heun import Heun
 from debruit.sampling.noise import generator
 from debruit.sampling.settings import Settings
 from debruit.training.batches import Batch
@@ -95,7 +98,9 @@ def configure(spec: DataSpec, network: UNet) -> ModelConfig:
     if len(spec.class_names) > 1:
         conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
     network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
-    sampling = Settings(guidance=1.5 if conditioners else 1.0)
+    # the best of 20 network evaluations that was measured (bench/RESULTS.md): 10 steps of Heun are 19
+    guidance = 1.5 if conditioners else 1.0
+    sampling = Settings(sampler=Heun(), grid=Karras(sigma_min=0.02), steps=10, guidance=guidance)
     # x_0 with the velocity's loss: a narrow network cannot carry the noise of a folded patch, which the other predictions contain
     return ModelConfig(data=spec, network=network, predicts="x0", conditioners=conditioners, sampling=sampling)
 
@@ -211,8 +216,24 @@ def synthetic(run: Run) -> Batch:
     )
 
 
+def affordable(run: Run, device: torch.device) -> Run:
+    """The run with its batch split so that its estimated peak stays below half of the device's memory; the gradient is the same."""
+    images, limit = run.microbatch or run.batch, memory(device) / 2
+    while cost(run.model).peak_bytes(images) > limit and images % 2 == 0:
+        images //= 2
+    return run if images in (run.microbatch, run.batch) else replace(run, microbatch=images)
+
+
+def memory(device: torch.device) -> int:
+    """Bytes of memory that the device has in all."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def fitted(run: Run, device: torch.device) -> tuple[Run, float]:
     """The run with its length, when it has minutes, and its intervals from the measured speed; and that speed, images per second."""
+    run = affordable(run, device)
     speed = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
     if run.minutes is not None:
         run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
@@ -234,13 +255,14 @@ def summary(run: Run, device: torch.device, speed: float) -> list[str]:
     classes = f", {len(spec.class_names)} classes" if spec.class_names else ""
     length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
     peak = c.peak_bytes(run.microbatch or run.batch)
+    split = f" ({run.microbatch} at a time)" if run.microbatch else ""
     return [
         f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}{classes}; "
         f"{run.validation_images} held out",
         f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} MFLOP an image; "
         f"{type(model.process).__name__}, predicts {model.predicts}"
         + "".join(f", conditioned on {x.field} (dropped {x.drop:.0%})" for x in model.conditioners),
-        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, AdamW lr {run.optimiser.lr:g} (not scaled by anything), seed {run.seed}, "
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, AdamW lr {run.optimiser.lr:g} (not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
         f"machine   {device}, {speed:.0f} images/s, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
         f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed)}",
