@@ -34,7 +34,7 @@ def test_a_folder_of_the_user_and_files_without_gz(fashion_mnist, tmp_path):
 
 
 def idx(magic: int, *sizes: int, data: bytes) -> bytes:
-    return gzip.compress(struct.pack(f">{1 + len(sizes)}I", magic, *sizes) + data)
+    return gzip.compress(struct.pack(f">{1 + len(sizes)}I", magic, *sizes) + data, mtime=0)
 
 
 @pytest.mark.parametrize(
