@@ -118,7 +118,7 @@ class Backbone(nn.Module):
     def denoiser(self, network=None) -> Denoiser:
         """This backbone as a denoiser; `network` stands in for it, compiled say."""
         c = self.config
-        return Denoiser(network or self, c.process, c.predicts, c.data_std, c.learned_variance)
+        return Denoiser(self if network is None else network, c.process, c.predicts, c.data_std, c.learned_variance)
 
 
 class Model:
