@@ -17,9 +17,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
-        _flush(temporary)
+        synchronise(temporary)
         os.replace(temporary, path)
-        _flush(path.parent)
+        synchronise(path.parent)
     except Exception as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -42,7 +42,8 @@ def storage_problem(error: BaseException) -> str | None:
     return None
 
 
-def _flush(path: Path) -> None:
+def synchronise(path: Path) -> None:
+    """Waits until a file, or the entries of a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

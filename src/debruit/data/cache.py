@@ -30,6 +30,7 @@ from debruit.data.dataset import IMAGES, META, Dataset, DataSpec, Skipped
 from debruit.data.keys import root, storage
 from debruit.data.wording import counted, shown
 from debruit.errors import InputError
+from debruit.files import synchronise
 
 PROBES, PROBE_BYTES = 16, 64 * 2**10
 PROGRESS_SECONDS = 10
@@ -106,13 +107,13 @@ def _write(key: str, recording: Recording, report: Callable[[str], None]) -> Dat
         _remove_stale(part.parent)
         _check_space(recording, part)
         _fill(part, key, recording, report)
-        _synchronise(part)
+        synchronise(part)
         try:
             os.rename(part, target)
         except OSError as error:  # another process was faster: its entry has the same content
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-        _synchronise(target.parent)
+        synchronise(target.parent)
         return Dataset.load(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -201,11 +202,3 @@ def _remove_stale(folder: Path) -> None:
 def _flush(file) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
