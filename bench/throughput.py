@@ -32,6 +32,7 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     from debruit.networks.unet import UNet
     from debruit.recipes.ddpm import ddpm, l_simple
     from debruit.training import ema
+    from debruit.training.gradient import Gradient
     from debruit.training.planning import synthetic
     from debruit.training.run import Run
     from debruit.training.state import TrainState
@@ -42,9 +43,10 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     run = Run(source=None, model=ddpm(spec, network), objective=l_simple(), batch=BATCH)
     device = torch.device("cpu")
     state = TrainState.start(run, device)
+    gradient = Gradient(run, state.backbone, device)
 
     def train() -> None:
-        optimise(state, run, state.backbone, synthetic(run), 1e-4, device)
+        optimise(state, run, gradient, synthetic(run), 1e-4)
         ema.update(state.average, state.backbone, 0.999)
 
     model = Model(run.model, state.average)

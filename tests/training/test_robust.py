@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from debruit.errors import InputError
 from debruit.training import folder as folders
-from debruit.training import step
+from debruit.training import gradient, step
 from debruit.training.fit import ROLL_BACKS, fit
 from debruit.training.folder import RunFolder
 
@@ -20,8 +20,8 @@ CPU = torch.device("cpu")
 def poison(monkeypatch, bad):
     """Makes the loss NaN on the calls that `bad(call number)` names."""
     calls = iter(range(10**9))
-    honest = step.losses
-    monkeypatch.setattr(step, "losses", lambda *a: honest(*a) * (float("nan") if bad(next(calls)) else 1.0))
+    honest = gradient.losses
+    monkeypatch.setattr(gradient, "losses", lambda *a: honest(*a) * (float("nan") if bad(next(calls)) else 1.0))
 
 
 def train(path, run=None, said=None):

@@ -6,11 +6,14 @@
 Times are float64; derivatives are exact (forward-mode automatic differentiation), never a second table.
 """
 
+import threading
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+FORWARD_MODE = threading.RLock()  # torch's forward mode belongs to the whole process, not to a thread
 
 
 @runtime_checkable
@@ -51,7 +54,8 @@ class Coefficients:
 def derivative(function, t: Tensor) -> Tensor:
     """d function / dt of an elementwise function, at t."""
     t = t.clone()  # forward mode refuses expanded tensors
-    return torch.func.jvp(function, (t,), (torch.ones_like(t),))[1]
+    with FORWARD_MODE:
+        return torch.func.jvp(function, (t,), (torch.ones_like(t),))[1]
 
 
 def log_snr(process: Process, t: Tensor) -> Tensor:

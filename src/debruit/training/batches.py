@@ -20,13 +20,15 @@ NOISE = 4  # key of the random stream
 
 @dataclass(frozen=True)
 class Batch:
-    """x0 (B, C, H, W) float32 in [-1, 1]; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them."""
+    """x0 (B, C, H, W) float32 in [-1, 1]; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them;
+    `seed` is for what the network itself draws (dropout)."""
 
     x0: Tensor
     t: Tensor
     eps: Tensor
     values: Mapping[str, Any]
     keep: Mapping[str, Tensor]
+    seed: int = 0
 
     def __len__(self) -> int:
         return len(self.x0)
@@ -36,7 +38,7 @@ class Batch:
         move = lambda x: x[start:stop].to(device, non_blocking=True) if isinstance(x, Tensor) else x[start:stop]  # noqa: E731
         return type(self)(
             move(self.x0), move(self.t), move(self.eps),
-            {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()},
+            {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()}, self.seed,
         )  # fmt: skip
 
 
@@ -51,7 +53,8 @@ def training_batch(run: Run, dataset: Dataset, order: Order, first: int, attempt
     t = run.objective.times(len(indices), run.model.process, g)
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
     keep = {c.field: torch.rand(len(indices), generator=g) >= c.drop for c in run.model.conditioners}
-    return Batch(dataset.spec.to_model(image), t, eps, {k: items[k] for k in keep}, keep)
+    seed = int(torch.randint(2**32, (), generator=g))
+    return Batch(dataset.spec.to_model(image), t, eps, {k: items[k] for k in keep}, keep, seed)
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray) -> Batch:

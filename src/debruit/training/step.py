@@ -1,6 +1,5 @@
 """The training loop: a generator of reports. What to do with them (log, preview, validate, save, stop) is the shell's business."""
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset
-from debruit.model import has_bf16
 from debruit.training import ema
 from debruit.training.batches import Batch, training_batch
+from debruit.training.gradient import Gradient
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.stream import Order, ahead
@@ -45,34 +44,34 @@ def train(state: TrainState, run: Run, dataset: Dataset, pool: np.ndarray, devic
     make = lambda position: training_batch(run, dataset, order, position, attempt)  # noqa: E731
     # on a CPU a second thread would bring its own team of workers, which fight with the network's for the cores
     batches = map(make, itertools.count(first, run.batch)) if device.type == "cpu" else ahead(make, first, run.batch)
-    network = torch.compile(state.backbone) if run.compile else state.backbone
     losses: list[Tensor] = []
     norms: list[Tensor] = []
     skipped = 0
-    for batch in batches:
-        rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
-        loss, norm = optimise(state, run, network, batch, rate, device)
-        if torch.isfinite(norm):
-            losses.append(loss)
-            norms.append(norm)
-            state.lost_in_a_row = 0
-        else:
-            skipped += 1
-            state.lost_in_a_row += 1
-        before = state.images_seen
-        state.images_seen += len(batch)
-        if state.lost_in_a_row == PATIENCE:
-            raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
-        if not state.lost_in_a_row:
-            ema.update(state.average, state.backbone, run.ema.decay(state.images_seen, len(batch)))
-        done = state.interrupted or state.images_seen >= state.total_images
-        if done or passed(before, state.images_seen, run.every.report_images):
-            mean = lambda values: float(torch.stack(values).mean()) if values else float("nan")  # noqa: E731
-            yield Report(state.images_seen, mean(losses), mean(norms), rate, skipped)
-            losses, norms, skipped = [], [], 0
+    with Gradient(run, state.backbone, device) as gradient:
+        for batch in batches:
+            rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
+            loss, norm = optimise(state, run, gradient, batch, rate)
+            if torch.isfinite(norm):
+                losses.append(loss)
+                norms.append(norm)
+                state.lost_in_a_row = 0
+            else:
+                skipped += 1
+                state.lost_in_a_row += 1
+            before = state.images_seen
+            state.images_seen += len(batch)
+            if state.lost_in_a_row == PATIENCE:
+                raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
+            if not state.lost_in_a_row:
+                ema.update(state.average, state.backbone, run.ema.decay(state.images_seen, len(batch)))
             done = state.interrupted or state.images_seen >= state.total_images
-        if done:
-            return
+            if done or passed(before, state.images_seen, run.every.report_images):
+                mean = lambda values: float(torch.stack(values).mean()) if values else float("nan")  # noqa: E731
+                yield Report(state.images_seen, mean(losses), mean(norms), rate, skipped)
+                losses, norms, skipped = [], [], 0
+                done = state.interrupted or state.images_seen >= state.total_images
+            if done:
+                return
 
 
 def passed(before: int, now: int, interval: int) -> bool:
@@ -80,36 +79,14 @@ def passed(before: int, now: int, interval: int) -> bool:
     return before // interval != now // interval
 
 
-def autocast(run: Run, device: torch.device):
-    """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
-    wanted = run.precision == "bf16" or (run.precision == "auto" and has_bf16(device))
-    return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()
-
-
-def optimise(
-    state: TrainState, run: Run, network, batch: Batch, rate: float, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate: float) -> tuple[Tensor, Tensor]:
     """Forward, backward, clip, update; returns loss and gradient norm. Nothing is updated where the norm is not finite."""
     state.optimiser.zero_grad(set_to_none=True)
-    total = torch.zeros((), device=device)
-    size = run.microbatch or len(batch)
-    for start in range(0, len(batch), size):
-        part = batch.part(start, start + size, device)
-        loss = losses(run, state.backbone, network, part, device).sum() / len(batch)
-        loss.backward()
-        total += loss.detach()
+    loss = gradient(batch)
     parameters = [p for p in state.backbone.parameters() if p.grad is not None]
     norm = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
     if torch.isfinite(norm):
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         state.optimiser.step()
-    return total, norm
-
-
-def losses(run: Run, backbone, network, part: Batch, device: torch.device) -> Tensor:
-    """The objective of each image of a batch that is on the device, (B,)."""
-    with autocast(run, device):
-        cond = backbone.cond(part.values, part.keep)
-        x0 = run.model.codec.encode(part.x0)
-        return run.objective.loss(backbone.denoiser(network), x0, part.t, part.eps, cond)
+    return loss, norm

@@ -8,8 +8,8 @@ import torch
 from debruit.data.dataset import Dataset
 from debruit.model import Backbone
 from debruit.training.batches import validation_batch
+from debruit.training.gradient import losses
 from debruit.training.run import Run
-from debruit.training.step import losses
 
 
 @dataclass(frozen=True)

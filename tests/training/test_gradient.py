@@ -1,0 +1,78 @@
+"""The gradient of a batch is the same number, however the batch is cut."""
+
+from dataclasses import replace
+
+import pytest
+import tiny
+import torch
+
+from debruit.training.gradient import Gradient
+from debruit.training.planning import synthetic
+from debruit.training.state import TrainState
+
+CPU = torch.device("cpu")
+
+
+def gradient_of(run, threads: int, batch=None):
+    """Loss and gradient of a run's first weights on its synthetic batch, with so many threads, and how many shares that made."""
+    state = TrainState.start(run, CPU)
+    with torch.no_grad():  # a new network's zero-initialised outputs would hide most of the gradient
+        for p in state.backbone.parameters():
+            p.add_(0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel())))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with Gradient(run, state.backbone, CPU) as gradient:
+            loss = gradient(synthetic(run) if batch is None else batch)
+            shares = len(gradient.copies) + 1
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    return loss, {name: p.grad.clone() for name, p in state.backbone.named_parameters() if p.grad is not None}, shares
+
+
+@pytest.mark.parametrize(("threads", "shares"), [(1, 1), (2, 2), (4, 4), (6, 3)])
+def test_shares_of_a_batch_give_its_gradient(threads, shares):
+    run = tiny.run(batch=35)
+    loss, whole, _ = gradient_of(run, 1)
+    again, parts, found = gradient_of(run, threads)
+    assert found == shares
+    torch.testing.assert_close(again, loss, rtol=1e-5, atol=1e-6)
+    assert parts.keys() == whole.keys()
+    for name in whole:
+        torch.testing.assert_close(parts[name], whole[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_shares_and_microbatches_together_give_its_gradient():
+    loss, whole, _ = gradient_of(tiny.run(batch=48), 1)
+    again, parts, shares = gradient_of(tiny.run(batch=48, microbatch=24), 2)
+    assert shares == 2
+    torch.testing.assert_close(again, loss, rtol=1e-5, atol=1e-6)
+    for name in whole:
+        torch.testing.assert_close(parts[name], whole[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_as_many_threads_give_the_same_bits():
+    first, second = (gradient_of(tiny.run(batch=32), 2) for _ in range(2))
+    assert first[0] == second[0]
+    assert all(torch.equal(first[1][name], second[1][name]) for name in first[1])
+
+
+def test_a_small_batch_is_not_shared():
+    assert gradient_of(tiny.run(batch=12), 2)[2] == 1
+
+
+def test_dropout_draws_from_the_batch_alone():
+    run = tiny.run(batch=32)
+    run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=0.5)))
+    batch = replace(synthetic(run), seed=5)
+    torch.manual_seed(1)
+    _, first, shares = gradient_of(run, 2, batch)
+    ours = torch.rand(3)
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(3), ours)  # a user's own stream is untouched
+    _, second, _ = gradient_of(run, 2, batch)
+    _, other, _ = gradient_of(run, 2, replace(batch, seed=6))
+    assert shares == 1
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
