@@ -17,6 +17,7 @@ from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.model import Model
+from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Sampler
 from debruit.training.state import TrainState
 
@@ -185,3 +186,42 @@ def test_the_initial_weights_come_from_the_seed():
     first, same, other = ([p.clone() for p in s.backbone.parameters()] for s in states)
     assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_the_bound_of_a_model_is_that_of_its_denoiser_and_chain(model):
+    config = replace(model.config, process=Tabulated(chain=Chain(steps=6)), predicts="x0")
+    chained = Model(config, model.backbone)
+    images = chained.generate(4, steps=3, guidance=1.0)
+    found = chained.bound(images, seed=2)
+    assert found.steps.shape == (4, 6)
+    assert found.dimensions == 64
+    assert torch.equal(chained.bound(images, seed=2).bits_per_dim, found.bits_per_dim)
+    alone = chained.bound(images[:1], seed=2)  # image 0 has noise of its own
+    torch.testing.assert_close(alone.total, found.total[:1])
+    # L_2 by hand: the same noise, q(x_2 | x_0), the network without its condition
+    chain, x0 = config.process.chain, config.data.to_model(images)
+    noise = ImageNoise(2, range(4), (1, 8, 8))
+    noise()
+    x_t = chain.q(x0, 2).sample(noise())
+    dropped = {"label": torch.zeros(4, dtype=torch.bool)}
+    with torch.inference_mode():
+        cond = chained.backbone.cond({"label": torch.zeros(4, dtype=torch.long)}, dropped)
+        x0_hat = chained.backbone.denoiser()(x_t, 2 / 6, cond).x0
+    q, p = (
+        chain.posterior(x0.double(), x_t.double(), 2),
+        chain.reverse(x0_hat.double(), x_t.double(), 2, variance="beta"),
+    )
+    torch.testing.assert_close(found.steps[:, 1], torch.distributions.kl_divergence(
+        torch.distributions.Normal(q.mean, q.variance.sqrt().expand_as(q.mean)),
+        torch.distributions.Normal(p.mean, p.variance.sqrt().expand_as(p.mean)),
+    ).flatten(1).sum(1))  # fmt: skip
+    given = chained.bound(images, seed=2, label=[0, 1, 2, 3])
+    assert not torch.equal(given.total, found.total)
+
+
+def test_the_bound_is_refused_where_there_is_none(model):
+    with pytest.raises(InputError, match="sum over the steps of a chain, and this model's process is Flow"):
+        model.bound(model.generate(1))
+    chained = Model(replace(model.config, process=Tabulated(), predicts="x0"), model.backbone)
+    with pytest.raises(InputError, match="has not learned a variance"):
+        chained.bound(model.generate(1), variance="learned")

@@ -21,6 +21,8 @@ from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.cond import Cond, Conditioner
 from debruit.config import choose, decode, encode
 from debruit.data.dataset import DataSpec
+from debruit.diffusion.bound import BoundTerms, bound
+from debruit.diffusion.chain import Variance
 from debruit.diffusion.denoiser import Denoiser
 from debruit.diffusion.prediction import prediction
 from debruit.diffusion.process import Process
@@ -227,6 +229,38 @@ class Model:
         denoise = self._denoise(self._values(n, first, label=label, text=prompt, mask=mask), settings, n)
         at = level(process, times[0])
         return self._follow(trajectory(denoise, process, settings.sampler, at.sigma * noise(), times, noise))
+
+    def bound(
+        self, images: Tensor, *, variance: Variance | None = None, seed: int = 0, label=None, prompt=None, mask=None
+    ) -> BoundTerms:
+        """The variational bound of `images` (B, C, H, W), in the dtype and range of the data: nats and bits/dim, one evaluation for each step
+        of the chain. A condition that is not given counts as dropped. DDPM, equation 5.
+
+        InputError: a process without a chain, latents that are no pixels, a variance that was not learned.
+        """
+        process, n = self.config.process, len(images)
+        if not isinstance(process, Tabulated):
+            raise InputError(
+                f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: train one with "
+                "--recipe ddpm_fashion_mnist_28, or with process=Tabulated"
+            )
+        if not isinstance(self.config.codec, Pixels) or self.config.data.depth != "uint8":
+            raise InputError(
+                "the bound counts the bits of 8-bit pixels, and this model's process runs on latents or on values of another depth"
+            )
+        if variance == "learned" and not self.config.learned_variance:
+            raise InputError("this model has not learned a variance: ask for posterior or beta")
+        asked = {"label": label, "text": prompt, "mask": mask}
+        values = self._values(n, 0, **asked)
+        denoiser = self.backbone.denoiser()
+        x0 = self.config.data.to_model(images).to(self.device)
+        with torch.inference_mode():
+            keep = {name: torch.full((n,), asked[name] is not None, device=self.device) for name in values}
+            cond = self.backbone.cond(values, keep)
+            return bound(
+                lambda x, t: denoiser(x, t, cond), process.chain, x0, ImageNoise(seed, range(n), x0.shape[1:], self.device),
+                variance=variance or ("learned" if self.config.learned_variance else "beta"),
+            )  # fmt: skip
 
     def images(self, x: Tensor) -> Tensor:
         """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU."""

@@ -77,7 +77,7 @@ def test_order_of_heun_with_churn():
 
     def error(steps):
         times = log_snr_grid(process, steps)
-        sampler = Heun(churn=4.0, steps_for_churn=steps, noise_scale=1.0, churn_min=0.0)
+        sampler = Heun(churn=4.0 / steps, noise_scale=1.0, churn_min=0.0)
         start, end = (float(oracle.parts(times[k])[2]) for k in (0, -1))
         return abs(Affine(oracle, sampler, times).moments(0.0, start)[1] - end)
 

@@ -26,7 +26,7 @@ VARIANTS = {
     "Ancestral-learned": Ancestral(variance="learned"),
     "DDIM-one": DDIM(eta=1.0),
     "DPMpp2MSDE-ode": DPMpp2MSDE(eta=0.0),
-    "Heun-churn": Heun(churn=4.0, steps_for_churn=50),
+    "Heun-churn": Heun(churn=0.08),
     "Corrector-two": PredictorCorrector(corrections=2),
 }
 ALL = SAMPLERS | VARIANTS
@@ -169,9 +169,15 @@ def test_heun_in_sigma_coordinates_refuses_to_start_without_signal():
         Heun(coordinates="sigma").step(Mixture(process), process, torch.zeros(1), 1.0, 0.5, None, None)
 
 
+@pytest.mark.parametrize("churn", [-0.1, 0.5, 40.0])
+def test_heun_refuses_a_churn_beyond_its_range(churn):
+    with pytest.raises(InputError, match="give 0 to 0.414"):
+        Heun(churn=churn)
+
+
 def test_churn_raises_the_noise_to_the_law_of_the_earlier_time():
     process, drawn = REMEMBERED["VPCosine"], torch.randn(200_000, dtype=F64, generator=torch.Generator().manual_seed(0))
-    oracle, sampler = gaussian(process), Heun(churn=8.0, steps_for_churn=20, noise_scale=1.0)
+    oracle, sampler = gaussian(process), Heun(churn=0.4, noise_scale=1.0)
     start = float(oracle.parts(0.4)[2]) ** 0.5 * drawn
     noise = lambda: torch.randn(200_000, dtype=F64, generator=torch.Generator().manual_seed(1))  # noqa: E731
     raised, t = sampler._churn(process, start, 0.4, noise)

@@ -83,6 +83,12 @@ class Chain:
             raise InputError(
                 "zero terminal SNR needs a chain of at least 2 steps, not 1: set steps=2 or zero_terminal_snr=false"
             )
+        betas = self.schedule.betas(self.steps)
+        if not ((betas > 0) & (betas < 1)).all():
+            raise InputError(
+                f"{self.schedule} gives variances from {betas.min():g} to {betas.max():g}: all must lie between 0 and 1; change the schedule's "
+                "parameters"
+            )
 
     @cached_property
     def beta(self) -> Tensor:

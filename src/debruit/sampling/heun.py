@@ -17,18 +17,23 @@ class Heun:
 
     Every Gaussian process is a straight line after scaling, so the rule is applied there. In "flow" coordinates x / (alpha + sigma) moves
     from x_0 to eps as r = sigma / (alpha + sigma) goes from 0 to 1, with slope eps^ - x_0^, finite at both ends of any process; in
-    "sigma" coordinates, those of EDM, x / alpha has slope eps^ in r = sigma / alpha, and alpha may not be 0. `churn` > 0 first adds fresh
-    noise, raising sigma / alpha by the factor 1 + gamma, gamma = min(churn / steps, sqrt(2) - 1), while it lies in the given range.
+    "sigma" coordinates, those of EDM, x / alpha has slope eps^ in r = sigma / alpha, and alpha may not be 0. `churn` > 0 (the paper's gamma,
+    S_churn / N, at most sqrt(2) - 1) first adds fresh noise, raising sigma / alpha by the factor 1 + churn, while it lies in the given range.
     Costs two evaluations a step, one for the last, which ends at sigma = 0.
     """
 
     order: ClassVar[int] = 2
     coordinates: Literal["flow", "sigma"] = "flow"
     churn: float = 0.0
-    steps_for_churn: int = 20
     churn_min: float = 0.05
     churn_max: float = 50.0
     noise_scale: float = 1.003
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.churn <= 2**0.5 - 1:
+            raise InputError(
+                f"churn={self.churn:g}: give 0 to 0.414; it is the share by which each step first raises the noise"
+            )
 
     @property
     def stochastic(self) -> bool:
@@ -72,7 +77,7 @@ class Heun:
         ratio = now.sigma / now.alpha if now.alpha > 0 else math.inf
         if not self.churn_min <= ratio <= self.churn_max:
             return x, t
-        gamma = min(self.churn / self.steps_for_churn, 2**0.5 - 1)
-        raised = float(time_of_log_snr(process, torch.tensor(-2 * math.log(ratio * (1 + gamma)), dtype=torch.float64)))
+        log_snr = -2 * math.log(ratio * (1 + self.churn))
+        raised = float(time_of_log_snr(process, torch.tensor(log_snr, dtype=torch.float64)))
         forward = transition(process, raised, t)
         return forward.alpha * x + forward.variance**0.5 * self.noise_scale * noise(), raised
