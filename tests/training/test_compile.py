@@ -5,6 +5,7 @@ import pytest
 import tiny
 import torch
 
+from debruit.training import planning
 from debruit.training.state import TrainState
 from debruit.training.step import train
 
@@ -20,3 +21,27 @@ def test_a_compiled_training_is_the_same_training():
         weights.append([p.detach().clone() for p in state.backbone.parameters()])
     for eager, compiled in zip(*weights, strict=True):
         torch.testing.assert_close(eager, compiled, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("device", "minutes", "speeds", "expected"),
+    [
+        ("cpu", 600, {False: 100.0, True: 200.0}, False),  # on a CPU the cores share the batch instead
+        ("cuda", 10, {False: 100.0, True: 200.0}, False),  # not worth the wait
+        ("cuda", 60, {False: 100.0, True: 90.0}, False),
+        ("cuda", 60, {False: 100.0, True: 130.0}, True),
+        ("cuda", 60, {False: 100.0}, False),  # the compiler fails
+    ],
+)
+@pytest.mark.filterwarnings("ignore:torch.compile does not work here")
+def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, device, minutes, speeds, expected):
+    monkeypatch.setattr(planning, "measure", lambda run, device, seconds: speeds[run.compile])
+    run, speed = planning.compiled_where_it_pays(tiny.run(minutes=minutes), torch.device(device), speeds[False])
+    assert run.compile is expected
+    assert speed == speeds[expected]
+
+
+def test_a_choice_to_compile_is_kept():
+    for choice in (False, True):
+        run = tiny.run(compile=choice, minutes=60)
+        assert planning.compiled_where_it_pays(run, torch.device("cpu"), 5.0) == (run, 5.0)

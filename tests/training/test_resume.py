@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -15,6 +16,7 @@ from debruit.errors import InputError
 from debruit.training import checkpoint
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
+from debruit.training.run import Optimiser
 
 CPU = torch.device("cpu")
 
@@ -57,6 +59,20 @@ def test_optimiser_and_average_are_bit_identical(whole, tmp_path):
     mine, other = load_file(checkpoint.saved(folder.path)[0]), load_file(checkpoint.saved(whole.path)[0])
     assert mine.keys() == other.keys()
     assert any(name.startswith("optimiser/exp_avg_sq/") for name in mine)
+    for name, value in other.items():
+        assert torch.equal(value, mine[name]), name
+
+
+def test_muon_and_dropout_resume_to_the_same_bits(tmp_path):
+    run = tiny.run(optimiser=Optimiser(kind="muon", warmup_images=32))
+    run = replace(run, model=replace(run.model, network=replace(run.model.network, channels=16, dropout=0.3)))
+    whole, cut = (RunFolder.create(tmp_path / name, run, print) for name in ("whole", "cut"))
+    finish(whole)
+    finish(cut, until=64)
+    finish(RunFolder.open(cut.path, print), resume=True)
+    mine, other = load_file(checkpoint.saved(cut.path)[0]), load_file(checkpoint.saved(whole.path)[0])
+    assert mine.keys() == other.keys()
+    assert any(name.startswith("optimiser/momentum/") for name in mine)
     for name, value in other.items():
         assert torch.equal(value, mine[name]), name
 

@@ -8,6 +8,7 @@ SHARE was measured (bench/RESULTS.md).
 import math
 import os
 import time
+import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -34,6 +35,7 @@ from debruit.training.step import optimise
 
 SHARE = 1000.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
+COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 LABEL_CHANNELS = 128
 PATCH_PENALTY = 0.7  # what a coarser folding must save, as the logarithm of the cost, for each doubling
 WIDTHS = (32, 48, 64, 80, 96, 128, 160, 192, 256)
@@ -195,7 +197,7 @@ def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
     """Images per second of this run's real training step on this device, on synthetic images."""
     state = TrainState.start(run, device)
     batch = synthetic(run)
-    with Gradient(replace(run, compile=False), state.backbone, device) as gradient:
+    with Gradient(run, state.backbone, device) as gradient:
         optimise(state, run, gradient, batch, 0.0)
         count, start = 0, time.perf_counter()
         while count < 1 or time.perf_counter() - start < seconds:
@@ -237,6 +239,7 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, float]:
     """The run with its length, when it has minutes, and its intervals from the measured speed; and that speed, images per second."""
     run = affordable(run, device)
     speed = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
+    run, speed = compiled_where_it_pays(run, device, speed)
     if run.minutes is not None:
         run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
     seconds = run.images / speed
@@ -247,6 +250,26 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, float]:
         save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
     )  # fmt: skip
     return replace(run, every=every), speed
+
+
+def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tuple[Run, float]:
+    """The run with `compile` decided, and its speed. A GPU's long training is measured both ways; on a CPU cores that share a batch gain
+    as much (gradient.py), without the minutes of compiling."""
+    if run.compile is not None:
+        return run, speed
+    seconds = run.minutes * 60 if run.minutes else run.images / speed
+    eager = replace(run, compile=False)
+    if device.type != "cuda" or seconds < COMPILE_FROM_SECONDS:
+        return eager, speed
+    compiled = replace(run, compile=True)
+    try:
+        faster = measure(compiled, device, 2.0)
+    except Exception as error:  # a compiler that is missing or fails is no reason not to train
+        warnings.warn(
+            f"torch.compile does not work here ({type(error).__name__}); training goes on without it", stacklevel=2
+        )
+        return eager, speed
+    return (compiled, faster) if faster > speed else (eager, speed)
 
 
 def summary(run: Run, device: torch.device, speed: float) -> list[str]:

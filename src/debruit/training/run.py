@@ -15,9 +15,11 @@ class Optimiser:
     """AdamW. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the training,
     linearly or as a cosine."""
 
+    kind: Literal["adamw", "muon"] = "adamw"
     lr: float = 1.5e-3
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = 1e-8
+    momentum: float = 0.95
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     warmup_images: int = 5_000
@@ -28,6 +30,8 @@ class Optimiser:
     def __post_init__(self) -> None:
         if not self.lr > 0:
             raise InputError(f"optimiser.lr={self.lr:g}: the learning rate must be more than 0")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"optimiser.momentum={self.momentum:g}: give at least 0 and below 1")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(f"optimiser.betas={self.betas}: each must be at least 0 and below 1")
 
@@ -75,6 +79,7 @@ class Run:
 
     `batch` images make one optimiser step, `microbatch` of them at a time (0: all). `validation_images` are held out and never trained on.
     `precision` "auto" is bfloat16 on GPUs that have it, else float32. `flip` mirrors images at random: only where that is safe.
+    `compile` None leaves it to a measurement (planning.py).
     """
 
     source: Source
@@ -91,7 +96,7 @@ class Run:
     seed: int = 0
     flip: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: bool = False
+    compile: bool | None = None
     keep_states: int = 2
 
     def __post_init__(self) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from debruit.model import Backbone
 from debruit.sampling.noise import generator
-from debruit.training.run import Run
+from debruit.training.muon import NARROWEST, Muon
+from debruit.training.run import Optimiser, Run
 
 INIT = 1  # keys the random stream of the initial weights apart from the others
 
@@ -41,13 +42,7 @@ class TrainState:
             backbone = run.model.build()
         backbone = backbone.to(device)
         average = copy.deepcopy(backbone).requires_grad_(False).eval()
-        o = run.optimiser
-        decayed, plain = [], []
-        for name, parameter in backbone.named_parameters():
-            (decayed if parameter.ndim > 1 and "embedding" not in name else plain).append(parameter)
-        groups = [{"params": decayed, "weight_decay": o.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, fused=True)
-        return cls(backbone, average, optimiser, images_seen=0, total_images=run.images)
+        return cls(backbone, average, build_optimiser(run.optimiser, backbone), images_seen=0, total_images=run.images)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that resuming needs, by name; the scalars are `numbers`."""
@@ -81,6 +76,23 @@ class TrainState:
         for key, value in numbers.items():
             setattr(self, key, value)
         self.lost_in_a_row = 0
+
+
+def build_optimiser(o: Optimiser, backbone: Backbone) -> torch.optim.Optimizer:
+    """Weight decay on matrices and kernels only, neither on biases and norms nor on tables of embeddings."""
+    matrices, decayed, plain = [], [], []
+    for name, p in backbone.named_parameters():
+        if p.ndim == 1 or "embedding" in name:
+            plain.append(p)
+        elif o.kind == "muon" and min(len(p), p[0].numel()) >= NARROWEST:
+            matrices.append(p)
+        else:
+            decayed.append(p)
+    groups = [{"params": decayed, "weight_decay": o.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    if o.kind == "adamw":
+        return torch.optim.AdamW([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, fused=True)
+    groups += [{"params": matrices, "weight_decay": o.weight_decay, "matrices": True}]
+    return Muon([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, momentum=o.momentum)
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
