@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adamw import adamw
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that draws singular values towards 1
@@ -28,17 +28,19 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "momentum": momentum, "matrices": False})
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure: None = None) -> None:  # ty: ignore[invalid-method-override]
         for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
-            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-            (self._orthogonal if group["matrices"] else self._adam)(parameters, group)
+            parameters: list[Tensor] = [p for p in group["params"] if p.grad is not None]
+            if parameters:
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+                update = self._orthogonal if group["matrices"] else self._adam
+                update(parameters, [p.grad for p in group["params"] if p.grad is not None], group)
 
-    def _orthogonal(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
+    def _orthogonal(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         momenta = [self._state(p, "momentum") for p in parameters]
         torch._foreach_mul_(momenta, group["momentum"])
-        torch._foreach_add_(momenta, [p.grad for p in parameters])
-        ahead = torch._foreach_add([p.grad for p in parameters], momenta, alpha=group["momentum"])
+        torch._foreach_add_(momenta, gradients)
+        ahead = torch._foreach_add(gradients, momenta, alpha=group["momentum"])
         alike: dict[tuple[int, int], list[int]] = {}
         for k, p in enumerate(parameters):
             alike.setdefault((len(p), p.numel() // len(p)), []).append(k)
@@ -48,18 +50,16 @@ class Muon(torch.optim.Optimizer):
             for k, update in zip(members, updates, strict=True):
                 parameters[k].add_(update.view(parameters[k].shape), alpha=-size)
 
-    def _adam(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
-        if not parameters:
-            return
+    def _adam(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         means = [self._state(p, "exp_avg") for p in parameters]
         squares = [self._state(p, "exp_avg_sq") for p in parameters]
         steps = [self._state(p, "step", scalar=True) for p in parameters]
         adamw(
-            parameters, [p.grad for p in parameters], means, squares, [], steps, fused=True, amsgrad=False, maximize=False,
+            parameters, gradients, means, squares, [], steps, fused=True, amsgrad=False, maximize=False,
             lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=0.0, eps=group["eps"],
         )  # fmt: skip
 
-    def _state(self, parameter: nn.Parameter, name: str, *, scalar: bool = False) -> Tensor:
+    def _state(self, parameter: Tensor, name: str, *, scalar: bool = False) -> Tensor:
         state = self.state[parameter]
         if name not in state:
             state[name] = torch.zeros((), device=parameter.device) if scalar else torch.zeros_like(parameter)
