@@ -28,7 +28,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "momentum": momentum, "matrices": False})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # ty: ignore[invalid-method-override]
+    def step(self, closure: None = None) -> None:  # ty: ignore[incompatible-method-override]
         for group in self.param_groups:
             parameters: list[Tensor] = [p for p in group["params"] if p.grad is not None]
             if parameters:
