@@ -3,7 +3,6 @@
 x -> (unshuffle) -> conv -> levels of [residual block, attention] with skips -> middle -> levels upwards -> norm, SiLU, zero conv
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -167,8 +166,3 @@ def _apply(layer: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None
     if isinstance(layer, ResidualBlock):
         return layer(h, embedding)
     return layer(h, tokens) if isinstance(layer, (SelfAttention, SpatialTransformer)) else layer(h)
-
-
-def attention_layers(module: nn.Module) -> Iterator[nn.Module]:
-    """Every attention layer of a network."""
-    return (m for m in module.modules() if isinstance(m, (SelfAttention, SpatialTransformer)))

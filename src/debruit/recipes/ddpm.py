@@ -26,7 +26,7 @@ def ddpm_fashion_mnist_28() -> Run:
     network = UNet(channels=32, multipliers=(1, 2, 2), attention=(4,), head_channels=32)
     return Run(
         source=FashionMnist(), model=ddpm(spec, network), objective=l_simple(), images=100_000, minutes=10, batch=64,
-        optimiser=Optimiser(lr=1e-3),
+        optimiser=Optimiser(kind="adamw", lr=1e-3),
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def ddpm_cifar10_32() -> Run:
     network = UNet(channels=128, multipliers=(1, 2, 2, 2), attention=(2,), heads=1, dropout=0.1)
     return Run(
         source=Folder(path="cifar10", size=32), model=ddpm(spec, network), objective=l_simple(), images=102_400_000, batch=128,
-        optimiser=Optimiser(lr=2e-4, betas=(0.9, 0.999), weight_decay=0.0, warmup_images=640_000, decay="none"),
+        optimiser=Optimiser(kind="adamw", lr=2e-4, betas=(0.9, 0.999), weight_decay=0.0, warmup_images=640_000, decay="none"),
         ema=Ema(halflife_images=887_000), flip=True,
     )  # fmt: skip
 

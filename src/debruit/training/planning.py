@@ -33,12 +33,17 @@ from debruit.training.run import Every, Optimiser, Run
 from debruit.training.state import TrainState
 from debruit.training.step import optimise
 
-SHARE = 1000.0  # forward operations per image over the images seen, both at their best
+SHARE = 4000.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
+CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
+OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 LABEL_CHANNELS = 128
-PATCH_PENALTY = 0.7  # what a coarser folding must save, as the logarithm of the cost, for each doubling
-WIDTHS = (32, 48, 64, 80, 96, 128, 160, 192, 256)
+PATCH_PENALTY = 0.3  # what a coarser folding must save, as the logarithm of the cost, for each doubling
+WIDTHS = {
+    1: (32, 48, 64, 80, 96),
+    2: (96, 128, 160, 192, 256),
+}  # by blocks a level: few and wide are faster than many and narrow
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def recommend(
         model = choose_model(spec, math.sqrt(SHARE * operations / 3))
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     if batch is None:
-        batch = 128 if device.type == "cpu" else 256
+        batch = 64 if device.type == "cpu" else 256
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
         validation_images=held_out(spec.count), optimiser=Optimiser(warmup_images=min(5_000, expected // 20)),
@@ -88,7 +93,7 @@ def choose_model(spec: DataSpec, target: float) -> ModelConfig:
     """The candidate whose forward pass is nearest to `target` operations an image."""
     found, families = [], candidates(spec)
     for family in families:
-        # one of a family is counted, for the others the count goes with the square of the width
+        # one of a family is counted; for the others the count goes with the square of the width
         middle = cost(configure(spec, family[len(family) // 2])).forward_flops / family[len(family) // 2].channels ** 2
         extra = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
         found += [(extra + abs(math.log(middle * network.channels**2 / target)), network) for network in family]
@@ -104,27 +109,31 @@ def configure(spec: DataSpec, network: UNet) -> ModelConfig:
     # the best of 20 network evaluations that was measured (bench/RESULTS.md): 10 steps of Heun are 19
     guidance = 1.5 if conditioners else 1.0
     sampling = Settings(sampler=Heun(), grid=Karras(sigma_min=0.02), steps=10, guidance=guidance)
-    # x_0 with the velocity's loss: a narrow network cannot carry the noise of a folded patch, which the other predictions contain
-    return ModelConfig(data=spec, network=network, predicts="x0", conditioners=conditioners, sampling=sampling)
+    # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
+    predicts = "velocity" if CARRIES * network.patch**2 * spec.channels <= network.channels else "x0"
+    return ModelConfig(data=spec, network=network, predicts=predicts, conditioners=conditioners, sampling=sampling)
 
 
 def candidates(spec: DataSpec) -> list[list[UNet]]:
-    """U-Nets for images of this size, a family (from narrow to wide) for each way of folding them, the finest first: the first level has 8 to
+    """U-Nets for images of this size, families from narrow to wide for each way of folding them, the finest first: the first level has 8 to
     32 places a side, the last about 7, with attention."""
     longer, families = max(spec.height, spec.width), []
     for patch in (1, 2, 4, 8, 16, 32):
         places = longer / patch
         if 8 <= places <= 32 or (patch == 1 and places < 8) or (patch == 32 and places > 32):
             levels = max(1, round(math.log2(min(places, 32) / 7)) + 1)
-            families.append([_network(channels, levels, patch) for channels in WIDTHS])
+            families += [
+                [_network(channels, levels, patch, blocks) for channels in widths] for blocks, widths in WIDTHS.items()
+            ]
     return families
 
 
-def _network(channels: int, levels: int, patch: int) -> UNet:
+def _network(channels: int, levels: int, patch: int, blocks: int) -> UNet:
     """Widths that double from level to level, up to 4 times; attention at the last. Few groups, since a channels-last norm is slow on narrow ones."""
     return UNet(
         channels=channels,
         multipliers=tuple(min(2**k, 4) for k in range(levels)),
+        blocks=blocks,
         patch=patch,
         attention=(2 ** (levels - 1),),
         groups=8,
@@ -287,7 +296,8 @@ def summary(run: Run, device: torch.device, speed: float) -> list[str]:
         f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} MFLOP an image; "
         f"{type(model.process).__name__}, predicts {model.predicts}"
         + "".join(f", conditioned on {x.field} (dropped {x.drop:.0%})" for x in model.conditioners),
-        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, AdamW lr {run.optimiser.lr:g} (not scaled by anything), seed {run.seed}, "
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
+        f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
         f"machine   {device}, {speed:.0f} images/s, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
         f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed)}",

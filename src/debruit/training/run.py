@@ -12,11 +12,11 @@ from debruit.model import ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """AdamW. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the training,
-    linearly or as a cosine."""
+    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. The rate rises linearly over `warmup_images`, and falls to
+    `final_lr_factor` of itself over the last `decay_fraction` of the training, linearly or as a cosine."""
 
-    kind: Literal["adamw", "muon"] = "adamw"
-    lr: float = 1.5e-3
+    kind: Literal["muon", "adamw"] = "muon"
+    lr: float = 4e-3
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = 1e-8
     momentum: float = 0.95
