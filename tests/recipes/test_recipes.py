@@ -64,6 +64,21 @@ def test_classes_make_the_model_conditional():
     assert not planning.configure(spec(32), planning.candidates(spec(32))[0][0]).conditioners
 
 
+def test_a_network_too_narrow_for_the_noise_of_a_patch_predicts_the_image():
+    def predicts(channels, patch, width):
+        network = planning.UNet(channels=width, multipliers=(1, 2), attention=(2,), head_channels=16, patch=patch)
+        return planning.configure(spec(32, channels=channels), network).predicts
+
+    assert predicts(1, 2, 32) == predicts(1, 2, 48) == predicts(3, 1, 32) == predicts(3, 2, 96) == "velocity"
+    assert predicts(3, 2, 48) == predicts(1, 4, 96) == predicts(3, 8, 96) == "x0"
+
+
+def test_narrow_networks_have_few_blocks():
+    for family in planning.candidates(spec(64)):
+        assert len({network.blocks for network in family}) == 1
+        assert all((network.blocks == 1) == (network.channels < 96) or network.channels == 96 for network in family)
+
+
 def test_the_memory_estimate_is_what_autograd_keeps():
     """Against a count on real tensors, for another batch: within 2 %."""
     model = planning.configure(

@@ -23,7 +23,7 @@ from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
 from debruit.model import ModelConfig, has_bf16
 from debruit.networks.unet import UNet
-from debruit.sampling.grids import Karras
+from debruit.sampling.grids import Karras, UniformTime
 from debruit.sampling.heun import Heun
 from debruit.sampling.noise import generator
 from debruit.sampling.settings import Settings
@@ -106,11 +106,12 @@ def configure(spec: DataSpec, network: UNet) -> ModelConfig:
     if len(spec.class_names) > 1:
         conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
     network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
-    # the best of 20 network evaluations that was measured (bench/RESULTS.md): 10 steps of Heun are 19
-    guidance = 1.5 if conditioners else 1.0
-    sampling = Settings(sampler=Heun(), grid=Karras(sigma_min=0.02), steps=10, guidance=guidance)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
     predicts = "velocity" if CARRIES * network.patch**2 * spec.channels <= network.channels else "x0"
+    # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
+    grid, steps = (UniformTime(), 8) if predicts == "velocity" else (Karras(sigma_min=0.02), 10)
+    guidance = 2.0 if conditioners else 1.0
+    sampling = Settings(sampler=Heun(), grid=grid, steps=steps, guidance=guidance)
     return ModelConfig(data=spec, network=network, predicts=predicts, conditioners=conditioners, sampling=sampling)
 
 
@@ -299,7 +300,7 @@ def summary(run: Run, device: torch.device, speed: float) -> list[str]:
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
         f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
-        f"machine   {device}, {speed:.0f} images/s, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
+        f"machine   {device}, {speed:.0f} images/s{', compiled' if run.compile else ''}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
         f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed)}",
     ]
 
