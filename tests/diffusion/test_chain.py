@@ -165,6 +165,6 @@ def test_impossible_chains_are_refused():
         Chain(steps=0)
     with pytest.raises(InputError, match="at least 2 steps"):
         Chain(steps=1, zero_terminal_snr=True)
-    for schedule in (Linear(end=2), Linear(start=0), Linear(start=-1e-4), ScaledLinear(end=1.0), Cosine(max_beta=1.0)):
+    for schedule in (Linear(end=2), Linear(start=0), Linear(start=-1e-4), ScaledLinear(end=1.1), Cosine(max_beta=-1.0)):
         with pytest.raises(InputError, match="all must lie between 0 and 1"):
             Chain(schedule=schedule)

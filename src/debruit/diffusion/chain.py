@@ -84,10 +84,10 @@ class Chain:
                 "zero terminal SNR needs a chain of at least 2 steps, not 1: set steps=2 or zero_terminal_snr=false"
             )
         betas = self.schedule.betas(self.steps)
-        if not ((betas > 0) & (betas < 1)).all():
+        if not ((betas > 0).all() and (betas[:-1] < 1).all() and betas[-1] <= 1):
             raise InputError(
-                f"{self.schedule} gives variances from {betas.min():g} to {betas.max():g}: all must lie between 0 and 1; change the schedule's "
-                "parameters"
+                f"{self.schedule} gives variances from {betas.min():g} to {betas.max():g}: all must lie between 0 and 1, and only the last "
+                "may be 1; change the schedule's parameters"
             )
 
     @cached_property
