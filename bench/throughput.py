@@ -2,10 +2,10 @@
 
 The task is a DDPM at 28x28x1 (linear chain of 1000, eps prediction, L_simple), fp32, batch 64. debruit and diffusers have the same architecture to the
 parameter (UNet2DModel, widths 32-64-64, two blocks a level, attention at the lowest); denoising-diffusion-pytorch has its own U-Net of the same widths.
-Every contender runs its full training step (noise, forward, backward, clipping, AdamW, EMA) in a process of its own, in turn, several rounds; ratios
-are taken round by round, so that a machine whose speed drifts hurts both alike. Peak memory is the process's largest resident set.
+Every contender has a process of its own and does its full training step (noise, forward, backward, clipping, AdamW, EMA) when it is its turn; the turns are
+single steps and ratios are taken turn by turn, so that a machine whose speed drifts hurts all alike. Peak memory is the process's largest resident set.
 
-    python bench/throughput.py [--rounds 5] [--seconds 8] [--width 32]
+    python bench/throughput.py [--rounds 15] [--width 32]
 """
 
 import argparse
@@ -34,13 +34,15 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     from debruit.training import ema
     from debruit.training.gradient import Gradient
     from debruit.training.planning import synthetic
-    from debruit.training.run import Run
+    from debruit.training.run import Optimiser, Run
     from debruit.training.state import TrainState
     from debruit.training.step import optimise
 
     spec = DataSpec(name="x", channels=1, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, count=1000)
     network = UNet(channels=width, multipliers=(1, 2, 2), attention=(4,), head_channels=32, groups=8)
-    run = Run(source=None, model=ddpm(spec, network), objective=l_simple(), batch=BATCH)
+    run = Run(
+        source=None, model=ddpm(spec, network), objective=l_simple(), batch=BATCH, optimiser=Optimiser(kind="adamw")
+    )
     device = torch.device("cpu")
     state = TrainState.start(run, device)
     gradient = Gradient(run, state.backbone, device)
@@ -129,79 +131,84 @@ def parameters(module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def rate(action: Callable, seconds: float) -> float:
-    """Images per second: the median over calls, after two that warm up."""
-    action()
-    action()
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - start < seconds:
-        begin = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - begin)
-    return BATCH / statistics.median(times)
-
-
-def contend(name: str, width: int, seconds: float) -> dict:
-    """One contender in this process."""
+def serve(name: str, width: int) -> None:
+    """One contender in this process: a JSON line to start with, then one for each "train" or "sample" that is read."""
     count, train, sample = CONTENDERS[name](width)
-    trained = rate(train, seconds)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"parameters": count, "train": trained, "sample": rate(sample, seconds / 2), "peak_mib": peak}
+    actions = {"train": train, "sample": sample}
+    print(json.dumps({"parameters": count}), flush=True)
+    for line in sys.stdin:
+        begin = time.perf_counter()
+        actions[line.strip()]()
+        seconds = time.perf_counter() - begin
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"images_per_second": BATCH / seconds, "peak_mib": peak}), flush=True)
+
+
+class Contender:
+    """A process that waits for its turns."""
+
+    def __init__(self, name: str, width: int) -> None:
+        command = [sys.executable, __file__, "--contender", name, "--width", str(width)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.speeds: dict[str, list[float]] = {"train": [], "sample": []}
+        self.parameters = self._read()["parameters"]
+        self.peak_mib: dict[str, float] = {}
+
+    def turn(self, action: str, *, counts: bool) -> float:
+        assert self.process.stdin is not None
+        self.process.stdin.write(action + "\n")
+        self.process.stdin.flush()
+        found = self._read()
+        self.peak_mib[action] = found["peak_mib"]
+        if counts:
+            self.speeds[action].append(found["images_per_second"])
+        return found["images_per_second"]
+
+    def _read(self) -> dict:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise EOFError
+        return json.loads(line)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rounds", type=int, default=15, help="turns of one training step each")
+    parser.add_argument("--sampling-rounds", type=int, default=4)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
-        print(json.dumps(contend(options.contender, options.width, options.seconds)))
+        serve(options.contender, options.width)
         return
-    rounds: list[dict[str, dict]] = []
-    for number in range(options.rounds):
-        rounds.append({})
-        for name in CONTENDERS:
-            command = [
-                sys.executable,
-                __file__,
-                "--contender",
-                name,
-                "--seconds",
-                str(options.seconds),
-                "--width",
-                str(options.width),
-            ]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                print(f"{name} left out: {done.stderr.strip().splitlines()[-1]}")
-                continue
-            rounds[-1][name] = json.loads(done.stdout.splitlines()[-1])
-        print(
-            f"round {number + 1}: " + ", ".join(f"{k} {v['train']:.1f} images/s" for k, v in rounds[-1].items()),
-            flush=True,
-        )
-    report(rounds)
+    contenders: dict[str, Contender] = {}
+    for name in CONTENDERS:
+        try:
+            contenders[name] = Contender(name, options.width)
+        except EOFError:
+            print(f"{name} is left out: it did not start (its own message stands above)", flush=True)
+    for action, rounds, warming in (("train", options.rounds, 2), ("sample", options.sampling_rounds, 1)):
+        for number in range(-warming, rounds):
+            found = [f"{name} {c.turn(action, counts=number >= 0):.1f}" for name, c in contenders.items()]
+            print(f"{action} {number + 1}: {', '.join(found)} images/s", flush=True)
+    report(contenders)
 
 
-def report(rounds: list[dict[str, dict]]) -> None:
-    """A Markdown table: medians, and debruit's ratio to each, round by round."""
+def report(contenders: dict[str, Contender]) -> None:
+    """A Markdown table: medians, and the median with quartiles of debruit's ratio to each, turn by turn."""
     print(
-        "\n| | parameters | training images/s | debruit is | sampling images/s (10 evaluations) | debruit is | peak MiB |"
+        "\n| | parameters | training images/s | debruit is | sampling images/s (10 evaluations) | debruit is | peak of training, MiB |"
     )
     print("|-|-|-|-|-|-|-|")
-    for name in rounds[0]:
-        values = [r[name] for r in rounds if name in r]
-        median = {key: statistics.median(v[key] for v in values) for key in values[0]}
-        ratios = {
-            key: statistics.median(r["debruit"][key] / r[name][key] for r in rounds if name in r)
-            for key in ("train", "sample")
-        }
-        print(
-            f"| {name} | {median['parameters'] / 1e6:.2f} M | {median['train']:.1f} | {ratios['train']:.2f} x | {median['sample']:.1f} | "
-            f"{ratios['sample']:.2f} x | {median['peak_mib']:.0f} |"
-        )
+    ours = contenders["debruit"].speeds
+    for name, c in contenders.items():
+        cells = []
+        for action, speeds in c.speeds.items():
+            ratios = [mine / its for mine, its in zip(ours[action], speeds, strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            cells += [f"{statistics.median(speeds):.1f}", f"{middle:.2f} x ({low:.2f} to {high:.2f})"]
+        print(f"| {name} | {c.parameters / 1e6:.2f} M | {' | '.join(cells)} | {c.peak_mib['train']:.0f} |")
 
 
 if __name__ == "__main__":
