@@ -241,8 +241,8 @@ class Model:
         process, n = self.config.process, len(images)
         if not isinstance(process, Tabulated):
             raise InputError(
-                f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: train one with "
-                "--recipe ddpm_fashion_mnist_28, or with process=Tabulated"
+                f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: train one by "
+                "the recipe ddpm-fashion-mnist-28, or with --set model.process=Tabulated"
             )
         if not isinstance(self.config.codec, Pixels) or self.config.data.depth != "uint8":
             raise InputError(

@@ -52,29 +52,31 @@ def test_resumed_weights_are_bit_identical(whole, tmp_path, killed_at):
     assert len(log) == len((whole.path / "log.jsonl").read_text().splitlines()), "a report is logged once"
 
 
-def test_optimiser_and_average_are_bit_identical(whole, tmp_path):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+def cut_and_resumed(path, run):
+    """Everything saved at the end of a run that was killed after 64 images."""
+    folder = RunFolder.create(path, run, print)
     finish(folder, until=64)
     finish(RunFolder.open(folder.path, print), resume=True)
-    mine, other = load_file(checkpoint.saved(folder.path)[0]), load_file(checkpoint.saved(whole.path)[0])
+    return load_file(checkpoint.saved(folder.path)[0])
+
+
+def check_bits(mine, other, moment):
     assert mine.keys() == other.keys()
-    assert any(name.startswith("optimiser/exp_avg_sq/") for name in mine)
+    assert any(name.startswith(f"optimiser/{moment}/") for name in mine)
     for name, value in other.items():
         assert torch.equal(value, mine[name]), name
+
+
+def test_optimiser_and_average_are_bit_identical(whole, tmp_path):
+    check_bits(cut_and_resumed(tmp_path / "run", tiny.run()), load_file(checkpoint.saved(whole.path)[0]), "exp_avg_sq")
 
 
 def test_muon_and_dropout_resume_to_the_same_bits(tmp_path):
     run = tiny.run(optimiser=Optimiser(kind="muon", warmup_images=32))
     run = replace(run, model=replace(run.model, network=replace(run.model.network, channels=16, dropout=0.3)))
-    whole, cut = (RunFolder.create(tmp_path / name, run, print) for name in ("whole", "cut"))
+    whole = RunFolder.create(tmp_path / "whole", run, print)
     finish(whole)
-    finish(cut, until=64)
-    finish(RunFolder.open(cut.path, print), resume=True)
-    mine, other = load_file(checkpoint.saved(cut.path)[0]), load_file(checkpoint.saved(whole.path)[0])
-    assert mine.keys() == other.keys()
-    assert any(name.startswith("optimiser/momentum/") for name in mine)
-    for name, value in other.items():
-        assert torch.equal(value, mine[name]), name
+    check_bits(cut_and_resumed(tmp_path / "cut", run), load_file(checkpoint.saved(whole.path)[0]), "momentum")
 
 
 def test_a_damaged_newest_state_falls_back_and_says_so(whole, tmp_path, capsys):

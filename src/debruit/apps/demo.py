@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 Look at {options.out}/samples.png, {options.out}/denoising.png and {options.out}/loss.png. The model saw {model.config.data.count} drawings many times over in
 minutes, so expect some near copies of them. Try next:
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
-  .venv/bin/debruit sample {run} -n 16 --sampler heun --steps 10 --out heun.png
+  .venv/bin/debruit sample {run} -n 16 --sampler dpmpp_2m_sde --steps 20 --out sde.png
   .venv/bin/debruit train --resume {run} --minutes 30                  # the same training, prolonged
   .venv/bin/debruit train ./my_photos --out runs/mine --minutes 20     # your own images""")
 

@@ -109,7 +109,8 @@ class RunFolder:
     def preview(self, state: TrainState) -> None:
         """A grid from fixed noise, drawn with the EMA weights."""
         model = Model(self.run.model, state.average)
-        steps = min(PREVIEW_STEPS, self.run.model.sampling.steps)
+        own = self.run.model.sampling
+        steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
         images = model.generate(PREVIEW_COUNT, seed=PREVIEW_SEED, sampler=Euler(), grid=UniformTime(), steps=steps)
         sheet = pictures.grid(pictures.displayable(images, self.run.model.data))
         pictures.save(sheet, self.path / PREVIEWS / f"{state.images_seen:012d}.png")

@@ -2,7 +2,7 @@
 
 The network is chosen by one rule. A budget of C floating-point operations buys N images seen at f operations each in the forward pass
 (3 f in training), C = 3 f N; both grow as its square root, f = SHARE sqrt(C / 3), and of the candidates the one whose f is nearest is taken.
-SHARE was measured (bench/RESULTS.md).
+SHARE is from trainings of 25,000 images on a CPU (bench/RESULTS.md).
 """
 
 import math

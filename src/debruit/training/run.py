@@ -12,8 +12,9 @@ from debruit.model import ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. The rate rises linearly over `warmup_images`, and falls to
-    `final_lr_factor` of itself over the last `decay_fraction` of the training, linearly or as a cosine."""
+    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps` are
+    AdamW's. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the
+    training, linearly or as a cosine."""
 
     kind: Literal["muon", "adamw"] = "muon"
     lr: float = 4e-3
