@@ -54,7 +54,7 @@ def fit(
         raise InputError(
             f"the data of {run.model.data.name} has changed since this run began: put it back, or start a new run"
         )
-    pool, held_out = split(len(dataset), min(run.validation_images, len(dataset) // 2), run.seed)
+    pool, held_out = split(len(dataset), run.held_out_images, run.seed)
     state = TrainState.start(run, device)
     if resume:
         folder.restore(state)

@@ -100,6 +100,11 @@ class Run:
     compile: bool | None = None
     keep_states: int = 2
 
+    @property
+    def held_out_images(self) -> int:
+        """How many images are kept for validation: as asked, but at most half of the data. `stream.split` says which."""
+        return min(self.validation_images, self.model.data.count // 2)
+
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise InputError(f"a batch of {self.batch}: give --batch 1 or more")

@@ -1,0 +1,40 @@
+"""A figure with what makes it a figure: its interval, the number of samples, and the network that saw them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One result. `name` is what `--metrics` takes, `label` what a table shows ("FD-EffNetLite0"). [low, high] is the 95 % interval over the
+    choice of samples, None where there is none; `count` samples were used. `better` says which direction is good. `note` is one sentence
+    where the value needs it (bias at small counts, say)."""
+
+    name: str
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    count: int
+    better: Literal["low", "high", "neither"] = "neither"
+    unit: str = ""
+    note: str = ""
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], count: int, *, value: float, draws: int = 200, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of a statistic of `count` samples, by resampling their indices with replacement.
+
+    Repeated samples shift statistics that are biased at finite counts, as a smaller count does, so the draws' own mean would lie beside the
+    value: their spread about that mean is laid about `value` itself (the basic bootstrap of a centred statistic; Efron & Tibshirani 1993).
+    """
+    rng = np.random.default_rng(seed)
+    drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
+    low, high = np.quantile(drawn - drawn.mean(), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(value - high), float(value - low)
