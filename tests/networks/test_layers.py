@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from debruit.networks.attention import Attention, SelfAttention, SpatialTransformer
-from debruit.networks.layers import Downsample, ResidualBlock, Upsample, norm, sinusoidal
+from debruit.networks.layers import Downsample, Fold, ResidualBlock, Unfold, Upsample, norm, sinusoidal
 
 
 def randomised(module):
@@ -95,3 +95,15 @@ def test_resampling_halves_and_doubles():
         assert block(x, torch.randn(2, 5)).shape == shape
     down, up = (ResidualBlock(4, 4, 5, groups=2, resample=r) for r in ("down", "up"))
     torch.testing.assert_close(down(up(x, torch.zeros(2, 5)), torch.zeros(2, 5)), x)  # averaging undoes repetition
+
+
+def test_unfolding_undoes_folding():
+    """With identities as weights nothing is lost: each place's channels come back to their place."""
+    fold, unfold, x = Fold(3), Unfold(12, 3), torch.randn(2, 3, 4, 6)
+    with torch.no_grad():
+        fold.conv = torch.nn.Conv2d(12, 12, 1, bias=False)
+        for conv in (fold.conv, unfold.conv):
+            conv.weight.copy_(torch.eye(12)[:, :, None, None])
+        unfold.conv.bias.zero_()
+        torch.testing.assert_close(unfold(fold(x)), x)
+        assert Unfold(8, 5)(torch.randn(1, 8, 2, 3)).shape == (1, 5, 4, 6)

@@ -18,6 +18,7 @@ KINDS = {
     "conditional": FULL,
     "adm": replace(FULL, time_embedding="scale_shift", resample="block", heads=2),
     "patch": replace(FULL, patch=2),
+    "fold": replace(FULL, resample="fold"),
 }
 kinds = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 
@@ -169,7 +170,7 @@ def configurations(draw):
         spatial_channels=draw(st.sampled_from([0, 1])),
         patch=draw(st.integers(1, 2)),
         time_embedding=draw(st.sampled_from(["add", "scale_shift"])),
-        resample=draw(st.sampled_from(["conv", "block"])),
+        resample=draw(st.sampled_from(["conv", "block", "fold"])),
         groups=draw(st.sampled_from([1, 4, 32])),
     )
 

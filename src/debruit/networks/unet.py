@@ -14,7 +14,19 @@ from torch.utils.checkpoint import checkpoint
 from debruit.conditioning.cond import Cond
 from debruit.errors import InputError
 from debruit.networks.attention import SelfAttention, SpatialTransformer
-from debruit.networks.layers import Downsample, ResidualBlock, Upsample, channels_last, norm, sinusoidal, zero
+from debruit.networks.layers import (
+    Downsample,
+    Fold,
+    ResidualBlock,
+    Unfold,
+    Upsample,
+    channels_last,
+    norm,
+    sinusoidal,
+    zero,
+)
+
+RESAMPLERS = (Downsample, Upsample, Fold, Unfold)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +35,9 @@ class UNet:
 
     `attention` names the downsampling factors with attention, counted from the input of the first level; heads are given by number
     or by width. With `transformer_depth` > 0 an attention layer is a transformer that also attends to the tokens (`token_channels`). `patch`
-    folds patch x patch pixels into channels, so that nothing runs at full resolution. `vector_channels` and `spatial_channels` open the other
-    doors. `checkpointing` recomputes blocks in the backward pass: less memory, a third more time.
+    folds patch x patch pixels into channels, so that nothing runs at full resolution. `resample` changes the resolution between levels by
+    3x3 convolutions (LDM), inside residual blocks (ADM), or by folding 2 x 2 places into channels and back, the cheapest. `vector_channels` and
+    `spatial_channels` open the other doors. `checkpointing` recomputes blocks in the backward pass: less memory, a third more time.
     """
 
     doors: ClassVar[tuple[str, ...]] = ("vector", "tokens", "spatial")
@@ -42,7 +55,7 @@ class UNet:
     spatial_channels: int = 0
     patch: int = 1
     time_embedding: Literal["add", "scale_shift"] = "add"
-    resample: Literal["conv", "block"] = "conv"
+    resample: Literal["conv", "block", "fold"] = "conv"
     groups: int = 32
     dropout: float = 0.0
     checkpointing: bool = False
@@ -84,7 +97,7 @@ class UNetModule(nn.Module):
                 width = out
                 widths.append(width)
             if level + 1 < len(levels):
-                self.down.append(self._resampler(width, embedding, "down"))
+                self.down.append(self._resampler(width, embedding, "down", width))
                 widths.append(width)
         self.middle = nn.ModuleList(
             [
@@ -99,7 +112,8 @@ class UNetModule(nn.Module):
                 stage = self._stage(width + widths.pop(), out, embedding, 2**level)
                 width = out
                 if level and n == config.blocks:
-                    stage.append(self._resampler(width, embedding, "up"))
+                    width = levels[level - 1] if config.resample == "fold" else width
+                    stage.append(self._resampler(out, embedding, "up", width))
                 self.up.append(stage)
         self.norm = norm(width, config.groups)
         self.head = zero(nn.Conv2d(width, out_channels * fold, 3, padding=1))
@@ -128,7 +142,7 @@ class UNetModule(nn.Module):
 
     def _run(self, stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
         for layer in stage.children():
-            if self.config.checkpointing and torch.is_grad_enabled() and not isinstance(layer, (Downsample, Upsample)):
+            if self.config.checkpointing and torch.is_grad_enabled() and not isinstance(layer, RESAMPLERS):
                 h = checkpoint(_apply, layer, h, embedding, tokens, use_reentrant=False)
             else:
                 h = _apply(layer, h, embedding, tokens)
@@ -145,9 +159,11 @@ class UNetModule(nn.Module):
             scale_shift=config.time_embedding == "scale_shift", resample=resample,
         )  # fmt: skip
 
-    def _resampler(self, width: int, embedding: int, direction: str) -> nn.Module:
+    def _resampler(self, width: int, embedding: int, direction: str, out: int) -> nn.Module:
         if self.config.resample == "block":
             layer = self._block(width, width, embedding, resample=direction)
+        elif self.config.resample == "fold":
+            layer = Fold(width) if direction == "down" else Unfold(width, out)
         else:
             layer = Downsample(width) if direction == "down" else Upsample(width)
         return nn.ModuleList([layer]) if direction == "down" else layer

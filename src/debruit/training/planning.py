@@ -130,13 +130,15 @@ def candidates(spec: DataSpec) -> list[list[UNet]]:
 
 
 def _network(channels: int, levels: int, patch: int, blocks: int) -> UNet:
-    """Widths that double from level to level, up to 4 times; attention at the last. Few groups, since a channels-last norm is slow on narrow ones."""
+    """Widths that double from level to level, up to 4 times; attention at the last. Few groups, since a channels-last norm is slow on narrow ones;
+    levels joined by folding, which costs 18 % less than 3x3 convolutions and is as good (bench/RESULTS.md)."""
     return UNet(
         channels=channels,
         multipliers=tuple(min(2**k, 4) for k in range(levels)),
         blocks=blocks,
         patch=patch,
         attention=(2 ** (levels - 1),),
+        resample="fold",
         groups=8,
         head_channels=32 if channels % 32 == 0 else 16,
     )
