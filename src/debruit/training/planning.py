@@ -82,7 +82,7 @@ def recommend(
         model = choose_model(spec, math.sqrt(SHARE * operations / 3))
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     if batch is None:
-        batch = 64 if device.type == "cpu" else 256
+        batch = 32 if device.type == "cpu" else 256
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
         validation_images=held_out(spec.count), optimiser=Optimiser(warmup_images=min(5_000, expected // 20)),
