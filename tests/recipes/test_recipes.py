@@ -64,6 +64,15 @@ def test_classes_make_the_model_conditional():
     assert not planning.configure(spec(32), planning.candidates(spec(32))[0][0]).conditioners
 
 
+def test_few_images_seen_many_times_get_dropout():
+    def dropout(count, images):
+        few = replace(spec(16, classes=("a", "b")), count=count)
+        return planning.recommend(Digits(), few, CPU, images=images).model.network.dropout
+
+    assert dropout(60_000, 100_000) == dropout(1_000, 25_000) == 0
+    assert 0 < dropout(1_000, 50_000) == dropout(200, 15_000) < dropout(1_000, 300_000) == dropout(171, 30_000)
+
+
 def test_a_network_too_narrow_for_the_noise_of_a_patch_predicts_the_image():
     def predicts(channels, patch, width):
         network = planning.UNet(channels=width, multipliers=(1, 2), attention=(2,), head_channels=16, patch=patch)

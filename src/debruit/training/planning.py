@@ -39,6 +39,7 @@ CARRIES = 8  # channels of the network for each value of a patch, from which on 
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 LABEL_CHANNELS = 128
+DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
 PATCH_PENALTY = 0.3  # what a coarser folding must save, as the logarithm of the cost, for each doubling
 WIDTHS = {
     1: (32, 48, 64, 80, 96),
@@ -81,6 +82,7 @@ def recommend(
         operations = throughput(device) * minutes * 60
         model = choose_model(spec, math.sqrt(SHARE * operations / 3))
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
+    model = regularised(model, expected / max(spec.count - held_out(spec.count), 1))
     if batch is None:
         batch = 32 if device.type == "cpu" else 256
     return Run(
@@ -98,6 +100,12 @@ def choose_model(spec: DataSpec, target: float) -> ModelConfig:
         extra = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
         found += [(extra + abs(math.log(middle * network.channels**2 / target)), network) for network in family]
     return configure(spec, min(found, key=lambda pair: pair[0])[1])
+
+
+def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
+    """The model with the dropout that few images need: what is seen over and over is learnt by heart, and then the loss on other images rises."""
+    dropout = max((rate for least, rate in DROPOUT.items() if epochs >= least), default=0.0)
+    return replace(model, network=replace(model.network, dropout=dropout)) if dropout else model
 
 
 def configure(spec: DataSpec, network: UNet) -> ModelConfig:
