@@ -1,0 +1,103 @@
+"""How the classifier is trained: AdamW, a one-cycle rate, smoothed labels, shifts, and flips where the data allows them."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from debruit.data.dataset import Dataset
+from debruit.data.transforms import flip
+from debruit.evaluation.features.classifier_network import DIMENSIONS, Body, Preparation, input_shape
+from debruit.evaluation.features.stored import Say
+from debruit.networks.layers import channels_last
+from debruit.sampling.noise import generator
+from debruit.training.stream import Order
+
+BATCH, RATE, DECAY, SMOOTHING, DROPOUT = 128, 4e-3, 0.02, 0.05, 0.3
+IMAGES, PASSES = 100_000, 30  # seen in training: the fewer of the two
+MOST = 60_000  # different images, held in memory
+SHIFTS = 7  # key of the random stream
+PROGRESS_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves: the weights, and the mean and deviation of the data on 0..255."""
+
+    weights: Mapping[str, Tensor]
+    mean: float
+    deviation: float
+
+
+def fit(dataset: Dataset, labels: np.ndarray, indices: np.ndarray, *, seed: int, images: int, say: Say) -> Fitted:
+    """Trains on the images `indices` of the data. Deterministic in the seed, for one machine and number of threads; torch's global generator
+    is left as it was."""
+    order = Order(indices, seed)
+    chosen = np.sort(order.take(0, min(len(indices), MOST))[0])
+    pixels, mean, deviation = _pixels(dataset, chosen)
+    steps = max(min(images, PASSES * len(chosen)) // BATCH, 1)
+    before = torch.get_rng_state()
+    torch.manual_seed(seed)  # for the initialisation and the dropout
+    try:
+        network = nn.ModuleDict(
+            {"body": Body(*input_shape(dataset.spec)), "head": nn.Linear(DIMENSIONS, len(dataset.spec.class_names))}
+        )
+        channels_last(network)
+        batches = _batches(pixels, torch.from_numpy(labels[chosen]), steps, seed, flips=not dataset.spec.lettered)
+        _optimise(network, batches, steps, mean=mean, deviation=deviation, say=say)
+    finally:
+        torch.set_rng_state(before)
+    weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+    return Fitted(weights, mean, deviation)
+
+
+def _pixels(dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, float, float]:
+    """The images as the network sees them, on 0..255, in half precision to save memory; their mean and deviation."""
+    prepare = Preparation(*input_shape(dataset.spec))
+    parts = [prepare(dataset.batch(part)["image"], dataset.spec).half() for part in _chunks(indices)]
+    pixels = torch.cat(parts)
+    sums = [(float(part.double().sum()), float(part.double().square().sum())) for part in parts]
+    mean = sum(s for s, _ in sums) / pixels.numel()
+    variance = sum(q for _, q in sums) / pixels.numel() - mean**2
+    return pixels, mean, max(variance, 1.0) ** 0.5
+
+
+def _chunks(indices: np.ndarray) -> list[np.ndarray]:
+    return [indices[start : start + 256] for start in range(0, len(indices), 256)]
+
+
+def _batches(pixels: Tensor, labels: Tensor, steps: int, seed: int, *, flips: bool):
+    """`steps` batches (images on 0..255, labels), each shifted as a whole by up to a sixteenth."""
+    order, g = Order(np.arange(len(pixels)), seed), generator(seed, SHIFTS)
+    high, wide = (side // 16 for side in pixels.shape[2:])
+    for step in range(steps):
+        indices, epochs = order.take(step * BATCH, BATCH)
+        images = pixels[torch.from_numpy(indices)].float()
+        images = flip(images, seed, epochs, indices) if flips else images
+        top, left = (int(torch.randint(2 * most + 1, (), generator=g)) for most in (high, wide))
+        padded = F.pad(images, (wide, wide, high, high), mode="replicate")
+        yield padded[:, :, top : top + images.shape[2], left : left + images.shape[3]], labels[indices]
+
+
+def _optimise(network: nn.ModuleDict, batches, steps: int, *, mean: float, deviation: float, say: Say) -> None:
+    body, head = network["body"], network["head"]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(steps, 4))
+    began = said = time.monotonic()
+    network.train()
+    for step, (images, labels) in enumerate(batches, 1):
+        x = ((images - mean) / deviation).contiguous(memory_format=torch.channels_last)
+        loss = F.cross_entropy(head(F.dropout(body(x), DROPOUT)), labels, label_smoothing=SMOOTHING)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        now = time.monotonic()
+        if now - said > PROGRESS_SECONDS:
+            said = now
+            left = (now - began) * (steps - step) / step
+            say(f"training the classifier: {step * BATCH:,} of {steps * BATCH:,} images, {left:.0f} s left")

@@ -1,0 +1,41 @@
+"""The name that a user types -> a feature extractor."""
+
+from pathlib import Path
+
+from debruit.data.dataset import Dataset
+from debruit.errors import InputError, nearest
+from debruit.evaluation.features.extractor import Extractor
+from debruit.evaluation.features.stored import Say
+
+NAMES = ("efficientnet", "classifier")
+WEIGHTS = (".safetensors", ".pth", ".pt")
+
+
+def find_extractor(name: str, dataset: Dataset | None = None, say: Say = print, *, device: str = "auto") -> Extractor:
+    """ "efficientnet"; "classifier", trained on the labels of `dataset`; or a file: an .onnx network, or weights (.safetensors, .pth, .pt) of
+    a network whose layout is known. InputError: a misspelt name, a file that is not there or not known, a classifier without labels."""
+    if name == "efficientnet":
+        from debruit.evaluation.features.efficientnet import efficientnet
+
+        return efficientnet(device=device, say=say)
+    if name == "classifier":
+        from debruit.evaluation.features.classifier import classifier
+
+        if dataset is None:
+            raise InputError("the classifier is trained on labelled data: name it with --data")
+        return classifier(dataset, say=say)
+    path = Path(name).expanduser()
+    if path.suffix.lower() not in (".onnx", *WEIGHTS):
+        hint = nearest(name, NAMES) or ";"
+        raise InputError(
+            f"unknown feature network '{name}'{hint} allowed: {', '.join(NAMES)}, or a file .onnx, .safetensors, .pth or .pt"
+        )
+    if not path.is_file():
+        raise InputError(f"there is no file {path} to read a feature network from: check the path")
+    if path.suffix.lower() == ".onnx":
+        from debruit.evaluation.features.onnx import onnx_network
+
+        return onnx_network(path, say=say)
+    from debruit.evaluation.features.torchfile import weights_network
+
+    return weights_network(path, say=say, device=device)

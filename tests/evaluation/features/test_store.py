@@ -1,0 +1,140 @@
+"""Cached features: found again, never another network's or other images', whole or made again."""
+
+import numpy as np
+import pytest
+import torch
+
+from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.digits import Digits
+from debruit.errors import InputError
+from debruit.evaluation.features import store
+from debruit.evaluation.features.store import reference_features
+
+
+class Counting:
+    """Mean and spread of an image; counts what it was given."""
+
+    label, dimensions = "Counting", 2
+
+    def __init__(self, fingerprint: str = "f") -> None:
+        self.fingerprint, self.seen = fingerprint, 0
+
+    def __call__(self, images: torch.Tensor, spec: DataSpec) -> np.ndarray:
+        self.seen += len(images)
+        x = images.float().flatten(1)
+        return torch.stack([x.mean(1), x.std(1)], dim=1).numpy()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(store, "PIECE", 40)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return Digits().build()
+
+
+def files(cache):
+    return sorted((cache / "features").iterdir())
+
+
+def test_features_come_in_the_order_of_the_indices_and_are_computed_once(digits, cache):
+    extractor, indices = Counting(), np.random.default_rng(0).permutation(100)
+    found = reference_features(digits, indices, extractor, batch=16)
+    expected = np.stack(
+        [digits.images[indices].mean(axis=(1, 2, 3)), digits.images[indices].std(axis=(1, 2, 3), ddof=1)], axis=1
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert found.dtype == np.float32
+    assert len(files(cache)) == 3
+    np.testing.assert_array_equal(reference_features(digits, indices, extractor), found)
+    assert extractor.seen == 100
+
+
+def test_another_network_and_other_images_are_other_features(digits):
+    reference_features(digits, range(30), Counting("a"))
+    other = Counting("b")
+    reference_features(digits, range(30), other)
+    assert other.seen == 30
+    reference_features(digits, range(29, -1, -1), other)
+    reference_features(digits, range(31), other)
+    assert other.seen == 30 + 30 + 31
+
+
+def flip_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def foreign(path):
+    path.write_bytes(b"something else")
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, cut_short, foreign])
+def test_a_damaged_file_is_said_and_made_again_and_costs_only_itself(digits, cache, damage):
+    extractor, heard = Counting(), []
+    found = reference_features(digits, range(100), extractor)
+    damage(files(cache)[1])
+    again = reference_features(digits, range(100), extractor, heard.append)
+    np.testing.assert_array_equal(again, found)
+    assert sum("is damaged" in line and "making it again" in line for line in heard) == 1
+    assert extractor.seen - 100 in (40, 20)
+    heard.clear()
+    reference_features(digits, range(100), extractor, heard.append)
+    assert heard == []
+
+
+def test_an_interrupted_computation_goes_on_where_it_was(digits):
+    class Interrupted(Counting):
+        def __call__(self, images, spec):
+            if self.seen >= 80:
+                raise KeyboardInterrupt
+            return super().__call__(images, spec)
+
+    with pytest.raises(KeyboardInterrupt):
+        reference_features(digits, range(100), Interrupted(), batch=10)
+    extractor = Counting()
+    reference_features(digits, range(100), extractor)
+    assert extractor.seen == 20
+
+
+def test_progress_with_the_time_that_is_left(digits, monkeypatch):
+    heard: list[str] = []
+    monkeypatch.setattr(store, "PROGRESS_SECONDS", -1)
+    reference_features(digits, range(100), Counting(), heard.append, batch=50)
+    assert heard[0].startswith("Counting features of 40 of 100 images, ")
+    assert heard[0].endswith(" min left")
+    assert not any("100 of 100" in line for line in heard)
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_the_cache(digits, cache):
+    (cache / "features").write_text("in the way")
+    heard: list[str] = []
+    found = reference_features(digits, range(50), Counting(), heard.append)
+    assert found.shape == (50, 2)
+    assert any(line.startswith("not kept for the next time: ") for line in heard)
+
+
+def test_data_without_a_fingerprint_is_not_cached(cache):
+    images = np.arange(4 * 16, dtype=np.uint8).reshape(4, 1, 4, 4)
+    spec = DataSpec(name="own", channels=1, height=4, width=4, depth="uint8", low=0, high=255, count=4)
+    found = reference_features(Dataset(spec, images, paths=list("abcd")), [3, 0], Counting())
+    np.testing.assert_allclose(found[:, 0], [55.5, 7.5])
+    assert not (cache / "features").exists()
+
+
+def test_images_that_are_not_there(digits):
+    with pytest.raises(InputError, match="features of no images"):
+        reference_features(digits, [], Counting())
+    with pytest.raises(InputError, match="image 1797 was asked for, and digits has 0 to 1796"):
+        reference_features(digits, [0, 1797], Counting())
+    with pytest.raises(InputError, match="image -1 was asked for"):
+        reference_features(digits, [0, -1], Counting())
