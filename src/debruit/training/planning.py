@@ -40,7 +40,9 @@ OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 LABEL_CHANNELS = 128
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
-PATCH_PENALTY = 0.3  # what a coarser folding must save, as the logarithm of the cost, for each doubling
+PATCH_PENALTY = (
+    0.3  # what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
+)
 WIDTHS = {
     1: (32, 48, 64, 80, 96),
     2: (96, 128, 160, 192, 256),
@@ -97,8 +99,11 @@ def choose_model(spec: DataSpec, target: float) -> ModelConfig:
     for family in families:
         # one of a family is counted; for the others the count goes with the square of the width
         middle = cost(configure(spec, family[len(family) // 2])).forward_flops / family[len(family) // 2].channels ** 2
-        extra = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
-        found += [(extra + abs(math.log(middle * network.channels**2 / target)), network) for network in family]
+        coarser = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
+        found += [
+            (abs(math.log(middle * network.channels**2 / target)) + coarser * (not carries(network, spec)), network)
+            for network in family
+        ]
     return configure(spec, min(found, key=lambda pair: pair[0])[1])
 
 
@@ -115,12 +120,17 @@ def configure(spec: DataSpec, network: UNet) -> ModelConfig:
         conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
     network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
-    predicts = "velocity" if CARRIES * network.patch**2 * spec.channels <= network.channels else "x0"
+    predicts = "velocity" if carries(network, spec) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
     grid, steps = (UniformTime(), 8) if predicts == "velocity" else (Karras(sigma_min=0.02), 10)
     guidance = 2.0 if conditioners else 1.0
     sampling = Settings(sampler=Heun(), grid=grid, steps=steps, guidance=guidance)
     return ModelConfig(data=spec, network=network, predicts=predicts, conditioners=conditioners, sampling=sampling)
+
+
+def carries(network: UNet, spec: DataSpec) -> bool:
+    """Whether the network is wide enough for the noise of a folded patch."""
+    return CARRIES * network.patch**2 * spec.channels <= network.channels
 
 
 def candidates(spec: DataSpec) -> list[list[UNet]]:
