@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import judging
 from debruit.apps.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -30,22 +31,37 @@ def commands(document):
     return [line for line in lines if line.startswith("debruit ")]
 
 
+JUDGED = {
+    "evaluate": ["-n", "12", "--likelihood-images", "2"],
+    "compare": ["-n", "12"],
+    "samplers": ["-n", "12", "--evaluations", "2,3", "--budget", "3"],
+}
+
+
 def shortened(arguments):
     """The same command with a length and a width that a test can afford."""
+    if arguments[0] in JUDGED:
+        return [*without(arguments, ["-n", "--evaluations", "--budget"]), *JUDGED[arguments[0]]]
     if arguments[0] != "train":
         return arguments
     length = "64" if "--resume" in arguments else "32"
-    for flag in ("--minutes", "--images", "--batch"):
+    arguments = [*without(arguments, ["--minutes", "--images", "--batch"]), "--images", length]
+    return arguments if "--resume" in arguments else [*arguments, *SMALL]
+
+
+def without(arguments, flags):
+    """The arguments without these flags and their values."""
+    for flag in flags:
         if flag in arguments:
             place = arguments.index(flag)
             arguments = arguments[:place] + arguments[place + 2 :]
-    arguments = [*arguments, "--images", length]
-    return arguments if "--resume" in arguments else [*arguments, *SMALL]
+    return arguments
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
 def test_every_command_runs(document, tmp_path, monkeypatch, fashion_look_alike):
     monkeypatch.chdir(tmp_path)
+    judging.look_through(judging.Projection(), monkeypatch)  # the feature network has its own tests
     for k in range(24):
         folder = tmp_path / "my_photos" / ("cats" if k % 2 else "dogs")
         folder.mkdir(parents=True, exist_ok=True)

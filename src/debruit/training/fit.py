@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -17,17 +18,21 @@ from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.step import Diverged, Report, passed, train
 from debruit.training.stream import split
-from debruit.training.validation import Validation, validate
+from debruit.training.validation import Validation, beside, validate
 
+Alarm = Callable[[TrainState], str | None]
 ROLL_BACKS = 3  # how often a training may return to its last good state before it stops
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is: the loop's report, the validation if one was made, and the clock's view."""
+    """Where a training is: the loop's report, the validation if one was made with the same on training images, the clock's view, and what
+    the alarm said if it was asked and spoke."""
 
     report: Report
     validation: Validation | None
+    training: Validation | None
+    alarm: str | None
     total_images: int
     images_per_second: float
     eta_seconds: float
@@ -43,8 +48,10 @@ def fit(
     *,
     resume: bool = False,
     began: float | None = None,
+    alarm: Alarm | None = None,
 ) -> Iterator[Progress]:
-    """Trains the folder's run to its end, saving as it goes. `began` (time.monotonic) is when the user's minutes started.
+    """Trains the folder's run to its end, saving as it goes. `began` (time.monotonic) is when the user's minutes started. `alarm` is asked
+    beside each preview, and what it returns is logged and in the progress; it must leave the state as it is.
 
     An interruption (Ctrl-C, SIGTERM) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
     they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
@@ -67,7 +74,7 @@ def fit(
         with _interruptible(state):
             while True:
                 try:
-                    yield from _train(folder, state, clock, dataset, pool, held_out, device)
+                    yield from _train(folder, state, clock, dataset, pool, held_out, device, alarm)
                     return
                 except Diverged as problem:
                     _roll_back(folder, state, problem, say)
@@ -77,7 +84,9 @@ def fit(
         folder.close()
 
 
-def _train(folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, held_out, device) -> Iterator[Progress]:
+def _train(
+    folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, held_out, device, alarm: Alarm | None
+) -> Iterator[Progress]:
     """The loop, with what is due at each report. Whatever ends it, a signal during a validation or a plan that finds no time left, the state
     it ends with is saved."""
     run, every = folder.run, folder.run.every
@@ -87,13 +96,16 @@ def _train(folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, he
         clock.trained(seen)
         state.total_images = clock.plan(seen)
         last = seen >= state.total_images
-        validation, saved = None, False
+        validation, training, said, saved = None, None, None, False
         if len(held_out) and not state.interrupted and (last or passed(before, seen, every.validate_images)):
             with clock.spends("validate"):
                 validation = validate(state.average, run, dataset, held_out, device)
+                seen_images = beside(pool, held_out, run.seed)
+                training = validate(state.average, run, dataset, seen_images, device)
         if not state.interrupted and (last or passed(before, seen, every.preview_images)):
             with clock.spends("preview"):
                 folder.preview(state)
+                said = alarm(state) if alarm else None
         if state.interrupted or last or passed(before, seen, every.save_images):
             with clock.spends("save"):
                 state.elapsed = clock.elapsed
@@ -101,7 +113,7 @@ def _train(folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, he
         interrupted = state.interrupted and saved
         before, state.elapsed = seen, clock.elapsed
         speed, left = clock.images_per_second, clock.eta(seen)
-        progress = Progress(report, validation, state.total_images, speed, left, saved, interrupted)
+        progress = Progress(report, validation, training, said, state.total_images, speed, left, saved, interrupted)
         folder.log(_record(progress, state))
         yield progress
         if interrupted:
@@ -134,12 +146,15 @@ def _roll_back(folder: RunFolder, state: TrainState, problem: Diverged, say: Cal
 
 def _record(progress: Progress, state: TrainState) -> dict:
     """One line of the log."""
-    record = {key: _number(value) for key, value in asdict(progress.report).items()}
+    record: dict[str, Any] = {key: _number(value) for key, value in asdict(progress.report).items()}
     record |= {"images_per_second": round(progress.images_per_second, 2), "elapsed": round(state.elapsed, 2)}
     record |= {"total_images": state.total_images}
-    if progress.validation:
-        record["validation_loss"] = progress.validation.loss
-        record |= {f"validation_loss_q{k}": _number(v) for k, v in enumerate(progress.validation.quartiles, start=1)}
+    for name, found in (("validation", progress.validation), ("train", progress.training)):
+        if found:
+            record[f"{name}_loss"] = _number(found.loss)
+            record |= {f"{name}_loss_q{k}": _number(v) for k, v in enumerate(found.quartiles, start=1)}
+    if progress.alarm:
+        record["alarm"] = progress.alarm
     return record
 
 

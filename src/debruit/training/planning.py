@@ -109,8 +109,9 @@ def choose_model(spec: DataSpec, target: float) -> ModelConfig:
 
 def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
     """The model with the dropout that few images need: what is seen over and over is learnt by heart, and then the loss on other images rises."""
+    assert isinstance(model.network, UNet)
     dropout = max((rate for least, rate in DROPOUT.items() if epochs >= least), default=0.0)
-    return replace(model, network=replace(model.network, dropout=dropout)) if dropout else model
+    return replace(model, network=replace(model.network, dropout=dropout))
 
 
 def configure(spec: DataSpec, network: UNet) -> ModelConfig:

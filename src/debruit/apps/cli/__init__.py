@@ -26,6 +26,12 @@ app.command(
     "debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source."
 )
 app.command("debruit.apps.cli.sample:sample", name="sample", help="Draw images from a trained model.")
+app.command(
+    "debruit.apps.cli.evaluate:evaluate", name="evaluate", help="Is a model any good: scores, likelihood, memorisation."
+)
+app.command("debruit.apps.cli.compare:compare", name="compare", help="Several models in one table and on one page.")
+app.command("debruit.apps.cli.samplers:samplers", name="samplers", help="Quality against cost for every sampler.")
+app.command("debruit.apps.cli.explain:explain", name="explain", help="The lecture on a page, by your model and image.")
 app.command(data)
 data.command(
     "debruit.apps.cli.data:doctor",

@@ -138,10 +138,12 @@ def _resume(path: Path, device, images: int | None, minutes: float | None) -> in
 
 
 def _follow(folder, dataset, device, *, resume: bool) -> int:
+    from debruit.evaluation.alarm import copy_alarm
     from debruit.training.fit import fit
 
-    last = None
-    for last in show(fit(folder, dataset, device, say, resume=resume, began=None if resume else cli.began)):
+    last, began = None, None if resume else cli.began
+    alarm = copy_alarm(folder.run, dataset)
+    for last in show(fit(folder, dataset, device, say, resume=resume, began=began, alarm=alarm)):
         pass
     if last is not None and last.interrupted:
         say(
@@ -157,6 +159,8 @@ def show(progress: Iterator) -> Iterator:
     if not sys.stdout.isatty():
         for p in progress:
             say(describe(p))
+            if p.alarm:
+                say(p.alarm)
             yield p
         return
     from rich.progress import BarColumn, Progress, TextColumn
@@ -168,6 +172,8 @@ def show(progress: Iterator) -> Iterator:
             bar.update(task, total=p.total_images, completed=p.report.images_seen, description=describe(p))
             if p.validation:
                 bar.console.print(describe(p))
+            if p.alarm:
+                bar.console.print(p.alarm)
             yield p
 
 
@@ -177,6 +183,7 @@ def describe(p) -> str:
         f"{p.report.images_seen:,}/{p.total_images:,} images",
         f"loss {p.report.loss:.4f}",
         *([f"validation {p.validation.loss:.4f}"] if p.validation else []),
+        *([f"(training images {p.training.loss:.4f})"] if p.training else []),
         f"{p.images_per_second:.0f} images/s",
         f"ETA {_clock(p.eta_seconds)}",
         *([f"{p.report.skipped} steps skipped (no finite gradient)"] if p.report.skipped else []),

@@ -1,0 +1,84 @@
+"""debruit compare"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from debruit.apps.cli.reports import WORK, find_data, follow, retyped, stopped, write_report
+from debruit.apps.cli.train import say
+from debruit.errors import InputError
+
+
+def compare(
+    *models: Annotated[str, Parameter(name=["MODEL"])],
+    data: str | None = None,
+    metrics: str | None = None,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
+    network: str = "efficientnet",
+    seed: int = 0,
+    out: Path = Path("comparison"),
+    batch: int = 64,
+    device: str = "auto",
+) -> int:
+    """Several models in one table and on one page: the same seeds, the same reference, differences to the first paired image by image.
+
+    Writes DIR/report.html and DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
+
+    Parameters
+    ----------
+    models
+        Run folders or .safetensors files, two or more.
+    data
+        A folder of images or a built-in source, of the models' size; without it, what the first model was trained on.
+    metrics
+        Names, "frechet,kid"; without it, every score that applies to all of the models.
+    n
+        How many samples each model draws.
+    network
+        What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    seed
+        Decides the noise, the same for all.
+    out
+        Where the report goes.
+    batch
+        Images drawn at a time.
+    device
+        auto, cpu or cuda.
+    """
+    from debruit.evaluation import catalogue
+    from debruit.evaluation.compare import compare as run
+    from debruit.evaluation.evaluate import Request
+    from debruit.evaluation.parts import Parts
+    from debruit.evaluation.report import comparison, terminal
+    from debruit.evaluation.subject import Subject
+    from debruit.training.machine import prepare
+
+    prepare()
+    request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
+    flags = {
+        "--data": data,
+        "--metrics": metrics,
+        "-n": n,
+        "--network": network,
+        "--seed": seed,
+        "--out": out,
+        "--batch": batch,
+        "--device": device,
+    }
+    command = retyped("compare", models, flags, compare)
+    if out.is_file():
+        raise InputError(f"--out {out} is a file: give a folder")
+    if len(models) < 2:
+        raise InputError(f"{len(models)} model given: name two or more to compare, or use `debruit evaluate` for one")
+    subjects = [Subject.open(model, device) for model in models]
+    dataset = find_data(data, subjects[0])
+    parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
+    try:
+        found = follow(run(subjects, dataset, request, parts, say))
+    except KeyboardInterrupt:
+        return stopped(out, command)
+    write_report(out, comparison.render(found, command), comparison.as_record(found, command))
+    terminal.show(comparison.table(found))
+    say(f"-> {out / 'report.html'}, report.json")
+    return 0

@@ -1,0 +1,80 @@
+"""debruit evaluate"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from debruit.apps.cli.reports import WORK, find_data, follow, out_folder, retyped, stopped, write_report
+from debruit.apps.cli.train import say
+
+
+def evaluate(
+    model: str,
+    /,
+    *,
+    data: str | None = None,
+    metrics: str | None = None,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
+    network: str = "efficientnet",
+    seed: int = 0,
+    out: Path | None = None,
+    batch: int = 64,
+    likelihood_images: int = 64,
+    device: str = "auto",
+) -> int:
+    """Is a model any good: scores with intervals beside those of real images, likelihood, memorisation, loss by timestep.
+
+    Writes DIR/report.html, one page that needs nothing else, and the same as DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
+
+    Parameters
+    ----------
+    model
+        A run folder or a .safetensors file.
+    data
+        A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+    metrics
+        Names, "frechet,kid,bound"; without it, everything that applies.
+    n
+        How many samples to draw; figures of different numbers cannot be compared.
+    network
+        What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    seed
+        Decides the noise of the samples.
+    out
+        Where the report goes; without it, a folder "evaluation" in the run folder, or beside the model file.
+    batch
+        Images drawn at a time.
+    likelihood_images
+        How many training images, and as many held-out ones, the likelihood is measured on.
+    device
+        auto, cpu or cuda.
+    """
+    from debruit.evaluation import catalogue
+    from debruit.evaluation.evaluate import Request
+    from debruit.evaluation.evaluate import evaluate as run
+    from debruit.evaluation.parts import Parts
+    from debruit.evaluation.report import page, record, terminal
+    from debruit.evaluation.subject import Subject
+    from debruit.training.machine import prepare
+
+    prepare()
+    request = Request(
+        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images
+    )  # fmt: skip
+    command = retyped("evaluate", [model], {
+        "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch,
+        "--likelihood-images": likelihood_images, "--device": device,
+    }, evaluate)  # fmt: skip
+    folder = out_folder(out, model, "evaluation")
+    subject = Subject.open(model, device)
+    dataset = find_data(data, subject)
+    parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
+    try:
+        found = follow(run(subject, dataset, request, parts, say))
+    except KeyboardInterrupt:
+        return stopped(folder, command)
+    write_report(folder, page.render(found, command), record.record(found, command))
+    terminal.show(*terminal.tables(found))
+    say(f"-> {folder / 'report.html'}, report.json")
+    return 0

@@ -1,0 +1,146 @@
+"""What the verbs that make reports share: their data, their progress, their files."""
+
+import inspect
+import shlex
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from debruit.apps.cli.train import say
+from debruit.errors import InputError
+
+WORK = "work"  # the folder of finished parts, inside that of the report
+SAID_SECONDS = 10
+
+
+def follow(work: Generator[Any, None, Any]) -> Any:
+    """Runs a computation to its end, showing how far it is and when it will end; its result."""
+    with _shown() as show:
+        while True:
+            try:
+                progress = next(work)
+            except StopIteration as end:
+                return end.value
+            show(progress)
+
+
+def stopped(folder: Path, command: str) -> int:
+    """After Ctrl-C: how to go on. The exit code."""
+    say(f"stopped; what is finished is kept in {folder / WORK}: the same command goes on where it was:  {command}")
+    return 130
+
+
+def retyped(verb: str, positional: Sequence[str], flags: Mapping[str, Any], function: Callable) -> str:
+    """The command at hand as one could type it again, without what is by default."""
+    defaults = {name.replace("_", "-"): p.default for name, p in inspect.signature(function).parameters.items()}
+    words = ["debruit", verb, *positional]
+    for flag, value in flags.items():
+        if value == defaults.get(flag.lstrip("-")):
+            continue
+        words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)
+
+
+def out_folder(out: Path | None, model: str, name: str) -> Path:
+    """Where a report goes: as asked, or in the run folder, or beside the model file."""
+    if out is not None and out.is_file():
+        raise InputError(f"--out {out} is a file: give a folder")
+    path = Path(model)
+    return out or (path / name if path.is_dir() else path.with_name(f"{path.stem}-{name}"))
+
+
+def find_data(text: str | None, subject: Any) -> Any:
+    """The data set that `--data` names, brought to the model's size where its source can be; without it, what the model was trained on."""
+    from debruit.data.sources import builtin_sources, find_source
+
+    spec = subject.model.config.data
+    if text is None:
+        source = subject.source()
+        if source is None and spec.name not in builtin_sources():
+            raise InputError(
+                f"name the data to compare {subject.name} with: --data SOURCE; it was trained on {spec.name}"
+            )
+        return (source or find_source(spec.name)).build(say)
+    source: Any = find_source(text)
+    own = subject.source()
+    if "size" not in {f.name for f in fields(source)}:
+        return source.build(say)
+    if own is not None and _same_place(own, source):
+        return own.build(say)  # read as it was for the training
+    dataset = source.build(say)
+    again = dataset.spec.name == spec.name and dataset.spec.fingerprint != spec.fingerprint
+    if dataset.spec.shape != spec.shape or again:
+        size = spec.height if spec.height == spec.width else (spec.height, spec.width)
+        return replace(source, size=size).build(say)
+    return dataset
+
+
+def _same_place(a: Any, b: Any) -> bool:
+    """Whether two sources hold the same images, if read in different ways."""
+    ways = ("size", "background", "labelled")
+    return type(a) is type(b) and all(getattr(a, f.name) == getattr(b, f.name) for f in fields(a) if f.name not in ways)
+
+
+def write_report(folder: Path, page: str, data: dict[str, Any]) -> None:
+    """report.html and report.json, each written whole."""
+    from debruit.evaluation.report.record import dump
+    from debruit.files import write_atomically
+
+    dump(data, folder / "report.json")
+    write_atomically(folder / "report.html", lambda temporary: temporary.write_text(page, encoding="utf-8"))
+
+
+class _Lines:
+    """A line for each stage, and one every ten seconds."""
+
+    def __init__(self) -> None:
+        self.stage, self.said = "", 0.0
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def __call__(self, p: Any) -> None:
+        now = time.monotonic()
+        if p.stage == self.stage and now - self.said < SAID_SECONDS:
+            return
+        self.stage, self.said = p.stage, now
+        say(describe(p))
+
+
+class _Bar:
+    """A bar on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self.bar = Progress(
+            TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}"), transient=True
+        )
+        self.task = self.bar.add_task("starting", total=None)
+
+    def __enter__(self) -> "_Bar":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, p: Any) -> None:
+        self.bar.update(self.task, total=p.total, completed=p.done, description=describe(p))
+
+
+def describe(p: Any) -> str:
+    """One line: the stage, how much of it is done, and the time to the end of everything."""
+    from debruit.evaluation.report.words import duration
+
+    return f"{p.stage}  {p.done:,.0f}/{p.total:,.0f}  ETA {duration(p.eta_seconds)}"
+
+
+def _shown() -> Any:
+    return _Bar() if sys.stdout.isatty() else _Lines()

@@ -1,0 +1,99 @@
+"""debruit samplers"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from debruit.apps.cli.reports import WORK, find_data, follow, out_folder, retyped, stopped, write_report
+from debruit.apps.cli.train import say
+from debruit.errors import InputError
+
+
+def samplers(
+    model: str,
+    /,
+    *,
+    data: str | None = None,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 200,
+    evaluations: str = "5,10,20",
+    budget: int = 20,
+    store: Annotated[bool, Parameter(negative="")] = False,
+    network: str = "efficientnet",
+    seed: int = 0,
+    out: Path | None = None,
+    batch: int = 64,
+    device: str = "auto",
+) -> int:
+    """Quality against network evaluations for every sampler on this model, from the same noise; the best setting can be stored in it.
+
+    Writes DIR/report.html and DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
+
+    Parameters
+    ----------
+    model
+        A run folder or a .safetensors file.
+    data
+        A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+    n
+        How many samples each setting draws.
+    evaluations
+        The costs to try, in network evaluations an image.
+    budget
+        The most evaluations that the best setting may take.
+    store
+        Write the best setting into the model, so that `debruit sample` uses it.
+    network
+        What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    seed
+        Decides the noise, the same for all settings.
+    out
+        Where the report goes; without it, a folder "samplers" in the run folder, or beside the model file.
+    batch
+        Images drawn at a time.
+    device
+        auto, cpu or cuda.
+    """
+    from debruit.evaluation import quality
+    from debruit.evaluation.features.find import find_extractor
+    from debruit.evaluation.parts import Parts
+    from debruit.evaluation.report import samplers as report
+    from debruit.evaluation.report import terminal
+    from debruit.evaluation.subject import Subject
+    from debruit.training.machine import prepare
+
+    prepare()
+    costs = numbers(evaluations)
+    flags = {
+        "--data": data, "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--seed": seed,
+        "--out": out, "--batch": batch, "--device": device,
+    }  # fmt: skip
+    command = retyped("samplers", [model], flags, samplers)
+    folder = out_folder(out, model, "samplers")
+    if n < 2 or batch < 1:
+        raise InputError(f"-n {n} --batch {batch}: a distance needs at least 2 samples, and a batch 1 image")
+    subject = Subject.open(model, device)
+    dataset = find_data(data, subject)
+    parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
+    extractor = find_extractor(network, dataset, say)
+    work = quality.quality(
+        subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch
+    )
+    try:
+        found = follow(work)
+    except KeyboardInterrupt:
+        return stopped(folder, command)
+    stored = quality.store(subject, found.best.settings) if store else []
+    write_report(folder, report.render(found, command, stored), report.as_record(found, command, stored))
+    terminal.show(report.table(found))
+    for line in (report.conclusion(found), *stored, f"-> {folder / 'report.html'}, report.json"):
+        say(line)
+    return 0
+
+
+def numbers(text: str) -> list[int]:
+    """ "5,10,20" -> [5, 10, 20]; InputError for anything else."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise InputError(f"--evaluations {text}: give positive numbers, for example --evaluations 5,10,20")
+    return sorted({int(part) for part in parts})

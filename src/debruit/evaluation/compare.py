@@ -1,0 +1,113 @@
+"""Several models side by side: the same seeds, the same reference, the same network; each difference to the first one paired by image."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from debruit.data.dataset import Dataset, quiet
+from debruit.errors import InputError
+from debruit.evaluation import paired
+from debruit.evaluation.catalogue import METRICS, Metric
+from debruit.evaluation.evaluate import Evaluation, Request, evaluate
+from debruit.evaluation.judge import REFERENCE, SAMPLES
+from debruit.evaluation.pace import Progress
+from debruit.evaluation.paired import Difference
+from debruit.evaluation.parts import Parts
+from debruit.evaluation.sides import divide
+from debruit.evaluation.subject import Subject
+
+FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The evaluations, in the order given, and for each of them its differences to the first by score label ({} for the first itself)."""
+
+    evaluations: tuple[Evaluation, ...]
+    differences: tuple[dict[str, Difference], ...]
+
+
+def compare(
+    subjects: Sequence[Subject],
+    dataset: Dataset,
+    request: Request,
+    parts: Sequence[Parts],
+    say: Callable[[str], None] = quiet,
+) -> Generator[Progress, None, Comparison]:
+    """Yields progress, returns the comparison. InputError: fewer than two models, one twice, data of another size than a model's."""
+    if len(subjects) < 2:
+        raise InputError(f"{len(subjects)} model: give at least two to compare, or use `debruit evaluate` for one")
+    if len({s.name for s in subjects}) < len(subjects):
+        raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
+    request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request)))
+    division, found, spent = divide(subjects[0].model, dataset, request.count), [], 0.0
+    for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
+        work = evaluate(subject, dataset, request, own, say, division=division)
+        one = yield from _one(work, subject, len(subjects) - k - 1, spent / k if k else 0.0)
+        spent += one.seconds
+        found.append(one)
+    metrics = [m for m in METRICS if {m.name, *m.gives} & set(request.metrics)]
+    spreads = []
+    for k, (one, own) in enumerate(zip(found, parts, strict=True)):
+        yield Progress(f"differences, {one.subject.name}", k, len(found), 0.0)
+        spreads.append({m.name: spread(m, one, own) for m in metrics})
+    differences = [
+        {},
+        *(_differences(metrics, found[0], other, spreads[0], spreads[k]) for k, other in enumerate(found[1:], start=1)),
+    ]
+    return Comparison(evaluations=tuple(found), differences=tuple(differences))
+
+
+def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> list[str]:
+    """The metrics, analyses aside, that apply to all of the models."""
+    from debruit.evaluation.catalogue import choose
+
+    chosen = [
+        {m.name for m in choose((), s, dataset.spec, divide(s.model, dataset, request.count), request.count).metrics}
+        for s in subjects
+    ]
+    return [m.name for m in METRICS if all(m.name in names for names in chosen)]
+
+
+def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list[float]]:
+    """What the interval of a difference needs of one model: for each score's label the samples' contributions, or its values with groups
+    left out; kept, since it takes a while."""
+    side, reference = found.sides[SAMPLES], found.sides[REFERENCE]
+    key = [found.subject.digest, found.key, metric.name]
+    if metric.name in FIRST_ORDER:
+        from debruit.evaluation.metrics.frechet import influence, moments
+
+        label = next(s.label for s in found.scores if s.name == metric.name)
+        make = lambda: {label: influence(side.features, moments(side.features), moments(reference.features)).tolist()}  # noqa: E731
+    else:
+        make = lambda: paired.left_out(metric.compute, side, reference)  # noqa: E731
+    return parts.kept("spread", key, make)
+
+
+def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict) -> dict[str, Difference]:
+    """By score label. A score that one of the two lacks has none."""
+    values = {s.label: s for s in first.scores}
+    found = {}
+    for metric in metrics:
+        for score in other.scores:
+            ours, theirs = b[metric.name].get(score.label), a[metric.name].get(score.label)
+            if ours is None or theirs is None or score.label not in values:
+                continue
+            value = score.value - values[score.label].value
+            law = paired.paired if metric.name in FIRST_ORDER else paired.jackknife
+            found[score.label] = law(value, np.asarray(ours) - np.asarray(theirs), better=score.better)
+    return found
+
+
+def _one(
+    work: Generator[Progress, None, Evaluation], subject: Subject, left: int, usual: float
+) -> Generator[Progress, None, Evaluation]:
+    """One model's progress under its name; the models still to come count as long as the usual one, or as the first is expected to be."""
+    while True:
+        try:
+            p = next(work)
+        except StopIteration as end:
+            return end.value
+        usual = usual or p.eta_seconds
+        yield replace(p, stage=f"{subject.name}: {p.stage}", eta_seconds=p.eta_seconds + left * usual)

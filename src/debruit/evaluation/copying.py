@@ -1,0 +1,79 @@
+"""Rates of copies, their uncertainty, and what may be said of them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NORMAL_95 = 1.96
+MANY, MOST = 0.1, 0.5  # excess rates that are surely passed
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`hits` of `count` images."""
+
+    hits: int
+    count: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.count if self.count else math.nan
+
+    def interval(self, z: float = NORMAL_95) -> tuple[float, float]:
+        """Wilson's score interval; [0, 1] of no images. Wilson 1927."""
+        if not self.count:
+            return 0.0, 1.0
+        n, p = self.count, self.value
+        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(centre - half, 0.0), min(centre + half, 1.0)
+
+    def __str__(self) -> str:
+        low, high = self.interval()
+        return f"{self.hits:,} of {self.count:,} ({_percent(self.value)}, interval {_percent(low)} to {_percent(high)})"
+
+
+def excess(samples: Rate, baseline: Rate, z: float = NORMAL_95) -> tuple[float, float]:
+    """The interval of the difference of two rates, samples minus baseline, from their Wilson intervals (Newcombe 1998, method 10)."""
+    difference = samples.value - baseline.value
+    (low, high), (base_low, base_high) = samples.interval(z), baseline.interval(z)
+    below = math.hypot(samples.value - low, base_high - baseline.value)
+    above = math.hypot(high - samples.value, baseline.value - base_low)
+    return difference - below, difference + above
+
+
+def verdict(looks: Mapping[str, tuple[Rate, Rate]], identical: Rate, identical_baseline: Rate) -> str:
+    """What the near copies among samples and among held-out images, for each measure, and the identical images say, in words. Every
+    interval is of 95 %: of 40 measures of a model that copies nothing one will seem to show it."""
+    sentences = []
+    if identical.hits:
+        also = f"; of held-out images {identical_baseline}" if identical_baseline.count else ""
+        sentences.append(f"{identical} samples are identical to a training image, value for value{also}.")
+    if not identical_baseline.count:
+        counts = ", ".join(f"{rate} samples by {label}" for label, (rate, _) in looks.items())
+        sentences.append(
+            f"Near copies of training images: {counts}. No image was held out, so there is no baseline: whether that is copying or the "
+            "likeness that the data has by itself cannot be said."
+        )
+        return " ".join(sentences)
+    found = {label: excess(*pair) for label, pair in looks.items()}
+    passed = {label: (low, high) for label, (low, high) in found.items() if low > 0}
+    for label, (low, high) in passed.items():
+        amount = "Most" if low > MOST else "Many" if low > MANY else "Some"
+        rate, baseline = looks[label]
+        sentences.append(
+            f"{amount} samples are near copies of training images: {rate} by {label}, against {baseline} of held-out images, an excess of "
+            f"{100 * low:.1f} to {100 * high:.1f} points."
+        )
+    if not passed:
+        counts = "; ".join(
+            f"by {label} {rate} samples are near copies, and {baseline} held-out images; an excess of more than "
+            f"{100 * max(found[label][1], 0):.1f} points can be excluded"
+            for label, (rate, baseline) in looks.items()
+        )
+        sentences.append(f"No evidence of copying beyond the likeness that the data has by itself: {counts}.")
+    return " ".join(sentences)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

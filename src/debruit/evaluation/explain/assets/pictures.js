@@ -1,0 +1,128 @@
+"use strict";
+// What all panels share. One position `k` of the slider and one chosen pixel move all of them; every number was computed by the package.
+const D = JSON.parse(document.getElementById("numbers").textContent);
+const K = D.steps.length;
+const INK = ["--blue", "--orange", "--green", "--violet", "--rose", "--olive", "--teal"];
+const state = { k: Math.floor(K / 3), row: 0, column: 0, channel: 0, timer: null };
+const watchers = []; // each redraws one panel from `state`
+const relabel = []; // each sets one text in the present language
+
+const language = () => document.documentElement.lang;
+const word = (key) => D.strings[key][language() === "fr" ? 1 : 0]; // the package's own words, as HTML
+const number = (v, digits = 3) => (v === null ? "∞" : v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5)
+  ? scientific(v, digits)
+  : v.toLocaleString(language(), { maximumSignificantDigits: digits }).replace("-", "−"));
+
+function scientific(v, digits) {
+  const [head, power] = v.toExponential(digits - 1).split("e");
+  const raised = power.replace("+", "").replace(/./g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
+  return `${Number(head).toLocaleString(language(), { maximumSignificantDigits: digits }).replace("-", "−")}·10${raised}`;
+}
+
+function element(parent, name, attributes = {}, text = null) {
+  const node = document.createElement(name);
+  for (const key in attributes) node.setAttribute(key, attributes[key]);
+  if (text !== null) node.textContent = text;
+  if (parent) parent.appendChild(node);
+  return node;
+}
+
+function worded(parent, name, key, attributes = {}) {
+  const node = element(parent, name, attributes);
+  relabel.push(() => { node.innerHTML = word(key); });
+  return node;
+}
+
+function unpacked(text, unit) {
+  const raw = atob(text), bytes = Uint8Array.from(raw, (c) => c.charCodeAt(0)), view = new DataView(bytes.buffer);
+  return Float64Array.from({ length: bytes.length / 2 }, (_, n) => view.getInt16(2 * n, true) / unit);
+}
+
+const loaded = [];
+function image(address) {
+  const picture = new Image();
+  loaded.push(new Promise((done) => { picture.onload = picture.onerror = done; }));
+  picture.src = address;
+  return picture;
+}
+
+// A picture out of a sheet; `show(column)` draws it. With `choose` its pixels can be chosen, by mouse or arrow keys.
+function tile(parent, sheet, row, { width = D.forward.width, height = D.forward.height, columns = 1, choose = false } = {}) {
+  const frame = element(parent, "div", { class: "picture" + (choose ? " choose" : "") });
+  // several columns at once stand apart, so they are enlarged first: a gap of one pixel of the image would be wide
+  const scale = columns > 1 ? Math.max(1, Math.round(128 / width)) : 1, gap = columns > 1 ? 6 : 0;
+  const canvas = element(frame, "canvas", { width: columns * (width * scale + gap) - gap, height: height * scale });
+  const show = (column) => {
+    const on = canvas.getContext("2d");
+    on.imageSmoothingEnabled = false;
+    for (let n = 0; n < columns; n++) on.drawImage(sheet, (column * columns + n) * width, row * height, width, height, n * (width * scale + gap), 0, width * scale, height * scale);
+  };
+  if (choose) choosable(frame);
+  return { frame, show };
+}
+
+function choosable(frame) {
+  const cursor = element(frame, "div", { class: "cursor" }), P = D.pixels;
+  frame.tabIndex = 0;
+  frame.addEventListener("click", (event) => {
+    const box = frame.getBoundingClientRect();
+    choose(Math.floor((event.clientY - box.top) / box.height * P.height), Math.floor((event.clientX - box.left) / box.width * P.width));
+  });
+  frame.addEventListener("keydown", (event) => {
+    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    choose(state.row + move[0], state.column + move[1]);
+  });
+  watchers.push(() => {
+    cursor.style.width = 100 / P.width + "%";
+    cursor.style.height = 100 / P.height + "%";
+    cursor.style.left = 100 * state.column / P.width + "%";
+    cursor.style.top = 100 * state.row / P.height + "%";
+  });
+}
+
+function choose(row, column, channel = state.channel) {
+  state.row = Math.min(Math.max(row, 0), D.pixels.height - 1);
+  state.column = Math.min(Math.max(column, 0), D.pixels.width - 1);
+  state.channel = channel;
+  refresh();
+}
+
+function captioned(parent, symbol, key) {
+  const figure = element(parent, "figure"), caption = element(null, "figcaption");
+  const b = element(caption, "b");
+  b.innerHTML = symbol;
+  worded(caption, "span", key);
+  return { figure, close: () => figure.appendChild(caption) };
+}
+
+function pictures(panel, sheet, list, css = "tiles six", options = {}) {
+  const box = element(panel, "div", { class: css });
+  for (const [key, row, mark = ""] of list) {
+    const { figure, close } = captioned(box, SIGN[key] + mark, key);
+    const picture = typeof row === "number" ? tile(figure, sheet, row, Object.assign({ choose: true }, options)) : tile(figure, row, 0, Object.assign({ choose: true }, options));
+    if (typeof row === "number") watchers.push(() => picture.show(state.k)); else watchers.push(() => picture.show(0));
+    close();
+  }
+}
+
+function readings(panel, list) {
+  const box = element(panel, "div", { class: "readings" });
+  watchers.push(() => {
+    box.replaceChildren();
+    for (const [label, value] of list()) {
+      const span = element(box, "span");
+      span.innerHTML = label + " ";
+      element(span, "b").innerHTML = value;
+    }
+  });
+}
+
+function chart(parent, title = null) {
+  const box = element(parent, "div", { class: "chart" });
+  if (title) relabel.push(((h) => () => { h.innerHTML = title(); })(element(box, "h3")));
+  return make(box, "svg", { class: "plot" });
+}
+
+const SIGN = D.symbols; // MathML by name

@@ -1,0 +1,79 @@
+"""Any Gaussian process as the lecture's chain.
+
+A chain model has its own. A process in continuous time, x_t = alpha x_0 + sigma eps, becomes variance preserving when divided by its
+scale sqrt(alpha^2 + sigma^2): x_t / scale = sqrt(abar) x_0 + sqrt(1 - abar) eps with abar = alpha^2 / (alpha^2 + sigma^2). At T + 1 times
+that is a chain with beta_i = 1 - abar_i / abar_{i-1}, and every formula of the lecture holds for it exactly (the posterior does not
+change under scaling: Kingma et al. 2021, section 3). What is chosen here are its T and its times; a model trained in continuous time
+knows neither, so the bound of this chain is that of one discretisation of the model, and not its ODE likelihood.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from debruit.diffusion.chain import Chain
+from debruit.diffusion.process import Process, time_of_log_snr
+from debruit.diffusion.processes.tabulated import Tabulated
+
+STEPS = 200  # of a chain made from continuous time: algorithm 2 costs as many evaluations
+FIRST_BETA = 1e-4  # 1 - abar_1, as in the DDPM paper: noise of about one grey level of 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfProcess:
+    """The variances of the chain that a process in continuous time is, at `times(steps)`."""
+
+    process: Process
+
+    def times(self, steps: int) -> Tensor:
+        """t_0..t_T, float64, (T + 1,): 0, the time where abar is 1 - FIRST_BETA, and from there equidistant to 1.
+
+        Equidistant in log-SNR would make the sum of L_{i-1} a little smaller, but more than a third of such a chain is noise that can
+        hardly be seen.
+        """
+        snr = torch.tensor((1 - FIRST_BETA) / FIRST_BETA, dtype=torch.float64)
+        first = float(time_of_log_snr(self.process, snr.log()))
+        return torch.cat([torch.zeros(1, dtype=torch.float64), torch.linspace(first, 1, steps, dtype=torch.float64)])
+
+    def betas(self, steps: int) -> Tensor:
+        times = self.times(steps)
+        alpha2, sigma2 = self.process.alpha(times) ** 2, self.process.sigma(times) ** 2
+        abar = alpha2 / (alpha2 + sigma2)
+        return 1 - abar[1:] / abar[:-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChain:
+    """The chain of a process, and where its steps lie in the process's own time and scale. `own` says that the process is that chain."""
+
+    process: Process
+    chain: Chain
+    own: bool
+
+    @cached_property
+    def times(self) -> Tensor:
+        """t_0..t_T, float64, (T + 1,)."""
+        if isinstance(self.chain.schedule, OfProcess):
+            return self.chain.schedule.times(self.chain.steps)
+        return torch.arange(self.chain.steps + 1, dtype=torch.float64) / self.chain.steps
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """sqrt(alpha^2 + sigma^2) at these times, (T + 1,): x of the process = scale x of the chain."""
+        return (self.process.alpha(self.times) ** 2 + self.process.sigma(self.times) ** 2).sqrt()
+
+
+def chain_of(process: Process, steps: int | None = None) -> ModelChain:
+    """A chain model's own chain, or the chain of `steps` steps (STEPS if None) that a process in continuous time is."""
+    if isinstance(process, Tabulated):
+        return ModelChain(process=process, chain=process.chain, own=True)
+    return ModelChain(
+        process=process, chain=Chain(schedule=OfProcess(process=process), steps=steps or STEPS), own=False
+    )
+
+
+def shown_steps(steps: int, count: int) -> list[int]:
+    """At most `count` steps of 1..T, both ends among them, as equidistant as integers can be."""
+    return sorted({round(i) for i in torch.linspace(1, steps, min(count, steps)).tolist()})

@@ -1,0 +1,121 @@
+r"""Equations in a small part of TeX -> MathML, which browsers draw themselves.
+
+Understood: letters, digits, operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{}, \tilde{}, \hat{}, \text{}, \mathcal{N}, Greek letters and
+the operators below. Matplotlib's mathtext understands the same, so pages and figures share one source.
+"""
+
+import re
+from html import escape
+
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ε", "theta": "θ", "mu": "μ", "sigma": "σ", "lambda": "λ", "Sigma": "Σ", "eta": "η",
+}  # fmt: skip
+OPERATORS = {
+    "sum": "∑", "prod": "∏", "leq": "≤", "sim": "∼", "approx": "≈", "cdot": "·", "dots": "…", "parallel": "∥", "to": "→", "in": "∈", "times": "×",
+    "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "log": "log", "pm": "±",
+}  # fmt: skip
+ACCENTS = {"bar": "¯", "tilde": "~", "hat": "^"}
+SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em", "qquad": "2em"}
+TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:\.\d+)?|\S")
+
+
+def mathml(tex: str, *, display: bool = False) -> str:
+    """An equation in a line of text, or displayed. ValueError for what is not understood: equations are the package's own, and a test reads
+    them all."""
+    body = _row(TOKEN.findall(tex), until=None)
+    block = ' display="block"' if display else ""
+    return f"<math{block}><mrow>{body}</mrow></math>"
+
+
+def prose(text: str) -> str:
+    """Plain text as HTML, the mathematics between its dollar signs as MathML."""
+    return "".join(mathml(piece) if n % 2 else escape(piece) for n, piece in enumerate(text.split("$")))
+
+
+def _row(tokens: list[str], until: str | None) -> str:
+    """Atoms with their scripts up to the closing token, which is taken too."""
+    parts = []
+    while tokens:
+        if tokens[0] == until:
+            tokens.pop(0)
+            return "".join(parts)
+        atom = _atom(tokens)
+        below = above = None
+        while tokens and tokens[0] in "_^":
+            if tokens.pop(0) == "_":
+                below = _argument(tokens)
+            else:
+                above = _argument(tokens)
+        parts.append(_scripted(atom, below, above))
+    if until is not None:
+        raise ValueError(f"a group is not closed by {until}")
+    return "".join(parts)
+
+
+def _scripted(atom: str, below: str | None, above: str | None) -> str:
+    big = any(f">{sign}<" in atom for sign in "∑∏")
+    under, over, both = ("munder", "mover", "munderover") if big else ("msub", "msup", "msubsup")
+    if below is not None and above is not None:
+        return f"<{both}>{atom}<mrow>{below}</mrow><mrow>{above}</mrow></{both}>"
+    if below is not None:
+        return f"<{under}>{atom}<mrow>{below}</mrow></{under}>"
+    return atom if above is None else f"<{over}>{atom}<mrow>{above}</mrow></{over}>"
+
+
+def _argument(tokens: list[str]) -> str:
+    """A group in braces, or one atom."""
+    if tokens and tokens[0] == "{":
+        tokens.pop(0)
+        return _row(tokens, until="}")
+    return _atom(tokens)
+
+
+def _atom(tokens: list[str]) -> str:
+    if not tokens:
+        raise ValueError("the equation ends where something must follow")
+    token = tokens.pop(0)
+    if token == "{":
+        return f"<mrow>{_row(tokens, until='}')}</mrow>"
+    if token.startswith("\\"):
+        return _command(token[1:], tokens)
+    if token[0].isdigit():
+        return f"<mn>{token}</mn>"
+    if token.isalpha():
+        return f"<mi>{token}</mi>"
+    if token in "()[]|":
+        return f'<mo stretchy="false">{token}</mo>'
+    return f"<mo>{escape({'-': '−', '*': '·'}.get(token, token))}</mo>"
+
+
+def _command(name: str, tokens: list[str]) -> str:
+    if name in GREEK:
+        return f"<mi>{GREEK[name]}</mi>"
+    if name == "log":
+        return '<mi>log</mi><mspace width="0.17em"/>'
+    if name in OPERATORS:
+        return f"<mo>{OPERATORS[name]}</mo>"
+    if name in SPACES:
+        return f'<mspace width="{SPACES[name]}"/>'
+    if name in "{}|":
+        return f'<mo stretchy="false">{"‖" if name == "|" else name}</mo>'
+    if name in ACCENTS:
+        return f'<mover accent="true"><mrow>{_argument(tokens)}</mrow><mo stretchy="false">{ACCENTS[name]}</mo></mover>'
+    if name == "frac":
+        return f"<mfrac><mrow>{_argument(tokens)}</mrow><mrow>{_argument(tokens)}</mrow></mfrac>"
+    if name == "sqrt":
+        return f"<msqrt>{_argument(tokens)}</msqrt>"
+    if name == "mathcal":
+        return f"<mi>{''.join({'N': '𝒩', 'E': 'ℰ', 'D': '𝒟'}[letter] for letter in _letters(tokens))}</mi>"
+    if name in ("mathbf", "mathrm"):
+        return f'<mi mathvariant="normal">{_letters(tokens)}</mi>'
+    raise ValueError(f"\\{name} is not among the commands that are understood")
+
+
+def _letters(tokens: list[str]) -> str:
+    """The plain letters of a group."""
+    if tokens.pop(0) != "{":
+        raise ValueError("a group of letters in braces must follow")
+    end = tokens.index("}")
+    letters = "".join(tokens[:end])
+    del tokens[: end + 1]
+    return letters

@@ -1,0 +1,99 @@
+"""Different samplers from the same noise, at equal numbers of network evaluations.
+
+Samplers without noise of their own solve the probability-flow ODE, so from one noise they all end at one image as their steps grow;
+samplers that add noise end at images of their own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from debruit.config import implementations
+from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.evaluation.explain.study import Study
+from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.grids import UniformTime
+from debruit.sampling.heun import Heun
+from debruit.sampling.sampler import Sampler
+
+BUDGETS = (4, 8, 16, 32)  # network evaluations
+REFERENCE_STEPS = 64  # of Heun, for what the ODE's solution is taken to be
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A sample (C, H, W) at rest; `distance` is its root mean square difference from the ODE's solution, in units of the data's range."""
+
+    steps: int
+    evaluations: int
+    image: Tensor
+    distance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One sampler at each budget; None where even one step costs more."""
+
+    name: str
+    path: str
+    order: int
+    stochastic: bool
+    cells: list[Cell | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerTable:
+    """The rows, deterministic samplers first, and the ODE's solution from the same noise (C, H, W), at rest."""
+
+    budgets: tuple[int, ...]
+    rows: list[Row]
+    solution: Tensor
+
+
+def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> SamplerTable:
+    """Every sampler of the package with its defaults, image 0 of the seed. About `sum(budgets)` evaluations each."""
+    budgets = budgets or BUDGETS
+    classes: dict[str, Any] = implementations(Sampler)
+    known = sorted(((name, cls()) for name, cls in classes.items()), key=lambda item: (item[1].stochastic, item[0]))
+    solution = _draw(study, Heun(), REFERENCE_STEPS)
+    rows = [
+        Row(
+            name=name,
+            path=f"{type(sampler).__module__}.{name}",
+            order=sampler.order,
+            stochastic=sampler.stochastic,
+            cells=[_cell(study, sampler, budget, solution) for budget in budgets],
+        )
+        for name, sampler in known
+    ]
+    return SamplerTable(budgets=budgets, rows=rows, solution=solution)
+
+
+def _cell(study: Study, sampler: Sampler, budget: int, solution: Tensor) -> Cell | None:
+    """The sampler with as many steps as the budget allows."""
+    process = study.model.config.process
+    most = process.chain.steps if isinstance(process, Tabulated) and isinstance(sampler, Ancestral) else budget
+    steps = max((s for s in range(1, min(budget, most) + 1) if sampler.evaluations(s) <= budget), default=0)
+    if not steps:
+        return None
+    image, spec = _draw(study, sampler, steps), study.model.config.data
+    distance = (spec.to_model(image) - spec.to_model(solution)).square().mean().sqrt() / 2
+    return Cell(steps=steps, evaluations=sampler.evaluations(steps), image=image, distance=float(distance))
+
+
+def _draw(study: Study, sampler: Sampler, steps: int) -> Tensor:
+    model = study.model
+    options: dict[str, Any] = {}
+    if study.label is not None:
+        options = {"label": study.label, "guidance": study.guidance}
+    elif model.config.conditioners:
+        options = {"guidance": 0.0}
+    if not isinstance(sampler, Ancestral):
+        options["grid"] = UniformTime()  # a chain's model may name the chain's own steps, which others need not walk
+    last = None
+    for last in model.trajectory(1, seed=study.seed, sampler=sampler, steps=steps, **options):
+        pass
+    assert last is not None
+    return model.images(torch.as_tensor(last.x))[0]

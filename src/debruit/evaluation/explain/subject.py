@@ -1,0 +1,136 @@
+"""The image that the lecture is shown on: the user's file, else a held-out image of the training data, else a sample of the model."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.config import decode
+from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.pixels import Target, Unreadable, patient, read_header
+from debruit.data.pixels import decode as read_pixels
+from debruit.data.sources import find_source
+from debruit.errors import InputError
+from debruit.model import Model
+from debruit.training.folder import RUN
+from debruit.training.run import Run
+from debruit.training.stream import split
+
+FULL = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}  # what an image file's white is
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `label` is the
+    number of its class where that is known."""
+
+    image: Tensor
+    origin: tuple[str, str]
+    label: int | None = None
+
+
+def find_subject(
+    model: Model, image: Path | None, *, path: Path | None = None, seed: int = 0, say: Callable[[str], None] = quiet
+) -> Subject:
+    """The file `image`; without it an image that the training has held out (drawn by `seed`), where the model in `path` says from which
+    data and these are on this machine; else a sample. InputError: a file that is missing or no image."""
+    if image is not None:
+        return from_file(image, model.config.data)
+    dataset = training_data(model, path, say)
+    held_out = int(model.provenance.get("held_out_images", 0))
+    if dataset is None or not held_out:
+        return from_model(model, seed)
+    indices = split(len(dataset), held_out, int(model.provenance["seed"]))[1]
+    n = int(indices[seed % len(indices)])
+    item = dataset[n]
+    name = f"{dataset.spec.name}, {dataset.paths[n]}"
+    return Subject(
+        image=item["image"][None],
+        label=item.get("label"),
+        origin=(
+            f"a held-out image of the training data ({name})",
+            f"une image des données mise de côté pour la validation ({name})",
+        ),
+    )
+
+
+def from_file(path: Path, spec: DataSpec) -> Subject:
+    """The user's picture as an image of the model's data: central part, size, channels and depth made to fit, and said."""
+    if spec.channels not in (1, 3):
+        raise InputError(
+            f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or colour: leave --image out"
+        )
+    try:
+        with patient():
+            header = read_header(path, name=path.name)
+            target = Target(
+                height=spec.height,
+                width=spec.width,
+                channels=spec.channels,
+                depth=header.depth,
+                background=WHITE,
+            )
+            pixels = read_pixels(path, target)
+    except Unreadable as reason:
+        raise InputError(f"--image {path}: {reason}; give a PNG, JPEG, WebP, TIFF, BMP or GIF file") from None
+    english, french = [f"the file {path.name}"], [f"le fichier {path.name}"]
+    if (header.height, header.width) != (spec.height, spec.width):
+        sizes = f"{header.width} x {header.height}", f"{spec.width} x {spec.height}"
+        english.append(f"its central part resized from {sizes[0]} to the model's {sizes[1]} pixels")
+        french.append(f"sa partie centrale ramenée de {sizes[0]} aux {sizes[1]} pixels du modèle")
+    if header.channels != spec.channels:
+        english.append("colour made grey" if spec.channels == 1 else "grey made colour")
+        french.append("la couleur changée en gris" if spec.channels == 1 else "le gris changé en couleur")
+    values = torch.from_numpy(pixels.astype(np.float32))[None]
+    if header.depth == spec.depth:
+        at_rest = values.clamp(spec.low, spec.high).to(getattr(torch, spec.depth))
+    else:
+        english.append(f"{header.depth} values brought to the range of the model's {spec.depth}")
+        french.append(f"les valeurs {header.depth} ramenées à l'intervalle de celles du modèle ({spec.depth})")
+        at_rest = spec.from_model(values / FULL[header.depth] * 2 - 1)
+    return Subject(image=at_rest, origin=(", ".join(english), ", ".join(french)))
+
+
+def from_model(model: Model, seed: int) -> Subject:
+    """A sample of the model itself, of its first class where it has classes."""
+    return Subject(
+        image=model.generate(1, seed=seed),
+        label=0 if any(c.field == "label" for c in model.config.conditioners) else None,
+        origin=(
+            "a sample of the model itself, since its training data is not at hand: give --image for an image that the model has not made",
+            "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez --image pour une image que le "
+            "modèle n'a pas faite",
+        ),
+    )
+
+
+def training_data(model: Model, path: Path | None, say: Callable[[str], None] = quiet) -> Dataset | None:
+    """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged."""
+    fingerprint = model.provenance.get("data_fingerprint")
+    if not fingerprint:
+        return None
+    try:
+        dataset = _source(model, path).build(say)
+    except InputError as reason:
+        say(f"the training data is not at hand: {reason}")
+        return None
+    if dataset.spec.shape != model.config.data.shape or dataset.spec.fingerprint != fingerprint:
+        say(f"{dataset.spec.name} is not what it was when the model was trained: no held-out image is taken from it")
+        return None
+    return dataset
+
+
+def _source(model: Model, path: Path | None):
+    """What run.json beside the model says, else the built-in source of the data's name."""
+    folder = path if path is None or path.is_dir() else path.parent
+    if folder is not None and (folder / RUN).exists():
+        try:
+            return decode(json.loads((folder / RUN).read_text()), Run, where=str(folder / RUN)).source
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{folder / RUN} is damaged ({error})") from None
+    return find_source(model.config.data.name)

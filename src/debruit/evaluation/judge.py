@@ -1,0 +1,134 @@
+"""From a model and data to scores: samples, what the networks see in them and in real images, and each metric of both.
+
+draw -> look -> score
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from debruit.config import encode
+from debruit.data.dataset import Dataset
+from debruit.evaluation import stages
+from debruit.evaluation.catalogue import Choice, Metric
+from debruit.evaluation.features.extractor import Extractor
+from debruit.evaluation.pace import Pace, Progress
+from debruit.evaluation.parts import Parts
+from debruit.evaluation.score import Score
+from debruit.evaluation.sides import Division, Side, asked_classes, nothing
+from debruit.evaluation.subject import Subject
+from debruit.sampling.settings import Settings
+
+SAMPLES, FLOOR, REFERENCE, TRAINING, HELD_OUT = "samples", "floor", "reference", "training", "held_out"
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What the chosen metrics look at images with; None where none of them does."""
+
+    features: Extractor | None
+    classifier: Any
+
+    def about(self) -> dict[str, Any]:
+        """What a report says of them."""
+        found = {}
+        if self.features is not None:
+            found["features"] = {name: getattr(self.features, name) for name in ("label", "dimensions", "fingerprint")}
+        if self.classifier is not None:
+            facts = ("label", "fingerprint", "accuracy", "low", "high", "held_out")
+            found["classifier"] = {name: getattr(self.classifier, name) for name in facts}
+        return found
+
+
+def find_networks(choice: Choice, network: str, dataset: Dataset, say: Callable[[str], None]) -> Networks:
+    """The feature network of that name, and the classifier of the data's own labels, where a metric needs them."""
+    from debruit.evaluation.features.find import find_extractor
+
+    classifier = find_extractor("classifier", dataset, say) if choice.needs("logits") else None
+    if not choice.needs("features") and "memorisation" not in choice.analyses:
+        return Networks(None, classifier)
+    same = network == "classifier" and classifier is not None
+    return Networks(classifier if same else find_extractor(network, dataset, say), classifier)
+
+
+def look(
+    subject: Subject, dataset: Dataset, division: Division, samples: Tensor, key: list, networks: Networks, parts: Parts, pace: Pace,
+    say: Callable[[str], None], *, all_training: bool = False,
+) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+    """The three sides by name, with features and logits. `key` says which samples they are. Of the reference, which may be large, only as
+    many images are kept as there are samples; its features are those of all. With `all_training` there are two more sides, of features
+    alone: the training images and those held out."""
+    spec, count = dataset.spec, len(samples)
+    real = {FLOOR: division.floor, REFERENCE: division.reference}
+    alone = {TRAINING: division.training, HELD_OUT: division.held_out} if all_training else {}
+    features: dict[str, np.ndarray] = {}
+    if networks.features is not None:
+        work = stages.extract(samples, spec, networks.features, parts, key)
+        features[SAMPLES] = yield from pace.follow("features", count, work)
+        pool = np.unique(np.concatenate([*real.values(), *alone.values()]))
+        work = stages.extract_real(dataset, pool, networks.features, say)
+        found = yield from pace.follow("features of real images", len(pool), work)
+        features |= {name: found[np.searchsorted(pool, indices)] for name, indices in (real | alone).items()}
+    images = {SAMPLES: samples} | {name: dataset.batch(indices[:count])["image"] for name, indices in real.items()}
+    logits: dict[str, np.ndarray] = {}
+    if networks.classifier is not None:
+        asked = {name: images[name] for name in (SAMPLES, FLOOR)}
+        work = stages.classify(asked, spec, networks.classifier)
+        logits = yield from pace.follow("classes", sum(map(len, asked.values())), work)
+    labels = {SAMPLES: in_turn(asked_classes(subject.model, spec), count)}
+    labels |= {name: None if dataset.labels is None else dataset.labels[indices] for name, indices in real.items()}
+    none = samples[:0]
+    return {
+        name: Side(
+            images=images.get(name, none), spec=spec, labels=labels.get(name), features=features.get(name, nothing()), network=_label(networks.features),
+            logits=logits.get(name, nothing()), classifier=_label(networks.classifier),
+        )
+        for name in (SAMPLES, *real, *alone)
+    }  # fmt: skip
+
+
+def score(
+    choice: Choice, sides: dict[str, Side], key: list, parts: Parts, pace: Pace
+) -> Generator[Progress, None, dict[str, tuple[Score, ...]]]:
+    """Every chosen score of the samples and of the floor. `key` says which images, networks and reference they are of."""
+    jobs = [
+        (metric, name) for metric in choice.metrics for name in (SAMPLES, FLOOR) if len(sides[name]) >= metric.least
+    ]
+    found: dict[str, list[Score]] = {SAMPLES: [], FLOOR: []}
+
+    def work() -> Generator[float, None, None]:
+        for n, (metric, name) in enumerate(jobs, start=1):
+            found[name] += choice.shown(metric, computed(metric, name, sides, key, parts))
+            yield n
+
+    yield from pace.follow("scores", len(jobs), work())
+    return {name: tuple(scores) for name, scores in found.items()}
+
+
+def computed(metric: Metric, name: str, sides: dict[str, Side], key: list, parts: Parts) -> list[Score]:
+    """One metric of one side, from its part where that is finished."""
+    make = lambda: [asdict(s) for s in metric.compute(sides[name], sides[REFERENCE])]  # noqa: E731
+    return [Score(**s) for s in parts.kept("scores", [*key, metric.name, name], make)]
+
+
+def samples_key(subject: Subject, seed: int, batch: int, count: int, settings: Settings | None = None) -> list:
+    """Which samples: everything that determines them."""
+    settings = settings or subject.model.settings()
+    return [subject.digest, encode(settings), subject.model.device.type, seed, batch, count]
+
+
+def in_turn(classes: np.ndarray | None, count: int) -> np.ndarray | None:
+    """The class asked for in each sample, by its number in the data: the model's classes in turn."""
+    return None if classes is None else classes[np.arange(count) % len(classes)]
+
+
+def class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """The names of the classes of samples 0..count - 1."""
+    return tuple(names[k % len(names)] for k in range(count)) if names else ()
+
+
+def _label(network: Any) -> str:
+    return "" if network is None else network.label

@@ -1,0 +1,214 @@
+"""How well a model describes images that it was trained on, and images that it never saw: bits for each value (bits/dim), with standard errors.
+
+Two measures. The bound of a chain, L = L_T + sum of L_{t-1} + L_0 (diffusion/bound.py), over strata of its steps: one step drawn at random from
+each stratum for each image, weighted by the stratum's size, is unbiased, and the spread over images holds what the drawing adds. The
+likelihood of the probability-flow ODE (diffusion/likelihood.py), which any process has, of integers spread evenly over their bins, or, for
+latents and float data, of the density itself. Both are of the model without guidance, and each image keeps its own condition
+where the data has it. The gap, held-out minus train, is the measure of overfitting.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+
+from debruit.autoencoders.pixels import Pixels
+from debruit.data.dataset import Dataset
+from debruit.diffusion.bound import prior_term, step_term
+from debruit.diffusion.chain import Chain
+from debruit.diffusion.likelihood import bits_per_dim, dequantised, log_likelihood
+from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.errors import InputError
+from debruit.evaluation.conditions import in_words, prepared
+from debruit.evaluation.sides import check_data
+from debruit.model import Model
+from debruit.sampling.noise import ImageNoise, generator
+
+Method = Literal["bound", "likelihood"]
+CHOICE = 8  # key of the random stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bits:
+    """bits/dim image by image, (n,), float64. `terms` (n, 1 + strata) are the parts of a bound: L_T, then the strata of steps (the first is
+    L_0); without columns for the ODE. `error` (n,) is what the ODE's steps cost, 0 for a bound."""
+
+    total: np.ndarray
+    terms: np.ndarray
+    error: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.total)
+
+    @property
+    def mean(self) -> float:
+        return float(self.total.mean())
+
+    @property
+    def standard_error(self) -> float:
+        return standard_error(self.total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihoods:
+    """What was found so far: `done` of `total` images. A side without images is None. `strata` are the steps that each column of the
+    terms stands for; `condition` says in words what the images were conditioned on, `unit` what is counted."""
+
+    method: Method
+    train: Bits | None
+    held_out: Bits | None
+    done: int
+    total: int
+    condition: str
+    unit: str
+    strata: tuple[range, ...] = ()
+    own: bool = True
+
+
+def measure(
+    model: Model,
+    dataset: Dataset,
+    *,
+    training: np.ndarray,
+    held_out: np.ndarray,
+    method: Method = "likelihood",
+    count: int = 128,
+    batch: int = 32,
+    seed: int = 0,
+    steps: int = 20,
+    probes: int = 1,
+    strata: int = 64,
+) -> Iterator[Likelihoods]:
+    """The bits/dim of up to `count` images of each of the two sets of indices, a batch of each in turn: every item is the result so far, the
+    last one the whole. An empty `training` says that the model was not trained on this data.
+
+    An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by the bound. InputError: a bound asked of
+    a model without a chain or on values that are no 8-bit pixels; data of another shape.
+    """
+    check_data(model, dataset.spec)
+    if not len(training) and not len(held_out):
+        raise InputError(f"{dataset.spec.name}: no image was given to measure the likelihood of")
+    if count < 2 or batch < 1:
+        raise InputError(f"{count} images in batches of {batch}: a mean with its error needs at least 2 images")
+    parts = strata_of(check_bound(model), strata) if method == "bound" else ()
+
+    def bits(indices: np.ndarray) -> Bits:
+        if method == "bound":
+            return bound_bits(model, dataset, indices, parts, seed=seed)
+        return ode_bits(model, dataset, indices, seed=seed, steps=steps, probes=probes)
+
+    sides = [_chosen(training, count, seed), _chosen(held_out, count, seed)]
+    total = sum(len(side) for side in sides)
+    found: list[list[Bits]] = [[], []]
+    for start in range(0, max(len(side) for side in sides), batch):
+        for known, indices in zip(found, sides, strict=True):
+            here = indices[start : start + batch]
+            if not len(here):
+                continue
+            known.append(bits(here))
+            yield Likelihoods(
+                method=method, train=_joined(found[0]), held_out=_joined(found[1]), total=total, strata=parts,
+                done=sum(len(part) for side in found for part in side), own=len(training) > 0,
+                condition=in_words(model, dataset), unit=unit_of(model, method),
+            )  # fmt: skip
+
+
+def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, steps: int, probes: int) -> Bits:
+    """The ODE's bits/dim of these images. Image n spreads over its bins and probes by (seed, n), whatever the batch."""
+    x0, cond = prepared(model, dataset, indices)
+    noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
+    levels = _levels(model)
+    if levels is not None:
+        x0 = dequantised(x0, torch.special.ndtr(noise().double()).to(x0.dtype), levels)
+    signs = torch.stack([noise().sign() for _ in range(probes)])
+    denoiser = model.backbone.denoiser()
+    found = log_likelihood(lambda x, t: denoiser(x, t, cond), model.config.process, x0, signs, steps=steps)
+    dimensions = x0[0].numel()
+    return Bits(
+        total=bits_per_dim(found.log_density, dimensions, levels).cpu().numpy(),
+        terms=np.zeros((len(x0), 0)),
+        error=bits_per_dim(found.error, dimensions, None).abs().cpu().numpy(),
+    )
+
+
+def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequence[range], *, seed: int) -> Bits:
+    """The bound's bits/dim of these images; image n draws its steps and its noise by (seed, n)."""
+    chain = check_bound(model)
+    x0, cond = prepared(model, dataset, indices)
+    denoiser = model.backbone.denoiser()
+    noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
+    uniform = torch.special.ndtr(ImageNoise(seed, indices.tolist(), (len(strata),))().double())
+    variance = "learned" if model.config.learned_variance else "beta"
+    columns = [prior_term(chain, x0).flatten(1).sum(1)]
+    with torch.no_grad():
+        for k, stratum in enumerate(strata):
+            places = (uniform[:, k] * len(stratum)).long().clamp(max=len(stratum) - 1)
+            i = (stratum.start + places).to(model.device)
+            x_t = chain.q(x0, i).sample(noise())
+            found = denoiser(x_t, i.double() / chain.steps, cond)
+            nats = step_term(chain, x0, x_t, i, found.x0, variance=variance, fraction=found.fraction)
+            columns.append(len(stratum) * nats.flatten(1).sum(1))
+    terms = (torch.stack(columns, 1) / (x0[0].numel() * math.log(2))).cpu().numpy()
+    return Bits(total=terms.sum(1), terms=terms, error=np.zeros(len(x0)))
+
+
+def strata_of(chain: Chain, most: int) -> tuple[range, ...]:
+    """The steps 1..T cut into at most `most` ranges: the first step alone, since L_0 is of another kind, then ranges that grow with i as the
+    terms shrink. All steps one by one where there are no more."""
+    if chain.steps <= most:
+        return tuple(range(i, i + 1) for i in range(1, chain.steps + 1))
+    edges = [round(2 + (chain.steps - 1) * (k / max(most - 1, 1)) ** 2) for k in range(max(most - 1, 1) + 1)]
+    cuts = sorted({1, *edges})
+    return tuple(range(low, high) for low, high in pairwise(cuts))
+
+
+def check_bound(model: Model) -> Chain:
+    """The model's chain; InputError where the bound is not defined."""
+    process = model.config.process
+    if not isinstance(process, Tabulated):
+        raise InputError(
+            f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}, in continuous time: ask for "
+            "its likelihood by the probability-flow ODE instead (--metrics likelihood), which every process has"
+        )
+    if not isinstance(model.config.codec, Pixels) or model.config.data.depth != "uint8":
+        raise InputError(
+            "the bound counts the bits of 8-bit pixels, and this model works on latents or on values of another depth: ask for the "
+            "likelihood of the probability-flow ODE instead (--metrics likelihood)"
+        )
+    return process.chain
+
+
+def unit_of(model: Model, method: Method) -> str:
+    """bits/dim of pixels, or of what else the model works on."""
+    if method == "bound" or _levels(model) is not None:
+        return "bits/dim"
+    return "bits/dim of the density" if isinstance(model.config.codec, Pixels) else "bits/dim of the latents' density"
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Of the mean of independent values, (n,); infinite for one."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.inf
+
+
+def _levels(model: Model) -> int | None:
+    """How many values the model's data can take, None where it is not counted in integers."""
+    spec = model.config.data
+    counted = spec.depth != "float32" and isinstance(model.config.codec, Pixels)
+    return round(spec.high - spec.low) + 1 if counted else None
+
+
+def _chosen(indices: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Up to `count` of them, drawn by the seed."""
+    order = torch.randperm(len(indices), generator=generator(seed, CHOICE)).numpy()
+    return indices[order[:count]]
+
+
+def _joined(parts: Sequence[Bits]) -> Bits | None:
+    if not parts:
+        return None
+    join = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
+    return Bits(total=join("total"), terms=join("terms"), error=join("error"))

@@ -1,0 +1,70 @@
+"""Differences of two models' scores, paired by image: both drew image k from the same noise, so what they have in common cancels.
+
+contributions: psi_k of sample k to a score, to first order       difference = score_b - score_a, spread = that of psi_b - psi_a
+groups:        the score with each of G groups of samples left out  the same by the jackknife, for scores that have no contributions
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from debruit.evaluation.score import Score, bootstrap
+from debruit.evaluation.sides import Side
+
+GROUPS = 10
+STUDENT = 2.262  # 97.5 % quantile of Student's law with GROUPS - 1 degrees of freedom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A score less the first model's, with its 95 % interval. `better` is the score's good direction."""
+
+    value: float
+    low: float
+    high: float
+    better: Literal["low", "high", "neither"]
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return not self.low <= 0 <= self.high
+
+    @property
+    def verdict(self) -> str:
+        """ "better", "worse", "other" (where no direction is good) or "even"."""
+        if not self.certain:
+            return "even"
+        if self.better == "neither":
+            return "other"
+        return "better" if (self.value < 0) == (self.better == "low") else "worse"
+
+
+def paired(value: float, contributions: np.ndarray, *, better: Literal["low", "high", "neither"]) -> Difference:
+    """A difference whose spread is that of the mean of `contributions` (N,), by bootstrap over the samples."""
+    mean = float(contributions.mean())
+    low, high = bootstrap(lambda i: float(contributions[i].mean()), len(contributions), value=mean)
+    return Difference(value=value, low=value + low - mean, high=value + high - mean, better=better)
+
+
+def jackknife(value: float, left_out: np.ndarray, *, better: Literal["low", "high", "neither"]) -> Difference:
+    """A difference from its values (G,) with each group of samples left out in turn (Shao & Wu 1989), Student's quantile."""
+    groups = len(left_out)
+    half = STUDENT * float(np.sqrt((groups - 1) * np.var(left_out)))
+    return Difference(value=value, low=value - half, high=value + half, better=better)
+
+
+def groups(count: int, seed: int = 0) -> list[np.ndarray]:
+    """For each group the indices of all the other samples. The groups are drawn: classes in turn would make each group a class."""
+    order = np.random.default_rng(seed).permutation(count)
+    return [np.sort(np.delete(order, np.s_[k::GROUPS])) for k in range(GROUPS)]
+
+
+def left_out(compute: Callable[[Side, Side], list[Score]], side: Side, reference: Side) -> dict[str, list[float]]:
+    """For each score's label its values with each group left out."""
+    found: dict[str, list[float]] = {}
+    for kept in groups(len(side)):
+        for score in compute(side.take(kept), reference):
+            found.setdefault(score.label, []).append(score.value)
+    return {label: values for label, values in found.items() if len(values) == GROUPS}

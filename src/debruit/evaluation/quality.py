@@ -1,0 +1,206 @@
+"""Quality against network evaluations: every sampler on one model, at a few budgets, from the same noise and against the same reference.
+
+The figure is the Frechet distance in the features of one network. All settings draw images 0..n - 1 of one seed, so that their differences
+are the samplers'; the interval of a difference is that of the paired contributions of the samples (`metrics.frechet.influence`).
+"""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from debruit import model as model_files
+from debruit.config import implementations
+from debruit.data.dataset import Dataset, quiet
+from debruit.errors import InputError
+from debruit.evaluation import stages
+from debruit.evaluation.features.extractor import Extractor
+from debruit.evaluation.judge import samples_key
+from debruit.evaluation.metrics.frechet import frechet, influence, moments
+from debruit.evaluation.pace import Pace, Progress
+from debruit.evaluation.paired import Difference, paired
+from debruit.evaluation.parts import Parts
+from debruit.evaluation.score import Score
+from debruit.evaluation.sides import Division, check_data, divide
+from debruit.evaluation.subject import Subject
+from debruit.model import Model, model_file
+from debruit.sampling.sampler import Sampler
+from debruit.sampling.settings import Settings
+
+BUDGETS = (5, 10, 20, 40)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One setting and what it scored. `evaluations` of the network an image (guidance, which doubles them, not counted); `behind` is how
+    much worse it is than the best within the budget, None for that one itself."""
+
+    settings: Settings
+    evaluations: int
+    score: Score
+    behind: Difference | None = None
+
+    @property
+    def name(self) -> str:
+        return type(self.settings.sampler).__name__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """All points, the model's present setting first; `best` within `budget` evaluations; `floor` is the score of as many real images."""
+
+    subject: Subject
+    points: tuple[Point, ...]
+    best: Point
+    budget: int
+    floor: Score
+    division: Division
+    network: str
+    seed: int
+    seconds: float
+
+    @property
+    def even(self) -> list[Point]:
+        """Within the budget, those that cannot be told from the best."""
+        return [
+            p for p in self.points if p.evaluations <= self.budget and p.behind is not None and not p.behind.certain
+        ]
+
+
+def quality(
+    subject: Subject, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
+    budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64,
+) -> Generator[Progress, None, Quality]:  # fmt: skip
+    """Yields progress, returns the quality of every setting. InputError: data of another size, too few samples, a budget below 1."""
+    began, model = time.monotonic(), subject.model
+    check_data(model, dataset.spec)
+    if count < 2:
+        raise InputError(
+            f"-n {count}: a Frechet distance needs at least 2 samples, and some hundreds to tell samplers apart"
+        )
+    if min(*budgets, budget) < 1:
+        raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
+    division = divide(model, dataset, count)
+    tried = candidates(model, sorted({*budgets, budget}))
+    one = stages.seconds_per_evaluation(model)
+    pool = np.concatenate([division.floor, division.reference])
+    pace = Pace(
+        {_stage(s): count * one * stages.evaluations(model, s) for s in tried}
+        | {"features of real images": len(pool) / 100}
+    )
+    real = yield from pace.follow(
+        "features of real images", len(pool), stages.extract_real(dataset, pool, extractor, say)
+    )
+    floor, reference = real[: len(division.floor)], moments(real[len(division.floor) :])
+    found, contributions = [], []
+    for settings in tried:
+        work = _features(subject, dataset, settings, count, extractor, parts, seed=seed, batch=batch)
+        features = yield from pace.follow(_stage(settings), count, work)
+        cost = settings.sampler.evaluations(settings.steps)
+        found.append(
+            Point(settings=settings, evaluations=cost, score=frechet(features, reference, network=extractor.label))
+        )
+        contributions.append(influence(features, moments(features), reference))
+    best = _best(found, budget)
+    points = tuple(
+        point
+        if k == best
+        else replace(point, behind=_behind(point, found[best], contributions[k], contributions[best]))
+        for k, point in enumerate(found)
+    )
+    return Quality(
+        subject=subject, points=points, best=points[best], budget=budget, floor=frechet(floor, reference, network=extractor.label),
+        division=division, network=extractor.label, seed=seed, seconds=time.monotonic() - began,
+    )  # fmt: skip
+
+
+def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:
+    """The model's own settings, then every sampler that there is with as many steps as each budget of evaluations buys."""
+    tried = [model.settings()]
+    samplers: dict[str, Any] = implementations(Sampler)
+    for name in sorted(samplers):
+        sampler = samplers[name]()
+        for budget in budgets:
+            steps = max((s for s in range(1, budget + 1) if sampler.evaluations(s) <= budget), default=0)
+            settings = model.settings(sampler=sampler, steps=steps)
+            if steps and settings not in tried and _walkable(model, settings):
+                tried.append(settings)
+    return tried
+
+
+def store(subject: Subject, settings: Settings) -> list[str]:
+    """Makes these the model's own settings: in its file, atomically, and in the run.json of a run folder where a resumed training will
+    accept that, so that later saves keep them. Says what was done."""
+    path = model_file(subject.name)
+    head, weights = model_files.read(path)
+    config = replace(subject.model.config, sampling=settings)
+    model_files.save(path, config, weights, head["provenance"])
+    said = [f"{path}: samples by {in_words(settings)} from now on"]
+    return said + ([_store_in_run(Path(subject.name), settings)] if subject.run is not None else [])
+
+
+def _store_in_run(folder: Path, settings: Settings) -> str:
+    """A training that goes on writes the model's file anew, with the settings of its run.json. It accepts another run.json only if that
+    describes the same training, which its fingerprint says."""
+    import json
+
+    from debruit.config import encode
+    from debruit.files import write_atomically
+    from debruit.training.folder import RUN, RunFolder, fingerprint
+
+    run = RunFolder.open(folder, quiet).run
+    changed = replace(run, model=replace(run.model, sampling=settings))
+    if fingerprint(changed) != fingerprint(run):
+        return f"{folder / RUN} is left as it is: if this training is resumed, its next save brings the old setting back; store it again then"
+    write_atomically(folder / RUN, lambda temporary: temporary.write_text(json.dumps(encode(changed), indent=2)))
+    return f"{folder / RUN}: the same, so that a resumed training keeps them"
+
+
+def in_words(settings: Settings) -> str:
+    """ "Heun, 8 steps (15 evaluations) of UniformTime, guidance 2"."""
+    cost = settings.sampler.evaluations(settings.steps)
+    return (
+        f"{type(settings.sampler).__name__}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
+        f"guidance {settings.guidance:g}"
+    )
+
+
+def _features(
+    subject: Subject,
+    dataset: Dataset,
+    settings: Settings,
+    count: int,
+    extractor: Extractor,
+    parts: Parts,
+    *,
+    seed: int,
+    batch: int,
+) -> Generator[float, None, np.ndarray]:
+    images = yield from stages.sample(subject, parts, count, seed=seed, batch=batch, settings=settings)
+    key = samples_key(subject, seed, batch, count, settings)
+    return (yield from stages.extract(images, dataset.spec, extractor, parts, key))
+
+
+def _stage(settings: Settings) -> str:
+    return f"{type(settings.sampler).__name__}, {settings.sampler.evaluations(settings.steps)} evaluations"
+
+
+def _best(points: Sequence[Point], budget: int) -> int:
+    within = [k for k, p in enumerate(points) if p.evaluations <= budget]
+    return min(within, key=lambda k: points[k].score.value)
+
+
+def _behind(point: Point, best: Point, ours: np.ndarray, theirs: np.ndarray) -> Difference:
+    return paired(point.score.value - best.score.value, ours - theirs, better="low")
+
+
+def _walkable(model: Model, settings: Settings) -> bool:
+    """Whether the model's process can be walked so: a chain has no more steps than its own, and a learned variance must have been learned."""
+    try:
+        settings.grid.times(model.config.process, settings.steps)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""The page of one evaluation."""
+
+import json
+import math
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from debruit import pictures
+from debruit.evaluation.evaluate import Evaluation
+from debruit.evaluation.report import html, words
+from debruit.evaluation.report.record import versions_here
+from debruit.evaluation.report.rows import beside_real
+from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
+from debruit.evaluation.score import Score
+
+SHOWN, COLUMNS = 64, 16
+APART = (BY_CLASS, "colour-")
+UNEVEN = 1.5  # the largest share of a class over the smallest
+
+
+def render(found: Evaluation, command: str) -> str:
+    """The whole page, from findings alone."""
+    about = found.subject.about()
+    return html.page(
+        f"{found.subject.name}: evaluation",
+        header(found, about),
+        [
+            samples(found),
+            scores(found),
+            *(section(found) for section in SECTIONS),
+            left_out(found),
+            provenance(found, about, command),
+        ],
+        "Made by debruit. This page needs nothing but itself.",
+    )
+
+
+def header(found: Evaluation, about: dict[str, Any]) -> str:
+    seen = about["provenance"].get("images_seen")
+    line = f"{found.request.count:,} samples against {found.data.name}"
+    kind = f"{about['network']} of {about['parameters'] / 1e6:.2f} M parameters, {about['process']}, predicts {about['predicts']}"
+    trained = f", {seen:,} images seen" if isinstance(seen, int) else ""
+    return f"<h1>{escape(found.subject.name)}</h1><p>{escape(line)}</p><p>{escape(kind + trained)}</p>" + key_figures(
+        found
+    )
+
+
+def key_figures(found: Evaluation) -> str:
+    """A handful of cards with what is asked first."""
+    floor = {s.label: s for s in found.floor}
+    items = []
+    for name in ("frechet", "precision", "recall", "accuracy", "bound", "likelihood", "memorisation"):
+        score = next((s for s in all_scores(found) if s.name == name), None)
+        if score is not None:
+            real = floor.get(score.label)
+            extra = [words.interval(score), f"real images {words.value(real)}" if real else ""]
+            items.append(html.card(score.label, words.value(score), *(part for part in extra if part)))
+    return html.cards(items)
+
+
+def all_scores(found: Evaluation) -> list[Score]:
+    """Those of the samples, then those of the analyses."""
+    more = [Score(**s) for analysis in found.analyses.values() for s in analysis.get("scores", ())]
+    return [*found.scores, *more]
+
+
+def samples(found: Evaluation) -> str:
+    """The first samples of the seed, not chosen."""
+    side = found.sides["samples"]
+    images = side.images[:SHOWN]
+    settings = found.subject.model.settings()
+    sheet = pictures.grid(pictures.displayable(images, side.spec), columns=COLUMNS, scale=_scale(found))
+    names = found.subject.classes
+    turn = f" Classes in turn: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}." if names else ""
+    caption = (
+        f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {type(settings.sampler).__name__}, {settings.steps} steps "
+        f"({settings.sampler.evaluations(settings.steps)} network evaluations), guidance {settings.guidance:g}, EMA weights.{turn}"
+    )
+    return html.section("Samples", html.figure(html.picture(sheet, "samples of the model"), caption))
+
+
+def scores(found: Evaluation) -> str:
+    """Every score of the samples beside that of real images; classes one by one and colours have parts of their own."""
+    chosen = [s for s in found.scores if not s.name.startswith(APART)]
+    if not chosen:
+        return ""
+    unseen = found.own_floor
+    return html.section(
+        "Scores", beside_real(chosen, found),
+        html.paragraph(
+            f"Real images {unseen} stand in the place of the samples to show what can be attained: a model is as good as its data where the two columns "
+            f"agree. Both are measured against the same {len(found.division.reference):,} other images of {found.data.name}"
+            + (f"; there are only {len(found.division.floor):,} to spare, so their own distances are a little too high." if _few(found) else "."), "note",
+        ),
+        html.paragraph(words.SMALL_SAMPLES, "note"), html.paragraph(words.NOT_FID, "note"), html.paragraph(_classifier(found), "note"),
+        html.paragraph(_shares(found), "note"),
+    )  # fmt: skip
+
+
+def _few(found: Evaluation) -> bool:
+    return len(found.division.floor) < found.request.count
+
+
+def _classifier(found: Evaluation) -> str:
+    about = found.networks.get("classifier")
+    if not about:
+        return ""
+    return (
+        f"{about['label']} is a small classifier trained on this data's own labels; it recognises {about['accuracy']:.1%} ({about['low']:.1%} to "
+        f"{about['high']:.1%}) of {about['held_out']:,} images that it was not trained on, and real images in the table may be among those that it was."
+    )
+
+
+def _shares(found: Evaluation) -> str:
+    """That the samples' classes in turn are not the data's shares, where they are not."""
+    asked, real = (found.sides[name].labels for name in ("samples", "reference"))
+    if asked is None or real is None or not len(found.data.class_names):
+        return ""
+    shares = np.bincount(real, minlength=len(found.data.class_names)) / len(real)
+    if shares.max() < UNEVEN * max(shares.min(), 1 / len(real)):
+        return ""
+    return (
+        f"The samples have the model's classes in equal shares; {found.data.name} has them in shares of {shares.min():.1%} to {shares.max():.1%}. "
+        "Distances to the data count that difference too."
+    )
+
+
+def left_out(found: Evaluation) -> str:
+    if not found.left_out:
+        return ""
+    return html.section(
+        "Not measured", html.definitions([(name.replace("_", " "), reason) for name, reason in found.left_out])
+    )
+
+
+def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
+    """Where every figure comes from, and the command that makes them again."""
+    origin = about["provenance"]
+    spec = found.data
+    versions = origin.get("versions", {})
+    items = [
+        ("model", f"{found.subject.name}, sha256 {about['digest']}"),
+        ("trained on", f"{origin.get('data', '?')}, fingerprint {origin.get('data_fingerprint', '?')}, seed {origin.get('seed', '?')}"),
+        ("training", f"{origin.get('images_seen', 0):,} images in {words.duration(origin.get('train_seconds', math.nan))} on {origin.get('hardware', '?')}"),
+        ("trained with", ", ".join(f"{k} {v}" for k, v in versions.items()) or "?"),
+        ("evaluated on", f"{spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}, fingerprint {spec.fingerprint}"),
+        ("reference", f"{len(found.division.reference):,} images, none of them in the floor"),
+        ("samples", f"{found.request.count:,}, seed {found.request.seed}, batches of {found.request.batch}"),
+        ("evaluated with", ", ".join(f"{k} {v}" for k, v in versions_here().items())),
+        ("time", words.duration(found.seconds)),
+    ]  # fmt: skip
+    return html.section(
+        "Provenance",
+        html.definitions(items),
+        html.paragraph("The same figures again:", "note"),
+        html.code(command),
+        html.details("The model's configuration", html.code(json.dumps(about["config"], indent=1))),
+    )
+
+
+def _scale(found: Evaluation, width: int = 900) -> int:
+    """Whole-number enlargement that fills the page's width, without smoothing."""
+    return max(1, width // (COLUMNS * (found.data.width + 2)))

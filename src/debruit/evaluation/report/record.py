@@ -1,0 +1,71 @@
+"""An evaluation as JSON: everything that the page shows and more, for machines. `format` is raised when a field changes its meaning."""
+
+import json
+import math
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import debruit
+from debruit.config import encode
+from debruit.evaluation.evaluate import Evaluation
+from debruit.evaluation.score import Score
+from debruit.files import write_atomically
+
+FORMAT = 1
+
+
+def record(found: Evaluation, command: str) -> dict[str, Any]:
+    """What `report.json` holds."""
+    division = found.division
+    return {
+        "format": FORMAT,
+        "kind": "evaluation",
+        "command": command,
+        "model": found.subject.about(),
+        "data": encode(found.data),
+        "request": asdict(found.request),
+        "counts": {
+            "samples": found.request.count, "floor": len(division.floor), "reference": len(division.reference),
+            "training": len(division.training), "held_out": len(division.held_out),
+        },
+        "networks": found.networks,
+        "scores": [asdict(s) for s in found.scores],
+        "floor": [asdict(s) for s in found.floor],
+        "analyses": {name: {k: v for k, v in one.items() if k != "sheet"} for name, one in found.analyses.items()},
+        "left_out": dict(found.left_out),
+        "versions": versions_here(),
+        "seconds": round(found.seconds, 1),
+    }  # fmt: skip
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A report.json, with its scores as `Score`."""
+    data = json.loads(path.read_text())
+    return data | {name: [Score(**s) for s in data[name]] for name in ("scores", "floor")}
+
+
+def versions_here() -> dict[str, str]:
+    return {
+        "debruit": debruit.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def dump(data: dict[str, Any], path: Path) -> None:
+    """Written whole. JSON has no NaN and no infinity: they become null."""
+    text = json.dumps(_finite(data), indent=1, allow_nan=False)
+    write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,114 @@
+"""What is compared with what: the samples, as many real images in their place (the floor), and the reference that both are measured against.
+
+If the data is what the model was trained on, its file says which images were held out: the floor is made of those first, so that it shows
+what images score that the model never saw; the reference is made of training images. Of other data the model saw nothing.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.data.dataset import Dataset, DataSpec
+from debruit.errors import InputError
+from debruit.model import Model
+from debruit.sampling.noise import generator
+from debruit.training.stream import split
+
+REFERENCE_IMAGES = 10_000  # more would cost minutes on a CPU and change a Frechet distance of 2,000 samples little
+LEAST_IMAGES = 8
+DIVISION = 7  # key of the random stream
+
+
+def nothing() -> np.ndarray:
+    """What is seen where nobody has looked, (0, 0)."""
+    return np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True)
+class Division:
+    """Indices of the data. `training`: what the model was trained on (empty if that is not this data); `held_out`: what it never saw;
+    `reference` and `floor` share no image, and are in random order."""
+
+    training: np.ndarray
+    held_out: np.ndarray
+    reference: np.ndarray
+    floor: np.ndarray
+
+    @property
+    def own(self) -> bool:
+        """Whether this is the data that the model was trained on."""
+        return len(self.training) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """N images at rest (N, C, H, W) with what the networks see in them: `features` (N, D) of the network called `network`, and `logits`
+    (N, K) of a classifier called `classifier`, both of no rows where none has looked; `labels` (N,) are the classes asked for (samples) or
+    true (real images)."""
+
+    images: Tensor
+    spec: DataSpec
+    labels: np.ndarray | None = None
+    features: np.ndarray = field(default_factory=nothing)
+    network: str = ""
+    logits: np.ndarray = field(default_factory=nothing)
+    classifier: str = ""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: np.ndarray) -> "Side":
+        """The images of these indices, with repetitions."""
+        pick = lambda x: x[indices] if len(x) else x  # noqa: E731
+        return replace(
+            self, images=self.images[torch.from_numpy(indices)], features=pick(self.features), logits=pick(self.logits),
+            labels=None if self.labels is None else self.labels[indices],
+        )  # fmt: skip
+
+
+def divide(model: Model, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES) -> Division:
+    """The parts of the data for `count` samples. The floor takes at most half of the data, the reference at most `most` of the rest."""
+    total = len(dataset)
+    if total < LEAST_IMAGES:
+        raise InputError(
+            f"{dataset.spec.name} has {total} images: figures of a model need at least {LEAST_IMAGES}, and hundreds to mean something"
+        )
+    about = model.provenance
+    if dataset.spec.fingerprint == about.get("data_fingerprint"):
+        training, held_out = split(total, int(about.get("held_out_images", 0)), int(about.get("seed", 0)))
+    else:
+        training, held_out = np.empty(0, dtype=np.int64), np.arange(total)
+    order = np.concatenate([_shuffled(held_out), _shuffled(training)])
+    floor, rest = np.split(order, [min(count, total // 2)])
+    return Division(training, held_out, rest[-most:], floor)
+
+
+def check_data(model: Model, spec: DataSpec) -> None:
+    """InputError if these images cannot be compared with the model's."""
+    own = model.config.data
+    if (spec.shape, spec.depth) == (own.shape, own.depth):
+        return
+    raise InputError(
+        f"{spec.name} has images of {_size(spec)} and the model draws {_size(own)}: evaluate it on the data it was trained on "
+        f"({own.name}), or on images of that size, channels and depth"
+    )
+
+
+def asked_classes(model: Model, spec: DataSpec) -> np.ndarray | None:
+    """For each class of the model its number in the data, matched by name, (K,); None where one of them has no classes or they differ."""
+    conditioner = next((c for c in model.config.conditioners if c.field == "label"), None)
+    names = getattr(conditioner, "names", ())
+    if not names or not set(names) <= set(spec.class_names):
+        return None
+    return np.array([spec.class_names.index(name) for name in names])
+
+
+def _shuffled(indices: np.ndarray) -> np.ndarray:
+    return indices[torch.randperm(len(indices), generator=generator(DIVISION, 0)).numpy()]
+
+
+def _size(spec: DataSpec) -> str:
+    channels = {1: "grey", 3: "RGB"}.get(spec.channels, f"{spec.channels} channels")
+    return f"{spec.height} x {spec.width} pixels ({channels}, {spec.depth})"

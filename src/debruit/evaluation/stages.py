@@ -1,0 +1,114 @@
+"""The long stages of an evaluation, as generators of the units done that return what they made. Each keeps its finished parts, and takes
+from the disk what was finished before: the result is the same, interrupted or not."""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.config import encode
+from debruit.data.dataset import Dataset, DataSpec
+from debruit.evaluation.features.extractor import Extractor
+from debruit.evaluation.parts import Parts
+from debruit.evaluation.subject import Subject
+from debruit.model import Model
+from debruit.sampling.euler import Euler
+from debruit.sampling.grids import UniformTime
+from debruit.sampling.settings import Settings
+
+FEATURE_IMAGES = 250  # a part of the features: seconds of work
+PROBE_IMAGES = 8
+
+
+def sample(
+    subject: Subject, parts: Parts, count: int, *, seed: int, batch: int, settings: Settings | None = None
+) -> Generator[float, None, Tensor]:
+    """Images 0..count - 1 of this seed, (count, C, H, W) at rest, in parts of `batch`; the classes in turn where the model has them."""
+    model, done = subject.model, []
+    settings = settings or model.settings()
+    for start in range(0, count, batch):
+        size = min(batch, count - start)
+        key = sample_key(subject, settings, seed, start, size)
+        found = parts.find("samples", key)
+        if found is None:
+            found = parts.keep("samples", key, (yield from _drawn(model, settings, seed, start, size)))
+        done.append(found)
+        yield start + size
+    return torch.from_numpy(np.concatenate(done))
+
+
+def sample_key(subject: Subject, settings: Settings, seed: int, start: int, size: int) -> list:
+    """Everything that determines a batch of samples to the last bit (but for the machine)."""
+    return [subject.digest, encode(settings), seed, start, size, subject.model.device.type]
+
+
+def extract(
+    images: Tensor, spec: DataSpec, extractor: Extractor, parts: Parts, key: list
+) -> Generator[float, None, np.ndarray]:
+    """Features of images, (N, D), in parts; `key` says which images they are."""
+    done = []
+    for start in range(0, len(images), FEATURE_IMAGES):
+        part = images[start : start + FEATURE_IMAGES]
+        done.append(
+            parts.kept("features", [*key, extractor.fingerprint, start, len(part)], lambda: extractor(part, spec))  # noqa: B023
+        )
+        yield start + len(part)
+    return np.concatenate(done)
+
+
+def seconds_per_evaluation(model: Model) -> float:
+    """What one evaluation of the network costs for one image, measured on a few: for estimates before the first stage."""
+    one: dict[str, Any] = {"sampler": Euler(), "grid": UniformTime(), "steps": 1, "guidance": 1.0}
+    model.generate(PROBE_IMAGES, **one)  # warms up
+    start = time.perf_counter()
+    model.generate(PROBE_IMAGES, **one)
+    return (time.perf_counter() - start) / PROBE_IMAGES
+
+
+def evaluations(model: Model, settings: Settings) -> int:
+    """Network evaluations for one image, the two of guidance counted."""
+    guided = settings.guidance != 1 and bool(model.config.conditioners)
+    return settings.sampler.evaluations(settings.steps) * (2 if guided else 1)
+
+
+def _drawn(model: Model, settings: Settings, seed: int, start: int, size: int) -> Generator[float, None, np.ndarray]:
+    """One batch, its steps counted as fractions of its images."""
+    last = None
+    for last in model.trajectory(
+        size, seed=seed, first=start, steps=settings.steps, sampler=settings.sampler, guidance=settings.guidance, grid=settings.grid,
+        clip=settings.clip,
+    ):  # fmt: skip
+        yield start + size * last.step / (last.steps + 1)
+    assert last is not None
+    return model.images(last.x).numpy()
+
+
+def extract_real(
+    dataset: Dataset, indices: np.ndarray, extractor: Extractor, say: Callable[[str], None]
+) -> Generator[float, None, np.ndarray]:
+    """Features of real images, from the cache where they were computed before."""
+    from debruit.evaluation.features.store import PIECE, reference_features
+
+    pieces = []
+    for start in range(0, len(indices), PIECE):  # as they are cached
+        pieces.append(reference_features(dataset, indices[start : start + PIECE], extractor, say))
+        yield start + len(pieces[-1])
+    return np.concatenate(pieces)
+
+
+def classify(
+    groups: Mapping[str, Tensor], spec: DataSpec, classifier: Any
+) -> Generator[float, None, dict[str, np.ndarray]]:
+    """A classifier's logits by group of images, (N, K) each."""
+    found, done = {}, 0
+    for name, images in groups.items():
+        rows = []
+        for part in images.split(FEATURE_IMAGES):
+            rows.append(classifier.logits(classifier(part, spec)))
+            done += len(part)
+            yield done
+        found[name] = np.concatenate(rows) if rows else np.empty((0, len(spec.class_names)), np.float32)
+    return found

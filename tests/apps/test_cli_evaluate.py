@@ -1,0 +1,156 @@
+"""evaluate, compare and samplers as a user meets them: files, exit codes and sentences."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import judging
+from debruit.apps.cli import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return judging.trained(tmp_path_factory.mktemp("runs") / "a")
+
+
+@pytest.fixture
+def projection(monkeypatch):
+    return judging.look_through(judging.Projection(), monkeypatch)
+
+
+def refused(capsys, *arguments):
+    """The one sentence of a command that must exit with 2."""
+    code = main([str(a) for a in arguments])
+    captured = capsys.readouterr()
+    assert code == 2, captured
+    assert captured.err.startswith("debruit: ")
+    assert captured.err.count("\n") == 1, "one sentence"
+    return captured.err
+
+
+def figures(folder):
+    report = json.loads((folder / "report.json").read_text())
+    return report["scores"], report["floor"], report["analyses"]
+
+
+def test_evaluate_makes_a_page_a_record_and_a_table(run, projection, tmp_path, capsys):
+    out = tmp_path / "report"
+    command = [
+        "evaluate",
+        str(run),
+        "--data",
+        "digits",
+        "-n",
+        "16",
+        "--metrics",
+        "frechet,colour,memorisation",
+        "--out",
+        str(out),
+    ]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    for part in ("ETA", "FD-Projection", "real images", "16 samples", "near copies", "report.html"):
+        assert part in said, part
+    assert sorted(p.name for p in out.iterdir()) == ["report.html", "report.json", "work"]
+    assert json.loads((out / "report.json").read_text())["command"].startswith(f"debruit evaluate {run} --data digits")
+    assert (out / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_without_data_and_folder_it_finds_both_itself(run, projection, tmp_path):
+    shutil.copytree(run, tmp_path / "a")
+    assert main(["evaluate", str(tmp_path / "a"), "-n", "8", "--metrics", "diversity"]) == 0
+    assert (tmp_path / "a" / "evaluation" / "report.html").exists()
+    shutil.copy(run / "model.safetensors", tmp_path / "m.safetensors")
+    assert main(["evaluate", str(tmp_path / "m.safetensors"), "-n", "8", "--metrics", "diversity"]) == 0
+    assert (tmp_path / "m-evaluation" / "report.json").exists()
+
+
+def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(run, projection, tmp_path, capsys):
+    command = lambda out: ["evaluate", str(run), "-n", "16", "--metrics", "frechet,kid", "--out", str(tmp_path / out)]  # noqa: E731
+    assert main(command("whole")) == 0
+    projection.fails_after = projection.seen
+    assert main(command("cut")) == 130
+    said = capsys.readouterr().out
+    assert "stopped" in said
+    assert f"debruit evaluate {run} --metrics frechet,kid -n 16 --out {tmp_path / 'cut'}" in said
+    assert not (tmp_path / "cut" / "report.html").exists()
+    projection.fails_after = None
+    assert main(command("cut")) == 0
+    assert figures(tmp_path / "cut") == figures(tmp_path / "whole")
+
+
+def test_a_folder_of_images_is_brought_to_the_models_size(run, projection, tmp_path):
+    generator = np.random.default_rng(0)
+    for k in range(12):
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (20, 20), dtype=np.uint8)).save(tmp_path / "pictures" / f"{k}.png")
+    out = tmp_path / "out"
+    assert main(["evaluate", str(run), "--data", str(tmp_path / "pictures"), "-n", "8", "--out", str(out)]) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert (report["data"]["height"], report["counts"]["training"]) == (8, 0)
+    assert {"accuracy", "memorisation", "bound"} <= report["left_out"].keys()
+
+
+def test_compare_and_samplers(run, projection, tmp_path, capsys):
+    other = judging.trained(tmp_path / "b", images=32)
+    out = tmp_path / "compared"
+    assert main(["compare", str(run), str(other), "-n", "20", "--metrics", "frechet,colour", "--out", str(out)]) == 0
+    assert json.loads((out / "report.json").read_text())["kind"] == "comparison"
+    capsys.readouterr()
+    arguments = [
+        "samplers",
+        str(other),
+        "--data",
+        "digits",
+        "-n",
+        "12",
+        "--evaluations",
+        "2,3",
+        "--budget",
+        "3",
+        "--store",
+    ]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "from now on" in said
+    report = json.loads((other / "samplers" / "report.json").read_text())
+    best = report["points"][report["best"]]
+    assert main(["sample", str(other), "-n", "2", "--out", str(tmp_path / "x.png")]) == 0
+    assert f"({best['sampler']}, {best['settings']['steps']} steps" in capsys.readouterr().out
+
+
+def test_bad_requests(run, projection, tmp_path, capsys):
+    big = tmp_path / "colour"
+    big.mkdir()
+    for k in range(9):
+        Image.fromarray(np.full((16, 16, 3), (k, 255 - k, 40), np.uint8)).save(big / f"{k}.png")
+    cases = {
+        ("evaluate", tmp_path / "nowhere"): "there is no model at",
+        ("evaluate", run, "-n", "0"): "-n 0: figures need at least 2 samples",
+        ("evaluate", run, "--metrics", "frecht"): "did you mean 'frechet'?",
+        ("evaluate", run, "--metrics", "bound"): "ask for likelihood",
+        ("evaluate", run, "--data", big, "-n", "8"): "(RGB, uint8) and the model draws 8 x 8",
+        ("evaluate", run, "--data", "digts"): "did you mean 'digits'?",
+        ("evaluate", run, "--network", "inception"): "unknown feature network",
+        ("evaluate", run, "--out", run / "run.json"): "is a file: give a folder",
+        ("compare", run): "name two or more to compare",
+        ("compare", run, run): "named twice",
+        ("samplers", run, "--evaluations", "5,x"): "give positive numbers",
+        ("samplers", run, "-n", "1"): "at least 2 samples",
+        ("samplers", run, "--budget", "0", "-n", "4"): "1 or more",
+    }
+    for arguments, sentence in cases.items():
+        monkey = [] if "--out" in arguments or arguments[0] == "compare" else ["--out", tmp_path / "out"]
+        assert sentence in refused(capsys, *arguments, *monkey), arguments
+
+
+def test_help_loads_nothing_heavy():
+    import subprocess
+
+    for verb in ("evaluate", "compare", "samplers"):
+        check = f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in sys.modules"
+        subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)

@@ -1,0 +1,316 @@
+"""An evaluation as a whole: its numbers are those of its parts, an interruption changes none of them, and what does not fit is refused."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import judging
+from debruit.data.digits import Digits
+from debruit.diffusion.chain import Chain
+from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.errors import InputError
+from debruit.evaluation import catalogue
+from debruit.evaluation.evaluate import Request, evaluate
+from debruit.evaluation.metrics.frechet import frechet_distance
+from debruit.evaluation.pace import Pace
+from debruit.evaluation.parts import Parts
+from debruit.evaluation.report import page, record
+from debruit.evaluation.sides import check_data, divide
+from debruit.evaluation.subject import Subject
+from debruit.model import Model, ModelConfig
+from debruit.training.stream import split
+
+CHEAP = ("frechet", "kid", "precision", "diversity", "colour")
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+    return Subject.open(str(judging.trained(tmp_path_factory.mktemp("runs") / "a")), "cpu")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return Digits().build()
+
+
+@pytest.fixture
+def projection(monkeypatch):
+    return judging.look_through(judging.Projection(), monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch):
+    """The likelihood's own tests are in test_likelihood.py."""
+    monkeypatch.setattr("debruit.evaluation.analyses.ODE_STEPS", 2)
+
+
+def run(subject, digits, folder, request, said=None):
+    """The evaluation, its parts in `folder`."""
+    say = (said if said is not None else []).append
+    work = evaluate(subject, digits, request, Parts.open(folder, subject.name, subject.digest, say), say)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_a_score_is_that_of_its_images_and_the_floor_is_of_unseen_ones(subject, digits, projection, tmp_path):
+    found = run(subject, digits, tmp_path, Request(count=24, metrics=("frechet",), batch=10, seed=4))
+    spec, division = digits.spec, found.division
+    look = lambda indices: projection(digits.batch(indices)["image"], spec)  # noqa: E731
+    samples = subject.model.generate(24, seed=4, batch=10)
+    expected = frechet_distance(projection(samples, spec), look(division.reference))
+    assert found.scores[0].value == pytest.approx(expected, rel=1e-6)
+    assert found.floor[0].value == pytest.approx(
+        frechet_distance(look(division.floor), look(division.reference)), rel=1e-6
+    )
+    assert (found.scores[0].count, found.floor[0].count) == (24, 24)
+    pool, held_out = split(len(digits), 20, 3)  # as tests/tiny.py trained
+    assert set(held_out) <= set(division.floor), "20 held-out images come first into a floor of 24"
+    assert not set(division.floor) & set(division.reference)
+    assert set(division.reference) <= set(pool)
+
+
+@pytest.mark.parametrize("stop", [4, 22])
+def test_interrupted_and_continued_gives_the_same_numbers(subject, digits, projection, tmp_path, stop):
+    request = Request(count=24, metrics=(*CHEAP, "likelihood"), batch=8, likelihood_images=2)
+    whole = run(subject, digits, tmp_path / "whole", request)
+    work = evaluate(subject, digits, request, Parts.open(tmp_path / "cut", subject.name, subject.digest, print))
+    for _ in range(stop):
+        next(work)
+    work.close()
+    again = run(subject, digits, tmp_path / "cut", request)
+    assert again.scores == whole.scores
+    assert again.floor == whole.floor
+    assert again.analyses == whole.analyses
+
+
+def test_what_is_finished_is_not_made_again(subject, digits, projection, tmp_path, monkeypatch):
+    request = Request(count=24, metrics=CHEAP, batch=8)
+    first = run(subject, digits, tmp_path, request)
+    projection.seen = 0
+    monkeypatch.setattr(Model, "trajectory", lambda *a, **k: pytest.fail("it sampled again"))
+    monkeypatch.setattr("debruit.evaluation.stages.seconds_per_evaluation", lambda model: 0.0)
+    assert run(subject, digits, tmp_path, request).scores == first.scores
+    assert projection.seen == 0
+
+
+def test_more_samples_go_on_from_fewer(subject, digits, projection, tmp_path):
+    run(subject, digits, tmp_path, Request(count=16, metrics=("diversity",), batch=8))
+    before = {path.name for path in tmp_path.glob("samples-*")}
+    found = run(subject, digits, tmp_path, Request(count=24, metrics=("diversity",), batch=8))
+    after = {path.name for path in tmp_path.glob("samples-*")}
+    assert len(before) == 2
+    assert before < after
+    assert len(after) == 3
+    assert found.sides["samples"].images.equal(subject.model.generate(24, batch=8))
+
+
+def test_another_model_in_the_same_folder_is_noticed(subject, digits, projection, tmp_path):
+    request, said = Request(count=16, metrics=("diversity",)), []
+    Parts.open(tmp_path, "runs/other", "0123", said.append).keep("samples", ["x"], np.zeros(3))
+    run(subject, digits, tmp_path, request, said)
+    assert any("another model (runs/other)" in line and "starts anew" in line for line in said), said
+    assert len(list(tmp_path.glob("samples-*.npy"))) == 1
+    again = []
+    run(subject, digits, tmp_path, request, again)
+    assert not any("another model" in line for line in again)
+
+
+def test_a_damaged_part_is_said_and_made_again(subject, digits, projection, tmp_path):
+    request, said = Request(count=16, metrics=("frechet", "diversity")), []
+    first = run(subject, digits, tmp_path, request)
+    for pattern in ("samples-*.npy", "scores-*.json"):
+        path = next(iter(tmp_path.glob(pattern)))
+        path.write_bytes(path.read_bytes()[:-9])
+    assert run(subject, digits, tmp_path, request, said).scores == first.scores
+    assert sum("is damaged" in line and "made again" in line for line in said) == 2
+
+
+@pytest.fixture(scope="module")
+def everything(subject, digits, tmp_path_factory):
+    """Everything that applies to a labelled model in a run folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        judging.look_through(judging.Projection(), patch)
+        patch.setattr("debruit.evaluation.analyses.ODE_STEPS", 2)
+        return run(subject, digits, tmp_path_factory.mktemp("everything"), Request(count=24, likelihood_images=2))
+
+
+def test_every_metric_of_the_catalogue_makes_its_row(everything):
+    made = {s.label for s in everything.scores}
+    only_here = made ^ {s.label for s in everything.floor}
+    assert all(label.startswith("accuracy-") for label in only_here), (
+        "24 real images may lack a class, and nothing else"
+    )
+    side, reference = everything.sides["samples"].take(np.arange(24)), everything.sides["reference"]
+    for metric in catalogue.METRICS:
+        rows = metric.compute(side, reference)
+        assert rows, metric.name
+        assert {s.label for s in rows} <= made
+        if metric.gives:
+            assert {s.name for s in rows} == set(metric.gives)
+    assert all(s.count <= 24 for s in everything.scores)
+    assert {"likelihood", "memorisation", "loss"} == set(everything.analyses)
+    assert dict(everything.left_out).keys() == {"bound"}
+    assert "likelihood" in dict(everything.left_out)["bound"], "points to what any process has"
+
+
+def test_the_page_needs_nothing_but_itself_and_says_what_it_must(everything):
+    html = page.render(everything, "debruit evaluate runs/<a> -n 24")
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", html)
+    assert not re.search(r"https?://|@import|url\((?!#)", html)
+    for part in (
+        "24 samples",
+        "Projection",
+        "real images",
+        "never saw",
+        "C / N",
+        "Memorisation",
+        "held-out",
+        "sha256",
+        "&lt;a&gt;",
+    ):
+        assert part in html, part
+    identifiers = re.findall(r'\bid="([^"]+)"', html)
+    assert len(identifiers) == len(set(identifiers)), "two drawings share an identifier"
+    for used in re.findall(r'(?:href="#|url\(#)([^")]+)', html):
+        assert used in identifiers
+    assert page.render(everything, "x") == page.render(everything, "x")
+
+
+def test_the_record_reads_back(everything, tmp_path):
+    record.dump(record.record(everything, "debruit evaluate x"), tmp_path / "report.json")
+    found = record.read(tmp_path / "report.json")
+    assert tuple(found["scores"]) == everything.scores
+    assert found["format"] == record.FORMAT
+    assert found["counts"]["samples"] == 24
+    assert found["model"]["provenance"]["seed"] == 3
+    assert found["analyses"]["memorisation"]["verdict"]
+    assert "NaN" not in (tmp_path / "report.json").read_text()
+
+
+def test_other_data_is_a_reference_but_no_training_set(subject, digits):
+    other = replace(digits.spec, fingerprint="other")
+    division = divide(subject.model, _with_spec(digits, other), 100)
+    assert not division.own
+    assert (len(division.floor), len(division.reference)) == (100, len(digits) - 100)
+    with pytest.raises(
+        InputError, match="--metrics memorisation: digits is not the data that the model was trained on"
+    ):
+        catalogue.choose(("memorisation",), subject, other, division, 100)
+
+
+def _with_spec(dataset, spec):
+    from debruit.data.dataset import Dataset
+
+    return Dataset(spec, dataset.images, paths=dataset.paths, labels=dataset.labels)
+
+
+def test_a_chain_less_model_asked_for_the_bound(subject, digits):
+    with pytest.raises(InputError, match="process is Flow: ask for likelihood"):
+        catalogue.choose(("bound",), subject, digits.spec, divide(subject.model, digits, 10), 10)
+
+
+def test_a_chain_has_its_bound(digits, tmp_path, projection):
+    config = ModelConfig(
+        data=digits.spec,
+        process=Tabulated(chain=Chain(steps=5)),
+        network=replace(judging.tiny.NETWORK, vector_channels=0),
+    )
+    model = Model(
+        config, config.build(), {"data_fingerprint": digits.spec.fingerprint, "seed": 0, "held_out_images": 20}
+    )
+    model.save(tmp_path / "chain.safetensors")
+    chain = Subject.open(str(tmp_path / "chain.safetensors"), "cpu")
+    found = run(chain, digits, tmp_path / "work", Request(count=8, metrics=("bound",), likelihood_images=3)).analyses[
+        "bound"
+    ]
+    values = {s["label"]: s["value"] for s in found["scores"]}
+    total = next(value for label, value in values.items() if "held-out" in label and "bound" in label)
+    parts = [value for label, value in values.items() if label.startswith(("L_T", "sum of", "L_0"))]
+    assert len(parts) == 3
+    assert total == pytest.approx(sum(parts), rel=1e-9)
+    assert len(found["curves"]["train"]["mean"]) == 5
+
+
+def test_data_of_another_size_or_depth(subject, digits):
+    for changes, words in (
+        ({"height": 9}, r"9 x 8 pixels \(grey, uint8\) and the model draws 8 x 8"),
+        ({"channels": 3}, "8 x 8 pixels .RGB, uint8"),
+        ({"depth": "uint16"}, "uint16"),
+    ):
+        with pytest.raises(InputError, match=words):
+            check_data(subject.model, replace(digits.spec, **changes))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "sentence"),
+    [
+        ("frecht", "unknown metric 'frecht', did you mean 'frechet'"),
+        ("kid,presicion", "did you mean 'precision'"),
+        (" , ", "names none"),
+    ],
+)
+def test_misspelt_metrics(metrics, sentence):
+    with pytest.raises(InputError, match=sentence):
+        catalogue.parse(metrics)
+
+
+def test_names_of_metrics_are_forgiving_and_parts_of_one_can_be_asked_for(subject, digits):
+    assert catalogue.parse("Frechet_unbiased, kid") == ("frechet-unbiased", "kid")
+    choice = catalogue.choose(("recall",), subject, digits.spec, divide(subject.model, digits, 10), 10)
+    assert [m.name for m in choice.metrics] == ["manifold"]
+
+
+def test_class_metrics_without_labels(subject, digits):
+    plain = replace(digits.spec, class_names=())
+    division = divide(subject.model, digits, 10)
+    with pytest.raises(InputError, match="--metrics accuracy: digits has no class labels"):
+        catalogue.choose(("accuracy",), subject, plain, division, 10)
+    left_out = dict(catalogue.choose((), subject, plain, division, 10).left_out)
+    assert {"accuracy", "inception-score"} <= left_out.keys()
+
+
+@pytest.mark.parametrize("changes", [{"count": 0}, {"count": 1}, {"batch": 0}, {"likelihood_images": 1}])
+def test_requests_that_make_no_sense(changes):
+    with pytest.raises(InputError, match="at least 2|1 or more"):
+        Request(**changes)
+
+
+def test_too_few_samples_for_a_metric_are_said(subject, digits):
+    division = divide(subject.model, digits, 4)
+    assert (
+        "at least 8 samples"
+        in dict(catalogue.choose((), subject, digits.spec, division, 4).left_out)["frechet-unbiased"]
+    )
+    with pytest.raises(InputError, match="--metrics kid,?|at least 6 samples, and -n is 4"):
+        catalogue.choose(("precision",), subject, digits.spec, division, 4)
+
+
+def test_the_eta_is_measured_where_it_can_be_and_guessed_where_not():
+    now = [0.0]
+
+    def work():
+        for done in (10, 20, 30):
+            now[0] += 2.0
+            yield done
+        return "made"
+
+    pace = Pace({"one": 99.0, "two": 7.0}, clock=lambda: now[0])
+    steps = pace.follow("one", 30, work())
+    assert next(steps).eta_seconds == 106
+    assert [next(steps).eta_seconds for _ in range(3)] == pytest.approx([4 + 7, 2 + 7, 7])
+    assert next(steps).eta_seconds == 7
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == "made"
+
+
+def test_a_report_of_a_run_without_validation_says_so(everything, tmp_path):
+    missing = replace(everything, analyses={"loss": {"missing": "the log holds no validation"}})
+    assert "holds no validation" in page.render(missing, "x")
+    json.dumps(record.record(missing, "x"))

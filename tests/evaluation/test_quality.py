@@ -1,0 +1,114 @@
+"""Quality against cost: every sampler is tried within its budget, and the best can be made the model's own."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+
+import judging
+from debruit.config import implementations
+from debruit.data.digits import Digits
+from debruit.errors import InputError
+from debruit.evaluation import quality
+from debruit.evaluation.metrics.frechet import frechet_distance
+from debruit.evaluation.parts import Parts
+from debruit.evaluation.report import samplers as report
+from debruit.evaluation.subject import Subject
+from debruit.model import header, load
+from debruit.sampling.heun import Heun
+from debruit.sampling.sampler import Sampler
+from debruit.training.folder import RUN, RunFolder, fingerprint
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return judging.trained(tmp_path_factory.mktemp("runs") / "a")
+
+
+@pytest.fixture(scope="module")
+def found(folder, tmp_path_factory):
+    subject, projection = Subject.open(str(folder), "cpu"), judging.Projection()
+    parts = Parts.open(tmp_path_factory.mktemp("work"), subject.name, subject.digest, print)
+    work = quality.quality(subject, Digits().build(), 20, projection, parts, budgets=(2, 4), budget=4)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_every_sampler_is_tried_within_every_budget(found):
+    assert {p.name for p in found.points} == implementations(Sampler).keys()
+    for p in found.points:
+        assert p.evaluations == p.settings.sampler.evaluations(p.settings.steps) <= 4
+    heun = sorted(p.evaluations for p in found.points if p.name == "Heun")
+    assert heun == [1, 3], "two evaluations a step, one for the last"
+    assert found.points[0].settings == found.subject.model.settings(), "the model's own comes first"
+
+
+def test_a_point_is_the_distance_of_its_samples_and_the_best_is_the_lowest(found):
+    dataset, projection = Digits().build(), judging.Projection()
+    point = next(p for p in found.points if p.name == "Heun" and p.evaluations == 3)
+    images = found.subject.model.generate(20, sampler="heun", steps=2)
+    reference = projection(dataset.batch(found.division.reference)["image"], dataset.spec)
+    assert point.score.value == pytest.approx(frechet_distance(projection(images, dataset.spec), reference), rel=1e-5)
+    assert found.best.score.value == min(p.score.value for p in found.points)
+    assert found.best.behind is None
+    for p in found.points:
+        assert p is found.best or p.behind.value == pytest.approx(p.score.value - found.best.score.value)
+
+
+def test_the_page_has_every_setting(found):
+    html = report.render(found, "debruit samplers runs/a", ["stored"])
+    assert "http" not in html
+    assert html.count("<tr") == 1 + len(found.points)
+    assert report.table(found).row_count == len(found.points)
+    data = json.loads(json.dumps(report.as_record(found, "x", [])))
+    assert data["points"][data["best"]]["behind"] is None
+
+
+def test_a_stored_setting_is_what_the_model_samples_with(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "a")
+    before, subject = load(tmp_path / "a", "cpu"), Subject.open(str(tmp_path / "a"), "cpu")
+    wanted = before.settings(sampler=Heun(), steps=2)
+    expected = before.generate(3, sampler="heun", steps=2)
+    said = quality.store(subject, wanted)
+    after = load(tmp_path / "a", "cpu")
+    assert after.config == replace(before.config, sampling=wanted)
+    assert after.provenance == before.provenance
+    for name, weight in before.backbone.state_dict().items():
+        assert torch.equal(weight, after.backbone.state_dict()[name])
+    assert after.generate(3).equal(expected)
+    assert "Heun, 2 steps (3 evaluations)" in said[0]
+
+
+def test_a_run_folder_stays_resumable_and_says_what_a_resumed_training_will_do(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "a")
+    subject = Subject.open(str(tmp_path / "a"), "cpu")
+    wanted = subject.model.settings(sampler=Heun(), steps=2)
+    said = quality.store(subject, wanted)
+    runs = [RunFolder.open(path, print).run for path in (folder, tmp_path / "a")]
+    assert fingerprint(runs[0]) == fingerprint(runs[1]), "its states would be refused"
+    kept = runs[1].model.sampling == wanted
+    assert (
+        ("so that a resumed training keeps them" in said[1]) if kept else ("brings the old setting back" in said[1])
+    ), said
+    assert RUN in said[1]
+
+
+def test_a_lone_model_file_keeps_the_setting(folder, tmp_path):
+    shutil.copy(folder / "model.safetensors", tmp_path / "m.safetensors")
+    subject = Subject.open(str(tmp_path / "m.safetensors"), "cpu")
+    assert len(quality.store(subject, subject.model.settings(steps=7))) == 1
+    assert header(tmp_path / "m.safetensors")["config"]["sampling"]["steps"] == 7
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [({"budget": 0}, "1 or more"), ({"count": 1}, "at least 2 samples")])
+def test_requests_that_make_no_sense(folder, tmp_path, changes, sentence):
+    subject = Subject.open(str(folder), "cpu")
+    parts = Parts.open(tmp_path, subject.name, subject.digest, print)
+    asked = {"count": 20, "budget": 4} | changes
+    with pytest.raises(InputError, match=sentence):
+        next(quality.quality(subject, Digits().build(), asked.pop("count"), judging.Projection(), parts, **asked))

@@ -1,0 +1,125 @@
+"""What a training says of itself on the way: losses of held-out and training images on the same noise, and the alarm."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+
+from debruit.apps.cli.train import describe, show
+from debruit.training.batches import validation_batch
+from debruit.training.fit import fit
+from debruit.training.folder import RunFolder
+from debruit.training.state import TrainState
+from debruit.training.stream import split
+from debruit.training.validation import beside, validate
+
+CPU = torch.device("cpu")
+
+
+def finish(path, **options):
+    folder = RunFolder.create(path, tiny.run(), print)
+    return folder, list(fit(folder, folder.run.source.build(), CPU, print, **options))
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder.path / "log.jsonl").read_text().splitlines()]
+
+
+def test_training_images_are_validated_beside_held_out_ones(tmp_path, capsys):
+    folder, reports = finish(tmp_path / "run")
+    made = [p for p in reports if p.validation]
+    assert [p.report.images_seen for p in made] == [96, 160]
+    assert all(p.training for p in made)
+    assert all(p.training is None for p in reports if not p.validation)
+    for line in records(folder):
+        assert ("train_loss" in line) is ("validation_loss" in line) is (line["images_seen"] in (96, 160))
+    last = records(folder)[-1]
+    assert last["train_loss"] == made[-1].training.loss
+    assert [last[f"train_loss_q{k}"] for k in range(1, 5)] == list(made[-1].training.quartiles)
+    assert f"validation {made[-1].validation.loss:.4f}  (training images {made[-1].training.loss:.4f})" in describe(
+        made[-1]
+    )
+    # the log's figures are those of the weights that were saved, by hand
+    dataset, run = folder.run.source.build(), folder.run
+    pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+    state = TrainState.start(run, CPU)
+    folder.restore(state)
+    assert validate(state.average, run, dataset, beside(pool, held_out, run.seed), CPU) == made[-1].training
+    assert validate(state.average, run, dataset, held_out, CPU) == made[-1].validation
+
+
+def test_both_meet_the_same_noise_and_share_no_image():
+    run = tiny.run()
+    dataset = run.source.build()
+    pool, held_out = split(len(dataset), 20, run.seed)
+    chosen = beside(pool, held_out, run.seed)
+    assert len(chosen) == 20
+    assert set(chosen) <= set(pool)
+    assert np.array_equal(chosen, beside(pool, held_out, run.seed))
+    assert not np.array_equal(chosen, beside(pool, held_out, run.seed + 1))
+    a, b = (validation_batch(run, dataset, part) for part in (held_out, chosen))
+    assert torch.equal(a.eps, b.eps)
+    assert torch.equal(a.t, b.t)
+    assert not torch.equal(a.x0, b.x0)
+
+
+def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, capsys):
+    asked = []
+
+    def alarm(state):
+        asked.append(state.images_seen)
+        return f"alarm at {state.images_seen}" if len(asked) == 2 else None
+
+    plain, _ = finish(tmp_path / "plain")
+    folder, reports = finish(tmp_path / "run", alarm=alarm)
+    assert asked == [96, 160]
+    assert [p.alarm for p in reports] == [None, None, None, None, "alarm at 160"]
+    assert records(folder)[-1]["alarm"] == "alarm at 160"
+    assert "alarm" not in records(folder)[2]
+    mine, other = (load_file(f.path / "model.safetensors") for f in (folder, plain))
+    assert all(torch.equal(value, mine[name]) for name, value in other.items())
+    capsys.readouterr()
+    list(show(iter(reports)))
+    assert capsys.readouterr().out.count("\nalarm at 160\n") == 1
+
+
+def test_the_clock_counts_the_alarm_with_the_preview(tmp_path, monkeypatch):
+    """Its time is reserved for, so that --minutes holds."""
+    from debruit.training import clock as clocks
+    from debruit.training import fit as fits
+
+    made = []
+
+    class Watched(clocks.Clock):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    class Time:
+        now = 0.0
+
+        def monotonic(self):
+            return Time.now
+
+    monkeypatch.setattr(clocks, "time", Time())
+    monkeypatch.setattr(fits, "Clock", Watched)
+
+    def slow(state):
+        Time.now += 50.0
+
+    finish(tmp_path / "run", alarm=slow)
+    assert made[0].costs["preview"] == pytest.approx(50.0)
+    assert made[0].elapsed == pytest.approx(100.0)
+
+
+def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):
+    from debruit.apps.cli import train
+    from debruit.evaluation import alarm
+
+    monkeypatch.setattr(alarm, "copy_alarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
+    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    assert train._follow(folder, folder.run.source.build(), CPU, resume=False) == 0
+    assert "alarm: heard at 160" in capsys.readouterr().out
