@@ -132,8 +132,8 @@ def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:
 
 
 def store(subject: Subject, settings: Settings) -> list[str]:
-    """Makes these the model's own settings: in its file, atomically, and in the run.json of a run folder where a resumed training will
-    accept that, so that later saves keep them. Says what was done."""
+    """Makes these the model's own settings: in its file, atomically, and in the run.json of a run folder, so that the saves of a resumed
+    training keep them. Says what was done."""
     path = model_file(subject.name)
     head, weights = model_files.read(path)
     config = replace(subject.model.config, sampling=settings)
@@ -143,19 +143,10 @@ def store(subject: Subject, settings: Settings) -> list[str]:
 
 
 def _store_in_run(folder: Path, settings: Settings) -> str:
-    """A training that goes on writes the model's file anew, with the settings of its run.json. It accepts another run.json only if that
-    describes the same training, which its fingerprint says."""
-    import json
-
-    from debruit.config import encode
-    from debruit.files import write_atomically
-    from debruit.training.folder import RUN, RunFolder, fingerprint
+    from debruit.training.folder import RUN, RunFolder
 
     run = RunFolder.open(folder, quiet).run
-    changed = replace(run, model=replace(run.model, sampling=settings))
-    if fingerprint(changed) != fingerprint(run):
-        return f"{folder / RUN} is left as it is: if this training is resumed, its next save brings the old setting back; store it again then"
-    write_atomically(folder / RUN, lambda temporary: temporary.write_text(json.dumps(encode(changed), indent=2)))
+    RunFolder.open(folder, quiet, model=replace(run.model, sampling=settings))
     return f"{folder / RUN}: the same, so that a resumed training keeps them"
 
 

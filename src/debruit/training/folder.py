@@ -19,6 +19,7 @@ from debruit.files import storage_problem, write_atomically
 from debruit.model import Model
 from debruit.sampling.euler import Euler
 from debruit.sampling.grids import UniformTime
+from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
 from debruit.training.run import Run
 from debruit.training.state import TrainState
@@ -168,8 +169,9 @@ def check_free(path: Path) -> None:
 
 
 def fingerprint(run: Run) -> str:
-    """A digest of all that determines the weights after n images; how long, how often saved and by what clock may change."""
-    fixed = encode(replace(run, images=1, minutes=None, every=type(run.every)(), keep_states=1))
+    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change."""
+    model = replace(run.model, sampling=Settings())
+    fixed = encode(replace(run, model=model, images=1, minutes=None, every=type(run.every)(), keep_states=1))
     return hashlib.blake2b(json.dumps(fixed, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
