@@ -242,7 +242,8 @@ class Model:
         if not isinstance(process, Tabulated):
             raise InputError(
                 f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: train one by "
-                "the recipe ddpm-fashion-mnist-28, or with --set model.process=Tabulated"
+                "the recipe ddpm-fashion-mnist-28 or with --set model.process=Tabulated, or measure the likelihood of the probability-flow ODE, "
+                "which every process has (`debruit evaluate`)"
             )
         if not isinstance(self.config.codec, Pixels) or self.config.data.depth != "uint8":
             raise InputError(

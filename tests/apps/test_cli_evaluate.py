@@ -144,8 +144,11 @@ def test_bad_requests(run, projection, tmp_path, capsys):
         ("samplers", run, "--budget", "0", "-n", "4"): "1 or more",
     }
     for arguments, sentence in cases.items():
-        monkey = [] if "--out" in arguments or arguments[0] == "compare" else ["--out", tmp_path / "out"]
-        assert sentence in refused(capsys, *arguments, *monkey), arguments
+        out = [] if "--out" in arguments else ["--out", tmp_path / "out"]
+        assert sentence in refused(capsys, *arguments, *out), arguments
+        assert arguments[0] != "compare" or not (tmp_path / "out" / "work" / "2").exists(), (
+            "refused before anything is written"
+        )
 
 
 def test_help_loads_nothing_heavy():

@@ -13,6 +13,7 @@ import torch
 
 from debruit import pictures
 from debruit.apps.cli.train import say, settled, show
+from debruit.evaluation.alarm import copy_alarm
 from debruit.model import Model, choose_device, load
 from debruit.recipes import find_run
 from debruit.training.fit import fit
@@ -53,7 +54,8 @@ def train(source: str, out: Path, minutes: float, changes: list[str]) -> Path:
     device = choose_device()
     run, dataset = find_run(source, None, device, say, changes, minutes=minutes)
     run = settled(run, changes, device)
-    for _ in show(fit(RunFolder.create(folder, run, say), dataset, device, say, began=began)):
+    alarm = copy_alarm(run, dataset)
+    for _ in show(fit(RunFolder.create(folder, run, say), dataset, device, say, began=began, alarm=alarm)):
         pass
     return folder
 

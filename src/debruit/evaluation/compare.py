@@ -28,6 +28,14 @@ class Comparison:
     differences: tuple[dict[str, Difference], ...]
 
 
+def check(subjects: Sequence[Subject]) -> None:
+    """InputError unless there are two or more, each once."""
+    if len(subjects) < 2:
+        raise InputError(f"{len(subjects)} model given: name two or more to compare, or use `debruit evaluate` for one")
+    if len({s.name for s in subjects}) < len(subjects):
+        raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
+
+
 def compare(
     subjects: Sequence[Subject],
     dataset: Dataset,
@@ -36,10 +44,7 @@ def compare(
     say: Callable[[str], None] = quiet,
 ) -> Generator[Progress, None, Comparison]:
     """Yields progress, returns the comparison. InputError: fewer than two models, one twice, data of another size than a model's."""
-    if len(subjects) < 2:
-        raise InputError(f"{len(subjects)} model: give at least two to compare, or use `debruit evaluate` for one")
-    if len({s.name for s in subjects}) < len(subjects):
-        raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
+    check(subjects)
     request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request)))
     division, found, spent = divide(subjects[0].model, dataset, request.count), [], 0.0
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):

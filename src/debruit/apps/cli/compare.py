@@ -47,6 +47,7 @@ def compare(
         auto, cpu or cuda.
     """
     from debruit.evaluation import catalogue
+    from debruit.evaluation.compare import check
     from debruit.evaluation.compare import compare as run
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
@@ -57,21 +58,13 @@ def compare(
     prepare()
     request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
     flags = {
-        "--data": data,
-        "--metrics": metrics,
-        "-n": n,
-        "--network": network,
-        "--seed": seed,
-        "--out": out,
-        "--batch": batch,
-        "--device": device,
-    }
+        "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
+    }  # fmt: skip
     command = retyped("compare", models, flags, compare)
     if out.is_file():
         raise InputError(f"--out {out} is a file: give a folder")
-    if len(models) < 2:
-        raise InputError(f"{len(models)} model given: name two or more to compare, or use `debruit evaluate` for one")
     subjects = [Subject.open(model, device) for model in models]
+    check(subjects)  # before anything is written
     dataset = find_data(data, subjects[0])
     parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
     try:
