@@ -69,7 +69,7 @@ def test_the_page_and_the_table_name_all_models(found, folders):
 
 def test_too_few_models_and_one_twice(folders):
     subject = Subject.open(folders[0], "cpu")
-    with pytest.raises(InputError, match="at least two"):
+    with pytest.raises(InputError, match="name two or more"):
         next(compare([subject], Digits().build(), REQUEST, []))
     with pytest.raises(InputError, match="named twice"):
         next(compare([subject, replace(subject)], Digits().build(), REQUEST, []))
