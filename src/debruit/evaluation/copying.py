@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-NORMAL_95 = 1.96
+from debruit.evaluation.metrics.interval import NORMAL, proportion
+
 MANY, MOST = 0.1, 0.5  # excess rates that are surely passed
 
 
@@ -19,21 +20,16 @@ class Rate:
     def value(self) -> float:
         return self.hits / self.count if self.count else math.nan
 
-    def interval(self, z: float = NORMAL_95) -> tuple[float, float]:
-        """Wilson's score interval; [0, 1] of no images. Wilson 1927."""
-        if not self.count:
-            return 0.0, 1.0
-        n, p = self.count, self.value
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(centre - half, 0.0), min(centre + half, 1.0)
+    def interval(self, z: float = NORMAL) -> tuple[float, float]:
+        """Wilson's score interval; [0, 1] of no images."""
+        return proportion(self.hits, self.count, z)
 
     def __str__(self) -> str:
         low, high = self.interval()
         return f"{self.hits:,} of {self.count:,} ({_percent(self.value)}, interval {_percent(low)} to {_percent(high)})"
 
 
-def excess(samples: Rate, baseline: Rate, z: float = NORMAL_95) -> tuple[float, float]:
+def excess(samples: Rate, baseline: Rate, z: float = NORMAL) -> tuple[float, float]:
     """The interval of the difference of two rates, samples minus baseline, from their Wilson intervals (Newcombe 1998, method 10)."""
     difference = samples.value - baseline.value
     (low, high), (base_low, base_high) = samples.interval(z), baseline.interval(z)
