@@ -83,9 +83,11 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(run, projection, t
     assert figures(tmp_path / "cut") == figures(tmp_path / "whole")
 
 
-def test_a_folder_of_images_is_brought_to_the_models_size(run, projection, tmp_path):
+@pytest.mark.parametrize("count", [9, 12])
+def test_a_folder_of_images_is_brought_to_the_models_size(run, projection, tmp_path, count):
+    """Nine are too few for a manifold's neighbours: those scores are left out, and the others made."""
     generator = np.random.default_rng(0)
-    for k in range(12):
+    for k in range(count):
         (tmp_path / "pictures").mkdir(exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (20, 20), dtype=np.uint8)).save(tmp_path / "pictures" / f"{k}.png")
     out = tmp_path / "out"
@@ -149,6 +151,12 @@ def test_bad_requests(run, projection, tmp_path, capsys):
         assert arguments[0] != "compare" or not (tmp_path / "out" / "work" / "2").exists(), (
             "refused before anything is written"
         )
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare", "samplers"])
+def test_without_matplotlib_nothing_is_begun(run, monkeypatch, capsys, verb):
+    monkeypatch.setattr("debruit.apps.cli.reports.find_spec", lambda name: None)
+    assert "plots need matplotlib" in refused(capsys, verb, run)
 
 
 def test_help_loads_nothing_heavy():

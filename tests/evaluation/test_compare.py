@@ -10,13 +10,14 @@ import judging
 from debruit.data.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import paired
-from debruit.evaluation.compare import compare
+from debruit.evaluation.compare import check_metrics, compare
 from debruit.evaluation.evaluate import Request
+from debruit.evaluation.metrics.diversity import _pairs, differences
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.report import comparison
 from debruit.evaluation.subject import Subject
 
-REQUEST = Request(count=40, metrics=("frechet", "precision", "colour"))
+REQUEST = Request(count=40, metrics=("frechet", "precision", "diversity", "class-diversity", "colour"))
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +29,18 @@ def folders(tmp_path_factory):
     return [str(first), str(base / "copy"), str(judging.trained(base / "b", images=256))]
 
 
-@pytest.fixture
-def found(folders, tmp_path, monkeypatch):
-    judging.look_through(judging.Projection(), monkeypatch)
-    subjects = [Subject.open(name, "cpu") for name in folders]
-    parts = [Parts.open(tmp_path / str(k), s.name, s.digest, print) for k, s in enumerate(subjects)]
-    work = compare(subjects, Digits().build(), REQUEST, parts)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+@pytest.fixture(scope="module")
+def found(folders, tmp_path_factory):
+    subjects, folder = [Subject.open(name, "cpu") for name in folders], tmp_path_factory.mktemp("parts")
+    parts = [Parts.open(folder / str(k), s.name, s.digest, print) for k, s in enumerate(subjects)]
+    with pytest.MonkeyPatch.context() as patch:
+        judging.look_through(judging.Projection(), patch)
+        work = compare(subjects, Digits().build(), REQUEST, parts)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return end.value
 
 
 def test_a_model_differs_from_itself_by_nothing_and_from_another_by_their_scores(found):
@@ -92,6 +94,73 @@ def test_paired_intervals_hold_the_truth_and_are_narrower_than_unpaired_ones():
             assert d.high - d.low < 0.2, "the common part has cancelled: unpaired it would be 0.4"
     # 95 % of 200 is 190, with a standard deviation of 3
     assert all(180 <= hits <= 199 for hits in covered.values()), covered
+
+
+@pytest.mark.parametrize("names", ["bound", "likelihood", "memorisation", "loss", "frechet,loss"])
+def test_analyses_of_one_model_are_refused(names, folders, tmp_path):
+    sentence = f"--metrics {names.split(',')[-1]}: an analysis of one model, which `debruit evaluate` measures model by model.*frechet, "
+    subjects = [Subject.open(name, "cpu") for name in folders[:2]]
+    with pytest.raises(InputError, match=sentence):
+        next(compare(subjects, Digits().build(), replace(REQUEST, metrics=tuple(names.split(","))), []))
+    check_metrics(("frechet", "recall", "diversity"))
+
+
+def pair_means(samples: int, pairs: np.ndarray, rng: np.random.Generator, own: float) -> list[np.ndarray]:
+    """Of two equal laws, |x_i - x_j| for the pairs: x_k of the two have a part in common, as images from the same noise."""
+    common = rng.normal(size=samples)
+    sets = [np.exp(common + own * rng.normal(size=samples)) for _ in range(2)]
+    return [np.abs(x[p[:, 0]] - x[p[:, 1]]) for x, p in zip(sets, pairs, strict=True)]
+
+
+@pytest.mark.parametrize("same_pairs", [True, False])
+@pytest.mark.parametrize("count", [200, 2000])
+def test_intervals_over_pairs_hold_no_difference_as_often_as_they_claim_and_are_no_wider_than_its_spread(
+    count, same_pairs
+):
+    rng, samples, trials = np.random.default_rng(1), 200, 400
+    pairs = [_pairs(samples, None, count, np.random.default_rng(k)) for k in range(2)]
+    pairs = [pairs[0], pairs[0] if same_pairs else pairs[1]]
+    values, halves, held = [], [], 0
+    for _ in range(trials):
+        distances = pair_means(samples, pairs, rng, own=0.3)
+        value = distances[1].mean() - distances[0].mean()
+        rows = [paired.pair_rows(*side) for side in zip(pairs, distances, strict=True)]
+        d = paired.over_pairs(value, rows[1], rows[0], better="neither")
+        values.append(value)
+        halves.append((d.high - d.low) / 2)
+        held += not d.certain
+    # 95 % of 400 is 380, with a standard deviation of 4.4
+    assert 362 <= held <= 393, held
+    assert 0.8 < np.sqrt(np.mean(np.square(halves))) / (1.96 * np.std(values)) < 1.2
+
+
+def test_pair_intervals_are_the_textbook_sum_over_pairs_that_share_a_sample():
+    rng = np.random.default_rng(0)
+    pairs = [_pairs(12, None, 30, np.random.default_rng(k)) for k in range(2)]
+    x = rng.exponential(size=(2, 12)) ** 2
+    ours, theirs = (paired.pair_rows(p, np.abs(own[p[:, 0]] - own[p[:, 1]])) for p, own in zip(pairs, x, strict=True))
+    every = np.concatenate([ours, theirs * [1, 1, -1]])
+    variance = sum(a[2] * b[2] for a in every for b in every if {a[0], a[1]} & {b[0], b[1]})
+    alone = sum(a[2] * b[2] for a in every for b in every if {a[0], a[1]} == {b[0], b[1]})
+    assert variance > 1.5 * alone, "what the pairs share counts"
+    d = paired.over_pairs(2.0, ours, theirs, better="neither")
+    assert (d.high - 2.0, 2.0 - d.low) == pytest.approx([1.96 * np.sqrt(variance)] * 2, rel=1e-4)
+
+
+def test_the_pairs_of_a_difference_are_those_of_the_scores(found):
+    first, _, other = found.evaluations
+    for label, classes in (("1 - SSIM", False), ("1 - SSIM within classes", True)):
+        rows = []
+        for side in (other.sides["samples"], first.sides["samples"]):
+            pairs, distances = differences(side.images, side.spec, labels=side.labels if classes else None)
+            score = next(
+                s for one in (other, first) for s in one.scores if one.sides["samples"] is side and s.label == label
+            )
+            assert distances.mean() == pytest.approx(score.value, abs=1e-15)
+            rows.append(paired.pair_rows(pairs, distances))
+        d = found.differences[2][label]
+        assert d == paired.over_pairs(d.value, *rows, better="neither")
+        assert d.low < d.value < d.high
 
 
 def test_groups_leave_each_image_out_once():

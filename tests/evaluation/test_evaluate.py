@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.evaluation import catalogue
+from debruit.evaluation import parts as parts_module
 from debruit.evaluation.evaluate import Request, evaluate
 from debruit.evaluation.metrics.frechet import frechet_distance
 from debruit.evaluation.pace import Pace
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.report import page, record
 from debruit.evaluation.sides import check_data, divide
+from debruit.evaluation.stages import extract
 from debruit.evaluation.subject import Subject
 from debruit.model import Model, ModelConfig
 from debruit.training.stream import split
@@ -108,6 +111,64 @@ def test_more_samples_go_on_from_fewer(subject, digits, projection, tmp_path):
     assert before < after
     assert len(after) == 3
     assert found.sides["samples"].images.equal(subject.model.generate(24, batch=8))
+
+
+def test_another_request_looks_at_new_images_only(subject, digits, projection, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("debruit.evaluation.evaluate.divide", partial(divide, most=200))
+    monkeypatch.setattr("debruit.evaluation.stages.FEATURE_IMAGES", 8)
+    request = Request(count=16, metrics=("frechet",), batch=8)
+    known: set[int] = set()
+    for count, metrics, samples in (
+        (16, ("frechet",), 16),
+        (24, ("frechet",), 8),
+        (24, ("frechet", "memorisation"), 0),
+        (20, ("kid",), 4),
+    ):
+        projection.seen = 0
+        found = run(subject, digits, tmp_path / "work", replace(request, count=count, metrics=metrics))
+        division = found.division
+        asked = {*division.floor, *division.reference}
+        if "memorisation" in metrics:
+            asked |= {*division.training, *division.held_out}
+        assert projection.seen == samples + len(asked - known), (count, metrics)
+        known |= asked
+    assert len(known) > 200 + 24
+
+
+def test_samples_that_differ_in_a_bit_are_looked_at_again(digits, projection, tmp_path):
+    """A batch of another size may round differently: features are those of the images at hand, not of their numbers."""
+    parts = Parts.open(tmp_path, "a", "0", print)
+    features = lambda images: list(extract(images, digits.spec, projection, parts))  # noqa: E731
+    images = digits.batch(np.arange(12))["image"]
+    features(images)
+    features(images.clone())
+    assert projection.seen == 12
+    images[7, 0, 3, 3] += 1
+    features(images)
+    assert projection.seen == 24
+
+
+def test_networks_look_on_the_device_of_the_model(subject, digits, projection, tmp_path, monkeypatch):
+    asked = []
+
+    def found(name, dataset=None, say=print, *, device):
+        asked.append((name, device))
+        return projection
+
+    monkeypatch.setattr("debruit.evaluation.features.find.find_extractor", found)
+    run(subject, digits, tmp_path, Request(count=16, metrics=("frechet",)))
+    assert asked == [("efficientnet", "cpu")]
+
+
+@pytest.mark.parametrize(("name", "value"), [("REVISION", parts_module.REVISION + 1), ("__version__", "0.0.0")])
+def test_parts_of_other_code_are_not_taken(tmp_path, monkeypatch, name, value):
+    parts = Parts.open(tmp_path, "a", "0", print)
+    parts.keep("scores", ["key"], {"value": 1.0})
+    assert parts.find("scores", ["key"]) == {"value": 1.0}
+    monkeypatch.setattr(parts_module, name, value)
+    assert parts.find("scores", ["key"]) is None
+    assert parts.kept("scores", ["key"], lambda: {"value": 2.0}) == {"value": 2.0}
 
 
 def test_another_model_in_the_same_folder_is_noticed(subject, digits, projection, tmp_path):
@@ -264,6 +325,13 @@ def test_names_of_metrics_are_forgiving_and_parts_of_one_can_be_asked_for(subjec
     assert catalogue.parse("Frechet_unbiased, kid") == ("frechet-unbiased", "kid")
     choice = catalogue.choose(("recall",), subject, digits.spec, divide(subject.model, digits, 10), 10)
     assert [m.name for m in choice.metrics] == ["manifold"]
+
+
+def test_too_few_images_a_class_for_a_classifier(subject, digits):
+    division = divide(subject.model, digits, 20)
+    left = dict(catalogue.choose((), subject, replace(digits.spec, count=30), division, 20).left_out)
+    assert "30 images in 10 classes are too few" in left["accuracy"]
+    assert "accuracy" not in dict(catalogue.choose((), subject, digits.spec, division, 20).left_out)
 
 
 def test_class_metrics_without_labels(subject, digits):

@@ -1,6 +1,7 @@
 """Copies are found: all planted ones, none that are not there; and nothing more is said than the counts allow."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import exact
 import numpy as np
@@ -9,12 +10,12 @@ import tiny
 import torch
 from scipy.stats import binomtest
 
-from debruit.data.dataset import Dataset
+from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.errors import InputError
 from debruit.evaluation.alarm import SAMPLES, copy_alarm
 from debruit.evaluation.copying import Rate, excess, verdict
 from debruit.evaluation.memorisation import Features, contact_sheet, memorisation
-from debruit.evaluation.neighbours import nearest, thumbnails
+from debruit.evaluation.neighbours import PIECE_BYTES, mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.model import Model
 from debruit.training.run import Ema, Optimiser
 from debruit.training.state import TrainState
@@ -117,6 +118,62 @@ def test_thumbnails_are_area_means(digits):
     assert small.sum() == pytest.approx(1)
 
 
+# ---- memory
+
+
+class Watched(Dataset):
+    """Images of 12 MiB in float32 each, 3 MiB at rest, that take no memory by themselves; notes how many are read at once."""
+
+    def __init__(self, count):
+        rows = np.random.default_rng(0).integers(0, 256, (count, 1, 1, 1024), dtype=np.uint8)
+        spec = replace(tiny.run().model.data, channels=3, height=1024, width=1024, count=count)
+        super().__init__(spec, np.broadcast_to(rows, (count, 3, 1024, 1024)), paths=[""] * count)
+        self.read = []
+
+    def batch(self, indices):
+        self.read.append(len(indices))
+        return super().batch(indices)
+
+
+@pytest.fixture
+def converted(monkeypatch):
+    """How many values are made floats at once."""
+    sizes, to_model = [], DataSpec.to_model
+    monkeypatch.setattr(DataSpec, "to_model", lambda self, x: sizes.append(x.numel()) or to_model(self, x))
+    return sizes
+
+
+def test_large_images_are_read_and_converted_a_few_at_a_time(converted):
+    data = Watched(12)
+    samples = torch.cat([data.batch(np.arange(4))["image"], data.batch([4, 9])["image"].flip(-1)])
+    data.read.clear()
+    found = memorisation(samples, data, training=np.arange(6), held_out=np.arange(6, 12), mirrored=True)
+    assert (found.identical.hits, found.identical_baseline.hits) == (5, 0)
+    assert sum(data.read) >= 6 + 2 * 6 + 5, "all were read"
+    assert max(data.read) == 5
+    assert 5 * 3 * 2**20 == max(converted) <= PIECE_BYTES / 4
+    data.read.clear()
+    converted.clear()
+    copy_alarm(tiny.run(validation_images=6), data).prepare()
+    assert sum(data.read) == 12
+    assert max(data.read) == 5
+    assert max(converted) == 5 * 3 * 2**20
+
+
+def test_pieces_make_no_difference(digits, monkeypatch):
+    """Blocks keep their rows, and the thumbnails their values."""
+    from debruit.evaluation import neighbours
+
+    indices = np.arange(len(digits))[::-1]
+    whole = thumbnails(digits.batch(indices)["image"], digits.spec)
+    monkeypatch.setattr(neighbours, "PIECE_BYTES", 7 * 4 * 64 + 1)
+    monkeypatch.setattr(neighbours, "ROWS", 1000)
+    blocks = list(thumbnail_blocks(digits, indices))
+    assert [len(block) for block in blocks] == [1000, len(digits) - 1000]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+    np.testing.assert_array_equal(thumbnails(digits.batch(indices)["image"], digits.spec), whole)
+
+
 # ---- memorisation
 
 
@@ -146,6 +203,81 @@ def test_duplicates_are_found_through_thumbnails_and_told_from_near_ones():
     found = memorisation(torch.cat([copy, close, mirrored]), data, training=np.arange(20), held_out=np.arange(20, 40))
     assert found.identical.hits == 1
     assert list(found.views[0].samples.ratio < 1 / 3) == [True, True, False]
+
+
+# ---- mirror images
+
+
+def test_the_nearer_of_an_image_and_its_mirror_image_counts(digits):
+    rng = np.random.default_rng(0)
+    rows, queries = rng.normal(size=(900, 64)), rng.normal(size=(150, 64))
+    mirror = mirror_columns(digits.spec)
+    queries[7] = rows[801].reshape(8, 8)[:, ::-1].ravel()
+    found = nearest(queries, (rows[s : s + 400] for s in range(0, 900, 400)), 6, mirror=mirror)
+    flipped = queries.reshape(-1, 8, 8)[:, :, ::-1].reshape(-1, 64)
+    distances = np.minimum(*(np.linalg.norm(q[:, None] - rows, axis=-1) for q in (queries, flipped)))
+    np.testing.assert_array_equal(found.indices, np.argsort(distances, axis=1)[:, :6])
+    assert found.indices[7, 0] == 801
+    assert found.distances[7, 0] < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 48), (3, 45, 70), (2, 8, 9)])
+def test_the_thumbnail_of_a_mirror_image_is_the_mirrored_thumbnail(digits, shape):
+    spec = replace(digits.spec, channels=shape[0], height=shape[1], width=shape[2])
+    images = torch.randint(0, 256, (5, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    found = thumbnails(images.flip(-1), spec)
+    np.testing.assert_allclose(found, thumbnails(images, spec)[:, mirror_columns(spec)], atol=1e-6)
+
+
+@pytest.mark.parametrize(("depth", "times"), [("uint8", 1), ("uint8", 6), ("uint16", 6), ("float32", 1)])
+def test_planted_mirror_images_are_all_found(depth, times):
+    """At the size of a thumbnail and above it."""
+    pixels = noise(60).repeat_interleave(times, 2).repeat_interleave(times, 3).numpy().astype(depth)
+    spec = replace(tiny.run().model.data, height=8 * times, width=8 * times, count=60, depth=depth)
+    data = Dataset(spec, pixels, paths=[""] * 60)
+    parts = {"training": np.arange(40), "held_out": np.arange(40, 60)}
+    images = data.batch(np.arange(60))["image"]
+    mirror = lambda rows, axis=-1: torch.from_numpy(np.flip(pixels[rows], axis).copy())  # noqa: E731
+    samples = torch.cat([mirror([3, 9, 31]), images[[4]], mirror([5], -2), mirror(np.arange(40, 45))])
+    seen, unseen = memorisation(samples, data, mirrored=True, **parts), memorisation(samples, data, **parts)
+    copies = [True] * 4 + [False] * 6
+    assert list(seen.views[0].samples.ratio < 1 / 3) == copies
+    assert list(seen.views[0].samples.indices[:4, 0]) == [3, 9, 31, 4]
+    assert (seen.identical.hits, seen.identical_baseline.hits) == (4, 0)
+    assert (unseen.views[0].rate.hits, unseen.identical.hits) == (1, 1)
+    assert "or to its mirror image" in seen.scores()[0].note
+    assert "mirror" not in unseen.scores()[0].note
+
+
+def test_held_out_images_are_mirrored_too():
+    """Data that come with their mirror images: a sample that is one is no more a copy than the held-out images are."""
+    images = noise(40)
+    spec = replace(tiny.run().model.data, count=80)
+    data = Dataset(spec, torch.cat([images, images.flip(-1)]).numpy(), paths=[""] * 80)
+    found = memorisation(images.flip(-1), data, training=np.arange(40), held_out=np.arange(40, 80), mirrored=True)
+    assert (found.views[0].rate.hits, found.views[0].baseline.hits) == (40, 40)
+    assert (found.identical.hits, found.identical_baseline.hits) == (40, 40)
+    assert "No evidence of copying beyond the likeness" in found.verdict
+
+
+@pytest.mark.parametrize(("provenance", "hits"), [({"flip": True}, 5), ({"flip": False}, 0), ({}, 0)])
+def test_an_evaluation_looks_for_them_where_the_model_was_trained_on_them(digits, parts, provenance, hits):
+    from debruit.evaluation import analyses
+
+    training, held_out = parts
+    task = SimpleNamespace(
+        subject=SimpleNamespace(model=SimpleNamespace(provenance=provenance)), dataset=digits, key=[], say=quiet,
+        division=SimpleNamespace(training=training, held_out=held_out),
+        sides={analyses.SAMPLES: SimpleNamespace(images=digits.batch(training[:5])["image"].flip(-1), network="")},
+        parts=SimpleNamespace(find=lambda name, key: None, keep=lambda name, key, found: found),
+    )  # fmt: skip
+    *_, stop = _finished(analyses.memorisation(task)[1])  # ty: ignore
+    assert stop["scores"][-1]["value"] == hits / 5
+
+
+def _finished(work):
+    found = yield from work
+    yield found
 
 
 def test_near_copies_are_found_and_other_digits_are_none(digits, parts):
@@ -237,6 +369,16 @@ def test_the_alarm_hears_a_model_that_remembers_and_no_other(digits):
     assert copy_alarm(run, digits)(untrained) is None
     alone = exact.remembering_run(training[:100], validation_images=0)
     assert copy_alarm(alone, digits)(TrainState.start(alone, CPU)) is None, "there is no baseline"
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_the_alarm_counts_mirror_images_where_the_training_has_them(digits, flip):
+    run = tiny.run(validation_images=200, flip=flip)
+    training, _ = split(len(digits), run.held_out_images, run.seed)
+    mirrored = digits.spec.to_model(digits.batch(training[:100])["image"].flip(-1))
+    run = replace(run, model=exact.model(digits.spec, mirrored, 0.03).config)
+    said = copy_alarm(run, digits)(TrainState.start(run, CPU))
+    assert (said is not None) is flip, said
 
 
 def test_the_alarm_leaves_the_training_as_it_was(digits):

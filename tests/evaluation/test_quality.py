@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -12,9 +13,11 @@ from debruit.config import implementations
 from debruit.data.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import quality
+from debruit.evaluation.evaluate import Request, evaluate
 from debruit.evaluation.metrics.frechet import frechet_distance
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.report import samplers as report
+from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import Subject
 from debruit.model import header, load
 from debruit.sampling.heun import Heun
@@ -100,6 +103,28 @@ def test_a_lone_model_file_keeps_the_setting(folder, tmp_path):
     subject = Subject.open(str(tmp_path / "m.safetensors"), "cpu")
     assert len(quality.store(subject, subject.model.settings(steps=7))) == 1
     assert header(tmp_path / "m.safetensors")["config"]["sampling"]["steps"] == 7
+
+
+def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, monkeypatch):
+    subject, digits = Subject.open(str(folder), "cpu"), Digits().build()
+    for module in ("evaluate", "quality"):
+        monkeypatch.setattr(f"debruit.evaluation.{module}.divide", partial(divide, most=100))
+    projection = judging.look_through(judging.Projection(), monkeypatch)
+
+    def seen(cache, name, work):
+        monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / cache))
+        before = projection.seen
+        for _ in work(Parts.open(tmp_path / name, subject.name, subject.digest, print)):
+            pass
+        return projection.seen - before
+
+    judged = lambda parts: evaluate(subject, digits, Request(count=20, metrics=("frechet",)), parts)  # noqa: E731
+    tried = lambda parts: quality.quality(subject, digits, 20, projection, parts, budgets=(2,), budget=2)  # noqa: E731
+    assert seen("a", "evaluation", judged) == 20 + 120
+    after = seen("a", "samplers", tried)
+    assert after % 20 == 0
+    assert after >= 40
+    assert seen("b", "alone", tried) == after + 120
 
 
 @pytest.mark.parametrize(("changes", "sentence"), [({"budget": 0}, "1 or more"), ({"count": 1}, "at least 2 samples")])

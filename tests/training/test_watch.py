@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.apps.cli.train import describe, show
+from debruit.model import load
 from debruit.training.batches import validation_batch
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
@@ -113,6 +114,68 @@ def test_the_clock_counts_the_alarm_with_the_preview(tmp_path, monkeypatch):
     finish(tmp_path / "run", alarm=slow)
     assert made[0].costs["preview"] == pytest.approx(50.0)
     assert made[0].elapsed == pytest.approx(100.0)
+
+
+def test_what_the_alarm_prepares_is_not_taken_for_the_cost_of_previews(tmp_path, monkeypatch):
+    """It comes once, before the first step, out of the minutes; the plan then reserves for what a look costs."""
+    from debruit.training import clock as clocks
+    from debruit.training import fit as fits
+
+    plans = []
+
+    class Watched(clocks.Clock):
+        def plan(self, images_seen):
+            plans.append((images_seen, super().plan(images_seen), dict(self.costs), self.images_per_second))
+            return plans[-1][1]
+
+    class Time:
+        now = 0.0
+
+        def monotonic(self):
+            return Time.now
+
+    class Slow:
+        prepared, asked = [], []
+
+        def prepare(self):
+            self.prepared.append(Time.now)
+            Time.now += 10.0
+
+        def __call__(self, state):
+            self.asked.append(state.images_seen)
+            Time.now += 1.0
+
+    def timed(run, *arguments):
+        Time.now += 1.0 * run.batch / 16
+        return batch(run, *arguments)
+
+    from debruit.training import step
+
+    batch = step.training_batch
+    monkeypatch.setattr(step, "training_batch", timed)
+    monkeypatch.setattr(clocks, "time", Time())
+    monkeypatch.setattr(fits, "Clock", Watched)
+    alarm, run = Slow(), tiny.run(minutes=0.5, images=480)
+    folder = RunFolder.create(tmp_path / "run", run, print)
+    reports = list(fit(folder, run.source.build(), CPU, print, alarm=alarm))
+    assert alarm.prepared == [0.0], "once, first"
+    assert plans[0][3] == pytest.approx(16.0), "images per second: it is not taken for training"
+    assert all(costs.get("preview", 1.0) == pytest.approx(1.0) for _, _, costs, _ in plans)
+    assert 0 < plans[0][1] <= 20 * 16, "of the half minute 20 seconds are left"
+    assert Time.now == pytest.approx(30.0, abs=2.0)
+    seen = reports[-1].report.images_seen
+    assert alarm.asked == [*range(96, seen, 96), seen]
+    # a run that has ended has nothing to prepare for
+    list(fit(RunFolder.open(folder.path, print, images=seen), run.source.build(), CPU, print, resume=True, alarm=alarm))
+    assert len(alarm.prepared) == 1
+
+
+def test_a_model_file_says_whether_it_was_trained_on_mirror_images(tmp_path):
+    for flip in (True, False):
+        run = tiny.run(flip=flip)
+        folder = RunFolder.create(tmp_path / str(flip), run, print)
+        folder.save(TrainState.start(run, CPU))
+        assert load(folder.path / "model.safetensors", "cpu").provenance["flip"] is flip
 
 
 def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):

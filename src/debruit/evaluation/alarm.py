@@ -1,14 +1,12 @@
 """While a model trains: do its samples already copy training images more often than held-out images resemble them?"""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
 from debruit.data.dataset import Dataset
 from debruit.evaluation.copying import Rate, excess
 from debruit.evaluation.memorisation import NEIGHBOURS, THRESHOLD
-from debruit.evaluation.neighbours import nearest, thumbnail_blocks, thumbnails
+from debruit.evaluation.neighbours import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.model import Model
 from debruit.sampling.euler import Euler
 from debruit.sampling.grids import UniformTime
@@ -19,41 +17,65 @@ from debruit.training.state import TrainState
 from debruit.training.stream import split
 
 SAMPLES, SEED = 32, 1
-MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # training images looked at, and what reading them may cost once
+MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
 SURE = 3.0  # standard deviations: it is asked again and again, and should not cry at chance
 ALARM = 10  # key of the random stream
 
 
-def copy_alarm(run: Run, dataset: Dataset) -> Callable[[TrainState], str | None]:
-    """For `fit`: a function that draws a few samples with the averaged weights and returns a line when their rate of near copies
-    (memorisation.py, on pixels) surely passes that of the held-out images, else None. Without held-out images it never speaks.
+def copy_alarm(run: Run, dataset: Dataset) -> "CopyAlarm":
+    """The alarm that `fit` asks."""
+    return CopyAlarm(run, dataset)
 
-    A large data set is looked at in part, so copies of the other images go unseen. Nothing random is drawn from the training's streams.
+
+class CopyAlarm:
+    """Draws a few samples with the averaged weights and returns a line when their rate of near copies (memorisation.py, on pixels) surely
+    passes that of the held-out images, else None. Without held-out images it never speaks.
+
+    A large data set is looked at in part, so copies of the other images go unseen. A run with flips counts mirror images as copies. Nothing random
+    is drawn from the training's streams. In memory: a piece of the images, their thumbnails in 8 bits, a block of them in floats.
     """
-    pool, held_out = split(len(dataset), run.held_out_images, run.seed)
-    bytes_each = dataset.images.nbytes // len(dataset)
-    looked_at = _some(pool, min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS)), run.seed)
-    held_out = _some(held_out, MOST_IMAGES, run.seed)
-    k = min(NEIGHBOURS, len(looked_at))
-    known: list = []  # the training images' thumbnails in 8 bits and the baseline, from the first look on
 
-    def look(state: TrainState) -> str | None:
-        if not len(held_out) or len(looked_at) < 2:
+    def __init__(self, run: Run, dataset: Dataset) -> None:
+        pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+        bytes_each = dataset.images.nbytes // len(dataset)
+        most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
+        self.run, self.dataset, self.pool = run, dataset, len(pool)
+        self.looked_at, self.held_out = _some(pool, most, run.seed), _some(held_out, most, run.seed)
+        self.mirror = mirror_columns(dataset.spec) if run.flip else None
+        self._small: list[np.ndarray] = []
+        self._baseline = Rate(0, 0)
+
+    def prepare(self) -> None:
+        """The training images' thumbnails and the baseline, once: later looks cost the samples and their comparison."""
+        if self._small or not self._can_tell:
+            return
+        self._small = [
+            (block * 255).round().astype(np.uint8) for block in thumbnail_blocks(self.dataset, self.looked_at)
+        ]
+        rates = [self._rate(block) for block in thumbnail_blocks(self.dataset, self.held_out)]
+        self._baseline = Rate(sum(rate.hits for rate in rates), len(self.held_out))
+
+    def __call__(self, state: TrainState) -> str | None:
+        if not self._can_tell:
             return None
-        if not known:
-            small = [(block * 255).round().astype(np.uint8) for block in thumbnail_blocks(dataset, looked_at)]
-            known.extend([small, _rate(np.concatenate([*thumbnail_blocks(dataset, held_out)]), small, k)])
-        small, baseline = known
-        rate = _rate(thumbnails(draw(run, state), dataset.spec), small, k)
-        if excess(rate, baseline, SURE)[0] <= 0:
+        self.prepare()
+        rate = self._rate(thumbnails(draw(self.run, state), self.dataset.spec))
+        if excess(rate, self._baseline, SURE)[0] <= 0:
             return None
-        part = "" if len(looked_at) == len(pool) else f" (of {len(looked_at):,} looked at)"
+        part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"
         return (
-            f"alarm: samples copy training images{part}: {rate} are near copies, against {baseline} of the held-out images; "
+            f"alarm: samples copy training images{part}: {rate} are near copies, against {self._baseline} of the held-out images; "
             "stop here, train on more images, or take a smaller network"
         )
 
-    return look
+    @property
+    def _can_tell(self) -> bool:
+        return len(self.held_out) > 0 and len(self.looked_at) >= 2
+
+    def _rate(self, queries: np.ndarray) -> Rate:
+        blocks = (block.astype(np.float32) / 255 for block in self._small)
+        found = nearest(queries, blocks, min(NEIGHBOURS, len(self.looked_at)), mirror=self.mirror)
+        return Rate(int((found.ratio < THRESHOLD).sum()), len(queries))
 
 
 def draw(run: Run, state: TrainState) -> torch.Tensor:
@@ -62,11 +84,6 @@ def draw(run: Run, state: TrainState) -> torch.Tensor:
     steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
     model = Model(run.model, state.average)
     return model.generate(SAMPLES, seed=SEED, sampler=Euler(), grid=UniformTime(), steps=steps)
-
-
-def _rate(queries: np.ndarray, small: list[np.ndarray], k: int) -> Rate:
-    blocks = (block.astype(np.float32) / 255 for block in small)
-    return Rate(int((nearest(queries, blocks, k).ratio < THRESHOLD).sum()), len(queries))
 
 
 def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -157,7 +157,8 @@ def _memorised(task: Task) -> Generator[float, None, Findings]:
     kept = task.parts.find("memorisation", key)
     if kept is None:
         found = find(
-            samples.images, task.dataset, training=task.division.training, held_out=task.division.held_out, features=features, say=task.say
+            samples.images, task.dataset, training=task.division.training, held_out=task.division.held_out, features=features,
+            mirrored=bool(task.subject.model.provenance.get("flip", False)), say=task.say,
         )  # fmt: skip
         kept = task.parts.keep("memorisation", key, _copies(task, samples, found))
     yield 1
@@ -173,6 +174,7 @@ def _copies(task: Task, samples: Side, found: Any) -> Findings:
     return {
         "scores": [asdict(s) for s in found.scores()],
         "verdict": found.verdict,
+        "level": found.level,
         "threshold": THRESHOLD,
         "ratios": {v.label: {"samples": v.samples.ratio.tolist(), "held_out": v.held_out.ratio.tolist()} for v in found.views},
         "worst": [

@@ -25,7 +25,7 @@ NEIGHBOURS = 5  # of the manifold metrics, as Naeem et al. 2020
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """`name` is the whole, `gives` the names of several scores: `--metrics` takes either. `needs` are keys of NEEDS; those of its networks,
-    "features" and "logits", are met by every model. It takes at least `least` images. `compute`(side, reference) -> scores."""
+    "features" and "logits", are met by every model. It takes at least `least` images on both sides. `compute`(side, reference) -> scores."""
 
     name: str
     gives: tuple[str, ...] = ()
@@ -112,6 +112,7 @@ def _colour(side: Side, reference: Side) -> list[Score]:
     return colour_shift(channel_moments(side.images, side.spec), channel_moments(reference.images, side.spec))
 
 
+FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
 METRICS: tuple[Metric, ...] = (
     Metric(name="frechet", needs=("features",), compute=_frechet),
     Metric(name="frechet-unbiased", needs=("features",), least=8, compute=_frechet_unbiased),
@@ -136,7 +137,10 @@ ANALYSES: tuple[Analysis, ...] = (
 
 
 def _labels(subject: Subject, spec: DataSpec, division: Division) -> str:
-    return "" if spec.class_names else f"{spec.name} has no class labels: put its images into subfolders, one a class"
+    if not spec.class_names:
+        return f"{spec.name} has no class labels: put its images into subfolders, one a class"
+    few = spec.count < FEWEST_OF_CLASS * len(spec.class_names)
+    return f"{spec.count} images in {len(spec.class_names)} classes are too few for a classifier" if few else ""
 
 
 def _asked(subject: Subject, spec: DataSpec, division: Division) -> str:
@@ -214,6 +218,8 @@ def choose(names: Sequence[str], subject: Subject, spec: DataSpec, division: Div
         reason = next((r for need in entry.needs if need in NEEDS and (r := NEEDS[need](subject, spec, division))), "")
         if isinstance(entry, Metric) and count < entry.least:
             reason = f"it needs at least {entry.least} samples, and -n is {count}"
+        elif isinstance(entry, Metric) and len(division.reference) < entry.least:
+            reason = f"it needs at least {entry.least} images to compare with, and {spec.name} leaves {len(division.reference)}"
         if reason and asked:
             raise InputError(f"--metrics {asked[0]}: {reason}")
         if reason:

@@ -8,16 +8,17 @@ import numpy as np
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import paired
-from debruit.evaluation.catalogue import METRICS, Metric
+from debruit.evaluation.catalogue import ANALYSES, METRICS, Metric
 from debruit.evaluation.evaluate import Evaluation, Request, evaluate
 from debruit.evaluation.judge import REFERENCE, SAMPLES
 from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import divide
+from debruit.evaluation.sides import Side, divide
 from debruit.evaluation.subject import Subject
 
 FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
+OVER_PAIRS = ("diversity", "class-diversity")  # means over pairs of samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,17 @@ class Comparison:
 
     evaluations: tuple[Evaluation, ...]
     differences: tuple[dict[str, Difference], ...]
+
+
+def check_metrics(names: Sequence[str]) -> None:
+    """InputError if one of them is an analysis: those have no contributions by sample, take minutes a model and depend on its own data."""
+    wrong = [a.name for a in ANALYSES if a.name in names]
+    if wrong:
+        scores = ", ".join(name for m in METRICS for name in (m.name, *m.gives))
+        raise InputError(
+            f"--metrics {','.join(wrong)}: an analysis of one model, which `debruit evaluate` measures model by model; compare takes scores of "
+            f"samples: {scores}"
+        )
 
 
 def check(subjects: Sequence[Subject]) -> None:
@@ -43,8 +55,10 @@ def compare(
     parts: Sequence[Parts],
     say: Callable[[str], None] = quiet,
 ) -> Generator[Progress, None, Comparison]:
-    """Yields progress, returns the comparison. InputError: fewer than two models, one twice, data of another size than a model's."""
+    """Yields progress, returns the comparison. InputError: fewer than two models, one twice, data of another size than a model's, an analysis
+    among the metrics."""
     check(subjects)
+    check_metrics(request.metrics)
     request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request)))
     division, found, spent = divide(subjects[0].model, dataset, request.count), [], 0.0
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
@@ -75,9 +89,9 @@ def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> l
     return [m.name for m in METRICS if all(m.name in names for names in chosen)]
 
 
-def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list[float]]:
-    """What the interval of a difference needs of one model: for each score's label the samples' contributions, or its values with groups
-    left out; kept, since it takes a while."""
+def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list]:
+    """What the interval of a difference needs of one model: for each score's label the samples' contributions, the pairs', or its values
+    with groups left out; kept, since it takes a while."""
     side, reference = found.sides[SAMPLES], found.sides[REFERENCE]
     key = [found.subject.digest, found.key, metric.name]
     if metric.name in FIRST_ORDER:
@@ -85,9 +99,20 @@ def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list[fl
 
         label = next(s.label for s in found.scores if s.name == metric.name)
         make = lambda: {label: influence(side.features, moments(side.features), moments(reference.features)).tolist()}  # noqa: E731
+    elif metric.name in OVER_PAIRS:
+        label = next((s.label for s in found.scores if s.name == metric.name), None)
+        return {} if label is None else parts.kept("spread-pairs", key, lambda: {label: _pairs(metric, side)})
     else:
         make = lambda: paired.left_out(metric.compute, side, reference)  # noqa: E731
     return parts.kept("spread", key, make)
+
+
+def _pairs(metric: Metric, side: Side) -> list[list[float]]:
+    """The pairs of the score and what each adds to it: drawn once, over all samples."""
+    from debruit.evaluation.metrics.diversity import differences
+
+    labels = side.labels if metric.name == "class-diversity" else None
+    return paired.pair_rows(*differences(side.images, side.spec, labels=labels)).tolist()
 
 
 def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict) -> dict[str, Difference]:
@@ -100,8 +125,12 @@ def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict
             if ours is None or theirs is None or score.label not in values:
                 continue
             value = score.value - values[score.label].value
-            law = paired.paired if metric.name in FIRST_ORDER else paired.jackknife
-            found[score.label] = law(value, np.asarray(ours) - np.asarray(theirs), better=score.better)
+            ours, theirs = np.asarray(ours), np.asarray(theirs)
+            if metric.name in OVER_PAIRS:
+                found[score.label] = paired.over_pairs(value, ours, theirs, better=score.better)
+            else:
+                law = paired.paired if metric.name in FIRST_ORDER else paired.jackknife
+                found[score.label] = law(value, ours - theirs, better=score.better)
     return found
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from debruit.evaluation.metrics.interval import NORMAL, proportion
 
@@ -69,6 +70,20 @@ def verdict(looks: Mapping[str, tuple[Rate, Rate]], identical: Rate, identical_b
         )
         sentences.append(f"No evidence of copying beyond the likeness that the data has by itself: {counts}.")
     return " ".join(sentences)
+
+
+def level(
+    looks: Mapping[str, tuple[Rate, Rate]], identical: Rate, identical_baseline: Rate
+) -> Literal["good", "warning", "unknown"]:
+    """How serious the verdict is: "warning" where copies exceed the baseline, "good" where they do not, "unknown" where that cannot be said:
+    no image was held out, or samples are identical to training images as often as held-out images are."""
+    if identical.hits and not identical_baseline.value >= identical.value:  # also of no baseline, NaN
+        return "warning"
+    if not identical_baseline.count:
+        return "unknown"
+    if any(excess(*pair)[0] > 0 for pair in looks.values()):
+        return "warning"
+    return "unknown" if identical.hits else "good"
 
 
 def _percent(share: float) -> str:

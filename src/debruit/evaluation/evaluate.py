@@ -95,15 +95,15 @@ def evaluate(
     check_data(model, dataset.spec)
     division = division or divide(model, dataset, request.count)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
-    networks = find_networks(choice, request.network, dataset, say)
-    pace = Pace(expected(subject, division, request, choice))
-    drawing = stages.sample(subject, parts, request.count, seed=request.seed, batch=request.batch)
-    samples = yield from pace.follow("samples", request.count, drawing)
-    key = samples_key(subject, request.seed, request.batch, request.count)
+    networks = find_networks(choice, request.network, dataset, say, device=model.device.type)
     copies = "memorisation" in choice.analyses and (
         len(division.training) <= MOST_TRAINING or "memorisation" in request.metrics
     )
-    sides = yield from look(subject, dataset, division, samples, key, networks, parts, pace, say, all_training=copies)
+    pace = Pace(expected(subject, division, request, choice, all_training=copies))
+    drawing = stages.sample(subject, parts, request.count, seed=request.seed, batch=request.batch)
+    samples = yield from pace.follow("samples", request.count, drawing)
+    key = samples_key(subject, request.seed, request.batch, request.count)
+    sides = yield from look(subject, dataset, division, samples, networks, parts, pace, say, all_training=copies)
     used = [
         dataset.spec.fingerprint,
         digest(division),
@@ -122,14 +122,18 @@ def evaluate(
     )  # fmt: skip
 
 
-def expected(subject: Subject, division: Division, request: Request, choice: Choice) -> dict[str, float]:
+def expected(
+    subject: Subject, division: Division, request: Request, choice: Choice, *, all_training: bool
+) -> dict[str, float]:
     """A guess at the seconds of each stage, from one measured evaluation of the model's network."""
     model, count = subject.model, request.count
     one = stages.seconds_per_evaluation(model)
     guess = {"samples": count * one * stages.evaluations(model, model.settings())}
     if choice.needs("features"):
         guess["features"] = count / GUESS_IMAGES_PER_SECOND
-        guess["features of real images"] = (len(division.floor) + len(division.reference)) / GUESS_IMAGES_PER_SECOND
+        real = {*division.floor.tolist(), *division.reference.tolist()}
+        real |= {*division.training.tolist(), *division.held_out.tolist()} if all_training else set()
+        guess["features of real images"] = len(real) / GUESS_IMAGES_PER_SECOND
     if choice.metrics:
         guess["scores"] = (count + len(division.floor)) * len(choice.metrics) * METRIC_SECONDS
     return guess | {name: seconds(name, request.likelihood_images, one) for name in choice.analyses}

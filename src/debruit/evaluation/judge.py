@@ -20,7 +20,6 @@ from debruit.evaluation.parts import Parts
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, Side, asked_classes, nothing
 from debruit.evaluation.subject import Subject
-from debruit.sampling.settings import Settings
 
 SAMPLES, FLOOR, REFERENCE, TRAINING, HELD_OUT = "samples", "floor", "reference", "training", "held_out"
 
@@ -43,30 +42,32 @@ class Networks:
         return found
 
 
-def find_networks(choice: Choice, network: str, dataset: Dataset, say: Callable[[str], None]) -> Networks:
+def find_networks(
+    choice: Choice, network: str, dataset: Dataset, say: Callable[[str], None], *, device: str
+) -> Networks:
     """The feature network of that name, and the classifier of the data's own labels, where a metric needs them."""
     from debruit.evaluation.features.find import find_extractor
 
-    classifier = find_extractor("classifier", dataset, say) if choice.needs("logits") else None
+    classifier = find_extractor("classifier", dataset, say, device=device) if choice.needs("logits") else None
     if not choice.needs("features") and "memorisation" not in choice.analyses:
         return Networks(None, classifier)
     same = network == "classifier" and classifier is not None
-    return Networks(classifier if same else find_extractor(network, dataset, say), classifier)
+    return Networks(classifier if same else find_extractor(network, dataset, say, device=device), classifier)
 
 
 def look(
-    subject: Subject, dataset: Dataset, division: Division, samples: Tensor, key: list, networks: Networks, parts: Parts, pace: Pace,
+    subject: Subject, dataset: Dataset, division: Division, samples: Tensor, networks: Networks, parts: Parts, pace: Pace,
     say: Callable[[str], None], *, all_training: bool = False,
 ) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
-    """The three sides by name, with features and logits. `key` says which samples they are. Of the reference, which may be large, only as
-    many images are kept as there are samples; its features are those of all. With `all_training` there are two more sides, of features
-    alone: the training images and those held out."""
+    """The three sides by name, with features and logits. Of the reference, which may be large, only as many images are kept as there are
+    samples; its features are those of all. With `all_training` there are two more sides, of features alone: the training images and those
+    held out."""
     spec, count = dataset.spec, len(samples)
     real = {FLOOR: division.floor, REFERENCE: division.reference}
     alone = {TRAINING: division.training, HELD_OUT: division.held_out} if all_training else {}
     features: dict[str, np.ndarray] = {}
     if networks.features is not None:
-        work = stages.extract(samples, spec, networks.features, parts, key)
+        work = stages.extract(samples, spec, networks.features, parts)
         features[SAMPLES] = yield from pace.follow("features", count, work)
         pool = np.unique(np.concatenate([*real.values(), *alone.values()]))
         work = stages.extract_real(dataset, pool, networks.features, say)
@@ -114,10 +115,9 @@ def computed(metric: Metric, name: str, sides: dict[str, Side], key: list, parts
     return [Score(**s) for s in parts.kept("scores", [*key, metric.name, name], make)]
 
 
-def samples_key(subject: Subject, seed: int, batch: int, count: int, settings: Settings | None = None) -> list:
+def samples_key(subject: Subject, seed: int, batch: int, count: int) -> list:
     """Which samples: everything that determines them."""
-    settings = settings or subject.model.settings()
-    return [subject.digest, encode(settings), subject.model.device.type, seed, batch, count]
+    return [subject.digest, encode(subject.model.settings()), subject.model.device.type, seed, batch, count]
 
 
 def in_turn(classes: np.ndarray | None, count: int) -> np.ndarray | None:

@@ -5,11 +5,14 @@ sample's own neighbourhood (after Carlini et al. 2023, section 4.2),
     ratio = distance to the nearest training image / mean distance to the k nearest,
 0 for a duplicate, near 1 where no neighbour stands out. A near copy has a ratio below THRESHOLD. Data hold likenesses of their own, so images
 that the model never saw are put in the samples' place: their rate of near copies is the baseline, and only the excess over it is evidence.
-Measured on pixels (thumbnails of at most 32 pixels a side), and on the features of a network where they are given.
+Measured on pixels (thumbnails of at most 32 pixels a side), and on the features of a network where they are given. A model that was trained on
+mirrored images as well may copy those: then, on pixels, a distance is that of the image or of its mirror image, whichever is nearer, for samples
+and held-out images alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,11 +22,21 @@ from torch import Tensor
 from debruit import pictures
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
-from debruit.evaluation.copying import Rate, verdict
-from debruit.evaluation.neighbours import ROWS, Neighbours, identical, nearest, thumbnail_blocks, thumbnails
+from debruit.evaluation.copying import Rate, level, verdict
+from debruit.evaluation.neighbours import (
+    ROWS,
+    Neighbours,
+    identical,
+    mirror_columns,
+    nearest,
+    pieces,
+    thumbnail_blocks,
+    thumbnails,
+)
 from debruit.evaluation.score import Score
 
 NEIGHBOURS = 50
+PIXELS = "pixels"  # the label of the view that is always there
 # below it lie under 1 % of held-out images of fashion-mnist and digits, and most copies with noise of 5 % of the range
 THRESHOLD = 1 / 3
 
@@ -60,17 +73,26 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Memorisation:
-    """What was found: `identical` samples and held-out images equal a training image value for value. `verdict` is in words."""
+    """What was found: `identical` samples and held-out images equal a training image value for value; `mirrored` says that mirror images
+    were looked for too. `verdict` is in words."""
 
     views: tuple[View, ...]
     identical: Rate
     identical_baseline: Rate
     training: int
+    mirrored: bool = False
 
     @property
     def verdict(self) -> str:
-        looks = {view.label: (view.rate, view.baseline) for view in self.views}
-        return verdict(looks, self.identical, self.identical_baseline)
+        return verdict(self._looks(), self.identical, self.identical_baseline)
+
+    @property
+    def level(self) -> Literal["good", "warning", "unknown"]:
+        """How serious the verdict is."""
+        return level(self._looks(), self.identical, self.identical_baseline)
+
+    def _looks(self) -> dict[str, tuple[Rate, Rate]]:
+        return {view.label: (view.rate, view.baseline) for view in self.views}
 
     def worst(self, most: int = 16) -> list[int]:
         """Numbers of the samples with the lowest ratio in any view, worst first."""
@@ -81,11 +103,13 @@ class Memorisation:
         """For each view the rate of near copies and that of the held-out images, with Wilson's 95 % intervals; then the identical ones."""
         rows = []
         for view in self.views:
-            note = f"nearer to one of {self.training:,} training images than a third of the mean distance to the nearest ones"
+            either = " (or to its mirror image)" if self.mirrored and view.label == PIXELS else ""
+            note = f"nearer to one of {self.training:,} training images{either} than a third of the mean distance to the nearest ones"
             rows.append(_score(f"near copies ({view.label})", view.rate, note))
             if view.baseline.count:
                 rows.append(_score(f"held-out images as near ({view.label})", view.baseline, "the baseline"))
-        return [*rows, _score("identical to a training image", self.identical, "")]
+        note = "as it is or mirrored left to right" if self.mirrored else ""
+        return [*rows, _score("identical to a training image", self.identical, note)]
 
 
 def memorisation(
@@ -96,9 +120,13 @@ def memorisation(
     held_out: np.ndarray,
     features: Sequence[Features] = (),
     neighbours: int = NEIGHBOURS,
+    mirrored: bool = False,
     say: Callable[[str], None] = quiet,
 ) -> Memorisation:
-    """Compares samples at rest (n, C, H, W) with the training images of `dataset`; memory is that of blocks, whatever the counts.
+    """Compares samples at rest (n, C, H, W) with the training images of `dataset`. `mirrored`: the model was trained on mirror images too.
+
+    Of the data a piece is in memory at a time, then a block of thumbnails; what grows with the counts are the thumbnails (at most 4 kB a channel)
+    of the samples and of the held-out images.
 
     InputError: no samples, fewer than two training images, samples of another shape, features of another number of images.
     """
@@ -114,7 +142,8 @@ def memorisation(
         )
     n, k = len(samples), min(neighbours, len(training))
     queries = np.concatenate([thumbnails(samples, spec), *thumbnail_blocks(dataset, held_out)])
-    pixels = _view("pixels", queries, thumbnail_blocks(dataset, training), n, training, k, say)
+    mirror = mirror_columns(spec) if mirrored else None
+    pixels = _view(PIXELS, queries, thumbnail_blocks(dataset, training), n, training, k, say, mirror)
     views = [pixels]
     for seen in features:
         if (len(seen.samples), len(seen.training), len(seen.held_out)) != (n, len(training), len(held_out)):
@@ -124,15 +153,12 @@ def memorisation(
             )
         rows = (seen.training[start : start + ROWS] for start in range(0, len(training), ROWS))
         views.append(_view(seen.label, np.concatenate([seen.samples, seen.held_out]), rows, n, training, k, say))
-    held_out_images = [
-        identical(dataset.batch(held_out[start : start + ROWS])["image"], dataset, pixels.held_out.part(start, start + ROWS))
-        for start in range(0, len(held_out), ROWS)
-    ]  # fmt: skip
     return Memorisation(
         views=tuple(views),
-        identical=Rate(int(identical(samples, dataset, pixels.samples).sum()), n),
-        identical_baseline=Rate(sum(int(found.sum()) for found in held_out_images), len(held_out)),
+        identical=Rate(int(identical(samples, dataset, pixels.samples, mirrored=mirrored).sum()), n),
+        identical_baseline=_identical_held_out(dataset, held_out, pixels.held_out, mirrored),
         training=len(training),
+        mirrored=mirrored,
     )
 
 
@@ -148,9 +174,21 @@ def contact_sheet(
     return pictures.grid(pictures.displayable(torch.cat(rows), dataset.spec), columns=columns)
 
 
-def _view(label: str, queries: np.ndarray, blocks: Iterator[np.ndarray], samples: int, training, k: int, say) -> View:
+def _identical_held_out(dataset: Dataset, held_out: np.ndarray, near: Neighbours, mirrored: bool) -> Rate:
+    """How many held-out images equal a training image, read a piece at a time."""
+    hits, start = 0, 0
+    for piece in pieces(held_out, dataset.spec):
+        part = near.part(start, start + len(piece))
+        hits += int(identical(dataset.batch(piece)["image"], dataset, part, mirrored=mirrored).sum())
+        start += len(piece)
+    return Rate(hits, len(held_out))
+
+
+def _view(
+    label: str, queries: np.ndarray, blocks: Iterator[np.ndarray], samples: int, training, k: int, say, mirror=None
+) -> View:
     """The neighbours of the queries, whose first are samples and the others held-out images."""
-    near = nearest(queries, blocks, k, total=len(training), say=say)
+    near = nearest(queries, blocks, k, mirror=mirror, total=len(training), say=say)
     near = Neighbours(indices=training[near.indices], distances=near.distances)
     return View(label=label, samples=near.part(0, samples), held_out=near.part(samples, len(queries)))
 

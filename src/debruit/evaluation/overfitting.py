@@ -43,12 +43,15 @@ def gap(found: Likelihoods, train: Bits, held_out: Bits, label: str) -> Score:
     """Held-out minus train: above 0 where the model describes the images that it was trained on better than others of their kind."""
     value = held_out.mean - train.mean
     margin = NORMAL_95 * math.hypot(held_out.standard_error, train.standard_error)
-    if value - margin > 0:
+    known = math.isfinite(margin)
+    if not known:
+        note = "one image on a side has no standard error: give more to tell a gap"
+    elif value - margin > 0:
         note = "the model describes the images that it was trained on better than others: it has overfitted"
     else:
         note = f"no overfitting can be told with so many images; a gap of up to {max(value + margin, 0.0):.2g} cannot be excluded"
     return Score(
-        name=found.method, label=label, value=value, low=value - margin, high=value + margin,
+        name=found.method, label=label, value=value, low=value - margin if known else None, high=value + margin if known else None,
         count=len(train) + len(held_out), better="low", unit=found.unit, note=note,
     )  # fmt: skip
 

@@ -19,8 +19,8 @@ class Progress:
 
 
 class Pace:
-    """Follows stages whose lengths were guessed (`expected`, seconds): the present one's rate is measured, what is still to come counts as
-    guessed, and a guess that a finished stage proved wrong corrects the later ones that `alike` names with it."""
+    """Follows stages whose lengths were guessed (`expected`, seconds): the present one's rate is measured, and what is still to come counts as
+    guessed."""
 
     def __init__(self, expected: dict[str, float], *, clock: Callable[[], float] = time.monotonic) -> None:
         self.expected, self._clock = dict(expected), clock

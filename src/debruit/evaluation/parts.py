@@ -1,7 +1,7 @@
 """Finished parts of an evaluation on disk, so that the same command goes on where it stopped.
 
 Each part is a file of its own, named by what it is and by a digest of everything that determines it (the model's file, the settings, the
-data): a part is never taken for another one, whatever was asked in between. Written whole or not at all.
+data, the version of the code): a part is never taken for another one, whatever was asked in between. Written whole or not at all.
 """
 
 import json
@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from debruit import __version__
 from debruit.config import Json
 from debruit.data.keys import make_key
 from debruit.files import write_atomically
 
 ABOUT = "about.json"
+REVISION = 1
+"""Of the figures: raised when a metric or an analysis gives other numbers than before, so that no part holds those of older code. It is in
+every part's key, and so is the version of the package."""
 
 
 class Parts:
@@ -62,7 +66,7 @@ class Parts:
         return self.keep(kind, key, make()) if found is None else found
 
     def _stem(self, kind: str, key: Json) -> Path:
-        return self.folder / f"{kind}-{make_key(key)[:20]}"
+        return self.folder / f"{kind}-{make_key(__version__, REVISION, key)[:20]}"
 
     def _read(self, path: Path, load: Callable[[Path], Any]) -> Any:
         if not path.exists():

@@ -18,7 +18,6 @@ from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import stages
 from debruit.evaluation.features.extractor import Extractor
-from debruit.evaluation.judge import samples_key
 from debruit.evaluation.metrics.frechet import frechet, influence, moments
 from debruit.evaluation.pace import Pace, Progress
 from debruit.evaluation.paired import Difference, paired
@@ -171,8 +170,7 @@ def _features(
     batch: int,
 ) -> Generator[float, None, np.ndarray]:
     images = yield from stages.sample(subject, parts, count, seed=seed, batch=batch, settings=settings)
-    key = samples_key(subject, seed, batch, count, settings)
-    return (yield from stages.extract(images, dataset.spec, extractor, parts, key))
+    return (yield from stages.extract(images, dataset.spec, extractor, parts))
 
 
 def _stage(settings: Settings) -> str:

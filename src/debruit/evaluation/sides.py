@@ -1,7 +1,8 @@
 """What is compared with what: the samples, as many real images in their place (the floor), and the reference that both are measured against.
 
 If the data is what the model was trained on, its file says which images were held out: the floor is made of those first, so that it shows
-what images score that the model never saw; the reference is made of training images. Of other data the model saw nothing.
+what images score that the model never saw; the reference is made of training images, and of held-out ones where some are left. Of other data
+the model saw nothing.
 """
 
 from dataclasses import dataclass, field, replace
@@ -82,7 +83,7 @@ def divide(model: Model, dataset: Dataset, count: int, *, most: int = REFERENCE_
         training, held_out = np.empty(0, dtype=np.int64), np.arange(total)
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])
     floor, rest = np.split(order, [min(count, total // 2)])
-    return Division(training, held_out, rest[-most:], floor)
+    return Division(training, held_out, _shuffled(rest[-most:]), floor)
 
 
 def check_data(model: Model, spec: DataSpec) -> None:

@@ -1,6 +1,7 @@
 """The long stages of an evaluation, as generators of the units done that return what they made. Each keeps its finished parts, and takes
 from the disk what was finished before: the result is the same, interrupted or not."""
 
+import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from debruit.config import encode
 from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.keys import make_key
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.subject import Subject
@@ -45,18 +47,22 @@ def sample_key(subject: Subject, settings: Settings, seed: int, start: int, size
     return [subject.digest, encode(settings), seed, start, size, subject.model.device.type]
 
 
-def extract(
-    images: Tensor, spec: DataSpec, extractor: Extractor, parts: Parts, key: list
-) -> Generator[float, None, np.ndarray]:
-    """Features of images, (N, D), in parts; `key` says which images they are."""
+def extract(images: Tensor, spec: DataSpec, extractor: Extractor, parts: Parts) -> Generator[float, None, np.ndarray]:
+    """Features of images, (N, D), in parts. A part is found again by the images themselves, so that more samples go on from fewer, and
+    images that differ in one bit (the last batch of fewer is smaller) are others."""
     done = []
     for start in range(0, len(images), FEATURE_IMAGES):
         part = images[start : start + FEATURE_IMAGES]
-        done.append(
-            parts.kept("features", [*key, extractor.fingerprint, start, len(part)], lambda: extractor(part, spec))  # noqa: B023
-        )
+        key = [extractor.fingerprint, encode(spec), images_key(part)]
+        done.append(parts.kept("features", key, lambda: extractor(part, spec)))  # noqa: B023
         yield start + len(part)
     return np.concatenate(done)
+
+
+def images_key(images: Tensor) -> str:
+    """A digest of images: their dtype, shape and bytes."""
+    array = np.ascontiguousarray(images.numpy())
+    return make_key(str(array.dtype), list(array.shape), hashlib.sha256(array.data).hexdigest())
 
 
 def seconds_per_evaluation(model: Model) -> float:
@@ -92,11 +98,13 @@ def extract_real(
     """Features of real images, from the cache where they were computed before."""
     from debruit.evaluation.features.store import PIECE, reference_features
 
+    # rising, as they are cached: so a slice needs few of the cache's pieces
+    wanted, places = np.unique(indices, return_inverse=True)
     pieces = []
-    for start in range(0, len(indices), PIECE):  # as they are cached
-        pieces.append(reference_features(dataset, indices[start : start + PIECE], extractor, say))
+    for start in range(0, len(wanted), PIECE):
+        pieces.append(reference_features(dataset, wanted[start : start + PIECE], extractor, say))
         yield start + len(pieces[-1])
-    return np.concatenate(pieces)
+    return np.concatenate(pieces)[places]
 
 
 def classify(

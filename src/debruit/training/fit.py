@@ -51,7 +51,8 @@ def fit(
     alarm: Alarm | None = None,
 ) -> Iterator[Progress]:
     """Trains the folder's run to its end, saving as it goes. `began` (time.monotonic) is when the user's minutes started. `alarm` is asked
-    beside each preview, and what it returns is logged and in the progress; it must leave the state as it is.
+    beside each preview, and what it returns is logged and in the progress; it must leave the state as it is. If it has a `prepare()`, that is
+    called once before the loop: what it costs comes out of the minutes, but is not taken for the cost of the previews to come.
 
     An interruption (Ctrl-C, SIGTERM) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
     they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
@@ -72,6 +73,9 @@ def fit(
     clock = Clock(run, state, began)
     try:
         with _interruptible(state):
+            if state.images_seen < state.total_images and (prepare := getattr(alarm, "prepare", None)):
+                prepare()
+                clock.restart(state)
             while True:
                 try:
                     yield from _train(folder, state, clock, dataset, pool, held_out, device, alarm)

@@ -124,6 +124,7 @@ class RunFolder:
             "images_seen": state.images_seen,
             "batch": self.run.batch,
             "seed": self.run.seed,
+            "flip": self.run.flip,
             "held_out_images": self.run.held_out_images,
             "train_seconds": round(state.elapsed, 1),
             "data": self.run.model.data.name,

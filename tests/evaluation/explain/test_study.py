@@ -12,6 +12,7 @@ from PIL import Image
 import debruit
 from debruit.data.digits import Digits
 from debruit.errors import InputError
+from debruit.evaluation.explain import numbers
 from debruit.evaluation.explain.study import begin
 from debruit.evaluation.explain.subject import from_file
 from debruit.training.stream import split
@@ -114,3 +115,8 @@ def test_a_picture_of_no_known_class_is_seen_without_condition(tmp_path):
     torch.testing.assert_close(found.cond(1, False).vector, none.vector)
     with pytest.raises(InputError, match="never saw an image without its class: give --label"):
         begin(fresh(conditioners=labelled(drop=0.0)), path)
+
+
+def test_a_page_survives_numbers_that_are_none():
+    """JSON.parse refuses NaN, and would show nothing at all."""
+    assert numbers._list(torch.tensor([1.5, float("nan"), float("inf"), -float("inf")])) == [1.5, None, None, None]

@@ -1,4 +1,6 @@
-"""Cached features: found again, never another network's or other images', whole or made again."""
+"""Cached features: an image's are computed once, whatever it is asked for with; never another network's or other images'; whole or made again."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ def digits() -> Dataset:
 
 
 def files(cache):
-    return sorted((cache / "features").iterdir())
+    return sorted((cache / "features").glob("*/*"))
 
 
 def test_features_come_in_the_order_of_the_indices_and_are_computed_once(digits, cache):
@@ -54,14 +56,60 @@ def test_features_come_in_the_order_of_the_indices_and_are_computed_once(digits,
     assert extractor.seen == 100
 
 
-def test_another_network_and_other_images_are_other_features(digits):
+def fresh(digits, indices):
+    """Their features, computed here and now."""
+    return Counting()(digits.batch(np.asarray(indices))["image"], digits.spec)
+
+
+def test_another_network_and_other_data_are_other_features(digits):
     reference_features(digits, range(30), Counting("a"))
     other = Counting("b")
     reference_features(digits, range(30), other)
     assert other.seen == 30
-    reference_features(digits, range(29, -1, -1), other)
-    reference_features(digits, range(31), other)
-    assert other.seen == 30 + 30 + 31
+    flipped = Dataset(replace(digits.spec, fingerprint="other"), digits.images[::-1], paths=digits.paths)
+    found = reference_features(flipped, range(30), other)
+    assert other.seen == 60
+    np.testing.assert_allclose(found, fresh(flipped, range(30)), rtol=1e-6)
+
+
+def test_only_images_that_were_never_asked_for_are_computed(digits):
+    extractor = Counting()
+    asked = [
+        (range(30), 30),
+        (range(29, -1, -1), 0),
+        (range(31), 1),
+        ([500, 3, 500, 20, 3], 1),
+        (np.random.default_rng(1).permutation(600), 600 - 32),
+        (range(100, 700, 7), len(range(602, 700, 7))),
+    ]
+    for indices, new in asked:
+        before = extractor.seen
+        found = reference_features(digits, indices, extractor)
+        assert extractor.seen - before == new
+        np.testing.assert_allclose(found, fresh(digits, indices), rtol=1e-6)
+
+
+def test_only_pieces_that_hold_asked_images_are_read(digits, monkeypatch):
+    reference_features(digits, range(200), Counting())
+    opened = []
+    monkeypatch.setattr(store, "read", lambda path, real=store.read: opened.append(path) or real(path))
+    reference_features(digits, range(45, 75), Counting())
+    assert len(opened) == 1
+    reference_features(digits, [0, 199], Counting())
+    assert len(opened) == 3
+
+
+def test_two_pieces_that_hold_the_same_image_are_no_trouble(digits, cache):
+    """As two commands at once leave them."""
+    reference_features(digits, range(30), Counting())
+    kept = files(cache)[0]
+    aside = kept.rename(cache / "aside")
+    reference_features(digits, range(20, 40), Counting())
+    aside.rename(kept)
+    extractor = Counting()
+    found = reference_features(digits, range(40), extractor)
+    assert extractor.seen == 0
+    np.testing.assert_allclose(found, fresh(digits, range(40)), rtol=1e-6)
 
 
 def flip_a_byte(path):
@@ -74,22 +122,38 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[:-9])
 
 
+def another_index(path):
+    """Says to hold image 0 or 1 in place of its first."""
+    content = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(content[:8], "little")
+    assert np.frombuffer(content[start : start + 16], np.int64).tolist() in [[k, k + 1] for k in (0, 40, 80)]
+    content[start] = 1 if content[start] == 0 else 0
+    path.write_bytes(content)
+
+
+def another_shape(path):
+    arrays, facts = store.read(path)
+    store.write(path, arrays | {"features": arrays["features"][:, :1]}, facts)
+
+
 def foreign(path):
     path.write_bytes(b"something else")
 
 
-@pytest.mark.parametrize("damage", [flip_a_byte, cut_short, foreign])
+@pytest.mark.parametrize("damage", [flip_a_byte, cut_short, another_index, another_shape, foreign])
 def test_a_damaged_file_is_said_and_made_again_and_costs_only_itself(digits, cache, damage):
     extractor, heard = Counting(), []
     found = reference_features(digits, range(100), extractor)
     damage(files(cache)[1])
     again = reference_features(digits, range(100), extractor, heard.append)
     np.testing.assert_array_equal(again, found)
-    assert sum("is damaged" in line and "making it again" in line for line in heard) == 1
+    assert sum("is damaged" in line and "dropping it" in line for line in heard) == 1
     assert extractor.seen - 100 in (40, 20)
+    assert len(files(cache)) == 3
     heard.clear()
     reference_features(digits, range(100), extractor, heard.append)
     assert heard == []
+    assert extractor.seen - 100 in (40, 20)
 
 
 def test_an_interrupted_computation_goes_on_where_it_was(digits):

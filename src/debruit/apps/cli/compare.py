@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.reports import WORK, find_data, follow, retyped, stopped, write_report
+from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, retyped, stopped, write_report
 from debruit.apps.cli.train import say
 from debruit.errors import InputError
 
@@ -32,7 +32,8 @@ def compare(
     data
         A folder of images or a built-in source, of the models' size; without it, what the first model was trained on.
     metrics
-        Names, "frechet,kid"; without it, every score that applies to all of the models.
+        Names of scores, "frechet,kid"; without it, every score that applies to all of the models. Likelihood, memorisation and the loss
+        are for `debruit evaluate`.
     n
         How many samples each model draws.
     network
@@ -47,7 +48,7 @@ def compare(
         auto, cpu or cuda.
     """
     from debruit.evaluation import catalogue
-    from debruit.evaluation.compare import check
+    from debruit.evaluation.compare import check, check_metrics
     from debruit.evaluation.compare import compare as run
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
@@ -56,6 +57,7 @@ def compare(
     from debruit.training.machine import prepare
 
     prepare()
+    check_plots()
     request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
     flags = {
         "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
@@ -63,6 +65,7 @@ def compare(
     command = retyped("compare", models, flags, compare)
     if out.is_file():
         raise InputError(f"--out {out} is a file: give a folder")
+    check_metrics(request.metrics)
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset = find_data(data, subjects[0])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.reports import WORK, find_data, follow, out_folder, retyped, stopped, write_report
+from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
 from debruit.apps.cli.train import say
 
 
@@ -59,6 +59,7 @@ def evaluate(
     from debruit.training.machine import prepare
 
     prepare()
+    check_plots()
     request = Request(
         count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images
     )  # fmt: skip

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,12 @@ def out_folder(out: Path | None, model: str, name: str) -> Path:
         raise InputError(f"--out {out} is a file: give a folder")
     path = Path(model)
     return out or (path / name if path.is_dir() else path.with_name(f"{path.stem}-{name}"))
+
+
+def check_plots() -> None:
+    """InputError, before any work, where the pages' plots could not be drawn."""
+    if find_spec("matplotlib") is None:
+        raise InputError("the report's plots need matplotlib, which is not installed: pip install 'debruit[eval]'")
 
 
 def find_data(text: str | None, subject: Any) -> Any:

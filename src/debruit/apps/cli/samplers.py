@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.reports import WORK, find_data, follow, out_folder, retyped, stopped, write_report
+from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
 from debruit.apps.cli.train import say
 from debruit.errors import InputError
 
@@ -63,6 +63,7 @@ def samplers(
     from debruit.training.machine import prepare
 
     prepare()
+    check_plots()
     costs = numbers(evaluations)
     flags = {
         "--data": data, "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--seed": seed,
@@ -75,7 +76,7 @@ def samplers(
     subject = Subject.open(model, device)
     dataset = find_data(data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
-    extractor = find_extractor(network, dataset, say)
+    extractor = find_extractor(network, dataset, say, device=subject.model.device.type)
     work = quality.quality(
         subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch
     )

@@ -1,5 +1,6 @@
 """All the numbers and pictures of a page as JSON: the panels' results in the form that the page's script draws."""
 
+import math
 from typing import Any
 
 import torch
@@ -140,5 +141,5 @@ def _latents(decoded: Latents, study: Study) -> Json:
 
 
 def _list(values: Tensor) -> list[float | None]:
-    """Six significant digits: JSON knows no infinity, so those become null."""
-    return [float(f"{v:.6g}") if abs(v) != float("inf") else None for v in values.flatten().tolist()]
+    """Six significant digits: JSON knows neither infinity nor NaN, so those become null."""
+    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values.flatten().tolist()]

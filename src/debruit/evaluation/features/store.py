@@ -1,11 +1,13 @@
-"""Features of the data, computed once: <root>/features/<key>.safetensors, the key being that of the data, the network and the images.
+"""Features of the data, each image's computed once: the files of <root>/features/<key>/, the key being that of the data and the network.
 
-They are kept in pieces of a few thousand images, each written as soon as it is complete, so that an interrupted computation goes on where it
-was, and a damaged piece costs only itself.
+Each file is a piece: up to a few thousand indices (n,), rising, and their features (n, D). An image that is asked for is looked up in all
+pieces, whatever it was computed for; those that are in none are computed, and are a new piece as soon as it is complete. So an interrupted
+computation goes on where it was, and a damaged piece costs only itself.
 """
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import make_key, root
 from debruit.errors import InputError
 from debruit.evaluation.features.extractor import Extractor
-from debruit.evaluation.features.stored import Say, kept
+from debruit.evaluation.features.stored import DAMAGE, Say, peek, read, write
 
 PIECE = 4096  # images
 PROGRESS_SECONDS = 10
@@ -45,8 +47,8 @@ def reference_features(
 ) -> np.ndarray:
     """The features (len(indices), D) float32 of these images of the data, in this order; from the cache where they are there.
 
-    `batch` images are read at a time. Data without a fingerprint (made by hand) is not cached. InputError: no images, or an index that
-    the data does not have.
+    `batch` images are read at a time; beside the result, one piece is in memory. Data without a fingerprint (made by hand) is not cached.
+    InputError: no images, or an index that the data does not have.
     """
     indices = np.asarray(indices, dtype=np.int64)
     if indices.ndim != 1 or len(indices) == 0:
@@ -54,32 +56,64 @@ def reference_features(
     odd = indices.min() if indices.min() < 0 else indices.max()
     if not 0 <= odd < len(dataset):
         raise InputError(f"image {odd} was asked for, and {dataset.spec.name} has 0 to {len(dataset) - 1}")
-    progress = _Progress(len(indices), extractor.label, say)
-    found = np.empty((len(indices), extractor.dimensions), np.float32)
-    for start in range(0, len(indices), PIECE):
-        piece = indices[start : start + PIECE]
-        found[start : start + len(piece)] = _piece(dataset, piece, extractor, progress, batch)
-    return found
+    wanted, places = np.unique(indices, return_inverse=True)
+    progress = _Progress(len(wanted), extractor.label, say)
+    found = np.empty((len(wanted), extractor.dimensions), np.float32)
+    data = dataset.spec.fingerprint
+    folder = root() / "features" / make_key("features", data, extractor.fingerprint) if data else None
+    missing = np.arange(len(wanted)) if folder is None else _take_known(folder, wanted, found, say)
+    progress.add(len(wanted) - len(missing), computed=False)
+    for start in range(0, len(missing), PIECE):
+        rows = missing[start : start + PIECE]
+        found[rows] = _computed(dataset, wanted[rows], extractor, progress, batch)
+        if folder is not None:
+            _keep(folder, wanted[rows], found[rows], say)
+    return found[places]
 
 
-def _piece(dataset: Dataset, piece: np.ndarray, extractor: Extractor, progress: _Progress, batch: int) -> np.ndarray:
-    """The features of one piece, cached; a file of another shape counts as damaged through its digest or is made again."""
-    computed = False
+def _take_known(folder: Path, wanted: np.ndarray, found: np.ndarray, say: Say) -> np.ndarray:
+    """Fills the rows of `found` (N, D) whose images, of the rising `wanted` (N,), are in a piece; returns the other rows. Of a piece that has
+    none of them only the indices are read. A damaged piece is said and removed."""
+    missing = np.ones(len(wanted), dtype=bool)
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            if not np.isin(wanted[missing], peek(path, "indices")).any():
+                continue
+            arrays, _ = read(path)
+            held, features = arrays["indices"], arrays["features"]
+            if features.shape != (len(held), found.shape[1]):
+                raise ValueError(f"features of shape {features.shape} for {len(held)} images")
+        except DAMAGE as error:
+            say(f"the cached file {path} is damaged ({error}): dropping it, and making again what is needed of it")
+            _drop(path, say)
+            continue
+        _, ours, theirs = np.intersect1d(wanted, held, assume_unique=True, return_indices=True)
+        found[ours] = features[theirs]
+        missing[ours] = False
+    return np.flatnonzero(missing)
 
-    def make():
-        nonlocal computed
-        computed = True
-        parts = []
-        for start in range(0, len(piece), batch):
-            images = dataset.batch(piece[start : start + batch])["image"]
-            parts.append(extractor(images, dataset.spec))
-            progress.add(len(images), computed=True)
-        return {"features": np.concatenate(parts)}, {}
 
-    if not dataset.spec.fingerprint:
-        return make()[0]["features"]
-    key = make_key("features", dataset.spec.fingerprint, extractor.fingerprint, piece.tolist())
-    arrays, _ = kept(root() / "features" / f"{key}.safetensors", make, progress.say)
-    if not computed:
-        progress.add(len(piece), computed=False)
-    return arrays["features"]
+def _computed(
+    dataset: Dataset, indices: np.ndarray, extractor: Extractor, progress: _Progress, batch: int
+) -> np.ndarray:
+    parts = []
+    for start in range(0, len(indices), batch):
+        images = dataset.batch(indices[start : start + batch])["image"]
+        parts.append(extractor(images, dataset.spec))
+        progress.add(len(images), computed=True)
+    return np.concatenate(parts)
+
+
+def _keep(folder: Path, indices: np.ndarray, features: np.ndarray, say: Say) -> None:
+    """Writes a piece, named by its images; where the cache cannot be written that is said, and nothing else happens."""
+    try:
+        write(folder / f"{make_key(indices.tolist())}.safetensors", {"indices": indices, "features": features}, {})
+    except (InputError, OSError) as error:
+        say(f"not kept for the next time: {error}")
+
+
+def _drop(path: Path, say: Say) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        say(f"{path} cannot be removed ({error.strerror}): remove it by hand")

@@ -15,6 +15,7 @@ from debruit.files import write_atomically
 
 Say = Callable[[str], None]
 Arrays = Mapping[str, np.ndarray]
+DAMAGE = (ValueError, KeyError, OSError, SafetensorError)  # what reading raises where a file is not as it was written
 
 
 def kept(path: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]], say: Say) -> tuple[Arrays, dict[str, Any]]:
@@ -23,7 +24,7 @@ def kept(path: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]], say: Say
     if path.exists():
         try:
             return read(path)
-        except (ValueError, KeyError, OSError, SafetensorError) as error:
+        except DAMAGE as error:
             say(f"the cached file {path} is damaged ({error}): making it again")
     arrays, facts = make()
     try:
@@ -34,13 +35,20 @@ def kept(path: Path, make: Callable[[], tuple[Arrays, dict[str, Any]]], say: Say
 
 
 def read(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """ValueError, KeyError, OSError or SafetensorError where the file is not as it was written."""
+    """One of DAMAGE where the file is not as it was written."""
     with safe_open(path, framework="np") as file:
         metadata = file.metadata() or {}
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a safetensors file is no mapping
     if metadata["digest"] != _digest(arrays, metadata["facts"]):
         raise ValueError("its content has changed since it was written")
     return arrays, json.loads(metadata["facts"])
+
+
+def peek(path: Path, name: str) -> np.ndarray:
+    """One array, the others left unread and the digest unchecked: to see whether the file is worth reading. One of DAMAGE where it is no such
+    file."""
+    with safe_open(path, framework="np") as file:
+        return file.get_tensor(name)
 
 
 def write(path: Path, arrays: Arrays, facts: dict[str, Any]) -> None:

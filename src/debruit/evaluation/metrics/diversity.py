@@ -25,10 +25,7 @@ def diversity(
 
     InputError: fewer than two images, or with labels no class that has two.
     """
-    chosen = _pairs(len(images), labels, pairs, np.random.default_rng(seed))
-    parts = torch.from_numpy(chosen).split(BATCH)
-    similar = [ssim(unit(images[p[:, 0]], spec), unit(images[p[:, 1]], spec), value_range=1) for p in parts]
-    distances = 1 - torch.cat(similar).numpy()
+    chosen, distances = differences(images, spec, labels=labels, pairs=pairs, seed=seed)
     value = float(distances.mean())
 
     def weighted(i: np.ndarray) -> float:
@@ -48,6 +45,17 @@ def diversity(
         better="neither",
         note=f"{len(chosen):,} pairs {where}; compare with the data's own",
     )
+
+
+def differences(
+    images: Tensor, spec: DataSpec, *, labels: np.ndarray | None = None, pairs: int = PAIRS, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs (P, 2) that `diversity` draws, as indices of images, and the 1 - SSIM (P,) of each. The pairs depend on the number of
+    images, the labels and the seed alone. InputError as there."""
+    chosen = _pairs(len(images), labels, pairs, np.random.default_rng(seed))
+    parts = torch.from_numpy(chosen).split(BATCH)
+    similar = [ssim(unit(images[p[:, 0]], spec), unit(images[p[:, 1]], spec), value_range=1) for p in parts]
+    return chosen, 1 - torch.cat(similar).numpy()
 
 
 def _pairs(count: int, labels: np.ndarray | None, pairs: int, rng: np.random.Generator) -> np.ndarray:

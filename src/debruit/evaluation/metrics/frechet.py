@@ -93,6 +93,7 @@ def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, ne
     means = [_mean_distance(samples, np.array_split(order, parts), b) for parts in range(2, PARTS + 1)]
     inverse = np.arange(1, PARTS + 1) / len(samples)
     slope, value = np.polyfit(inverse, [frechet_distance(a, b), *means], 1)
+    bends = a.count // PARTS <= len(a.mean)
     low, high = around(float(value), influence(samples, a, b).std() / np.sqrt(a.count))
     return Score(
         name="frechet-unbiased",
@@ -103,7 +104,7 @@ def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, ne
         count=a.count,
         better="low",
         note=f"the line through N to N/{PARTS} samples falls by {slope / len(samples):.3g} from N to infinity"
-        + ("; with fewer samples than features it bends, and this is an estimate from above" if _deficient(a) else ""),
+        + ("; it bends where N/4 is below the number of features, so this is an estimate from above" if bends else ""),
     )
 
 

@@ -40,15 +40,18 @@ def drawing(width: float = 7.6, height: float = 2.9, **subplots: Any):
 def lines(
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, x: str, y: str, log_x: bool = False, log_y: bool = False,
     dashed: Sequence[str] = (), level: tuple[str, float] | None = None, markers: bool = True,
+    colours: int = len(SERIES),
 ) -> str:  # fmt: skip
-    """Curves by name; `level` is a labelled horizontal line. Logarithmic axes where asked for and the values span enough for it."""
+    """Curves by name; `level` is a labelled horizontal line. Logarithmic axes where asked for and the values span enough for it. After
+    `colours` curves the colours begin again: a dashed curve beside its solid one."""
     heights = [v for _, ys in series.values() for v in ys if v is not None and math.isfinite(v)]
     log_y = log_y and min(heights, default=0) > 0 and max(heights) > WIDE * min(heights)
     with drawing() as (svg, axes):
-        for name, (xs, ys) in series.items():
+        for k, (name, (xs, ys)) in enumerate(series.items()):
             axes.plot(
-                xs, ys, "--" if name in dashed else "-", marker="o" if markers else "", markersize=3.5, label=name
-            )
+                xs, ys, "--" if name in dashed else "-", marker="o" if markers else "", markersize=3.5, label=name,
+                color=SERIES[k % colours % len(SERIES)],
+            )  # fmt: skip
         if level is not None:
             axes.axhline(level[1], color=QUIET, linestyle=":", label=level[0])
         axes.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, plots
@@ -10,6 +11,9 @@ from debruit.evaluation.score import Score
 
 BY_CLASS = "accuracy-"
 MOST_BARS = 40
+QUARTERS = ("least noise", "second quarter", "third quarter", "most noise")
+HELD_OUT, TRAINING = ", held-out", ", training"
+COLOURS = {"good": "good", "warning": "warn", "unknown": ""}  # of a verdict, by its level
 
 
 def classes(found: Evaluation) -> str:
@@ -84,12 +88,9 @@ def memorisation(found: Evaluation) -> str:
         {name: ratios for name, ratios in groups.items() if ratios}, x="distance to the nearest training image / mean to its nearest (pixels)",
         line=("near copy", result["threshold"]),
     )  # fmt: skip
-    suspicious = (
-        " near copies of training images:" in result["verdict"] or "identical to a training image" in result["verdict"]
-    )
     picture = f'<img alt="samples beside their nearest training images" src="data:image/png;base64,{result["sheet"]}">'
     return html.section(
-        "Memorisation", html.verdict(result["verdict"], "warn" if suspicious else "good"), plain(rows, "images"), html.figure(drawn),
+        "Memorisation", html.verdict(result["verdict"], COLOURS[result.get("level", "unknown")]), plain(rows, "images"), html.figure(drawn),
         html.figure(picture, "The samples that lie nearest to a training image, worst first: each row has a sample on the left and its nearest training "
                     "images beside it. The worst of many always look alike to something; the rates above say whether it is more than held-out images do."),
     )  # fmt: skip
@@ -102,16 +103,28 @@ def loss(found: Evaluation) -> str:
         return html.section("Loss by timestep", html.paragraph(result["missing"], "note")) if result else ""
     seen = result["images_seen"]
     curves = {"held-out images": (seen, result["validation"]), "training images": (seen, result["training"])}
-    quarters = list(zip(*result["validation_quarters"], strict=True))
-    names = ("least noise", "second quarter", "third quarter", "most noise")
+    quarters = _quarters(result)
+    dashed = [name for name in quarters if name.endswith(TRAINING)]
     sentence = result["advice"]
     return html.section(
         "Loss by timestep", html.verdict(sentence[:1].upper() + sentence[1:] + "."),
         html.figure(plots.lines({k: v for k, v in curves.items() if _known(v[1])}, x="images seen", y="loss", log_y=True),
                     "The loss of the averaged weights on fixed images with fixed noise."),
-        html.figure(plots.lines({name: (seen, values) for name, values in zip(names, quarters, strict=True)}, x="images seen", y="loss", log_y=True),
-                    "The loss on held-out images by quarters of the training's density over t."),
+        html.figure(plots.lines(quarters, x="images seen", y="loss", log_y=True, colours=len(QUARTERS), dashed=dashed),
+                    "The loss by quarters of the training's density over t: held-out images"
+                    + (", and training images dashed." if dashed else "; the log holds none of training images by quarters.")),
     )  # fmt: skip
+
+
+def _quarters(result: dict[str, Any]) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
+    """The curves by name: the four of held-out images, then in the same order the four of training images where the log has them."""
+    sides = {HELD_OUT: result["validation_quarters"], TRAINING: result["training_quarters"]}
+    return {
+        name + side: (result["images_seen"], values)
+        for side, rows in sides.items()
+        if side == HELD_OUT or _known([v for row in rows for v in row])
+        for name, values in zip(QUARTERS, zip(*rows, strict=True), strict=True)
+    }
 
 
 def _known(values: Sequence[float | None]) -> bool:

@@ -39,7 +39,7 @@ def tables(found: Evaluation) -> list[Table]:
     if chosen:
         shown.append(
             scores(
-                found.scores,
+                chosen,
                 found.floor,
                 f"{found.subject.name}: {found.request.count:,} samples against {found.data.name}",
             )
