@@ -121,11 +121,13 @@ def identical(images: Tensor, dataset: Dataset, near: Neighbours, *, mirrored: b
 
 
 def _shrunk(images: Tensor, spec: DataSpec) -> np.ndarray:
-    x = (spec.to_model(images) + 1) / 2
-    size = _thumbnail_size(spec)
-    if size != (spec.height, spec.width):
-        x = torch.nn.functional.adaptive_avg_pool2d(x, size)
-    return x.flatten(1).numpy()
+    x, size = images, _thumbnail_size(spec)
+    if size != (
+        spec.height,
+        spec.width,
+    ):  # before the values are scaled, which would make three more copies of the whole
+        x = torch.nn.functional.adaptive_avg_pool2d(x.to(torch.float32), size)
+    return ((spec.to_model(x) + 1) / 2).flatten(1).numpy()
 
 
 def _thumbnail_size(spec: DataSpec) -> tuple[int, int]:
