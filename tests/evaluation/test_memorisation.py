@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
-from debruit.evaluation.alarm import SAMPLES, copy_alarm
+from debruit.evaluation.alarm import SAMPLES, CopyAlarm
 from debruit.evaluation.copying import Rate, excess, verdict
 from debruit.evaluation.memorisation import Features, contact_sheet, memorisation
 from debruit.evaluation.neighbours import PIECE_BYTES, mirror_columns, nearest, thumbnail_blocks, thumbnails
@@ -156,7 +156,7 @@ def test_large_images_are_read_and_converted_a_few_at_a_time(converted):
     assert 5 * 3 * 2**20 == max(converted) <= PIECE_BYTES / 4
     data.read.clear()
     converted.clear()
-    copy_alarm(tiny.run(validation_images=6), data).prepare()
+    CopyAlarm(tiny.run(validation_images=6), data).prepare()
     assert sum(data.read) == 12
     assert max(data.read) == 5
     assert max(converted) == 5 * 3 * 2**20
@@ -363,14 +363,14 @@ def test_the_alarm_hears_a_model_that_remembers_and_no_other(digits):
     training, held_out = split(len(digits), run.held_out_images, run.seed)
     for remembered, speaks in ((training[:100], True), (held_out, False)):
         changed = exact.remembering_run(remembered, validation_images=200)
-        said = copy_alarm(changed, digits)(TrainState.start(changed, CPU))
+        said = CopyAlarm(changed, digits)(TrainState.start(changed, CPU))
         assert (said is not None) is speaks, said
         if said:
             assert said.startswith(f"alarm: samples copy training images: {SAMPLES} of {SAMPLES}")
     untrained = TrainState.start(run, CPU)
-    assert copy_alarm(run, digits)(untrained) is None
+    assert CopyAlarm(run, digits)(untrained) is None
     alone = exact.remembering_run(training[:100], validation_images=0)
-    assert copy_alarm(alone, digits)(TrainState.start(alone, CPU)) is None, "there is no baseline"
+    assert CopyAlarm(alone, digits)(TrainState.start(alone, CPU)) is None, "there is no baseline"
 
 
 @pytest.mark.parametrize("flip", [True, False])
@@ -379,7 +379,7 @@ def test_the_alarm_counts_mirror_images_where_the_training_has_them(digits, flip
     training, _ = split(len(digits), run.held_out_images, run.seed)
     mirrored = digits.spec.to_model(digits.batch(training[:100])["image"].flip(-1))
     run = replace(run, model=exact.model(digits.spec, mirrored, 0.03).config)
-    said = copy_alarm(run, digits)(TrainState.start(run, CPU))
+    said = CopyAlarm(run, digits)(TrainState.start(run, CPU))
     assert (said is not None) is flip, said
 
 
@@ -387,7 +387,7 @@ def test_the_alarm_leaves_the_training_as_it_was(digits):
     run = tiny.run()
     state = TrainState.start(run, CPU)
     before, stream = {k: v.clone() for k, v in state.tensors().items()}, torch.get_rng_state()
-    alarm = copy_alarm(run, digits)
+    alarm = CopyAlarm(run, digits)
     alarm(state)
     alarm(state)
     assert all(torch.equal(v, before[k]) for k, v in state.tensors().items())
@@ -405,7 +405,7 @@ def test_a_network_that_overfits_few_images_sets_it_off(digits, count, speaks):
     state = TrainState.start(run, CPU)
     for _ in train(state, run, digits, training[:count], CPU):
         pass
-    said = copy_alarm(run, digits)(state)
+    said = CopyAlarm(run, digits)(state)
     samples = Model(run.model, state.average).generate(64, seed=5, steps=20)
     found = memorisation(samples, digits, training=training[:count], held_out=held_out)
     print(said, found.verdict, np.quantile(found.views[0].samples.ratio, [0.05, 0.5, 0.95]), sep="\n")

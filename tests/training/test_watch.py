@@ -182,7 +182,7 @@ def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):
     from debruit.apps.cli import train
     from debruit.evaluation import alarm
 
-    monkeypatch.setattr(alarm, "copy_alarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
+    monkeypatch.setattr(alarm, "CopyAlarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
     folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
     assert train._follow(folder, folder.run.source.build(), CPU, resume=False) == 0
     assert "alarm: heard at 160" in capsys.readouterr().out

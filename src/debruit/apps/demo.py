@@ -13,7 +13,7 @@ import torch
 
 from debruit import pictures
 from debruit.apps.cli.train import say, settled, show
-from debruit.evaluation.alarm import copy_alarm
+from debruit.evaluation.alarm import CopyAlarm
 from debruit.model import Model, choose_device, load
 from debruit.recipes import find_run
 from debruit.training.fit import fit
@@ -54,7 +54,7 @@ def train(source: str, out: Path, minutes: float, changes: list[str]) -> Path:
     device = choose_device()
     run, dataset = find_run(source, None, device, say, changes, minutes=minutes)
     run = settled(run, changes, device)
-    alarm = copy_alarm(run, dataset)
+    alarm = CopyAlarm(run, dataset)
     for _ in show(fit(RunFolder.create(folder, run, say), dataset, device, say, began=began, alarm=alarm)):
         pass
     return folder

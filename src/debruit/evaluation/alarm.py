@@ -7,11 +7,8 @@ from debruit.data.dataset import Dataset
 from debruit.evaluation.copying import Rate, excess
 from debruit.evaluation.memorisation import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.neighbours import mirror_columns, nearest, thumbnail_blocks, thumbnails
-from debruit.model import Model
-from debruit.sampling.euler import Euler
-from debruit.sampling.grids import UniformTime
 from debruit.sampling.noise import generator
-from debruit.training.folder import PREVIEW_STEPS
+from debruit.training.folder import draw
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.stream import split
@@ -22,13 +19,8 @@ SURE = 3.0  # standard deviations: it is asked again and again, and should not c
 ALARM = 10  # key of the random stream
 
 
-def copy_alarm(run: Run, dataset: Dataset) -> "CopyAlarm":
-    """The alarm that `fit` asks."""
-    return CopyAlarm(run, dataset)
-
-
 class CopyAlarm:
-    """Draws a few samples with the averaged weights and returns a line when their rate of near copies (memorisation.py, on pixels) surely
+    """For `fit`: draws a few samples with the averaged weights and returns a line when their rate of near copies (memorisation.py, on pixels) surely
     passes that of the held-out images, else None. Without held-out images it never speaks.
 
     A large data set is looked at in part, so copies of the other images go unseen. A run with flips counts mirror images as copies. Nothing random
@@ -59,7 +51,7 @@ class CopyAlarm:
         if not self._can_tell:
             return None
         self.prepare()
-        rate = self._rate(thumbnails(draw(self.run, state), self.dataset.spec))
+        rate = self._rate(thumbnails(draw(self.run, state, SAMPLES, SEED), self.dataset.spec))
         if excess(rate, self._baseline, SURE)[0] <= 0:
             return None
         part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"
@@ -76,14 +68,6 @@ class CopyAlarm:
         blocks = (block.astype(np.float32) / 255 for block in self._small)
         found = nearest(queries, blocks, min(NEIGHBOURS, len(self.looked_at)), mirror=self.mirror)
         return Rate(int((found.ratio < THRESHOLD).sum()), len(queries))
-
-
-def draw(run: Run, state: TrainState) -> torch.Tensor:
-    """A few samples of the averaged weights, at rest, from fixed noise, with as many evaluations as a preview."""
-    own = run.model.sampling
-    steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
-    model = Model(run.model, state.average)
-    return model.generate(SAMPLES, seed=SEED, sampler=Euler(), grid=UniformTime(), steps=steps)
 
 
 def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -109,10 +109,7 @@ class RunFolder:
 
     def preview(self, state: TrainState) -> None:
         """A grid from fixed noise, drawn with the EMA weights."""
-        model = Model(self.run.model, state.average)
-        own = self.run.model.sampling
-        steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
-        images = model.generate(PREVIEW_COUNT, seed=PREVIEW_SEED, sampler=Euler(), grid=UniformTime(), steps=steps)
+        images = draw(self.run, state, PREVIEW_COUNT, PREVIEW_SEED)
         sheet = pictures.grid(pictures.displayable(images, self.run.model.data))
         pictures.save(sheet, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
 
@@ -157,6 +154,14 @@ class RunFolder:
         except Exception as error:
             self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
             self._events = False
+
+
+def draw(run: Run, state: TrainState, count: int, seed: int) -> torch.Tensor:
+    """`count` images of the EMA weights, (count, C, H, W) at rest: by Euler, with as many evaluations as the model's own sampler takes but at most
+    PREVIEW_STEPS."""
+    own = run.model.sampling
+    steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
+    return Model(run.model, state.average).generate(count, seed=seed, sampler=Euler(), grid=UniformTime(), steps=steps)
 
 
 def check_free(path: Path) -> None:

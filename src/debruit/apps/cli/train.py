@@ -138,11 +138,11 @@ def _resume(path: Path, device, images: int | None, minutes: float | None) -> in
 
 
 def _follow(folder, dataset, device, *, resume: bool) -> int:
-    from debruit.evaluation.alarm import copy_alarm
+    from debruit.evaluation.alarm import CopyAlarm
     from debruit.training.fit import fit
 
     last, began = None, None if resume else cli.began
-    alarm = copy_alarm(folder.run, dataset)
+    alarm = CopyAlarm(folder.run, dataset)
     for last in show(fit(folder, dataset, device, say, resume=resume, began=began, alarm=alarm)):
         pass
     if last is not None and last.interrupted:
