@@ -82,6 +82,12 @@ def test_a_network_too_narrow_for_the_noise_of_a_patch_predicts_the_image():
     assert predicts(3, 2, 48) == predicts(1, 4, 96) == predicts(3, 8, 96) == "x0"
 
 
+@pytest.mark.parametrize("target", [60e6, 100e6, 155e6, 200e6])
+def test_small_colour_images_are_folded_no_more_than_they_must(target):
+    """Folds of 4 lose to folds of 2 at the same minutes (bench/RESULTS.md)."""
+    assert planning.choose_model(spec(32), target).network.patch == 2
+
+
 def test_narrow_networks_have_few_blocks():
     for family in planning.candidates(spec(64)):
         assert len({network.blocks for network in family}) == 1

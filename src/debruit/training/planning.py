@@ -40,9 +40,8 @@ OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 LABEL_CHANNELS = 128
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
-PATCH_PENALTY = (
-    0.3  # what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
-)
+# what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
+PATCH_PENALTY = 0.5
 WIDTHS = {
     1: (32, 48, 64, 80, 96),
     2: (96, 128, 160, 192, 256),
