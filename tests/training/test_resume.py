@@ -17,6 +17,7 @@ from debruit.training import checkpoint
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
 from debruit.training.run import Optimiser
+from debruit.training.state import TrainState
 
 CPU = torch.device("cpu")
 
@@ -127,6 +128,24 @@ def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
     finish(RunFolder.open(folder.path, print), resume=True)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(folder)[name]), name
+
+
+@pytest.mark.parametrize("when", ["log", "shown"])
+def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, monkeypatch, when):
+    """Also one that comes after the decision what to save: while the line of the log is written, or while the shell shows the report."""
+    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    states = []
+    start = TrainState.start
+    monkeypatch.setattr(TrainState, "start", lambda *given: states.append(start(*given)) or states[0])
+    if when == "log":
+        monkeypatch.setattr(folder, "log", lambda record: setattr(states[0], "interrupted", True))
+    shown = []
+    for progress in fit(folder, folder.run.source.build(print), torch.device("cpu"), print):
+        shown.append(progress)
+        states[0].interrupted = True
+    assert [p.interrupted for p in shown] == [False, True]
+    assert shown[-1].saved
+    assert shown[-1].report.images_seen == shown[0].report.images_seen + folder.run.batch < folder.run.images
 
 
 @pytest.mark.slow

@@ -110,11 +110,11 @@ def _train(
             with clock.spends("preview"):
                 folder.preview(state)
                 said = alarm(state) if alarm else None
-        if state.interrupted or last or passed(before, seen, every.save_images):
+        interrupted = state.interrupted
+        if interrupted or last or passed(before, seen, every.save_images):
             with clock.spends("save"):
                 state.elapsed = clock.elapsed
                 saved = folder.save(state)
-        interrupted = state.interrupted and saved
         before, state.elapsed = seen, clock.elapsed
         speed, left = clock.images_per_second, clock.eta(seen)
         progress = Progress(report, validation, training, said, state.total_images, speed, left, saved, interrupted)

@@ -64,12 +64,14 @@ def train(state: TrainState, run: Run, dataset: Dataset, pool: np.ndarray, devic
                 raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
             if not state.lost_in_a_row:
                 ema.update(state.average, state.backbone, run.ema.decay(state.images_seen, len(batch)))
-            done = state.interrupted or state.images_seen >= state.total_images
+            interrupted = state.interrupted
+            done = interrupted or state.images_seen >= state.total_images
             if done or passed(before, state.images_seen, run.every.report_images):
                 mean = lambda values: float(torch.stack(values).mean()) if values else float("nan")  # noqa: E731
                 yield Report(state.images_seen, mean(losses), mean(norms), rate, skipped)
                 losses, norms, skipped = [], [], 0
-                done = state.interrupted or state.images_seen >= state.total_images
+                # one that came while the report was handled ends the loop after its next step, with a report of its own
+                done = interrupted or state.images_seen >= state.total_images
             if done:
                 return
 
