@@ -165,7 +165,7 @@ def test_bad_files_say_what_is_wrong(model, tmp_path):
 
 
 def test_weights_that_do_not_fit_are_refused(model, tmp_path):
-    from debruit import model as files
+    from debruit import model_files as files
 
     weights = model.backbone.state_dict()
     del weights["network.stem.bias"]

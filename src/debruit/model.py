@@ -1,25 +1,21 @@
 """A model: process + prediction + network + conditioners + codec. This is the only constructor, for training, evaluation, the command
 line and servers alike.
 
-A model is one .safetensors file: the EMA weights, and in the header, under "debruit", a JSON object with `format` (an integer),
-`config` (a ModelConfig) and `provenance`. Nothing else is needed to sample.
+A model is one .safetensors file (model_files.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing else is needed to sample.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from debruit.autoencoders.codec import Codec
+from debruit.autoencoders.codec import Codec, CodecModule
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.cond import Cond, Conditioner
-from debruit.config import choose, decode, encode
+from debruit.config import choose
 from debruit.data.dataset import DataSpec
 from debruit.diffusion.bound import BoundTerms, bound
 from debruit.diffusion.chain import Variance
@@ -29,8 +25,7 @@ from debruit.diffusion.process import Process
 from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
-from debruit.files import write_atomically
-from debruit.networks.layers import channels_last
+from debruit.model_files import decoded, fill, model_file, read, save
 from debruit.networks.network import Network
 from debruit.networks.unet import UNet
 from debruit.sampling.ancestral import Ancestral
@@ -42,7 +37,7 @@ from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, Sampler, level
 from debruit.sampling.settings import Settings
 
-FORMAT = 1
+CODEC = "codec."  # what the names of the autoencoder's weights begin with, in a model's file
 ARGUMENTS = {"label": "label", "text": "prompt", "mask": "mask"}  # field of a condition -> the argument that gives it
 
 
@@ -126,9 +121,19 @@ class Backbone(nn.Module):
 class Model:
     """A trained model: `generate` images, or follow their `trajectory`."""
 
-    def __init__(self, config: ModelConfig, backbone: Backbone, provenance: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        backbone: Backbone,
+        provenance: Mapping[str, Any] | None = None,
+        *,
+        codec: CodecModule | None = None,
+    ) -> None:
+        """`codec` is the trained autoencoder of a latent model; pixels need none."""
         config.check()
         self.config, self.backbone, self.provenance = config, backbone.eval(), dict(provenance or {})
+        assert codec is not None or isinstance(config.codec, Pixels), "a latent model comes with its autoencoder"
+        self.codec = (codec or config.codec.build(config.data.channels)).eval()
 
     @property
     def device(self) -> torch.device:
@@ -136,26 +141,21 @@ class Model:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> "Model":
-        """From a model file or a run folder. InputError says what is wrong with a file that is none, damaged, or newer."""
+        """From a model file or a run folder. InputError says what is wrong with a file that is none, damaged, newer, or an autoencoder."""
         path = model_file(path)
         header, weights = read(path)
-        config = decode(header["config"], ModelConfig, where=str(path))
+        config = decoded(header, ModelConfig, path)
         with torch.device("meta"):
-            backbone = config.build()
-        expected = {name: tuple(p.shape) for name, p in backbone.state_dict().items()}
-        found = {name: tuple(w.shape) for name, w in weights.items()}
-        if expected != found:
-            odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-            raise InputError(
-                f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
-            )
-        backbone.load_state_dict(weights, assign=True)
-        channels_last(backbone)
-        return cls(config, backbone.to(choose_device(device)), header["provenance"])
+            backbone, codec = config.build(), config.codec.build(config.data.channels)
+        own = {name: w for name, w in weights.items() if not name.startswith(CODEC)}
+        fill(backbone, own, path)
+        fill(codec, {name.removeprefix(CODEC): w for name, w in weights.items() if name not in own}, path)
+        place = choose_device(device)
+        return cls(config, backbone.to(place), header["provenance"], codec=codec.to(place))
 
     def save(self, path: str | Path) -> None:
         """To one file, atomically."""
-        save(path, self.config, self.backbone.state_dict(), self.provenance)
+        save(path, self.config, named(self.backbone, self.codec), self.provenance)
 
     def settings(
         self,
@@ -263,9 +263,16 @@ class Model:
                 variance=variance or ("learned" if self.config.learned_variance else "beta"),
             )  # fmt: skip
 
+    @torch.no_grad()
     def images(self, x: Tensor) -> Tensor:
         """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU."""
-        return self.config.data.from_model(self.config.codec.decode(x).float().cpu())
+        data = self.config.data
+        return data.from_model(self.codec.decode(x, (data.height, data.width)).float().cpu())
+
+    @torch.no_grad()
+    def latents(self, images: Tensor) -> Tensor:
+        """Images in the dtype and range of the data, (B, C, H, W), as what the diffusion sees, on the model's device: the mean of the encoder."""
+        return self.codec.encode(self.config.data.to_model(images).to(self.device)).mean
 
     def _denoise(self, values: Mapping[str, Any], settings: Settings, n: int) -> Denoise:
         """The denoiser of one batch under its conditions, guided and clipped as the settings say."""
@@ -314,57 +321,15 @@ class Model:
             )
 
 
+def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
+    """The weights of both under the names of a model's file."""
+    inside = codec.state_dict() if codec is not None else {}
+    return backbone.state_dict() | {CODEC + name: value for name, value in inside.items()}
+
+
 def load(path: str | Path, device: str = "auto") -> Model:
     """A model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
     return Model.load(path, device)
-
-
-def save(path: str | Path, config: ModelConfig, weights: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
-    """A model file from its parts, atomically."""
-    header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
-    tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-    write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata={"debruit": header}))
-
-
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and weights of a model file."""
-    return header(path), load_file(path)
-
-
-def header(path: Path) -> dict[str, Any]:
-    """What a model file says of itself, without its weights."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier one"
-        ) from None
-    if "debruit" not in metadata:
-        raise InputError(
-            f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote"
-        )
-    found = json.loads(metadata["debruit"])
-    if missing := {"format", "config", "provenance"} - set(found):
-        raise InputError(f"{path} is damaged: its header lacks {', '.join(sorted(missing))}")
-    if found["format"] > FORMAT:
-        raise InputError(
-            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer debruit"
-        )
-    return found
-
-
-def model_file(path: str | Path) -> Path:
-    """The file that a MODEL argument means: itself, or the model of a run folder."""
-    path = Path(path)
-    if path.is_dir():
-        inside = path / "model.safetensors"
-        if not inside.exists():
-            raise InputError(f"{path} holds no model.safetensors: is it a run folder, and has its training saved yet?")
-        return inside
-    if not path.exists():
-        raise InputError(f"there is no model at {path}: give a run folder or a .safetensors file")
-    return path
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -25,12 +25,12 @@ def test_half_are_flipped_independently():
 def test_flip_mirrors_the_chosen_and_no_others_in_any_batch(dtype, shape):
     images = torch.arange(int(np.prod(shape)), dtype=torch.int32).reshape(shape).to(dtype)
     indices = [10, 11, 12, 13, 14, 15]
-    found = flip(images, 3, 2, indices)
+    found = flip(images, flips(3, 2, indices))
     assert found.dtype == dtype
     for n, chosen in enumerate(flips(3, 2, indices)):
         expected = images[n].numpy()[..., ::-1] if chosen else images[n].numpy()
         np.testing.assert_array_equal(found[n].numpy(), expected)
-        alone = flip(images[n : n + 1], 3, 2, [indices[n]])
+        alone = flip(images[n : n + 1], flips(3, 2, [indices[n]]))
         np.testing.assert_array_equal(alone[0].numpy(), found[n].numpy())
 
 

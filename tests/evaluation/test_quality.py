@@ -19,7 +19,8 @@ from debruit.evaluation.parts import Parts
 from debruit.evaluation.report import samplers as report
 from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import Subject
-from debruit.model import header, load
+from debruit.model import load
+from debruit.model_files import header
 from debruit.sampling.heun import Heun
 from debruit.sampling.sampler import Sampler
 from debruit.training.folder import RUN, RunFolder, fingerprint

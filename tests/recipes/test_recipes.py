@@ -59,9 +59,9 @@ def test_more_budget_buys_a_larger_network():
 
 
 def test_classes_make_the_model_conditional():
-    model = planning.configure(spec(32, classes=("a", "b")), planning.candidates(spec(32))[0][0])
+    model = planning.configure(spec(32, classes=("a", "b")), planning.candidates(32, 32)[0][0])
     assert model.conditioners[0].names == ("a", "b")
-    assert not planning.configure(spec(32), planning.candidates(spec(32))[0][0]).conditioners
+    assert not planning.configure(spec(32), planning.candidates(32, 32)[0][0]).conditioners
 
 
 def test_few_images_seen_many_times_get_dropout():
@@ -89,7 +89,7 @@ def test_small_colour_images_are_folded_no_more_than_they_must(target):
 
 
 def test_narrow_networks_have_few_blocks():
-    for family in planning.candidates(spec(64)):
+    for family in planning.candidates(64, 64):
         assert len({network.blocks for network in family}) == 1
         assert all((network.blocks == 1) == (network.channels < 96) or network.channels == 96 for network in family)
 

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.errors import InputError
+from debruit.model import load
 from debruit.training import folder as folders
 from debruit.training import gradient, step
 from debruit.training.fit import ROLL_BACKS, fit
@@ -75,7 +76,7 @@ def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
     ):
         list(fit(folder, folder.run.source.build(), CPU, print))
     monkeypatch.undo()
-    assert folders.Model.load(folder.path, "cpu").provenance["images_seen"] == 64
+    assert load(folder.path, "cpu").provenance["images_seen"] == 64
     assert not list((tmp_path / "run").glob(".*part"))
 
 

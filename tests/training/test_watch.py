@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.apps.cli.train import describe, show
-from debruit.model import load
+from debruit.model import load, named
 from debruit.training.batches import validation_batch
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
@@ -39,7 +39,7 @@ def test_training_images_are_validated_beside_held_out_ones(tmp_path, capsys):
         assert ("train_loss" in line) is ("validation_loss" in line) is (line["images_seen"] in (96, 160))
     last = records(folder)[-1]
     assert last["train_loss"] == made[-1].training.loss
-    assert [last[f"train_loss_q{k}"] for k in range(1, 5)] == list(made[-1].training.quartiles)
+    assert [last[f"train_loss_q{k}"] for k in range(1, 5)] == [made[-1].training.parts[f"loss_q{k}"] for k in range(1, 5)]
     assert f"validation {made[-1].validation.loss:.4f}  (training images {made[-1].training.loss:.4f})" in describe(
         made[-1]
     )
@@ -145,9 +145,9 @@ def test_what_the_alarm_prepares_is_not_taken_for_the_cost_of_previews(tmp_path,
             self.asked.append(state.images_seen)
             Time.now += 1.0
 
-    def timed(run, *arguments):
+    def timed(run, *arguments, **latents):
         Time.now += 1.0 * run.batch / 16
-        return batch(run, *arguments)
+        return batch(run, *arguments, **latents)
 
     from debruit.training import step
 
@@ -174,7 +174,8 @@ def test_a_model_file_says_whether_it_was_trained_on_mirror_images(tmp_path):
     for flip in (True, False):
         run = tiny.run(flip=flip)
         folder = RunFolder.create(tmp_path / str(flip), run, print)
-        folder.save(TrainState.start(run, CPU))
+        state = TrainState.start(run, CPU)
+        folder.save(state, (run.model, named(state.average, None)))
         assert load(folder.path / "model.safetensors", "cpu").provenance["flip"] is flip
 
 

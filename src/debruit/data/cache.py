@@ -3,6 +3,7 @@
     <root>/data/<key>/images.bin    the images, (N, C, H, W) without a header
                       meta.json     spec, names, labels, texts, what was skipped and decided, size and probe of
                       images.bin
+    <root>/latents/<key>/           latents of a data set under an autoencoder (latents.py)
     <root>/index/<listing>          the key of a folder whose names, sizes and modification times have not changed
     <root>/sources/<name>/          what `debruit data get` has fetched
 
@@ -21,7 +22,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -34,6 +35,9 @@ from debruit.files import synchronise
 
 PROBES, PROBE_BYTES = 16, 64 * 2**10
 PROGRESS_SECONDS = 10
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AssertionError)  # what reading an entry that is not whole raises
+
+Entry = TypeVar("Entry")
 
 
 class Item(NamedTuple):
@@ -61,11 +65,13 @@ class Recording:
 def stored(key: str, record: Callable[[], Recording], report: Callable[[str], None]) -> Dataset:
     """The data set of this key: mapped if it is in the cache and whole, otherwise recorded first. Reports what was
     decided and which items were skipped, every time."""
-    dataset = _find(key, report)
+    folder = root() / "data" / key
+    dataset = find_entry(folder, _load, report)
     if dataset is None:
         recording = record()
         with storage():
-            dataset = _write(key, recording, report)
+            write_entry(folder, lambda part: _fill(part, key, recording, report))
+            dataset = Dataset.load(folder)
     for line in (*dataset.notes, *(f"skipped {shown(name)}: {reason}" for name, reason in dataset.skipped)):
         report(line)
     if dataset.skipped:
@@ -81,32 +87,44 @@ def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
     )
 
 
-def _find(key: str, report: Callable[[str], None]) -> Dataset | None:
-    folder = root() / "data" / key
+def find_entry(folder: Path, load: Callable[[Path], Entry], report: Callable[[str], None]) -> Entry | None:
+    """What `load` makes of an entry; one that is not whole is removed, saying so."""
     if not folder.exists():
         return None
     try:
-        meta = json.loads((folder / META).read_bytes())
-        size = (folder / IMAGES).stat().st_size
-        if size != meta["bytes"]:
-            raise ValueError(f"{IMAGES} has {size:,} bytes instead of {meta['bytes']:,}")
-        if _probe(folder / IMAGES) != meta["probe"]:
-            raise ValueError(f"the content of {IMAGES} has changed")
-        return Dataset.load(folder)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        return load(folder)
+    except DAMAGE as error:
         report(f"the cache entry {folder} is damaged ({error}): building it again")
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
 
-def _write(key: str, recording: Recording, report: Callable[[str], None]) -> Dataset:
-    target = root() / "data" / key
-    part = target.with_name(f"{key}.{os.getpid()}-{secrets.token_hex(4)}.part")
+def read_meta(folder: Path, data: str) -> dict[str, Any]:
+    """The meta.json of an entry whose file `data` is as it says; one of DAMAGE where that is not so."""
+    meta = json.loads((folder / META).read_bytes())
+    size = (folder / data).stat().st_size
+    if size != meta["bytes"]:
+        raise ValueError(f"{data} has {size:,} bytes instead of {meta['bytes']:,}")
+    if _probe(folder / data) != meta["probe"]:
+        raise ValueError(f"the content of {data} has changed")
+    return meta
+
+
+def write_meta(folder: Path, data: str, meta: dict[str, Any]) -> None:
+    """meta.json of an entry whose file `data` is complete."""
+    checks = {"bytes": (folder / data).stat().st_size, "probe": _probe(folder / data)}
+    with open(folder / META, "wb") as file:
+        file.write(json.dumps(meta | checks).encode())
+        flush(file)
+
+
+def write_entry(target: Path, fill: Callable[[Path], None]) -> None:
+    """Makes the folder `target`, whole or not at all: `fill` writes into a temporary one. Where another process was faster its entry stays."""
+    part = target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         part.mkdir(parents=True)
         _remove_stale(part.parent)
-        _check_space(recording, part)
-        _fill(part, key, recording, report)
+        fill(part)
         synchronise(part)
         try:
             os.rename(part, target)
@@ -114,12 +132,35 @@ def _write(key: str, recording: Recording, report: Callable[[str], None]) -> Dat
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
         synchronise(target.parent)
-        return Dataset.load(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def check_space(origin: str, needed: int, folder: Path) -> None:
+    """InputError if the disk has no room for `needed` bytes more."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"the cache of {origin} needs {needed / 1e6:,.0f} MB and the disk of {root()} has "
+            f"{free / 1e6:,.0f} MB left: choose a smaller size, or set DEBRUIT_CACHE to a folder on "
+            "another disk"
+        )
+
+
+def flush(file) -> None:
+    """Waits until what was written to an open file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _load(folder: Path) -> Dataset:
+    read_meta(folder, IMAGES)
+    return Dataset.load(folder)
+
+
 def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], None]) -> None:
+    needed = recording.total * int(np.prod(recording.spec.shape)) * np.dtype(recording.spec.depth).itemsize
+    check_space(recording.origin, needed, part)
     kept: list[Item] = []
     skipped: list[Skipped] = []
     low, high, said = np.inf, -np.inf, time.monotonic()
@@ -137,24 +178,20 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
                 report(f"read {len(kept) + len(skipped):,} of {recording.total:,} images")
-        _flush(file)
+        flush(file)
     if not kept:
         raise none_readable(recording.origin, skipped)
     low, high = _value_range(recording.spec.depth, float(low), float(high))
     spec = replace(recording.spec, count=len(kept), low=low, high=high, fingerprint=key)
     meta = {
         "spec": config.encode(spec),
-        "bytes": (part / IMAGES).stat().st_size,
-        "probe": _probe(part / IMAGES),
         "paths": [item.name for item in kept],
         "labels": _column([item.label for item in kept]),
         "texts": _column([item.text for item in kept]),
         "skipped": skipped,
         "notes": recording.notes,
     }
-    with open(part / META, "wb") as file:
-        file.write(json.dumps(meta).encode())
-        _flush(file)
+    write_meta(part, IMAGES, meta)
 
 
 def _value_range(depth: str, low: float, high: float) -> tuple[float, float]:
@@ -179,17 +216,6 @@ def _probe(path: Path) -> int:
     return check
 
 
-def _check_space(recording: Recording, folder: Path) -> None:
-    needed = recording.total * int(np.prod(recording.spec.shape)) * np.dtype(recording.spec.depth).itemsize
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(
-            f"the cache of {recording.origin} needs {needed / 1e6:,.0f} MB and the disk of {root()} has "
-            f"{free / 1e6:,.0f} MB left: choose a smaller size, or set DEBRUIT_CACHE to a folder on "
-            "another disk"
-        )
-
-
 def _remove_stale(folder: Path) -> None:
     for left_over in folder.glob("*.part"):  # of a process that was killed
         try:
@@ -197,8 +223,3 @@ def _remove_stale(folder: Path) -> None:
                 shutil.rmtree(left_over, ignore_errors=True)
         except OSError:
             continue
-
-
-def _flush(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())

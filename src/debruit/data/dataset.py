@@ -145,10 +145,19 @@ class Dataset:
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
         """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings."""
+        return {"image": self.images_of(indices)} | self.conditions(indices)
+
+    def images_of(self, indices: Sequence[int] | np.ndarray) -> "torch.Tensor":
+        """The images of these indices, (B, C, H, W) at rest."""
         import torch
 
-        indices = np.asarray(indices, dtype=np.int64)
-        batch: dict[str, Any] = {"image": torch.from_numpy(self._read(indices))}
+        return torch.from_numpy(self._read(np.asarray(indices, dtype=np.int64)))
+
+    def conditions(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
+        """What `batch` gives beside the images, without reading them."""
+        import torch
+
+        indices, batch = np.asarray(indices, dtype=np.int64), {}
         if self.labels is not None:
             batch["label"] = torch.from_numpy(self.labels[indices])
         if self.texts is not None:

@@ -19,13 +19,13 @@ def flips(seed: int, epochs: int | np.ndarray, indices: Sequence[int] | np.ndarr
     return (_mixed(state ^ np.asarray(indices).astype(np.uint64)) >> np.uint64(63)).astype(bool)
 
 
-def flip(
-    images: "torch.Tensor", seed: int, epochs: int | np.ndarray, indices: Sequence[int] | np.ndarray
-) -> "torch.Tensor":
-    """Images (B, ..., W), of any dtype, with those of `flips` mirrored."""
+def flip(images: "torch.Tensor", mirrored: np.ndarray | None) -> "torch.Tensor":
+    """Images (B, ..., W), of any dtype, with those that are true in `mirrored` (B,) mirrored; None mirrors none."""
     import torch
 
-    chosen = torch.from_numpy(flips(seed, epochs, indices)).to(images.device)
+    if mirrored is None:
+        return images
+    chosen = torch.from_numpy(mirrored).to(images.device)
     columns = torch.arange(images.shape[-1], device=images.device)
     columns = torch.where(chosen[:, None], columns.flip(0), columns)
     shape = (len(images), *[1] * (images.ndim - 2), images.shape[-1])

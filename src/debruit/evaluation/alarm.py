@@ -8,7 +8,7 @@ from debruit.evaluation.copying import Rate, excess
 from debruit.evaluation.memorisation import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.neighbours import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.sampling.noise import generator
-from debruit.training.folder import draw
+from debruit.training.diffusion import draw
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.stream import split

@@ -18,7 +18,7 @@ def prepared(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tenso
     values: dict[str, Any] = {}
     keep: dict[str, Tensor] = {}
     with torch.no_grad():
-        x0 = model.config.codec.encode(model.config.data.to_model(items["image"]).to(model.device))
+        x0 = model.latents(items["image"])
         for conditioner in model.config.conditioners:
             name, has = conditioner.field, given(conditioner, dataset)
             value = _numbered(conditioner, dataset, items[name]) if has else conditioner.in_turn(indices.tolist())

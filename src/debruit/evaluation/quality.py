@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from debruit import model as model_files
+from debruit import model_files
 from debruit.config import implementations
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
@@ -25,7 +25,7 @@ from debruit.evaluation.parts import Parts
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, check_data, divide
 from debruit.evaluation.subject import Subject
-from debruit.model import Model, model_file
+from debruit.model import Model
 from debruit.sampling.sampler import Sampler
 from debruit.sampling.settings import Settings
 
@@ -133,7 +133,7 @@ def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:
 def store(subject: Subject, settings: Settings) -> list[str]:
     """Makes these the model's own settings: in its file, atomically, and in the run.json of a run folder, so that the saves of a resumed
     training keep them. Says what was done."""
-    path = model_file(subject.name)
+    path = model_files.model_file(subject.name)
     head, weights = model_files.read(path)
     config = replace(subject.model.config, sampling=settings)
     model_files.save(path, config, weights, head["provenance"])
@@ -143,8 +143,10 @@ def store(subject: Subject, settings: Settings) -> list[str]:
 
 def _store_in_run(folder: Path, settings: Settings) -> str:
     from debruit.training.folder import RUN, RunFolder
+    from debruit.training.run import Run
 
     run = RunFolder.open(folder, quiet).run
+    assert isinstance(run, Run)
     RunFolder.open(folder, quiet, model=replace(run.model, sampling=settings))
     return f"{folder / RUN}: the same, so that a resumed training keeps them"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from debruit.config import decode, encode
-from debruit.model import Model, load, model_file
+from debruit.model import Model, load
+from debruit.model_files import model_file
 from debruit.training.folder import LOG, RUN
 
 

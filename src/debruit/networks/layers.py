@@ -48,43 +48,50 @@ def norm(channels: int, groups: int, eps: float = 1e-5) -> GroupNorm:
 class ResidualBlock(nn.Module):
     """norm, SiLU, conv, + time, norm, SiLU, dropout, zero-initialised conv; plus the input (through a 1x1 conv where the width changes).
 
-    The embedding (B, E) is added after the first convolution, or scales and shifts the second norm (`scale_shift`, ADM). `resample`
-    "down" or "up" halves or doubles the resolution inside the block, by averaging or by repetition.
+    The embedding (B, E) is added after the first convolution, or scales and shifts the second norm (`scale_shift`, ADM); a block built
+    without `embedding_channels` takes none (autoencoders). `resample` "down" or "up" halves or doubles the resolution inside the block, by
+    averaging or by repetition.
     """
 
     def __init__(
         self,
         channels: int,
         out_channels: int,
-        embedding_channels: int,
+        embedding_channels: int | None = None,
         *,
         groups: int = 32,
+        eps: float = 1e-5,
         dropout: float = 0.0,
         scale_shift: bool = False,
         resample: str | None = None,
     ) -> None:
         super().__init__()
         self.scale_shift, self.resample = scale_shift, resample
-        self.norm_in = norm(channels, groups)
+        self.norm_in = norm(channels, groups, eps)
         self.conv_in = nn.Conv2d(channels, out_channels, 3, padding=1)
-        self.embed = nn.Linear(embedding_channels, out_channels * (2 if scale_shift else 1))
-        self.norm_out = norm(out_channels, groups)
+        shifts = out_channels * (2 if scale_shift else 1)
+        self.embed = nn.Linear(embedding_channels, shifts) if embedding_channels else None
+        self.norm_out = norm(out_channels, groups, eps)
         self.dropout = nn.Dropout(dropout)
         self.conv_out = zero(nn.Conv2d(out_channels, out_channels, 3, padding=1))
         self.skip = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         h = F.silu(self.norm_in(x))
         if self.resample:
             h, x = _resample(h, self.resample), _resample(x, self.resample)
-        h = self.conv_in(h)
+        h = self._normed(self.conv_in(h), embedding)
+        return self.skip(x) + self.conv_out(self.dropout(F.silu(h)))
+
+    def _normed(self, h: Tensor, embedding: Tensor | None) -> Tensor:
+        if self.embed is None:
+            return self.norm_out(h)
+        assert embedding is not None, "this block was built for an embedding"
         shift = self.embed(F.silu(embedding))[:, :, None, None]
         if self.scale_shift:
             scale, shift = shift.chunk(2, dim=1)
-            h = torch.addcmul(shift, self.norm_out(h), 1 + scale)
-        else:
-            h = self.norm_out(h + shift)
-        return self.skip(x) + self.conv_out(self.dropout(F.silu(h)))
+            return torch.addcmul(shift, self.norm_out(h), 1 + scale)
+        return self.norm_out(h + shift)
 
 
 class Downsample(nn.Module):

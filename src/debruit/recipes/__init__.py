@@ -59,8 +59,7 @@ def find_run(
             if any(name in hint for name in known):
                 raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
             raise
-        source = changed(sized(source, size), assignments)
-        dataset = source.build(say)
+        source, dataset = built(source, say, assignments, size=size)
         given = {key: value for key, value in asked.items() if value is not None}
         return planning.recommend(source, dataset.spec, device, **given), dataset
     run = known[name]()
@@ -70,6 +69,21 @@ def find_run(
     source = changed(source, assignments)
     dataset = source.build(say)
     return adapted(run, source, dataset, **asked), dataset
+
+
+def find_data(
+    what: str, say: Callable[[str], None], assignments: Sequence[str] = (), *, size: int | None = None
+) -> tuple[Any, Dataset]:
+    """The source that a SOURCE argument means, and its data, decoded."""
+    return built(find_source(what), say, assignments, size=size)
+
+
+def built(
+    source: Any, say: Callable[[str], None], assignments: Sequence[str], *, size: int | None
+) -> tuple[Any, Dataset]:
+    """The source as it was asked for, and its data."""
+    source = changed(sized(source, size), assignments)
+    return source, source.build(say)
 
 
 def changed(source: Any, assignments: Sequence[str]) -> Any:

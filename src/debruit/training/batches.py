@@ -1,7 +1,7 @@
 """What one optimiser step sees: images, their times and noise, their conditions. Everything random in it comes from
 (seed, images seen), so a batch can be made by any thread, at any time, again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset
-from debruit.data.transforms import flip
+from debruit.data.latents import LatentCache
+from debruit.data.transforms import flip, flips
 from debruit.sampling.noise import generator
 from debruit.training.run import Run
 from debruit.training.stream import Order
@@ -20,7 +21,7 @@ NOISE = 4  # key of the random stream
 
 @dataclass(frozen=True)
 class Batch:
-    """x0 (B, C, H, W) float32 in [-1, 1]; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them;
+    """x0 (B, C, H, W) float32, images in [-1, 1] or latents; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them;
     `seed` is for what the network itself draws (dropout)."""
 
     x0: Tensor
@@ -42,28 +43,49 @@ class Batch:
         )  # fmt: skip
 
 
-def training_batch(run: Run, dataset: Dataset, order: Order, first: int, attempt: int = 0) -> Batch:
-    """Images number first..first + batch - 1 of the training, with times from the objective's density."""
+def training_batch(
+    run: Run, dataset: Dataset, order: Order, first: int, attempt: int = 0, *, latents: LatentCache | None = None
+) -> Batch:
+    """Images number first..first + batch - 1 of the training, with times from the objective's density. With `latents` x0 is drawn from the law
+    of the images' latents, z = mean + std eps_z."""
     indices, epochs = order.take(first, run.batch)
-    items = dataset.batch(indices)
-    image = items["image"]
-    if run.flip:
-        image = flip(image, run.seed, epochs, indices)
+    mirrored = flips(run.seed, epochs, indices) if run.flip else None
     g = generator(run.seed, NOISE, first, attempt)
     t = run.objective.times(len(indices), run.model.process, g)
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
     keep = {c.field: torch.rand(len(indices), generator=g) >= c.drop for c in run.model.conditioners}
     seed = int(torch.randint(2**32, (), generator=g))
-    return Batch(dataset.spec.to_model(image), t, eps, {k: items[k] for k in keep}, keep, seed)
+    x0 = clean(run, dataset, indices, mirrored, latents, g)
+    return Batch(x0, t, eps, values(dataset, indices, keep), keep, seed)
 
 
-def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray) -> Batch:
+def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
     """The held-out images with fixed noise, times spread evenly over the density (in an order unrelated to that of the images), and every
     condition kept."""
-    items = dataset.batch(indices)
     g = generator(run.seed, NOISE)
     u = (torch.randperm(len(indices), generator=g).double() + 0.5) / len(indices)
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
     keep = {c.field: torch.ones(len(indices), dtype=torch.bool) for c in run.model.conditioners}
     t = run.objective.density.quantile(u, run.model.process)
-    return Batch(dataset.spec.to_model(items["image"]), t, eps, {k: items[k] for k in keep}, keep)
+    return Batch(clean(run, dataset, indices, None, latents, g), t, eps, values(dataset, indices, keep), keep)
+
+
+def clean(
+    run: Run,
+    dataset: Dataset,
+    indices: np.ndarray,
+    mirrored: np.ndarray | None,
+    latents: LatentCache | None,
+    g: torch.Generator,
+) -> Tensor:
+    """x_0 of some images, (B, C, H, W): as the model sees pixels, or a draw of their latents."""
+    if latents is None:
+        return dataset.spec.to_model(flip(dataset.images_of(indices), mirrored))
+    moments = latents.batch(indices, mirrored)
+    return moments.sample(torch.randn((len(indices), *run.model.latent_shape), generator=g))
+
+
+def values(dataset: Dataset, indices: np.ndarray, fields: Iterable[str]) -> dict[str, Any]:
+    """What the data gives the conditioners of these fields."""
+    found = dataset.conditions(indices)
+    return {name: found[name] for name in fields}

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from debruit.errors import InputError
 from debruit.files import write_atomically
-from debruit.training.state import TrainState
+from debruit.training.state import State
 
 FOLDER = "state"
 
 
-def save(out: Path, state: TrainState, fingerprint: str, keep: int) -> Path:
+def save(out: Path, state: State, fingerprint: str, keep: int) -> Path:
     """Writes the state of the run with this fingerprint, and removes all but the newest `keep`."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors().items()}
     header = {"run": fingerprint, "numbers": state.numbers(), "digest": _digest(tensors)}
@@ -40,7 +40,7 @@ def saved(out: Path) -> list[Path]:
     return sorted((out / FOLDER).glob("[0-9]*.safetensors"), reverse=True)
 
 
-def restore(out: Path, state: TrainState, fingerprint: str, say: Callable[[str], None]) -> None:
+def restore(out: Path, state: State, fingerprint: str, say: Callable[[str], None]) -> None:
     """Loads the newest whole state into `state`; a damaged one is named and the one before it taken.
 
     InputError: no state, none whole, or one of another run.

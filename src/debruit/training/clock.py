@@ -4,8 +4,8 @@ import math
 import time
 from contextlib import contextmanager
 
-from debruit.training.run import Run
-from debruit.training.state import TrainState
+from debruit.training.run import Training
+from debruit.training.state import State
 
 SMOOTHING = 0.8  # weight of the past in the running rate, per report
 
@@ -16,7 +16,7 @@ class Clock:
     What is not training (validation, previews, saves) is timed by kind, so that the plan can reserve what is still to come.
     """
 
-    def __init__(self, run: Run, state: TrainState, began: float | None = None) -> None:
+    def __init__(self, run: Training, state: State, began: float | None = None) -> None:
         now = time.monotonic()
         self.run = run
         self.offset = state.elapsed - (began if began is not None else now)
@@ -24,7 +24,7 @@ class Clock:
         self.costs: dict[str, float] = {}
         self.restart(state)
 
-    def restart(self, state: TrainState) -> None:
+    def restart(self, state: State) -> None:
         """The rate is measured anew from where the state is: at the start, and after a roll-back."""
         self._mark, self._images, self._first = time.monotonic(), state.images_seen, True
 

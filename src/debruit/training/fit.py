@@ -14,25 +14,28 @@ from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.training.clock import Clock
 from debruit.training.folder import RunFolder
-from debruit.training.run import Run
-from debruit.training.state import TrainState
-from debruit.training.step import Diverged, Report, passed, train
+from debruit.training.run import Training
+from debruit.training.state import State
+from debruit.training.step import Diverged, Report, passed
 from debruit.training.stream import split
-from debruit.training.validation import Validation, beside, validate
+from debruit.training.task import Task
+from debruit.training.tasks import open_task
+from debruit.training.validation import Validation, beside
 
-Alarm = Callable[[TrainState], str | None]
+Alarm = Callable[[Any], str | None]
 ROLL_BACKS = 3  # how often a training may return to its last good state before it stops
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is: the loop's report, the validation if one was made with the same on training images, the clock's view, and what
-    the alarm said if it was asked and spoke."""
+    """Where a training is: the loop's report, the validation if one was made with the same on training images, the clock's view, what the alarm
+    said if it was asked and spoke, and what the task said after its validation (task.py)."""
 
     report: Report
     validation: Validation | None
     training: Validation | None
     alarm: str | None
+    watched: str | None
     total_images: int
     images_per_second: float
     eta_seconds: float
@@ -58,18 +61,19 @@ def fit(
     they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
     """
     run = folder.run
-    if run.model.data.fingerprint != dataset.spec.fingerprint:
+    if run.data.fingerprint != dataset.spec.fingerprint:
         raise InputError(
-            f"the data of {run.model.data.name} has changed since this run began: put it back, or start a new run"
+            f"the data of {run.data.name} has changed since this run began: put it back, or start a new run"
         )
     pool, held_out = split(len(dataset), run.held_out_images, run.seed)
-    state = TrainState.start(run, device)
+    task = open_task(folder, dataset, device, say)
+    state = task.start()
     if resume:
-        folder.restore(state)
+        _restore(folder, task, state)
         _prolong(state, run)
         say(f"resumed at {state.images_seen:,} of {state.total_images:,} images")
     else:
-        folder.save(state)
+        folder.save(state, task.model(state))
     clock = Clock(run, state, began)
     try:
         with _interruptible(state):
@@ -78,10 +82,10 @@ def fit(
                 clock.restart(state)
             while True:
                 try:
-                    yield from _train(folder, state, clock, dataset, pool, held_out, device, alarm)
+                    yield from _train(folder, task, state, clock, pool, held_out, alarm)
                     return
                 except Diverged as problem:
-                    _roll_back(folder, state, problem, say)
+                    _roll_back(folder, task, state, problem, say)
                     _prolong(state, run)
                     clock.restart(state)
     finally:
@@ -89,42 +93,44 @@ def fit(
 
 
 def _train(
-    folder: RunFolder, state: TrainState, clock: Clock, dataset, pool, held_out, device, alarm: Alarm | None
+    folder: RunFolder, task: Task, state: State, clock: Clock, pool, held_out, alarm: Alarm | None
 ) -> Iterator[Progress]:
     """The loop, with what is due at each report. Whatever ends it, a signal during a validation or a plan that finds no time left, the state
     it ends with is saved."""
     run, every = folder.run, folder.run.every
     before = state.images_seen
-    for report in train(state, run, dataset, pool, device):
+    for report in task.train(state, pool):
         seen = report.images_seen
         clock.trained(seen)
         state.total_images = clock.plan(seen)
         last = seen >= state.total_images
-        validation, training, said, saved = None, None, None, False
+        validation, training, said, watched, saved = None, None, None, None, False
         if len(held_out) and not state.interrupted and (last or passed(before, seen, every.validate_images)):
             with clock.spends("validate"):
-                validation = validate(state.average, run, dataset, held_out, device)
-                seen_images = beside(pool, held_out, run.seed)
-                training = validate(state.average, run, dataset, seen_images, device)
+                validation = task.validate(state, held_out)
+                training = task.validate(state, beside(pool, held_out, run.seed))
+                watched = task.watch(state, validation)
         if not state.interrupted and (last or passed(before, seen, every.preview_images)):
             with clock.spends("preview"):
-                folder.preview(state)
+                folder.preview(state, task.picture(state))
                 said = alarm(state) if alarm else None
         interrupted = state.interrupted
         if interrupted or last or passed(before, seen, every.save_images):
             with clock.spends("save"):
                 state.elapsed = clock.elapsed
-                saved = folder.save(state)
+                saved = folder.save(state, task.model(state))
         before, state.elapsed = seen, clock.elapsed
         speed, left = clock.images_per_second, clock.eta(seen)
-        progress = Progress(report, validation, training, said, state.total_images, speed, left, saved, interrupted)
+        progress = Progress(
+            report, validation, training, said, watched, state.total_images, speed, left, saved, interrupted
+        )
         folder.log(_record(progress, state))
         yield progress
         if interrupted:
             return
 
 
-def _prolong(state: TrainState, run: Run) -> None:
+def _prolong(state: State, run: Training) -> None:
     """The plan of a resumed run: its images, or for minutes that are left beyond a finished plan what they buy at the speed so far."""
     if run.minutes is None:
         state.total_images = max(run.images, state.images_seen)
@@ -133,10 +139,16 @@ def _prolong(state: TrainState, run: Run) -> None:
         state.total_images = state.images_seen + int(left * state.images_seen / state.elapsed)
 
 
-def _roll_back(folder: RunFolder, state: TrainState, problem: Diverged, say: Callable[[str], None]) -> None:
+def _restore(folder: RunFolder, task: Task, state: State) -> None:
+    """The newest state, and its model, in case the last save was cut between the two."""
+    folder.restore(state)
+    folder.save_model(state, task.model(state))
+
+
+def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged, say: Callable[[str], None]) -> None:
     """The last good state, with half the rate and other noise; InputError when that has not helped before."""
     attempt, lr_factor = state.attempt + 1, state.lr_factor / 2
-    folder.restore(state)
+    _restore(folder, task, state)
     if attempt > ROLL_BACKS:
         raise InputError(
             f"{problem}, after {ROLL_BACKS} roll-backs: the training stopped at its last good state ({state.images_seen:,} images, model "
@@ -148,17 +160,20 @@ def _roll_back(folder: RunFolder, state: TrainState, problem: Diverged, say: Cal
     )
 
 
-def _record(progress: Progress, state: TrainState) -> dict:
+def _record(progress: Progress, state: State) -> dict:
     """One line of the log."""
-    record: dict[str, Any] = {key: _number(value) for key, value in asdict(progress.report).items()}
+    report = asdict(progress.report)
+    report |= report.pop("parts")
+    record: dict[str, Any] = {key: _number(value) for key, value in report.items()}
     record |= {"images_per_second": round(progress.images_per_second, 2), "elapsed": round(state.elapsed, 2)}
     record |= {"total_images": state.total_images}
     for name, found in (("validation", progress.validation), ("train", progress.training)):
         if found:
             record[f"{name}_loss"] = _number(found.loss)
-            record |= {f"{name}_loss_q{k}": _number(v) for k, v in enumerate(found.quartiles, start=1)}
-    if progress.alarm:
-        record["alarm"] = progress.alarm
+            record |= {f"{name}_{part}": _number(value) for part, value in found.parts.items()}
+    for name in ("alarm", "watched"):
+        if said := getattr(progress, name):
+            record[name] = said
     return record
 
 
@@ -168,7 +183,7 @@ def _number(value: float | int) -> float | int | None:
 
 
 @contextmanager
-def _interruptible(state: TrainState):
+def _interruptible(state: State):
     """The first SIGINT or SIGTERM asks the loop to stop after its step; a second one interrupts at once."""
     state.interrupted = False
     if threading.current_thread() is not threading.main_thread():

@@ -3,44 +3,45 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image
 
 import debruit
-from debruit import model as model_files
-from debruit import pictures
+from debruit import model_files, pictures
 from debruit.config import decode, encode
 from debruit.errors import InputError
 from debruit.files import storage_problem, write_atomically
-from debruit.model import Model
-from debruit.sampling.euler import Euler
-from debruit.sampling.grids import UniformTime
 from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
-from debruit.training.run import Run
-from debruit.training.state import TrainState
+from debruit.training.run import Run, Training
+from debruit.training.state import State
 
-RUN, MODEL, LOG, PREVIEWS = "run.json", "model.safetensors", "log.jsonl", "previews"
-PREVIEW_COUNT, PREVIEW_SEED, PREVIEW_STEPS = 16, 0, 20
+RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
+FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
+
+
+Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weights of a model
 
 
 class RunFolder:
     """The files of one run. Everything that is written is written whole or not at all."""
 
-    def __init__(self, path: str | Path, run: Run, say: Callable[[str], None]) -> None:
+    def __init__(self, path: str | Path, run: Training, say: Callable[[str], None]) -> None:
         self.path, self.run, self.say = Path(path), run, say
         self.fingerprint = fingerprint(run)
         self._events: Any = None
 
     @classmethod
-    def create(cls, path: str | Path, run: Run, say: Callable[[str], None]) -> "RunFolder":
+    def create(cls, path: str | Path, run: Training, say: Callable[[str], None]) -> "RunFolder":
         """A new folder with its run.json; InputError if it already holds a run."""
         path = Path(path)
-        check_free(path)
+        if (path / RUN).exists() or path.is_file():
+            check_free(path)
         text = json.dumps(encode(run), indent=2)
         write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
         return cls(path, run, say)
@@ -54,7 +55,7 @@ class RunFolder:
                 f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made"
             )
         try:
-            stored = decode(json.loads((path / RUN).read_text()), Run, where=str(path / RUN))
+            stored = decode(json.loads((path / RUN).read_text()), Training, where=str(path / RUN))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path / RUN} is damaged ({error}): restore it, or start a new run") from None
         given = {key: value for key, value in changes.items() if value is not None}
@@ -67,8 +68,8 @@ class RunFolder:
             write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(encode(run), indent=2)))
         return cls(path, run, say)
 
-    def save(self, state: TrainState) -> bool:
-        """The state, then the model: EMA weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
+    def save(self, state: State, model: Parts) -> bool:
+        """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
         then a good one."""
         if state.lost_in_a_row:
             self.say(
@@ -76,7 +77,7 @@ class RunFolder:
             )
             return False
         checkpoint.save(self.path, state, self.fingerprint, self.run.keep_states)
-        self._save_model(state)
+        self.save_model(state, model)
         return True
 
     def close(self) -> None:
@@ -85,14 +86,13 @@ class RunFolder:
             self._events.close()
             self._events = None
 
-    def restore(self, state: TrainState) -> None:
-        """The newest whole state, and its model if the last save was cut between the two; the log forgets what came after it. Where no state
-        was saved yet, the run starts from its beginning, which its seed determines."""
+    def restore(self, state: State) -> None:
+        """The newest whole state; the log forgets what came after it. Where no state was saved yet, the run starts from its beginning, which its
+        seed determines."""
         if not checkpoint.saved(self.path):
             self.say("no state was saved yet: the run starts from its beginning")
             return
         checkpoint.restore(self.path, state, self.fingerprint, self.say)
-        self._save_model(state)
         log = self.path / LOG
         if log.exists():
             lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
@@ -107,13 +107,11 @@ class RunFolder:
             raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
         self._tensorboard(record)
 
-    def preview(self, state: TrainState) -> None:
-        """A grid from fixed noise, drawn with the EMA weights."""
-        images = draw(self.run, state, PREVIEW_COUNT, PREVIEW_SEED)
-        sheet = pictures.grid(pictures.displayable(images, self.run.model.data))
-        pictures.save(sheet, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
+    def preview(self, state: State, picture: Image) -> None:
+        """What the model makes at this moment, as a picture."""
+        pictures.save(picture, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
 
-    def provenance(self, state: TrainState) -> dict[str, Any]:
+    def provenance(self, state: State) -> dict[str, Any]:
         """What the model file says of its origin."""
         return {
             "weights": "ema",
@@ -124,8 +122,8 @@ class RunFolder:
             "flip": self.run.flip,
             "held_out_images": self.run.held_out_images,
             "train_seconds": round(state.elapsed, 1),
-            "data": self.run.model.data.name,
-            "data_fingerprint": self.run.model.data.fingerprint,
+            "data": self.run.data.name,
+            "data_fingerprint": self.run.data.fingerprint,
             "run_fingerprint": self.fingerprint,
             "versions": {
                 "debruit": debruit.__version__,
@@ -135,8 +133,9 @@ class RunFolder:
             "hardware": hardware(),
         }
 
-    def _save_model(self, state: TrainState) -> None:
-        model_files.save(self.path / MODEL, self.run.model, state.average.state_dict(), self.provenance(state))
+    def save_model(self, state: State, model: Parts) -> None:
+        """The model's file alone."""
+        model_files.save(self.path / MODEL, *model, self.provenance(state))
 
     def _tensorboard(self, record: dict[str, Any]) -> None:
         """The numbers of a record for TensorBoard, where it is installed: a copy for convenience, which must not end a training."""
@@ -156,17 +155,9 @@ class RunFolder:
             self._events = False
 
 
-def draw(run: Run, state: TrainState, count: int, seed: int) -> torch.Tensor:
-    """`count` images of the EMA weights, (count, C, H, W) at rest: by Euler, with as many evaluations as the model's own sampler takes but at most
-    PREVIEW_STEPS."""
-    own = run.model.sampling
-    steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
-    return Model(run.model, state.average).generate(count, seed=seed, sampler=Euler(), grid=UniformTime(), steps=steps)
-
-
 def check_free(path: Path) -> None:
     """InputError if a folder cannot take a new run."""
-    if (path / RUN).exists():
+    if (path / RUN).exists() or (path / PLAN).exists():
         raise InputError(
             f"{path} already holds a run: continue it with `debruit train --resume {path}`, or give another --out"
         )
@@ -174,10 +165,11 @@ def check_free(path: Path) -> None:
         raise InputError(f"--out {path} is a file: give a folder")
 
 
-def fingerprint(run: Run) -> str:
+def fingerprint(run: Training) -> str:
     """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change."""
-    model = replace(run.model, sampling=Settings())
-    fixed = encode(replace(run, model=model, images=1, minutes=None, every=type(run.every)(), keep_states=1))
+    if isinstance(run, Run):
+        run = replace(run, model=replace(run.model, sampling=Settings()))
+    fixed = encode(replace(run, images=1, minutes=None, every=type(run.every)(), keep_states=1))
     return hashlib.blake2b(json.dumps(fixed, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

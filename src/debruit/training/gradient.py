@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from debruit.model import Backbone, has_bf16
 from debruit.training.batches import Batch
-from debruit.training.run import Run
+from debruit.training.run import Run, Training
 
 MOST_SHARES = 4  # more Python threads than this would wait for the interpreter
 LEAST_IMAGES = 8  # a share of fewer costs more than it saves
@@ -102,11 +102,10 @@ def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device:
     """The objective of each image of a batch that is on the device, (B,)."""
     with autocast(run, device):
         cond = backbone.cond(part.values, part.keep)
-        x0 = run.model.codec.encode(part.x0)
-        return run.objective.loss(backbone.denoiser(network), x0, part.t, part.eps, cond)
+        return run.objective.loss(backbone.denoiser(network), part.x0, part.t, part.eps, cond)
 
 
-def autocast(run: Run, device: torch.device):
+def autocast(run: Training, device: torch.device):
     """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
     wanted = run.precision == "bf16" or (run.precision == "auto" and has_bf16(device))
     return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()

@@ -17,6 +17,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from debruit.autoencoders.codec import Codec
+from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.cond import Cond, Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import DataSpec
@@ -29,12 +31,13 @@ from debruit.sampling.noise import generator
 from debruit.sampling.settings import Settings
 from debruit.training.batches import Batch
 from debruit.training.gradient import Gradient
-from debruit.training.run import Every, Optimiser, Run
+from debruit.training.run import Every, Optimiser, Run, Training
 from debruit.training.state import TrainState
 from debruit.training.step import optimise
 
 SHARE = 4000.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
+PIXEL_STD = 0.5  # of pixels in [-1, 1], about; latents are of unit scale
 CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
@@ -73,15 +76,16 @@ def recommend(
     batch: int | None = None,
     seed: int = 0,
     flip: bool = False,
+    codec: Codec | None = None,
 ) -> Run:
-    """The run that debruit would do on this data, on this device, for this long."""
+    """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on pixels."""
     if images is not None:
-        model = choose_model(spec, SHARE * images)
+        model = choose_model(spec, SHARE * images, codec=codec)
         expected = images
     else:
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         operations = throughput(device) * minutes * 60
-        model = choose_model(spec, math.sqrt(SHARE * operations / 3))
+        model = choose_model(spec, math.sqrt(SHARE * operations / 3), codec=codec)
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     model = regularised(model, expected / max(spec.count - held_out(spec.count), 1))
     if batch is None:
@@ -92,18 +96,23 @@ def recommend(
     )  # fmt: skip
 
 
-def choose_model(spec: DataSpec, target: float) -> ModelConfig:
+def choose_model(spec: DataSpec, target: float, *, codec: Codec | None = None) -> ModelConfig:
     """The candidate whose forward pass is nearest to `target` operations an image."""
-    found, families = [], candidates(spec)
+    codec = codec or Pixels()
+    channels, sides = codec.latent_channels(spec.channels), codec.latent_size(spec.height, spec.width)
+    found, families = [], candidates(*sides)
     for family in families:
         # one of a family is counted; for the others the count goes with the square of the width
-        middle = cost(configure(spec, family[len(family) // 2])).forward_flops / family[len(family) // 2].channels ** 2
+        middle = (
+            cost(configure(spec, family[len(family) // 2], codec)).forward_flops
+            / family[len(family) // 2].channels ** 2
+        )
         coarser = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
         found += [
-            (abs(math.log(middle * network.channels**2 / target)) + coarser * (not carries(network, spec)), network)
+            (abs(math.log(middle * network.channels**2 / target)) + coarser * (not carries(network, channels)), network)
             for network in family
         ]
-    return configure(spec, min(found, key=lambda pair: pair[0])[1])
+    return configure(spec, min(found, key=lambda pair: pair[0])[1], codec)
 
 
 def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
@@ -113,30 +122,34 @@ def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
     return replace(model, network=replace(model.network, dropout=dropout))
 
 
-def configure(spec: DataSpec, network: UNet) -> ModelConfig:
+def configure(spec: DataSpec, network: UNet, codec: Codec | None = None) -> ModelConfig:
     """A model for this data: conditioned on its classes where it has some."""
+    codec = codec or Pixels()
     conditioners: tuple[Conditioner, ...] = ()
     if len(spec.class_names) > 1:
         conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
     network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
-    predicts = "velocity" if carries(network, spec) else "x0"
+    predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
     grid, steps = (UniformTime(), 8) if predicts == "velocity" else (Karras(sigma_min=0.02), 10)
     guidance = 2.0 if conditioners else 1.0
     sampling = Settings(sampler=Heun(), grid=grid, steps=steps, guidance=guidance)
-    return ModelConfig(data=spec, network=network, predicts=predicts, conditioners=conditioners, sampling=sampling)
+    return ModelConfig(
+        data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,
+        data_std=PIXEL_STD if isinstance(codec, Pixels) else 1.0,
+    )  # fmt: skip
 
 
-def carries(network: UNet, spec: DataSpec) -> bool:
-    """Whether the network is wide enough for the noise of a folded patch."""
-    return CARRIES * network.patch**2 * spec.channels <= network.channels
+def carries(network: UNet, channels: int) -> bool:
+    """Whether the network is wide enough for the noise of a folded patch of so many channels."""
+    return CARRIES * network.patch**2 * channels <= network.channels
 
 
-def candidates(spec: DataSpec) -> list[list[UNet]]:
-    """U-Nets for images of this size, families from narrow to wide for each way of folding them, the finest first: the first level has 8 to
+def candidates(height: int, width: int) -> list[list[UNet]]:
+    """U-Nets for images or latents of this size, families from narrow to wide for each way of folding them, the finest first: the first level has 8 to
     32 places a side, the last about 7, with attention."""
-    longer, families = max(spec.height, spec.width), []
+    longer, families = max(height, width), []
     for patch in (1, 2, 4, 8, 16, 32):
         places = longer / patch
         if 8 <= places <= 32 or (patch == 1 and places < 8) or (patch == 32 and places > 32):
@@ -241,10 +254,10 @@ def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
 def synthetic(run: Run) -> Batch:
     """A batch of noise in the shape of the run's data."""
     g = generator(0)
-    shape, data = (run.batch, *run.model.latent_shape), run.model.data
+    shape = (run.batch, *run.model.latent_shape)
     values: dict[str, Any] = {c.field: c.in_turn(range(run.batch)) for c in run.model.conditioners}
     keep = {name: torch.ones(run.batch, dtype=torch.bool) for name in values}
-    x0 = torch.randn((run.batch, *data.shape), generator=g).clamp(-1, 1)
+    x0 = torch.randn(shape, generator=g).clamp(-1, 1)
     return Batch(
         x0, run.objective.times(run.batch, run.model.process, g), torch.randn(shape, generator=g), values, keep
     )
@@ -272,14 +285,18 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, float]:
     run, speed = compiled_where_it_pays(run, device, speed)
     if run.minutes is not None:
         run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
+    return replace(run, every=intervals(run, speed)), speed
+
+
+def intervals(run: Training, speed: float) -> Every:
+    """About 100 reports, 10 validations and pictures, and a save each tenth of the training, or sooner where that is long."""
     seconds = run.images / speed
     report = int(speed * min(max(seconds / 100, 1), 30))
     often = max(run.images // 10, report)
-    every = Every(
+    return Every(
         report_images=max(report, run.batch), validate_images=often, preview_images=often,
         save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
     )  # fmt: skip
-    return replace(run, every=every), speed
 
 
 def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tuple[Run, float]:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
 from debruit.diffusion.objective import Objective
 from debruit.errors import InputError
@@ -75,35 +76,36 @@ class Every:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """`images` is the whole training's length; with `minutes` it is the plan's first guess, corrected by the clock.
+class Training:
+    """What every training has, of a diffusion model (`Run`) or of an autoencoder (autoencoding/run.py).
 
-    `batch` images make one optimiser step, `microbatch` of them at a time (0: all). `validation_images` are held out and never trained on.
-    `precision` "auto" is bfloat16 on GPUs that have it, else float32. `flip` mirrors images at random: only where that is safe.
-    `compile` None leaves it to a measurement (planning.py).
+    `images` is the whole training's length; with `minutes` it is the plan's first guess, corrected by the clock. `batch` images make one
+    optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32.
+    `flip` mirrors images at random: only where that is safe.
     """
 
     source: Source
-    model: ModelConfig
-    objective: Objective = field(default_factory=Objective)
     optimiser: Optimiser = field(default_factory=Optimiser)
     ema: Ema = field(default_factory=Ema)
     every: Every = field(default_factory=Every)
     images: int = 200_000
     minutes: float | None = None
     batch: int = 128
-    microbatch: int = 0
     validation_images: int = 256
     seed: int = 0
     flip: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: bool | None = None
     keep_states: int = 2
+
+    @property
+    def data(self) -> DataSpec:
+        """What it is trained on."""
+        raise NotImplementedError
 
     @property
     def held_out_images(self) -> int:
         """How many images are kept for validation: as asked, but at most half of the data. `stream.split` says which."""
-        return min(self.validation_images, self.model.data.count // 2)
+        return min(self.validation_images, self.data.count // 2)
 
     def __post_init__(self) -> None:
         if self.batch < 1:
@@ -114,11 +116,31 @@ class Run:
             raise InputError(
                 f"a training of {self.minutes:g} minutes: give --minutes more than 0, for example --minutes 10"
             )
-        if self.microbatch < 0 or (self.microbatch and self.batch % self.microbatch):
-            raise InputError(
-                f"microbatch={self.microbatch} does not divide the batch of {self.batch}; 0 is the whole batch"
-            )
         if self.keep_states < 1:
             raise InputError(f"keep_states={self.keep_states}: at least 1 state must be kept to resume from")
         if self.validation_images < 0:
             raise InputError(f"validation_images={self.validation_images}: give 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Training):
+    """The training of a diffusion model, on pixels or on the latents of a codec.
+
+    `microbatch` images of the batch go through the network at a time (0: all). `compile` None leaves it to a measurement (planning.py).
+    """
+
+    model: ModelConfig
+    objective: Objective = field(default_factory=Objective)
+    microbatch: int = 0
+    compile: bool | None = None
+
+    @property
+    def data(self) -> DataSpec:
+        return self.model.data
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.microbatch < 0 or (self.microbatch and self.batch % self.microbatch):
+            raise InputError(
+                f"microbatch={self.microbatch} does not divide the batch of {self.batch}; 0 is the whole batch"
+            )

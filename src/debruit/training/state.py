@@ -1,30 +1,31 @@
 """The only mutable object of a training."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from debruit.autoencoders.codec import CodecModule
 from debruit.model import Backbone
 from debruit.sampling.noise import generator
 from debruit.training.muon import NARROWEST, Muon
 from debruit.training.run import Optimiser, Run
 
+Built = TypeVar("Built", bound=nn.Module)
 INIT = 1  # keys the random stream of the initial weights apart from the others
 
 
-@dataclass
-class TrainState:
-    """Weights, their average, the optimiser's moments, and where the training is.
+@dataclass(kw_only=True)
+class State:
+    """Where a training is. What else a kind of training changes, its subclass adds.
 
     `total_images` is the plan (fixed by --images; with --minutes the clock moves it), `elapsed` the seconds trained so far, `lr_factor` is below 1
     after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other noise.
     """
 
-    backbone: Backbone
-    average: Backbone
-    optimiser: torch.optim.Optimizer
     images_seen: int
     total_images: int
     elapsed: float = 0.0
@@ -33,56 +34,102 @@ class TrainState:
     lost_in_a_row: int = 0  # steps without a finite gradient, up to now
     interrupted: bool = False  # somebody asked the loop to stop after its step
 
-    @classmethod
-    def start(cls, run: Run, device: torch.device) -> "TrainState":
-        """Step 0 of a run: weights from its seed, drawn on the CPU."""
-        run.model.check()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator(run.seed, INIT).initial_seed())
-            backbone = run.model.build()
-        backbone = backbone.to(device)
-        average = copy.deepcopy(backbone).requires_grad_(False).eval()
-        return cls(backbone, average, build_optimiser(run.optimiser, backbone), images_seen=0, total_images=run.images)
+    NUMBERS: ClassVar[tuple[str, ...]] = ("images_seen", "total_images", "elapsed", "lr_factor", "attempt")
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that resuming needs, by name; the scalars are `numbers`."""
-        found = {f"weights/{name}": p for name, p in self.backbone.state_dict().items()}
-        found |= {f"average/{name}": p for name, p in self.average.state_dict().items()}
-        for name, parameter in self.backbone.named_parameters():
-            moments = self.optimiser.state.get(parameter, {})
-            found |= {f"optimiser/{key}/{name}": value for key, value in moments.items()}
-        return found
+        raise NotImplementedError
 
     def numbers(self) -> dict[str, float]:
-        return {key: getattr(self, key) for key in ("images_seen", "total_images", "elapsed", "lr_factor", "attempt")}
+        return {key: getattr(self, key) for key in self.NUMBERS}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         """Takes over what `tensors` and `numbers` gave."""
-        moments: dict[str, dict[str, Tensor]] = {}
-        weights: dict[str, dict[str, Tensor]] = {"weights": {}, "average": {}}
-        for key, value in tensors.items():
-            kind, *rest = key.split("/")
-            if kind == "optimiser":
-                moments.setdefault(rest[1], {})[rest[0]] = value
-            else:
-                weights[kind][rest[0]] = value
-        self.backbone.load_state_dict(weights["weights"])
-        self.average.load_state_dict(weights["average"])
-        self.optimiser.state.clear()
-        for name, parameter in self.backbone.named_parameters():
-            self.optimiser.state[parameter] = {
-                k: _laid_out_like(parameter, v) for k, v in moments.get(name, {}).items()
-            }
         for key, value in numbers.items():
             setattr(self, key, value)
         self.lost_in_a_row = 0
 
 
-def build_optimiser(o: Optimiser, backbone: Backbone) -> torch.optim.Optimizer:
-    """Weight decay on matrices and kernels only, neither on biases and norms nor on tables of embeddings."""
+@dataclass(kw_only=True)
+class TrainState(State):
+    """The training of a diffusion model: weights, their average, the optimiser's moments. `codec` is the frozen autoencoder that the latents are
+    from, None for pixels; it is not trained, so not saved with the state."""
+
+    backbone: Backbone
+    average: Backbone
+    optimiser: torch.optim.Optimizer
+    codec: CodecModule | None = None
+
+    @classmethod
+    def start(cls, run: Run, device: torch.device, codec: CodecModule | None = None) -> "TrainState":
+        """Step 0 of a run: weights from its seed, drawn on the CPU."""
+        run.model.check()
+        backbone = seeded(run.model.build, run.seed).to(device)
+        return cls(
+            backbone=backbone, average=averaged(backbone), optimiser=build_optimiser(run.optimiser, backbone), codec=codec,
+            images_seen=0, total_images=run.images,
+        )  # fmt: skip
+
+    def tensors(self) -> dict[str, Tensor]:
+        return (
+            stored("weights", self.backbone)
+            | stored("average", self.average)
+            | moments("optimiser", self.optimiser, self.backbone)
+        )
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        super().restore(tensors, numbers)
+        self.backbone.load_state_dict(below("weights", tensors))
+        self.average.load_state_dict(below("average", tensors))
+        restore_moments(self.optimiser, self.backbone, below("optimiser", tensors))
+
+
+def seeded(build: Callable[[], Built], seed: int) -> Built:
+    """A module with initial weights from the seed, drawn on the CPU; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(seed, INIT).initial_seed())
+        return build()
+
+
+def averaged(module: Built) -> Built:
+    """The average of a module's weights, at its beginning."""
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def stored(kind: str, module: nn.Module) -> dict[str, Tensor]:
+    return {f"{kind}/{name}": value for name, value in module.state_dict().items()}
+
+
+def moments(kind: str, optimiser: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
+    """What an optimiser remembers of the parameters of a module: "kind/moment/parameter"."""
+    return {
+        f"{kind}/{key}/{name}": value
+        for name, parameter in module.named_parameters()
+        for key, value in optimiser.state.get(parameter, {}).items()
+    }
+
+
+def below(kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose name begins with "kind/", without it."""
+    return {name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")}
+
+
+def restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `moments`."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        moment, name = key.split("/")
+        found.setdefault(name, {})[moment] = value
+    optimiser.state.clear()
+    for name, parameter in module.named_parameters():
+        optimiser.state[parameter] = {k: _laid_out_like(parameter, v) for k, v in found.get(name, {}).items()}
+
+
+def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
+    """Weight decay on matrices and kernels only, neither on biases and norms nor on tables of embeddings and codes."""
     matrices, decayed, plain = [], [], []
-    for name, p in backbone.named_parameters():
-        if p.ndim == 1 or "embedding" in name:
+    for name, p in module.named_parameters():
+        if p.ndim <= 1 or "embedding" in name or "codebook" in name:
             plain.append(p)
         elif o.kind == "muon" and min(len(p), p[0].numel()) >= NARROWEST:
             matrices.append(p)

@@ -1,14 +1,15 @@
 """The training loop: a generator of reports. What to do with them (log, preview, validate, save, stop) is the shell's business."""
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset
+from debruit.data.latents import LatentCache
 from debruit.training import ema
 from debruit.training.batches import Batch, training_batch
 from debruit.training.gradient import Gradient
@@ -25,23 +26,33 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing."""
+    """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing; `parts` are what the loss is
+    made of, where it has parts."""
 
     images_seen: int
     loss: float
     grad_norm: float
     lr: float
     skipped: int
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
-def train(state: TrainState, run: Run, dataset: Dataset, pool: np.ndarray, device: torch.device) -> Iterator[Report]:
-    """Steps from where the state is to `state.total_images`, on the images `pool` of the data; a report each `every.report_images`
-    and at the end. Changes `state`, and nothing else. Raises Diverged."""
+def train(
+    state: TrainState,
+    run: Run,
+    dataset: Dataset,
+    pool: np.ndarray,
+    device: torch.device,
+    *,
+    latents: LatentCache | None = None,
+) -> Iterator[Report]:
+    """Steps from where the state is to `state.total_images`, on the images `pool` of the data or their `latents`; a report each
+    `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
     if state.images_seen >= state.total_images:
         return
     order = Order(pool, run.seed)
     first, attempt = state.images_seen, state.attempt
-    make = lambda position: training_batch(run, dataset, order, position, attempt)  # noqa: E731
+    make = lambda position: training_batch(run, dataset, order, position, attempt, latents=latents)  # noqa: E731
     # on a CPU a second thread would bring its own team of workers, which fight with the network's for the cores
     batches = map(make, itertools.count(first, run.batch)) if device.type == "cpu" else ahead(make, first, run.batch)
     losses: list[Tensor] = []

@@ -1,12 +1,14 @@
 """The loss on held-out images, and on as many training images, with fixed noise: comparable from one moment of a training to the next, and
 with each other, since both meet the same noise at the same times."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from debruit.data.dataset import Dataset
+from debruit.data.latents import LatentCache
 from debruit.model import Backbone
 from debruit.sampling.noise import generator
 from debruit.training.batches import validation_batch
@@ -18,16 +20,25 @@ BESIDE = 5  # key of the random stream
 
 @dataclass(frozen=True)
 class Validation:
-    """Mean loss over some images, and its means over the quarters of the training's density over t, from the least noise to the most."""
+    """Mean loss over some images, and its `parts` by their names in the log. A diffusion's are q1..q4, the means over the quarters of the
+    training's density over t, from the least noise to the most."""
 
     loss: float
-    quartiles: tuple[float, float, float, float]
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @torch.inference_mode()
-def validate(backbone: Backbone, run: Run, dataset: Dataset, indices: np.ndarray, device: torch.device) -> Validation:
+def validate(
+    backbone: Backbone,
+    run: Run,
+    dataset: Dataset,
+    indices: np.ndarray,
+    device: torch.device,
+    *,
+    latents: LatentCache | None = None,
+) -> Validation:
     """The loss of these weights on the images of these indices. Costs one forward pass each."""
-    batch = validation_batch(run, dataset, indices)
+    batch = validation_batch(run, dataset, indices, latents=latents)
     found = torch.cat(
         [
             losses(run, backbone, backbone, batch.part(start, start + run.batch, device), device).cpu()
@@ -35,8 +46,8 @@ def validate(backbone: Backbone, run: Run, dataset: Dataset, indices: np.ndarray
         ]
     )
     by_time = found[torch.argsort(batch.t)]
-    q1, q2, q3, q4 = (float(part.mean()) for part in by_time.tensor_split(4))
-    return Validation(float(found.mean()), (q1, q2, q3, q4))
+    quarters = {f"loss_q{k}": float(part.mean()) for k, part in enumerate(by_time.tensor_split(4), start=1)}
+    return Validation(float(found.mean()), quarters)
 
 
 def beside(pool: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:

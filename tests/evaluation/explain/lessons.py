@@ -2,11 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tiny
 import torch
 from torch.nn import functional
 
+from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.conditioning.label import Label
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.processes.tabulated import Tabulated
@@ -18,7 +20,7 @@ def fresh(**changes) -> Model:
     """An untrained model of the digits whose last layer is not zero, so that its estimates are not either."""
     torch.manual_seed(0)
     config: ModelConfig = dataclasses.replace(tiny.run().model, **changes)
-    model = Model(config, config.build())
+    model = Model(config, config.build(), codec=config.codec.build(config.data.channels))
     with torch.no_grad():
         for parameter in model.backbone.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -45,14 +47,21 @@ def labelled(drop: float) -> tuple[Label, ...]:
 class Unshuffled:
     """A codec without loss: 2 x 2 pixels become four channels, at half their values."""
 
+    factor: ClassVar[int] = 2
+
     def latent_channels(self, channels: int) -> int:
         return 4 * channels
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
         return height // 2, width // 2
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        return functional.pixel_unshuffle(images, 2) / 2
+    def build(self, channels: int) -> "UnshuffledModule":
+        return UnshuffledModule()
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+
+class UnshuffledModule(CodecModule):
+    def encode(self, images: torch.Tensor) -> Moments:
+        return Moments(functional.pixel_unshuffle(images, 2) / 2)
+
+    def decode(self, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         return functional.pixel_shuffle(latents * 2, 2)

@@ -9,8 +9,9 @@ import torch
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features import runtime
-from debruit.evaluation.features.efficientnet import EfficientNetLite0, efficientnet, packaged_weights, prepare
+from debruit.evaluation.features.efficientnet import efficientnet, prepare
 from debruit.evaluation.features.extractor import Extractor
+from debruit.networks.efficientnet import EfficientNetLite0, packaged_weights
 
 SPEC = DataSpec(name="x", channels=3, height=40, width=32, depth="uint8", low=0, high=255, count=2)
 

@@ -32,7 +32,7 @@ def test_layouts_are_recognised(tmp_path):
     assert weights_network(tmp_path / "a.safetensors").label == "InceptionV3"
     torch.save({"state_dict": dinov2_weights()}, tmp_path / "b.pth")
     assert weights_network(tmp_path / "b.pth").label == "DINOv2-128"
-    from debruit.evaluation.features.efficientnet import packaged_weights
+    from debruit.networks.efficientnet import packaged_weights
 
     torch.save(packaged_weights(), tmp_path / "c.pt")
     assert weights_network(tmp_path / "c.pt").label == "EffNetLite0"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from debruit.autoencoders.fidelity import ssim
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.diversity import _pairs, diversity
-from debruit.evaluation.metrics.ssim import ssim
 
 SPEC = DataSpec(name="x", channels=1, height=12, width=12, depth="uint8", low=0, high=255, count=20)
 

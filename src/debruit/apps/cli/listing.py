@@ -53,7 +53,7 @@ def _models() -> list[tuple[str, str]]:
     from pathlib import Path
 
     from debruit.errors import InputError
-    from debruit.model import header
+    from debruit.model_files import header
 
     found = []
     for path in sorted(Path().glob("**/*.safetensors")):

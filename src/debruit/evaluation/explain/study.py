@@ -45,8 +45,7 @@ class Study:
     @cached_property
     def x0(self) -> Tensor:
         """The image as the diffusion sees it, (1, C, H, W) float32 on the model's device."""
-        c = self.model.config
-        return c.codec.encode(c.data.to_model(self.subject.image).to(self.model.device))
+        return self.model.latents(self.subject.image)
 
     @property
     def latent(self) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from debruit.data.dataset import Dataset
 from debruit.data.transforms import flip
+from debruit.data.transforms import flips as mirrored
 from debruit.evaluation.features.classifier_network import DIMENSIONS, Body, Preparation, input_shape
 from debruit.evaluation.features.stored import Say
 from debruit.networks.layers import channels_last
@@ -77,7 +78,7 @@ def _batches(pixels: Tensor, labels: Tensor, steps: int, seed: int, *, flips: bo
     for step in range(steps):
         indices, epochs = order.take(step * BATCH, BATCH)
         images = pixels[torch.from_numpy(indices)].float()
-        images = flip(images, seed, epochs, indices) if flips else images
+        images = flip(images, mirrored(seed, epochs, indices) if flips else None)
         top, left = (int(torch.randint(2 * most + 1, (), generator=g)) for most in (high, wide))
         padded = F.pad(images, (wide, wide, high, high), mode="replicate")
         yield padded[:, :, top : top + images.shape[2], left : left + images.shape[3]], labels[indices]

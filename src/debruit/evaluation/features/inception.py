@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from debruit.data.dataset import DataSpec
-from debruit.evaluation.features.convolution import FoldedConv
 from debruit.evaluation.features.network import NetworkExtractor, digest
 from debruit.evaluation.features.preparation import on_255
 from debruit.evaluation.features.runtime import run
 from debruit.evaluation.features.stored import Say
+from debruit.networks.folded import FoldedConv
 
 SIZE, DIMENSIONS, EPS = 299, 2048, 1e-3
 NONE = (0, 0, 0, 0)

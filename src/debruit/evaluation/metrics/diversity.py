@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.autoencoders.fidelity import ssim
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
-from debruit.evaluation.metrics.ssim import ssim
 from debruit.evaluation.metrics.values import unit
 from debruit.evaluation.score import Score, bootstrap
 

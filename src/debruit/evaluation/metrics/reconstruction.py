@@ -7,19 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.autoencoders.fidelity import psnr, ssim
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
-from debruit.evaluation.metrics.ssim import ssim
 from debruit.evaluation.metrics.values import unit
 from debruit.evaluation.score import Score, bootstrap
 
 BATCH = 64
-
-
-def psnr(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:
-    """(N,) float64, decibels, for images (N, C, H, W); infinite where they are equal."""
-    error = (a.double() - b.double()).square().mean(dim=(1, 2, 3))
-    return 10 * torch.log10(value_range**2 / error)
 
 
 def reconstruction(images: Tensor, decoded: Tensor, spec: DataSpec) -> list[Score]:

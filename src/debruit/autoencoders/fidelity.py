@@ -1,4 +1,8 @@
-"""Structural similarity (Wang et al. 2004): luminance, contrast and structure compared under a window that slides over two images.
+"""How faithful one image is to another: PSNR, and structural similarity.
+
+    PSNR = 10 log10(L^2 / MSE)  dB
+
+Structural similarity (Wang et al. 2004): luminance, contrast and structure compared under a window that slides over two images.
 
     SSIM = (2 mu_a mu_b + C1) (2 s_ab + C2) / ((mu_a^2 + mu_b^2 + C1) (s_a^2 + s_b^2 + C2)),   C1 = (0.01 L)^2, C2 = (0.03 L)^2
 
@@ -13,6 +17,12 @@ from torch import Tensor
 
 WINDOW, DEVIATION = 11, 1.5
 K1, K2 = 0.01, 0.03
+
+
+def psnr(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:
+    """(N,) float64, decibels, for images (N, C, H, W); infinite where they are equal."""
+    error = (a.double() - b.double()).square().mean(dim=(1, 2, 3))
+    return 10 * torch.log10(value_range**2 / error)
 
 
 def ssim(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from debruit.evaluation.metrics.ssim import ssim
+from debruit.autoencoders.fidelity import ssim
 
 
 def images(count, channels, height, width, seed):

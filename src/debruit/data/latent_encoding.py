@@ -1,0 +1,90 @@
+"""Writes the latents of a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of latents.py."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from debruit.data.cache import PROGRESS_SECONDS, check_space, flush, write_meta
+from debruit.data.dataset import Dataset
+from debruit.data.wording import shown
+from debruit.errors import InputError
+
+if TYPE_CHECKING:  # as in dataset.py: the sources are listed without waiting for torch
+    import torch
+
+    from debruit.autoencoders.codec import CodecModule
+
+LATENTS = "latents.bin"
+
+
+class Encoding:
+    """How a data set is encoded: by a frozen module, on its device, `batch` images at a time, with their mirror images if `flip`, in bfloat16 if
+    `autocast`."""
+
+    def __init__(
+        self, *, dataset: Dataset, module: "CodecModule", flip: bool, device: "torch.device", batch: int, autocast: bool
+    ) -> None:
+        self.dataset, self.module, self.flip = dataset, module, flip
+        self.device, self.batch, self.autocast = device, batch, autocast
+
+    def __iter__(self) -> Iterator["torch.Tensor"]:
+        """The latents in order, (B, sides, moments, c, h, w) float16."""
+        import torch
+
+        for images in self.dataset.chunks(self.batch):
+            with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+                x = self.dataset.spec.to_model(torch.from_numpy(images)).to(self.device)
+                sides = []
+                for side in (x, x.flip(-1)) if self.flip else (x,):
+                    law = self.module.encode(side)
+                    moments = [law.mean] if law.std is None else [law.mean, law.std]
+                    sides.append(torch.stack([moment.float() for moment in moments], dim=1))
+                yield torch.stack(sides, dim=1).to(torch.float16).cpu()
+
+
+def write_latents(
+    folder: Path,
+    encoding: Encoding,
+    *,
+    shape: tuple[int, int, int],
+    meta: dict[str, Any],
+    report: Callable[[str], None],
+) -> None:
+    """Fills a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the disk has no room."""
+    dataset = encoding.dataset
+    done, total, row = 0, len(dataset), ()
+    began = said = time.monotonic()
+    with open(folder / LATENTS, "wb") as file:
+        for latents in _finite(encoding, dataset.paths):
+            if not done:
+                row = latents.shape[1:]
+                assert row[2:] == shape, (row, shape)
+                check_space(f"the latents of {dataset.spec.name}", total * math.prod(row) * 2, folder)
+            file.write(np.ascontiguousarray(latents.numpy()).data)
+            done += len(latents)
+            now = time.monotonic()
+            if now - said > PROGRESS_SECONDS:
+                said, rate = now, done / (now - began)
+                left = (total - done) / rate
+                report(f"encoded {done:,} of {total:,} images, {rate:,.1f} images/s, {left:,.0f} s left")
+        flush(file)
+    write_meta(folder, LATENTS, meta | {"shape": [total, *row]})
+
+
+def _finite(encoded: Iterable["torch.Tensor"], paths: tuple[str, ...]) -> Iterator["torch.Tensor"]:
+    """The same latents, or an InputError with the name of the first image whose latents are not finite."""
+    first = 0
+    for latents in encoded:
+        finite = latents.isfinite().flatten(1).all(dim=1)
+        if not finite.all():
+            name = paths[first + finite.tolist().index(False)]
+            raise InputError(
+                f"the autoencoder's latents of {shown(name)} are not finite, or beyond the 65,504 of float16: its training has diverged, "
+                "use an earlier autoencoder or train it again"
+            )
+        first += len(latents)
+        yield latents

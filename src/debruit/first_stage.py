@@ -1,0 +1,80 @@
+"""The first stage of a latent diffusion model: a trained autoencoder with its file (Rombach et al. 2022).
+
+L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/autoencoding/) and then frozen: its latents are shifted and
+scaled to mean 0 and standard deviation 1 per channel, as measured over the training images, and its fingerprint is in every model built on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from debruit.autoencoders.autoencoder import Autoencoder, AutoencoderModule
+from debruit.autoencoders.codec import Moments
+from debruit.data.dataset import DataSpec
+from debruit.errors import InputError
+from debruit.model import choose_device
+from debruit.model_files import decoded, fill, model_file, read, save
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstStageConfig:
+    """Everything about an autoencoder but its weights; `data` is what it was trained on."""
+
+    data: DataSpec
+    codec: Autoencoder
+
+
+class FirstStage:
+    """A trained autoencoder: images at rest to latents and back."""
+
+    def __init__(
+        self, config: FirstStageConfig, module: AutoencoderModule, provenance: Mapping[str, Any] | None = None
+    ) -> None:
+        self.config, self.module, self.provenance = config, module.eval(), dict(provenance or {})
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> "FirstStage":
+        """From a file or a run folder of `debruit train autoencoder`. InputError: none there, damaged, newer, or a model of another kind."""
+        path = model_file(path)
+        header, weights = read(path)
+        config = decoded(header, FirstStageConfig, path)
+        with torch.device("meta"):
+            module = config.codec.build(config.data.channels)
+        fill(module, weights, path)
+        return cls(config, module.to(choose_device(device)), header["provenance"])
+
+    def save(self, path: str | Path) -> None:
+        """To one file, atomically."""
+        save(path, self.config, self.module.state_dict(), self.provenance)
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Moments:
+        """The law of the latents of images at rest, (B, C, H, W)."""
+        return self.module.encode(self.config.data.to_model(images).to(self.device))
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
+        """Latents (B, c, h, w) as images at rest of this size, on the CPU."""
+        return self.config.data.from_model(self.module.decode(latents.to(self.device), size).float().cpu())
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """What becomes of images at rest: D(E(x)), by the mean of the latents' law."""
+        return self.decode(self.encode(images).mean, (images.shape[2], images.shape[3]))
+
+    def check_fits(self, spec: DataSpec) -> None:
+        """InputError if images of this spec cannot go through the autoencoder."""
+        own = self.config.data
+        if spec.channels != own.channels:
+            raise InputError(
+                f"the autoencoder was trained on images of {own.channels} channels ({own.name}) and {spec.name} has {spec.channels}: train "
+                "one on this data with `debruit train autoencoder`"
+            )
+        self.config.codec.latent_size(spec.height, spec.width)

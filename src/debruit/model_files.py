@@ -1,0 +1,95 @@
+"""Model files: one .safetensors file with the weights, and in the header, under "debruit", a JSON object with `format` (an integer), `config` (a dataclass
+as config.py encodes it) and `provenance`. Nothing else is needed to use the model.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from debruit.config import decode, encode
+from debruit.errors import InputError
+from debruit.files import write_atomically
+from debruit.networks.layers import channels_last
+
+FORMAT = 1
+Kind = TypeVar("Kind")
+_KINDS = {
+    "ModelConfig": "a diffusion model (`debruit train SOURCE`)",
+    "FirstStageConfig": "an autoencoder (`debruit train autoencoder SOURCE`)",
+}
+
+
+def save(path: str | Path, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
+    """A model file from its parts, atomically."""
+    header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
+    tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata={"debruit": header}))
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and weights of a model file."""
+    return header(path), load_file(path)
+
+
+def header(path: Path) -> dict[str, Any]:
+    """What a model file says of itself, without its weights."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier one"
+        ) from None
+    if "debruit" not in metadata:
+        raise InputError(
+            f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote"
+        )
+    found = json.loads(metadata["debruit"])
+    if missing := {"format", "config", "provenance"} - set(found):
+        raise InputError(f"{path} is damaged: its header lacks {', '.join(sorted(missing))}")
+    if found["format"] > FORMAT:
+        raise InputError(
+            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer debruit"
+        )
+    return found
+
+
+def model_file(path: str | Path) -> Path:
+    """The file that a MODEL argument means: itself, or the model of a run folder."""
+    path = Path(path)
+    if path.is_dir():
+        inside = path / "model.safetensors"
+        if not inside.exists():
+            raise InputError(f"{path} holds no model.safetensors: is it a run folder, and has its training saved yet?")
+        return inside
+    if not path.exists():
+        raise InputError(f"there is no model at {path}: give a run folder or a .safetensors file")
+    return path
+
+
+def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
+    """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is damaged."""
+    config = decode(header["config"], where=str(path))
+    if not isinstance(config, kind):
+        raise InputError(
+            f"{path} holds {_KINDS.get(type(config).__name__, 'another thing')} and this needs {_KINDS[kind.__name__]}"
+        )
+    return config
+
+
+def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Gives a module that was built on the meta device its weights; InputError if they are not exactly those it has."""
+    expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
+    found = {name: tuple(w.shape) for name, w in weights.items()}
+    if expected != found:
+        odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise InputError(
+            f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
+        )
+    module.load_state_dict(weights, assign=True)
+    channels_last(module)

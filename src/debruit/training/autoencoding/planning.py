@@ -1,0 +1,172 @@
+"""Settings of an autoencoder from the data, the machine and the budget; and what they will cost, before step 1."""
+
+import math
+import time
+from dataclasses import replace
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.autoencoders.bottleneck import Bottleneck
+from debruit.autoencoders.coder import Coder
+from debruit.autoencoders.kl import KL
+from debruit.autoencoders.losses.adversarial import Adversarial
+from debruit.autoencoders.losses.criterion import Criterion
+from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
+from debruit.autoencoders.vq import VQ
+from debruit.data.dataset import DataSpec
+from debruit.data.source import Source
+from debruit.errors import InputError
+from debruit.first_stage import FirstStageConfig
+from debruit.networks.discriminator import least_side
+from debruit.sampling.noise import generator
+from debruit.training import planning
+from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.autoencoding.state import AutoencoderState
+from debruit.training.autoencoding.step import Batch, latent_shape, step
+from debruit.training.run import Optimiser
+
+Kind = Literal["kl", "vq"]
+LATENT_SIDE = 16  # about so many places a side are left of an image, with a factor of at most MOST_FACTOR
+MOST_FACTOR = 8
+LATENT_CHANNELS = 4
+CODES = 1024
+WIDTHS = (32, 48, 64, 96, 128)
+SHARE = 2_000.0  # forward operations per image over the images seen
+ADVERSARIAL_IMAGES = (
+    100_000  # shorter trainings do without a discriminator: it would enter too late to help (bench/RESULTS.md)
+)
+
+
+def recommend(
+    source: Source,
+    spec: DataSpec,
+    device: torch.device,
+    *,
+    images: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    flip: bool = False,
+    kind: Kind = "kl",
+    factor: int | None = None,
+) -> AutoencoderRun:
+    """The autoencoder that debruit would train on this data, on this device, for this long. InputError: a factor that is no power of 2."""
+    minutes = planning.DEFAULT_MINUTES if images is None and minutes is None else minutes
+    factor = suited_factor(spec) if factor is None else factor
+    bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
+    if images is not None:
+        codec, expected = choose(spec, factor, bottleneck, SHARE * images), images
+    else:
+        assert minutes is not None
+        operations = planning.throughput(device) * minutes * 60
+        codec = choose(spec, factor, bottleneck, math.sqrt(SHARE * operations / 3))
+        expected = max(int(operations / (3 * forward_flops(codec, spec.shape))), 1)
+    held_out = planning.held_out(spec.count)
+    run = AutoencoderRun(
+        source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
+        batch=batch or (32 if device.type == "cpu" else 128), validation_images=held_out,
+        criterion=suited_criterion(spec, expected), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
+    )  # fmt: skip
+    latent_shape(run)  # images smaller than the factor are refused here
+    return run
+
+
+def suited_factor(spec: DataSpec) -> int:
+    """The power of 2 that leaves about LATENT_SIDE places of the longer side, between 2 and MOST_FACTOR."""
+    longer = max(spec.height, spec.width)
+    return int(min(max(2 ** round(math.log2(longer / LATENT_SIDE)), 2), MOST_FACTOR))
+
+
+def suited_criterion(spec: DataSpec, images: int) -> Criterion:
+    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels."""
+    shorter = min(spec.height, spec.width)
+    layers = next((n for n in (3, 2, 1) if shorter >= 2 * least_side(n)), 0)
+    adversarial = None
+    if layers and images >= ADVERSARIAL_IMAGES:
+        adversarial = Adversarial(layers=layers, channels=32, norm="group", ramp_images=images // 20)
+    return Criterion(perceptual=Perceptual() if shorter >= LEAST_SIDE else None, adversarial=adversarial)
+
+
+def choose(spec: DataSpec, factor: int, bottleneck: Bottleneck, target: float) -> Autoencoder:
+    """The candidate whose forward pass, through encoder and decoder, is nearest to `target` operations an image."""
+    found = [Autoencoder(coder=coder, bottleneck=bottleneck) for coder in coders(factor)]
+    return min(found, key=lambda codec: abs(math.log(forward_flops(codec, spec.shape) / target)))
+
+
+def coders(factor: int) -> list[Coder]:
+    """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far enough."""
+    if factor < 1 or factor & (factor - 1):
+        raise InputError(f"a factor of {factor}: it must be a power of 2, for example 4")
+    patch = min(factor, 4)
+    levels = int(math.log2(factor // patch)) + 1
+    return [
+        Coder(
+            channels=width, multipliers=tuple(min(2**k, 4) for k in range(levels)), patch=patch, blocks=1, groups=8,
+            middle_attention=False, resample="fold",
+        )
+        for width in WIDTHS
+    ]  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def forward_flops(codec: Autoencoder, shape: tuple[int, int, int]) -> int:
+    """Operations of encoding and decoding one image."""
+    with FakeTensorMode(), FlopCounterMode(display=False) as counter, torch.no_grad():
+        module = codec.build(shape[0]).eval()
+        module(torch.empty(1, *shape))
+    return counter.get_total_flops()
+
+
+def parameters(codec: Autoencoder, channels: int) -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in codec.build(channels).parameters())
+
+
+def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> float:
+    """Images per second of this run's real training step on this device, on synthetic images; without the discriminator, which comes late."""
+    state = AutoencoderState.start(run, device)
+    g = generator(0)
+    images = torch.rand((run.batch, *run.data.shape), generator=g) * 2 - 1
+    batch = Batch(images.to(device), torch.randn((run.batch, *latent_shape(run)), generator=g).to(device))
+    step(state, run, batch, 0.0)
+    count, start = 0, time.perf_counter()
+    while count < 1 or time.perf_counter() - start < seconds:
+        step(state, run, batch, 0.0)
+        count += 1
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return run.batch * count / (time.perf_counter() - start)
+
+
+def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, float]:
+    """The run with its length, when it has minutes, and its intervals from the measured speed; and that speed, images per second."""
+    speed = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
+    if run.minutes is not None:
+        run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
+    return replace(run, every=planning.intervals(run, speed)), speed
+
+
+def summary(run: AutoencoderRun, device: torch.device, speed: float) -> list[str]:
+    """What will be done and what it costs, in lines."""
+    spec, codec, c = run.data, run.model.codec, run.criterion
+    latent = " x ".join(map(str, latent_shape(run)))
+    terms = [type(c.reconstruction).__name__]
+    terms += [f"perceptual {c.perceptual.weight:g} ({c.perceptual.network})"] if c.perceptual else []
+    terms += [f"KL {c.kl_weight:g}" if isinstance(codec.bottleneck, KL) else f"codebook {c.codebook_weight:g}"]
+    terms += [f"adversarial {c.adversarial.weight:g}"] if c.adversarial else ["no discriminator"]
+    length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
+    epochs = run.images / max(spec.count - run.held_out_images, 1)
+    return [
+        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; {run.held_out_images} held out",
+        f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M parameters, "
+        f"{forward_flops(codec, spec.shape) / 1e6:,.0f} MFLOP an image; factor {codec.factor}, latents {latent}",
+        f"loss      {' + '.join(terms)}",
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, {planning.OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g}, "
+        f"seed {run.seed}, flips {'on' if run.flip else 'off'}",
+        f"machine   {device}, {speed:.0f} images/s; ETA {planning.duration(run.minutes * 60 if run.minutes else run.images / speed)}",
+    ]  # fmt: skip

@@ -1,0 +1,107 @@
+"""The state of an autoencoder's training, its discriminator included."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from debruit.autoencoders.autoencoder import AutoencoderModule
+from debruit.autoencoders.losses.criterion import CriterionModule
+from debruit.networks.discriminator import PatchDiscriminator
+from debruit.sampling.noise import generator
+from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.state import (
+    State,
+    averaged,
+    below,
+    build_optimiser,
+    moments,
+    restore_moments,
+    seeded,
+    stored,
+)
+
+NEVER = -1
+DISCRIMINATOR = 11  # key of the random stream of its initial weights
+BEST = "best"
+
+
+@dataclass(kw_only=True)
+class AutoencoderState(State):
+    """Weights, their average and the best of them, the learned scale of the loss, the discriminator, and the optimisers' moments.
+
+    `lowest` is the lowest held-out score so far, `before` the one of the last validation; the discriminator `entered` at so many images (NEVER
+    before), and after each of `collapses` its weight counts half. `best` are averaged weights (watch.py), empty before the first validation.
+    """
+
+    module: AutoencoderModule
+    average: AutoencoderModule
+    criterion: CriterionModule
+    optimiser: torch.optim.Optimizer
+    discriminator: PatchDiscriminator | None
+    discriminator_optimiser: torch.optim.Optimizer | None
+    best: dict[str, Tensor]
+    lowest: float = float("inf")
+    before: float = float("inf")
+    entered: int = NEVER
+    collapses: int = 0
+
+    NUMBERS: ClassVar[tuple[str, ...]] = (*State.NUMBERS, "lowest", "before", "entered", "collapses")
+
+    @classmethod
+    def start(cls, run: AutoencoderRun, device: torch.device) -> "AutoencoderState":
+        """Step 0 of a run: weights from its seed, drawn on the CPU. InputError: a network of the loss that is not there."""
+        channels = run.data.channels
+        module = seeded(lambda: run.model.codec.build(channels), run.seed).to(device)
+        criterion = run.criterion.build(channels).to(device)
+        state = cls(
+            module=module, average=averaged(module), criterion=criterion, optimiser=build_optimiser(run.optimiser, trained(module, criterion)),
+            discriminator=None, discriminator_optimiser=None, best={}, images_seen=0, total_images=run.images,
+        )  # fmt: skip
+        state.renew_discriminator(run, device)
+        return state
+
+    def renew_discriminator(self, run: AutoencoderRun, device: torch.device) -> None:
+        """A discriminator that has seen nothing, if the loss has one."""
+        config = run.criterion.adversarial
+        if config is None or config.weight == 0:
+            return
+        g = generator(run.seed, DISCRIMINATOR, self.collapses)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(g.initial_seed())
+            self.discriminator = config.build(run.data.channels).to(device)
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), lr=config.lr, betas=config.betas
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        found = stored("weights", self.module) | stored("average", self.average) | stored("criterion", self.criterion)
+        found |= moments("optimiser", self.optimiser, trained(self.module, self.criterion))
+        if self.discriminator is not None and self.discriminator_optimiser is not None:
+            found |= stored("discriminator", self.discriminator)
+            found |= moments("discriminator_optimiser", self.discriminator_optimiser, self.discriminator)
+        return found | {f"{BEST}/{name}": value for name, value in self.best.items()}
+
+    def numbers(self) -> dict[str, float]:
+        """As State; what is infinite yet is left out, since JSON has no infinity."""
+        return {name: value for name, value in super().numbers().items() if value != float("inf")}
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        self.lowest = self.before = float("inf")
+        super().restore(tensors, numbers)
+        self.module.load_state_dict(below("weights", tensors))
+        self.average.load_state_dict(below("average", tensors))
+        self.criterion.load_state_dict(below("criterion", tensors))
+        restore_moments(self.optimiser, trained(self.module, self.criterion), below("optimiser", tensors))
+        if self.discriminator is not None and self.discriminator_optimiser is not None:
+            self.discriminator.load_state_dict(below("discriminator", tensors))
+            kept = below("discriminator_optimiser", tensors)
+            restore_moments(self.discriminator_optimiser, self.discriminator, kept)
+        device = next(self.module.parameters()).device
+        self.best = {name: value.to(device) for name, value in below(BEST, tensors).items()}
+
+
+def trained(module: AutoencoderModule, criterion: CriterionModule) -> nn.ModuleDict:
+    """What the autoencoder's optimiser moves: its weights, and the scale of a likelihood where that is learned."""
+    return nn.ModuleDict({"autoencoder": module, "criterion": criterion})

@@ -1,0 +1,201 @@
+"""The loop of an autoencoder: a generator of reports, as that of a diffusion model (training/step.py).
+
+x^ = D(z), z ~ q(z|x)
+g_n = gradient of mean(L_recons + b2 L_perceptual) at x^,   g_G = gradient of mean L_G at x^      each network is passed once
+lambda from both at the decoder's last convolution (VQGAN, equation 7)
+x^.backward(g_n + strength b3 lambda g_G), beside b1 L_KL;   then the discriminator's step on x and the same x^
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.autoencoders.losses.adversarial import Adversarial, accuracy, r1_penalty
+from debruit.autoencoders.vq import VQModule
+from debruit.data.dataset import Dataset
+from debruit.data.transforms import flip, flips
+from debruit.sampling.noise import generator
+from debruit.training import ema
+from debruit.training.autoencoding import watch
+from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.autoencoding.state import AutoencoderState, trained
+from debruit.training.gradient import autocast
+from debruit.training.step import PATIENCE, Diverged, Report, passed
+from debruit.training.stream import Order, ahead
+
+LATENT_NOISE, REVIVAL = 12, 13  # keys of the random streams
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (B, C, H, W) in [-1, 1], and the noise of their latents."""
+
+    images: Tensor
+    eps: Tensor
+
+
+def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> Batch:
+    """Images number first..first + batch - 1 of the training; all that is random comes from (seed, first, attempt)."""
+    indices, epochs = order.take(first, run.batch)
+    images = dataset.images_of(indices)
+    images = flip(images, flips(run.seed, epochs, indices) if run.flip else None)
+    g = generator(run.seed, LATENT_NOISE, first, attempt)
+    eps = torch.randn((len(indices), *latent_shape(run)), generator=g)
+    return Batch(dataset.spec.to_model(images), eps)
+
+
+def latent_shape(run: AutoencoderRun) -> tuple[int, int, int]:
+    data, codec = run.data, run.model.codec
+    return (codec.latent_channels(data.channels), *codec.latent_size(data.height, data.width))
+
+
+def train(
+    state: AutoencoderState, run: AutoencoderRun, dataset: Dataset, pool: np.ndarray, device: torch.device
+) -> Iterator[Report]:
+    """Steps from where the state is to `state.total_images`, on the images `pool` of the data; a report each `every.report_images` and at
+    the end. Changes `state`, and nothing else. Raises Diverged."""
+    if state.images_seen >= state.total_images:
+        return
+    order, attempt = Order(pool, run.seed), state.attempt
+    make = lambda position: make_batch(run, dataset, order, position, attempt)  # noqa: E731
+    starts = itertools.count(state.images_seen, run.batch)
+    batches = map(make, starts) if device.type == "cpu" else ahead(make, state.images_seen, run.batch)
+    means, skipped, rate = Means(), 0, 0.0
+    for batch in batches:
+        watch.enter_as_asked(state, run)
+        rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
+        terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device)), rate)
+        finite = bool(torch.isfinite(terms["grad_norm"]))
+        if finite:
+            means.add(terms)
+        skipped, state.lost_in_a_row = (skipped, 0) if finite else (skipped + 1, state.lost_in_a_row + 1)
+        before = state.images_seen
+        state.images_seen += len(batch.images)
+        if state.lost_in_a_row == PATIENCE:
+            raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
+        if finite:
+            ema.update(state.average, state.module, run.ema.decay(state.images_seen, len(batch.images)))
+        interrupted = state.interrupted
+        done = interrupted or state.images_seen >= state.total_images
+        if done or passed(before, state.images_seen, run.every.report_images):
+            found = means.take()
+            loss, norm = found.pop("loss", float("nan")), found.pop("grad_norm", float("nan"))
+            yield Report(state.images_seen, loss, norm, rate, skipped, found)
+            skipped = 0
+            done = interrupted or state.images_seen >= state.total_images
+        if done:
+            return
+
+
+def step(state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float) -> dict[str, Tensor]:
+    """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
+    finite: "grad_norm" is then not finite either."""
+    strength, adversarial = watch.strength(state, run), run.criterion.adversarial
+    state.module.train()
+    with autocast(run, batch.images.device):
+        decoded, terms = _backward(state, run, batch, strength)
+    parameters = [p for p in trained(state.module, state.criterion).parameters() if p.grad is not None]
+    terms["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
+    if strength or (adversarial and state.entered >= 0 and state.discriminator is not None):
+        assert adversarial is not None
+        with autocast(run, batch.images.device):
+            terms |= _discriminator_backward(state, adversarial, batch.images, decoded)
+        if not torch.isfinite(terms["discriminator"]):
+            terms["grad_norm"] = terms["discriminator"]
+    if torch.isfinite(terms["grad_norm"]):
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        state.optimiser.step()
+        if "discriminator" in terms and adversarial is not None and state.discriminator_optimiser is not None:
+            for group in state.discriminator_optimiser.param_groups:
+                group["lr"] = adversarial.lr * rate / run.optimiser.lr
+            state.discriminator_optimiser.step()
+        _revive(state, run, batch)
+    return terms
+
+
+def _backward(
+    state: AutoencoderState, run: AutoencoderRun, batch: Batch, strength: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Adds the gradients of the autoencoder's loss to its parameters; what was decoded, detached, and the terms."""
+    criterion, module = state.criterion, state.module
+    state.optimiser.zero_grad(set_to_none=True)
+    found = module(batch.images, batch.eps)
+    decoded = found.images.detach().requires_grad_()
+    each = criterion.image_terms(batch.images, decoded)
+    loss = criterion.total(each).mean()
+    loss.backward()  # at the decoded images, and at a learned scale
+    gradient = decoded.grad
+    assert gradient is not None
+    kind = "codebook" if isinstance(module.bottleneck, VQModule) else "kl"
+    latent = criterion.latent_terms(found.penalty, batch.images, kind)
+    penalty = criterion.total(latent).mean()
+    terms = {name: value.detach().mean() for name, value in (each | latent).items()}
+    terms["loss"] = loss.detach() + penalty.detach()
+    if strength:
+        adversarial, discriminator = run.criterion.adversarial, state.discriminator
+        assert adversarial is not None
+        assert discriminator is not None
+        generator_loss = adversarial.generator_loss(discriminator(decoded)).mean()
+        (against,) = torch.autograd.grad(generator_loss, decoded)
+        gradient, factor = adversarial.combine(
+            found.images, gradient, against, last=module.last_layer, strength=strength
+        )
+        terms |= {"adversarial": generator_loss.detach(), "adversarial_weight": factor.detach()}
+    torch.autograd.backward([found.images, penalty], [gradient.to(found.images.dtype), torch.ones_like(penalty)])
+    return decoded.detach(), terms
+
+
+def _discriminator_backward(
+    state: AutoencoderState, adversarial: Adversarial, images: Tensor, decoded: Tensor
+) -> Mapping[str, Tensor]:
+    """Sets the discriminator's gradients; its loss and how often it is right, each ()."""
+    discriminator, optimiser = state.discriminator, state.discriminator_optimiser
+    assert discriminator is not None
+    assert optimiser is not None
+    optimiser.zero_grad(set_to_none=True)
+    images = images.detach().requires_grad_(adversarial.r1 > 0)
+    real, fake = discriminator(images), discriminator(decoded)
+    loss = adversarial.discriminator_loss(real, fake)
+    if adversarial.r1:
+        loss = loss + adversarial.r1 * r1_penalty(real, images)
+    loss.mean().backward()
+    return {
+        "discriminator": loss.detach().mean(),
+        "discriminator_accuracy": accuracy(real.detach(), fake.detach()).mean(),
+    }
+
+
+@torch.no_grad()
+def _revive(state: AutoencoderState, run: AutoencoderRun, batch: Batch) -> None:
+    """Dead codes move onto latents of this batch, each `revive_images`, in the weights and in their average."""
+    bottleneck, other = state.module.bottleneck, state.average.bottleneck
+    if not isinstance(bottleneck, VQModule) or not isinstance(other, VQModule):
+        return
+    seen = state.images_seen
+    if passed(seen, seen + len(batch.images), run.revive_images):
+        dead = bottleneck.dead
+        latents = state.module.moments(batch.images).mean
+        bottleneck.revive(latents, generator(run.seed, REVIVAL, seen))
+        other.codebook.weight[dead] = bottleneck.codebook.weight[dead]
+    other.usage.copy_(bottleneck.usage)
+
+
+class Means:
+    """Means of terms over the steps since the last report, each over the steps that had it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Tensor]] = {}
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        for name, value in terms.items():
+            self.values.setdefault(name, []).append(value.detach().float())
+
+    def take(self) -> dict[str, float]:
+        found = {name: float(torch.stack(values).mean()) for name, values in self.values.items()}
+        self.values = {}
+        return found

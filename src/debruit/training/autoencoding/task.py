@@ -1,0 +1,104 @@
+"""The training of an autoencoder as a task."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from debruit import pictures
+from debruit.autoencoders.autoencoder import measured
+from debruit.autoencoders.fidelity import psnr, ssim
+from debruit.autoencoders.vq import VQModule
+from debruit.data.dataset import Dataset
+from debruit.first_stage import FirstStageConfig
+from debruit.training.autoencoding import watch
+from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.autoencoding.state import AutoencoderState
+from debruit.training.autoencoding.step import train
+from debruit.training.step import Report
+from debruit.training.stream import split
+from debruit.training.validation import Validation
+
+PREVIEW_IMAGES = 16
+MEASURED_IMAGES = (
+    512  # of the training images, for the scale of the latents while the training lasts; at its end all of them
+)
+ACTIVE = 0.01  # the variance of a unit's mean over the images, from which on it is active (Burda et al. 2016)
+
+
+class Autoencoding:
+    """See Task."""
+
+    def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device) -> None:
+        self.run, self.dataset, self.device = run, dataset, device
+        self.pool, self.held_out = split(len(dataset), run.held_out_images, run.seed)
+
+    def start(self) -> AutoencoderState:
+        return AutoencoderState.start(self.run, self.device)
+
+    def train(self, state: AutoencoderState, pool: np.ndarray) -> Iterator[Report]:
+        return train(state, self.run, self.dataset, pool, self.device)
+
+    @torch.no_grad()
+    def validate(self, state: AutoencoderState, indices: np.ndarray) -> Validation:
+        """The score of the averaged weights (watch.py) with what it is made of, and the health of the latents."""
+        sums: dict[str, float] = {}
+        means, spreads = [], []
+        module = state.average
+        for part in self._parts(indices):
+            images = self._images(part)
+            raw = module.moments(images)
+            decoded = module(images, None).images
+            terms = state.criterion.image_terms(images, decoded)
+            unit = [(x.clamp(-1, 1) + 1) / 2 for x in (images, decoded)]
+            found = terms | {
+                "loss": state.criterion.total(terms),
+                "psnr": psnr(*unit, value_range=1).clamp(max=100.0),
+                "ssim": ssim(*unit, value_range=1),
+            }
+            for name, values in found.items():
+                sums[name] = sums.get(name, 0.0) + float(values.double().sum())
+            means.append(raw.mean.double().cpu())
+            spreads.append(torch.zeros(()) if raw.std is None else raw.std.double().square().mean().cpu())
+        parts = {name: total / len(indices) for name, total in sums.items()}
+        return Validation(parts.pop("loss"), parts | _health(module, torch.cat(means), torch.stack(spreads)))
+
+    def watch(self, state: AutoencoderState, validation: Validation) -> str | None:
+        return watch.judge(state, self.run, validation.loss, self.device)
+
+    @torch.no_grad()
+    def picture(self, state: AutoencoderState) -> Image:
+        """Held-out images (or training images where none are held out) above what becomes of them."""
+        indices = (self.held_out if len(self.held_out) else self.pool)[:PREVIEW_IMAGES]
+        images = self.dataset.images_of(indices)
+        decoded = self.run.data.from_model(state.average(self._images(indices), None).images.float().cpu())
+        both = torch.stack([images, decoded], dim=1).flatten(0, 1)
+        return pictures.grid(pictures.displayable(both, self.run.data), columns=8)
+
+    def model(self, state: AutoencoderState) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
+        """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their latents."""
+        module = self.run.model.codec.build(self.run.data.channels).to(self.device)
+        module.load_state_dict(state.best or state.average.state_dict())
+        last = state.images_seen >= state.total_images
+        chosen = self.pool if last else self.pool[:: max(1, len(self.pool) // MEASURED_IMAGES)]
+        batches = (self._images(part) for part in self._parts(chosen))
+        codec = measured(self.run.model.codec, module.eval(), batches)
+        return FirstStageConfig(data=self.run.data, codec=codec), module.state_dict()
+
+    def _images(self, indices: np.ndarray) -> Tensor:
+        return self.run.data.to_model(self.dataset.images_of(indices)).to(self.device)
+
+    def _parts(self, indices: np.ndarray) -> list[np.ndarray]:
+        return [indices[start : start + self.run.batch] for start in range(0, len(indices), self.run.batch)]
+
+
+def _health(module: torch.nn.Module, means: Tensor, noise: Tensor) -> dict[str, float]:
+    """Mean and spread of the raw latents (N, c, h, w); the share of active units of a Gaussian bottleneck, or the perplexity and the dead codes of
+    a codebook."""
+    found = {"latent_mean": float(means.mean()), "latent_std": float((means.var() + noise.mean()).sqrt())}
+    bottleneck = module.bottleneck
+    if isinstance(bottleneck, VQModule):
+        return found | {"perplexity": bottleneck.perplexity, "dead_codes": float(bottleneck.dead.sum())}
+    return found | {"active_units": float((means.var(dim=0) > ACTIVE).double().mean()) if len(means) > 1 else 1.0}

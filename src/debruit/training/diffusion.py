@@ -1,0 +1,89 @@
+"""The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from debruit import pictures
+from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.autoencoders.codec import CodecModule
+from debruit.data.dataset import Dataset
+from debruit.data.latents import LatentCache, latent_cache
+from debruit.errors import InputError
+from debruit.first_stage import FirstStage
+from debruit.model import Model, ModelConfig, named
+from debruit.sampling.euler import Euler
+from debruit.sampling.grids import UniformTime
+from debruit.training.run import Run
+from debruit.training.state import TrainState
+from debruit.training.step import Report, train
+from debruit.training.validation import Validation, validate
+
+PREVIEW_COUNT, PREVIEW_SEED, PREVIEW_STEPS = 16, 0, 20
+
+
+class Diffusion:
+    """See Task. `codec` is the frozen autoencoder of a latent model, and `latents` what it makes of the data."""
+
+    def __init__(
+        self,
+        run: Run,
+        dataset: Dataset,
+        device: torch.device,
+        *,
+        codec: CodecModule | None = None,
+        latents: LatentCache | None = None,
+    ) -> None:
+        self.run, self.dataset, self.device, self.codec, self.latents = run, dataset, device, codec, latents
+
+    @classmethod
+    def open(
+        cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path, say: Callable[[str], None]
+    ) -> "Diffusion":
+        """With what its codec needs: the autoencoder in the file `first_stage`, and the latents, from the cache where they are there.
+
+        InputError: no such file, another autoencoder than the one the run was made for.
+        """
+        codec = run.model.codec
+        if not isinstance(codec, Autoencoder):
+            return cls(run, dataset, device)
+        stage = FirstStage.load(first_stage, str(device))
+        if stage.config.codec != codec:
+            raise InputError(
+                f"{first_stage} holds another autoencoder (fingerprint {stage.config.codec.fingerprint:.8}) than the one this model was trained "
+                f"on ({codec.fingerprint:.8}), and latents of different autoencoders do not mix: put the right one back, or start a new run"
+            )
+        cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device, report=say)
+        return cls(run, dataset, device, codec=stage.module, latents=cache)
+
+    def start(self) -> TrainState:
+        return TrainState.start(self.run, self.device, self.codec)
+
+    def train(self, state: TrainState, pool: np.ndarray) -> Iterator[Report]:
+        return train(state, self.run, self.dataset, pool, self.device, latents=self.latents)
+
+    def validate(self, state: TrainState, indices: np.ndarray) -> Validation:
+        return validate(state.average, self.run, self.dataset, indices, self.device, latents=self.latents)
+
+    def watch(self, state: TrainState, validation: Validation) -> str | None:
+        return None
+
+    def picture(self, state: TrainState) -> Image:
+        images = draw(self.run, state, PREVIEW_COUNT, PREVIEW_SEED)
+        return pictures.grid(pictures.displayable(images, self.run.data))
+
+    def model(self, state: TrainState) -> tuple[ModelConfig, Mapping[str, Tensor]]:
+        return self.run.model, named(state.average, state.codec)
+
+
+def draw(run: Run, state: TrainState, count: int, seed: int) -> Tensor:
+    """`count` images of the EMA weights, (count, C, H, W) at rest: by Euler, with as many evaluations as the model's own sampler takes but at most
+    PREVIEW_STEPS."""
+    own = run.model.sampling
+    steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
+    model = Model(run.model, state.average, codec=state.codec)
+    return model.generate(count, seed=seed, sampler=Euler(), grid=UniformTime(), steps=steps)

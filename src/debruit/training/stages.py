@@ -1,0 +1,112 @@
+"""A latent diffusion model in one command: an autoencoder, then diffusion in its latent space, under one budget.
+
+OUT/stages.json                 the plan, until the second stage begins
+OUT/autoencoder/                the run of the first stage
+OUT/autoencoder.safetensors     what came of it, which the second stage needs beside its own run.json
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from debruit.config import decode, encode, override
+from debruit.data.dataset import DataSpec
+from debruit.errors import InputError
+from debruit.files import write_atomically
+from debruit.first_stage import FirstStage
+from debruit.training import planning
+from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder
+from debruit.training.run import Run
+
+FOLDER = "autoencoder"
+FIRST_SHARE = 0.3  # of the minutes or images, for the autoencoder (bench/RESULTS.md)
+LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """The plan. `minutes` or `images` is the whole budget; `batch` and `assignments` are the user's for the second stage."""
+
+    first: AutoencoderRun
+    minutes: float | None = None
+    images: int | None = None
+    batch: int | None = None
+    assignments: tuple[str, ...] = ()
+
+
+def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
+    """The folder of the plan, and in it that of the first stage."""
+    write_atomically(path / PLAN, lambda temporary: temporary.write_text(json.dumps(encode(plan), indent=2)))
+    return RunFolder.create(path / FOLDER, plan.first, say)
+
+
+def pending(path: Path) -> Stages | None:
+    """The plan of a folder whose second stage has not begun, else None. InputError: a plan that is damaged."""
+    if not (path / PLAN).exists() or (path / RUN).exists():
+        return None
+    try:
+        return decode(json.loads((path / PLAN).read_text()), Stages, where=str(path / PLAN))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path / PLAN} is damaged ({error}): restore it, or start a new run") from None
+
+
+def second(path: Path, plan: Stages, device: torch.device, say: Callable[[str], None]) -> Run:
+    """The run of the second stage, on what came of the first: with the minutes or images that are left. Changed by the user's assignments."""
+    stage = FirstStage.load(path / FOLDER, "cpu")
+    first = plan.first
+    minutes = images = None
+    if plan.minutes is not None:
+        minutes = max(plan.minutes - spent(path) / 60, LEAST_MINUTES)
+    else:
+        assert plan.images is not None
+        images = max(plan.images - first.images, 1)
+    run = on_latents(
+        stage, first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip
+    )  # fmt: skip
+    for assignment in plan.assignments:
+        run = override(run, assignment)
+    say(f"the autoencoder is ready: {path / FOLDER}; now the diffusion of its latents")
+    return run
+
+
+def on_latents(
+    stage: FirstStage,
+    source,
+    spec: DataSpec,
+    device: torch.device,
+    *,
+    minutes: float | None = None,
+    images: int | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    flip: bool = False,
+) -> Run:
+    """The run of a diffusion model on an autoencoder's latents. InputError: images that cannot go through it."""
+    stage.check_fits(spec)
+    return planning.recommend(
+        source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec
+    )  # fmt: skip
+
+
+def create(path: Path, run: Run, stage: FirstStage, say: Callable[[str], None]) -> RunFolder:
+    """The run folder of a diffusion model on latents, with its autoencoder beside run.json."""
+    stage.save(path / FIRST_STAGE)
+    return RunFolder.create(path, run, say)
+
+
+def split(minutes: float | None, images: int | None) -> tuple[float | None, int | None]:
+    """(minutes, images) of the first stage."""
+    return (
+        None if minutes is None else minutes * FIRST_SHARE,
+        None if images is None else max(int(images * FIRST_SHARE), 1),
+    )
+
+
+def spent(path: Path) -> float:
+    """Seconds that the first stage took, by its log."""
+    lines = (path / FOLDER / LOG).read_text().splitlines()
+    return float(json.loads(lines[-1])["elapsed"]) if lines else 0.0

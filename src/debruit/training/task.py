@@ -1,0 +1,44 @@
+"""What is trained, as the shell around the loop sees it (fit.py)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from PIL.Image import Image
+from torch import Tensor
+
+from debruit.training.run import Training
+from debruit.training.state import State
+from debruit.training.step import Report
+from debruit.training.validation import Validation
+
+
+class Task(Protocol):
+    """A training with its data on a device: of a diffusion model (diffusion.py), or of an autoencoder (autoencoding/task.py)."""
+
+    @property
+    def run(self) -> Training: ...
+
+    def start(self) -> State:
+        """Step 0: what the run's seed determines."""
+        ...
+
+    def train(self, state: Any, pool: np.ndarray) -> Iterator[Report]:
+        """Steps from where the state is to its `total_images`, on the images `pool` of the data. Raises Diverged."""
+        ...
+
+    def validate(self, state: Any, indices: np.ndarray) -> Validation:
+        """The averaged weights on the images of these indices, with fixed noise."""
+        ...
+
+    def watch(self, state: Any, validation: Validation) -> str | None:
+        """Told each validation on held-out images; may change the state for the better, and then says so."""
+        ...
+
+    def picture(self, state: Any) -> Image:
+        """What the averaged weights make, from fixed noise or images."""
+        ...
+
+    def model(self, state: Any) -> tuple[Any, Mapping[str, Tensor]]:
+        """The description and the weights of the model's file."""
+        ...
