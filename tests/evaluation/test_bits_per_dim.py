@@ -184,7 +184,7 @@ def test_bad_requests_get_a_sentence():
     model = gaussian_model(data)
     with pytest.raises(
         InputError,
-        match=r"this model's process is Flow, in continuous time: ask for its likelihood by the probability-flow ODE",
+        match=r"this model's process is Flow, in continuous time: ask for likelihood, that of the probability-flow ODE",
     ):
         last(model, data, method="bound")
     with pytest.raises(InputError, match="no image was given to measure the likelihood of"):
