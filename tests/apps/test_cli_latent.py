@@ -24,7 +24,11 @@ AE = [
     "--set",
     "criterion.perceptual=null",
 ]
-UNET = ["--set", "model.network.channels=8", "--set", "model.network.head_channels=8", "--set", "model.network.groups=4", "--set", "model.sampling.steps=3"]  # fmt: skip
+UNET = [
+    "--set", "model.network.channels=8", "--set", "model.network.head_channels=8", "--set", "model.network.groups=4",
+    "--set", "model.sampling.steps=3",
+]  # fmt: skip
+OFTEN = ["--set", "every.report_images=64", "--set", "autoencoder.every.report_images=64"]
 BOTH = [
     *UNET,
     *(
@@ -128,7 +132,7 @@ def load_dict(path):
 @pytest.mark.parametrize("stage", [1, 2])
 def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, monkeypatch, stage):
     """Weights as of a training that was never interrupted, of both stages."""
-    command = ["train", "ldm", "digits", "--images", "600", "--batch", "16", *BOTH, "--set", "every.report_images=64", "--set", "autoencoder.every.report_images=64"]  # fmt: skip
+    command = ["train", "ldm", "digits", "--images", "600", "--batch", "16", *BOTH, *OFTEN]
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     honest, made = fit.open_task, []
 
