@@ -19,8 +19,8 @@ from debruit.first_stage import FirstStage
 from debruit.training.autoencoding import step as steps
 from debruit.training.autoencoding import watch
 from debruit.training.autoencoding.run import Watch
-from debruit.training.autoencoding.state import NEVER, AutoencoderState
-from debruit.training.autoencoding.step import make_batch, step
+from debruit.training.autoencoding.state import NEVER, AutoencoderState, trained
+from debruit.training.autoencoding.step import make_batch, sharing, step
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
 from debruit.training.stream import Order, split
@@ -125,7 +125,7 @@ def test_the_combined_gradient_is_that_of_the_losses_in_one_graph():
     batch = make_batch(run, dataset, Order(pool, run.seed), 64, 0)
     state = AutoencoderState.start(run, CPU)
     state.entered = 0
-    _, terms = steps._backward(state, run, batch, 1.0)
+    _, terms = steps._against(state, run, batch, 1.0)
     mine = {name: p.grad.clone() for name, p in state.module.named_parameters()}
     other = AutoencoderState.start(run, CPU)
     found = other.module(batch.images, batch.eps)
@@ -205,7 +205,8 @@ def test_a_nan_of_the_discriminator_changes_nothing(tmp_path, monkeypatch):
     with torch.no_grad():
         next(state.discriminator.parameters()).fill_(math.nan)
     before = {name: value.clone() for name, value in state.module.state_dict().items()}
-    terms = step(state, run, make_batch(run, dataset, Order(pool, run.seed), 64, 0), 1e-3)
+    with sharing(state, run, CPU) as shares:
+        terms = step(state, run, make_batch(run, dataset, Order(pool, run.seed), 64, 0), 1e-3, shares)
     assert not torch.isfinite(terms["grad_norm"])
     assert all(torch.equal(value, before[name]) for name, value in state.module.state_dict().items())
 
@@ -242,3 +243,27 @@ def test_dead_codes_are_revived_in_the_average_too(tmp_path):
 def test_watching_has_limits():
     with pytest.raises(InputError, match="slack is at least 0 and below collapse - 1"):
         Watch(slack=0.6, collapse=1.5)
+
+
+def test_cores_that_share_a_batch_give_its_gradient():
+    run = tiny_latent.run(batch=32, criterion=criterion(reconstruction=Laplace()))
+    dataset = run.source.build()
+    pool, _ = split(len(dataset), 20, run.seed)
+    batch = make_batch(run, dataset, Order(pool, run.seed), 64, 0)
+
+    def gradient(threads):
+        state, before = AutoencoderState.start(run, CPU), torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            with sharing(state, run, CPU) as shares:
+                assert len(shares.copies) == threads - 1
+                terms = steps._alone(run, batch, shares)
+        finally:
+            torch.set_num_threads(before)
+        return terms, {n: p.grad for n, p in trained(state.module, state.criterion).named_parameters()}
+
+    (one, whole), (two, parts) = gradient(1), gradient(2)
+    assert one.keys() == two.keys() >= {"reconstruction", "kl", "loss"}
+    assert float(one["loss"]) == pytest.approx(float(two["loss"]), rel=1e-5)
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-6, msg=name)

@@ -24,7 +24,7 @@ def gradient_of(run, threads: int, batch=None):
     try:
         with Gradient(run, state.backbone, CPU) as gradient:
             loss = gradient(synthetic(run) if batch is None else batch)
-            shares = len(gradient.copies) + 1
+            shares = len(gradient.shares.copies) + 1
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -39,7 +39,9 @@ def test_training_images_are_validated_beside_held_out_ones(tmp_path, capsys):
         assert ("train_loss" in line) is ("validation_loss" in line) is (line["images_seen"] in (96, 160))
     last = records(folder)[-1]
     assert last["train_loss"] == made[-1].training.loss
-    assert [last[f"train_loss_q{k}"] for k in range(1, 5)] == [made[-1].training.parts[f"loss_q{k}"] for k in range(1, 5)]
+    assert [last[f"train_loss_q{k}"] for k in range(1, 5)] == [
+        made[-1].training.parts[f"loss_q{k}"] for k in range(1, 5)
+    ]
     assert f"validation {made[-1].validation.loss:.4f}  (training images {made[-1].training.loss:.4f})" in describe(
         made[-1]
     )

@@ -9,17 +9,15 @@ import math
 import os
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.autoencoders.codec import Codec
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.cond import Cond, Conditioner
+from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
@@ -30,6 +28,7 @@ from debruit.sampling.heun import Heun
 from debruit.sampling.noise import generator
 from debruit.sampling.settings import Settings
 from debruit.training.batches import Batch
+from debruit.training.estimate import BACKWARD, Speed, cost
 from debruit.training.gradient import Gradient
 from debruit.training.run import Every, Optimiser, Run, Training
 from debruit.training.state import TrainState
@@ -40,6 +39,8 @@ DEFAULT_MINUTES = 20.0
 PIXEL_STD = 0.5  # of pixels in [-1, 1], about; latents are of unit scale
 CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
+LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
+QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 LABEL_CHANNELS = 128
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
@@ -49,21 +50,6 @@ WIDTHS = {
     1: (32, 48, 64, 80, 96),
     2: (96, 128, 160, 192, 256),
 }  # by blocks a level: few and wide are faster than many and narrow
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Parameters; bytes of weights, gradients, moments and average together, and of what the backward pass keeps for one image; operations of
-    one forward pass of one image."""
-
-    parameters: int
-    fixed_bytes: int
-    image_bytes: int
-    forward_flops: int
-
-    def peak_bytes(self, images: int) -> int:
-        """An estimate of the peak with `images` in flight; it leaves out the framework itself (about 0.4 GB on a CPU)."""
-        return self.fixed_bytes + self.image_bytes * images
 
 
 def recommend(
@@ -180,40 +166,7 @@ def held_out(count: int) -> int:
     return min(count // 20, 512)
 
 
-@lru_cache(maxsize=64)
-def cost(model: ModelConfig) -> Cost:
-    """By running the model on fake tensors, without memory: exact counts, and the bytes that autograd saves. (The meta device would take
-    another kernel for attention, which keeps more.)"""
-    with FakeTensorMode():
-        backbone = model.build()
-        one, two = (_saved_bytes(backbone, model, batch) for batch in (1, 2))
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            backbone(*_inputs(model, 1))
-    count = sum(p.numel() for p in backbone.parameters())
-    return Cost(count, count * 4 * 5, two - one, counter.get_total_flops())
-
-
-def _inputs(model: ModelConfig, batch: int) -> tuple[torch.Tensor, torch.Tensor, Cond]:
-    vector = getattr(model.network, "vector_channels", 0)
-    cond = Cond(vector=torch.empty(batch, vector) if vector else None)
-    return torch.empty(batch, *model.latent_shape), torch.empty(batch), cond
-
-
-def _saved_bytes(backbone: torch.nn.Module, model: ModelConfig, batch: int) -> int:
-    """What the backward pass of a batch keeps, each storage once."""
-    kept: dict[int, torch.UntypedStorage] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage  # held, so that no other gets its address
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = backbone(*_inputs(model, batch))
-    assert out.requires_grad
-    return sum(storage.nbytes() for storage in kept.values())
-
-
+@lru_cache(maxsize=8)
 def throughput(device: torch.device, seconds: float = 0.5) -> float:
     """Floating-point operations per second of a 3x3 convolution with its backward pass, as in a U-Net's middle."""
     on_cpu = device.type == "cpu"
@@ -278,14 +231,26 @@ def memory(device: torch.device) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def fitted(run: Run, device: torch.device) -> tuple[Run, float]:
-    """The run with its length, when it has minutes, and its intervals from the measured speed; and that speed, images per second."""
+def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
+    """The run with its length, when it has minutes, and its intervals from the speed; and that speed."""
     run = affordable(run, device)
-    speed = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
-    run, speed = compiled_where_it_pays(run, device, speed)
+    found = estimated_speed(BACKWARD * cost(run.model).forward_flops, run.batch, device)
+    if found is None:
+        rate = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
+        run, rate = compiled_where_it_pays(run, device, rate)
+        found = Speed(rate)
+    rate = found.images_per_second
     if run.minutes is not None:
-        run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
-    return replace(run, every=intervals(run, speed)), speed
+        run = replace(run, images=max(int(0.95 * rate * run.minutes * 60), run.batch))
+    return replace(run, every=intervals(run, rate)), found
+
+
+def estimated_speed(image_flops: int, batch: int, device: torch.device) -> Speed | None:
+    """The speed of a training that takes so many operations an image, by the throughput of the device; None where a measurement is quick."""
+    if image_flops * batch < QUICK_FLOPS:
+        return None
+    rate = throughput(device) / image_flops
+    return Speed(rate, estimated=True) if 2 * batch / rate > LONGEST_MEASUREMENT else None
 
 
 def intervals(run: Training, speed: float) -> Every:
@@ -319,7 +284,7 @@ def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tupl
     return (compiled, faster) if faster > speed else (eager, speed)
 
 
-def summary(run: Run, device: torch.device, speed: float) -> list[str]:
+def summary(run: Run, device: torch.device, speed: Speed) -> list[str]:
     """What will be done and what it costs, in lines."""
     model, c = run.model, cost(run.model)
     spec, network = model.data, model.network
@@ -337,8 +302,8 @@ def summary(run: Run, device: torch.device, speed: float) -> list[str]:
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
         f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
-        f"machine   {device}, {speed:.0f} images/s{', compiled' if run.compile else ''}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
-        f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed)}",
+        f"machine   {device}, {speed}{', compiled' if run.compile else ''}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
+        f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed.images_per_second)}",
     ]
 
 

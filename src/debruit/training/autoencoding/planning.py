@@ -3,12 +3,9 @@
 import math
 import time
 from dataclasses import replace
-from functools import lru_cache
 from typing import Literal
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.bottleneck import Bottleneck
@@ -24,10 +21,12 @@ from debruit.errors import InputError
 from debruit.first_stage import FirstStageConfig
 from debruit.networks.discriminator import least_side
 from debruit.sampling.noise import generator
-from debruit.training import planning
+from debruit.training import estimate, planning
+from debruit.training.autoencoding.estimate import forward_flops, step_flops
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.autoencoding.state import AutoencoderState
-from debruit.training.autoencoding.step import Batch, latent_shape, step
+from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
+from debruit.training.estimate import Speed
 from debruit.training.run import Optimiser
 
 Kind = Literal["kl", "vq"]
@@ -113,18 +112,9 @@ def coders(factor: int) -> list[Coder]:
     ]  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def forward_flops(codec: Autoencoder, shape: tuple[int, int, int]) -> int:
-    """Operations of encoding and decoding one image."""
-    with FakeTensorMode(), FlopCounterMode(display=False) as counter, torch.no_grad():
-        module = codec.build(shape[0]).eval()
-        module(torch.empty(1, *shape))
-    return counter.get_total_flops()
-
-
 def parameters(codec: Autoencoder, channels: int) -> int:
     with torch.device("meta"):
-        return sum(p.numel() for p in codec.build(channels).parameters())
+        return estimate.parameters(codec.build(channels))
 
 
 def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> float:
@@ -133,25 +123,38 @@ def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> 
     g = generator(0)
     images = torch.rand((run.batch, *run.data.shape), generator=g) * 2 - 1
     batch = Batch(images.to(device), torch.randn((run.batch, *latent_shape(run)), generator=g).to(device))
-    step(state, run, batch, 0.0)
-    count, start = 0, time.perf_counter()
-    while count < 1 or time.perf_counter() - start < seconds:
-        step(state, run, batch, 0.0)
-        count += 1
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    with sharing(state, run, device) as shares:
+        step(state, run, batch, 0.0, shares)
+        count, start = 0, time.perf_counter()
+        while count < 1 or time.perf_counter() - start < seconds:
+            step(state, run, batch, 0.0, shares)
+            count += 1
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
     return run.batch * count / (time.perf_counter() - start)
 
 
-def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, float]:
-    """The run with its length, when it has minutes, and its intervals from the measured speed; and that speed, images per second."""
-    speed = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
+def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
+    """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and that speed."""
+    speed = planning.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
+    if speed is None:
+        speed = Speed(measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0))
+    rate = speed.images_per_second
     if run.minutes is not None:
-        run = replace(run, images=max(int(0.95 * speed * run.minutes * 60), run.batch))
-    return replace(run, every=planning.intervals(run, speed)), speed
+        run = replace(run, images=max(int(0.95 * rate * run.minutes * 60), run.batch))
+    return replace(run, every=planning.intervals(run, rate)), speed
 
 
-def summary(run: AutoencoderRun, device: torch.device, speed: float) -> list[str]:
+def seconds(run: AutoencoderRun, speed: Speed) -> float:
+    """Of the whole training: slower from the discriminator's entry on, by its operations. Where it enters when the reconstruction has flattened, it
+    counts from the beginning, and this is the most."""
+    adversarial, early = run.criterion.adversarial, step_flops(run, discriminator=False)
+    begins = run.images if adversarial is None else min(adversarial.begins_images or 0, run.images)
+    slower = step_flops(run, discriminator=True) / early
+    return (begins + (run.images - begins) * slower) / speed.images_per_second
+
+
+def summary(run: AutoencoderRun, device: torch.device, speed: Speed) -> list[str]:
     """What will be done and what it costs, in lines."""
     spec, codec, c = run.data, run.model.codec, run.criterion
     latent = " x ".join(map(str, latent_shape(run)))
@@ -161,6 +164,8 @@ def summary(run: AutoencoderRun, device: torch.device, speed: float) -> list[str
     terms += [f"adversarial {c.adversarial.weight:g}"] if c.adversarial else ["no discriminator"]
     length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
     epochs = run.images / max(spec.count - run.held_out_images, 1)
+    later = step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
+    slower = f", {later:.1f} times slower with the discriminator" if later > 1.05 else ""
     return [
         f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; {run.held_out_images} held out",
         f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M parameters, "
@@ -168,5 +173,5 @@ def summary(run: AutoencoderRun, device: torch.device, speed: float) -> list[str
         f"loss      {' + '.join(terms)}",
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, {planning.OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g}, "
         f"seed {run.seed}, flips {'on' if run.flip else 'off'}",
-        f"machine   {device}, {speed:.0f} images/s; ETA {planning.duration(run.minutes * 60 if run.minutes else run.images / speed)}",
+        f"machine   {device}, {speed}{slower}; ETA {planning.duration(run.minutes * 60 if run.minutes else seconds(run, speed))}",
     ]  # fmt: skip

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from debruit.autoencoders.autoencoder import Reconstruction
 from debruit.autoencoders.losses.adversarial import Adversarial, accuracy, r1_penalty
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
@@ -24,6 +25,7 @@ from debruit.training.autoencoding import watch
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.autoencoding.state import AutoencoderState, trained
 from debruit.training.gradient import autocast
+from debruit.training.shares import Shares
 from debruit.training.step import PATIENCE, Diverged, Report, passed
 from debruit.training.stream import Order, ahead
 
@@ -65,43 +67,51 @@ def train(
     starts = itertools.count(state.images_seen, run.batch)
     batches = map(make, starts) if device.type == "cpu" else ahead(make, state.images_seen, run.batch)
     means, skipped, rate = Means(), 0, 0.0
-    for batch in batches:
-        watch.enter_as_asked(state, run)
-        rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
-        terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device)), rate)
-        finite = bool(torch.isfinite(terms["grad_norm"]))
-        if finite:
-            means.add(terms)
-        skipped, state.lost_in_a_row = (skipped, 0) if finite else (skipped + 1, state.lost_in_a_row + 1)
-        before = state.images_seen
-        state.images_seen += len(batch.images)
-        if state.lost_in_a_row == PATIENCE:
-            raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
-        if finite:
-            ema.update(state.average, state.module, run.ema.decay(state.images_seen, len(batch.images)))
-        interrupted = state.interrupted
-        done = interrupted or state.images_seen >= state.total_images
-        if done or passed(before, state.images_seen, run.every.report_images):
-            found = means.take()
-            loss, norm = found.pop("loss", float("nan")), found.pop("grad_norm", float("nan"))
-            yield Report(state.images_seen, loss, norm, rate, skipped, found)
-            skipped = 0
+    with sharing(state, run, device) as shares:
+        for batch in batches:
+            watch.enter_as_asked(state, run)
+            rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
+            terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device)), rate, shares)
+            finite = bool(torch.isfinite(terms["grad_norm"]))
+            if finite:
+                means.add(terms)
+            skipped, state.lost_in_a_row = (skipped, 0) if finite else (skipped + 1, state.lost_in_a_row + 1)
+            before = state.images_seen
+            state.images_seen += len(batch.images)
+            if state.lost_in_a_row == PATIENCE:
+                raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
+            if finite:
+                ema.update(state.average, state.module, run.ema.decay(state.images_seen, len(batch.images)))
+            interrupted = state.interrupted
             done = interrupted or state.images_seen >= state.total_images
-        if done:
-            return
+            if done or passed(before, state.images_seen, run.every.report_images):
+                found = means.take()
+                loss, norm = found.pop("loss", float("nan")), found.pop("grad_norm", float("nan"))
+                yield Report(state.images_seen, loss, norm, rate, skipped, found)
+                skipped = 0
+                done = interrupted or state.images_seen >= state.total_images
+            if done:
+                return
 
 
-def step(state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float) -> dict[str, Tensor]:
+def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> Shares[nn.ModuleDict]:
+    """The cores of a CPU share a batch, where no statistic of the whole of it is kept: not those of a codebook's use."""
+    allowed = device.type == "cpu" and not isinstance(state.module.bottleneck, VQModule)
+    return Shares(trained(state.module, state.criterion), run.batch, allowed=allowed)
+
+
+def step(
+    state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: Shares[nn.ModuleDict]
+) -> dict[str, Tensor]:
     """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
     finite: "grad_norm" is then not finite either."""
     strength, adversarial = watch.strength(state, run), run.criterion.adversarial
     state.module.train()
-    with autocast(run, batch.images.device):
-        decoded, terms = _backward(state, run, batch, strength)
+    state.optimiser.zero_grad(set_to_none=True)
+    decoded, terms = _against(state, run, batch, strength) if strength else (None, _alone(run, batch, shares))
     parameters = [p for p in trained(state.module, state.criterion).parameters() if p.grad is not None]
     terms["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
-    if strength or (adversarial and state.entered >= 0 and state.discriminator is not None):
-        assert adversarial is not None
+    if decoded is not None and adversarial is not None:
         with autocast(run, batch.images.device):
             terms |= _discriminator_backward(state, adversarial, batch.images, decoded)
         if not torch.isfinite(terms["discriminator"]):
@@ -118,36 +128,60 @@ def step(state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float
     return terms
 
 
-def _backward(
+def _alone(run: AutoencoderRun, batch: Batch, shares: Shares[nn.ModuleDict]) -> dict[str, Tensor]:
+    """Adds the gradients of the loss without a discriminator to the parameters; the terms, each ()."""
+    names: list[str] = []
+
+    def backward(both: nn.ModuleDict, low: int, high: int) -> Tensor:
+        module, criterion = both["autoencoder"], both["criterion"]
+        images = batch.images[low:high]
+        with autocast(run, images.device):
+            found = module(images, batch.eps[low:high])
+            each = criterion.image_terms(images, found.images) | _latent_terms(module, criterion, found, images)
+            loss = criterion.total(each)
+        (loss.sum() / len(batch.images)).backward()
+        names[:] = [*each, "loss"]
+        return torch.stack([value.detach().sum() for value in (*each.values(), loss)]) / len(batch.images)
+
+    total = shares(0, len(batch.images), backward)
+    return dict(zip(names, total, strict=True))
+
+
+def _against(
     state: AutoencoderState, run: AutoencoderRun, batch: Batch, strength: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Adds the gradients of the autoencoder's loss to its parameters; what was decoded, detached, and the terms."""
-    criterion, module = state.criterion, state.module
-    state.optimiser.zero_grad(set_to_none=True)
-    found = module(batch.images, batch.eps)
-    decoded = found.images.detach().requires_grad_()
-    each = criterion.image_terms(batch.images, decoded)
-    loss = criterion.total(each).mean()
-    loss.backward()  # at the decoded images, and at a learned scale
-    gradient = decoded.grad
-    assert gradient is not None
-    kind = "codebook" if isinstance(module.bottleneck, VQModule) else "kl"
-    latent = criterion.latent_terms(found.penalty, batch.images, kind)
-    penalty = criterion.total(latent).mean()
-    terms = {name: value.detach().mean() for name, value in (each | latent).items()}
-    terms["loss"] = loss.detach() + penalty.detach()
-    if strength:
-        adversarial, discriminator = run.criterion.adversarial, state.discriminator
-        assert adversarial is not None
-        assert discriminator is not None
+    """Adds the gradients of the loss with the discriminator to the parameters; what was decoded, detached, and the terms."""
+    criterion, module, adversarial, discriminator = (
+        state.criterion,
+        state.module,
+        run.criterion.adversarial,
+        state.discriminator,
+    )
+    assert adversarial is not None
+    assert discriminator is not None
+    with autocast(run, batch.images.device):
+        found = module(batch.images, batch.eps)
+        decoded = found.images.detach().requires_grad_()
+        each = criterion.image_terms(batch.images, decoded)
+        loss = criterion.total(each).mean()
+        loss.backward()  # at the decoded images, and at a learned scale
+        gradient = decoded.grad
+        assert gradient is not None
+        latent = _latent_terms(module, criterion, found, batch.images)
+        penalty = criterion.total(latent).mean()
         generator_loss = adversarial.generator_loss(discriminator(decoded)).mean()
-        (against,) = torch.autograd.grad(generator_loss, decoded)
-        gradient, factor = adversarial.combine(
-            found.images, gradient, against, last=module.last_layer, strength=strength
-        )
-        terms |= {"adversarial": generator_loss.detach(), "adversarial_weight": factor.detach()}
+    (against,) = torch.autograd.grad(generator_loss, decoded)
+    gradient, factor = adversarial.combine(found.images, gradient, against, last=module.last_layer, strength=strength)
     torch.autograd.backward([found.images, penalty], [gradient.to(found.images.dtype), torch.ones_like(penalty)])
+    terms = {name: value.detach().mean() for name, value in (each | latent).items()}
+    terms |= {"loss": loss.detach() + penalty.detach()}
+    terms |= {"adversarial": generator_loss.detach(), "adversarial_weight": factor.detach()}
     return decoded.detach(), terms
+
+
+def _latent_terms(module: nn.Module, criterion: nn.Module, found: Reconstruction, images: Tensor) -> dict[str, Tensor]:
+    kind = "codebook" if isinstance(module.bottleneck, VQModule) else "kl"
+    return criterion.latent_terms(found.penalty, images, kind)
 
 
 def _discriminator_backward(
