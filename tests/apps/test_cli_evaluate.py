@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import judging
+import judging_latent
 from debruit.apps.cli import main
 
 
@@ -151,6 +152,81 @@ def test_bad_requests(run, projection, tmp_path, capsys):
         assert arguments[0] != "compare" or not (tmp_path / "out" / "work" / "2").exists(), (
             "refused before anything is written"
         )
+
+
+@pytest.fixture(scope="module")
+def latent(tmp_path_factory):
+    """The files of an autoencoder and of a model on its latents."""
+    folder, stage = tmp_path_factory.mktemp("latent"), judging_latent.stage()
+    model = judging_latent.latent_model(stage.config.codec, stage.module)
+    return judging_latent.saved(stage, folder / "ae"), judging_latent.saved(model, folder / "ldm")
+
+
+def test_an_autoencoder_has_a_report_of_its_own(latent, projection, tmp_path, capsys):
+    out = tmp_path / "report"
+    assert main(["evaluate", latent[0], "--data", "digits", "-n", "30", "--out", str(out)]) == 0
+    said = " ".join(capsys.readouterr().out.split())  # a title may be cut into lines
+    for part in (
+        "images of digits through the autoencoder",
+        "PSNR",
+        "rFD-Projection",
+        "training images",
+        "active units",
+        "report.html",
+    ):
+        assert part in said, part
+    report = json.loads((out / "report.json").read_text())
+    assert (report["counts"]["decoded"], report["counts"]["seen"]) == (30, 30)
+    assert report["scores"] == []
+    assert "an autoencoder, which draws no images" in report["left_out"]["frechet"]
+
+
+def test_a_latent_model_is_evaluated_with_its_autoencoder_and_its_samplers_compared(
+    latent, projection, tmp_path, capsys
+):
+    out, metrics = tmp_path / "report", "frechet,psnr,rfd,codec"
+    assert main(["evaluate", latent[1], "-n", "16", "--metrics", metrics, "--out", str(out)]) == 0
+    said = " ".join(capsys.readouterr().out.split())  # a title may be cut into lines
+    for part in ("decoded", "through the autoencoder", "rFD-Projection"):
+        assert part in said, part
+    report = json.loads((out / "report.json").read_text())
+    assert [s["name"] for s in report["through"]] == ["frechet"]
+    command = [
+        "samplers",
+        latent[1],
+        "-n",
+        "8",
+        "--evaluations",
+        "2",
+        "--budget",
+        "2",
+        "--store",
+        "--out",
+        str(tmp_path / "s"),
+    ]
+    assert main(command) == 0
+    assert json.loads((tmp_path / "s" / "report.json").read_text())["kind"] == "samplers"
+    assert main(["sample", latent[1], "-n", "2", "--out", str(tmp_path / "x.png")]) == 0
+
+
+def test_what_an_autoencoder_cannot_do(latent, run, tmp_path, capsys):
+    ae, ldm = latent
+    needs = (
+        "is an autoencoder, which draws no images, and `debruit {}` needs a diffusion model: train one on its latents"
+    )
+    cases = {
+        ("samplers", ae): needs.format("samplers"),
+        ("sample", ae): needs.format("sample"),
+        ("compare", run, ae): needs.format("compare"),
+        ("compare", ae, ae): needs.format("compare"),
+        ("evaluate", ae, "--metrics", "kid"): "--metrics kid: this is an autoencoder, which draws no images by itself",
+        ("evaluate", ldm, "--metrics", "bound"): "is not defined by its chain alone",
+        ("evaluate", run, "--metrics", "rfd"): "this model works on pixels and has no autoencoder",
+        ("compare", ldm, run, "--metrics", "rfd"): "--metrics rfd: a figure of one model",
+    }
+    for arguments, sentence in cases.items():
+        assert sentence in refused(capsys, *arguments, "--out", tmp_path / "out"), arguments
+    assert not list((tmp_path).glob("out/report*"))
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "compare", "samplers"])

@@ -31,6 +31,16 @@ def commands(document):
     return [line for line in lines if line.startswith("debruit ")]
 
 
+SMALL_AUTOENCODER = [
+    "--set",
+    "model.codec.coder.channels=8",
+    "--set",
+    "model.codec.coder.groups=4",
+    "--set",
+    "criterion.perceptual=null",
+    "--batch",
+    "16",
+]
 JUDGED = {
     "evaluate": ["-n", "12", "--likelihood-images", "2"],
     "compare": ["-n", "12"],
@@ -46,7 +56,9 @@ def shortened(arguments):
         return arguments
     length = "64" if "--resume" in arguments else "32"
     arguments = [*without(arguments, ["--minutes", "--images", "--batch"]), "--images", length]
-    return arguments if "--resume" in arguments else [*arguments, *SMALL]
+    if "--resume" in arguments or "--dry-run" in arguments:
+        return arguments
+    return [*arguments, *(SMALL_AUTOENCODER if arguments[1] == "autoencoder" else SMALL)]
 
 
 def without(arguments, flags):

@@ -19,7 +19,7 @@ from debruit.first_stage import FirstStage
 from debruit.training.autoencoding import step as steps
 from debruit.training.autoencoding import watch
 from debruit.training.autoencoding.run import Watch
-from debruit.training.autoencoding.state import NEVER, AutoencoderState, trained
+from debruit.training.autoencoding.state import NEVER, AutoencoderState, Trained
 from debruit.training.autoencoding.step import make_batch, sharing, step
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
@@ -260,7 +260,7 @@ def test_cores_that_share_a_batch_give_its_gradient():
                 terms = steps._alone(run, batch, shares)
         finally:
             torch.set_num_threads(before)
-        return terms, {n: p.grad for n, p in trained(state.module, state.criterion).named_parameters()}
+        return terms, {n: p.grad for n, p in Trained(state.module, state.criterion).named_parameters()}
 
     (one, whole), (two, parts) = gradient(1), gradient(2)
     assert one.keys() == two.keys() >= {"reconstruction", "kl", "loss"}

@@ -226,6 +226,14 @@ def test_a_quick_step_is_measured(monkeypatch):
     assert "estimated" not in str(speed)
 
 
+@pytest.mark.parametrize("images", [1, 4, 9, 10, 48, 19_680_000])
+@pytest.mark.parametrize("speed", [1e-4, 0.02, 0.9, 1.0, 5_000.0])
+def test_intervals_exist_for_slow_machines_and_short_trainings(images, speed):
+    """Rounding to whole images once gave an interval of 0, at less than an image a second."""
+    every = planning.intervals(tiny.run(images=images, batch=2), speed)
+    assert min(vars(every).values()) >= 2, "nothing is due more often than each step"
+
+
 def test_the_discriminators_entry_prolongs_the_training():
     run = autoencoder_run(images=1000)
     late = replace(

@@ -1,5 +1,6 @@
-"""Recipes: functions that return a Run, named for data and size; each says what it costs, what to expect, and its command.
+"""Recipes: functions that return a Run or an AutoencoderRun, named for data and size; each says what it costs, what to expect, and its command.
 
+A recipe on latents has the codec of an untrained autoencoder, in whose place a trained one comes (`first_stage_for`, `on_autoencoder`).
 Without a recipe the settings are sized from the data, the machine and the budget (training/planning.py).
 """
 
@@ -7,10 +8,12 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.label import Label
 from debruit.config import override
@@ -18,19 +21,20 @@ from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.sources import builtin_sources, find_source
 from debruit.errors import InputError, nearest, unknown
+from debruit.first_stage import FirstStage
 from debruit.training import planning
-from debruit.training.run import Run
+from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.run import Run, Training
 
 
-def recipes() -> dict[str, Callable[[], Run]]:
-    """Every recipe by its name as people type it: the public functions of this package's modules that return a Run."""
+def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
+    """Every recipe by its name as people type it: the functions without parameters of this package's modules that are annotated to return a run."""
     found = {}
     for module in pkgutil.iter_modules(__path__, __name__ + "."):
         for name, function in vars(importlib.import_module(module.name)).items():
-            if (
-                getattr(function, "__module__", "") == module.name
-                and getattr(function, "__annotations__", {}).get("return") is Run
-            ):
+            annotations = getattr(function, "__annotations__", {})
+            own = getattr(function, "__module__", "") == module.name
+            if own and set(annotations) == {"return"} and annotations["return"] in (Run, AutoencoderRun):
                 found[name.replace("_", "-")] = function
     return found
 
@@ -44,7 +48,7 @@ def find_run(
     *,
     size: int | None = None,
     **asked: Any,
-) -> tuple[Run, Dataset]:
+) -> tuple[Run | AutoencoderRun, Dataset]:
     """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
     "source." change the source before its data is built; `asked` are images, minutes, batch, seed and flip, None where not given."""
     known = recipes()
@@ -65,7 +69,7 @@ def find_run(
     run = known[name]()
     source: Any = run.source if on is None else find_source(on)
     if size is not None or (on is not None and "size" in {f.name for f in fields(source)}):
-        source = sized(source, size or run.model.data.height)
+        source = sized(source, size or run.data.height)
     source = changed(source, assignments)
     dataset = source.build(say)
     return adapted(run, source, dataset, **asked), dataset
@@ -94,19 +98,68 @@ def changed(source: Any, assignments: Sequence[str]) -> Any:
     return source
 
 
-def adapted(run: Run, source: Source, dataset: Dataset, **changes) -> Run:
+def adapted(run: Training, source: Source, dataset: Dataset, **changes) -> Any:
     """A recipe on real data: its DataSpec and conditions are those of the data, and the flags that were given replace its own."""
-    model = replace(run.model, data=dataset.spec)
-    if model.latent_shape != run.model.latent_shape:
+    assert isinstance(run, Run | AutoencoderRun)
+    if dataset.spec.shape != run.data.shape:
         raise InputError(
-            f"the recipe is for images of {run.model.latent_shape} (channels, height, width) and {dataset.spec.name} gives "
-            f"{model.latent_shape}: give --size, or train on the source without a recipe"
+            f"the recipe is for images of {run.data.shape} (channels, height, width) and {dataset.spec.name} gives "
+            f"{dataset.spec.shape}: give --size, or train on the source without a recipe"
         )
-    model = replace(model, conditioners=tuple(_of_classes(c, dataset) for c in model.conditioners))
+    model: Any = replace(run.model, data=dataset.spec)
+    if isinstance(run, Run):
+        model = replace(model, conditioners=tuple(_of_classes(c, dataset) for c in run.model.conditioners))
     given = {key: value for key, value in changes.items() if value is not None}
     if "images" in given:
         given["minutes"] = None
     return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)
+
+
+def first_stage_for(what: str, on: str | None, path: Path | None) -> FirstStage | None:
+    """The trained autoencoder at `path` for the recipe on latents of this name, to be trained on the source `on`; None for any other recipe or source.
+
+    InputError: none was given, one whose latents are of another size than the recipe's network, or one for what needs none.
+    """
+    name = what.replace("_", "-")
+    run = recipes()[name]() if name in recipes() else None
+    if not isinstance(run, Run) or not isinstance(run.model.codec, Autoencoder):
+        if path is not None:
+            raise InputError(
+                f"--autoencoder {path}: '{what}' is no recipe on latents{nearest(name, recipes()) if run is None else ''}; an autoencoder is for those "
+                "and for `debruit train ldm SOURCE`"
+            )
+        return None
+    codec = run.model.codec
+    needed = f"factor {codec.factor} and {codec.bottleneck.channels} latent channels"
+    first = _recipe_of(codec)
+    out = f"runs/{first.partition('-')[0]}"
+    how = f"`debruit train {first} {on or './' + run.data.name} --out {out}`"
+    if path is None:
+        raise InputError(
+            f"{name} needs a trained autoencoder of {needed}: train it first with {how}, then give --autoencoder {out}"
+        )
+    stage = FirstStage.load(path, "cpu")
+    found = stage.config.codec
+    if (found.factor, found.bottleneck.channels) != (codec.factor, codec.bottleneck.channels):
+        raise InputError(
+            f"{name} needs an autoencoder of {needed}, and {path} has factor {found.factor} and {found.bottleneck.channels}: train the right one "
+            f"with {how}, or a model that fits this one with `debruit train ldm SOURCE --autoencoder {path}`"
+        )
+    return stage
+
+
+def on_autoencoder(run: Run | AutoencoderRun, stage: FirstStage) -> Run:
+    """A run on latents with the trained autoencoder's codec in place of the recipe's: its shift, scale and fingerprint. InputError: images that
+    cannot go through it."""
+    assert isinstance(run, Run)
+    stage.check_fits(run.data)
+    return replace(run, model=replace(run.model, codec=stage.config.codec))
+
+
+def _recipe_of(codec: Autoencoder) -> str:
+    """The recipe that trains an autoencoder like this."""
+    found = ((name, recipe()) for name, recipe in recipes().items())
+    return next(name for name, run in found if isinstance(run, AutoencoderRun) and run.model.codec == codec)
 
 
 def _of_classes(conditioner: Conditioner, dataset: Dataset) -> Conditioner:

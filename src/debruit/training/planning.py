@@ -256,10 +256,10 @@ def estimated_speed(image_flops: int, batch: int, device: torch.device) -> Speed
 def intervals(run: Training, speed: float) -> Every:
     """About 100 reports, 10 validations and pictures, and a save each tenth of the training, or sooner where that is long."""
     seconds = run.images / speed
-    report = int(speed * min(max(seconds / 100, 1), 30))
+    report = max(int(speed * min(max(seconds / 100, 1), 30)), run.batch)
     often = max(run.images // 10, report)
     return Every(
-        report_images=max(report, run.batch), validate_images=often, preview_images=often,
+        report_images=report, validate_images=often, preview_images=often,
         save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
     )  # fmt: skip
 

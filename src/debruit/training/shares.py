@@ -22,10 +22,10 @@ Shared = TypeVar("Shared", bound=nn.Module)
 class Shares(Generic[Shared]):
     """A module and its copies on the same weights, each with a thread of its own. A context: on leaving it the threads end."""
 
-    def __init__(self, module: Shared, images: int, *, allowed: bool) -> None:
-        """For batches of `images`; where it is not `allowed` there is one share and no thread."""
+    def __init__(self, module: Shared, images: int, *, allowed: bool, least: int = LEAST_IMAGES) -> None:
+        """For batches of `images`, of which a share has at least `least`; where it is not `allowed` there is one share and no thread."""
         self.module, self.threads = module, torch.get_num_threads()
-        self.copies = [_sharing(module) for _ in range(self._count(images) - 1)] if allowed else []
+        self.copies = [_sharing(module) for _ in range(self._count(images, least) - 1)] if allowed else []
         self.pool = ThreadPoolExecutor(len(self.copies) + 1, initializer=self._narrow) if self.copies else None
 
     def __enter__(self) -> "Shares[Shared]":
@@ -56,9 +56,9 @@ class Shares(Generic[Shared]):
                     its.grad = None
         return total
 
-    def _count(self, images: int) -> int:
+    def _count(self, images: int, least: int) -> int:
         """As many as the cores allow."""
-        most = min(MOST_SHARES, images // LEAST_IMAGES)
+        most = min(MOST_SHARES, images // least)
         return max((n for n in range(1, most + 1) if self.threads % n == 0), default=1)
 
     def _narrow(self) -> None:

@@ -116,24 +116,29 @@ def check_length(images: int | None, minutes: float | None) -> None:
 
 
 def _start(what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict) -> int:
-    from debruit.recipes import find_run
+    from debruit.recipes import find_run, first_stage_for, on_autoencoder
+    from debruit.training import stages
     from debruit.training.folder import check_free
-    from debruit.training.run import Run
 
     if out is not None:
         check_free(out)
     if what in STAGES:
         return _start_stages(what, on, out, device, assignments, dry_run, asked, latent)
+    path = latent.pop("autoencoder")
     if given := [f"--{name}" for name, value in latent.items() if value is not None]:
         raise InputError(
             f"{', '.join(given)}: that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`"
         )
+    # what a recipe on latents costs is known without its autoencoder
+    stage = None if dry_run and path is None else first_stage_for(what, on, path)
     run, dataset = find_run(what, on, device, say, assignments, **asked)
-    assert isinstance(run, Run)
+    if stage is not None:
+        run = on_autoencoder(run, stage)
     run = settled(run, assignments, device)
     if dry_run:
-        return 0
-    return _follow(_folder(out, run), dataset, device, resume=False)
+        return priced(run, device)
+    folder = _folder(out, run) if stage is None else stages.create(out, run, stage, say)
+    return _follow(folder, dataset, device, resume=False)
 
 
 def _start_stages(what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict) -> int:
@@ -157,13 +162,19 @@ def _start_stages(what, on, out, device, assignments: list[str], dry_run: bool, 
             )
         stage = FirstStage.load(path, "cpu")
         run = settled(stages.on_latents(stage, source, dataset.spec, device, **given), assignments, device)
-        return 0 if dry_run else _follow(stages.create(out, run, stage, say), dataset, device, resume=False)
+        return (
+            priced(run, device)
+            if dry_run
+            else _follow(stages.create(out, run, stage, say), dataset, device, resume=False)
+        )
     if what == "autoencoder":
         run = settled_autoencoder(source, dataset.spec, device, assignments, given, latent)
-        return 0 if dry_run else _follow(_folder(out, run), dataset, device, resume=False)
+        return priced(run, device) if dry_run else _follow(_folder(out, run), dataset, device, resume=False)
     plan = planned(source, dataset.spec, device, assignments, given, latent)
     if dry_run:
-        return 0
+        priced(plan.first, device)
+        say("stage 2   as it would be with what the plan leaves for it")
+        return priced(settled(second_stage(plan, device), list(plan.assignments), device), device)
     return _follow_stages(out, stages.begin(out, plan, say), dataset, device, plan, resume=False)
 
 
@@ -186,34 +197,37 @@ def planned(source, spec, device, assignments: list[str], given: dict, latent: d
     return stages.Stages(first=first, minutes=minutes, images=images, batch=given.get("batch"), assignments=rest)
 
 
+def second_stage(plan, device):
+    """The run of the second stage of a plan whose first is not trained yet, as far as it can be known."""
+    from debruit.training import planning
+
+    first = plan.first
+    minutes = plan.minutes - first.minutes if plan.minutes else None
+    images = max(plan.images - first.images, 1) if plan.images else None
+    return planning.recommend(
+        first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
+        codec=first.model.codec,
+    )  # fmt: skip
+
+
 def settled_autoencoder(source, spec, device, assignments: list[str], given: dict, latent: dict):
     """The run of an autoencoder with the user's changes, its length and its intervals; printed."""
-    from debruit.config import override
     from debruit.training.autoencoding import planning
 
-    changes = [a for a in assignments if not a.startswith("source.")]
     options = {
         name: value
         for name, value in (("kind", latent["bottleneck"]), ("factor", latent["factor"]))
         if value is not None
     }
     run = planning.recommend(source, spec, device, **given, **options)
-    for assignment in changes:
-        run = override(run, assignment)
-    run, speed = planning.fitted(run, device)
-    for assignment in changes:
-        if assignment.startswith("every"):
-            run = override(run, assignment)
-    for line in planning.summary(run, device, speed):
-        say(line)
-    return run
+    return settled(run, assignments, device)
 
 
 def settled(run, assignments: list[str], device):
     """The run with the user's changes, and its length and intervals from the measured speed; printed."""
     from debruit.config import override
-    from debruit.training import planning
 
+    planning, _ = _kind(run)
     changes = [a for a in assignments if not a.startswith("source.")]  # those were made before the data was built
     for assignment in changes:
         run = override(run, assignment)
@@ -224,6 +238,27 @@ def settled(run, assignments: list[str], device):
     for line in planning.summary(run, device, speed):
         say(line)
     return run
+
+
+def priced(run, device) -> int:
+    """What --dry-run says beside the summary: parameters and memory by part, and the GPUs that it fits on."""
+    from debruit.training.estimate import lines
+    from debruit.training.planning import memory
+
+    _, estimate = _kind(run)
+    for line in lines(estimate.footprint(run), memory(device)):
+        say(line)
+    return 0
+
+
+def _kind(run):
+    """The planning and the estimate of a run of its kind."""
+    from debruit.training import estimate, planning
+    from debruit.training.autoencoding import estimate as estimate_autoencoder
+    from debruit.training.autoencoding import planning as planning_autoencoder
+    from debruit.training.run import Run
+
+    return (planning, estimate) if isinstance(run, Run) else (planning_autoencoder, estimate_autoencoder)
 
 
 def _folder(out, run):

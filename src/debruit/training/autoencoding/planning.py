@@ -34,8 +34,11 @@ LATENT_SIDE = 16  # about so many places a side are left of an image, with a fac
 MOST_FACTOR = 8
 LATENT_CHANNELS = 4
 CODES = 1024
-WIDTHS = (32, 48, 64, 96, 128)
-SHARE = 2_000.0  # forward operations per image over the images seen
+WIDTHS = (16, 24, 32, 48, 64, 96, 128)
+SHARE = 20_000.0  # forward operations per image over the images seen
+CPU_BATCH = 8  # many small steps: the gradient of a reconstruction is hardly noisy (bench/RESULTS.md)
+KL_WEIGHT = 1e-3  # costs no fidelity, and takes a tenth of the latents' needless precision
+PERCEPTUAL_WEIGHT = 0.2
 ADVERSARIAL_IMAGES = (
     100_000  # shorter trainings do without a discriminator: it would enter too late to help (bench/RESULTS.md)
 )
@@ -68,7 +71,7 @@ def recommend(
     held_out = planning.held_out(spec.count)
     run = AutoencoderRun(
         source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
-        batch=batch or (32 if device.type == "cpu" else 128), validation_images=held_out,
+        batch=batch or (CPU_BATCH if device.type == "cpu" else 64), validation_images=held_out,
         criterion=suited_criterion(spec, expected), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
     )  # fmt: skip
     latent_shape(run)  # images smaller than the factor are refused here
@@ -88,7 +91,8 @@ def suited_criterion(spec: DataSpec, images: int) -> Criterion:
     adversarial = None
     if layers and images >= ADVERSARIAL_IMAGES:
         adversarial = Adversarial(layers=layers, channels=32, norm="group", ramp_images=images // 20)
-    return Criterion(perceptual=Perceptual() if shorter >= LEAST_SIDE else None, adversarial=adversarial)
+    perceptual = Perceptual(weight=PERCEPTUAL_WEIGHT) if shorter >= LEAST_SIDE else None
+    return Criterion(kl_weight=KL_WEIGHT, perceptual=perceptual, adversarial=adversarial)
 
 
 def choose(spec: DataSpec, factor: int, bottleneck: Bottleneck, target: float) -> Autoencoder:
@@ -101,7 +105,7 @@ def coders(factor: int) -> list[Coder]:
     """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far enough."""
     if factor < 1 or factor & (factor - 1):
         raise InputError(f"a factor of {factor}: it must be a power of 2, for example 4")
-    patch = min(factor, 4)
+    patch = min(factor, 2)
     levels = int(math.log2(factor // patch)) + 1
     return [
         Coder(

@@ -56,7 +56,7 @@ class AutoencoderState(State):
         module = seeded(lambda: run.model.codec.build(channels), run.seed).to(device)
         criterion = run.criterion.build(channels).to(device)
         state = cls(
-            module=module, average=averaged(module), criterion=criterion, optimiser=build_optimiser(run.optimiser, trained(module, criterion)),
+            module=module, average=averaged(module), criterion=criterion, optimiser=build_optimiser(run.optimiser, Trained(module, criterion)),
             discriminator=None, discriminator_optimiser=None, best={}, images_seen=0, total_images=run.images,
         )  # fmt: skip
         state.renew_discriminator(run, device)
@@ -77,7 +77,7 @@ class AutoencoderState(State):
 
     def tensors(self) -> dict[str, Tensor]:
         found = stored("weights", self.module) | stored("average", self.average) | stored("criterion", self.criterion)
-        found |= moments("optimiser", self.optimiser, trained(self.module, self.criterion))
+        found |= moments("optimiser", self.optimiser, Trained(self.module, self.criterion))
         if self.discriminator is not None and self.discriminator_optimiser is not None:
             found |= stored("discriminator", self.discriminator)
             found |= moments("discriminator_optimiser", self.discriminator_optimiser, self.discriminator)
@@ -93,7 +93,7 @@ class AutoencoderState(State):
         self.module.load_state_dict(below("weights", tensors))
         self.average.load_state_dict(below("average", tensors))
         self.criterion.load_state_dict(below("criterion", tensors))
-        restore_moments(self.optimiser, trained(self.module, self.criterion), below("optimiser", tensors))
+        restore_moments(self.optimiser, Trained(self.module, self.criterion), below("optimiser", tensors))
         if self.discriminator is not None and self.discriminator_optimiser is not None:
             self.discriminator.load_state_dict(below("discriminator", tensors))
             kept = below("discriminator_optimiser", tensors)
@@ -102,6 +102,9 @@ class AutoencoderState(State):
         self.best = {name: value.to(device) for name, value in below(BEST, tensors).items()}
 
 
-def trained(module: AutoencoderModule, criterion: CriterionModule) -> nn.ModuleDict:
+class Trained(nn.Module):
     """What the autoencoder's optimiser moves: its weights, and the scale of a likelihood where that is learned."""
-    return nn.ModuleDict({"autoencoder": module, "criterion": criterion})
+
+    def __init__(self, autoencoder: AutoencoderModule, criterion: CriterionModule) -> None:
+        super().__init__()
+        self.autoencoder, self.criterion = autoencoder, criterion

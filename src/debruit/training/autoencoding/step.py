@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from debruit.autoencoders.autoencoder import Reconstruction
+from debruit.autoencoders.autoencoder import AutoencoderModule, Reconstruction
 from debruit.autoencoders.losses.adversarial import Adversarial, accuracy, r1_penalty
+from debruit.autoencoders.losses.criterion import CriterionModule, Penalty
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
 from debruit.data.transforms import flip, flips
@@ -23,12 +24,13 @@ from debruit.sampling.noise import generator
 from debruit.training import ema
 from debruit.training.autoencoding import watch
 from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.autoencoding.state import AutoencoderState, trained
+from debruit.training.autoencoding.state import AutoencoderState, Trained
 from debruit.training.gradient import autocast
 from debruit.training.shares import Shares
 from debruit.training.step import PATIENCE, Diverged, Report, passed
 from debruit.training.stream import Order, ahead
 
+LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
 LATENT_NOISE, REVIVAL = 12, 13  # keys of the random streams
 
 
@@ -94,14 +96,14 @@ def train(
                 return
 
 
-def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> Shares[nn.ModuleDict]:
+def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> Shares[Trained]:
     """The cores of a CPU share a batch, where no statistic of the whole of it is kept: not those of a codebook's use."""
     allowed = device.type == "cpu" and not isinstance(state.module.bottleneck, VQModule)
-    return Shares(trained(state.module, state.criterion), run.batch, allowed=allowed)
+    return Shares(Trained(state.module, state.criterion), run.batch, allowed=allowed, least=LEAST_IMAGES)
 
 
 def step(
-    state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: Shares[nn.ModuleDict]
+    state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: Shares[Trained]
 ) -> dict[str, Tensor]:
     """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
     finite: "grad_norm" is then not finite either."""
@@ -109,7 +111,7 @@ def step(
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
     decoded, terms = _against(state, run, batch, strength) if strength else (None, _alone(run, batch, shares))
-    parameters = [p for p in trained(state.module, state.criterion).parameters() if p.grad is not None]
+    parameters = [p for p in Trained(state.module, state.criterion).parameters() if p.grad is not None]
     terms["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
     if decoded is not None and adversarial is not None:
         with autocast(run, batch.images.device):
@@ -128,12 +130,12 @@ def step(
     return terms
 
 
-def _alone(run: AutoencoderRun, batch: Batch, shares: Shares[nn.ModuleDict]) -> dict[str, Tensor]:
+def _alone(run: AutoencoderRun, batch: Batch, shares: Shares[Trained]) -> dict[str, Tensor]:
     """Adds the gradients of the loss without a discriminator to the parameters; the terms, each ()."""
     names: list[str] = []
 
-    def backward(both: nn.ModuleDict, low: int, high: int) -> Tensor:
-        module, criterion = both["autoencoder"], both["criterion"]
+    def backward(both: Trained, low: int, high: int) -> Tensor:
+        module, criterion = both.autoencoder, both.criterion
         images = batch.images[low:high]
         with autocast(run, images.device):
             found = module(images, batch.eps[low:high])
@@ -179,8 +181,10 @@ def _against(
     return decoded.detach(), terms
 
 
-def _latent_terms(module: nn.Module, criterion: nn.Module, found: Reconstruction, images: Tensor) -> dict[str, Tensor]:
-    kind = "codebook" if isinstance(module.bottleneck, VQModule) else "kl"
+def _latent_terms(
+    module: AutoencoderModule, criterion: CriterionModule, found: Reconstruction, images: Tensor
+) -> dict[str, Tensor]:
+    kind: Penalty = "codebook" if isinstance(module.bottleneck, VQModule) else "kl"
     return criterion.latent_terms(found.penalty, images, kind)
 
 
