@@ -126,7 +126,7 @@ def no_training(monkeypatch):
     """A request that should have been refused fails at once, instead of training for its minutes."""
     from debruit.apps.cli import train
 
-    monkeypatch.setattr(train, "_follow", lambda *a, **k: pytest.fail("it began to train"))
+    monkeypatch.setattr(train, "follow", lambda *a, **k: pytest.fail("it began to train"))
 
 
 def test_bad_training_requests(photos, trained, tmp_path, capsys, no_training):

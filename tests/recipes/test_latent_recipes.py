@@ -43,7 +43,7 @@ def look_alike(tmp_path_factory):
 def no_training(monkeypatch):
     from debruit.apps.cli import train
 
-    monkeypatch.setattr(train, "_follow", lambda *a, **k: pytest.fail("it began to train"))
+    monkeypatch.setattr(train, "follow", lambda *a, **k: pytest.fail("it began to train"))
 
 
 def first_stage(path: Path, *, factor: int = 4, latent_channels: int = 3, channels: int = 3) -> Path:

@@ -8,7 +8,7 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from debruit.apps.cli.train import describe, show
+from debruit.apps.session import describe, show
 from debruit.model import load, named
 from debruit.training.batches import validation_batch
 from debruit.training.fit import fit
@@ -182,10 +182,10 @@ def test_a_model_file_says_whether_it_was_trained_on_mirror_images(tmp_path):
 
 
 def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):
-    from debruit.apps.cli import train
+    from debruit.apps import session
     from debruit.evaluation import alarm
 
     monkeypatch.setattr(alarm, "CopyAlarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
     folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
-    assert train._follow(folder, folder.run.source.build(), CPU, resume=False) == 0
+    assert session.follow(folder, folder.run.source.build(), CPU, resume=False) == 0
     assert "alarm: heard at 160" in capsys.readouterr().out

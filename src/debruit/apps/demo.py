@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from debruit import pictures
-from debruit.apps.cli.train import say, settled, show
+from debruit.apps.session import say, settled, show
 from debruit.evaluation.alarm import CopyAlarm
 from debruit.model import Model, choose_device, load
 from debruit.recipes import find_run

@@ -1,14 +1,12 @@
 """debruit train"""
 
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from debruit.apps import cli
+from debruit.apps.session import folder_for, follow, priced, say, settled
+from debruit.apps.stages import follow_stages, start_stages
 from debruit.errors import InputError
 
 STAGES = ("autoencoder", "ldm")
@@ -123,7 +121,7 @@ def _start(what, on, out, device, assignments: list[str], dry_run: bool, asked: 
     if out is not None:
         check_free(out)
     if what in STAGES:
-        return _start_stages(what, on, out, device, assignments, dry_run, asked, latent)
+        return start_stages(what, on, out, device, assignments, dry_run, asked, latent)
     path = latent.pop("autoencoder")
     if given := [f"--{name}" for name, value in latent.items() if value is not None]:
         raise InputError(
@@ -137,134 +135,8 @@ def _start(what, on, out, device, assignments: list[str], dry_run: bool, asked: 
     run = settled(run, assignments, device)
     if dry_run:
         return priced(run, device)
-    folder = _folder(out, run) if stage is None else stages.create(out, run, stage, say)
-    return _follow(folder, dataset, device, resume=False)
-
-
-def _start_stages(what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict) -> int:
-    """`debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`."""
-    from debruit.first_stage import FirstStage
-    from debruit.recipes import find_data
-    from debruit.training import stages
-
-    if on is None:
-        raise InputError(
-            f"name what to train on: debruit train {what} SOURCE (a folder of images, or a name from `debruit list data`)"
-        )
-    size = asked.pop("size")
-    given = {name: value for name, value in asked.items() if value is not None}
-    path = latent.pop("autoencoder")
-    source, dataset = find_data(on, say, assignments, size=size)
-    if path is not None:
-        if what == "autoencoder" or any(value is not None for value in latent.values()):
-            raise InputError(
-                "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
-            )
-        stage = FirstStage.load(path, "cpu")
-        run = settled(stages.on_latents(stage, source, dataset.spec, device, **given), assignments, device)
-        return (
-            priced(run, device)
-            if dry_run
-            else _follow(stages.create(out, run, stage, say), dataset, device, resume=False)
-        )
-    if what == "autoencoder":
-        run = settled_autoencoder(source, dataset.spec, device, assignments, given, latent)
-        return priced(run, device) if dry_run else _follow(_folder(out, run), dataset, device, resume=False)
-    plan = planned(source, dataset.spec, device, assignments, given, latent)
-    if dry_run:
-        priced(plan.first, device)
-        say("stage 2   as it would be with what the plan leaves for it")
-        return priced(settled(second_stage(plan, device), list(plan.assignments), device), device)
-    return _follow_stages(out, stages.begin(out, plan, say), dataset, device, plan, resume=False)
-
-
-def planned(source, spec, device, assignments: list[str], given: dict, latent: dict):
-    """The plan of both stages: "autoencoder.KEY=VALUE" among the assignments is for the first."""
-    from debruit.training import stages
-    from debruit.training.planning import DEFAULT_MINUTES
-
-    minutes, images = given.pop("minutes", None), given.pop("images", None)
-    minutes = DEFAULT_MINUTES if minutes is None and images is None else minutes
-    first_minutes, first_images = stages.split(minutes, images)
-    mine = [a.removeprefix("autoencoder.") for a in assignments if a.startswith("autoencoder.")]
-    rest = tuple(a for a in assignments if not a.startswith(("autoencoder.", "source.")))
-    say("stage 1   an autoencoder")
-    first = settled_autoencoder(
-        source, spec, device, mine, given | {"minutes": first_minutes, "images": first_images}, latent
-    )
-    left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
-    say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
-    return stages.Stages(first=first, minutes=minutes, images=images, batch=given.get("batch"), assignments=rest)
-
-
-def second_stage(plan, device):
-    """The run of the second stage of a plan whose first is not trained yet, as far as it can be known."""
-    from debruit.training import planning
-
-    first = plan.first
-    minutes = plan.minutes - first.minutes if plan.minutes else None
-    images = max(plan.images - first.images, 1) if plan.images else None
-    return planning.recommend(
-        first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        codec=first.model.codec,
-    )  # fmt: skip
-
-
-def settled_autoencoder(source, spec, device, assignments: list[str], given: dict, latent: dict):
-    """The run of an autoencoder with the user's changes, its length and its intervals; printed."""
-    from debruit.training.autoencoding import planning
-
-    options = {
-        name: value
-        for name, value in (("kind", latent["bottleneck"]), ("factor", latent["factor"]))
-        if value is not None
-    }
-    run = planning.recommend(source, spec, device, **given, **options)
-    return settled(run, assignments, device)
-
-
-def settled(run, assignments: list[str], device):
-    """The run with the user's changes, and its length and intervals from the measured speed; printed."""
-    from debruit.config import override
-
-    planning, _ = _kind(run)
-    changes = [a for a in assignments if not a.startswith("source.")]  # those were made before the data was built
-    for assignment in changes:
-        run = override(run, assignment)
-    run, speed = planning.fitted(run, device)
-    for assignment in changes:
-        if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
-            run = override(run, assignment)
-    for line in planning.summary(run, device, speed):
-        say(line)
-    return run
-
-
-def priced(run, device) -> int:
-    """What --dry-run says beside the summary: parameters and memory by part, and the GPUs that it fits on."""
-    from debruit.training.estimate import lines
-    from debruit.training.planning import memory
-
-    _, estimate = _kind(run)
-    for line in lines(estimate.footprint(run), memory(device)):
-        say(line)
-    return 0
-
-
-def _kind(run):
-    """The planning and the estimate of a run of its kind."""
-    from debruit.training import estimate, planning
-    from debruit.training.autoencoding import estimate as estimate_autoencoder
-    from debruit.training.autoencoding import planning as planning_autoencoder
-    from debruit.training.run import Run
-
-    return (planning, estimate) if isinstance(run, Run) else (planning_autoencoder, estimate_autoencoder)
-
-
-def _folder(out, run):
-    from debruit.training.folder import RunFolder
-
-    return RunFolder.create(out, run, say)
+    folder = folder_for(out, run) if stage is None else stages.create(out, run, stage, say)
+    return follow(folder, dataset, device, resume=False)
 
 
 def _resume(path: Path, device, images: int | None, minutes: float | None) -> int:
@@ -279,111 +151,7 @@ def _resume(path: Path, device, images: int | None, minutes: float | None) -> in
             )
         folder = RunFolder.open(path / stages.FOLDER, say)
         dataset = folder.run.source.build(say)
-        return _follow_stages(path, folder, dataset, device, plan, resume=True)
+        return follow_stages(path, folder, dataset, device, plan, resume=True)
     folder = RunFolder.open(path, say, images=images, minutes=minutes)
     dataset = folder.run.source.build(say)
-    return _follow(folder, dataset, device, resume=True)
-
-
-def _follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool) -> int:
-    """The first stage to its end, then the second."""
-    from debruit.first_stage import FirstStage
-    from debruit.training import stages
-
-    if not finish(folder, dataset, device, resume=resume):
-        say(f"stopped in the first stage, everything is saved: continue with  debruit train --resume {out}")
-        return 130
-    run = settled(stages.second(out, plan, device, say), [], device)
-    stage = FirstStage.load(out / stages.FOLDER, "cpu")
-    return _follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=time.monotonic())
-
-
-def _follow(folder, dataset, device, *, resume: bool, began: float | None = None) -> int:
-    seen = finish(folder, dataset, device, resume=resume, began=began)
-    if not seen:
-        say(f"stopped, everything is saved: continue with  debruit train --resume {folder.path}")
-        return 130
-    if hasattr(folder.run, "objective"):
-        say(
-            f"done: {folder.path}/model.safetensors; draw images with  debruit sample {folder.path} -n 16 --out grid.png"
-        )
-    else:
-        say(
-            f"done: {folder.path}/model.safetensors; train on its latents with  debruit train ldm SOURCE --autoencoder {folder.path} --out DIR"
-        )
-    return 0
-
-
-def finish(folder, dataset, device, *, resume: bool, began: float | None = None) -> bool:
-    """Trains a folder's run and shows how it goes; False if it was interrupted."""
-    from debruit.evaluation.alarm import CopyAlarm
-    from debruit.training.fit import fit
-    from debruit.training.run import Run
-
-    last = None
-    start = began if began is not None else None if resume else cli.began
-    alarm = CopyAlarm(folder.run, dataset) if isinstance(folder.run, Run) else None
-    for last in show(fit(folder, dataset, device, say, resume=resume, began=start, alarm=alarm)):
-        pass
-    return last is None or not last.interrupted
-
-
-def show(progress: Iterator) -> Iterator:
-    """The same progress, with a bar on a terminal and plain lines elsewhere."""
-    if not sys.stdout.isatty():
-        for p in progress:
-            say(describe(p))
-            for line in filter(None, (p.watched, p.alarm)):
-                say(line)
-            yield p
-        return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}")
-    with Progress(*columns, transient=False) as bar:
-        task = bar.add_task("starting", total=None)
-        for p in progress:
-            bar.update(task, total=p.total_images, completed=p.report.images_seen, description=describe(p))
-            if p.validation:
-                bar.console.print(describe(p))
-            for line in filter(None, (p.watched, p.alarm)):
-                bar.console.print(line)
-            yield p
-
-
-def describe(p) -> str:
-    """One line for one report."""
-    parts = [
-        f"{p.report.images_seen:,}/{p.total_images:,} images",
-        f"loss {p.report.loss:.4f}",
-        *([f"validation {p.validation.loss:.4f}"] if p.validation else []),
-        *([_fidelity(p.validation.parts)] if p.validation and "psnr" in p.validation.parts else []),
-        *([f"(training images {p.training.loss:.4f})"] if p.training else []),
-        f"{p.images_per_second:.0f} images/s",
-        f"ETA {_clock(p.eta_seconds)}",
-        *([f"{p.report.skipped} steps skipped (no finite gradient)"] if p.report.skipped else []),
-    ]
-    return "  ".join(parts)
-
-
-def _fidelity(parts) -> str:
-    """What a validation of an autoencoder found."""
-    codes = (
-        f"{parts['perplexity']:.0f} codes in use"
-        if "perplexity" in parts
-        else f"{parts['active_units']:.0%} of units active"
-    )
-    return f"PSNR {parts['psnr']:.2f} dB  SSIM {parts['ssim']:.3f}  {codes}"
-
-
-def _clock(seconds: float) -> str:
-    if seconds == float("inf"):
-        return "?"
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
-
-
-def say(line: str) -> None:
-    """One plain line, at once."""
-    print(line, flush=True)
+    return follow(folder, dataset, device, resume=True)
