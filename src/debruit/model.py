@@ -239,15 +239,20 @@ class Model:
         InputError: a process without a chain, latents that are no pixels, a variance that was not learned.
         """
         process, n = self.config.process, len(images)
+        if not isinstance(self.config.codec, Pixels):
+            raise InputError(
+                "bits/dim of a latent model is not defined by its chain alone, which ends at latents and knows no pixels: `debruit evaluate` "
+                "reports that of its latents instead (latent-bound where it has a chain, and likelihood)"
+            )
         if not isinstance(process, Tabulated):
             raise InputError(
                 f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: train one by "
                 "the recipe ddpm-fashion-mnist-28 or with --set model.process=Tabulated, or measure the likelihood of the probability-flow ODE, "
                 "which every process has (`debruit evaluate`)"
             )
-        if not isinstance(self.config.codec, Pixels) or self.config.data.depth != "uint8":
+        if self.config.data.depth != "uint8":
             raise InputError(
-                "the bound counts the bits of 8-bit pixels, and this model's process runs on latents or on values of another depth"
+                f"the bound counts the bits of 8-bit pixels, and this model's are {self.config.data.depth}"
             )
         if variance == "learned" and not self.config.learned_variance:
             raise InputError("this model has not learned a variance: ask for posterior or beta")

@@ -11,8 +11,11 @@ import tiny
 import torch
 from torch.distributions import Normal
 
+import judging_latent
 from debruit.data.dataset import Dataset
+from debruit.diffusion.bound import log_density
 from debruit.diffusion.chain import Chain, Cosine
+from debruit.diffusion.gaussian import Gaussian
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.evaluation import likelihood, overfitting
@@ -177,6 +180,57 @@ def test_float_data_have_a_density_and_no_bits():
     assert abs(found.held_out.mean - differential) < 4 * found.held_out.standard_error
     with pytest.raises(InputError, match="counts the bits of 8-bit pixels"):
         last(Model(replace(model.config, process=CHAIN), model.backbone), Dataset(spec, values, paths=data.paths), method="bound")  # fmt: skip
+
+
+def halved(data, process=None) -> Model:
+    """The exact model of the Gaussian data's latents under a codec that halves each pixel."""
+    exactly = exact.model(data.spec, torch.full((1, 1, 2, 2), MEAN / 2), STD / 2, process)
+    config = replace(exactly.config, codec=judging_latent.Halved())
+    return Model(config, exactly.backbone, codec=config.codec.build(1))
+
+
+def test_the_bound_of_latents_lies_above_their_entropy_and_near_it():
+    """The differential entropy of N(., (STD / 2)^2), in bits; the ODE's density is the same quantity."""
+    data = exact.gaussian_data(600, MEAN, STD)
+    model = halved(data, CHAIN)
+    found = last(model, data, method="latent-bound", count=600, batch=300, strata=40)
+    differential = 0.5 * math.log2(2 * math.pi * math.e * (STD / 2) ** 2)
+    above = found.held_out.mean - differential
+    assert -4 * found.held_out.standard_error < above < 0.1
+    assert found.unit == "bits/dim of the latents' density"
+    rows = {score.label: score for score in overfitting.scores(found)}
+    total = rows["bits/dim of the latents' density (bound), this data"]
+    assert "of the mean of each image's latents, and not of its pixels" in total.note
+    parts = ("L_T, this data", "sum of L_(t-1), this data", "L_0, this data")
+    assert sum(rows[name].value for name in parts) == pytest.approx(total.value)
+    assert rows["L_0, this data"].value < 0, "a narrow density is above 1"
+    ode = last(model, data, count=300, batch=300)
+    assert ode.unit == found.unit
+    assert abs(ode.held_out.mean - differential) < 4 * ode.held_out.standard_error
+
+
+def test_the_density_of_the_last_step_is_the_normal_density():
+    x, mean, variance = (
+        torch.rand(2, 5, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in range(3)
+    )
+    found = log_density(x, Gaussian(mean, variance))
+    torch.testing.assert_close(found, Normal(mean, variance.sqrt()).log_prob(x))
+
+
+def test_bits_of_a_latent_model_are_not_defined_by_its_chain():
+    data = exact.gaussian_data(20, MEAN, STD)
+    with pytest.raises(
+        InputError, match="not defined by its chain alone.*: latent-bound, the bound of its latents, is reported"
+    ):
+        last(halved(data, CHAIN), data, method="bound")
+    with pytest.raises(
+        InputError, match="not defined by its chain alone.*: likelihood, that of its latents by the ODE, is reported"
+    ):
+        last(halved(data), data, method="bound")
+    with pytest.raises(InputError, match="this model's process is Flow"):
+        last(halved(data), data, method="latent-bound")
+    with pytest.raises(InputError, match="this model works on pixels, not on latents: ask for bound"):
+        last(gaussian_model(data, CHAIN), data, method="latent-bound")
 
 
 def test_bad_requests_get_a_sentence():

@@ -98,7 +98,7 @@ def test_paired_intervals_hold_the_truth_and_are_narrower_than_unpaired_ones():
 
 @pytest.mark.parametrize("names", ["bound", "likelihood", "memorisation", "loss", "frechet,loss"])
 def test_analyses_of_one_model_are_refused(names, folders, tmp_path):
-    sentence = f"--metrics {names.split(',')[-1]}: an analysis of one model, which `debruit evaluate` measures model by model.*frechet, "
+    sentence = f"--metrics {names.split(',')[-1]}: a figure of one model, which `debruit evaluate` measures model by model.*frechet, "
     subjects = [Subject.open(name, "cpu") for name in folders[:2]]
     with pytest.raises(InputError, match=sentence):
         next(compare(subjects, Digits().build(), replace(REQUEST, metrics=tuple(names.split(","))), []))

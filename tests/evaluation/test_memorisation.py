@@ -268,7 +268,7 @@ def test_an_evaluation_looks_for_them_where_the_model_was_trained_on_them(digits
 
     training, held_out = parts
     task = SimpleNamespace(
-        subject=SimpleNamespace(model=SimpleNamespace(provenance=provenance)), dataset=digits, key=[], say=quiet,
+        subject=SimpleNamespace(provenance=provenance), dataset=digits, key=[], say=quiet,
         division=SimpleNamespace(training=training, held_out=held_out),
         sides={analyses.SAMPLES: SimpleNamespace(images=digits.batch(training[:5])["image"].flip(-1), network="")},
         parts=SimpleNamespace(find=lambda name, key: None, keep=lambda name, key, found: found),

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from debruit.evaluation.copying import Rate, level, verdict
-from debruit.evaluation.report import sections, terminal
+from debruit.evaluation.report import plots, sections, terminal
 from debruit.evaluation.score import Score
 
 NONE, SOME = Rate(0, 64), Rate(20, 64)
@@ -16,8 +16,9 @@ NONE, SOME = Rate(0, 64), Rate(20, 64)
 def findings(scores=(), **analyses) -> SimpleNamespace:
     named = SimpleNamespace(name="x")
     return SimpleNamespace(
-        scores=tuple(scores), floor=(), subject=named, data=named, request=SimpleNamespace(count=64), analyses=analyses
-    )
+        scores=tuple(scores), floor=(), through=(), decoded=(), subject=named, data=named, request=SimpleNamespace(count=64),
+        analyses=analyses,
+    )  # fmt: skip
 
 
 def test_the_terminal_leaves_classes_one_by_one_to_the_page():
@@ -74,3 +75,11 @@ def test_the_loss_by_quarters_is_drawn_for_both_sides(trained):
         assert (f"{name}, training<" in svg) == trained
     assert dashed == 8 * trained, "four curves and their four entries in the legend"
     assert ("training images dashed" in svg) == trained
+
+
+@pytest.mark.parametrize(("top", "labels"), [(0.5, {"0.1", "0.2"}), (5e4, {"0.1", "10", "1000"})])
+def test_a_logarithmic_axis_over_many_decades_names_powers_of_ten_alone(top, labels):
+    svg = plots.lines({"x": ([1, 2, 3], [0.08, top / 2, top])}, x="x", y="y", log_y=True)
+    shown = set(re.findall(r">([\d.e+]+)</text>", svg))
+    assert labels <= shown
+    assert ("0.2" in shown) == (top < 1)

@@ -3,7 +3,8 @@
 L = L_T + sum_{i=2..T} L_{i-1} + L_0                                    nats per image
 L_T     = KL(q(x_T | x_0) || N(0, I))
 L_{i-1} = KL(q(x_{i-1} | x_i, x_0) || p_theta(x_{i-1} | x_i))
-L_0     = -log p_theta(x_0 | x_1), a Gaussian integrated over the bins of 8-bit values in [-1, 1]
+L_0     = -log p_theta(x_0 | x_1), a Gaussian integrated over the bins of 8-bit values in [-1, 1] (`discretised_log_likelihood`);
+          of latents, which are real numbers, the Gaussian's density (`log_density`), and L is then a bound of the density, of any sign
 bits/dim = L / (D ln 2), D the number of values of an image
 """
 
@@ -17,6 +18,8 @@ from torch import Tensor
 from debruit.diffusion.chain import Chain, Variance
 from debruit.diffusion.gaussian import Gaussian, discretised_log_likelihood
 from debruit.diffusion.prediction import Estimate
+
+Decoder = Callable[[Tensor, Gaussian], Tensor]  # log p(x_0 | x_1) of x_0 and its law, elementwise, nats
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,18 @@ def step_term(
     *,
     variance: Variance = "posterior",
     fraction: Tensor | None = None,
+    decoder: Decoder = discretised_log_likelihood,
 ) -> Tensor:
-    """L_{i-1} elementwise, nats, float64; L_0 where i = 1. i is (B,), the images are (B, ...)."""
+    """L_{i-1} elementwise, nats, float64; L_0, by `decoder`, where i = 1. i is (B,), the images are (B, ...)."""
     x0, x_t, x0_hat = x0.double(), x_t.double(), x0_hat.double()
     p = chain.reverse(x0_hat, x_t, i, variance=variance, fraction=None if fraction is None else fraction.double())
     first = (i == 1).reshape(-1, *[1] * (x0.ndim - 1))
     q = chain.posterior(x0, x_t, i)
     # at i = 1 the posterior has no variance and the divergence is not used; a copy of p's keeps it finite
     q = Gaussian(q.mean, torch.where(first, p.variance.detach(), q.variance))
-    return torch.where(first, -discretised_log_likelihood(x0, p), q.kl(p))
+    return torch.where(first, -decoder(x0, p), q.kl(p))
+
+
+def log_density(x0: Tensor, p: Gaussian) -> Tensor:
+    """log of the density of `p` at x0, elementwise, nats: L_0 of values that are not counted in bins."""
+    return -0.5 * ((x0 - p.mean) ** 2 / p.variance + torch.log(2 * math.pi * p.variance))

@@ -3,12 +3,13 @@ returns its findings as what JSON can hold, finished parts kept."""
 
 import base64
 import io
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
@@ -17,8 +18,9 @@ from debruit.evaluation.likelihood import Bits, Likelihoods, Method, measure
 from debruit.evaluation.overfitting import curve
 from debruit.evaluation.overfitting import scores as likelihood_scores
 from debruit.evaluation.parts import Parts
+from debruit.evaluation.passages import at_a_time
 from debruit.evaluation.sides import Division, Side
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.sampling.noise import generator
 
 Findings = dict[str, Any]
@@ -33,9 +35,9 @@ CHOICE = 9  # key of the random stream
 @dataclass(frozen=True)
 class Task:
     """What an analysis may look at. `images` is how many of each set the likelihood is measured on, `key` what determines the samples and
-    what the networks see in them."""
+    what the networks see in them; `through` are the indices of the images that go through the autoencoder."""
 
-    subject: Subject
+    subject: Subject | AutoencoderSubject
     dataset: Dataset
     division: Division
     images: int
@@ -44,10 +46,15 @@ class Task:
     sides: dict[str, Side]
     key: list[Any]
     say: Callable[[str], None]
+    through: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def bound(task: Task) -> Work:
     return _likelihood(task, "bound")
+
+
+def latent_bound(task: Task) -> Work:
+    return _likelihood(task, "latent-bound")
 
 
 def likelihood(task: Task) -> Work:
@@ -87,6 +94,7 @@ def _measured(
 
 def _batch(task: Task, method: Method, training: np.ndarray, held_out: np.ndarray) -> Likelihoods:
     last = None
+    assert isinstance(task.subject, Subject)
     for last in measure(
         task.subject.model, task.dataset, training=training, held_out=held_out, method=method, count=LIKELIHOOD_BATCH,
         batch=LIKELIHOOD_BATCH, seed=task.seed, steps=ODE_STEPS, strata=STRATA,
@@ -158,7 +166,7 @@ def _memorised(task: Task) -> Generator[float, None, Findings]:
     if kept is None:
         found = find(
             samples.images, task.dataset, training=task.division.training, held_out=task.division.held_out, features=features,
-            mirrored=bool(task.subject.model.provenance.get("flip", False)), say=task.say,
+            mirrored=bool(task.subject.provenance.get("flip", False)), say=task.say,
         )  # fmt: skip
         kept = task.parts.keep("memorisation", key, _copies(task, samples, found))
     yield 1
@@ -202,14 +210,40 @@ def _curves(task: Task) -> Generator[float, None, Findings]:
     return {"advice": advice(found)} | {name: np.asarray(value).tolist() for name, value in asdict(found).items()}
 
 
+def codec(task: Task) -> Work:
+    """The health of the autoencoder's latents."""
+    return len(task.through), _health(task)
+
+
+def _health(task: Task) -> Generator[float, None, Findings]:
+    from debruit.evaluation.codec_health import health
+
+    key = [task.subject.digest, task.subject.device.type, task.dataset.spec.fingerprint, task.through.tolist()]
+
+    def batches() -> Iterator[Tensor]:
+        batch = at_a_time(task.dataset.spec)
+        for start in range(0, len(task.through), batch):
+            part = task.dataset.images_of(task.through[start : start + batch])
+            yield task.subject.data.to_model(part).to(task.subject.device)
+
+    def make() -> Findings:
+        return {"scores": [asdict(s) for s in health(task.subject.codec, batches())]}
+
+    yield 0
+    return task.parts.kept("codec", key, make)
+
+
 ANALYSES: dict[str, Callable[[Task], Work]] = {
     "bound": bound,
+    "latent-bound": latent_bound,
     "likelihood": likelihood,
     "memorisation": memorisation,
     "loss": loss,
+    "codec": codec,
 }
 
 
 def seconds(name: str, images: int, one: float) -> float:
     """A guess at an analysis' length: `images` of each set, `one` evaluation of the network for one image in seconds."""
-    return {"bound": 2 * images * STRATA * one, "likelihood": 2 * images * ODE_COST * one}.get(name, 5.0)
+    bound = 2 * images * STRATA * one
+    return {"bound": bound, "latent-bound": bound, "likelihood": 2 * images * ODE_COST * one}.get(name, 5.0)

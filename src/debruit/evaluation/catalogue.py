@@ -1,23 +1,22 @@
 """What can be measured: one small object a metric, in the order of the report.
 
-A metric compares a side (the samples, or real images in their place) with the reference; the same function makes its row for both. A further
-one, for masks or captions say, is one entry here and its function in metrics/; an entry whose needs a model or its data does not meet is
-left out of the report, with the reason, unless it was asked for by name.
+A metric of images compares a side (the samples, or real images in their place) with the reference; the same function makes its row for both. A
+metric of passages compares what came out of an autoencoder with what went in. A further one, for masks or captions say, is one entry here and its
+function in metrics/; an entry whose needs a model or its data does not meet is left out of the report, with the reason, unless it was asked for by
+name.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import DataSpec
-from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError, unknown
+from debruit.evaluation.needs import NEEDS, Either
 from debruit.evaluation.score import Score
-from debruit.evaluation.sides import Division, Side, asked_classes
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.sides import Division, Side
 
 NEIGHBOURS = 5  # of the manifold metrics, as Naeem et al. 2020
 
@@ -25,21 +24,24 @@ NEIGHBOURS = 5  # of the manifold metrics, as Naeem et al. 2020
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """`name` is the whole, `gives` the names of several scores: `--metrics` takes either. `needs` are keys of NEEDS; those of its networks,
-    "features" and "logits", are met by every model. It takes at least `least` images on both sides. `compute`(side, reference) -> scores."""
+    "features", "logits" and "distances", are met by every model. It takes at least `least` images on both sides. `compute`(side, reference) ->
+    scores; the reference of a metric `of` passages through an autoencoder is what went in, `side.originals`."""
 
     name: str
     gives: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    of: Literal["images", "passages"] = "images"
     least: int = 2
     compute: Callable[[Side, Side], list[Score]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """What has its own part of the report instead of a row for real images: likelihood, memorisation, the loss by timestep."""
+    """What has its own part of the report instead of a row for real images: likelihood, memorisation, the loss by timestep, the health of a
+    codec."""
 
     name: str
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ("diffusion",)
     gives: ClassVar[tuple[str, ...]] = ()
 
 
@@ -112,7 +114,24 @@ def _colour(side: Side, reference: Side) -> list[Score]:
     return colour_shift(channel_moments(side.images, side.spec), channel_moments(reference.images, side.spec))
 
 
-FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
+def _reconstruction(side: Side, reference: Side) -> list[Score]:
+    from debruit.evaluation.metrics.reconstruction import reconstruction
+
+    return reconstruction(reference.images, side.images, side.spec)
+
+
+def _perceptual(side: Side, reference: Side) -> list[Score]:
+    from debruit.evaluation.metrics.reconstruction import perceptual
+
+    return [perceptual(side.distances, network=side.eyes)]
+
+
+def _rfd(side: Side, reference: Side) -> list[Score]:
+    from debruit.evaluation.metrics.reconstruction import rfd
+
+    return [rfd(side.features, reference.features, network=side.network)]
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(name="frechet", needs=("features",), compute=_frechet),
     Metric(name="frechet-unbiased", needs=("features",), least=8, compute=_frechet_unbiased),
@@ -127,55 +146,21 @@ METRICS: tuple[Metric, ...] = (
     Metric(name="diversity", compute=_diversity),
     Metric(name="class-diversity", needs=("labels", "asked"), compute=_class_diversity),
     Metric(name="colour", compute=_colour),
+    Metric(name="reconstruction", gives=("psnr", "ssim"), of="passages", compute=_reconstruction),
+    Metric(name="perceptual", needs=("distances", "eight"), of="passages", compute=_perceptual),
+    Metric(name="rfd", needs=("features",), of="passages", compute=_rfd),
 )  # fmt: skip
 ANALYSES: tuple[Analysis, ...] = (
-    Analysis(name="bound", needs=("chain", "bits")),
+    Analysis(name="bound", needs=("diffusion", "bound")),
+    Analysis(name="latent-bound", needs=("diffusion", "latent-bound")),
     Analysis(name="likelihood"),
-    Analysis(name="memorisation", needs=("own",)),
-    Analysis(name="loss", needs=("log",)),
+    Analysis(name="memorisation", needs=("diffusion", "own")),
+    Analysis(name="loss", needs=("diffusion", "log")),
+    Analysis(name="codec", needs=("codec",)),
 )
 
 
-def _labels(subject: Subject, spec: DataSpec, division: Division) -> str:
-    if not spec.class_names:
-        return f"{spec.name} has no class labels: put its images into subfolders, one a class"
-    few = spec.count < FEWEST_OF_CLASS * len(spec.class_names)
-    return f"{spec.count} images in {len(spec.class_names)} classes are too few for a classifier" if few else ""
-
-
-def _asked(subject: Subject, spec: DataSpec, division: Division) -> str:
-    if not any(c.field == "label" for c in subject.model.config.conditioners):
-        return "this model was trained without classes, so none can be asked of it"
-    return "" if asked_classes(subject.model, spec) is not None else f"the model's classes are not those of {spec.name}"
-
-
-def _chain(subject: Subject, spec: DataSpec, division: Division) -> str:
-    process = subject.model.config.process
-    return "" if isinstance(process, Tabulated) else (
-        f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: "
-        "ask for likelihood, that of the probability-flow ODE, which any process has"
-    )  # fmt: skip
-
-
-def _bits(subject: Subject, spec: DataSpec, division: Division) -> str:
-    config = subject.model.config
-    fits = isinstance(config.codec, Pixels) and config.data.depth == "uint8"
-    return "" if fits else "bits/dim count the values of 8-bit pixels, and this model's are others"
-
-
-def _own(subject: Subject, spec: DataSpec, division: Division) -> str:
-    return "" if division.own else (
-        f"{spec.name} is not the data that the model was trained on ({subject.model.config.data.name}), in which copies would be found"
-    )  # fmt: skip
-
-
-def _log(subject: Subject, spec: DataSpec, division: Division) -> str:
-    return "" if subject.log is not None else "only a run folder holds the log of its training"
-
-
-NEEDS: dict[str, Callable[[Subject, DataSpec, Division], str]] = {
-    "labels": _labels, "asked": _asked, "chain": _chain, "bits": _bits, "own": _own, "log": _log,
-}  # fmt: skip
+OF = {"images": "diffusion", "passages": "codec"}  # what a metric needs by what it is of
 
 
 @dataclass(frozen=True)
@@ -189,6 +174,11 @@ class Choice:
 
     def needs(self, what: str) -> bool:
         return any(what in m.needs for m in self.metrics)
+
+    @property
+    def passages(self) -> bool:
+        """Whether images must go through the autoencoder."""
+        return "codec" in self.analyses or any(m.of == "passages" for m in self.metrics)
 
     def shown(self, metric: Metric, scores: Sequence[Score]) -> list[Score]:
         """Of a metric's scores those that were asked for: all, unless only some of them were named."""
@@ -208,18 +198,14 @@ def parse(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def choose(names: Sequence[str], subject: Subject, spec: DataSpec, division: Division, count: int) -> Choice:
+def choose(names: Sequence[str], subject: Either, spec: DataSpec, division: Division, count: int) -> Choice:
     """What of these names (all when there are none) can be measured of `count` samples; InputError if one was asked for that cannot."""
     metrics, analyses, left_out = [], [], []
     for entry in (*METRICS, *ANALYSES):
         asked = [name for name in (entry.name, *entry.gives) if name in names]
         if names and not asked:
             continue
-        reason = next((r for need in entry.needs if need in NEEDS and (r := NEEDS[need](subject, spec, division))), "")
-        if isinstance(entry, Metric) and count < entry.least:
-            reason = f"it needs at least {entry.least} samples, and -n is {count}"
-        elif isinstance(entry, Metric) and len(division.reference) < entry.least:
-            reason = f"it needs at least {entry.least} images to compare with, and {spec.name} leaves {len(division.reference)}"
+        reason = _unmet(entry, subject, spec, division, count)
         if reason and asked:
             raise InputError(f"--metrics {asked[0]}: {reason}")
         if reason:
@@ -229,3 +215,20 @@ def choose(names: Sequence[str], subject: Subject, spec: DataSpec, division: Div
         else:
             analyses.append(entry.name)
     return Choice(tuple(metrics), tuple(analyses), tuple(names), tuple(left_out))
+
+
+def _unmet(entry: Metric | Analysis, subject: Either, spec: DataSpec, division: Division, count: int) -> str:
+    """Why this cannot be measured; "" where it can."""
+    needs = (OF[entry.of], *entry.needs) if isinstance(entry, Metric) else entry.needs
+    for need in needs:
+        if need in NEEDS and (reason := NEEDS[need](subject, spec, division)):
+            return reason
+    if not isinstance(entry, Metric):
+        return ""
+    if count < entry.least:
+        return f"it needs at least {entry.least} samples, and -n is {count}"
+    if entry.of == "images" and len(division.reference) < entry.least:
+        return (
+            f"it needs at least {entry.least} images to compare with, and {spec.name} leaves {len(division.reference)}"
+        )
+    return ""

@@ -8,7 +8,7 @@ import numpy as np
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import paired
-from debruit.evaluation.catalogue import ANALYSES, METRICS, Metric
+from debruit.evaluation.catalogue import METRICS, Metric
 from debruit.evaluation.evaluate import Evaluation, Request, evaluate
 from debruit.evaluation.judge import REFERENCE, SAMPLES
 from debruit.evaluation.pace import Progress
@@ -30,12 +30,15 @@ class Comparison:
 
 
 def check_metrics(names: Sequence[str]) -> None:
-    """InputError if one of them is an analysis: those have no contributions by sample, take minutes a model and depend on its own data."""
-    wrong = [a.name for a in ANALYSES if a.name in names]
+    """InputError if one of them is an analysis or of an autoencoder: those have no contributions by sample, take minutes a model or depend on its
+    own data."""
+    of_samples = [m for m in METRICS if m.of == "images"]
+    known = {name for m in of_samples for name in (m.name, *m.gives)}
+    wrong = [name for name in names if name not in known]
     if wrong:
-        scores = ", ".join(name for m in METRICS for name in (m.name, *m.gives))
+        scores = ", ".join(name for m in of_samples for name in (m.name, *m.gives))
         raise InputError(
-            f"--metrics {','.join(wrong)}: an analysis of one model, which `debruit evaluate` measures model by model; compare takes scores of "
+            f"--metrics {','.join(wrong)}: a figure of one model, which `debruit evaluate` measures model by model; compare takes scores of "
             f"samples: {scores}"
         )
 
@@ -86,7 +89,7 @@ def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> l
         {m.name for m in choose((), s, dataset.spec, divide(s.model, dataset, request.count), request.count).metrics}
         for s in subjects
     ]
-    return [m.name for m in METRICS if all(m.name in names for names in chosen)]
+    return [m.name for m in METRICS if m.of == "images" and all(m.name in names for names in chosen)]
 
 
 def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list]:

@@ -7,9 +7,11 @@ where it stopped and ends at the same numbers.
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.keys import make_key
@@ -17,12 +19,26 @@ from debruit.errors import InputError
 from debruit.evaluation import stages
 from debruit.evaluation.analyses import ANALYSES, Task, seconds
 from debruit.evaluation.catalogue import Choice, choose
-from debruit.evaluation.judge import FLOOR, SAMPLES, find_networks, look, samples_key, score
+from debruit.evaluation.judge import (
+    DECODED,
+    FLOOR,
+    SAMPLES,
+    SEEN,
+    THROUGH,
+    Networks,
+    find_networks,
+    look,
+    look_through,
+    samples_key,
+    score,
+)
+from debruit.evaluation.metrics.reconstruction import gap
 from debruit.evaluation.pace import Pace, Progress
 from debruit.evaluation.parts import Parts
+from debruit.evaluation.passages import passed
 from debruit.evaluation.score import Score
-from debruit.evaluation.sides import Division, Side, check_data, divide
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.sides import Division, Side, check_data, divide, passages
+from debruit.evaluation.subject import AutoencoderSubject, Subject
 
 GUESS_IMAGES_PER_SECOND = 100  # of a feature network, before it was measured
 METRIC_SECONDS = 0.002  # one metric, one image
@@ -52,11 +68,12 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Everything that was found. `scores` are the samples', `floor` the same of `floor_count` real images in their place; `left_out` says
-    which metrics do not apply, and why. `analyses` are findings by name (bound, likelihood, memorisation, loss), `sides` what was compared, `key` what
-    determines that."""
+    """Everything that was found. `scores` are the samples', `floor` the same of as many real images in their place, `through` the same of those
+    images once through the model's autoencoder; `decoded` compares what came out of it with what went in, `seen` does for images that an
+    autoencoder by itself was trained on. `left_out` says which metrics do not apply, and why. `analyses` are findings by name (bound, likelihood,
+    memorisation, loss, codec), `sides` what was compared, `key` what determines that."""
 
-    subject: Subject
+    subject: Subject | AutoencoderSubject
     data: DataSpec
     request: Request
     division: Division
@@ -68,6 +85,15 @@ class Evaluation:
     networks: dict[str, Any]
     key: list[Any]
     seconds: float
+    through: tuple[Score, ...] = ()
+    decoded: tuple[Score, ...] = ()
+    seen: tuple[Score, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[Score, ...]:
+        """`decoded` less `seen`, where an autoencoder was measured on both."""
+        seen = {s.label: s for s in self.seen}
+        return tuple(gap(s, seen[s.label]) for s in self.decoded if s.label in seen)
 
     @property
     def own_floor(self) -> str:
@@ -84,58 +110,88 @@ class Evaluation:
 
 
 def evaluate(
-    subject: Subject, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
+    subject: Subject | AutoencoderSubject, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
     division: Division | None = None,
 ) -> Generator[Progress, None, Evaluation]:  # fmt: skip
     """Yields progress, returns the evaluation. `division` is that of another model to compare with.
 
     InputError: data of another size, a metric asked for by name that does not apply here.
     """
-    began, model = time.monotonic(), subject.model
-    check_data(model, dataset.spec)
-    division = division or divide(model, dataset, request.count)
+    began = time.monotonic()
+    check_data(subject.model, dataset.spec)
+    division = division or divide(subject.model, dataset, request.count)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
-    networks = find_networks(choice, request.network, dataset, say, device=model.device.type)
-    copies = "memorisation" in choice.analyses and (
-        len(division.training) <= MOST_TRAINING or "memorisation" in request.metrics
-    )
-    pace = Pace(expected(subject, division, request, choice, all_training=copies))
-    drawing = stages.sample(subject, parts, request.count, seed=request.seed, batch=request.batch)
-    samples = yield from pace.follow("samples", request.count, drawing)
-    key = samples_key(subject, request.seed, request.batch, request.count)
-    sides = yield from look(subject, dataset, division, samples, networks, parts, pace, say, all_training=copies)
-    used = [
-        dataset.spec.fingerprint,
-        digest(division),
-        *(n and n.fingerprint for n in (networks.features, networks.classifier)),
-    ]
-    key = [*key, *used]
-    scores = yield from score(choice, sides, key, parts, pace)
-    task = Task(subject, dataset, division, request.likelihood_images, request.seed, parts, sides, key, say)
+    networks = find_networks(choice, request.network, dataset, say, device=subject.device.type)
+    one = stages.seconds_per_evaluation(subject.model) if isinstance(subject, Subject) else 0.0
+    pace = Pace(expected(subject, division, request, choice, one))
+    if isinstance(subject, Subject):
+        sides = yield from _sampled(subject, dataset, division, request, choice, networks, parts, pace, say)
+        key, through = samples_key(subject, request.seed, request.batch, request.count), division.floor
+    else:
+        sides = yield from look_through(subject, dataset, division, request.count, networks, parts, pace, say)
+        key, through = [subject.digest, subject.device.type, request.count], _first(passages(division, request.count))
+    used = (networks.features, networks.classifier, networks.eyes)
+    key = [*key, dataset.spec.fingerprint, digest(division), *(n and getattr(n, "fingerprint", n.label) for n in used)]
+    columns = yield from score(choice, sides, key, parts, pace)
+    task = Task(subject, dataset, division, request.likelihood_images, request.seed, parts, sides, key, say, through)
     found = {}
     for name in choice.analyses:
         total, work = ANALYSES[name](task)
         found[name] = yield from pace.follow(name, total, work)
     return Evaluation(
-        subject=subject, data=dataset.spec, request=request, division=division, scores=scores[SAMPLES], floor=scores[FLOOR],
+        subject=subject, data=dataset.spec, request=request, division=division, scores=columns[SAMPLES], floor=columns[FLOOR],
+        through=columns[THROUGH], decoded=columns[DECODED] or columns[SEEN], seen=columns[SEEN] if columns[DECODED] else (),
         left_out=choice.left_out, analyses=found, sides=sides, networks=networks.about(), key=key, seconds=time.monotonic() - began,
     )  # fmt: skip
 
 
+def _sampled(
+    subject: Subject, dataset: Dataset, division: Division, request: Request, choice: Choice, networks: Networks, parts: Parts, pace: Pace,
+    say: Callable[[str], None],
+) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+    """The sides of a diffusion model: its samples, real images in their place, the reference, and the real images once through its autoencoder."""
+    drawing = stages.sample(subject, parts, request.count, seed=request.seed, batch=request.batch)
+    samples = yield from pace.follow("samples", request.count, drawing)
+    copies = _looks_at_all(choice, division, request)
+    sides = yield from look(subject, dataset, division, samples, networks, parts, pace, say, all_training=copies)
+    if choice.passages:
+        floor = sides[FLOOR]
+        work = passed(subject, dataset, division.floor, floor, networks, parts, pace, classify=True)
+        sides[DECODED] = yield from work
+    return sides
+
+
+def _looks_at_all(choice: Choice, division: Division, request: Request) -> bool:
+    """Whether the feature network looks at all training images, for memorisation."""
+    asked = "memorisation" in request.metrics
+    return "memorisation" in choice.analyses and (len(division.training) <= MOST_TRAINING or asked)
+
+
+def _first(sets: Sequence[np.ndarray]) -> np.ndarray:
+    """The first of them that has images."""
+    return next(indices for indices in sets if len(indices))
+
+
 def expected(
-    subject: Subject, division: Division, request: Request, choice: Choice, *, all_training: bool
+    subject: Subject | AutoencoderSubject, division: Division, request: Request, choice: Choice, one: float
 ) -> dict[str, float]:
-    """A guess at the seconds of each stage, from one measured evaluation of the model's network."""
-    model, count = subject.model, request.count
-    one = stages.seconds_per_evaluation(model)
-    guess = {"samples": count * one * stages.evaluations(model, model.settings())}
-    if choice.needs("features"):
+    """A guess at the seconds of each stage; `one` evaluation of the model's network for one image was measured, in seconds."""
+    count, guess = request.count, {}
+    images = len(division.floor) if isinstance(subject, Subject) else sum(map(len, passages(division, count)))
+    if isinstance(subject, Subject):
+        guess["samples"] = count * one * stages.evaluations(subject.model, subject.model.settings())
+    if choice.needs("features") and isinstance(subject, Subject):
         guess["features"] = count / GUESS_IMAGES_PER_SECOND
         real = {*division.floor.tolist(), *division.reference.tolist()}
-        real |= {*division.training.tolist(), *division.held_out.tolist()} if all_training else set()
+        alone = _looks_at_all(choice, division, request)
+        real |= {*division.training.tolist(), *division.held_out.tolist()} if alone else set()
         guess["features of real images"] = len(real) / GUESS_IMAGES_PER_SECOND
+    if choice.passages:
+        looks = [name for name in ("features", "distances") if choice.needs(name)]
+        guess["decoded images"] = images * (1 + len(looks)) / GUESS_IMAGES_PER_SECOND
     if choice.metrics:
-        guess["scores"] = (count + len(division.floor)) * len(choice.metrics) * METRIC_SECONDS
+        both = images + (count if isinstance(subject, Subject) else 0)
+        guess["scores"] = both * len(choice.metrics) * METRIC_SECONDS
     return guess | {name: seconds(name, request.likelihood_images, one) for name in choice.analyses}
 
 

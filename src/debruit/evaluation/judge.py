@@ -17,11 +17,17 @@ from debruit.evaluation.catalogue import Choice, Metric
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.pace import Pace, Progress
 from debruit.evaluation.parts import Parts
+from debruit.evaluation.passages import passed
 from debruit.evaluation.score import Score
-from debruit.evaluation.sides import Division, Side, asked_classes, nothing
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.sides import Division, Side, asked_classes, nothing, passages
+from debruit.evaluation.subject import AutoencoderSubject, Subject
 
 SAMPLES, FLOOR, REFERENCE, TRAINING, HELD_OUT = "samples", "floor", "reference", "training", "held_out"
+DECODED, SEEN = (
+    "decoded",
+    "seen",
+)  # what came out of the autoencoder: of images that were not trained on, and of images that were
+THROUGH = "through"  # scores of the decoded images as images, beside those of the real ones that went in
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Networks:
 
     features: Extractor | None
     classifier: Any
+    eyes: Any = None
 
     def about(self) -> dict[str, Any]:
         """What a report says of them."""
@@ -39,20 +46,25 @@ class Networks:
         if self.classifier is not None:
             facts = ("label", "fingerprint", "accuracy", "low", "high", "held_out")
             found["classifier"] = {name: getattr(self.classifier, name) for name in facts}
+        if self.eyes is not None:
+            found["perceptual"] = {"label": self.eyes.label}
         return found
 
 
 def find_networks(
     choice: Choice, network: str, dataset: Dataset, say: Callable[[str], None], *, device: str
 ) -> Networks:
-    """The feature network of that name, and the classifier of the data's own labels, where a metric needs them."""
+    """The feature network of that name, the classifier of the data's own labels, and the network of the perceptual distance, where a metric
+    needs them."""
+    from debruit.autoencoders.losses.perceptual import Perceptual
     from debruit.evaluation.features.find import find_extractor
 
     classifier = find_extractor("classifier", dataset, say, device=device) if choice.needs("logits") else None
+    eyes = Perceptual().build(dataset.spec.channels).to(device) if choice.needs("distances") else None
     if not choice.needs("features") and "memorisation" not in choice.analyses:
-        return Networks(None, classifier)
+        return Networks(None, classifier, eyes)
     same = network == "classifier" and classifier is not None
-    return Networks(classifier if same else find_extractor(network, dataset, say, device=device), classifier)
+    return Networks(classifier if same else find_extractor(network, dataset, say, device=device), classifier, eyes)
 
 
 def look(
@@ -91,18 +103,48 @@ def look(
     }  # fmt: skip
 
 
+def look_through(
+    subject: AutoencoderSubject, dataset: Dataset, division: Division, count: int, networks: Networks, parts: Parts, pace: Pace,
+    say: Callable[[str], None],
+) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+    """The sides of an autoencoder by itself: what it makes of images that it never saw, and of as many of its training; neither where there
+    are none."""
+    sides = {}
+    for name, indices in zip((DECODED, SEEN), passages(division, count), strict=True):
+        if not len(indices):
+            continue
+        features = nothing()
+        if networks.features is not None:
+            work = stages.extract_real(dataset, indices, networks.features, say)
+            features = yield from pace.follow(f"features of real images, {WORDS[name]}", len(indices), work)
+        labels = None if dataset.labels is None else dataset.labels[indices]
+        originals = Side(
+            images=dataset.images_of(indices), spec=dataset.spec, labels=labels, features=features, network=_label(networks.features)
+        )  # fmt: skip
+        sides[name] = yield from passed(subject, dataset, indices, originals, networks, parts, pace)
+    return sides
+
+
+WORDS = {DECODED: "held out", SEEN: "trained on"}
+
+
 def score(
     choice: Choice, sides: dict[str, Side], key: list, parts: Parts, pace: Pace
 ) -> Generator[Progress, None, dict[str, tuple[Score, ...]]]:
-    """Every chosen score of the samples and of the floor. `key` says which images, networks and reference they are of."""
+    """Every chosen score by column: of the samples, of the floor, and of what came out of an autoencoder, as images (THROUGH) and beside what
+    went in. `key` says which images, networks and reference they are of."""
+    columns = {"images": {SAMPLES: SAMPLES, FLOOR: FLOOR, THROUGH: DECODED}, "passages": {DECODED: DECODED, SEEN: SEEN}}
     jobs = [
-        (metric, name) for metric in choice.metrics for name in (SAMPLES, FLOOR) if len(sides[name]) >= metric.least
+        (metric, column, name)
+        for metric in choice.metrics
+        for column, name in columns[metric.of].items()
+        if name in sides and len(sides[name]) >= metric.least
     ]
-    found: dict[str, list[Score]] = {SAMPLES: [], FLOOR: []}
+    found: dict[str, list[Score]] = {column: [] for each in columns.values() for column in each}
 
     def work() -> Generator[float, None, None]:
-        for n, (metric, name) in enumerate(jobs, start=1):
-            found[name] += choice.shown(metric, computed(metric, name, sides, key, parts))
+        for n, (metric, column, name) in enumerate(jobs, start=1):
+            found[column] += choice.shown(metric, computed(metric, name, sides, key, parts))
             yield n
 
     yield from pace.follow("scores", len(jobs), work())
@@ -111,7 +153,10 @@ def score(
 
 def computed(metric: Metric, name: str, sides: dict[str, Side], key: list, parts: Parts) -> list[Score]:
     """One metric of one side, from its part where that is finished."""
-    make = lambda: [asdict(s) for s in metric.compute(sides[name], sides[REFERENCE])]  # noqa: E731
+    side = sides[name]
+    reference = sides[REFERENCE] if metric.of == "images" else side.originals
+    assert reference is not None
+    make = lambda: [asdict(s) for s in metric.compute(side, reference)]  # noqa: E731
     return [Score(**s) for s in parts.kept("scores", [*key, metric.name, name], make)]
 
 

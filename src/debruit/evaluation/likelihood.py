@@ -1,7 +1,8 @@
 """How well a model describes images that it was trained on, and images that it never saw: bits for each value (bits/dim), with standard errors.
 
 Two measures. The bound of a chain, L = L_T + sum of L_{t-1} + L_0 (diffusion/bound.py), over strata of its steps: one step drawn at random from
-each stratum for each image, weighted by the stratum's size, is unbiased, and the spread over images holds what the drawing adds. The
+each stratum for each image, weighted by the stratum's size, is unbiased, and the spread over images holds what the drawing adds. Of a latent
+model it is the bound of the latents' density ("latent-bound"), L_0 a density too: its chain knows no pixels, so that its bits/dim are of latents. The
 likelihood of the probability-flow ODE (diffusion/likelihood.py), which any process has, of integers spread evenly over their bins, or, for
 latents and float data, of the density itself. Both are of the model without guidance, and each image keeps its own condition
 where the data has it. The gap, held-out minus train, is the measure of overfitting.
@@ -18,8 +19,9 @@ import torch
 
 from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
-from debruit.diffusion.bound import prior_term, step_term
+from debruit.diffusion.bound import log_density, prior_term, step_term
 from debruit.diffusion.chain import Chain
+from debruit.diffusion.gaussian import discretised_log_likelihood
 from debruit.diffusion.likelihood import bits_per_dim, dequantised, log_likelihood
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
@@ -28,7 +30,7 @@ from debruit.evaluation.sides import check_data
 from debruit.model import Model
 from debruit.sampling.noise import ImageNoise, generator
 
-Method = Literal["bound", "likelihood"]
+Method = Literal["bound", "latent-bound", "likelihood"]
 CHOICE = 8  # key of the random stream
 
 
@@ -87,17 +89,17 @@ def measure(
     last one the whole. An empty `training` says that the model was not trained on this data.
 
     An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by the bound. InputError: a bound asked of
-    a model without a chain or on values that are no 8-bit pixels; data of another shape.
+    a model without a chain, that of pixels where they are not of 8 bits, that of latents of a model without; data of another shape.
     """
     check_data(model, dataset.spec)
     if not len(training) and not len(held_out):
         raise InputError(f"{dataset.spec.name}: no image was given to measure the likelihood of")
     if count < 2 or batch < 1:
         raise InputError(f"{count} images in batches of {batch}: a mean with its error needs at least 2 images")
-    parts = strata_of(check_bound(model), strata) if method == "bound" else ()
+    parts = () if method == "likelihood" else strata_of(check_bound(model, method), strata)
 
     def bits(indices: np.ndarray) -> Bits:
-        if method == "bound":
+        if method != "likelihood":
             return bound_bits(model, dataset, indices, parts, seed=seed)
         return ode_bits(model, dataset, indices, seed=seed, steps=steps, probes=probes)
 
@@ -136,8 +138,10 @@ def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, 
 
 
 def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequence[range], *, seed: int) -> Bits:
-    """The bound's bits/dim of these images; image n draws its steps and its noise by (seed, n)."""
-    chain = check_bound(model)
+    """The bound's bits/dim of these images, or of their latents where the model works on those; image n draws its steps and its noise by
+    (seed, n)."""
+    chain = check_bound(model, "bound" if _on_pixels(model) else "latent-bound")
+    decoder = discretised_log_likelihood if _on_pixels(model) else log_density
     x0, cond = prepared(model, dataset, indices)
     denoiser = model.backbone.denoiser()
     noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
@@ -150,7 +154,7 @@ def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequ
             i = (stratum.start + places).to(model.device)
             x_t = chain.q(x0, i).sample(noise())
             found = denoiser(x_t, i.double() / chain.steps, cond)
-            nats = step_term(chain, x0, x_t, i, found.x0, variance=variance, fraction=found.fraction)
+            nats = step_term(chain, x0, x_t, i, found.x0, variance=variance, fraction=found.fraction, decoder=decoder)
             columns.append(len(stratum) * nats.flatten(1).sum(1))
     terms = (torch.stack(columns, 1) / (x0[0].numel() * math.log(2))).cpu().numpy()
     return Bits(total=terms.sum(1), terms=terms, error=np.zeros(len(x0)))
@@ -166,27 +170,47 @@ def strata_of(chain: Chain, most: int) -> tuple[range, ...]:
     return tuple(range(low, high) for low, high in pairwise(cuts))
 
 
-def check_bound(model: Model) -> Chain:
-    """The model's chain; InputError where the bound is not defined."""
+def check_bound(model: Model, method: Method = "bound") -> Chain:
+    """The model's chain; InputError where this bound is not defined."""
     process = model.config.process
-    if not isinstance(process, Tabulated):
-        raise InputError(
-            f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}, in continuous time: ask for "
-            "its likelihood by the probability-flow ODE instead (--metrics likelihood), which every process has"
-        )
-    if not isinstance(model.config.codec, Pixels) or model.config.data.depth != "uint8":
-        raise InputError(
-            "the bound counts the bits of 8-bit pixels, and this model works on latents or on values of another depth: ask for the "
-            "likelihood of the probability-flow ODE instead (--metrics likelihood)"
-        )
+    if reason := no_bound(model, method):
+        raise InputError(reason)
+    assert isinstance(process, Tabulated)
     return process.chain
+
+
+def no_bound(model: Model, method: Method) -> str:
+    """Why this bound of the model is not defined; "" where it is."""
+    process = model.config.process
+    has_chain, pixels = isinstance(process, Tabulated), _on_pixels(model)
+    if method == "bound" and not pixels:
+        instead = (
+            "latent-bound, the bound of its latents," if has_chain else "likelihood, that of its latents by the ODE,"
+        )
+        return (
+            "bits/dim of a latent model is not defined by its chain alone, which ends at latents and knows no pixels: "
+            f"{instead} is reported instead"
+        )
+    if method == "latent-bound" and pixels:
+        return "this model works on pixels, not on latents: ask for bound"
+    if not has_chain:
+        return (
+            f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}, in continuous time: "
+            "ask for likelihood, that of the probability-flow ODE, which every process has"
+        )
+    if pixels and model.config.data.depth != "uint8":
+        return (
+            f"the bound counts the bits of 8-bit pixels, and this model's are {model.config.data.depth}: ask for likelihood, the density by "
+            "the probability-flow ODE"
+        )
+    return ""
 
 
 def unit_of(model: Model, method: Method) -> str:
     """bits/dim of pixels, or of what else the model works on."""
     if method == "bound" or _levels(model) is not None:
         return "bits/dim"
-    return "bits/dim of the density" if isinstance(model.config.codec, Pixels) else "bits/dim of the latents' density"
+    return "bits/dim of the density" if _on_pixels(model) else "bits/dim of the latents' density"
 
 
 def standard_error(values: np.ndarray) -> float:
@@ -197,8 +221,12 @@ def standard_error(values: np.ndarray) -> float:
 def _levels(model: Model) -> int | None:
     """How many values the model's data can take, None where it is not counted in integers."""
     spec = model.config.data
-    counted = spec.depth != "float32" and isinstance(model.config.codec, Pixels)
+    counted = spec.depth != "float32" and _on_pixels(model)
     return round(spec.high - spec.low) + 1 if counted else None
+
+
+def _on_pixels(model: Model) -> bool:
+    return isinstance(model.config.codec, Pixels)
 
 
 def _chosen(indices: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ LOST = 0.1  # share of the standard error that the steps of the ODE may cost bef
 
 def scores(found: Likelihoods) -> list[Score]:
     """The figures for a table: held-out, train, their gap, and for a bound its three parts. Intervals are 95 %, over the choice of images."""
-    short = "bound" if found.method == "bound" else "ODE"
+    short = "ODE" if found.method == "likelihood" else "bound"
     unseen = "held-out" if found.own else "this data"
     rows = [
         _score(found, bits.total, f"{found.unit} ({short}), {side}", _about(found, bits))
@@ -24,11 +24,12 @@ def scores(found: Likelihoods) -> list[Score]:
     ]
     if found.train is not None and found.held_out is not None:
         rows.append(gap(found, found.train, found.held_out, f"{found.unit} ({short}), gap"))
-    if found.method == "bound":
+    if found.method != "likelihood":
         side, bits = (unseen, found.held_out) if found.held_out is not None else ("train", found.train)
         assert bits is not None
         parts = {"L_T": bits.terms[:, 0], "sum of L_(t-1)": bits.terms[:, 2:].sum(1), "L_0": bits.terms[:, 1]}
-        rows += [_score(found, values, f"{name}, {side}", PARTS[name]) for name, values in parts.items()]
+        about = PARTS | (LATENT_PARTS if found.method == "latent-bound" else {})
+        rows += [_score(found, values, f"{name}, {side}", about[name]) for name, values in parts.items()]
     return rows
 
 
@@ -36,6 +37,9 @@ PARTS = {
     "L_T": "what the end of the chain still knows of the image; no training changes it",
     "sum of L_(t-1)": "what the steps of the reverse chain cost, t = 2..T",
     "L_0": "what the last step to 8-bit values costs",
+}
+LATENT_PARTS = {
+    "L_0": "minus the log of the last step's density at the latents, which are no counted values: below 0 where that is narrow"
 }
 
 
@@ -92,7 +96,9 @@ def _score(found: Likelihoods, values: np.ndarray, label: str, note: str) -> Sco
 
 def _about(found: Likelihoods, bits: Bits) -> str:
     words = [f"{found.condition}, without guidance"]
-    if found.method == "bound" and any(len(stratum) > 1 for stratum in found.strata):
+    if "latents" in found.unit:
+        words.insert(0, "of the mean of each image's latents, and not of its pixels")
+    if any(len(stratum) > 1 for stratum in found.strata):
         words.append(f"one step drawn from each of {len(found.strata)} strata of {found.strata[-1][-1]:,} steps")
     lost = float(bits.error.max())
     if lost > LOST * bits.standard_error:

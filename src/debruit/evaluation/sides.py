@@ -13,6 +13,7 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.errors import InputError
+from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.sampling.noise import generator
 from debruit.training.stream import split
@@ -47,7 +48,8 @@ class Division:
 class Side:
     """N images at rest (N, C, H, W) with what the networks see in them: `features` (N, D) of the network called `network`, and `logits`
     (N, K) of a classifier called `classifier`, both of no rows where none has looked; `labels` (N,) are the classes asked for (samples) or
-    true (real images)."""
+    true (real images). Where they came out of an autoencoder, `originals` is the side of the images that went in, in the same order, and
+    `distances` (N,) is the perceptual distance of each to its own in the eyes of the network called `eyes`."""
 
     images: Tensor
     spec: DataSpec
@@ -56,6 +58,9 @@ class Side:
     network: str = ""
     logits: np.ndarray = field(default_factory=nothing)
     classifier: str = ""
+    originals: "Side | None" = None
+    distances: np.ndarray = field(default_factory=lambda: np.empty(0))
+    eyes: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -65,11 +70,12 @@ class Side:
         pick = lambda x: x[indices] if len(x) else x  # noqa: E731
         return replace(
             self, images=self.images[torch.from_numpy(indices)], features=pick(self.features), logits=pick(self.logits),
-            labels=None if self.labels is None else self.labels[indices],
+            labels=None if self.labels is None else self.labels[indices], distances=pick(self.distances),
+            originals=None if self.originals is None else self.originals.take(indices),
         )  # fmt: skip
 
 
-def divide(model: Model, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES) -> Division:
+def divide(model: Model | FirstStage, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES) -> Division:
     """The parts of the data for `count` samples. The floor takes at most half of the data, the reference at most `most` of the rest."""
     total = len(dataset)
     if total < LEAST_IMAGES:
@@ -86,13 +92,23 @@ def divide(model: Model, dataset: Dataset, count: int, *, most: int = REFERENCE_
     return Division(training, held_out, _shuffled(rest[-most:]), floor)
 
 
-def check_data(model: Model, spec: DataSpec) -> None:
-    """InputError if these images cannot be compared with the model's."""
+def passages(division: Division, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which images go through an autoencoder: up to `count` that it never saw, and as many (or `count`, where it saw all) of its training."""
+    held_out = _shuffled(division.held_out)[:count]
+    return held_out, _shuffled(division.training)[: len(held_out) or count]
+
+
+def check_data(model: Model | FirstStage, spec: DataSpec) -> None:
+    """InputError if these images cannot be compared with the model's, or cannot go through the autoencoder."""
     own = model.config.data
+    if isinstance(model, FirstStage):
+        model.check_fits(spec)
+        own = replace(own, height=spec.height, width=spec.width)  # it takes any size
+    verb = "takes" if isinstance(model, FirstStage) else "draws"
     if (spec.shape, spec.depth) == (own.shape, own.depth):
         return
     raise InputError(
-        f"{spec.name} has images of {_size(spec)} and the model draws {_size(own)}: evaluate it on the data it was trained on "
+        f"{spec.name} has images of {_size(spec)} and the model {verb} {_size(own)}: evaluate it on the data it was trained on "
         f"({own.name}), or on images of that size, channels and depth"
     )
 

@@ -1,50 +1,72 @@
-"""The model under evaluation, with where it came from."""
+"""What is under evaluation, with where it came from: a diffusion model, or an autoencoder by itself."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import torch
+
+from debruit.autoencoders.codec import CodecModule
 from debruit.config import decode, encode
+from debruit.data.dataset import DataSpec
+from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.model import Model, load
-from debruit.model_files import model_file
+from debruit.model_files import header, model_file
 from debruit.training.folder import LOG, RUN
 
 
-@dataclass(frozen=True)
-class Subject:
-    """`name` as the user gave it, `digest` of the model's file, `log` of its training where the name is a run folder."""
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A model's file: `name` as the user gave it, `digest` of the file, `log` and `run` of its training where the name is a run folder."""
 
     name: str
-    model: Model
     digest: str
     log: Path | None = None
     run: Path | None = None
 
-    @classmethod
-    def open(cls, name: str, device: str = "auto") -> "Subject":
-        """A run folder or a model file. InputError: no model there, or a damaged one."""
-        path = model_file(name)
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
-        folder = Path(name) if Path(name).is_dir() else None
-        beside = lambda file: folder / file if folder and (folder / file).exists() else None  # noqa: E731
-        return cls(name, load(path, device), digest, beside(LOG), beside(RUN))
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes that can be asked of the model; () where there are none."""
-        return next((getattr(c, "names", ()) for c in self.model.config.conditioners if c.field == "label"), ())
-
     def source(self) -> Any:
-        """The data source of the run, None where the subject is no run folder or its run.json is not readable."""
+        """The data source of the run, None where there is no run folder or its run.json is not readable."""
         if self.run is None:
             return None
         try:
             return decode(json.loads(self.run.read_text())["source"], where=str(self.run))
         except (ValueError, KeyError, TypeError):  # InputError is a ValueError
             return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Opened):
+    """A diffusion model, on pixels or on latents."""
+
+    model: Model
+
+    @classmethod
+    def open(cls, name: str, device: str = "auto") -> Self:
+        """A run folder or a model file. InputError: no model there, a damaged one, or an autoencoder."""
+        return cls(model=load(name, device), **_origin(name))
+
+    @property
+    def data(self) -> DataSpec:
+        return self.model.config.data
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self.model.provenance
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def codec(self) -> CodecModule:
+        return self.model.codec
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that can be asked of the model; () where there are none."""
+        return next((getattr(c, "names", ()) for c in self.model.config.conditioners if c.field == "label"), ())
 
     def about(self) -> dict[str, Any]:
         """What a report says of it, for JSON."""
@@ -56,9 +78,73 @@ class Subject:
             "parameters": sum(p.numel() for p in self.model.backbone.parameters()),
             "process": type(config.process).__name__,
             "predicts": config.predicts,
+            "codec": type(config.codec).__name__,
             "conditions": [c.field for c in config.conditioners],
             "sampling": encode(config.sampling),
             "evaluations": config.sampling.sampler.evaluations(self.model.settings().steps),
-            "provenance": self.model.provenance,
+            "provenance": self.provenance,
             "config": encode(config),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderSubject(Opened):
+    """An autoencoder by itself, which draws nothing."""
+
+    model: FirstStage
+
+    @classmethod
+    def open(cls, name: str, device: str = "auto") -> Self:
+        """A run folder or a file. InputError: none there, a damaged one, or a diffusion model."""
+        return cls(model=FirstStage.load(name, device), **_origin(name))
+
+    @property
+    def data(self) -> DataSpec:
+        return self.model.config.data
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self.model.provenance
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def codec(self) -> CodecModule:
+        return self.model.module
+
+    def about(self) -> dict[str, Any]:
+        """What a report says of it, for JSON."""
+        codec, spec = self.model.config.codec, self.data
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "network": type(codec).__name__,
+            "parameters": sum(p.numel() for p in self.model.module.parameters()),
+            "bottleneck": type(codec.bottleneck).__name__,
+            "factor": codec.factor,
+            "latents": [codec.latent_channels(spec.channels), *codec.latent_size(spec.height, spec.width)],
+            "provenance": self.provenance,
+            "config": encode(self.model.config),
+        }
+
+
+def is_autoencoder(name: str) -> bool:
+    """Whether a run folder or file holds an autoencoder by itself. InputError: nothing there, or a damaged file."""
+    path = model_file(name)
+    return isinstance(decode(header(path)["config"], where=str(path)), FirstStageConfig)
+
+
+def open_any(name: str, device: str = "auto") -> Subject | AutoencoderSubject:
+    """Whatever a run folder or a file holds."""
+    kind = AutoencoderSubject if is_autoencoder(name) else Subject
+    return kind.open(name, device)
+
+
+def _origin(name: str) -> dict[str, Any]:
+    with open(model_file(name), "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    folder = Path(name) if Path(name).is_dir() else None
+    beside = lambda file: folder / file if folder and (folder / file).exists() else None  # noqa: E731
+    return {"name": name, "digest": digest, "log": beside(LOG), "run": beside(RUN)}

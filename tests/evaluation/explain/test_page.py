@@ -14,6 +14,7 @@ from lessons import Unshuffled, chained, fresh, labelled, unconditional
 
 from debruit.errors import InputError
 from debruit.evaluation.explain import wording
+from debruit.evaluation.explain.autoencoder import chapters as autoencoder
 from debruit.evaluation.explain.chapters import CHAPTERS
 from debruit.evaluation.explain.forward import forward
 from debruit.evaluation.explain.latents import latents
@@ -59,7 +60,7 @@ def test_names_in_the_data_cannot_end_the_script():
 
 
 def test_every_function_that_is_named_exists():
-    for chapter in CHAPTERS:
+    for chapter in (*CHAPTERS, *autoencoder.CHAPTERS):
         for name in chapter.functions:
             parts = ["debruit", *name.split(".")]
             for cut in range(len(parts), 0, -1):

@@ -119,4 +119,4 @@ def test_a_picture_of_no_known_class_is_seen_without_condition(tmp_path):
 
 def test_a_page_survives_numbers_that_are_none():
     """JSON.parse refuses NaN, and would show nothing at all."""
-    assert numbers._list(torch.tensor([1.5, float("nan"), float("inf"), -float("inf")])) == [1.5, None, None, None]
+    assert numbers.as_list(torch.tensor([1.5, float("nan"), float("inf"), -float("inf")])) == [1.5, None, None, None]

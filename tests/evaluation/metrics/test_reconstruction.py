@@ -1,4 +1,4 @@
-"""PSNR and SSIM of reconstructions, against scikit-image."""
+"""What reconstructions lose: PSNR and SSIM against scikit-image, rFD and the gap by their definitions and by resampling."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
-from debruit.evaluation.metrics.reconstruction import psnr, reconstruction
+from debruit.evaluation.metrics.frechet import frechet_distance
+from debruit.evaluation.metrics.reconstruction import gap, perceptual, psnr, reconstruction, rfd
 
 SPEC = DataSpec(name="x", channels=3, height=16, width=16, depth="uint8", low=0, high=255, count=10)
 
@@ -50,3 +51,43 @@ def test_sets_that_do_not_pair():
     a, b = pair()
     with pytest.raises(InputError, match="give them in pairs"):
         reconstruction(a, b[:5], SPEC)
+
+
+def features(count: int = 400, width: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Of originals, and of what became of them: a little narrower, shifted, with noise of their own."""
+    rng = np.random.default_rng(0)
+    originals = rng.normal(size=(count, width))
+    return 0.8 * originals + 0.2 + 0.2 * rng.normal(size=originals.shape), originals
+
+
+def test_rfd_is_the_frechet_distance_of_the_two_sets_and_0_without_loss():
+    decoded, originals = features()
+    found = rfd(decoded, originals, network="Some")
+    assert found.value == pytest.approx(frechet_distance(decoded, originals))
+    assert (found.name, found.label, found.count, found.better) == ("rfd", "rFD-Some", 400, "low")
+    assert rfd(originals, originals, network="Some").value == pytest.approx(0, abs=1e-9)
+    assert "40 images for 50 features" in rfd(*features(40, 50), network="Some").note
+    with pytest.raises(InputError, match="at least 2 of each, in pairs"):
+        rfd(decoded[:1], originals[:1], network="Some")
+
+
+def test_the_interval_of_rfd_is_that_of_drawing_pairs_again():
+    """The same image on both sides: the spread is far smaller than with one side held fixed, and agrees with a bootstrap of the pairs."""
+    decoded, originals = features()
+    found, rng = rfd(decoded, originals, network="Some"), np.random.default_rng(1)
+    drawn = [rng.integers(0, len(decoded), len(decoded)) for _ in range(300)]
+    again = np.std([frechet_distance(decoded[i], originals[i]) for i in drawn])
+    error = (found.high - found.low) / 2 / 1.96
+    assert error == pytest.approx(again, rel=0.15)
+    fixed = np.std([frechet_distance(decoded[i], originals) for i in drawn])
+    assert fixed > 1.3 * error
+
+
+def test_the_gap_of_two_figures():
+    seen, unseen = perceptual(np.full(50, 0.1), network="X"), perceptual(np.linspace(0.1, 0.3, 50), network="X")
+    found = gap(unseen, seen)
+    assert (found.label, found.count, found.better) == ("perceptual-X", 100, "low")
+    assert found.value == pytest.approx(0.1)
+    error = np.linspace(0.1, 0.3, 50).std() / 50**0.5
+    assert (found.high - found.low) / 2 / 1.96 == pytest.approx(error, rel=0.2)
+    assert found.low > 0

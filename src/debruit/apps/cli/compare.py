@@ -5,8 +5,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, retyped, stopped, write_report
-from debruit.apps.cli.train import say
+from debruit.apps.cli.reports import (
+    WORK,
+    check_diffusion,
+    check_plots,
+    find_data,
+    follow,
+    retyped,
+    stopped,
+    write_report,
+)
+from debruit.apps.session import say
 from debruit.errors import InputError
 
 
@@ -66,6 +75,8 @@ def compare(
     if out.is_file():
         raise InputError(f"--out {out} is a file: give a folder")
     check_metrics(request.metrics)
+    for model in models:
+        check_diffusion(model, "compare")
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset = find_data(data, subjects[0])

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.train import say
+from debruit.apps.session import say
 
 
 def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, device: str = "auto") -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
-from debruit.apps.cli.train import say
+from debruit.apps.session import say
 
 
 def evaluate(
@@ -23,20 +23,21 @@ def evaluate(
     likelihood_images: int = 64,
     device: str = "auto",
 ) -> int:
-    """Is a model any good: scores with intervals beside those of real images, likelihood, memorisation, loss by timestep.
+    """Is a model any good: scores with intervals beside those of real images, likelihood, memorisation, loss by timestep; of an autoencoder, what
+    becomes of images, and the health of its latents.
 
     Writes DIR/report.html, one page that needs nothing else, and the same as DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
 
     Parameters
     ----------
     model
-        A run folder or a .safetensors file.
+        A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
     data
         A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
     metrics
         Names, "frechet,kid,bound"; without it, everything that applies.
     n
-        How many samples to draw; figures of different numbers cannot be compared.
+        How many samples to draw, or images to send through an autoencoder; figures of different numbers cannot be compared.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
     seed
@@ -55,7 +56,7 @@ def evaluate(
     from debruit.evaluation.evaluate import evaluate as run
     from debruit.evaluation.parts import Parts
     from debruit.evaluation.report import page, record, terminal
-    from debruit.evaluation.subject import Subject
+    from debruit.evaluation.subject import open_any
     from debruit.training.machine import prepare
 
     prepare()
@@ -68,7 +69,7 @@ def evaluate(
         "--likelihood-images": likelihood_images, "--device": device,
     }, evaluate)  # fmt: skip
     folder = out_folder(out, model, "evaluation")
-    subject = Subject.open(model, device)
+    subject = open_any(model, device)
     dataset = find_data(data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
     try:

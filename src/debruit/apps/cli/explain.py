@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.train import say
+from debruit.apps.session import say
 from debruit.errors import InputError
 
 
@@ -20,12 +20,13 @@ def explain(
     seed: int = 0,
     device: str = "auto",
 ) -> int:
-    """The lecture on a page of its own, computed by your model on your image: the forward chain, schedules, posterior, bound, algorithm 2, samplers.
+    """The lecture on a page of its own, computed by your model on your image: the forward chain, schedules, posterior, bound, algorithm 2, samplers;
+    of an autoencoder, what it keeps of the image and in which channels.
 
     Parameters
     ----------
     model
-        A run folder or a .safetensors file.
+        A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
     image
         The image to explain; without it a held-out image of the training data, or else a sample of the model.
     out
@@ -39,20 +40,40 @@ def explain(
     device
         auto, cpu or cuda.
     """
-    from debruit.evaluation.explain.page import check_language, page
-    from debruit.evaluation.explain.study import begin
+    from debruit.evaluation.explain.page import check_language
+    from debruit.evaluation.subject import is_autoencoder
     from debruit.files import write_atomically
-    from debruit.model import load
     from debruit.training.machine import prepare
 
     prepare()
     check_language(lang)
     if out.is_file() or out.suffix.lower() in (".html", ".htm"):
         raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")
-    study = begin(load(model, device), image, label=label, path=model, seed=seed, say=say)
-    say(f"image: {study.subject.origin[lang == 'fr']}")
-    text = page(study, lang)
+    make = _of_autoencoder if is_autoencoder(model) else _of_diffusion
+    text = make(model, image, lang, label, seed, device)
     target = out / "index.html"
     write_atomically(target, lambda temporary: temporary.write_text(text, "utf-8"))
     say(f"{target} ({len(text) / 2**20:.1f} MB): open it in a browser")
     return 0
+
+
+def _of_diffusion(model: str, image: Path | None, lang: str, label: str | None, seed: int, device: str) -> str:
+    from debruit.evaluation.explain.page import page
+    from debruit.evaluation.explain.study import begin
+    from debruit.model import load
+
+    study = begin(load(model, device), image, label=label, path=model, seed=seed, say=say)
+    say(f"image: {study.subject.origin[lang == 'fr']}")
+    return page(study, lang)
+
+
+def _of_autoencoder(model: str, image: Path | None, lang: str, label: str | None, seed: int, device: str) -> str:
+    from debruit.evaluation.explain.autoencoder.page import page
+    from debruit.evaluation.explain.autoencoder.study import begin
+    from debruit.first_stage import FirstStage
+
+    if label is not None:
+        raise InputError(f"--label {label}: {model} is an autoencoder, which knows no classes: leave --label out")
+    study = begin(FirstStage.load(model, device), image, path=model, seed=seed, say=say)
+    say(f"image: {study.subject.origin[lang == 'fr']}")
+    return page(study, lang)

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from debruit.apps.cli.train import say
+from debruit.apps.session import say
 
 
 def listing(what: Literal["recipes", "samplers", "models", "data"], /) -> int:

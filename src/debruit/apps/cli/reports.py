@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from debruit.apps.cli.train import say
+from debruit.apps.session import say
 from debruit.errors import InputError
 
 WORK = "work"  # the folder of finished parts, inside that of the report
@@ -53,6 +53,17 @@ def out_folder(out: Path | None, model: str, name: str) -> Path:
     return out or (path / name if path.is_dir() else path.with_name(f"{path.stem}-{name}"))
 
 
+def check_diffusion(model: str, verb: str) -> None:
+    """InputError for an autoencoder where `verb` needs a model that draws images, before anything is done. (Also where there is no model at all.)"""
+    from debruit.evaluation.subject import is_autoencoder
+
+    if is_autoencoder(model):
+        raise InputError(
+            f"{model} is an autoencoder, which draws no images, and `debruit {verb}` needs a diffusion model: train one on its latents with "
+            f"`debruit train ldm SOURCE --autoencoder {model} --out DIR`, or look at the autoencoder itself with `debruit evaluate` or `debruit explain`"
+        )
+
+
 def check_plots() -> None:
     """InputError, before any work, where the pages' plots could not be drawn."""
     if find_spec("matplotlib") is None:
@@ -63,7 +74,7 @@ def find_data(text: str | None, subject: Any) -> Any:
     """The data set that `--data` names, brought to the model's size where its source can be; without it, what the model was trained on."""
     from debruit.data.sources import builtin_sources, find_source
 
-    spec = subject.model.config.data
+    spec = subject.data
     if text is None:
         source = subject.source()
         if source is None and spec.name not in builtin_sources():

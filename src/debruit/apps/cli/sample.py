@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.reports import check_diffusion
 from debruit.errors import InputError
 
 SUFFIXES = (".png", ".npy")
@@ -65,6 +66,7 @@ def sample(
     prepare()
     if out.suffix and out.suffix.lower() not in SUFFIXES:
         raise InputError(f"--out {out}: give FILE.png for a grid, FILE.npy for an array, or a folder")
+    check_diffusion(model, "sample")
     loaded = load(model, device)
     settings = loaded.settings(sampler=sampler, steps=steps, guidance=guidance)
     for assignment in set_ or []:

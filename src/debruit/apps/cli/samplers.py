@@ -5,8 +5,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
-from debruit.apps.cli.train import say
+from debruit.apps.cli.reports import (
+    WORK,
+    check_diffusion,
+    check_plots,
+    find_data,
+    follow,
+    out_folder,
+    retyped,
+    stopped,
+    write_report,
+)
+from debruit.apps.session import say
 from debruit.errors import InputError
 
 
@@ -73,6 +83,7 @@ def samplers(
     folder = out_folder(out, model, "samplers")
     if n < 2 or batch < 1:
         raise InputError(f"-n {n} --batch {batch}: a distance needs at least 2 samples, and a batch 1 image")
+    check_diffusion(model, "samplers")
     subject = Subject.open(model, device)
     dataset = find_data(data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)

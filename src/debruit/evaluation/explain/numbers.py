@@ -44,7 +44,7 @@ def numbers(study: Study) -> Json:
     return {
         "strings": {key: [prose(text) for text in texts] for key, texts in wording.SCRIPT.items()},
         "symbols": {key: mathml(tex) for key, tex in wording.SYMBOLS.items()}, "steps": study.steps, "T": chain.steps,
-        "own": study.chain.own, "times": _list(study.chain.times[study.steps]), "seed": study.seed, "latent": study.latent,
+        "own": study.chain.own, "times": as_list(study.chain.times[study.steps]), "seed": study.seed, "latent": study.latent,
         "forward": _forward(chained, study, span), "pixels": _pixels(chained, study), "walk": _walk(walked),
         "schedules": _schedules(curves, span), "terms": _terms(bounded), "reverse": _reverse(reversed_, span),
         "samplers": _samplers(table, study), "latents": decoded and _latents(decoded, study),
@@ -58,8 +58,8 @@ def _forward(f: Forward, study: Study, span: float) -> Json:
     height, width = rows[0].shape[1:3]
     return {
         "sheet": sheet(rows), "height": height, "width": width, "x0": sheet([shown(f.x0[None], span)]),
-        "eps": sheet([shown(f.eps[None], NOISE_SPAN)]), "loss": _list(f.simple_loss),
-        "x0_error": _list(((f.x0 - f.x0_hat) ** 2).flatten(1).mean(1)), "beta": _list(chain.beta[steps]), "abar": _list(chain.abar[steps]),
+        "eps": sheet([shown(f.eps[None], NOISE_SPAN)]), "loss": as_list(f.simple_loss),
+        "x0_error": as_list(((f.x0 - f.x0_hat) ** 2).flatten(1).mean(1)), "beta": as_list(chain.beta[steps]), "abar": as_list(chain.abar[steps]),
     }  # fmt: skip
 
 
@@ -73,24 +73,24 @@ def _pixels(f: Forward, study: Study) -> Json:
         "stride": stride(*f.x0.shape[-2:], LARGEST_GRID), "channels": x0.shape[0], "height": x0.shape[1], "width": x0.shape[2],
         "size": list(f.x0.shape[-2:]), "x0": packed(x0), "x_t": packed(thinned(f.x_t, LARGEST_GRID)),
         "x0_hat": packed(thinned(f.x0_hat, LARGEST_GRID)), "unit": 4096,
-        "a": _list(chain.posterior(one.double(), nothing.double(), i).mean), "b": _list(chain.posterior(nothing.double(), one.double(), i).mean),
-        "posterior_variance": _list(f.posterior_variance), "variance": _list(f.variance.flatten(1).mean(1)),
+        "a": as_list(chain.posterior(one.double(), nothing.double(), i).mean), "b": as_list(chain.posterior(nothing.double(), one.double(), i).mean),
+        "posterior_variance": as_list(f.posterior_variance), "variance": as_list(f.variance.flatten(1).mean(1)),
         "log_variance": packed(thinned(f.variance, LARGEST_GRID).log(), 2048) if learned else None,
     }  # fmt: skip
 
 
 def _walk(w: Walk) -> Json:
     return {
-        "walkers": packed(w.walkers), "count": w.walkers.shape[1], "unit": 4096, "signal": _list(w.signal), "mean": _list(w.mean),
-        "variance": _list(w.variance),
+        "walkers": packed(w.walkers), "count": w.walkers.shape[1], "unit": 4096, "signal": as_list(w.signal), "mean": as_list(w.mean),
+        "variance": as_list(w.variance),
     }  # fmt: skip
 
 
 def _schedules(curves: list[Curve], span: float) -> Json:
     rows = [shown(c.pictures, span) for c in curves]
     lines = [
-        {"name": c.name, "steps": c.steps, "model": c.model, "t": _list(c.t), "beta": _list(c.beta), "abar": _list(c.abar),
-         "snr": _list(c.snr), "signal": _list(c.signal)}
+        {"name": c.name, "steps": c.steps, "model": c.model, "t": as_list(c.t), "beta": as_list(c.beta), "abar": as_list(c.abar),
+         "snr": as_list(c.snr), "signal": as_list(c.signal)}
         for c in curves
     ]  # fmt: skip
     return {"curves": lines, "sheet": sheet(rows), "pictures": len(rows[0])}
@@ -99,8 +99,8 @@ def _schedules(curves: list[Curve], span: float) -> Json:
 def _terms(t: Terms) -> Json:
     per_step = t.dimensions * torch.log(torch.tensor(2.0))
     return {
-        "first": t.first.tolist(), "last": t.last.tolist(), "bits": _list(t.nats / per_step), "error": _list(t.error / per_step),
-        "simple": _list(t.simple), "weight": _list(t.weight), "prior": t.bits(t.prior),
+        "first": t.first.tolist(), "last": t.last.tolist(), "bits": as_list(t.nats / per_step), "error": as_list(t.error / per_step),
+        "simple": as_list(t.simple), "weight": as_list(t.weight), "prior": t.bits(t.prior),
         "decoder": [t.bits(value) for value in t.decoder] if t.decoder else None, "sum": t.bits(float((t.counts * t.nats).sum())),
         "total": t.bits(t.total), "total_error": t.bits(t.total_error),
     }  # fmt: skip
@@ -140,6 +140,6 @@ def _latents(decoded: Latents, study: Study) -> Json:
     }  # fmt: skip
 
 
-def _list(values: Tensor) -> list[float | None]:
+def as_list(values: Tensor) -> list[float | None]:
     """Six significant digits: JSON knows neither infinity nor NaN, so those become null."""
     return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values.flatten().tolist()]

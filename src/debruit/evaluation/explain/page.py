@@ -3,13 +3,14 @@
 import html
 import json
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 
 from debruit.errors import unknown
 from debruit.evaluation.explain import wording
 from debruit.evaluation.explain.chapters import CHAPTERS, LATENTS, Both, Chapter
 from debruit.evaluation.explain.maths import mathml, prose
-from debruit.evaluation.explain.numbers import numbers
+from debruit.evaluation.explain.numbers import Json, numbers
 from debruit.evaluation.explain.study import Study
 
 LANGUAGES = ("en", "fr")
@@ -21,15 +22,26 @@ def page(study: Study, language: str = "en") -> str:
     check_language(language)
     data = numbers(study)
     chapters = [c for c in CHAPTERS if c is not LATENTS or data["latents"]]
+    top = head(wording.PAGE["title"], wording.PAGE["lead"], wording.facts(study), wording.remarks(study))
+    return document(
+        language, title=wording.PAGE["title"], top=top, chapters=chapters, data=data, scripts=SCRIPTS, slider="t"
+    )  # fmt: skip
+
+
+def document(
+    language: str, *, title: Both, top: str, chapters: Sequence[Chapter], data: Json, scripts: Sequence[str], slider: str
+) -> str:  # fmt: skip
+    """A whole page: its head, its chapters, the numbers that its scripts (names of assets) draw, and the symbol that its slider moves."""
     assets = files("debruit.evaluation.explain") / "assets"
     parts = {
         "language": language,
-        "title": html.escape(wording.PAGE["title"][LANGUAGES.index(language)]),
+        "title": html.escape(title[LANGUAGES.index(language)]),
         "style": (assets / "page.css").read_text("utf-8"),
-        "body": _head(study) + "".join(_section(n, c) for n, c in enumerate(chapters, start=1)),
+        "body": top + "".join(_section(n, c) for n, c in enumerate(chapters, start=1)),
         # "<" could end the script element early; JSON has it inside strings alone
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
-        "script": "".join((assets / name).read_text("utf-8") for name in SCRIPTS),
+        "script": "".join((assets / name).read_text("utf-8") for name in scripts),
+        "slider": slider,
     }
     template = (assets / "page.html").read_text("utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
@@ -41,14 +53,15 @@ def check_language(language: str) -> None:
         raise unknown("language", language, LANGUAGES)
 
 
-def _head(study: Study) -> str:
-    facts = "".join(f"<dt>{both(label)}</dt><dd>{both(value)}</dd>" for label, value in wording.facts(study))
-    remarks = "".join(f'<p class="remark">{both(remark)}</p>' for remark in wording.remarks(study))
+def head(title: Both, lead: Both, facts: Sequence[tuple[Both, Both]], remarks: Sequence[Both]) -> str:
+    """The top of a page: the switch of the languages, the title, the facts and what must be said."""
+    lines = "".join(f"<dt>{both(label)}</dt><dd>{both(value)}</dd>" for label, value in facts)
+    said = "".join(f'<p class="remark">{both(remark)}</p>' for remark in remarks)
     words = wording.PAGE
     buttons = "".join(f'<button type="button" data-language="{code}">{code.upper()}</button>' for code in LANGUAGES)
     return (
         f'<header class="top"><div class="switch" role="group" aria-label="{" / ".join(words["switch"])}">{buttons}</div>'
-        f'<h1>{both(words["title"])}</h1><p class="lead">{both(words["lead"])}</p><dl class="facts">{facts}</dl>{remarks}'
+        f'<h1>{both(title)}</h1><p class="lead">{both(lead)}</p><dl class="facts">{lines}</dl>{said}'
         f"<noscript><p>{both(words['no_script'])}</p></noscript></header>"
     )
 

@@ -15,9 +15,10 @@ from debruit.data.pixels import Target, Unreadable, patient, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.sources import find_source
 from debruit.errors import InputError
+from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.training.folder import RUN
-from debruit.training.run import Run
+from debruit.training.run import Training
 from debruit.training.stream import split
 
 FULL = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}  # what an image file's white is
@@ -41,11 +42,18 @@ def find_subject(
     data and these are on this machine; else a sample. InputError: a file that is missing or no image."""
     if image is not None:
         return from_file(image, model.config.data)
+    return held_out(model, path, seed=seed, say=say) or from_model(model, seed)
+
+
+def held_out(
+    model: Model | FirstStage, path: Path | None, *, seed: int, say: Callable[[str], None] = quiet
+) -> Subject | None:
+    """An image that the training has held out, drawn by `seed`; None where there is none at hand."""
     dataset = training_data(model, path, say)
-    held_out = int(model.provenance.get("held_out_images", 0))
-    if dataset is None or not held_out:
-        return from_model(model, seed)
-    indices = split(len(dataset), held_out, int(model.provenance["seed"]))[1]
+    count = int(model.provenance.get("held_out_images", 0))
+    if dataset is None or not count:
+        return None
+    indices = split(len(dataset), count, int(model.provenance["seed"]))[1]
     n = int(indices[seed % len(indices)])
     item = dataset[n]
     name = f"{dataset.spec.name}, {dataset.paths[n]}"
@@ -109,7 +117,7 @@ def from_model(model: Model, seed: int) -> Subject:
     )
 
 
-def training_data(model: Model, path: Path | None, say: Callable[[str], None] = quiet) -> Dataset | None:
+def training_data(model: Model | FirstStage, path: Path | None, say: Callable[[str], None] = quiet) -> Dataset | None:
     """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged."""
     fingerprint = model.provenance.get("data_fingerprint")
     if not fingerprint:
@@ -125,12 +133,12 @@ def training_data(model: Model, path: Path | None, say: Callable[[str], None] = 
     return dataset
 
 
-def _source(model: Model, path: Path | None):
+def _source(model: Model | FirstStage, path: Path | None):
     """What run.json beside the model says, else the built-in source of the data's name."""
     folder = path if path is None or path.is_dir() else path.parent
     if folder is not None and (folder / RUN).exists():
         try:
-            return decode(json.loads((folder / RUN).read_text()), Run, where=str(folder / RUN)).source
+            return decode(json.loads((folder / RUN).read_text()), Training, where=str(folder / RUN)).source
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{folder / RUN} is damaged ({error})") from None
     return find_source(model.config.data.name)

@@ -10,18 +10,21 @@ import numpy as np
 from debruit import pictures
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
+from debruit.evaluation.report.passages import autoencoder
 from debruit.evaluation.report.record import versions_here
 from debruit.evaluation.report.rows import beside_real
 from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
+from debruit.evaluation.subject import AutoencoderSubject, Subject
 
 SHOWN, COLUMNS = 64, 16
 APART = (BY_CLASS, "colour-")
+RECONSTRUCTION = ("psnr", "ssim", "perceptual", "rfd")
 UNEVEN = 1.5  # the largest share of a class over the smallest
 
 
 def render(found: Evaluation, command: str) -> str:
-    """The whole page, from findings alone."""
+    """The whole page, from findings alone: of a diffusion model or of an autoencoder, whose parts are those that have something to show."""
     about = found.subject.about()
     return html.page(
         f"{found.subject.name}: evaluation",
@@ -29,6 +32,7 @@ def render(found: Evaluation, command: str) -> str:
         [
             samples(found),
             scores(found),
+            autoencoder(found),
             *(section(found) for section in SECTIONS),
             left_out(found),
             provenance(found, about, command),
@@ -37,10 +41,18 @@ def render(found: Evaluation, command: str) -> str:
     )
 
 
+DECODED = ", and so are the real images once through the model's autoencoder, which is about as far as any diffusion on its latents could come"
+
+
 def header(found: Evaluation, about: dict[str, Any]) -> str:
     seen = about["provenance"].get("images_seen")
-    line = f"{found.request.count:,} samples against {found.data.name}"
-    kind = f"{about['network']} of {about['parameters'] / 1e6:.2f} M parameters, {about['process']}, predicts {about['predicts']}"
+    size = f"{about['network']} of {about['parameters'] / 1e6:.2f} M parameters"
+    if isinstance(found.subject, AutoencoderSubject):
+        line = f"{found.decoded[0].count if found.decoded else found.request.count:,} images of {found.data.name}, there and back"
+        kind = f"{size}, {about['bottleneck']} of {' x '.join(map(str, about['latents']))}, factor {about['factor']}"
+    else:
+        line = f"{found.request.count:,} samples against {found.data.name}"
+        kind = f"{size}, {about['process']}, predicts {about['predicts']}"
     trained = f", {seen:,} images seen" if isinstance(seen, int) else ""
     return f"<h1>{escape(found.subject.name)}</h1><p>{escape(line)}</p><p>{escape(kind + trained)}</p>" + key_figures(
         found
@@ -49,25 +61,30 @@ def header(found: Evaluation, about: dict[str, Any]) -> str:
 
 def key_figures(found: Evaluation) -> str:
     """A handful of cards with what is asked first."""
-    floor = {s.label: s for s in found.floor}
+    floor, seen = ({s.label: s for s in side} for side in (found.floor, found.seen))
     items = []
-    for name in ("frechet", "precision", "recall", "accuracy", "bound", "likelihood", "memorisation"):
+    for name in ("frechet", "precision", "recall", "accuracy", "bound", "latent-bound", "likelihood", "memorisation", *RECONSTRUCTION):
         score = next((s for s in all_scores(found) if s.name == name), None)
         if score is not None:
             real = floor.get(score.label)
             extra = [words.interval(score), f"real images {words.value(real)}" if real else ""]
-            items.append(html.card(score.label, words.value(score), *(part for part in extra if part)))
+            extra += [f"training images {words.value(seen[score.label])}"] if score.label in seen else []
+            unit = f", {score.unit}" if score.unit == "dB" else ""
+            items.append(html.card(score.label + unit, words.value(score), *(part for part in extra if part)))
     return html.cards(items)
 
 
 def all_scores(found: Evaluation) -> list[Score]:
-    """Those of the samples, then those of the analyses."""
+    """Those of the samples, then those of the analyses, and of an autoencoder by itself those of its reconstructions."""
     more = [Score(**s) for analysis in found.analyses.values() for s in analysis.get("scores", ())]
-    return [*found.scores, *more]
+    alone = found.decoded if isinstance(found.subject, AutoencoderSubject) else ()
+    return [*found.scores, *alone, *more]
 
 
 def samples(found: Evaluation) -> str:
     """The first samples of the seed, not chosen."""
+    if not isinstance(found.subject, Subject):
+        return ""
     side = found.sides["samples"]
     images = side.images[:SHOWN]
     settings = found.subject.model.settings()
@@ -92,6 +109,7 @@ def scores(found: Evaluation) -> str:
         html.paragraph(
             f"Real images {unseen} stand in the place of the samples to show what can be attained: a model is as good as its data where the two columns "
             f"agree. Both are measured against the same {len(found.division.reference):,} other images of {found.data.name}"
+            + DECODED * bool(found.through)
             + (f"; there are only {len(found.division.floor):,} to spare, so their own distances are a little too high." if _few(found) else "."), "note",
         ),
         html.paragraph(words.SMALL_SAMPLES, "note"), html.paragraph(words.NOT_FID, "note"), html.paragraph(_classifier(found), "note"),
@@ -130,9 +148,11 @@ def _shares(found: Evaluation) -> str:
 def left_out(found: Evaluation) -> str:
     if not found.left_out:
         return ""
-    return html.section(
-        "Not measured", html.definitions([(name.replace("_", " "), reason) for name, reason in found.left_out])
-    )
+    reasons: dict[str, list[str]] = {}
+    for name, reason in found.left_out:
+        reasons.setdefault(reason, []).append(name.replace("_", " "))
+    rows = [[html.cell(", ".join(names)), html.cell(reason)] for reason, names in reasons.items()]
+    return html.section("Not measured", html.table(["what", "why not"], rows))
 
 
 def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
@@ -146,8 +166,7 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         ("training", f"{origin.get('images_seen', 0):,} images in {words.duration(origin.get('train_seconds', math.nan))} on {origin.get('hardware', '?')}"),
         ("trained with", ", ".join(f"{k} {v}" for k, v in versions.items()) or "?"),
         ("evaluated on", f"{spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}, fingerprint {spec.fingerprint}"),
-        ("reference", f"{len(found.division.reference):,} images, none of them in the floor"),
-        ("samples", f"{found.request.count:,}, seed {found.request.seed}, batches of {found.request.batch}"),
+        *_compared(found),
         ("evaluated with", ", ".join(f"{k} {v}" for k, v in versions_here().items())),
         ("time", words.duration(found.seconds)),
     ]  # fmt: skip
@@ -158,6 +177,18 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         html.code(command),
         html.details("The model's configuration", html.code(json.dumps(about["config"], indent=1))),
     )
+
+
+def _compared(found: Evaluation) -> list[tuple[str, str]]:
+    """What was compared with what."""
+    if isinstance(found.subject, AutoencoderSubject):
+        sides = {"decoded": "that it was not trained on", "seen": "that it was trained on"}
+        counts = [f"{len(found.sides[name]):,} {words_}" for name, words_ in sides.items() if name in found.sides]
+        return [("images", f"{' and '.join(counts)}, each by the mean of its latents")]
+    return [
+        ("reference", f"{len(found.division.reference):,} images, none of them in the floor"),
+        ("samples", f"{found.request.count:,}, seed {found.request.seed}, batches of {found.request.batch}"),
+    ]
 
 
 def _scale(found: Evaluation, width: int = 900) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from debruit.errors import InputError
 from debruit.evaluation.report.style import QUIET, SERIES
 
+MANY = 1000  # the same, for ticks at powers of ten alone
 WIDE = 5  # the largest value over the smallest, for a logarithmic axis
 INK = "#010203"  # stands for the page's own colour; no series has it
 
@@ -63,10 +64,11 @@ def lines(
 
 
 def _plain_ticks(axis: Any) -> None:
-    """0.2, 1, 50 instead of powers of ten, and at least a few of them."""
+    """0.2, 1, 50 instead of powers of ten, and at least a few of them; over many decades the powers alone."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < MANY * low else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -49,13 +49,14 @@ def colours(found: Evaluation) -> str:
 
 def likelihood(found: Evaluation) -> str:
     """Bits per dimension, and the bound by step."""
-    shown = [found.analyses[name] for name in ("bound", "likelihood") if name in found.analyses]
+    shown = [found.analyses[name] for name in ("bound", "latent-bound", "likelihood") if name in found.analyses]
     if not shown:
         return ""
     parts = [plain([Score(**item) for analysis in shown for item in analysis["scores"]], "images")]
-    curves = found.analyses.get("bound", {}).get("curves", {})
+    latent = "latent-bound" in found.analyses
+    curves = found.analyses.get("latent-bound" if latent else "bound", {}).get("curves", {})
     series = {
-        {"train": "training images", "held_out": "held-out images"}[side]: (points["first"], points["mean"])
+        {"train": "training images", "held_out": "held-out images"}[side]: (points["first"][latent:], points["mean"][latent:])
         for side, points in curves.items()
         if points is not None
     }
@@ -64,7 +65,9 @@ def likelihood(found: Evaluation) -> str:
         parts.append(
             html.figure(
                 drawn,
-                "The bound by step: most bits are spent on the last steps, where fine detail is decided. The first point is L0.",
+                LATENT_CURVE
+                if latent
+                else "The bound by step: most bits are spent on the last steps, where fine detail is decided. The first point is L0.",
             )
         )
     parts.append(
@@ -73,6 +76,8 @@ def likelihood(found: Evaluation) -> str:
             "images describes them well and others badly. Both are of the model without guidance.", "note",
         )
     )  # fmt: skip
+    if any("latents" in Score(**s).unit for analysis in shown for s in analysis["scores"]):
+        parts.append(html.paragraph(OF_LATENTS, "note"))
     return html.section("Likelihood", *parts)
 
 
@@ -131,4 +136,10 @@ def _known(values: Sequence[float | None]) -> bool:
     return any(v is not None and math.isfinite(v) for v in values)
 
 
+LATENT_CURVE = "The bound of the latents by step, without L0, which is a density and of any sign."
+OF_LATENTS = (
+    "This model works on latents: bits/dim of its images are not defined by the diffusion alone, which knows no pixels. What is reported is the density "
+    "of its latents, in bits for each of their values; it depends on their scale, so that it compares models on the same autoencoder only, "
+    "and may be negative."
+)
 SECTIONS = (classes, colours, likelihood, memorisation, loss)

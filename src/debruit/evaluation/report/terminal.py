@@ -5,23 +5,25 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from debruit.evaluation.codec_health import CHANNEL
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import words
 from debruit.evaluation.report.sections import BY_CLASS
 from debruit.evaluation.score import Score
 
 
-def scores(found: Sequence[Score], floor: Sequence[Score], title: str) -> Table:
-    """Rows of score, value, interval, what real images score, and the number of samples."""
+def scores(found: Sequence[Score], title: str, **beside: Sequence[Score]) -> Table:
+    """Rows of score, value, interval, what others score (a column each, named with underscores; empty ones are left out), and the number of
+    samples."""
     table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None, padding=(0, 2, 0, 0))
     table.add_column("score")
-    for name in ("value", "95 %", *(["real images"] if floor else []), "N"):
+    columns = {name.replace("_", " "): {s.label: s for s in side} for name, side in beside.items() if side}
+    for name in ("value", "95 %", *columns, "N"):
         table.add_column(name, justify="right")
     table.add_column("")
-    real = {s.label: s for s in floor}
     for s in found:
-        beside = [words.value(real[s.label]) if s.label in real else ""] if floor else []
-        table.add_row(s.label, words.value(s), words.interval(s), *beside, f"{s.count:,}", words.ARROWS[s.better])
+        others = [words.value(side[s.label]) if s.label in side else "" for side in columns.values()]
+        table.add_row(s.label, words.value(s), words.interval(s), *others, f"{s.count:,}", words.ARROWS[s.better])
     return table
 
 
@@ -37,15 +39,14 @@ def tables(found: Evaluation) -> list[Table]:
     shown = []
     chosen = [s for s in found.scores if not s.name.startswith(BY_CLASS)]  # those are many, and on the page
     if chosen:
-        shown.append(
-            scores(
-                chosen,
-                found.floor,
-                f"{found.subject.name}: {found.request.count:,} samples against {found.data.name}",
-            )
-        )
+        title = f"{found.subject.name}: {found.request.count:,} samples against {found.data.name}"
+        shown.append(scores(chosen, title, real_images=found.floor, decoded=found.through))
+    if found.decoded:
+        title = f"{found.subject.name}: images of {found.data.name} through the autoencoder"
+        shown.append(scores(found.decoded, title, training_images=found.seen, gap=found.gaps))
     for name, analysis in found.analyses.items():
         rows = [Score(**s) for s in analysis.get("scores", ())]
+        rows = [s for s in rows if not s.name.startswith(CHANNEL)]  # and so are these
         if rows:
-            shown.append(scores(rows, (), name))
+            shown.append(scores(rows, name))
     return shown

@@ -279,3 +279,25 @@ function latentPanel(panel) {
     speak();
   });
 }
+
+function where(output) {
+  const F = D.forward, own = D.own ? "" : ` (${number(D.times[state.k])})`;
+  element(output, "b", {}, `${D.steps[state.k]} / ${D.T}`);
+  output.append(`${own}   ᾱ ${number(F.abar[state.k])}   SNR ${number(F.abar[state.k] / (1 - F.abar[state.k]))}`);
+  const chosen = document.getElementById("chosen"), P = D.pixels;
+  chosen.textContent = `${word("pixel")} (${state.row * P.stride}, ${state.column * P.stride}): ${number(PIXELS.x0[place()])}`;
+  chosen.title = `${word("row")}, ${word("column")}`;
+  return `t = ${D.steps[state.k]}`;
+}
+
+function contrast() {
+  // the brightest pixel of the middle rows: one that is not background in most pictures
+  let best = -Infinity;
+  for (let r = 0; r < PIXELS.height; r++) for (let c = 0; c < PIXELS.width; c++) {
+    const away = Math.hypot(r - PIXELS.height / 2, c - PIXELS.width / 2) / PIXELS.width, v = PIXELS.x0[r * PIXELS.width + c] - away;
+    if (v > best) { best = v; state.row = r; state.column = c; }
+  }
+}
+
+const PANELS = { forward: forwardPanel, schedules: schedulePanel, walk: walkPanel, posterior: posteriorPanel, terms: termsPanel, reverse: reversePanel, samplers: samplerPanel, latents: latentPanel };
+contrast();

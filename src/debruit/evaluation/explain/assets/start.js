@@ -2,16 +2,10 @@
 // the bar, the language, the beginning
 function refresh() {
   for (const watch of watchers) watch();
-  const F = D.forward, output = document.getElementById("where");
+  const output = document.getElementById("where"), slider = document.getElementById("t");
   output.replaceChildren();
-  const own = D.own ? "" : ` (${number(D.times[state.k])})`;
-  element(output, "b", {}, `${D.steps[state.k]} / ${D.T}`);
-  output.append(`${own}   ᾱ ${number(F.abar[state.k])}   SNR ${number(F.abar[state.k] / (1 - F.abar[state.k]))}`);
-  const chosen = document.getElementById("chosen"), P = D.pixels;
-  chosen.textContent = `${word("pixel")} (${state.row * P.stride}, ${state.column * P.stride}): ${number(PIXELS.x0[place()])}`;
-  chosen.title = `${word("row")}, ${word("column")}`;
-  document.getElementById("t").value = state.k;
-  document.getElementById("t").setAttribute("aria-valuetext", `t = ${D.steps[state.k]}`);
+  slider.setAttribute("aria-valuetext", where(output));
+  slider.value = state.k;
   relabel.forEach((set) => set());
 }
 
@@ -42,17 +36,6 @@ function playing(on) {
   refresh();
 }
 
-function contrast() {
-  // the brightest pixel of the middle rows: one that is not background in most pictures
-  let best = -Infinity;
-  for (let r = 0; r < PIXELS.height; r++) for (let c = 0; c < PIXELS.width; c++) {
-    const away = Math.hypot(r - PIXELS.height / 2, c - PIXELS.width / 2) / PIXELS.width, v = PIXELS.x0[r * PIXELS.width + c] - away;
-    if (v > best) { best = v; state.row = r; state.column = c; }
-  }
-}
-
-const PANELS = { forward: forwardPanel, schedules: schedulePanel, walk: walkPanel, posterior: posteriorPanel, terms: termsPanel, reverse: reversePanel, samplers: samplerPanel, latents: latentPanel };
-contrast();
 for (const key in PANELS) {
   const panel = document.getElementById("panel-" + key);
   if (panel) PANELS[key](panel);
