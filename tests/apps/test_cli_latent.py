@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from debruit.apps.cli import main
+from debruit.data.dataset import DataSpec
 from debruit.data.keys import root
 from debruit.first_stage import FirstStage
 from debruit.model import load
@@ -276,3 +277,26 @@ def test_a_folder_in_its_first_stage(tmp_path, capsys):
     assert "is still in its first stage" in refused(capsys, "train", "--resume", out, "--minutes", "1")
     (out / "stages.json").write_text("{")
     assert "stages.json is damaged" in refused(capsys, "train", "--resume", out)
+
+
+def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(stages, "suits", lambda spec, minutes, device: minutes == 0.2)
+    out = tmp_path / "a"
+    assert main(["train", "digits", "--minutes", "0.2", "--out", str(out), *BOTH]) == 0
+    assert "are better learnt as latents in 0.2 minutes (--pixels: on pixels)" in capsys.readouterr().out
+    assert load(out, "cpu").config.codec.fingerprint
+    for name, more in (("b", ["--minutes", "0.1"]), ("c", ["--minutes", "0.2", "--pixels"]), ("d", ["--images", "32"])):
+        assert main(["train", "digits", "--out", str(tmp_path / name), *more, *UNET]) == 0
+        assert "latents" not in capsys.readouterr().out
+        assert not (tmp_path / name / "autoencoder").exists()
+
+
+def test_latents_suit_large_images_on_a_machine_that_is_fast_enough(monkeypatch):
+    device = torch.device("cpu")
+    spec = DataSpec(name="x", channels=3, height=64, width=80, depth="uint8", low=0, high=255, count=1000)
+    monkeypatch.setattr(stages.planning, "throughput", lambda device: 5e10)
+    assert stages.suits(spec, 10.0, device)
+    assert not stages.suits(spec, 0.5, device), "the autoencoder would see too few images"
+    assert not stages.suits(replace(spec, height=28, width=28), 10.0, device)
+    monkeypatch.setattr(stages, "PERCEPTUAL_PACKAGE", "a_package_that_is_not_there")
+    assert not stages.suits(spec, 10.0, device)

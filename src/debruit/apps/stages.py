@@ -7,8 +7,28 @@ from debruit.apps.session import finish, folder_for, follow, priced, say, settle
 from debruit.errors import InputError
 
 
-def start_stages(what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict) -> int:
-    """`debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`."""
+def better_on_latents(spec, assignments: list[str], asked: dict, device) -> bool:
+    """Whether a training by the minutes on this data is better done in two stages; says so. A codec that was set is left alone."""
+    from debruit.training import stages
+    from debruit.training.planning import DEFAULT_MINUTES
+
+    minutes = asked["minutes"] or (DEFAULT_MINUTES if asked["images"] is None else None)
+    if (
+        minutes is None
+        or any(a.startswith("model.codec") for a in assignments)
+        or not stages.suits(spec, minutes, device)
+    ):
+        return False
+    say(
+        f"images of {spec.height} x {spec.width} pixels are better learnt as latents in {minutes:g} minutes (--pixels: on pixels)"
+    )
+    return True
+
+
+def start_stages(
+    what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict, data=None
+) -> int:
+    """`debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`; `data` is the source and its data, if they are there already."""
     from debruit.first_stage import FirstStage
     from debruit.recipes import find_data
     from debruit.training import stages
@@ -20,7 +40,7 @@ def start_stages(what, on, out, device, assignments: list[str], dry_run: bool, a
     size = asked.pop("size")
     given = {name: value for name, value in asked.items() if value is not None}
     path = latent.pop("autoencoder")
-    source, dataset = find_data(on, say, assignments, size=size)
+    source, dataset = data or find_data(on, say, assignments, size=size)
     if path is not None:
         if what == "autoencoder" or any(value is not None for value in latent.values()):
             raise InputError(

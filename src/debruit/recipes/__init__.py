@@ -47,23 +47,18 @@ def find_run(
     assignments: Sequence[str] = (),
     *,
     size: int | None = None,
+    data: tuple[Any, Dataset] | None = None,
     **asked: Any,
 ) -> tuple[Run | AutoencoderRun, Dataset]:
     """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
-    "source." change the source before its data is built; `asked` are images, minutes, batch, seed and flip, None where not given."""
+    "source." change the source before its data is built, unless the source and its `data` are given; `asked` are images, minutes, batch, seed and flip,
+    None where not given."""
     known = recipes()
     name = what.replace("_", "-")
     if name not in known:
         if on is not None:
             raise unknown("recipe", what, known)
-        try:
-            source = find_source(what)
-        except InputError:
-            hint = nearest(what, [*known, *builtin_sources()])
-            if any(name in hint for name in known):
-                raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
-            raise
-        source, dataset = built(source, say, assignments, size=size)
+        source, dataset = data or find_data(what, say, assignments, size=size)
         given = {key: value for key, value in asked.items() if value is not None}
         return planning.recommend(source, dataset.spec, device, **given), dataset
     run = known[name]()
@@ -78,14 +73,15 @@ def find_run(
 def find_data(
     what: str, say: Callable[[str], None], assignments: Sequence[str] = (), *, size: int | None = None
 ) -> tuple[Any, Dataset]:
-    """The source that a SOURCE argument means, and its data, decoded."""
-    return built(find_source(what), say, assignments, size=size)
-
-
-def built(
-    source: Any, say: Callable[[str], None], assignments: Sequence[str], *, size: int | None
-) -> tuple[Any, Dataset]:
-    """The source as it was asked for, and its data."""
+    """The source that a SOURCE argument means, and its data, decoded. InputError: there is none; a recipe of nearly that name is named."""
+    try:
+        source = find_source(what)
+    except InputError:
+        known = recipes()
+        hint = nearest(what, [*known, *builtin_sources()])
+        if any(name in hint for name in known):
+            raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
+        raise
     source = changed(sized(source, size), assignments)
     return source, source.build(say)
 

@@ -5,6 +5,7 @@ OUT/autoencoder/                the run of the first stage
 OUT/autoencoder.safetensors     what came of it, which the second stage needs beside its own run.json
 """
 
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +18,17 @@ from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.files import write_atomically
 from debruit.first_stage import FirstStage
+from debruit.networks.efficientnet import PACKAGE as PERCEPTUAL_PACKAGE
 from debruit.training import planning
+from debruit.training.autoencoding import planning as autoencoders
+from debruit.training.autoencoding.estimate import forward_flops
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder
 from debruit.training.run import Run
 
 FOLDER = "autoencoder"
 FIRST_SHARE = 0.3  # of the minutes or images, for the autoencoder (bench/RESULTS.md)
+LEAST_SIDE, LEAST_FIRST_IMAGES = 64, 3_000
 LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the budget
 
 
@@ -36,6 +41,16 @@ class Stages:
     images: int | None = None
     batch: int | None = None
     assignments: tuple[str, ...] = ()
+
+
+def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
+    """Whether latents give better images than pixels for these minutes (bench/RESULTS.md): from LEAST_SIDE pixels on, if the autoencoder's share
+    lasts for LEAST_FIRST_IMAGES of the narrowest one, and its perceptual network is installed."""
+    if min(spec.height, spec.width) < LEAST_SIDE or importlib.util.find_spec(PERCEPTUAL_PACKAGE) is None:
+        return False
+    narrowest = autoencoders.narrowest(spec)
+    operations = planning.throughput(device) * 60 * minutes * FIRST_SHARE
+    return operations / (3 * forward_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
 
 
 def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from debruit.apps.session import folder_for, follow, priced, say, settled
-from debruit.apps.stages import follow_stages, start_stages
+from debruit.apps.stages import better_on_latents, follow_stages, start_stages
 from debruit.errors import InputError
 
 STAGES = ("autoencoder", "ldm")
@@ -34,6 +34,7 @@ def train(
     autoencoder: Path | None = None,
     factor: int | None = None,
     bottleneck: Literal["kl", "vq"] | None = None,
+    pixels: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Train a model, and keep everything in one run folder.
@@ -70,6 +71,8 @@ def train(
         For autoencoder and ldm: by how much each side of the images is reduced, a power of 2.
     bottleneck
         For autoencoder and ldm: kl, a Gaussian latent, or vq, a codebook.
+    pixels
+        Train on pixels also where latents would give better images for the minutes.
     dry_run
         Print the settings, the memory and the time, and stop.
     """
@@ -83,7 +86,7 @@ def train(
     if resume is not None:
         latent = {"autoencoder": autoencoder, "factor": factor, "bottleneck": bottleneck}
         given = [f"--{k}" for k in ("batch", "size", "seed", "flip") if asked[k] is not None]
-        given += [f"--{k}" for k, value in latent.items() if value is not None]
+        given += [f"--{k}" for k, value in latent.items() if value is not None] + ["--pixels"] * pixels
         given += (
             ["--set"] * bool(set_)
             + ["--dry-run"] * dry_run
@@ -100,7 +103,7 @@ def train(
     if out is None and not dry_run:
         raise InputError("name the run folder to make: --out runs/NAME")
     latent = {"autoencoder": autoencoder, "factor": factor, "bottleneck": bottleneck}
-    return _start(what, on, out, place, set_ or [], dry_run, asked, latent)
+    return _start(what, on, out, place, set_ or [], dry_run, asked, latent, pixels=pixels)
 
 
 def check_length(images: int | None, minutes: float | None) -> None:
@@ -113,8 +116,10 @@ def check_length(images: int | None, minutes: float | None) -> None:
         raise InputError(f"--images {images}: a training needs at least 1 image, for example --images 200_000")
 
 
-def _start(what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict) -> int:
-    from debruit.recipes import find_run, first_stage_for, on_autoencoder
+def _start(
+    what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict, *, pixels: bool
+) -> int:
+    from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipes
     from debruit.training import stages
     from debruit.training.folder import check_free
 
@@ -127,9 +132,16 @@ def _start(what, on, out, device, assignments: list[str], dry_run: bool, asked: 
         raise InputError(
             f"{', '.join(given)}: that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`"
         )
+    data = None
+    if on is None and path is None and what.replace("_", "-") not in recipes():
+        data = find_data(what, say, assignments, size=asked["size"])
+        if not pixels and better_on_latents(data[1].spec, assignments, asked, device):
+            return start_stages(
+                "ldm", what, out, device, assignments, dry_run, asked, latent | {"autoencoder": None}, data
+            )
     # what a recipe on latents costs is known without its autoencoder
     stage = None if dry_run and path is None else first_stage_for(what, on, path)
-    run, dataset = find_run(what, on, device, say, assignments, **asked)
+    run, dataset = find_run(what, on, device, say, assignments, data=data, **asked)
     if stage is not None:
         run = on_autoencoder(run, stage)
     run = settled(run, assignments, device)

@@ -101,6 +101,11 @@ def choose(spec: DataSpec, factor: int, bottleneck: Bottleneck, target: float) -
     return min(found, key=lambda codec: abs(math.log(forward_flops(codec, spec.shape) / target)))
 
 
+def narrowest(spec: DataSpec) -> Autoencoder:
+    """The cheapest candidate for this data."""
+    return Autoencoder(coder=coders(suited_factor(spec))[0], bottleneck=KL(channels=LATENT_CHANNELS))
+
+
 def coders(factor: int) -> list[Coder]:
     """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far enough."""
     if factor < 1 or factor & (factor - 1):
