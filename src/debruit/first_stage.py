@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from debruit.autoencoders.autoencoder import Autoencoder, AutoencoderModule
+from debruit.autoencoders import bounded
+from debruit.autoencoders.autoencoder import Autoencoder, AutoencoderModule, fingerprint
 from debruit.autoencoders.codec import Moments
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
@@ -49,6 +50,10 @@ class FirstStage:
         with torch.device("meta"):
             module = config.codec.build(config.data.channels)
         fill(module, weights, path)
+        if config.codec.fingerprint not in ("", fingerprint(module)):
+            raise InputError(
+                f"the weights in {path} are not those that its latents were measured with: the file was changed, copy it again"
+            )
         return cls(config, module.to(choose_device(device)), header["provenance"])
 
     def save(self, path: str | Path) -> None:
@@ -58,12 +63,12 @@ class FirstStage:
     @torch.no_grad()
     def encode(self, images: Tensor) -> Moments:
         """The law of the latents of images at rest, (B, C, H, W)."""
-        return self.module.encode(self.config.data.to_model(images).to(self.device))
+        return bounded.encode(self.module, self.config.data.to_model(images).to(self.device))
 
     @torch.no_grad()
     def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
         """Latents (B, c, h, w) as images at rest of this size, on the CPU."""
-        return self.config.data.from_model(self.module.decode(latents.to(self.device), size).float().cpu())
+        return self.config.data.from_model(bounded.decode(self.module, latents.to(self.device), size).float().cpu())
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """What becomes of images at rest: D(E(x)), by the mean of the latents' law."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from debruit.autoencoders import bounded
 from debruit.autoencoders.codec import Codec, CodecModule
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.cond import Cond, Conditioner
@@ -272,12 +273,12 @@ class Model:
     def images(self, x: Tensor) -> Tensor:
         """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU."""
         data = self.config.data
-        return data.from_model(self.codec.decode(x, (data.height, data.width)).float().cpu())
+        return data.from_model(bounded.decode(self.codec, x, (data.height, data.width)).float().cpu())
 
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
         """Images in the dtype and range of the data, (B, C, H, W), as what the diffusion sees, on the model's device: the mean of the encoder."""
-        return self.codec.encode(self.config.data.to_model(images).to(self.device)).mean
+        return bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
 
     def _denoise(self, values: Mapping[str, Any], settings: Settings, n: int) -> Denoise:
         """The denoiser of one batch under its conditions, guided and clipped as the settings say."""

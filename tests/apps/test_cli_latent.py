@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from debruit.apps.cli import main
+from debruit.autoencoders.autoencoder import fingerprint
 from debruit.data.dataset import DataSpec
 from debruit.data.keys import root
 from debruit.first_stage import FirstStage
@@ -69,7 +70,7 @@ def test_the_settings_of_an_autoencoder_are_said(tmp_path, capsys):
     for part in (
         "KL autoencoder of",
         "factor 2, latents 4 x 4 x 4",
-        "L1 + KL 1e-06",
+        "L1 + KL 0.001",
         "PSNR",
         "train ldm SOURCE --autoencoder",
     ):
@@ -215,10 +216,15 @@ def test_another_autoencoder_is_refused_at_resume(ldm, tmp_path, capsys):
     stage = FirstStage.load(folder / "autoencoder.safetensors", "cpu")
     with torch.no_grad():
         next(stage.module.parameters()).add_(1.0)
-    other = FirstStage(replace(stage.config, codec=replace(stage.config.codec, fingerprint="0" * 32)), stage.module)
-    other.save(folder / "autoencoder.safetensors")
+    stage.save(folder / "autoencoder.safetensors")  # other weights under the old description
     said = refused(capsys, "train", "--resume", folder, "--images", "400")
-    assert "holds another autoencoder (fingerprint 00000000) than the one this model was trained on" in said
+    assert "are not those that its latents were measured with" in said
+    codec = replace(stage.config.codec, fingerprint=fingerprint(stage.module))
+    FirstStage(replace(stage.config, codec=codec), stage.module).save(folder / "autoencoder.safetensors")
+    said = refused(capsys, "train", "--resume", folder, "--images", "400")
+    assert (
+        f"holds another autoencoder (fingerprint {codec.fingerprint:.8}) than the one this model was trained on" in said
+    )
     (folder / "autoencoder.safetensors").unlink()
     assert "there is no model at" in refused(capsys, "train", "--resume", folder, "--images", "400")
 
@@ -255,7 +261,9 @@ def test_bad_input_gets_one_sentence(autoencoder, ldm, colours, tmp_path, capsys
     said = refused(capsys, "train", "ldm", "digits", "--autoencoder", ldm, *new)
     assert "holds a diffusion model" in said
     assert "needs an autoencoder (`debruit train autoencoder SOURCE`)" in said
-    assert "holds an autoencoder" in refused(capsys, "sample", autoencoder, "-n", "2", "--out", tmp_path / "g.png")
+    assert "is an autoencoder, which draws no images" in refused(
+        capsys, "sample", autoencoder, "-n", "2", "--out", tmp_path / "g.png"
+    )
     assert not (tmp_path / "x").exists()
 
 
@@ -287,7 +295,7 @@ def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypa
     assert load(out, "cpu").config.codec.fingerprint
     for name, more in (("b", ["--minutes", "0.1"]), ("c", ["--minutes", "0.2", "--pixels"]), ("d", ["--images", "32"])):
         assert main(["train", "digits", "--out", str(tmp_path / name), *more, *UNET]) == 0
-        assert "latents" not in capsys.readouterr().out
+        assert "better learnt" not in capsys.readouterr().out
         assert not (tmp_path / name / "autoencoder").exists()
 
 
@@ -300,3 +308,33 @@ def test_latents_suit_large_images_on_a_machine_that_is_fast_enough(monkeypatch)
     assert not stages.suits(replace(spec, height=28, width=28), 10.0, device)
     monkeypatch.setattr(stages, "PERCEPTUAL_PACKAGE", "a_package_that_is_not_there")
     assert not stages.suits(spec, 10.0, device)
+
+
+def test_a_mistake_in_the_second_stages_settings_shows_before_the_first(tmp_path, capsys):
+    said = refused(
+        capsys, "train", "ldm", "digits", "--out", tmp_path / "a", "--images", "64", "--set", "model.netwrok.channels=8"
+    )
+    assert "did you mean 'network'" in said
+    assert not (tmp_path / "a").exists()
+
+
+def test_both_stages_hold_out_the_same_images_and_intervals_can_be_set(tmp_path):
+    out = tmp_path / "a"
+    command = ["train", "ldm", "digits", "--out", str(out), "--images", "320", *BOTH]
+    assert main([*command, "--set", "validation_images=40", "--set", "seed=5", "--set", "every.save_images=77"]) == 0
+    first, second = load_dict(out / "autoencoder" / "run.json"), load_dict(out / "run.json")
+    assert first["validation_images"] == second["validation_images"] == 40
+    assert first["seed"] == second["seed"] == 5
+    assert second["every"]["save_images"] == 77
+    assert first["every"]["save_images"] != 77
+
+
+def test_a_kill_before_the_first_folder_was_made(tmp_path):
+    import shutil
+
+    out = tmp_path / "a"
+    assert main(["train", "ldm", "digits", "--out", str(out), "--images", "160", *BOTH]) == 0
+    shutil.rmtree(out / "autoencoder")
+    (out / "run.json").unlink()
+    assert main(["train", "--resume", str(out)]) == 0
+    assert load(out, "cpu").config.codec.fingerprint

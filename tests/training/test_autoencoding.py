@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -235,6 +236,13 @@ def test_dead_codes_are_revived_in_the_average_too(tmp_path):
     folder, found = train(tmp_path / "run", run)
     _, state = state_of(folder)
     assert torch.equal(state.average.bottleneck.usage, state.module.bottleneck.usage)
+    before = state.average.bottleneck.codebook.weight.clone()
+    state.module.bottleneck.usage[:5] = 0.0
+    batch = make_batch(run, run.source.build(), Order(np.arange(100), run.seed), 0, 0)
+    steps._revive(state, run, batch)
+    mine, average = (m.bottleneck.codebook.weight for m in (state.module, state.average))
+    assert torch.equal(mine[:5], average[:5])
+    assert not torch.equal(before[:5], average[:5])
     parts = found[-1].validation.parts
     assert parts["perplexity"] > 1
     assert "dead_codes" in parts
@@ -267,3 +275,76 @@ def test_cores_that_share_a_batch_give_its_gradient():
     assert float(one["loss"]) == pytest.approx(float(two["loss"]), rel=1e-5)
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("stopped_at", [96, 104, 112])
+def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at):
+    """The watch acts at validations, so the resumed training must make them at the same images."""
+    run = tiny_latent.run(batch=8, images=320, criterion=criterion(begins_images=None), watch=Watch(flat=0.9))
+    whole, _ = train(tmp_path / "whole", run)
+    folder = RunFolder.create(tmp_path / "run", run, print)
+    seen = steps.watch.enter_as_asked
+
+    def asked(state, run):
+        state.interrupted = state.images_seen + run.batch == stopped_at
+        seen(state, run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps.watch, "enter_as_asked", asked)
+        found = list(fit(folder, run.source.build(), CPU, print))
+    assert found[-1].interrupted
+    assert found[-1].report.images_seen == stopped_at
+    train(folder.path, run, resume=True)
+    mine, other = (load_file(f.path / "state" / f"{320:012d}.safetensors") for f in (folder, whole))
+    assert mine.keys() == other.keys()
+    for name, value in other.items():
+        assert torch.equal(value, mine[name]), name
+
+
+def test_a_learned_scale_does_not_mislead_the_watch(tmp_path):
+    """Its loss is negative; the score is not, so no validation is taken for a collapse."""
+    run = tiny_latent.run(images=640, criterion=criterion(reconstruction=Laplace(log_scale=-4.0), begins_images=64))
+    folder, found = train(tmp_path / "run", run)
+    assert all(p.validation.loss > 0 for p in found if p.validation)
+    assert not [p.watched for p in found if p.watched]
+    _, state = state_of(folder)
+    assert state.collapses == 0
+    assert state.best_images > 96
+
+
+def test_the_file_says_which_weights_it_holds(tmp_path):
+    folder, _ = train(tmp_path / "run", tiny_latent.run())
+    _, state = state_of(folder)
+    about = FirstStage.load(folder.path, "cpu").provenance
+    assert about["weights"] == "best ema"
+    assert about["weights_images_seen"] == state.best_images
+    inside = load_file(folder.path / "model.safetensors")
+    assert all(torch.equal(value, inside[name]) for name, value in state.best.items())
+
+
+def test_dropout_resumes_to_the_same_bits(tmp_path):
+    codec = tiny_latent.run().model.codec
+    dropping = replace(codec, coder=replace(codec.coder, dropout=0.3))
+    run = tiny_latent.run(model=replace(tiny_latent.run().model, codec=dropping))
+    whole, _ = train(tmp_path / "whole", run)
+    torch.rand(7)  # the user's own stream is elsewhere
+    folder, _ = train(tmp_path / "run", run, until=96)
+    train(folder.path, run, resume=True)
+    mine, other = (load_file(f.path / "model.safetensors") for f in (folder, whole))
+    assert all(torch.equal(value, mine[name]) for name, value in other.items())
+
+
+def test_a_gradient_of_the_discriminator_that_is_not_finite_is_not_applied(monkeypatch):
+    run = tiny_latent.run()
+    dataset = run.source.build()
+    pool, _ = split(len(dataset), 20, run.seed)
+    state = AutoencoderState.start(run, CPU)
+    state.entered, state.images_seen = 0, 64
+    parameter = next(state.discriminator.parameters())
+    parameter.register_hook(lambda gradient: gradient * math.nan)
+    before = parameter.detach().clone()
+    with sharing(state, run, CPU) as shares:
+        terms = step(state, run, make_batch(run, dataset, Order(pool, run.seed), 64, 0), 1e-3, shares)
+    assert torch.isfinite(terms["discriminator"])
+    assert not torch.isfinite(terms["grad_norm"])
+    assert torch.equal(parameter, before)

@@ -6,6 +6,13 @@ from pathlib import Path
 from debruit.apps.session import finish, folder_for, follow, priced, say, settled
 from debruit.errors import InputError
 
+OF_BOTH = (
+    "validation_images",
+    "seed",
+    "flip",
+    "precision",
+)  # settings that both stages must share, or see other images
+
 
 def better_on_latents(spec, assignments: list[str], asked: dict, device) -> bool:
     """Whether a training by the minutes on this data is better done in two stages; says so. A codec that was set is left alone."""
@@ -66,13 +73,15 @@ def start_stages(
 
 def planned(source, spec, device, assignments: list[str], given: dict, latent: dict):
     """The plan of both stages: "autoencoder.KEY=VALUE" among the assignments is for the first."""
-    from debruit.training import stages
+    from debruit.config import override
+    from debruit.training import planning, stages
     from debruit.training.planning import DEFAULT_MINUTES
 
     minutes, images = given.pop("minutes", None), given.pop("images", None)
     minutes = DEFAULT_MINUTES if minutes is None and images is None else minutes
     first_minutes, first_images = stages.split(minutes, images)
-    mine = [a.removeprefix("autoencoder.") for a in assignments if a.startswith("autoencoder.")]
+    mine = [a for a in assignments if a.partition("=")[0] in OF_BOTH]
+    mine += [a.removeprefix("autoencoder.") for a in assignments if a.startswith("autoencoder.")]
     rest = tuple(a for a in assignments if not a.startswith(("autoencoder.", "source.")))
     say("stage 1   an autoencoder")
     first = settled_autoencoder(
@@ -80,6 +89,8 @@ def planned(source, spec, device, assignments: list[str], given: dict, latent: d
     )
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
+    for assignment in rest:  # a mistake in one shows now, not when the first stage is over
+        override(planning.recommend(source, spec, device, images=1, codec=first.model.codec), assignment)
     return stages.Stages(first=first, minutes=minutes, images=images, batch=given.get("batch"), assignments=rest)
 
 
@@ -114,9 +125,11 @@ def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool) -> 
     from debruit.first_stage import FirstStage
     from debruit.training import stages
 
-    if not finish(folder, dataset, device, resume=resume):
+    finished = finish(folder, dataset, device, resume=resume)
+    began = time.monotonic()
+    if not finished:
         say(f"stopped in the first stage, everything is saved: continue with  debruit train --resume {out}")
         return 130
-    run = settled(stages.second(out, plan, device, say), [], device)
+    run = settled(stages.second(out, plan, device, say), list(plan.assignments), device)
     stage = FirstStage.load(out / stages.FOLDER, "cpu")
-    return follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=time.monotonic())
+    return follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=began)

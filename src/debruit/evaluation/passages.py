@@ -4,6 +4,7 @@ x -> E -> mean of q(z|x) -> D -> x^ at rest -> features, classes, and the percep
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,8 @@ def _distances(
     subject: Subject | AutoencoderSubject, images: Tensor, decoded: Tensor, eyes: Any, parts: Parts
 ) -> Generator[float, None, np.ndarray]:
     """(N,) float32."""
-    done, batch = [], at_a_time(subject.data)
+    shown = replace(subject.data, channels=images.shape[1], height=images.shape[2], width=images.shape[3])
+    done, batch = [], at_a_time(shown)
     for start in range(0, len(images), batch):
         a, b = (x[start : start + batch] for x in (images, decoded))
         key = [eyes.label, stages.images_key(a), stages.images_key(b)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ PREVIEW_COUNT, PREVIEW_SEED, PREVIEW_STEPS = 16, 0, 20
 
 class Diffusion:
     """See Task. `codec` is the frozen autoencoder of a latent model, and `latents` what it makes of the data."""
+
+    watches: ClassVar[bool] = False
 
     def __init__(
         self,

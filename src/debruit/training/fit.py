@@ -105,7 +105,8 @@ def _train(
         state.total_images = clock.plan(seen)
         last = seen >= state.total_images
         validation, training, said, watched, saved = None, None, None, None, False
-        if len(held_out) and not state.interrupted and (last or passed(before, seen, every.validate_images)):
+        if len(held_out) and _validates(task, state, last):
+            state.validated = seen
             with clock.spends("validate"):
                 validation = task.validate(state, held_out)
                 training = task.validate(state, beside(pool, held_out, run.seed))
@@ -128,6 +129,15 @@ def _train(
         yield progress
         if interrupted:
             return
+
+
+def _validates(task: Task, state: State, last: bool) -> bool:
+    """Whether a validation is due. One that may change the state comes at the same reports of a training that was interrupted as of one that was
+    not; another is left to the resumed training."""
+    every, seen = task.run.every, state.images_seen
+    regular = last or passed(seen - task.run.batch, seen, every.report_images)
+    due = last or passed(state.validated, seen, every.validate_images)
+    return due and (regular if task.watches else not state.interrupted)
 
 
 def _prolong(state: State, run: Training) -> None:

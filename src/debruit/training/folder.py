@@ -114,7 +114,7 @@ class RunFolder:
     def provenance(self, state: State) -> dict[str, Any]:
         """What the model file says of its origin."""
         return {
-            "weights": "ema",
+            **state.weights(),
             "ema": asdict(self.run.ema),
             "images_seen": state.images_seen,
             "batch": self.run.batch,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from debruit.config import decode, encode, override
+from debruit.config import decode, encode
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.files import write_atomically
@@ -59,6 +59,12 @@ def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
     return RunFolder.create(path / FOLDER, plan.first, say)
 
 
+def first_folder(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
+    """The folder of the first stage, made where a kill came before it was."""
+    inside = path / FOLDER
+    return RunFolder.open(inside, say) if (inside / RUN).exists() else RunFolder.create(inside, plan.first, say)
+
+
 def pending(path: Path) -> Stages | None:
     """The plan of a folder whose second stage has not begun, else None. InputError: a plan that is damaged."""
     if not (path / PLAN).exists() or (path / RUN).exists():
@@ -70,7 +76,7 @@ def pending(path: Path) -> Stages | None:
 
 
 def second(path: Path, plan: Stages, device: torch.device, say: Callable[[str], None]) -> Run:
-    """The run of the second stage, on what came of the first: with the minutes or images that are left. Changed by the user's assignments."""
+    """The run of the second stage, on what came of the first: with the minutes or images that are left."""
     stage = FirstStage.load(path / FOLDER, "cpu")
     first = plan.first
     minutes = images = None
@@ -82,8 +88,6 @@ def second(path: Path, plan: Stages, device: torch.device, say: Callable[[str], 
     run = on_latents(
         stage, first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip
     )  # fmt: skip
-    for assignment in plan.assignments:
-        run = override(run, assignment)
     say(f"the autoencoder is ready: {path / FOLDER}; now the diffusion of its latents")
     return run
 

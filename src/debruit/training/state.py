@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from debruit.sampling.noise import generator
 from debruit.training.muon import NARROWEST, Muon
 from debruit.training.run import Optimiser, Run
 
-Built = TypeVar("Built", bound=nn.Module)
+Built = TypeVar("Built", bound=nn.Module | None)
+Averaged = TypeVar("Averaged", bound=nn.Module)
 INIT = 1  # keys the random stream of the initial weights apart from the others
 
 
@@ -32,9 +33,10 @@ class State:
     lr_factor: float = 1.0
     attempt: int = 0
     lost_in_a_row: int = 0  # steps without a finite gradient, up to now
+    validated: int = 0  # images seen at the last validation
     interrupted: bool = False  # somebody asked the loop to stop after its step
 
-    NUMBERS: ClassVar[tuple[str, ...]] = ("images_seen", "total_images", "elapsed", "lr_factor", "attempt")
+    NUMBERS: ClassVar[tuple[str, ...]] = ("images_seen", "total_images", "elapsed", "lr_factor", "attempt", "validated")
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that resuming needs, by name; the scalars are `numbers`."""
@@ -42,6 +44,10 @@ class State:
 
     def numbers(self) -> dict[str, float]:
         return {key: getattr(self, key) for key in self.NUMBERS}
+
+    def weights(self) -> dict[str, Any]:
+        """For the model's provenance: which weights its file holds."""
+        return {"weights": "ema"}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         """Takes over what `tensors` and `numbers` gave."""
@@ -84,14 +90,14 @@ class TrainState(State):
         restore_moments(self.optimiser, self.backbone, below("optimiser", tensors))
 
 
-def seeded(build: Callable[[], Built], seed: int) -> Built:
-    """A module with initial weights from the seed, drawn on the CPU; torch's global generator is left as it was."""
+def seeded(build: Callable[[], Built], seed: int, *keys: int) -> Built:
+    """A module with initial weights from the seed (and `keys`), drawn on the CPU; torch's global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(seed, INIT).initial_seed())
+        torch.manual_seed(generator(seed, *(keys or (INIT,))).initial_seed())
         return build()
 
 
-def averaged(module: Built) -> Built:
+def averaged(module: Averaged) -> Averaged:
     """The average of a module's weights, at its beginning."""
     return copy.deepcopy(module).requires_grad_(False).eval()
 

@@ -1,7 +1,7 @@
 """What is trained, as the shell around the loop sees it (fit.py)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from PIL.Image import Image
@@ -15,6 +15,8 @@ from debruit.training.validation import Validation
 
 class Task(Protocol):
     """A training with its data on a device: of a diffusion model (diffusion.py), or of an autoencoder (autoencoding/task.py)."""
+
+    watches: ClassVar[bool]  # whether a validation may change the state, so that none can be skipped
 
     @property
     def run(self) -> Training: ...

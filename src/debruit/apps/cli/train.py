@@ -161,7 +161,7 @@ def _resume(path: Path, device, images: int | None, minutes: float | None) -> in
             raise InputError(
                 f"{path} is still in its first stage, whose share of the budget is set: resume it without a length"
             )
-        folder = RunFolder.open(path / stages.FOLDER, say)
+        folder = stages.first_folder(path, plan, say)
         dataset = folder.run.source.build(say)
         return follow_stages(path, folder, dataset, device, plan, resume=True)
     folder = RunFolder.open(path, say, images=images, minutes=minutes)

@@ -71,8 +71,8 @@ def recommend(
     held_out = planning.held_out(spec.count)
     run = AutoencoderRun(
         source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
-        batch=batch or (CPU_BATCH if device.type == "cpu" else 64), validation_images=held_out,
-        criterion=suited_criterion(spec, expected), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
+        batch=(CPU_BATCH if device.type == "cpu" else 64) if batch is None else batch, validation_images=held_out,
+        criterion=suited_criterion(spec, expected, held_out), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
     )  # fmt: skip
     latent_shape(run)  # images smaller than the factor are refused here
     return run
@@ -84,12 +84,13 @@ def suited_factor(spec: DataSpec) -> int:
     return int(min(max(2 ** round(math.log2(longer / LATENT_SIDE)), 2), MOST_FACTOR))
 
 
-def suited_criterion(spec: DataSpec, images: int) -> Criterion:
-    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels."""
+def suited_criterion(spec: DataSpec, images: int, held_out: int) -> Criterion:
+    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels, and the latter held-out images, by which
+    it is watched."""
     shorter = min(spec.height, spec.width)
     layers = next((n for n in (3, 2, 1) if shorter >= 2 * least_side(n)), 0)
     adversarial = None
-    if layers and images >= ADVERSARIAL_IMAGES:
+    if layers and held_out and images >= ADVERSARIAL_IMAGES:
         adversarial = Adversarial(layers=layers, channels=32, norm="group", ramp_images=images // 20)
     perceptual = Perceptual(weight=PERCEPTUAL_WEIGHT) if shorter >= LEAST_SIDE else None
     return Criterion(kl_weight=KL_WEIGHT, perceptual=perceptual, adversarial=adversarial)

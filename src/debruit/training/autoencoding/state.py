@@ -1,7 +1,7 @@
 """The state of an autoencoder's training, its discriminator included."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from debruit.autoencoders.autoencoder import AutoencoderModule
 from debruit.autoencoders.losses.criterion import CriterionModule
 from debruit.networks.discriminator import PatchDiscriminator
-from debruit.sampling.noise import generator
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.state import (
     State,
@@ -46,8 +45,9 @@ class AutoencoderState(State):
     before: float = float("inf")
     entered: int = NEVER
     collapses: int = 0
+    best_images: int = 0  # seen when the best were taken
 
-    NUMBERS: ClassVar[tuple[str, ...]] = (*State.NUMBERS, "lowest", "before", "entered", "collapses")
+    NUMBERS: ClassVar[tuple[str, ...]] = (*State.NUMBERS, "lowest", "before", "entered", "collapses", "best_images")
 
     @classmethod
     def start(cls, run: AutoencoderRun, device: torch.device) -> "AutoencoderState":
@@ -65,15 +65,20 @@ class AutoencoderState(State):
     def renew_discriminator(self, run: AutoencoderRun, device: torch.device) -> None:
         """A discriminator that has seen nothing, if the loss has one."""
         config = run.criterion.adversarial
-        if config is None or config.weight == 0:
+        built = seeded(lambda: run.criterion.discriminator(run.data.channels), run.seed, DISCRIMINATOR, self.collapses)
+        if config is None or built is None:
             return
-        g = generator(run.seed, DISCRIMINATOR, self.collapses)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(g.initial_seed())
-            self.discriminator = config.build(run.data.channels).to(device)
+        self.discriminator = built.to(device)
         self.discriminator_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), lr=config.lr, betas=config.betas
         )
+
+    def weights(self) -> dict[str, Any]:
+        """The best of the averaged weights, and at how many images they were taken."""
+        return {
+            "weights": "best ema" if self.best else "ema",
+            "weights_images_seen": self.best_images or self.images_seen,
+        }
 
     def tensors(self) -> dict[str, Tensor]:
         found = stored("weights", self.module) | stored("average", self.average) | stored("criterion", self.criterion)

@@ -6,6 +6,7 @@ lambda from both at the decoder's last convolution (VQGAN, equation 7)
 x^.backward(g_n + strength b3 lambda g_G), beside b1 L_KL;   then the discriminator's step on x and the same x^
 """
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from debruit.autoencoders.autoencoder import AutoencoderModule, Reconstruction
+from debruit.autoencoders.kl import KL
 from debruit.autoencoders.losses.adversarial import Adversarial, accuracy, r1_penalty
 from debruit.autoencoders.losses.criterion import CriterionModule, Penalty
 from debruit.autoencoders.vq import VQModule
@@ -31,7 +33,7 @@ from debruit.training.step import PATIENCE, Diverged, Report, passed
 from debruit.training.stream import Order, ahead
 
 LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
-LATENT_NOISE, REVIVAL = 12, 13  # keys of the random streams
+LATENT_NOISE, REVIVAL, DROPOUT = 12, 13, 14  # keys of the random streams
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ def train(
 
 
 def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> Shares[Trained]:
-    """The cores of a CPU share a batch, where no statistic of the whole of it is kept: not those of a codebook's use."""
-    allowed = device.type == "cpu" and not isinstance(state.module.bottleneck, VQModule)
+    """The cores of a CPU share a batch, where neither statistics of the whole of it are kept (a codebook's use) nor random
+    numbers are drawn from one stream (dropout)."""
+    codec = run.model.codec
+    allowed = device.type == "cpu" and isinstance(codec.bottleneck, KL) and not codec.coder.dropout
     return Shares(Trained(state.module, state.criterion), run.batch, allowed=allowed, least=LEAST_IMAGES)
 
 
@@ -110,14 +114,15 @@ def step(
     strength, adversarial = watch.strength(state, run), run.criterion.adversarial
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
-    decoded, terms = _against(state, run, batch, strength) if strength else (None, _alone(run, batch, shares))
+    with _randomness(state, run):
+        decoded, terms = _against(state, run, batch, strength) if strength else (None, _alone(run, batch, shares))
     parameters = [p for p in Trained(state.module, state.criterion).parameters() if p.grad is not None]
     terms["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
     if decoded is not None and adversarial is not None:
         with autocast(run, batch.images.device):
             terms |= _discriminator_backward(state, adversarial, batch.images, decoded)
-        if not torch.isfinite(terms["discriminator"]):
-            terms["grad_norm"] = terms["discriminator"]
+        if not torch.isfinite(terms["discriminator"] + terms["discriminator_grad_norm"]):
+            terms["grad_norm"] = terms["discriminator"] + terms["discriminator_grad_norm"]
     if torch.isfinite(terms["grad_norm"]):
         for group in state.optimiser.param_groups:
             group["lr"] = rate
@@ -128,6 +133,17 @@ def step(
             state.discriminator_optimiser.step()
         _revive(state, run, batch)
     return terms
+
+
+@contextlib.contextmanager
+def _randomness(state: AutoencoderState, run: AutoencoderRun):
+    """Dropout draws from torch's global stream: it gets one of (seed, images seen) for this long."""
+    if not run.model.codec.coder.dropout:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(generator(run.seed, DROPOUT, state.images_seen, state.attempt).initial_seed())
+        yield
 
 
 def _alone(run: AutoencoderRun, batch: Batch, shares: Shares[Trained]) -> dict[str, Tensor]:
@@ -204,6 +220,7 @@ def _discriminator_backward(
     loss.mean().backward()
     return {
         "discriminator": loss.detach().mean(),
+        "discriminator_grad_norm": torch.nn.utils.clip_grad_norm_(discriminator.parameters(), float("inf")),
         "discriminator_accuracy": accuracy(real.detach(), fake.detach()).mean(),
     }
 
@@ -217,7 +234,7 @@ def _revive(state: AutoencoderState, run: AutoencoderRun, batch: Batch) -> None:
     seen = state.images_seen
     if passed(seen, seen + len(batch.images), run.revive_images):
         dead = bottleneck.dead
-        latents = state.module.moments(batch.images).mean
+        latents = state.module.eval().moments(batch.images).mean
         bottleneck.revive(latents, generator(run.seed, REVIVAL, seen))
         other.codebook.weight[dead] = bottleneck.codebook.weight[dead]
     other.usage.copy_(bottleneck.usage)

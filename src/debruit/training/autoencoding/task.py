@@ -1,6 +1,7 @@
 """The training of an autoencoder as a task."""
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,14 +23,15 @@ from debruit.training.stream import split
 from debruit.training.validation import Validation
 
 PREVIEW_IMAGES = 16
-MEASURED_IMAGES = (
-    512  # of the training images, for the scale of the latents while the training lasts; at its end all of them
-)
+# of the training images, for the scale of the latents while the training lasts, and at its end
+MEASURED_IMAGES, MOST_MEASURED = 512, 16_384
 ACTIVE = 0.01  # the variance of a unit's mean over the images, from which on it is active (Burda et al. 2016)
 
 
 class Autoencoding:
     """See Task."""
+
+    watches: ClassVar[bool] = True
 
     def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device) -> None:
         self.run, self.dataset, self.device = run, dataset, device
@@ -52,9 +54,10 @@ class Autoencoding:
             raw = module.moments(images)
             decoded = module(images, None).images
             terms = state.criterion.image_terms(images, decoded)
+            score = self._score(terms, images, decoded)
             unit = [(x.clamp(-1, 1) + 1) / 2 for x in (images, decoded)]
             found = terms | {
-                "loss": state.criterion.total(terms),
+                "loss": score,
                 "psnr": psnr(*unit, value_range=1).clamp(max=100.0),
                 "ssim": ssim(*unit, value_range=1),
             }
@@ -79,13 +82,22 @@ class Autoencoding:
 
     def model(self, state: AutoencoderState) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
         """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their latents."""
-        module = self.run.model.codec.build(self.run.data.channels).to(self.device)
-        module.load_state_dict(state.best or state.average.state_dict())
-        last = state.images_seen >= state.total_images
-        chosen = self.pool if last else self.pool[:: max(1, len(self.pool) // MEASURED_IMAGES)]
+        with torch.device("meta"):
+            module = self.run.model.codec.build(self.run.data.channels)
+        module.load_state_dict(state.best or state.average.state_dict(), assign=True)
+        most = MOST_MEASURED if state.images_seen >= state.total_images else MEASURED_IMAGES
+        chosen = self.pool[:: -(-len(self.pool) // most)]
         batches = (self._images(part) for part in self._parts(chosen))
         codec = measured(self.run.model.codec, module.eval(), batches)
         return FirstStageConfig(data=self.run.data, codec=codec), module.state_dict()
+
+    def _score(self, terms: Mapping[str, Tensor], images: Tensor, decoded: Tensor) -> Tensor:
+        """(B,): the mean absolute error and the perceptual distance by their weights. Not the loss, whose learned scale, where it has one, makes it
+        negative and moves it."""
+        error = (images - decoded).abs().flatten(1).mean(dim=1)
+        found = self.run.criterion.reconstruction.weight * error
+        perceptual = self.run.criterion.perceptual
+        return found + perceptual.weight * terms["perceptual"] if perceptual and "perceptual" in terms else found
 
     def _images(self, indices: np.ndarray) -> Tensor:
         return self.run.data.to_model(self.dataset.images_of(indices)).to(self.device)

@@ -1,6 +1,6 @@
 """What keeps a discriminator from ruining an autoencoder: when it enters, which weights are the best, and the way back from a collapse.
 
-A score is the held-out reconstruction loss with its perceptual part: the terms that a discriminator is not allowed to spoil.
+A score is the error on held-out images, absolute and perceptual: what a discriminator is not allowed to spoil.
 """
 
 import torch
@@ -17,6 +17,7 @@ def judge(state: AutoencoderState, run: AutoencoderRun, score: float, device: to
     state.lowest = min(state.lowest, score)
     if score <= state.lowest * (1 + watch.slack * entered):
         state.best = {name: value.detach().clone() for name, value in state.average.state_dict().items()}
+        state.best_images = state.images_seen
     flat = state.before < float("inf") and state.before - score < watch.flat * state.before
     state.before = score
     wanted = run.criterion.adversarial

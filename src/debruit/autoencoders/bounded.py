@@ -1,0 +1,29 @@
+"""Any number of images of any size through an autoencoder, in bounded memory: a few at a time, large ones in tiles (tiling.py)."""
+
+import torch
+from torch import Tensor
+
+from debruit.autoencoders.codec import CodecModule, Moments
+from debruit.autoencoders.tiling import decode_tiled, encode_tiled
+
+PIXELS = 2**20  # that go through at a time: 64 images of 128 x 128
+LARGEST = 1024  # side of an image that is not tiled
+
+
+def encode(module: CodecModule, images: Tensor) -> Moments:
+    """`module.encode(images)`, images (B, C, H, W)."""
+    height, width = images.shape[2:]
+    run = encode_tiled if max(height, width) > LARGEST else lambda module, part: module.encode(part)
+    parts = [run(module, part) for part in images.split(_count(height, width))]
+    means, spreads = [part.mean for part in parts], [part.std for part in parts if part.std is not None]
+    return Moments(torch.cat(means), torch.cat(spreads) if spreads else None)
+
+
+def decode(module: CodecModule, latents: Tensor, size: tuple[int, int]) -> Tensor:
+    """`module.decode(latents, size)`, latents (B, c, h, w)."""
+    run = decode_tiled if max(size) > LARGEST else lambda module, part, size: module.decode(part, size)
+    return torch.cat([run(module, part, size) for part in latents.split(_count(*size))])
+
+
+def _count(height: int, width: int) -> int:
+    return max(PIXELS // (height * width), 1)
