@@ -80,7 +80,7 @@ def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch
     run = planning.recommend(
         source, spec, device, images=options.images, minutes=options.minutes_each, batch=options.batch, seed=options.seed
     )  # fmt: skip
-    criterion = planning.suited_criterion(spec, max(run.images, planning.ADVERSARIAL_IMAGES))
+    criterion = planning.suited_criterion(spec, max(run.images, planning.ADVERSARIAL_IMAGES), run.held_out_images)
     run = replace(run, criterion=criterion, validation_images=options.held_out or run.validation_images)
     if options.minutes_each:
         run, _ = planning.fitted(run, device)
@@ -118,20 +118,6 @@ def finished(folder: Path) -> bool:
     except (FileNotFoundError, IndexError, json.JSONDecodeError):
         return False
     return last["images_seen"] >= last["total_images"]
-
-
-def chosen_at(log: list[dict], run: AutoencoderRun) -> int:
-    """After how many images the weights in the model file were kept: the rule of training/autoencoding/watch.py over the logged scores."""
-    adversarial, lowest, found = run.criterion.adversarial, float("inf"), 0
-    for record in log:
-        score, seen = record.get("validation_loss"), record["images_seen"]
-        if score is None:
-            continue
-        lowest = min(lowest, score)
-        entered = adversarial is not None and seen - run.batch >= adversarial.begins_images
-        if score <= lowest * (1 + run.watch.slack * entered):
-            found = seen
-    return found
 
 
 def trained(folder: Path, run: AutoencoderRun, dataset: Dataset, device: torch.device, name: str) -> None:
@@ -183,7 +169,7 @@ def measured(folder: Path, images: Tensor, real: np.ndarray, extractor: Extracto
     return Result(
         decoded=decoded, psnr=psnr.value, ssim=ssim.value, perceptual=distance(images, decoded, spec, device),
         rfd=f"{score.value:.3g} ({score.low:.3g} to {score.high:.3g})", spreads=scale, noise=float(raw.mean().sqrt()),
-        images=log[-1]["images_seen"], kept=chosen_at(log, RunFolder.open(folder, say).run), seconds=log[-1]["elapsed"],
+        images=log[-1]["images_seen"], kept=stage.provenance["weights_images_seen"], seconds=log[-1]["elapsed"],
         watched=tuple(r["watched"] for r in log if "watched" in r),
     )  # fmt: skip
 

@@ -1,10 +1,18 @@
 """What only a GPU can show. `bench/gpu.sh` runs these on a machine that has one."""
 
+from dataclasses import replace
+
 import pytest
 import tiny
 import torch
 
+import tiny_latent
+from debruit.autoencoders.kl import KL
+from debruit.autoencoders.losses.criterion import Criterion
+from debruit.autoencoders.vq import VQ
+from debruit.first_stage import FirstStage
 from debruit.model import Model
+from debruit.training import stages
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
 
@@ -38,3 +46,22 @@ def test_resume_on_a_gpu_continues(tmp_path):
             break
     reports = list(fit(RunFolder.open(folder.path, print), folder.run.source.build(), device, print, resume=True))
     assert reports[-1].report.images_seen == 160
+
+
+@pytest.mark.parametrize("bottleneck", [KL(channels=2), VQ(channels=2, codes=32)])
+def test_both_stages_train_and_resume(tmp_path, bottleneck):
+    device, first = torch.device("cuda"), tiny_latent.run()
+    codec = replace(first.model.codec, bottleneck=bottleneck)
+    first = replace(
+        first, model=replace(first.model, codec=codec), criterion=Criterion(adversarial=tiny_latent.ADVERSARIAL)
+    )
+    folder = RunFolder.create(tmp_path / "ae", first, print)
+    for progress in fit(folder, first.source.build(), device, print):
+        if progress.report.images_seen >= 96:
+            break
+    assert list(fit(RunFolder.open(folder.path, print), first.source.build(), device, print, resume=True))[-1].saved
+    stage = FirstStage.load(folder.path, "cuda")
+    run = stages.on_latents(stage, first.source, first.data, device, images=320)
+    latent = stages.create(tmp_path / "ldm", run, stage, print)
+    assert list(fit(latent, first.source.build(), device, print))[-1].saved
+    assert Model.load(latent.path, "cuda").generate(2).shape == (2, 1, 8, 8)

@@ -17,8 +17,9 @@ from debruit.autoencoders.losses.reconstruction.laplace import Laplace
 from debruit.autoencoders.vq import VQ
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage
+from debruit.training.autoencoding import planning, watch
 from debruit.training.autoencoding import step as steps
-from debruit.training.autoencoding import watch
+from debruit.training.autoencoding.estimate import footprint
 from debruit.training.autoencoding.run import Watch
 from debruit.training.autoencoding.state import NEVER, AutoencoderState, Trained
 from debruit.training.autoencoding.step import make_batch, sharing, step
@@ -348,3 +349,14 @@ def test_a_gradient_of_the_discriminator_that_is_not_finite_is_not_applied(monke
     assert torch.isfinite(terms["discriminator"])
     assert not torch.isfinite(terms["grad_norm"])
     assert torch.equal(parameter, before)
+
+
+def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
+    spec = replace(tiny_latent.run().data, channels=3, height=256, width=256)
+    source = tiny_latent.run().source
+    usual = planning.recommend(source, spec, CPU, images=1000)
+    monkeypatch.setattr(planning.planning, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
+    small = planning.recommend(source, spec, CPU, images=1000)
+    assert usual.batch == planning.CPU_BATCH
+    assert small.batch == 1
+    assert planning.recommend(source, spec, CPU, images=1000, batch=4).batch == 4, "what was asked for is left alone"

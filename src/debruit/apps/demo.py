@@ -1,26 +1,25 @@
-"""make demo: trains a small model on OpenMoji's smileys for a few minutes and draws what it learned.
+"""make demo: trains a small latent diffusion model on OpenMoji's smileys for a few minutes and draws what it learned.
 
-Writes demo/samples.png, demo/denoising.png (the same noise, step by step) and demo/loss.png, beside the run itself in demo/run.
+Writes demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the autoencoder makes
+of them) and demo/loss.png, beside the run itself in demo/run.
 """
 
 import argparse
 import itertools
 import json
-import time
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from debruit import pictures
-from debruit.apps.session import say, settled, show
-from debruit.evaluation.alarm import CopyAlarm
-from debruit.model import Model, choose_device, load
-from debruit.recipes import find_run
-from debruit.training.fit import fit
-from debruit.training.folder import LOG, RunFolder
-from debruit.training.machine import prepare
+from debruit.apps import cli
+from debruit.apps.session import say
+from debruit.model import Model, load
+from debruit.training import stages
+from debruit.training.folder import LOG, PREVIEWS
 
-SOURCE = "openmoji/smileys-emotion"
+SOURCE, SIZE = "openmoji/smileys-emotion", 64
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,16 +27,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=4.0, help="length of the training")
     parser.add_argument("--out", type=Path, default=Path("demo"))
-    parser.add_argument("--source", default=SOURCE)
+    parser.add_argument("--source", help=f"{SOURCE} at {SIZE} pixels, if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args(arguments)
-    run = train(options.source, options.out / "run", options.minutes, options.set)
+    source, size = (options.source, None) if options.source else (SOURCE, SIZE)
+    run = train(source, size, options.out / "run", options.minutes, options.set)
     model = load(run)
     draw_samples(model, options.out / "samples.png")
     draw_denoising(model, options.out / "denoising.png")
+    draw_reconstruction(run, options.out / "reconstruction.png")
     draw_loss(run / LOG, options.out / "loss.png")
     say(f"""
-Look at {options.out}/samples.png, {options.out}/denoising.png and {options.out}/loss.png. The model saw {model.config.data.count} drawings many times over in
+Look at samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model saw {model.config.data.count} drawings many times over in
 minutes, so expect some near copies of them. Try next:
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
   .venv/bin/debruit sample {run} -n 16 --sampler dpmpp_2m_sde --steps 20 --out sde.png
@@ -45,18 +46,15 @@ minutes, so expect some near copies of them. Try next:
   .venv/bin/debruit train ./my_photos --out runs/mine --minutes 20     # your own images""")
 
 
-def train(source: str, out: Path, minutes: float, changes: list[str]) -> Path:
-    """A new run folder, trained for `minutes`. An older run is left alone: it may have been prolonged since."""
-    began = time.monotonic()
-    prepare()
+def train(source: str, size: int | None, out: Path, minutes: float, changes: list[str]) -> Path:
+    """A new run folder of a latent model, both stages within `minutes`. An older run is left alone: it may have been prolonged since."""
     names = itertools.chain([out.name], (f"{out.name}-{n}" for n in itertools.count(2)))
     folder = next(out.with_name(name) for name in names if not out.with_name(name).exists())
-    device = choose_device()
-    run, dataset = find_run(source, None, device, say, changes, minutes=minutes)
-    run = settled(run, changes, device)
-    alarm = CopyAlarm(run, dataset)
-    for _ in show(fit(RunFolder.create(folder, run, say), dataset, device, say, began=began, alarm=alarm)):
-        pass
+    command = ["train", "ldm", source, "--out", str(folder), "--minutes", f"{minutes:g}"]
+    command += ["--size", str(size)] if size else []
+    code = cli.main([*command, *(part for change in changes for part in ("--set", change))])
+    if code:
+        raise SystemExit(code)
     return folder
 
 
@@ -72,6 +70,12 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
     shown = [snapshots[round(k * (len(snapshots) - 1) / (columns - 1))] for k in range(columns)]
     frames = torch.stack([model.images(s.x) for s in shown], dim=1).flatten(0, 1)
     pictures.save(pictures.grid(pictures.displayable(frames, model.config.data), columns=columns, scale=2), path)
+
+
+def draw_reconstruction(run: Path, path: Path) -> None:
+    """The autoencoder's last picture: held-out images beside what became of them."""
+    last = max((run / stages.FOLDER / PREVIEWS).glob("*.png"))
+    pictures.save(Image.open(last), path)
 
 
 def draw_loss(log: Path, path: Path) -> None:

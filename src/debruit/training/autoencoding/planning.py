@@ -22,7 +22,7 @@ from debruit.first_stage import FirstStageConfig
 from debruit.networks.discriminator import least_side
 from debruit.sampling.noise import generator
 from debruit.training import estimate, planning
-from debruit.training.autoencoding.estimate import forward_flops, step_flops
+from debruit.training.autoencoding.estimate import footprint, forward_flops, step_flops
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
@@ -35,6 +35,7 @@ MOST_FACTOR = 8
 LATENT_CHANNELS = 4
 CODES = 1024
 WIDTHS = (16, 24, 32, 48, 64, 96, 128)
+SMALL_VALUES = 2**18  # of a batch: so few fit everywhere, and the estimate takes a second
 SHARE = 20_000.0  # forward operations per image over the images seen
 CPU_BATCH = 8  # many small steps: the gradient of a reconstruction is hardly noisy (bench/RESULTS.md)
 KL_WEIGHT = 1e-3  # costs no fidelity, and takes a tenth of the latents' needless precision
@@ -75,7 +76,14 @@ def recommend(
         criterion=suited_criterion(spec, expected, held_out), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
     )  # fmt: skip
     latent_shape(run)  # images smaller than the factor are refused here
-    return run
+    return run if batch is not None else affordable(run, device)
+
+
+def affordable(run: AutoencoderRun, device: torch.device) -> AutoencoderRun:
+    """The run with a batch whose estimated peak stays below half of the device's memory, or of 1 image."""
+    if run.batch * math.prod(run.data.shape) <= SMALL_VALUES:
+        return run
+    return replace(run, batch=max(footprint(run).most(planning.memory(device) / 2), 1))
 
 
 def suited_factor(spec: DataSpec) -> int:
