@@ -13,6 +13,7 @@ from debruit.evaluation.report import html, words
 from debruit.evaluation.report.record import FORMAT, record, versions_here
 from debruit.evaluation.report.sections import BY_CLASS
 from debruit.evaluation.score import Score
+from debruit.evaluation.subject import Subject
 
 COLUMNS = 16
 EXPLANATION = (
@@ -87,6 +88,7 @@ def models(found: Comparison) -> str:
     head = ["model", "parameters", "images seen", "process", "predicts", "sampler", "evaluations", "guidance"]
     rows = []
     for one in found.evaluations:
+        assert isinstance(one.subject, Subject), "autoencoders are not compared"
         about, own = one.subject.about(), one.subject.model.settings()
         seen = about["provenance"].get("images_seen")
         rows.append(

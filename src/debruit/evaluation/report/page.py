@@ -63,7 +63,17 @@ def key_figures(found: Evaluation) -> str:
     """A handful of cards with what is asked first."""
     floor, seen = ({s.label: s for s in side} for side in (found.floor, found.seen))
     items = []
-    for name in ("frechet", "precision", "recall", "accuracy", "bound", "latent-bound", "likelihood", "memorisation", *RECONSTRUCTION):
+    for name in (
+        "frechet",
+        "precision",
+        "recall",
+        "accuracy",
+        "bound",
+        "latent-bound",
+        "likelihood",
+        "memorisation",
+        *RECONSTRUCTION,
+    ):
         score = next((s for s in all_scores(found) if s.name == name), None)
         if score is not None:
             real = floor.get(score.label)

@@ -52,11 +52,10 @@ def sheets(found: Evaluation) -> list[str]:
     ).numpy()
     worst = np.argsort(fidelity, kind="stable")[:COLUMNS]
     which = _which(found)
-    shown = [
+    return [
         _sheet(side, np.arange(min(COLUMNS, len(side))), f"{which}, not chosen: originals above, what became of them below."),
         _sheet(side, worst, f"The {len(worst)} of {len(side):,} that came back worst, by PSNR ({fidelity[worst[0]]:.1f} to {fidelity[worst[-1]]:.1f} dB)."),
     ]  # fmt: skip
-    return shown
 
 
 def _sheet(side: Side, places: np.ndarray, caption: str) -> str:
@@ -75,7 +74,11 @@ def _which(found: Evaluation) -> str:
         return "Images that it was trained on, since none were held out"
     if isinstance(found.subject, AutoencoderSubject) and not found.division.own:
         return f"Images of {found.data.name}, which it was not trained on"
-    return "Images that were held out of its training" if isinstance(found.subject, AutoencoderSubject) else f"Real images {found.own_floor}"
+    return (
+        "Images that were held out of its training"
+        if isinstance(found.subject, AutoencoderSubject)
+        else f"Real images {found.own_floor}"
+    )
 
 
 def table(found: Evaluation) -> str:

@@ -56,7 +56,10 @@ def likelihood(found: Evaluation) -> str:
     latent = "latent-bound" in found.analyses
     curves = found.analyses.get("latent-bound" if latent else "bound", {}).get("curves", {})
     series = {
-        {"train": "training images", "held_out": "held-out images"}[side]: (points["first"][latent:], points["mean"][latent:])
+        {"train": "training images", "held_out": "held-out images"}[side]: (
+            points["first"][latent:],
+            points["mean"][latent:],
+        )
         for side, points in curves.items()
         if points is not None
     }
