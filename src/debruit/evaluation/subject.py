@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 
@@ -16,36 +16,18 @@ from debruit.model import Model, load
 from debruit.model_files import header, model_file
 from debruit.training.folder import LOG, RUN
 
+Held = TypeVar("Held", Model, FirstStage)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A model's file: `name` as the user gave it, `digest` of the file, `log` and `run` of its training where the name is a run folder."""
+class Opened(Generic[Held]):
+    """A model's file: the `model` it holds, `name` as the user gave it, `digest` of the file, `log` and `run` of its training where that is a run folder."""
 
     name: str
+    model: Held
     digest: str
     log: Path | None = None
     run: Path | None = None
-
-    def source(self) -> Any:
-        """The data source of the run, None where there is no run folder or its run.json is not readable."""
-        if self.run is None:
-            return None
-        try:
-            return decode(json.loads(self.run.read_text())["source"], where=str(self.run))
-        except (ValueError, KeyError, TypeError):  # InputError is a ValueError
-            return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject(Opened):
-    """A diffusion model, on pixels or on latents."""
-
-    model: Model
-
-    @classmethod
-    def open(cls, name: str, device: str = "auto") -> Self:
-        """A run folder or a model file. InputError: no model there, a damaged one, or an autoencoder."""
-        return cls(model=load(name, device), **_origin(name))
 
     @property
     def data(self) -> DataSpec:
@@ -58,6 +40,25 @@ class Subject(Opened):
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    def source(self) -> Any:
+        """The data source of the run, None where there is no run folder or its run.json is not readable."""
+        if self.run is None:
+            return None
+        try:
+            return decode(json.loads(self.run.read_text())["source"], where=str(self.run))
+        except (ValueError, KeyError, TypeError):  # InputError is a ValueError
+            return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Opened[Model]):
+    """A diffusion model, on pixels or on latents."""
+
+    @classmethod
+    def open(cls, name: str, device: str = "auto") -> Self:
+        """A run folder or a model file. InputError: no model there, a damaged one, or an autoencoder."""
+        return cls(model=load(name, device), **_origin(name))
 
     @property
     def codec(self) -> CodecModule:
@@ -88,27 +89,13 @@ class Subject(Opened):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderSubject(Opened):
+class AutoencoderSubject(Opened[FirstStage]):
     """An autoencoder by itself, which draws nothing."""
-
-    model: FirstStage
 
     @classmethod
     def open(cls, name: str, device: str = "auto") -> Self:
         """A run folder or a file. InputError: none there, a damaged one, or a diffusion model."""
         return cls(model=FirstStage.load(name, device), **_origin(name))
-
-    @property
-    def data(self) -> DataSpec:
-        return self.model.config.data
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        return self.model.provenance
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
 
     @property
     def codec(self) -> CodecModule:
