@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from debruit.autoencoders import bounded
 from debruit.autoencoders.codec import Codec, CodecModule
 from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning.asked import Asked, ask, dropped
 from debruit.conditioning.cond import Cond, Conditioner
 from debruit.config import choose
 from debruit.data.dataset import DataSpec
@@ -25,6 +26,7 @@ from debruit.diffusion.prediction import prediction
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.drawing import Drawing
 from debruit.errors import InputError
 from debruit.model_files import decoded, fill, model_file, read, save
 from debruit.networks.network import Network
@@ -33,13 +35,12 @@ from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import ChainSteps
 from debruit.sampling.guidance.classifier_free import classifier_free
 from debruit.sampling.guidance.clip import clip
-from debruit.sampling.loop import Snapshot, trajectory
+from debruit.sampling.loop import Snapshot
 from debruit.sampling.noise import ImageNoise
-from debruit.sampling.sampler import Denoise, Sampler, level
+from debruit.sampling.sampler import Denoise, Sampler
 from debruit.sampling.settings import Settings
 
 CODEC = "codec."  # what the names of the autoencoder's weights begin with, in a model's file
-ARGUMENTS = {"label": "label", "text": "prompt", "mask": "mask"}  # field of a condition -> the argument that gives it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ class Backbone(nn.Module):
         self.network = config.network.build(channels, channels * (2 if config.learned_variance else 1))
         self.conditioners = nn.ModuleDict({c.field: c.build() for c in config.conditioners})
 
-    def cond(self, values: Mapping[str, Any], keep: Mapping[str, Tensor]) -> Cond:
+    def cond(self, values: Mapping[str, Tensor], keep: Mapping[str, Tensor]) -> Cond:
         """The conditions of a batch. `values` holds each conditioner's field, `keep` (B,) bool which images keep it."""
         cond = Cond()
         for conditioner in self.config.conditioners:
@@ -205,6 +206,7 @@ class Model:
         label=None,
         prompt=None,
         mask=None,
+        image=None,
         steps: int | None = None,
         sampler: str | Sampler | None = None,
         guidance: float | None = None,
@@ -213,26 +215,54 @@ class Model:
     ) -> Iterator[Snapshot]:
         """Sampling step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
 
-        Without a condition, a conditional model takes its classes in turn: image k is of class k mod their number.
+        Conditions: `label`, names or numbers of classes; `prompt`, texts; `mask`, files or class numbers; `image`, what an image-conditioned model
+        starts from; one for all images, or several in turn. Without any of them a model takes its classes in turn (image k is of class k mod their
+        number); with some of them, the others are dropped.
         InputError: n < 1, an unknown sampler or label, a condition that the model does not have, guidance it was not trained for.
         """
-        _check_count(n)
         settings = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid, clip=clip)
+        return self.drawing(
+            n, settings, seed=seed, first=first, label=label, prompt=prompt, mask=mask, image=image
+        ).run()
+
+    def drawing(
+        self,
+        n: int,
+        settings: Settings,
+        *,
+        seed: int = 0,
+        first: int = 0,
+        label=None,
+        prompt=None,
+        mask=None,
+        image=None,
+    ) -> Drawing:
+        """What is needed to draw images `first`..`first + n - 1` of this seed under these conditions. InputError as `trajectory`."""
+        _check_count(n)
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
             raise InputError(
                 "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
             )
-        process = self.config.process
-        times = settings.grid.times(process, settings.steps)
-        noise = ImageNoise(seed, range(first, first + n), self.config.latent_shape, self.device)
-        denoise = self._denoise(self._values(n, first, label=label, text=prompt, mask=mask), settings, n)
-        at = level(process, times[0])
-        return self._follow(trajectory(denoise, process, settings.sampler, at.sigma * noise(), times, noise))
+        given = {"label": label, "text": prompt, "mask": mask, "image": image}
+        indices = range(first, first + n)
+        asked = ask(self.config.conditioners, indices, given, self.device)
+        return Drawing(
+            denoise=self._denoise(asked, settings), process=self.config.process, settings=settings,
+            noise=ImageNoise(seed, indices, self.config.latent_shape, self.device), device=self.device,
+        )  # fmt: skip
 
     def bound(
-        self, images: Tensor, *, variance: Variance | None = None, seed: int = 0, label=None, prompt=None, mask=None
+        self,
+        images: Tensor,
+        *,
+        variance: Variance | None = None,
+        seed: int = 0,
+        label=None,
+        prompt=None,
+        mask=None,
+        image=None,
     ) -> BoundTerms:
         """The variational bound of `images` (B, C, H, W), in the dtype and range of the data: nats and bits/dim, one evaluation for each step
         of the chain. A condition that is not given counts as dropped. DDPM, equation 5.
@@ -257,13 +287,14 @@ class Model:
             )
         if variance == "learned" and not self.config.learned_variance:
             raise InputError("this model has not learned a variance: ask for posterior or beta")
-        asked = {"label": label, "text": prompt, "mask": mask}
-        values = self._values(n, 0, **asked)
+        given = {"label": label, "text": prompt, "mask": mask, "image": image}
+        asked = ask(self.config.conditioners, range(n), given, self.device)
         denoiser = self.backbone.denoiser()
         x0 = self.config.data.to_model(images).to(self.device)
         with torch.inference_mode():
-            keep = {name: torch.full((n,), asked[name] is not None, device=self.device) for name in values}
-            cond = self.backbone.cond(values, keep)
+            if not any(value is not None for value in given.values()):
+                asked = dropped(self.config.conditioners, asked)
+            cond = self.backbone.cond(asked.values, asked.keep)
             return bound(
                 lambda x, t: denoiser(x, t, cond), process.chain, x0, ImageNoise(seed, range(n), x0.shape[1:], self.device),
                 variance=variance or ("learned" if self.config.learned_variance else "beta"),
@@ -280,48 +311,23 @@ class Model:
         """Images in the dtype and range of the data, (B, C, H, W), as what the diffusion sees, on the model's device: the mean of the encoder."""
         return bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
 
-    def _denoise(self, values: Mapping[str, Any], settings: Settings, n: int) -> Denoise:
+    def _denoise(self, asked: Asked, settings: Settings) -> Denoise:
         """The denoiser of one batch under its conditions, guided and clipped as the settings say."""
-        denoiser = self.backbone.denoiser()
-        with torch.inference_mode():
-            kept, dropped = (
-                self.backbone.cond(values, {name: torch.full((n,), keep, device=self.device) for name in values})
-                for keep in (True, False)
-            )
-        weight = settings.guidance if self.config.conditioners else 1.0
         self._check_guidance(settings.guidance)
-        guided = classifier_free(denoiser, kept, dropped, weight)
+        denoiser = self.backbone.denoiser()
+        weight = settings.guidance if asked.any else 1.0
+        with torch.inference_mode():
+            kept = self.backbone.cond(asked.values, asked.keep)
+            none = dropped(self.config.conditioners, asked)
+            guided = classifier_free(denoiser, kept, self.backbone.cond(none.values, none.keep), weight)
         return clip(guided, self.config.process) if settings.clip and isinstance(self.config.codec, Pixels) else guided
-
-    def _follow(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
-        """The same snapshots, each step without gradients and, on a GPU, in bfloat16 where it has it."""
-        device = self.device.type
-        while True:
-            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=has_bf16(self.device)):
-                snapshot = next(snapshots, None)
-            if snapshot is None:
-                return
-            yield snapshot
-
-    def _values(self, n: int, first: int, **asked: Any) -> dict[str, Any]:
-        conditioners = {c.field: c for c in self.config.conditioners}
-        for name, value in asked.items():
-            if value is not None and name not in conditioners:
-                accepts = ", ".join(ARGUMENTS.get(c, c) for c in conditioners) or "no condition at all"
-                raise InputError(f"a {ARGUMENTS[name]} was given, but this model was trained with {accepts}")
-        values = {}
-        for name, conditioner in conditioners.items():
-            value, indices = asked.get(name), range(first, first + n)
-            parsed = conditioner.in_turn(indices) if value is None else conditioner.parse(value, indices)
-            values[name] = parsed.to(self.device) if isinstance(parsed, Tensor) else parsed
-        return values
 
     def _check_guidance(self, weight: float) -> None:
         if not weight >= 0:
             raise InputError(f"a guidance weight of {weight}: it must be 0 or more; 1 is no guidance")
         if weight != 1 and not self.config.conditioners:
             raise InputError("guidance needs a condition, and this model was trained without one: leave --guidance out")
-        if weight != 1 and any(c.drop == 0 for c in self.config.conditioners):
+        if weight != 1 and all(c.drop == 0 for c in self.config.conditioners):
             raise InputError(
                 "this model was trained without dropping its condition, so guidance cannot work: leave --guidance out"
             )
@@ -336,11 +342,6 @@ def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
 def load(path: str | Path, device: str = "auto") -> Model:
     """A model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
     return Model.load(path, device)
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself (GPUs since Ampere; emulation is slower than float32)."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def choose_device(name: str = "auto") -> torch.device:

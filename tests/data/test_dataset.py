@@ -45,7 +45,7 @@ def test_spec_survives_json():
 
 def test_any_array_can_be_a_data_set():
     images = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2)
-    dataset = Dataset(spec("uint8", 255), images, paths=["a", "b", "c"], labels=[0, 1, 0], texts=["x", "y", "z"])
+    dataset = Dataset(spec("uint8", 255), images, paths=["a", "b", "c"], labels=[0, 1, 0], texts=[["x"], ["y"], ["z"]])
     batch = dataset.batch(np.array([2, 0]))
     assert batch["text"] == ["z", "x"]
     assert batch["label"].tolist() == [0, 0]

@@ -1,6 +1,6 @@
 """Conditioning enters a network by three doors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -39,11 +39,14 @@ class Cond:
 
 @runtime_checkable
 class Conditioner(Protocol):
-    """Reads `field` of the batch and fills `door`. `build()` returns a module (values, keep) -> (B, ...) tensor for that door, in which
-    an image with keep = False gets the learned "none"; `drop` is the rate at which training drops it, image by image."""
+    """Makes its values, a tensor (B, ...), of `field` of the items of the data, and fills `door`. `build()` returns a module (values, keep) -> (B, ...)
+    tensor for that door, in which an image with keep = False gets the learned "none"; `drop` is the rate at which training drops it, image by
+    image. What is never dropped, drop = 0, has no "none": its `keep` is always true."""
 
     field: ClassVar[str]
-    door: ClassVar[str]
+
+    @property
+    def door(self) -> str: ...
 
     @property
     def drop(self) -> float: ...
@@ -53,12 +56,24 @@ class Conditioner(Protocol):
         """Width of what it puts through its door."""
         ...
 
-    def parse(self, value: Any, indices: Sequence[int]) -> Sequence | Tensor:
+    def read(self, items: Mapping[str, Any]) -> Tensor:
+        """The values of some images of the data: `items` holds their "image" (B, C, H, W) at rest, "label", "mask" and "text", as the data has them."""
+        ...
+
+    def parse(self, value: Any, indices: Sequence[int]) -> Tensor:
         """What a user asked for, as the values of the images of these numbers; InputError names what is allowed."""
         ...
 
-    def in_turn(self, indices: Sequence[int]) -> Sequence | Tensor:
-        """Values for the images of these numbers when nothing was asked for."""
+    def in_turn(self, indices: Sequence[int]) -> Tensor | None:
+        """Values for the images of these numbers when nothing was asked for; None where that means no condition."""
+        ...
+
+    def blank(self, count: int) -> Tensor:
+        """Values of the right shape for images that drop this condition."""
+        ...
+
+    def fitted(self, factor: int) -> Self:
+        """The same for a network that sees latents, whose sides are the images' divided by `factor`; 1 is pixels."""
         ...
 
     def build(self) -> nn.Module: ...

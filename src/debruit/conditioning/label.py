@@ -1,8 +1,8 @@
-"""A class label as a learned vector."""
+"""A class label as a learned vector, which joins the time embedding, or as one token of cross-attention (Rombach et al. 2022, class models)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,16 @@ from debruit.errors import InputError, unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """One embedding for each class, and a last one for "none". `names` are the classes in the order of their numbers."""
+    """One embedding for each class and, where it is dropped, a last one for "none". `names` are the classes in the order of their numbers."""
 
     field: ClassVar[str] = "label"
-    door: ClassVar[str] = "vector"
     names: tuple[str, ...]
     channels: int = 128
     drop: float = 0.1
+    door: Literal["vector", "tokens"] = "vector"
+
+    def read(self, items: Mapping[str, Any]) -> Tensor:
+        return items["label"]
 
     def parse(self, value: str | int | Sequence[str | int], indices: Sequence[int]) -> Tensor:
         """Class names or numbers, one or several (or "a,b"), in turn: image k gets the one at k mod their number. (B,) int64."""
@@ -32,8 +35,14 @@ class Label:
         """The classes in turn, for images that nobody asked a class for."""
         return torch.tensor([n % len(self.names) for n in indices])
 
+    def blank(self, count: int) -> Tensor:
+        return torch.zeros(count, dtype=torch.int64)
+
+    def fitted(self, factor: int) -> Self:
+        return self
+
     def build(self) -> nn.Module:
-        return LabelEmbedding(len(self.names), self.channels)
+        return LabelEmbedding(self)
 
     def _number(self, item: str | int) -> int:
         text = str(item).strip()
@@ -45,12 +54,14 @@ class Label:
 
 
 class LabelEmbedding(nn.Module):
-    """(labels (B,) int64, keep (B,) bool) -> (B, channels)."""
+    """(labels (B,) int64, keep (B,) bool) -> (B, channels), or (B, 1, channels) as tokens."""
 
-    def __init__(self, classes: int, channels: int) -> None:
+    def __init__(self, config: Label) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes + 1, channels)
-        self.none = classes
+        self.config = config
+        self.embedding = nn.Embedding(len(config.names) + (config.drop > 0), config.channels)
 
     def forward(self, labels: Tensor, keep: Tensor) -> Tensor:
-        return self.embedding(torch.where(keep, labels, self.none))
+        shown = torch.where(keep, labels, len(self.config.names)) if self.config.drop > 0 else labels
+        found = self.embedding(shown)
+        return found[:, None] if self.config.door == "tokens" else found

@@ -1,6 +1,7 @@
 """The cache: every source is decoded once into a memory-mapped file, found again by the hash of its content.
 
     <root>/data/<key>/images.bin    the images, (N, C, H, W) without a header
+                      masks.bin     their masks, (N, H, W) uint8, if they have some
                       meta.json     spec, names, labels, texts, what was skipped and decided, size and probe of
                       images.bin
     <root>/latents/<key>/           latents of a data set under an autoencoder (latents.py)
@@ -12,6 +13,7 @@ processes that build the same one the first wins. The root is $DEBRUIT_CACHE, el
 ~/.cache/debruit.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -27,7 +29,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from debruit import config
-from debruit.data.dataset import IMAGES, META, Dataset, DataSpec, Skipped
+from debruit.data.dataset import IMAGES, MASKS, META, Dataset, DataSpec, Skipped
 from debruit.data.keys import root, storage
 from debruit.data.wording import counted, shown
 from debruit.errors import InputError
@@ -41,19 +43,21 @@ Entry = TypeVar("Entry")
 
 
 class Item(NamedTuple):
-    """One decoded image (C, H, W), or, with `image` None, the reason why there is none."""
+    """One decoded image (C, H, W), or, with `image` None, the reason why there is none. Its captions, one or several; its mask
+    (H, W) uint8."""
 
     name: str
     image: np.ndarray | None
     label: int | None = None
-    text: str | None = None
+    text: Sequence[str] | None = None
+    mask: np.ndarray | None = None
     reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
-    items."""
+    items. If the spec names classes of masks, every item has a mask."""
 
     spec: DataSpec
     items: Iterable[Item]
@@ -155,7 +159,10 @@ def flush(file) -> None:
 
 def _load(folder: Path) -> Dataset:
     read_meta(folder, IMAGES)
-    return Dataset.load(folder)
+    dataset = Dataset.load(folder)
+    if dataset.masks is not None and (size := (folder / MASKS).stat().st_size) != dataset.masks.nbytes:
+        raise ValueError(f"{MASKS} has {size:,} bytes instead of {dataset.masks.nbytes:,}")
+    return dataset
 
 
 def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], None]) -> None:
@@ -164,7 +171,8 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
     kept: list[Item] = []
     skipped: list[Skipped] = []
     low, high, said = np.inf, -np.inf, time.monotonic()
-    with open(part / IMAGES, "wb") as file:
+    masks = open(part / MASKS, "wb") if recording.spec.mask_names else None  # noqa: SIM115
+    with open(part / IMAGES, "wb") as file, masks or contextlib.nullcontext():
         for item in recording.items:
             if item.image is None:
                 skipped.append(Skipped(item.name, item.reason))
@@ -174,11 +182,18 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
             file.write(np.ascontiguousarray(item.image).data)
             if recording.spec.depth != "uint8":
                 low, high = min(low, item.image.min()), max(high, item.image.max())
-            kept.append(item._replace(image=None))
+            if masks is not None:
+                assert item.mask is not None, item.name
+                assert item.mask.shape == recording.spec.shape[1:], (item.name, item.mask.shape)
+                assert item.mask.dtype == np.uint8, (item.name, item.mask.dtype)
+                masks.write(np.ascontiguousarray(item.mask).data)
+            kept.append(item._replace(image=None, mask=None))
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
                 report(f"read {len(kept) + len(skipped):,} of {recording.total:,} images")
         flush(file)
+        if masks is not None:
+            flush(masks)
     if not kept:
         raise none_readable(recording.origin, skipped)
     low, high = _value_range(recording.spec.depth, float(low), float(high))

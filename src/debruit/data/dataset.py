@@ -19,7 +19,7 @@ from debruit import config
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
 
-IMAGES, META = "images.bin", "meta.json"
+IMAGES, MASKS, META = "images.bin", "masks.bin", "meta.json"
 RELEASE_BYTES = 256 * 2**20  # pages of the mapping that may be resident before they are handed back
 FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the kernel maps the pages around it too
 
@@ -33,7 +33,7 @@ class DataSpec:
     """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
     255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
     `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
-    user's choice."""
+    user's choice. Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B)."""
 
     name: str
     channels: int
@@ -44,12 +44,15 @@ class DataSpec:
     high: float
     count: int
     class_names: tuple[str, ...] = ()
+    mask_names: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
     lettered: bool = False
     fingerprint: str = ""
 
     def __post_init__(self):
         assert self.depth in ("uint8", "uint16", "float32"), self.depth
         assert self.high > self.low, (self.low, self.high)
+        assert len(self.palette) == len(self.mask_names), (self.palette, self.mask_names)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,9 +80,9 @@ class Skipped(NamedTuple):
 
 
 class Dataset:
-    """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str}; the last two only where the data has
-    them. `paths` names the items, `skipped` the ones that could not be read, `notes` says what was decided in reading
-    them."""
+    """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str, "mask": (H, W) uint8}; all but the first only
+    where the data has them. `texts` holds the captions of each item, one or several. `paths` names the items, `skipped` the
+    ones that could not be read, `notes` says what was decided in reading them."""
 
     def __init__(
         self,
@@ -88,7 +91,8 @@ class Dataset:
         *,
         paths: Sequence[str],
         labels: Sequence[int] | None = None,
-        texts: Sequence[str] | None = None,
+        texts: Sequence[Sequence[str]] | None = None,
+        masks: np.ndarray | None = None,
         skipped: Sequence[Skipped] = (),
         notes: Sequence[str] = (),
         mapping: mmap.mmap | None = None,
@@ -99,7 +103,9 @@ class Dataset:
         self.images = images
         self.paths = tuple(paths)
         self.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
-        self.texts = None if texts is None else tuple(texts)
+        self.texts = None if texts is None else tuple(tuple(captions) for captions in texts)
+        self.masks = masks
+        assert masks is None or masks.shape == (spec.count, *spec.shape[1:]), (masks.shape, spec)
         self.skipped = tuple(skipped)
         self.notes = tuple(notes)
         self.folder = folder
@@ -114,6 +120,9 @@ class Dataset:
         with open(folder / IMAGES, "rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         images = np.frombuffer(mapping, dtype=spec.depth).reshape(spec.count, *spec.shape)
+        masks = (
+            np.memmap(folder / MASKS, np.uint8, "r", shape=(spec.count, *spec.shape[1:])) if spec.mask_names else None
+        )
         skipped = [Skipped(*item) for item in meta["skipped"]]
         return cls(
             spec,
@@ -121,6 +130,7 @@ class Dataset:
             paths=meta["paths"],
             labels=meta["labels"],
             texts=meta["texts"],
+            masks=masks,
             skipped=skipped,
             notes=meta["notes"],
             mapping=mapping,
@@ -141,10 +151,11 @@ class Dataset:
         item: dict[str, Any] = {"image": batch["image"][0]}
         if "label" in batch:
             item["label"] = int(batch["label"][0])
-        return item | ({"text": batch["text"][0]} if "text" in batch else {})
+        return item | {name: batch[name][0] for name in ("text", "mask") if name in batch}
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
-        """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings."""
+        """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings, "mask"
+        (B, H, W) uint8."""
         return {"image": self.images_of(indices)} | self.conditions(indices)
 
     def images_of(self, indices: Sequence[int] | np.ndarray) -> "torch.Tensor":
@@ -153,15 +164,20 @@ class Dataset:
 
         return torch.from_numpy(self._read(np.asarray(indices, dtype=np.int64)))
 
-    def conditions(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
-        """What `batch` gives beside the images, without reading them."""
+    def conditions(self, indices: Sequence[int] | np.ndarray, epochs: np.ndarray | None = None) -> dict[str, Any]:
+        """What `batch` gives beside the images, without reading them. Of several captions the first; with `epochs` (B,) they
+        take turns from epoch to epoch."""
         import torch
 
         indices, batch = np.asarray(indices, dtype=np.int64), {}
         if self.labels is not None:
             batch["label"] = torch.from_numpy(self.labels[indices])
         if self.texts is not None:
-            batch["text"] = [self.texts[n] for n in indices]
+            turns = np.zeros_like(indices) if epochs is None else epochs + indices
+            captions = [self.texts[n] for n in indices]
+            batch["text"] = [of[turn % len(of)] if of else "" for of, turn in zip(captions, turns, strict=True)]
+        if self.masks is not None:
+            batch["mask"] = torch.from_numpy(self.masks[indices])
         return batch
 
     def chunks(self, rows: int = 256) -> Iterator[np.ndarray]:

@@ -120,7 +120,7 @@ class OpenMoji:
                 image = self._drawn(name)
             except ValueError as error:  # resvg's only one
                 return Item(name, None, reason=str(error))
-            return Item(name, image, classes.index(_group(name)) if classes else None, emoji_name(name))
+            return Item(name, image, classes.index(_group(name)) if classes else None, (emoji_name(name),))
 
         return mapped(item, chosen)
 

@@ -21,8 +21,8 @@ def prepared(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tenso
         x0 = model.latents(items["image"])
         for conditioner in model.config.conditioners:
             name, has = conditioner.field, given(conditioner, dataset)
-            value = _numbered(conditioner, dataset, items[name]) if has else conditioner.in_turn(indices.tolist())
-            values[name] = value.to(model.device) if isinstance(value, Tensor) else value
+            value = _numbered(conditioner, dataset, conditioner.read(items)) if has else conditioner.blank(len(indices))
+            values[name] = value.to(model.device)
             keep[name] = torch.full((len(indices),), has, device=model.device)
         return x0, model.backbone.cond(values, keep)
 
@@ -40,7 +40,7 @@ def given(conditioner: Conditioner, dataset: Dataset) -> bool:
     """Whether the data has the conditioner's field; classes must all have names that the model knows."""
     if conditioner.field == "label":
         return dataset.labels is not None and set(dataset.spec.class_names) <= set(getattr(conditioner, "names", ()))
-    return getattr(dataset, f"{conditioner.field}s", None) is not None
+    return conditioner.field == "image" or getattr(dataset, f"{conditioner.field}s", None) is not None
 
 
 def _numbered(conditioner: Any, dataset: Dataset, values: Any) -> Any:

@@ -1,14 +1,15 @@
 """What one optimiser step sees: images, their times and noise, their conditions. Everything random in it comes from
 (seed, images seen), so a batch can be made by any thread, at any time, again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.conditioning.cond import Conditioner
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.data.transforms import flip, flips
@@ -27,7 +28,7 @@ class Batch:
     x0: Tensor
     t: Tensor
     eps: Tensor
-    values: Mapping[str, Any]
+    values: Mapping[str, Tensor]
     keep: Mapping[str, Tensor]
     seed: int = 0
 
@@ -36,7 +37,7 @@ class Batch:
 
     def part(self, start: int, stop: int, device: torch.device) -> Self:
         """Images start..stop - 1, on the device."""
-        move = lambda x: x[start:stop].to(device, non_blocking=True) if isinstance(x, Tensor) else x[start:stop]  # noqa: E731
+        move = lambda x: x[start:stop].to(device, non_blocking=True)  # noqa: E731
         return type(self)(
             move(self.x0), move(self.t), move(self.eps),
             {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()}, self.seed,
@@ -56,7 +57,7 @@ def training_batch(
     keep = {c.field: torch.rand(len(indices), generator=g) >= c.drop for c in run.model.conditioners}
     seed = int(torch.randint(2**32, (), generator=g))
     x0 = clean(run, dataset, indices, mirrored, latents, g)
-    return Batch(x0, t, eps, values(dataset, indices, keep), keep, seed)
+    return Batch(x0, t, eps, values(run.model.conditioners, dataset, indices, epochs, mirrored), keep, seed)
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
@@ -67,7 +68,9 @@ def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
     keep = {c.field: torch.ones(len(indices), dtype=torch.bool) for c in run.model.conditioners}
     t = run.objective.density.quantile(u, run.model.process)
-    return Batch(clean(run, dataset, indices, None, latents, g), t, eps, values(dataset, indices, keep), keep)
+    return Batch(
+        clean(run, dataset, indices, None, latents, g), t, eps, values(run.model.conditioners, dataset, indices), keep
+    )
 
 
 def clean(
@@ -85,7 +88,17 @@ def clean(
     return moments.sample(torch.randn((len(indices), *run.model.latent_shape), generator=g))
 
 
-def values(dataset: Dataset, indices: np.ndarray, fields: Iterable[str]) -> dict[str, Any]:
-    """What the data gives the conditioners of these fields."""
-    found = dataset.conditions(indices)
-    return {name: found[name] for name in fields}
+def values(
+    conditioners: Sequence[Conditioner],
+    dataset: Dataset,
+    indices: np.ndarray,
+    epochs: np.ndarray | None = None,
+    mirrored: np.ndarray | None = None,
+) -> dict[str, Tensor]:
+    """What each conditioner makes of the data, by its field; of mirrored images as they are mirrored."""
+    items = dataset.conditions(indices, epochs)
+    if "mask" in items:
+        items["mask"] = flip(items["mask"], mirrored)
+    if any(c.field == "image" for c in conditioners):
+        items["image"] = flip(dataset.images_of(indices), mirrored)
+    return {c.field: c.read(items) for c in conditioners}

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.conditioning.cond import Cond
-from debruit.model import ModelConfig
+from debruit.model import Backbone, ModelConfig
 from debruit.training.diffusion import PREVIEW_COUNT
 from debruit.training.run import Optimiser, Run
 from debruit.training.state import build_optimiser
@@ -87,9 +87,9 @@ def cost(model: ModelConfig) -> Cost:
     another kernel for attention, which keeps more.)"""
     with FakeTensorMode():
         backbone = model.build()
-        one, two = (saved_bytes(lambda n=n: backbone(*_inputs(model, n))) for n in (1, 2))
+        one, two = (saved_bytes(lambda n=n: backbone(*_inputs(model, backbone, n))) for n in (1, 2))
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            backbone(*_inputs(model, 1))
+            backbone(*_inputs(model, backbone, 1))
     count = parameters(backbone)
     return Cost(count, count * FLOAT * 5, two - one, counter.get_total_flops())
 
@@ -102,7 +102,7 @@ def footprint(run: Run) -> Footprint:
         memory = trained_bytes(backbone, run.optimiser)
         size = (model.data.height, model.data.width)
         drawn = max(
-            passing_bytes(lambda: backbone(*_inputs(model, 1))),
+            passing_bytes(lambda: backbone(*_inputs(model, backbone, 1))),
             passing_bytes(lambda: codec.decode(torch.empty(1, *model.latent_shape), size)),
         )
     counts = {"network": parameters(backbone.network)}
@@ -220,7 +220,8 @@ def room(found: Footprint, size: int) -> str:
     return "enough for the steps, too small for the previews" if steps else "too small"
 
 
-def _inputs(model: ModelConfig, batch: int) -> tuple[Tensor, Tensor, Cond]:
-    vector = getattr(model.network, "vector_channels", 0)
-    cond = Cond(vector=torch.empty(batch, vector) if vector else None)
-    return torch.empty(batch, *model.latent_shape), torch.empty(batch), cond
+def _inputs(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[Tensor, Tensor, Cond]:
+    """What the backbone sees of a batch, its conditions encoded: their encoders are part of the cost."""
+    values = {c.field: c.blank(batch) for c in model.conditioners}
+    keep = {name: torch.ones(batch, dtype=torch.bool) for name in values}
+    return torch.empty(batch, *model.latent_shape), torch.empty(batch), backbone.cond(values, keep)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from debruit.model import Backbone, has_bf16
+from debruit.drawing import has_bf16
+from debruit.model import Backbone
 from debruit.training.batches import Batch
 from debruit.training.run import Run, Training
 from debruit.training.shares import Shares

@@ -9,9 +9,9 @@ import math
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import torch
 
@@ -21,7 +21,8 @@ from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
-from debruit.model import ModelConfig, has_bf16
+from debruit.drawing import has_bf16
+from debruit.model import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.grids import Karras, UniformTime
 from debruit.sampling.heun import Heun
@@ -63,15 +64,17 @@ def recommend(
     seed: int = 0,
     flip: bool = False,
     codec: Codec | None = None,
+    conditioners: Sequence[Conditioner] | None = None,
 ) -> Run:
-    """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on pixels."""
+    """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on pixels; under these conditions, or
+    on the data's classes where it has some."""
     if images is not None:
-        model = choose_model(spec, SHARE * images, codec=codec)
+        model = choose_model(spec, SHARE * images, codec=codec, conditioners=conditioners)
         expected = images
     else:
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         operations = throughput(device) * minutes * 60
-        model = choose_model(spec, math.sqrt(SHARE * operations / 3), codec=codec)
+        model = choose_model(spec, math.sqrt(SHARE * operations / 3), codec=codec, conditioners=conditioners)
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     model = regularised(model, expected / max(spec.count - held_out(spec.count), 1))
     if batch is None:
@@ -82,7 +85,9 @@ def recommend(
     )  # fmt: skip
 
 
-def choose_model(spec: DataSpec, target: float, *, codec: Codec | None = None) -> ModelConfig:
+def choose_model(
+    spec: DataSpec, target: float, *, codec: Codec | None = None, conditioners: Sequence[Conditioner] | None = None
+) -> ModelConfig:
     """The candidate whose forward pass is nearest to `target` operations an image."""
     codec = codec or Pixels()
     channels, sides = codec.latent_channels(spec.channels), codec.latent_size(spec.height, spec.width)
@@ -90,7 +95,7 @@ def choose_model(spec: DataSpec, target: float, *, codec: Codec | None = None) -
     for family in families:
         # one of a family is counted; for the others the count goes with the square of the width
         middle = (
-            cost(configure(spec, family[len(family) // 2], codec)).forward_flops
+            cost(configure(spec, family[len(family) // 2], codec, conditioners)).forward_flops
             / family[len(family) // 2].channels ** 2
         )
         coarser = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
@@ -98,7 +103,7 @@ def choose_model(spec: DataSpec, target: float, *, codec: Codec | None = None) -
             (abs(math.log(middle * network.channels**2 / target)) + coarser * (not carries(network, channels)), network)
             for network in family
         ]
-    return configure(spec, min(found, key=lambda pair: pair[0])[1], codec)
+    return configure(spec, min(found, key=lambda pair: pair[0])[1], codec, conditioners)
 
 
 def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
@@ -108,13 +113,15 @@ def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
     return replace(model, network=replace(model.network, dropout=dropout))
 
 
-def configure(spec: DataSpec, network: UNet, codec: Codec | None = None) -> ModelConfig:
-    """A model for this data: conditioned on its classes where it has some."""
+def configure(
+    spec: DataSpec, network: UNet, codec: Codec | None = None, conditioners: Sequence[Conditioner] | None = None
+) -> ModelConfig:
+    """A model for this data: under these conditions, or on the data's classes where it has some."""
     codec = codec or Pixels()
-    conditioners: tuple[Conditioner, ...] = ()
-    if len(spec.class_names) > 1:
-        conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),)
-    network = replace(network, vector_channels=LABEL_CHANNELS if conditioners else 0)
+    if conditioners is None:
+        conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),) if len(spec.class_names) > 1 else ()
+    conditioners = tuple(c.fitted(codec.factor) for c in conditioners)
+    network = opened(network, conditioners)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
@@ -124,6 +131,16 @@ def configure(spec: DataSpec, network: UNet, codec: Codec | None = None) -> Mode
     return ModelConfig(
         data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,
         data_std=PIXEL_STD if isinstance(codec, Pixels) else 1.0,
+    )  # fmt: skip
+
+
+def opened(network: UNet, conditioners: Sequence[Conditioner]) -> UNet:
+    """The network with doors as wide as what these conditioners put through them."""
+    wide = {door: [c.channels for c in conditioners if c.door == door] for door in UNet.doors}
+    tokens = max(wide["tokens"], default=0)
+    return replace(
+        network, vector_channels=sum(wide["vector"]), spatial_channels=sum(wide["spatial"]), token_channels=tokens,
+        transformer_depth=1 if tokens else 0,
     )  # fmt: skip
 
 
@@ -208,7 +225,7 @@ def synthetic(run: Run) -> Batch:
     """A batch of noise in the shape of the run's data."""
     g = generator(0)
     shape = (run.batch, *run.model.latent_shape)
-    values: dict[str, Any] = {c.field: c.in_turn(range(run.batch)) for c in run.model.conditioners}
+    values = {c.field: c.blank(run.batch) for c in run.model.conditioners}
     keep = {name: torch.ones(run.batch, dtype=torch.bool) for name in values}
     x0 = torch.randn(shape, generator=g).clamp(-1, 1)
     return Batch(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning.asked import ARGUMENTS, ask, dropped
 from debruit.conditioning.cond import Cond
 from debruit.conditioning.label import Label
 from debruit.data.dataset import quiet
@@ -19,7 +20,7 @@ from debruit.diffusion.process import expand
 from debruit.errors import InputError
 from debruit.evaluation.explain.chains import ModelChain, chain_of, shown_steps
 from debruit.evaluation.explain.subject import Subject, find_subject
-from debruit.model import ARGUMENTS, Model
+from debruit.model import Model
 from debruit.sampling.guidance.classifier_free import classifier_free
 from debruit.sampling.guidance.clip import clip
 from debruit.sampling.noise import ImageNoise
@@ -94,13 +95,10 @@ class Study:
 
     def cond(self, n: int, keep: bool) -> Cond:
         """The condition of n images, or its absence."""
-        values = {}
-        for c in self.model.config.conditioners:
-            asked = self.label if c.field == "label" else None
-            found = c.in_turn(range(n)) if asked is None else c.parse(asked, range(n))
-            values[c.field] = found.to(self.model.device) if isinstance(found, Tensor) else found
-        keeps = {name: torch.full((n,), keep, device=self.model.device) for name in values}
-        return self.model.backbone.cond(values, keeps)
+        conditioners = self.model.config.conditioners
+        asked = ask(conditioners, range(n), {"label": self.label}, self.model.device)
+        asked = asked if keep else dropped(conditioners, asked)
+        return self.model.backbone.cond(asked.values, asked.keep)
 
     @property
     def guidance(self) -> float:
