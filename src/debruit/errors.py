@@ -1,11 +1,16 @@
-"""The one error that is the user's to mend.
+"""The one error that is the user's to mend, and the notice that something was done otherwise than asked.
 
 `InputError` carries one sentence: what was given, what is allowed, the likely fix. The command line prints it and exits
 with 2; everything else that escapes is a defect and exits with 1.
 """
 
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+class Notice(UserWarning):
+    """Something that was done otherwise than asked, and is said: on the command line as one plain line."""
 
 
 class InputError(ValueError):
@@ -23,3 +28,8 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> InputError:
     """The error for a misspelt name: what was given, the nearest known name, and all that are allowed."""
     allowed = sorted(allowed)
     return InputError(f"unknown {kind} '{name}'{nearest(name, allowed) or ';'} allowed: {', '.join(allowed)}")
+
+
+def tell(sentence: str) -> None:
+    """Says what was done otherwise than asked, as a Notice."""
+    warnings.warn(sentence, Notice, stacklevel=3)

@@ -1,5 +1,7 @@
 """The three doors, and every conditioner behind one."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -8,12 +10,23 @@ from debruit.conditioning.label import Label
 from debruit.config import implementations
 from debruit.errors import InputError
 
-EXAMPLES = {"Label": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1)}
+EXAMPLES = {
+    "Label": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1),
+    "Label as a token": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1, door="tokens"),
+}
+ITEMS = {  # four images of 16 x 16 with all that data can have
+    "image": torch.randint(0, 256, (4, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),
+    "label": torch.tensor([0, 1, 2, 0]),
+    "text": ["a cat", "a dog", "an owl", "a black cat"],
+    "mask": torch.randint(0, 3, (4, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),
+}
 DOORS = ("vector", "tokens", "spatial")
 
 
 def test_every_conditioner_is_tested_here():
-    assert set(implementations(Conditioner)) == set(EXAMPLES), "give the new one an example above"
+    assert set(implementations(Conditioner)) == {type(c).__name__ for c in EXAMPLES.values()}, (
+        "give the new one an example above"
+    )
 
 
 @pytest.mark.parametrize("conditioner", EXAMPLES.values(), ids=EXAMPLES)
@@ -21,13 +34,13 @@ class TestContract:
     def test_names_a_door_and_fills_it_with_its_channels(self, conditioner):
         assert conditioner.door in DOORS
         assert 0 <= conditioner.drop < 1
-        values = conditioner.in_turn(range(4))
+        values = conditioner.read(ITEMS)
         encoded = conditioner.build()(values, torch.ones(4, dtype=torch.bool))
         assert encoded.shape[0] == 4
         assert encoded.shape[1 if conditioner.door == "spatial" else -1] == conditioner.channels
 
     def test_dropping_is_per_image_and_gives_one_learned_none(self, conditioner):
-        module, values = conditioner.build(), conditioner.in_turn(range(4))
+        module, values = conditioner.build(), conditioner.read(ITEMS)
         kept, dropped = (module(values, torch.full((4,), keep)) for keep in (True, False))
         mixed = module(values, torch.tensor([True, False, True, False]))
         assert torch.equal(mixed[::2], kept[::2])
@@ -37,8 +50,21 @@ class TestContract:
         mixed[1].sum().backward()
         assert any(p.grad is not None and p.grad.any() for p in module.parameters())
 
+    def test_without_dropping_there_is_no_parameter_for_none(self, conditioner):
+        never = dataclasses.replace(conditioner, drop=0.0)
+        count = lambda c: sum(p.numel() for p in c.build().parameters())  # noqa: E731
+        assert count(never) <= count(conditioner)
+        values, keep = conditioner.read(ITEMS), torch.ones(4, dtype=torch.bool)
+        assert never.build()(values, keep).shape == conditioner.build()(values, keep).shape
+
     def test_what_is_in_turn_depends_on_the_image_alone(self, conditioner):
-        assert conditioner.in_turn(range(10))[7] == conditioner.in_turn([7])[0]
+        many = conditioner.in_turn(range(10))
+        assert many is None or torch.equal(many[7], conditioner.in_turn([7])[0])
+
+    def test_blank_values_are_like_those_of_the_data(self, conditioner):
+        values, blank = conditioner.read(ITEMS), conditioner.blank(4)
+        assert (blank.dtype, blank.ndim) == (values.dtype, values.ndim)
+        assert conditioner.build()(blank, torch.zeros(4, dtype=torch.bool)).shape[0] == 4
 
 
 def draw(seed: int, **doors) -> Cond:

@@ -5,13 +5,14 @@ Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 import debruit
-from debruit.errors import InputError
+from debruit.errors import InputError, Notice
 
 began = time.monotonic()  # when the command at hand started
 
@@ -46,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     global began
     began = time.monotonic()
+    warnings.simplefilter("always", Notice)
+    shown = warnings.showwarning
+    warnings.showwarning = lambda message, category, *rest: (
+        print(message, flush=True) if issubclass(category, Notice) else shown(message, category, *rest)
+    )
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         return code if isinstance(code, int) else 0
@@ -58,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    finally:
+        warnings.showwarning = shown
 
 
 def _refuse(sentence: str) -> int:
