@@ -1,5 +1,8 @@
 """Model files: one .safetensors file with the weights, and in the header, under "debruit", a JSON object with `format` (an integer), `config` (a dataclass
-as config.py encodes it) and `provenance`. Nothing else is needed to use the model.
+as config.py encodes it) and `provenance`. Nothing else is needed to use the model. Weights may be stored in half precision; they are used in
+float32.
+
+Some models come with debruit: a name that is no path means the file of that name in `models/`, which has their licences too.
 """
 
 import json
@@ -7,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from debruit.config import decode, encode
-from debruit.errors import InputError
+from debruit.errors import InputError, nearest
 from debruit.files import write_atomically
 from debruit.networks.layers import channels_last
 
@@ -24,16 +28,21 @@ _KINDS = {
 }
 
 
-def save(path: str | Path, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any]) -> None:
-    """A model file from its parts, atomically."""
+def save(
+    path: str | Path, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], *, half: bool = False
+) -> None:
+    """A model file from its parts, atomically; with `half` its floating-point weights take two bytes each."""
     header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    if half:
+        tensors = {name: weight.half() if weight.is_floating_point() else weight for name, weight in tensors.items()}
     write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata={"debruit": header}))
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and weights of a model file."""
-    return header(path), load_file(path)
+    """Header and weights of a model file, those in half precision as float32."""
+    weights = load_file(path)
+    return header(path), {name: w.float() if w.dtype == torch.float16 else w for name, w in weights.items()}
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -59,16 +68,26 @@ def header(path: Path) -> dict[str, Any]:
     return found
 
 
+def shipped() -> dict[str, Path]:
+    """The models that come with debruit, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "models").glob("*.safetensors"))}
+
+
 def model_file(path: str | Path) -> Path:
-    """The file that a MODEL argument means: itself, or the model of a run folder."""
+    """The file that a MODEL argument means: itself, the model of a run folder, or one that comes with debruit. InputError: none of these."""
     path = Path(path)
+    if not path.exists() and str(path) in shipped():
+        return shipped()[str(path)]
     if path.is_dir():
         inside = path / "model.safetensors"
         if not inside.exists():
             raise InputError(f"{path} holds no model.safetensors: is it a run folder, and has its training saved yet?")
         return inside
     if not path.exists():
-        raise InputError(f"there is no model at {path}: give a run folder or a .safetensors file")
+        raise InputError(
+            f"there is no model at {path}{nearest(str(path), shipped())}: give a run folder, a .safetensors file, or one that comes with debruit "
+            "(`debruit list models`)"
+        )
     return path
 
 

@@ -1,14 +1,18 @@
 """Images as pictures to look at: grids, strips, PNG files."""
 
 import math
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from debruit.data.dataset import DataSpec
 from debruit.files import write_atomically
+
+CAPTION_WIDTH, CAPTION_LETTERS, CAPTION_SIZE = 170, 24, 13  # pixels, letters a line, points
 
 
 def displayable(images: Tensor, spec: DataSpec) -> np.ndarray:
@@ -32,6 +36,25 @@ def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scal
         top, left = gap + n // columns * cell_h, gap + n % columns * cell_w
         sheet[top : top + height * scale, left : left + width * scale] = picture.repeat(scale, 0).repeat(scale, 1)
     return Image.fromarray(sheet)
+
+
+def captioned(
+    rows: Sequence[tuple[str, np.ndarray]], *, heads: Sequence[str] = (), scale: int = 1, gap: int = 6
+) -> Image.Image:
+    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand above the columns."""
+    height, width = rows[0][1].shape[1] * scale, rows[0][1].shape[2] * scale
+    columns, margin, top = max(len(pictures) for _, pictures in rows), CAPTION_WIDTH, 20 if heads else gap
+    sheet = Image.new("RGB", (margin + columns * (width + gap), top + len(rows) * (height + gap)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
+    for column, head in enumerate(heads):
+        pen.text((margin + column * (width + gap), 2), head, fill="gray", font=font)
+    for row, (caption, pictures) in enumerate(rows):
+        y = top + row * (height + gap)
+        pen.multiline_text((gap, y + gap), textwrap.fill(caption, CAPTION_LETTERS), fill="black", font=font)
+        for column, picture in enumerate(pictures):
+            image = Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1))
+            sheet.paste(image, (margin + column * (width + gap), y))
+    return sheet
 
 
 def save(picture: Image.Image, path: Path) -> None:

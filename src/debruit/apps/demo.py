@@ -1,12 +1,14 @@
-"""make demo: trains a small latent diffusion model on OpenMoji's smileys for a few minutes and draws what it learned.
+"""make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion model on OpenMoji's smileys for a
+few minutes and draws what it learned.
 
-Writes demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the autoencoder makes
+Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the autoencoder makes
 of them) and demo/loss.png, beside the run itself in demo/run.
 """
 
 import argparse
 import itertools
 import json
+import time
 from pathlib import Path
 
 import torch
@@ -20,6 +22,11 @@ from debruit.training import stages
 from debruit.training.folder import LOG, PREVIEWS
 
 SOURCE, SIZE = "openmoji/smileys-emotion", 64
+SHIPPED = "openmoji-64"
+PROMPTS = (
+    "grinning face", "smiling cat with heart-eyes", "red apple", "blue book", "green heart", "tiger face", "un chien", "sailboat",
+)  # fmt: skip
+PROMPT_SAMPLES = 4
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--source", help=f"{SOURCE} at {SIZE} pixels, if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args(arguments)
+    draw_prompts(options.out / "prompts.png")
     source, size = (options.source, None) if options.source else (SOURCE, SIZE)
     run = train(source, size, options.out / "run", options.minutes, options.set)
     model = load(run)
@@ -38,8 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     draw_reconstruction(run, options.out / "reconstruction.png")
     draw_loss(run / LOG, options.out / "loss.png")
     say(f"""
-Look at samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model saw {model.config.data.count} drawings many times over in
+Look at prompts.png, samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model saw {model.config.data.count} drawings many times over in
 minutes, so expect some near copies of them. Try next:
+  .venv/bin/debruit sample {SHIPPED} --prompt "a smiling cat" -n 4 --out cat.png    # your own prompts
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
   .venv/bin/debruit sample {run} -n 16 --sampler dpmpp_2m_sde --steps 20 --out sde.png
   .venv/bin/debruit train --resume {run} --minutes 30                  # the same training, prolonged
@@ -56,6 +65,19 @@ def train(source: str, size: int | None, out: Path, minutes: float, changes: lis
     if code:
         raise SystemExit(code)
     return folder
+
+
+def draw_prompts(path: Path) -> None:
+    """The shipped model's images for some prompts, a row each."""
+    began, model = time.monotonic(), load(SHIPPED)
+    rows = []
+    for prompt in PROMPTS:
+        images = model.generate(PROMPT_SAMPLES, prompt=prompt, seed=0)
+        rows.append((prompt, pictures.displayable(images, model.config.data)))
+    pictures.save(pictures.captioned(rows), path)
+    say(
+        f"{path}: images for {len(rows)} prompts by the model that comes with debruit, in {time.monotonic() - began:.0f} s"
+    )
 
 
 def draw_samples(model: Model, path: Path) -> None:

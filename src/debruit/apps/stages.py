@@ -1,8 +1,10 @@
 """`debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`: the stages of latent diffusion in a terminal."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from debruit.apps.request import Request
 from debruit.apps.session import finish, folder_for, follow, priced, say, settled
 from debruit.errors import InputError
 
@@ -14,15 +16,15 @@ OF_BOTH = (
 )  # settings that both stages must share, or see other images
 
 
-def better_on_latents(spec, assignments: list[str], asked: dict, device) -> bool:
+def better_on_latents(spec, asked: Request, device) -> bool:
     """Whether a training by the minutes on this data is better done in two stages; says so. A codec that was set is left alone."""
     from debruit.training import stages
     from debruit.training.planning import DEFAULT_MINUTES
 
-    minutes = asked["minutes"] or (DEFAULT_MINUTES if asked["images"] is None else None)
+    minutes = asked.minutes or (DEFAULT_MINUTES if asked.images is None else None)
     if (
         minutes is None
-        or any(a.startswith("model.codec") for a in assignments)
+        or any(a.startswith("model.codec") for a in asked.assignments)
         or not stages.suits(spec, minutes, device)
     ):
         return False
@@ -32,66 +34,77 @@ def better_on_latents(spec, assignments: list[str], asked: dict, device) -> bool
     return True
 
 
-def start_stages(
-    what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict, data=None
-) -> int:
+def start_stages(asked: Request, device, data=None) -> int:
     """`debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`; `data` is the source and its data, if they are there already."""
-    from debruit.first_stage import FirstStage
     from debruit.recipes import find_data
-    from debruit.training import stages
 
-    if on is None:
+    if asked.on is None:
         raise InputError(
-            f"name what to train on: debruit train {what} SOURCE (a folder of images, or a name from `debruit list data`)"
+            f"name what to train on: debruit train {asked.what} SOURCE (a folder of images, or a name from `debruit list data`)"
         )
-    size = asked.pop("size")
-    given = {name: value for name, value in asked.items() if value is not None}
-    path = latent.pop("autoencoder")
-    source, dataset = data or find_data(on, say, assignments, size=size)
-    if path is not None:
-        if what == "autoencoder" or any(value is not None for value in latent.values()):
-            raise InputError(
-                "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
-            )
-        stage = FirstStage.load(path, "cpu")
-        run = settled(stages.on_latents(stage, source, dataset.spec, device, **given), assignments, device)
+    if asked.what == "autoencoder":
+        asked.refuse("condition", because="an autoencoder has no condition; give it to the diffusion of its latents")
+    source, dataset = data or find_data(asked.on, say, asked.assignments, size=asked.size, condition=asked.condition)
+    if asked.autoencoder is not None:
+        return start_second(asked, source, dataset, device)
+    if asked.what == "autoencoder":
+        run = settled_autoencoder(asked, source, dataset.spec, device, list(asked.assignments))
         return (
-            priced(run, device)
-            if dry_run
-            else follow(stages.create(out, run, stage, say), dataset, device, resume=False)
+            priced(run, device) if asked.dry_run else follow(folder_for(asked.out, run), dataset, device, resume=False)
         )
-    if what == "autoencoder":
-        run = settled_autoencoder(source, dataset.spec, device, assignments, given, latent)
-        return priced(run, device) if dry_run else follow(folder_for(out, run), dataset, device, resume=False)
-    plan = planned(source, dataset.spec, device, assignments, given, latent)
-    if dry_run:
+    plan = planned(asked, source, dataset, device)
+    if asked.dry_run:
         priced(plan.first, device)
         say("stage 2   as it would be with what the plan leaves for it")
         return priced(settled(second_stage(plan, device), list(plan.assignments), device), device)
-    return follow_stages(out, stages.begin(out, plan, say), dataset, device, plan, resume=False)
+    from debruit.training import stages
+
+    return follow_stages(asked.out, stages.begin(asked.out, plan, say), dataset, device, plan, resume=False)
 
 
-def planned(source, spec, device, assignments: list[str], given: dict, latent: dict):
+def start_second(asked: Request, source, dataset, device) -> int:
+    """`debruit train ldm SOURCE --autoencoder A`: the second stage by itself."""
+    from debruit.first_stage import FirstStage
+    from debruit.training import conditions, stages
+
+    if asked.what == "autoencoder" or asked.factor is not None or asked.bottleneck is not None:
+        raise InputError(
+            "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
+        )
+    stage = FirstStage.load(asked.autoencoder, "cpu")
+    found = conditions.conditioners(source, dataset, asked.condition)
+    run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
+    run = settled(run, list(asked.assignments), device)
+    if asked.dry_run:
+        return priced(run, device)
+    return follow(stages.create(asked.out, run, stage, say), dataset, device, resume=False)
+
+
+def planned(asked: Request, source, dataset, device):
     """The plan of both stages: "autoencoder.KEY=VALUE" among the assignments is for the first."""
     from debruit.config import override
-    from debruit.training import planning, stages
+    from debruit.training import conditions, planning, stages
     from debruit.training.planning import DEFAULT_MINUTES
 
-    minutes, images = given.pop("minutes", None), given.pop("images", None)
-    minutes = DEFAULT_MINUTES if minutes is None and images is None else minutes
+    images, spec = asked.images, dataset.spec
+    minutes = DEFAULT_MINUTES if asked.minutes is None and images is None else asked.minutes
     first_minutes, first_images = stages.split(minutes, images)
-    mine = [a for a in assignments if a.partition("=")[0] in OF_BOTH]
-    mine += [a.removeprefix("autoencoder.") for a in assignments if a.startswith("autoencoder.")]
-    rest = tuple(a for a in assignments if not a.startswith(("autoencoder.", "source.")))
+    mine = [a for a in asked.assignments if a.partition("=")[0] in OF_BOTH]
+    mine += [a.removeprefix("autoencoder.") for a in asked.assignments if a.startswith("autoencoder.")]
+    rest = tuple(a for a in asked.assignments if not a.startswith(("autoencoder.", "source.")))
+    found = conditions.conditioners(source, dataset, asked.condition)
     say("stage 1   an autoencoder")
-    first = settled_autoencoder(
-        source, spec, device, mine, given | {"minutes": first_minutes, "images": first_images}, latent
-    )
+    shorter = replace(asked, minutes=first_minutes, images=first_images)
+    first = settled_autoencoder(shorter, source, spec, device, mine)
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
+    plan = stages.Stages(
+        first=first, minutes=minutes, images=images, batch=asked.batch, conditioners=found, assignments=rest
+    )
     for assignment in rest:  # a mistake in one shows now, not when the first stage is over
-        override(planning.recommend(source, spec, device, images=1, codec=first.model.codec), assignment)
-    return stages.Stages(first=first, minutes=minutes, images=images, batch=given.get("batch"), assignments=rest)
+        like = planning.recommend(source, spec, device, images=1, codec=first.model.codec, conditioners=found)
+        override(like, assignment)
+    return plan
 
 
 def second_stage(plan, device):
@@ -103,20 +116,18 @@ def second_stage(plan, device):
     images = max(plan.images - first.images, 1) if plan.images else None
     return planning.recommend(
         first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        codec=first.model.codec,
+        codec=first.model.codec, conditioners=plan.conditioners,
     )  # fmt: skip
 
 
-def settled_autoencoder(source, spec, device, assignments: list[str], given: dict, latent: dict):
+def settled_autoencoder(asked: Request, source, spec, device, assignments: list[str]):
     """The run of an autoencoder with the user's changes, its length and its intervals; printed."""
     from debruit.training.autoencoding import planning
 
     options = {
-        name: value
-        for name, value in (("kind", latent["bottleneck"]), ("factor", latent["factor"]))
-        if value is not None
+        name: value for name, value in (("kind", asked.bottleneck), ("factor", asked.factor)) if value is not None
     }
-    run = planning.recommend(source, spec, device, **given, **options)
+    run = planning.recommend(source, spec, device, **asked.settings, **options)
     return settled(run, assignments, device)
 
 

@@ -22,7 +22,7 @@ from debruit.data.source import Source
 from debruit.data.sources import builtin_sources, find_source
 from debruit.errors import InputError, nearest, unknown
 from debruit.first_stage import FirstStage
-from debruit.training import planning
+from debruit.training import conditions, planning
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.run import Run, Training
 
@@ -47,31 +47,42 @@ def find_run(
     assignments: Sequence[str] = (),
     *,
     size: int | None = None,
+    condition: Sequence[str] | None = None,
     data: tuple[Any, Dataset] | None = None,
     **asked: Any,
 ) -> tuple[Run | AutoencoderRun, Dataset]:
     """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
-    "source." change the source before its data is built, unless the source and its `data` are given; `asked` are images, minutes, batch, seed and flip,
-    None where not given."""
+    "source." change the source before its data is built, unless the source and its `data` are given; `condition` names the conditions (None: what the
+    data has); `asked` are images, minutes, batch, seed and flip, None where not given."""
     known = recipes()
     name = what.replace("_", "-")
     if name not in known:
         if on is not None:
             raise unknown("recipe", what, known)
-        source, dataset = data or find_data(what, say, assignments, size=size)
+        source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
+        given["conditioners"] = conditions.conditioners(source, dataset, condition)
         return planning.recommend(source, dataset.spec, device, **given), dataset
+    if condition is not None:
+        raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
     run = known[name]()
     source: Any = run.source if on is None else find_source(on)
     if size is not None or (on is not None and "size" in {f.name for f in fields(source)}):
         source = sized(source, size or run.data.height)
+    if isinstance(run, Run):
+        source = conditions.offering(source, [c.field for c in run.model.conditioners])
     source = changed(source, assignments)
     dataset = source.build(say)
     return adapted(run, source, dataset, **asked), dataset
 
 
 def find_data(
-    what: str, say: Callable[[str], None], assignments: Sequence[str] = (), *, size: int | None = None
+    what: str,
+    say: Callable[[str], None],
+    assignments: Sequence[str] = (),
+    *,
+    size: int | None = None,
+    condition: Sequence[str] | None = None,
 ) -> tuple[Any, Dataset]:
     """The source that a SOURCE argument means, and its data, decoded. InputError: there is none; a recipe of nearly that name is named."""
     try:
@@ -82,7 +93,7 @@ def find_data(
         if any(name in hint for name in known):
             raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
         raise
-    source = changed(sized(source, size), assignments)
+    source = conditions.offering(changed(sized(source, size), assignments), condition)
     return source, source.build(say)
 
 

@@ -23,7 +23,8 @@ from debruit.autoencoders.losses.reconstruction.l1 import L1
 from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
 from debruit.first_stage import FirstStageConfig
-from debruit.recipes.ldm import UNCLIPPED, celeba_hq
+from debruit.recipes.faces import celeba_hq
+from debruit.recipes.ldm import UNCLIPPED
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.run import Ema, Optimiser
 

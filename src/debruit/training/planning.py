@@ -43,7 +43,6 @@ OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
-LABEL_CHANNELS = 128
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
 # what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
 PATCH_PENALTY = 0.5
@@ -119,7 +118,7 @@ def configure(
     """A model for this data: under these conditions, or on the data's classes where it has some."""
     codec = codec or Pixels()
     if conditioners is None:
-        conditioners = (Label(names=spec.class_names, channels=LABEL_CHANNELS),) if len(spec.class_names) > 1 else ()
+        conditioners = (Label(names=spec.class_names),) if len(spec.class_names) > 1 else ()
     conditioners = tuple(c.fitted(codec.factor) for c in conditioners)
     network = opened(network, conditioners)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss

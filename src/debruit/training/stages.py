@@ -7,12 +7,13 @@ OUT/autoencoder.safetensors     what came of it, which the second stage needs be
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from debruit.conditioning.cond import Conditioner
 from debruit.config import decode, encode
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
@@ -34,12 +35,13 @@ LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the bud
 
 @dataclass(frozen=True, kw_only=True)
 class Stages:
-    """The plan. `minutes` or `images` is the whole budget; `batch` and `assignments` are the user's for the second stage."""
+    """The plan. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are the user's for the second stage."""
 
     first: AutoencoderRun
     minutes: float | None = None
     images: int | None = None
     batch: int | None = None
+    conditioners: tuple[Conditioner, ...] | None = None
     assignments: tuple[str, ...] = ()
 
 
@@ -86,7 +88,8 @@ def second(path: Path, plan: Stages, device: torch.device, say: Callable[[str], 
         assert plan.images is not None
         images = max(plan.images - first.images, 1)
     run = on_latents(
-        stage, first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip
+        stage, first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
+        conditioners=plan.conditioners,
     )  # fmt: skip
     say(f"the autoencoder is ready: {path / FOLDER}; now the diffusion of its latents")
     return run
@@ -103,11 +106,13 @@ def on_latents(
     batch: int | None = None,
     seed: int = 0,
     flip: bool = False,
+    conditioners: Sequence[Conditioner] | None = None,
 ) -> Run:
     """The run of a diffusion model on an autoencoder's latents. InputError: images that cannot go through it."""
     stage.check_fits(spec)
     return planning.recommend(
-        source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec
+        source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec,
+        conditioners=conditioners,
     )  # fmt: skip
 
 

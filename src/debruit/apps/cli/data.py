@@ -25,7 +25,7 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     from debruit.data.sources import find_source
     from debruit.model import choose_device
     from debruit.recipes import sized
-    from debruit.training import planning
+    from debruit.training import conditions, planning
     from debruit.training.machine import prepare
 
     prepare()
@@ -34,7 +34,10 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     report = examine(chosen)
     for line in report.lines():
         say(line)
-    run, speed = planning.fitted(planning.recommend(chosen, report.spec, place, minutes=minutes), place)
+    found = conditions.conditioners(chosen, chosen.build(), None)
+    run, speed = planning.fitted(
+        planning.recommend(chosen, report.spec, place, minutes=minutes, conditioners=found), place
+    )
     say("")
     for line in planning.summary(run, place, speed):
         say(line)

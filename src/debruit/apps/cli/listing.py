@@ -11,7 +11,7 @@ def listing(what: Literal["recipes", "samplers", "models", "data"], /) -> int:
     Parameters
     ----------
     what
-        recipes, samplers, models (the run folders below the present one) or data.
+        recipes, samplers, models (those that come with debruit, and those below the present folder) or data.
     """
     lines = {"recipes": _recipes, "samplers": _samplers, "models": _models, "data": _data}[what]()
     width = max((len(name) for name, _ in lines), default=0)
@@ -49,13 +49,13 @@ def _data() -> list[tuple[str, str]]:
 
 
 def _models() -> list[tuple[str, str]]:
-    """Model files and run folders below the present folder, by their headers alone."""
+    """Models that come with debruit, then model files and run folders below the present folder, by their headers alone."""
     from pathlib import Path
 
     from debruit.errors import InputError
-    from debruit.model_files import header
+    from debruit.model_files import header, shipped
 
-    found = []
+    found = [(name, f"comes with debruit; {_about(header(path)['provenance'])}") for name, path in shipped().items()]
     for path in sorted(Path().glob("**/*.safetensors")):
         if path.parent.name == "state":
             continue
@@ -64,8 +64,12 @@ def _models() -> list[tuple[str, str]]:
         except InputError:
             continue
         name = path.parent if path.name == "model.safetensors" else path
-        found.append((str(name), f"{about.get('data', '?')}, {about.get('images_seen', 0):,} images seen"))
+        found.append((str(name), _about(about)))
     return found
+
+
+def _about(provenance: dict[str, Any]) -> str:
+    return f"{provenance.get('data', '?')}, {provenance.get('images_seen', 0):,} images seen"
 
 
 def _first_line(docstring: str | None) -> str:

@@ -1,10 +1,12 @@
 """debruit train"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from debruit.apps.request import Request
 from debruit.apps.session import folder_for, follow, priced, say, settled
 from debruit.apps.stages import better_on_latents, follow_stages, start_stages
 from debruit.errors import InputError
@@ -34,6 +36,7 @@ def train(
     autoencoder: Path | None = None,
     factor: int | None = None,
     bottleneck: Literal["kl", "vq"] | None = None,
+    condition: str | None = None,
     pixels: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -71,22 +74,27 @@ def train(
         For autoencoder and ldm: by how much each side of the images is reduced, a power of 2.
     bottleneck
         For autoencoder and ldm: kl, a Gaussian latent, or vq, a codebook.
+    condition
+        What to condition on: one or several of label, mask, text, image (a low resolution of it, for super-resolution) and edges, "a,b", or none; without
+        it, what lies beside the images.
     pixels
         Train on pixels also where latents would give better images for the minutes.
     dry_run
         Print the settings, the memory and the time, and stop.
     """
     from debruit.model import choose_device
+    from debruit.training import conditions
     from debruit.training.machine import prepare
 
     prepare()
     place = choose_device(device)
-    asked = {"images": images, "minutes": minutes, "batch": batch, "size": size, "seed": seed, "flip": flip}
     check_length(images, minutes)
+    flags = {
+        "batch": batch, "size": size, "seed": seed, "flip": flip, "autoencoder": autoencoder, "factor": factor, "bottleneck": bottleneck,
+        "condition": condition,
+    }  # fmt: skip
     if resume is not None:
-        latent = {"autoencoder": autoencoder, "factor": factor, "bottleneck": bottleneck}
-        given = [f"--{k}" for k in ("batch", "size", "seed", "flip") if asked[k] is not None]
-        given += [f"--{k}" for k, value in latent.items() if value is not None] + ["--pixels"] * pixels
+        given = [f"--{name}" for name, value in flags.items() if value is not None] + ["--pixels"] * pixels
         given += (
             ["--set"] * bool(set_)
             + ["--dry-run"] * dry_run
@@ -102,8 +110,11 @@ def train(
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
     if out is None and not dry_run:
         raise InputError("name the run folder to make: --out runs/NAME")
-    latent = {"autoencoder": autoencoder, "factor": factor, "bottleneck": bottleneck}
-    return _start(what, on, out, place, set_ or [], dry_run, asked, latent, pixels=pixels)
+    asked = Request(
+        what=what, on=on, out=out, images=images, minutes=minutes, assignments=tuple(set_ or ()), dry_run=dry_run,
+        **(flags | {"condition": conditions.parse(condition)}),
+    )  # fmt: skip
+    return _start(asked, place, pixels=pixels)
 
 
 def check_length(images: int | None, minutes: float | None) -> None:
@@ -116,38 +127,34 @@ def check_length(images: int | None, minutes: float | None) -> None:
         raise InputError(f"--images {images}: a training needs at least 1 image, for example --images 200_000")
 
 
-def _start(
-    what, on, out, device, assignments: list[str], dry_run: bool, asked: dict, latent: dict, *, pixels: bool
-) -> int:
+def _start(asked: Request, device, *, pixels: bool) -> int:
     from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipes
     from debruit.training import stages
     from debruit.training.folder import check_free
 
-    if out is not None:
-        check_free(out)
-    if what in STAGES:
-        return start_stages(what, on, out, device, assignments, dry_run, asked, latent)
-    path = latent.pop("autoencoder")
-    if given := [f"--{name}" for name, value in latent.items() if value is not None]:
-        raise InputError(
-            f"{', '.join(given)}: that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`"
-        )
-    data = None
-    if on is None and path is None and what.replace("_", "-") not in recipes():
-        data = find_data(what, say, assignments, size=asked["size"])
-        if not pixels and better_on_latents(data[1].spec, assignments, asked, device):
-            return start_stages(
-                "ldm", what, out, device, assignments, dry_run, asked, latent | {"autoencoder": None}, data
-            )
+    if asked.out is not None:
+        check_free(asked.out)
+    if asked.what in STAGES:
+        return start_stages(asked, device)
+    asked.refuse(
+        "factor", "bottleneck", because="that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`"
+    )
+    data, path = None, asked.autoencoder
+    if asked.on is None and path is None and asked.what.replace("_", "-") not in recipes():
+        data = find_data(asked.what, say, asked.assignments, size=asked.size, condition=asked.condition)
+        if not pixels and better_on_latents(data[1].spec, asked, device):
+            return start_stages(replace(asked, what="ldm", on=asked.what), device, data)
     # what a recipe on latents costs is known without its autoencoder
-    stage = None if dry_run and path is None else first_stage_for(what, on, path)
-    run, dataset = find_run(what, on, device, say, assignments, data=data, **asked)
+    stage = None if asked.dry_run and path is None else first_stage_for(asked.what, asked.on, path)
+    run, dataset = find_run(
+        asked.what, asked.on, device, say, asked.assignments, size=asked.size, condition=asked.condition, data=data, **asked.settings
+    )  # fmt: skip
     if stage is not None:
         run = on_autoencoder(run, stage)
-    run = settled(run, assignments, device)
-    if dry_run:
+    run = settled(run, list(asked.assignments), device)
+    if asked.dry_run:
         return priced(run, device)
-    folder = folder_for(out, run) if stage is None else stages.create(out, run, stage, say)
+    folder = folder_for(asked.out, run) if stage is None else stages.create(asked.out, run, stage, say)
     return follow(folder, dataset, device, resume=False)
 
 

@@ -1,0 +1,109 @@
+"""The model that comes with debruit: how it was made, and the pictures of it that the documents show.
+
+debruit train autoencoder openmoji --size 64 --images 45_000 --out runs/ae
+debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
+python bench/shipped.py export runs/o          # -> src/debruit/models/openmoji-64.safetensors, in half precision
+python bench/shipped.py pictures               # -> docs/prompts.png, docs/masks.png: held-out names, the nearest training image beside each
+python bench/shipped.py held-out               # the names that it never saw
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from debruit import load, pictures
+from debruit.data.dataset import Dataset
+from debruit.evaluation.features.find import find_extractor
+from debruit.evaluation.neighbours import nearest
+from debruit.model import Model, named
+from debruit.model_files import save
+from debruit.recipes import recipes
+from debruit.training.machine import prepare
+from debruit.training.stream import split
+
+NAME, RECIPE = "openmoji-64", "openmoji-text-mask-64"
+MOST_BYTES = 25_000_000
+ROOT = Path(__file__).parents[1]
+SHOWN = 10  # held-out names in the picture of the documents: the first of those that are at most so many letters
+LONGEST = 32
+SAMPLES = 4
+
+
+def export(run: Path) -> None:
+    """The model of a run folder as the one that comes with debruit."""
+    model = load(run, "cpu")
+    about = {k: v for k, v in model.provenance.items() if k not in ("argv", "hardware")}
+    target = ROOT / "src/debruit/models" / f"{NAME}.safetensors"
+    save(target, model.config, named(model.backbone, model.codec), about, half=True)
+    size = target.stat().st_size
+    assert size <= MOST_BYTES, f"{size:,} bytes"
+    print(f"{target.name}: {size / 1e6:.1f} MB, {about.get('images_seen', 0):,} images seen")
+
+
+def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:
+    """The shipped model, its data, and which images it was trained on and which not."""
+    model = load(NAME, "cpu")
+    dataset = recipes()[RECIPE]().source.build()
+    about = model.provenance
+    assert dataset.spec.fingerprint == about["data_fingerprint"], "other data than it was trained on"
+    return model, dataset, *split(len(dataset), int(about["held_out_images"]), int(about["seed"]))
+
+
+def shown(dataset: Dataset, held_out: np.ndarray) -> list[int]:
+    """The held-out images of the documents' pictures: spread over the held-out part by a fixed step, short names only, none chosen by its samples."""
+    short = [int(n) for n in held_out if 0 < len(dataset.texts[n][0]) <= LONGEST]
+    return short[:: max(len(short) // SHOWN, 1)][:SHOWN]
+
+
+def draw() -> None:
+    """docs/prompts.png and docs/masks.png."""
+    model, dataset, training, held_out = opened()
+    chosen = shown(dataset, held_out)
+    extractor = find_extractor("efficientnet", dataset, print, device="cpu")
+    seen = np.concatenate([extractor(dataset.images_of(part), dataset.spec) for part in np.array_split(training, 20)])
+
+    def row(n: int, images: torch.Tensor, first: torch.Tensor) -> np.ndarray:
+        near = nearest(extractor(images[:1], dataset.spec), [seen], 1)
+        beside = dataset.images_of(training[near.indices[:, 0]])
+        return pictures.displayable(torch.cat([first, images, beside]), dataset.spec)
+
+    palette = torch.tensor(dataset.spec.palette, dtype=torch.uint8)
+    prompts, masks = [], []
+    for n in chosen:
+        caption, real = dataset.texts[n][0], dataset.images_of([n])
+        prompts.append((caption, row(n, model.generate(SAMPLES, prompt=caption, seed=0), real)))
+        mask = dataset.conditions([n])["mask"]
+        images = model.generate(SAMPLES, prompt=caption, mask=mask[0].numpy(), seed=0)
+        masks.append((caption, row(n, images, palette[mask.long()].permute(0, 3, 1, 2))))
+    samples = ["sample"] + [""] * (SAMPLES - 1)
+    pictures.save(pictures.captioned(prompts, heads=["held out", *samples, "nearest"]), ROOT / "docs/prompts.png")
+    pictures.save(pictures.captioned(masks, heads=["mask", *samples, "nearest"]), ROOT / "docs/masks.png")
+
+
+def names() -> None:
+    """Prints the held-out names."""
+    _, dataset, _, held_out = opened()
+    for n in held_out:
+        print(dataset.paths[n], " / ".join(dataset.texts[n]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("export").add_argument("run", type=Path)
+    verbs.add_parser("pictures")
+    verbs.add_parser("held-out")
+    options = parser.parse_args()
+    prepare()
+    if options.verb == "export":
+        export(options.run)
+    elif options.verb == "pictures":
+        draw()
+    else:
+        names()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What the user asked `debruit train` for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from debruit.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The arguments and flags as they were given, None where they were not. `condition` names conditions, () none of them; the last three are of the
+    stages of latent diffusion."""
+
+    what: str
+    on: str | None = None
+    out: Path | None = None
+    images: int | None = None
+    minutes: float | None = None
+    batch: int | None = None
+    size: int | None = None
+    seed: int | None = None
+    flip: bool | None = None
+    condition: tuple[str, ...] | None = None
+    assignments: tuple[str, ...] = ()
+    dry_run: bool = False
+    autoencoder: Path | None = None
+    factor: int | None = None
+    bottleneck: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was given of a run's own settings, by their names."""
+        own = {name: getattr(self, name) for name in ("images", "minutes", "batch", "seed", "flip")}
+        return {name: value for name, value in own.items() if value is not None}
+
+    def refuse(self, *names: str, because: str) -> None:
+        """InputError if one of these was given."""
+        if given := [f"--{name}" for name in names if getattr(self, name) is not None]:
+            raise InputError(f"{', '.join(given)}: {because}")

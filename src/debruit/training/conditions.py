@@ -1,0 +1,73 @@
+"""What a data set can be conditioned on, and the conditioners for that: `debruit train SOURCE --condition text,mask,label`.
+
+Without --condition it is all that the data has, found by its layout; a source may name fewer (`usual_conditions`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.image import Image
+from debruit.conditioning.label import Label
+from debruit.conditioning.mask import Mask
+from debruit.conditioning.text import Text
+from debruit.data.dataset import Dataset
+from debruit.errors import InputError, unknown
+
+SCALE = 4  # of super-resolution
+NONE = "none"
+
+LACKS = {
+    "label": "it has no classes: put the images into subfolders",
+    "mask": "it has no masks: put the images into images/ and their masks, by the same names, into masks/",
+    "text": "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl",
+}
+MAKE: dict[str, Callable[[Dataset], Conditioner]] = {
+    "label": lambda dataset: Label(names=dataset.spec.class_names),
+    "mask": lambda dataset: Mask.suited(dataset.spec),
+    "text": lambda dataset: Text.suited([caption for captions in dataset.texts or () for caption in captions]),
+    "image": lambda dataset: Image.suited(dataset.spec, "low", SCALE),
+    "edges": lambda dataset: Image.suited(dataset.spec, "edges", 1),
+}
+
+
+def parse(asked: str | None) -> tuple[str, ...] | None:
+    """The names of `--condition a,b`, () for "none" and None where nothing was asked for. InputError names the nearest for a misspelt one."""
+    if asked is None:
+        return None
+    names = tuple(dict.fromkeys(part.strip().lower() for part in asked.split(",") if part.strip()))
+    for name in names:
+        if name not in MAKE and name != NONE:
+            raise unknown("condition", name, [*MAKE, NONE])
+    if not names or (NONE in names and len(names) > 1):
+        raise InputError(f"--condition {asked}: give one or more of {', '.join(MAKE)}, or {NONE} by itself")
+    return () if NONE in names else names
+
+
+def offering(source: Any, names: Sequence[str] | None) -> Any:
+    """The source changed so that its data has these conditions, where it can be asked for them."""
+    return source.with_conditions(names) if names and hasattr(source, "with_conditions") else source
+
+
+def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None) -> tuple[Conditioner, ...]:
+    """Those of these names, or where none were asked for (None) of all that the data has. InputError: data without one that was asked for."""
+    has = offered(dataset)
+    if names is None:
+        usual = getattr(source, "usual_conditions", None)
+        return tuple(MAKE[name](dataset) for name in has if usual is None or name in usual)
+    for name in names:
+        if name in LACKS and name not in has:
+            raise InputError(f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[name]}")
+    if {"image", "edges"} <= set(names):
+        raise InputError("--condition image,edges: both are made of the image itself, give one of them")
+    return tuple(MAKE[name](dataset) for name in names)
+
+
+def offered(dataset: Dataset) -> tuple[str, ...]:
+    """What this data can be conditioned on by what lies beside its images."""
+    has = {
+        "label": len(dataset.spec.class_names) > 1,
+        "mask": dataset.masks is not None,
+        "text": dataset.texts is not None,
+    }
+    return tuple(name for name, there in has.items() if there)
