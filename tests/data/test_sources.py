@@ -11,6 +11,8 @@ import torch
 from debruit import config
 from debruit.data import DataSpec, builtin_sources, fashion_mnist, find_source
 from debruit.data.folder import Folder
+from debruit.data.parquet import Parquet
+from debruit.data.shards import Shards
 from debruit.errors import InputError
 
 NAMES = list(builtin_sources())
@@ -91,9 +93,29 @@ def test_folders_are_found_by_their_path(folder, noise, monkeypatch, tmp_path):
     assert find_source("./digits") == Folder(path=str(tmp_path / "digits"))
 
 
+def test_what_a_folder_holds_says_what_it_is(folder, noise, tmp_path):
+    """Images win over tables and shards, more files over fewer; only the two upper levels are looked at."""
+    for name, files, kind in (
+        ("a", {"data/x.parquet": b"", "README.md": b""}, Parquet),
+        ("b", {"0.tar": b"", "1.tar": b"", "x.parquet": b""}, Shards),
+        ("c", {"0.tar": b"", "1.png": noise(4, 4)}, Folder),
+        ("d", {"0.tar": b"", "cat/1.png": noise(4, 4)}, Folder),
+        ("e", {"deep/er/0.tar": b""}, Folder),
+        ("f", {".hidden/0.tar": b"", "x.txt": b""}, Folder),
+        ("g", {}, Folder),
+    ):
+        found = find_source(str(folder(files, name)))
+        assert isinstance(found, kind), name
+        assert found.path == str(tmp_path / name)
+    assert isinstance(find_source(str(tmp_path / "a" / "data" / "x.parquet")), Parquet)
+    assert isinstance(find_source(str(tmp_path / "no-{0..3}.tar")), Shards)  # which are missed when they are opened
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("no.tar", "no source and no folder 'no.tar'"),
+        ("no.parquet", "no source and no folder 'no.parquet'"),
         ("fashion_mnist", "no source and no folder 'fashion_mnist', did you mean 'fashion-mnist'"),
         ("openmojis", "did you mean 'openmoji'"),
         ("./no/where", "give the path of a folder of images, or one of digits, fashion-mnist, openmoji"),

@@ -5,8 +5,16 @@ import os
 import pytest
 from PIL import Image
 
-from debruit.data.survey import classify, list_images, survey
+from debruit.data.classes import classify
+from debruit.data.folder import Folder
+from debruit.data.listing import list_images
+from debruit.data.survey import Survey
+from debruit.data.survey import survey as survey_of
 from debruit.errors import InputError
+
+
+def survey(root) -> Survey:
+    return survey_of(Folder(path=str(root)).collection())
 
 
 @pytest.mark.parametrize(
@@ -111,8 +119,6 @@ def test_names_of_any_bytes_can_be_shown(folder):
     root = folder({"a.png": Image.new("L", (4, 4))})
     os.rename(os.fsencode(root / "a.png"), os.fsencode(root) + b"/\xff\xfe.png")
     (root / "b.png").write_bytes(b"")
-    from debruit.data.folder import Folder
-
     heard = []
     dataset = Folder(path=str(root)).build(heard.append)
     assert len(dataset) == 1

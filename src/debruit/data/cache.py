@@ -2,6 +2,7 @@
 
     <root>/data/<key>/images.bin    the images, (N, C, H, W) without a header
                       masks.bin     their masks, (N, H, W) uint8, if they have some
+                      places.bin    of a streamed source, instead of both: where they lie in its shards (streamed.py)
                       meta.json     spec, names, labels, texts, what was skipped and decided, size and probe of
                       images.bin
     <root>/latents/<key>/           latents of a data set under an autoencoder (latents.py)
@@ -21,15 +22,15 @@ import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from debruit import config
-from debruit.data.dataset import IMAGES, MASKS, META, Dataset, DataSpec, Skipped
+from debruit.data.dataset import IMAGES, MASKS, META, PLACES, Dataset, DataSpec, Skipped
 from debruit.data.keys import root, storage
 from debruit.data.wording import counted, shown
 from debruit.errors import InputError
@@ -57,25 +58,33 @@ class Item(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
-    items. If the spec names classes of masks, every item has a mask."""
+    items. If the spec names classes of masks, every item has a mask. With `places`, a row of whole numbers for each name, the images stay where they
+    are: they are checked, and their places recorded. `facts` are kept in meta.json."""
 
     spec: DataSpec
     items: Iterable[Item]
     total: int
     origin: str  # for messages: "./photos", "openmoji"
     notes: tuple[str, ...] = ()
+    places: Mapping[str, Sequence[int]] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def stored(key: str, record: Callable[[], Recording], report: Callable[[str], None]) -> Dataset:
-    """The data set of this key: mapped if it is in the cache and whole, otherwise recorded first. Reports what was
+def stored(
+    key: str,
+    record: Callable[[], Recording],
+    report: Callable[[str], None],
+    load: Callable[[Path], Dataset] = Dataset.load,
+) -> Dataset:
+    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first. Reports what was
     decided and which items were skipped, every time."""
     folder = root() / "data" / key
-    dataset = find_entry(folder, _load, report)
+    dataset = find_entry(folder, lambda entry: _load(entry, load), report)
     if dataset is None:
         recording = record()
         with storage():
             write_entry(folder, lambda part: _fill(part, key, recording, report))
-            dataset = Dataset.load(folder)
+            dataset = load(folder)
     for line in (*dataset.notes, *(f"skipped {shown(name)}: {reason}" for name, reason in dataset.skipped)):
         report(line)
     if dataset.skipped:
@@ -157,36 +166,35 @@ def flush(file) -> None:
     os.fsync(file.fileno())
 
 
-def _load(folder: Path) -> Dataset:
-    read_meta(folder, IMAGES)
-    dataset = Dataset.load(folder)
-    if dataset.masks is not None and (size := (folder / MASKS).stat().st_size) != dataset.masks.nbytes:
+def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
+    read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
+    dataset = load(folder)
+    masks = folder / MASKS
+    if dataset.masks is not None and masks.exists() and (size := masks.stat().st_size) != dataset.masks.nbytes:
         raise ValueError(f"{MASKS} has {size:,} bytes instead of {dataset.masks.nbytes:,}")
     return dataset
 
 
 def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], None]) -> None:
-    needed = recording.total * int(np.prod(recording.spec.shape)) * np.dtype(recording.spec.depth).itemsize
-    check_space(recording.origin, needed, part)
+    spec, places = recording.spec, recording.places
+    item_bytes = int(np.prod(spec.shape)) * np.dtype(spec.depth).itemsize if places is None else 0
+    check_space(recording.origin, recording.total * item_bytes, part)
     kept: list[Item] = []
     skipped: list[Skipped] = []
     low, high, said = np.inf, -np.inf, time.monotonic()
-    masks = open(part / MASKS, "wb") if recording.spec.mask_names else None  # noqa: SIM115
-    with open(part / IMAGES, "wb") as file, masks or contextlib.nullcontext():
+    masks = open(part / MASKS, "wb") if spec.mask_names and places is None else None  # noqa: SIM115
+    data = IMAGES if places is None else PLACES
+    with open(part / data, "wb") as file, masks or contextlib.nullcontext():
         for item in recording.items:
             if item.image is None:
                 skipped.append(Skipped(item.name, item.reason))
                 continue
-            assert item.image.shape == recording.spec.shape, (item.name, item.image.shape)
-            assert item.image.dtype == recording.spec.depth, (item.name, item.image.dtype)
-            file.write(np.ascontiguousarray(item.image).data)
-            if recording.spec.depth != "uint8":
+            _check(item, spec)
+            file.write(_row(item.image) if places is None else _row(np.asarray(places[item.name], np.int64)))
+            if spec.depth != "uint8":
                 low, high = min(low, item.image.min()), max(high, item.image.max())
-            if masks is not None:
-                assert item.mask is not None, item.name
-                assert item.mask.shape == recording.spec.shape[1:], (item.name, item.mask.shape)
-                assert item.mask.dtype == np.uint8, (item.name, item.mask.dtype)
-                masks.write(np.ascontiguousarray(item.mask).data)
+            if masks is not None and item.mask is not None:
+                masks.write(_row(item.mask))
             kept.append(item._replace(image=None, mask=None))
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
@@ -196,8 +204,8 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
             flush(masks)
     if not kept:
         raise none_readable(recording.origin, skipped)
-    low, high = _value_range(recording.spec.depth, float(low), float(high))
-    spec = replace(recording.spec, count=len(kept), low=low, high=high, fingerprint=key)
+    low, high = _value_range(spec.depth, float(low), float(high))
+    spec = replace(spec, count=len(kept), low=low, high=high, fingerprint=key)
     meta = {
         "spec": config.encode(spec),
         "paths": [item.name for item in kept],
@@ -206,7 +214,21 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
         "skipped": skipped,
         "notes": recording.notes,
     }
-    write_meta(part, IMAGES, meta)
+    write_meta(part, data, meta | dict(recording.facts))
+
+
+def _check(item: Item, spec: DataSpec) -> None:
+    assert item.image is not None
+    assert item.image.shape == spec.shape, (item.name, item.image.shape)
+    assert item.image.dtype == spec.depth, (item.name, item.image.dtype)
+    if spec.mask_names:
+        assert item.mask is not None, item.name
+        assert item.mask.shape == spec.shape[1:], (item.name, item.mask.shape)
+        assert item.mask.dtype == np.uint8, (item.name, item.mask.dtype)
+
+
+def _row(values: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(values).data
 
 
 def _value_range(depth: str, low: float, high: float) -> tuple[float, float]:

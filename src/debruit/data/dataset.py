@@ -7,10 +7,10 @@ else.
 
 import json
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from debruit import config
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
 
-IMAGES, MASKS, META = "images.bin", "masks.bin", "meta.json"
+IMAGES, MASKS, PLACES, META = "images.bin", "masks.bin", "places.bin", "meta.json"
 RELEASE_BYTES = 256 * 2**20  # pages of the mapping that may be resident before they are handed back
 FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the kernel maps the pages around it too
 
@@ -79,24 +79,37 @@ class Skipped(NamedTuple):
     reason: str
 
 
+class Rows(Protocol):
+    """What `Dataset` needs of an array (N, ...): a mapped file is one, and so is a streamed source, whose rows are decoded when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def nbytes(self) -> int: ...
+    def __getitem__(self, indices: np.ndarray, /) -> np.ndarray: ...
+
+
 class Dataset:
     """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str, "mask": (H, W) uint8}; all but the first only
     where the data has them. `texts` holds the captions of each item, one or several. `paths` names the items, `skipped` the
-    ones that could not be read, `notes` says what was decided in reading them."""
+    ones that could not be read, `notes` says what was decided in reading them. `blocks`: how many of the items in turn lie in one file, where it
+    matters in which order they are read."""
 
     def __init__(
         self,
         spec: DataSpec,
-        images: np.ndarray,
+        images: Rows,
         *,
         paths: Sequence[str],
         labels: Sequence[int] | None = None,
         texts: Sequence[Sequence[str]] | None = None,
-        masks: np.ndarray | None = None,
+        masks: Rows | None = None,
         skipped: Sequence[Skipped] = (),
         notes: Sequence[str] = (),
         mapping: mmap.mmap | None = None,
         folder: Path | None = None,
+        blocks: Sequence[int] | None = None,
+        reopen: "Callable[[Path], Dataset] | None" = None,
     ):
         assert images.shape == (spec.count, *spec.shape), (images.shape, spec)
         self.spec = spec
@@ -109,6 +122,9 @@ class Dataset:
         self.skipped = tuple(skipped)
         self.notes = tuple(notes)
         self.folder = folder
+        self.blocks = None if blocks is None else tuple(blocks)
+        assert blocks is None or sum(blocks) == spec.count, (blocks, spec.count)
+        self._reopen = reopen
         self._mapping = mapping
         self._resident = 0
 
@@ -139,7 +155,7 @@ class Dataset:
 
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
         assert self.folder, "only a data set that lives in the cache can be sent to another process"
-        return Dataset.load, (self.folder,)
+        return self._reopen or Dataset.load, (self.folder,)
 
     def __len__(self) -> int:
         return self.spec.count

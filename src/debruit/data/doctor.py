@@ -14,14 +14,17 @@ import numpy as np
 
 from debruit.data.dataset import Dataset, DataSpec, Skipped, quiet
 from debruit.data.findings import Facts, findings
-from debruit.data.folder import Folder
+from debruit.data.recording import Collected
 from debruit.data.survey import survey
 from debruit.data.wording import counted, shown, some
+
+CHUNK = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was found. Counters are (value, images) pairs, the most frequent first; sizes are (height, width)."""
+    """What was found. Counters are (value, images) pairs, the most frequent first; sizes are (height, width); masks: the
+    share of all pixels that each of their classes has."""
 
     source: str
     spec: DataSpec
@@ -30,6 +33,8 @@ class Report:
     channels: tuple[tuple[int, int], ...]
     depths: tuple[tuple[str, int], ...]
     classes: tuple[tuple[str, int], ...]
+    captions: str
+    masks: tuple[tuple[str, float], ...]
     unreadable: tuple[Skipped, ...]
     duplicates: tuple[tuple[str, ...], ...]
     blank: tuple[str, ...]
@@ -47,6 +52,8 @@ class Report:
             *_row("channels", [(_color(c), n) for c, n in self.channels], most),
             *_row("depths", self.depths, most),
             *_row("classes", self.classes, most),
+            *([f"{'captions':<11} {self.captions}"] if self.captions else []),
+            *_row("masks", [(name, f"{share:.1%}") for name, share in self.masks], most),
             f"{'trained as':<11} {_color(spec.channels)}, {spec.width} x {spec.height}, {spec.depth}, values "
             f"{spec.low:g} to {spec.high:g}",
             *_listed("note", self.notes, most),
@@ -60,12 +67,12 @@ class Report:
 def examine(source: Any, report: Callable[[str], None] = quiet) -> Report:
     """Reads a source as training would, and looks at every image. `report` hears what the build says, which the result
     says again. InputError as from the source's `build`."""
-    found = survey(source.path) if isinstance(source, Folder) else None
     dataset = source.build(report)
+    found = survey(source.collection()) if isinstance(source, Collected) else None
     facts = _measured(dataset, found)
     spec, headers = dataset.spec, found.images if found else ()
     return Report(
-        source=source.path if isinstance(source, Folder) else source.name,
+        source=source.path if isinstance(source, Collected) else source.name,
         spec=spec,
         formats=_frequent(header.format for header in headers),
         sizes=_frequent((header.height, header.width) for header in headers)
@@ -73,6 +80,8 @@ def examine(source: Any, report: Callable[[str], None] = quiet) -> Report:
         channels=_frequent(header.channels for header in headers) or ((spec.channels, spec.count),),
         depths=_frequent(header.depth for header in headers) or ((spec.depth, spec.count),),
         classes=facts.classes,
+        captions=_of_captions(dataset),
+        masks=facts.masks,
         unreadable=dataset.skipped,
         duplicates=facts.duplicates,
         blank=facts.blank,
@@ -104,7 +113,30 @@ def _measured(dataset: Dataset, found: Any) -> Facts:
         duplicates=tuple(tuple(group) for group in same.values() if len(group) > 1),
         blank=tuple(blank),
         colourless=colourless,
+        masks=_shares(dataset),
     )
+
+
+def _shares(dataset: Dataset) -> tuple[tuple[str, float], ...]:
+    """How much of all pixels each class of the masks has, the most frequent first."""
+    names = dataset.spec.mask_names
+    if dataset.masks is None:
+        return ()
+    counts = np.zeros(len(names), np.int64)
+    for start in range(0, len(dataset), CHUNK):
+        rows = dataset.masks[np.arange(start, min(start + CHUNK, len(dataset)))]
+        counts += np.bincount(rows.ravel(), minlength=len(names))
+    shares = zip(names, (counts / counts.sum()).tolist(), strict=True)
+    return tuple(sorted(shares, key=lambda pair: -pair[1]))
+
+
+def _of_captions(dataset: Dataset) -> str:
+    captions = [caption for of in dataset.texts or () for caption in of]
+    if not captions:
+        return ""
+    words = sorted(len(caption.split()) for caption in captions)
+    count = sum(bool(of) for of in dataset.texts or ())
+    return f"{counted(len(captions), 'caption')} of {counted(count)}, {words[0]} to {words[-1]} words, half of them up to {words[len(words) // 2]}"
 
 
 def _color(channels: int) -> str:
@@ -115,8 +147,10 @@ def _frequent(values: Iterable) -> tuple:
     return tuple(Counter(values).most_common())
 
 
-def _row(title: str, counts: Iterable[tuple[str, int]], most: int) -> list[str]:
-    text = some([f"{name} ({count:,})" for name, count in counts], most)
+def _row(title: str, counts: Iterable[tuple[str, int | str]], most: int) -> list[str]:
+    text = some(
+        [f"{name} ({count:,})" if isinstance(count, int) else f"{name} ({count})" for name, count in counts], most
+    )
     return [f"{title:<11} {text}"] if text else []
 
 

@@ -1,21 +1,25 @@
 """What in a data set will hurt its training: one function each, from the facts to a sentence, or to nothing."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from debruit.data.dataset import Dataset
+from debruit.data.masks import nameless
 from debruit.data.survey import Survey
 from debruit.data.wording import counted, some
 
 FEW_IMAGES, FEW_OF_CLASS = 200, 20
 IMBALANCE = 10  # the largest class has this many times the images of the smallest
 CUT_AWAY = 0.4  # of an image's area, lost to the central crop
+LONG_CAPTION = 60  # words: about the 77 tokens that a model reads
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What was measured. `survey`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names of
-    images of a single colour; `colourless`: how many images in colour have equal channels."""
+    images of a single colour; `colourless`: how many images in colour have equal channels; `masks`: the share of all pixels that each class of the
+    masks has."""
 
     dataset: Dataset
     survey: Survey | None
@@ -23,6 +27,7 @@ class Facts:
     duplicates: tuple[tuple[str, ...], ...]
     blank: tuple[str, ...]
     colourless: int
+    masks: tuple[tuple[str, float], ...] = ()
 
 
 def few(facts: Facts) -> str:
@@ -31,7 +36,21 @@ def few(facts: Facts) -> str:
 
 
 def left_out(facts: Facts) -> str:
-    return f"{counted(len(facts.dataset.skipped))} left out, not readable" if facts.dataset.skipped else ""
+    count = len(facts.dataset.skipped) - len(_shards(facts))
+    return f"{counted(count)} left out, not readable or without what belongs to it" if count else ""
+
+
+def damaged_shards(facts: Facts) -> str:
+    damaged = _shards(facts)
+    return (
+        f"{counted(len(damaged), 'shard')} damaged: {some(damaged)}; what was behind the damage is lost"
+        if damaged
+        else ""
+    )
+
+
+def _shards(facts: Facts) -> list[str]:
+    return [item.name for item in facts.dataset.skipped if item.name.endswith((".tar", ".parquet"))]
 
 
 def small_classes(facts: Facts) -> str:
@@ -79,8 +98,49 @@ def cut_away(facts: Facts) -> str:
     return f"{counted(count)} losing more than {CUT_AWAY:.0%} of the area to the central crop" if count else ""
 
 
+def uncaptioned(facts: Facts) -> str:
+    texts, total = facts.dataset.texts, len(facts.dataset)
+    lacking = 0 if texts is None else sum(not captions for captions in texts)
+    if not lacking:
+        return ""
+    much = ", half or more of them: a prompt will have little effect" if 2 * lacking >= total else ""
+    return f"captions missing for {lacking:,} of {counted(total)}{much}"
+
+
+def long_captions(facts: Facts) -> str:
+    count = sum(len(caption.split()) > LONG_CAPTION for caption in _captions(facts))
+    return (
+        f"{counted(count, 'caption')} of more than {LONG_CAPTION} words: a model reads 77 tokens, and the rest is cut off"
+        if count
+        else ""
+    )
+
+
+def repeated_captions(facts: Facts) -> str:
+    counts = Counter(_captions(facts)).most_common()
+    same = sum(count for _, count in counts if count > 1)
+    if not same:
+        return ""
+    return f"{counted(same, 'caption')} of {sum(count for _, count in counts):,} equal to another's, most often '{counts[0][0][:60]}' ({counts[0][1]:,})"
+
+
+def _captions(facts: Facts) -> list[str]:
+    return [caption for captions in facts.dataset.texts or () for caption in captions]
+
+
+def nameless_masks(facts: Facts) -> str:
+    names = [name for name, share in facts.masks if share and nameless(name)]
+    return f"values of masks without a name: {some(names, 10)}; name them in classes.json" if names else ""
+
+
+def unseen_masks(facts: Facts) -> str:
+    names = [name for name, share in facts.masks if not share and not nameless(name)]
+    return f"classes that no mask holds: {some(names, 10)}" if names else ""
+
+
 RULES: tuple[Callable[[Facts], str], ...] = (
-    few, left_out, small_classes, unbalanced, repeated, blank, colourless, enlarged, cut_away,
+    few, left_out, damaged_shards, small_classes, unbalanced, repeated, blank, colourless, enlarged, cut_away,
+    uncaptioned, long_captions, repeated_captions, nameless_masks, unseen_masks,
 )  # fmt: skip
 
 

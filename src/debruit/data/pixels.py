@@ -13,11 +13,11 @@ import threading
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 
+from debruit.data.blobs import Openable
 from debruit.errors import InputError, nearest
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -69,13 +69,13 @@ def parse_color(name: str) -> tuple[int, int, int]:
         raise InputError(f"unknown background colour '{name}'{hint} give a name such as white, or #rrggbb") from None
 
 
-def read_header(path: Path, *, name: str = "") -> Header:
+def read_header(file: Openable, *, name: str = "") -> Header:
     """Reads the header alone. Unreadable when there is none."""
-    with _opened(path) as image:
+    with opened(file) as image:
         raw, deep = _raw_mode(image), _depth(image)
         height, width = image.height, image.width
         # a PNG may carry its orientation behind the pixels, and Pillow turns a TIFF's size itself
-        if image.format in (*JPEG, "WEBP") and _orientation(image) >= 5:
+        if image.format in (*JPEG, "WEBP") and orientation(image) >= 5:
             height, width = width, height
         grey = image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;") or raw.startswith("LA;16")
         if image.mode in ("P", "PA"):
@@ -94,24 +94,29 @@ def read_header(path: Path, *, name: str = "") -> Header:
         )
 
 
-def decode(path: Path, target: Target) -> np.ndarray:
+def decode(file: Openable, target: Target) -> np.ndarray:
     """The image as (C, H, W) of the target's depth. Unreadable says why it cannot be had."""
-    with _opened(path) as image:
+    with opened(file) as image:
         if image.format in JPEG:  # decoded at 1/2, 1/4 or 1/8 where that is still twice the target
             side = 2 * max(target.width, target.height)
             image.draft(image.mode, (side, side))
-        if image.width * image.height > MAX_PIXELS:
-            raise Unreadable(
-                f"{image.width:,} x {image.height:,} pixels, more than the {MAX_PIXELS // 10**6} million that "
-                "are decoded: make it smaller first"
-            )
-        large = image.width * image.height > LARGE_PIXELS
-        with _one_large_image if large else contextlib.nullcontext():
+        with room_for(image):
             depth = _depth(image)
-            pixels = _eight_bit(image, target) if depth == "uint8" else _deep(image, path, target)
+            pixels = _eight_bit(image, target) if depth == "uint8" else _deep(image, file, target)
     if target.channels == 3 and pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     return np.ascontiguousarray(_converted(pixels, depth, target.depth).transpose(2, 0, 1))
+
+
+def room_for(image: Image.Image) -> contextlib.AbstractContextManager:
+    """Within it an image may be decoded: large ones wait for each other. Unreadable: it is too large."""
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        raise Unreadable(
+            f"{image.width:,} x {image.height:,} pixels, more than the {MAX_PIXELS // 10**6} million that "
+            "are decoded: make it smaller first"
+        )
+    return _one_large_image if pixels > LARGE_PIXELS else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -128,14 +133,17 @@ def patient() -> Generator[None, None, None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Generator[ImageFile.ImageFile, None, None]:
+def opened(where: Openable) -> Generator[ImageFile.ImageFile, None, None]:
+    """The file as Pillow's picture, not yet decoded. Unreadable when there is none, and for whatever goes wrong while it is open."""
     try:
-        if os.path.getsize(path) == 0:
-            raise Unreadable("zero bytes")
         # by its path Pillow would map the file, and then forget to turn a TIFF
-        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
-            yield image
-    except Unreadable:
+        with where.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                raise Unreadable("zero bytes")
+            file.seek(0)
+            with Image.open(file, formats=FORMATS) as image:
+                yield image
+    except (Unreadable, InputError):
         raise
     except MemoryError:
         raise Unreadable("not enough memory to decode it") from None
@@ -150,7 +158,7 @@ def _opened(path: Path) -> Generator[ImageFile.ImageFile, None, None]:
 
 def _eight_bit(image: ImageFile.ImageFile, target: Target) -> np.ndarray:
     image.load()
-    turn = _orientation(image)
+    turn = orientation(image)
     alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     grey = target.channels == 1 and image.mode in ("1", "L", "LA")
     mode = ("LA" if grey else "RGBA") if alpha else ("L" if grey else "RGB")
@@ -159,16 +167,16 @@ def _eight_bit(image: ImageFile.ImageFile, target: Target) -> np.ndarray:
         ground = Image.new("RGBA", seen.size, (*target.background, 255))
         seen = Image.alpha_composite(ground, seen.convert("RGBA"))
     pixels = np.asarray(seen.convert("L" if target.channels == 1 else "RGB"))
-    return _turned(pixels.reshape(*pixels.shape[:2], -1), turn)
+    return turned_upright(pixels.reshape(*pixels.shape[:2], -1), turn)
 
 
-def _deep(image: ImageFile.ImageFile, path: Path, target: Target) -> np.ndarray:
+def _deep(image: ImageFile.ImageFile, file: Openable, target: Target) -> np.ndarray:
     """16 bits or floats, (H, W, C). Resized as float, clipped to the values that were there before."""
-    planes, alpha = _deep_planes(image, path)
+    planes, alpha = _deep_planes(image, file)
     if not np.isfinite(planes).all():
         raise Unreadable("holds values that are NaN or infinite")
     low, high = planes.min(), planes.max()
-    turn = _orientation(image)
+    turn = orientation(image)
     if alpha is not None:
         planes = np.repeat(planes, target.channels // planes.shape[2], axis=2)
         ground = np.array(target.background[: planes.shape[2]], np.float32) * 257
@@ -177,31 +185,31 @@ def _deep(image: ImageFile.ImageFile, path: Path, target: Target) -> np.ndarray:
     channels = [Image.fromarray(np.ascontiguousarray(planes[..., c])) for c in range(planes.shape[2])]
     pixels = np.stack([np.asarray(_resized(c, target, turned=turn >= 5)) for c in channels], axis=2).clip(low, high)
     pixels = pixels if _depth(image) == "float32" else np.rint(pixels).astype(np.uint16)
-    return _turned(pixels, turn)
+    return turned_upright(pixels, turn)
 
 
-def _deep_planes(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _deep_planes(image: ImageFile.ImageFile, file: Openable) -> tuple[np.ndarray, np.ndarray | None]:
     raw = _raw_mode(image)
     if image.mode not in ("RGB", "RGBA"):
         swapped = image.tile[0].codec_name == "libtiff" and sys.byteorder == "little" and "B" in raw
         image.load()  # libtiff has put the bytes in order already, and Pillow does it again
-        return np.asarray(_reread(path, raw.replace("B", "")) if swapped else image, dtype=np.float32)[..., None], None
+        return np.asarray(_reread(file, raw.replace("B", "")) if swapped else image, dtype=np.float32)[..., None], None
     if raw == "LA;16B":  # four bytes a pixel: grey high, grey low, alpha high, alpha low
-        both = np.asarray(_reread(path, "RGBA"), dtype=np.float32)
+        both = np.asarray(_reread(file, "RGBA"), dtype=np.float32)
         both = both[..., 0::2] * 256 + both[..., 1::2]
         return both[..., :1], both[..., 1:] / 65535
     if getattr(image, "tag_v2", {}).get(284, 1) != 1:
         raise Unreadable("16-bit colour TIFF stored plane by plane, which is not read: save it interleaved, or as PNG")
     image.load()
     big_endian = raw.endswith("B") or (raw.endswith("N") and sys.byteorder == "big")
-    low = np.asarray(_reread(path, f"{image.mode};16{'L' if big_endian else 'B'}"), dtype=np.float32)
+    low = np.asarray(_reread(file, f"{image.mode};16{'L' if big_endian else 'B'}"), dtype=np.float32)
     both = np.asarray(image, dtype=np.float32) * 256 + low
     return (both[..., :3], both[..., 3:] / 65535) if image.mode == "RGBA" else (both, None)
 
 
-def _reread(path: Path, raw: str) -> Image.Image:
+def _reread(where: Openable, raw: str) -> Image.Image:
     """The file's pixels, unpacked as if they were stored in another raw mode of as many bits."""
-    with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+    with where.open("rb") as file, Image.open(file, formats=FORMATS) as image:
         image.tile = [
             tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw) for tile in image.tile
         ]
@@ -210,16 +218,22 @@ def _reread(path: Path, raw: str) -> Image.Image:
 
 
 def _resized(image: Image.Image, target: Target, *, turned: bool) -> Image.Image:
-    """The largest central part of the target's proportions, at the target's size. `turned`: rows and columns
-    swapped."""
+    size, box = central_part(image, target, turned=turned)
+    return image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+
+def central_part(
+    image: Image.Image, target: Target, *, turned: bool
+) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
+    """The target's (width, height), and the box of the image's largest central part of these proportions. `turned`: rows and columns are swapped."""
     width, height = (target.height, target.width) if turned else (target.width, target.height)
     scale = min(image.width / width, image.height / height)
     left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
     box = (max(left, 0), max(top, 0), min(left + scale * width, image.width), min(top + scale * height, image.height))
-    return image.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return (width, height), box
 
 
-def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def turned_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """(H, W, C) as EXIF says that it is to be seen."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
@@ -249,7 +263,8 @@ def _depth(image: ImageFile.ImageFile) -> str:
     return "uint16" if image.mode.startswith("I") or ";16" in _raw_mode(image) or max(bits) == 16 else "uint8"
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """How EXIF says that the image is to be seen, 1 to 8; from 5 on rows and columns are swapped."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # broken metadata is no reason to lose the picture

@@ -1,4 +1,8 @@
-"""The name that a user types -> a data source: a built-in one, a part of it (openmoji/food-drink), or a folder.
+"""The name that a user types -> a data source: a built-in one, a part of it (openmoji/food-drink), or what a path holds:
+
+    a folder with an image in it, or in one of its folders    images, with what lies beside them (folder.py)
+    a .parquet file, or another folder with some              tables (parquet.py)
+    a .tar file, a pattern of them, or another folder         shards (shards.py)
 
 A built-in source is a frozen dataclass in a module of this package with defaults for all its fields and
     name                       what the user types
@@ -8,12 +12,17 @@ A built-in source is a frozen dataclass in a module of this package with default
 and, if its parts can be named, `part(text)`. It is found because its file exists.
 """
 
+import os
+from collections import Counter
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from debruit import config
 from debruit.data.folder import Folder
+from debruit.data.parquet import Parquet
+from debruit.data.pixels import EXTENSIONS
+from debruit.data.shards import PACKED, Shards
 from debruit.errors import InputError, nearest
 
 
@@ -34,13 +43,32 @@ def find_source(text: str) -> Any:
     if slash and part and hasattr(known.get(name), "part") and not Path(text).exists():
         return known[name].part(part.rstrip("/"))
     path = Path(text).expanduser()
+    if text.lower().endswith(PACKED) or (text.endswith(".tar") and (path.is_file() or set("{*?[") & set(text))):
+        return Shards(path=str(path.absolute()))
     if not text.strip() or not path.exists():
         hint = nearest(text, known) or ";"
         raise InputError(
             f"there is no source and no folder '{text}'{hint} give the path of a folder of images, or one of "
             f"{', '.join(known)}"
         )
-    return Folder(path=str(path.absolute()))
+    kind = {".parquet": Parquet, ".tar": Shards}.get(_held(path), Folder)
+    return kind(path=str(path.absolute()))
+
+
+def _held(path: Path) -> str:
+    """The extension that says what a file is, or what a folder holds at its two upper levels; "" for images."""
+    if path.is_file():
+        return path.suffix.lower()
+    found: Counter[str] = Counter()
+    try:
+        for entry in os.scandir(path):
+            inside = os.scandir(entry) if entry.is_dir() and not entry.name.startswith(".") else (entry,)
+            found.update(os.path.splitext(item.name)[1].lower() for item in inside if not item.name.startswith("."))
+    except OSError:
+        return ""
+    if any(extension in EXTENSIONS for extension in found):
+        return ""
+    return max(("", ".parquet", ".tar"), key=lambda extension: found[extension] if extension else 0.5)
 
 
 def _is_builtin(cls: Any) -> bool:

@@ -5,6 +5,7 @@ masks.
 """
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Collection
 
 _SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", _SVG)
@@ -23,6 +24,15 @@ def only(svg: str, layer: str) -> str:
     drawing = ElementTree.fromstring(svg)
     for group in _groups(drawing):
         if group.get("id") != layer:
+            drawing.remove(group)
+    return ElementTree.tostring(drawing, encoding="unicode")
+
+
+def without(svg: str, hidden: Collection[str]) -> str:
+    """The drawing with these layers taken out."""
+    drawing = ElementTree.fromstring(svg)
+    for group in _groups(drawing):
+        if group.get("id") in hidden:
             drawing.remove(group)
     return ElementTree.tostring(drawing, encoding="unicode")
 

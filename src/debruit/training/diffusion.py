@@ -19,6 +19,7 @@ from debruit.first_stage import FirstStage
 from debruit.model import Model, ModelConfig, named
 from debruit.sampling.euler import Euler
 from debruit.sampling.grids import UniformTime
+from debruit.training.previews import conditions
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.step import Report, train
@@ -76,17 +77,23 @@ class Diffusion:
         return None
 
     def picture(self, state: TrainState) -> Image:
-        images = draw(self.run, state, PREVIEW_COUNT, PREVIEW_SEED)
+        images = draw(self.run, state, self.dataset, PREVIEW_COUNT, PREVIEW_SEED)
         return pictures.grid(pictures.displayable(images, self.run.data))
 
     def model(self, state: TrainState) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)
 
 
-def draw(run: Run, state: TrainState, count: int, seed: int) -> Tensor:
-    """`count` images of the EMA weights, (count, C, H, W) at rest: by Euler, with as many evaluations as the model's own sampler takes but at most
-    PREVIEW_STEPS."""
+def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
+    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by Euler, with as many evaluations as the
+    model's own sampler takes but at most PREVIEW_STEPS."""
     own = run.model.sampling
     steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
     model = Model(run.model, state.average, codec=state.codec)
-    return model.generate(count, seed=seed, sampler=Euler(), grid=UniformTime(), steps=steps)
+    settings = model.settings(sampler=Euler(), grid=UniformTime(), steps=steps)
+    asked = conditions(run, dataset, count, model.device)
+    last = None
+    for last in model.drawing_of(asked, settings, range(count), seed=seed).run():
+        pass
+    assert last is not None
+    return model.images(last.x)

@@ -87,11 +87,9 @@ def cost(model: ModelConfig) -> Cost:
     another kernel for attention, which keeps more.)"""
     with FakeTensorMode():
         backbone = model.build()
-        one, two = (saved_bytes(lambda n=n: backbone(*_inputs(model, backbone, n))) for n in (1, 2))
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            backbone(*_inputs(model, backbone, 1))
-    count = parameters(backbone)
-    return Cost(count, count * FLOAT * 5, two - one, counter.get_total_flops())
+        one, two = (_counted(model, backbone, n) for n in (1, 2))
+    count = parameters(backbone)  # the difference leaves out what a batch has once, as the encoding of no caption
+    return Cost(count, count * FLOAT * 5, two[0] - one[0], two[1] - one[1])
 
 
 def footprint(run: Run) -> Footprint:
@@ -218,6 +216,13 @@ def room(found: Footprint, size: int) -> str:
         return f"with {found.smaller.format(images)}"
     steps = replace(found, preview_bytes=0).most(USABLE * size)
     return "enough for the steps, too small for the previews" if steps else "too small"
+
+
+def _counted(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[int, int]:
+    """What the backward pass of a batch keeps, in bytes, and the operations of its forward pass."""
+    with FlopCounterMode(display=False) as counter:
+        kept = saved_bytes(lambda: backbone(*_inputs(model, backbone, batch)))
+    return kept, counter.get_total_flops()
 
 
 def _inputs(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[Tensor, Tensor, Cond]:

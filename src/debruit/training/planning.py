@@ -125,7 +125,7 @@ def configure(
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
     grid, steps = (UniformTime(), 8) if predicts == "velocity" else (Karras(sigma_min=0.02), 10)
-    guidance = 2.0 if conditioners else 1.0
+    guidance = 2.0 if any(c.drop > 0 for c in conditioners) else 1.0
     sampling = Settings(sampler=Heun(), grid=grid, steps=steps, guidance=guidance)
     return ModelConfig(
         data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,

@@ -50,7 +50,7 @@ def train(
     `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
     if state.images_seen >= state.total_images:
         return
-    order = Order(pool, run.seed)
+    order = Order(pool, run.seed, dataset.blocks)
     first, attempt = state.images_seen, state.attempt
     make = lambda position: training_batch(run, dataset, order, position, attempt, latents=latents)  # noqa: E731
     # on a CPU a second thread would bring its own team of workers, which fight with the network's for the cores

@@ -1,7 +1,7 @@
 """The order of the data, and its randomness, as functions of the number of images seen: nothing to save, exact at any resume."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from queue import Queue
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 
 from debruit.sampling.noise import generator
 
-ORDER, HELD_OUT = 2, 3  # keys of the random streams
+ORDER, HELD_OUT, BLOCKS = 2, 3, 15  # keys of the random streams
 
 
 def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,10 +20,18 @@ def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 class Order:
-    """Image number n of the training is pool[permutation of epoch n // size][n mod size]."""
+    """Image number n of the training is pool[permutation of epoch n // size][n mod size].
 
-    def __init__(self, pool: np.ndarray, seed: int) -> None:
+    With `blocks`, the sizes of the files that the data lies in, an epoch reads file by file: the files are permuted, and the images within each.
+    """
+
+    def __init__(self, pool: np.ndarray, seed: int, blocks: Sequence[int] | None = None) -> None:
         self.pool, self.seed = pool, seed
+        # the place in the pool at which each block begins; a pool is in the order of the data
+        self._starts = None if blocks is None else np.searchsorted(pool, np.cumsum([0, *blocks]))
+        assert blocks is None or np.all(np.diff(pool) > 0), (
+            "the images of a pool in blocks are in the order of the data"
+        )
         self._epoch, self._permutation = -1, pool
 
     def take(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,8 +47,18 @@ class Order:
     def _permuted(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
             permutation = torch.randperm(len(self.pool), generator=generator(self.seed, ORDER, epoch)).numpy()
+            if self._starts is not None:
+                permutation = self._by_block(permutation, epoch)
             self._epoch, self._permutation = epoch, self.pool[permutation]
         return self._permutation
+
+    def _by_block(self, permutation: np.ndarray, epoch: int) -> np.ndarray:
+        """The same permutation with the images of a block brought together, block after block in an order of their own."""
+        assert self._starts is not None
+        count = len(self._starts) - 1
+        rank = torch.randperm(count, generator=generator(self.seed, BLOCKS, epoch)).numpy()
+        block = np.searchsorted(self._starts, permutation, side="right") - 1
+        return permutation[np.argsort(rank[block], kind="stable")]
 
 
 def ahead(make: Callable[[int], Any], first: int, step: int, depth: int = 2) -> Iterator[Any]:

@@ -66,7 +66,7 @@ def train(
     the end. Changes `state`, and nothing else. Raises Diverged."""
     if state.images_seen >= state.total_images:
         return
-    order, attempt = Order(pool, run.seed), state.attempt
+    order, attempt = Order(pool, run.seed, dataset.blocks), state.attempt
     make = lambda position: make_batch(run, dataset, order, position, attempt)  # noqa: E731
     starts = itertools.count(state.images_seen, run.batch)
     batches = map(make, starts) if device.type == "cpu" else ahead(make, state.images_seen, run.batch)

@@ -1,0 +1,53 @@
+"""Names for folders that are called by an identifier, as ImageNet's are: n01440764 -> tench.
+
+    class_names.txt (also synset_words.txt, LOC_synset_mapping.txt)    n01440764 tench, Tinca tinca
+    classes.json                                                       {"n01440764": "tench"}
+
+Of several names, separated by commas, the first is taken; one that comes again gets its folder behind it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from debruit.data.classes import Classes
+from debruit.data.legend import CLASSES, read_json
+from debruit.data.wording import some
+from debruit.errors import InputError
+
+CLASS_NAMES = ("class_names.txt", "synset_words.txt", "LOC_synset_mapping.txt")
+
+
+def renamed(classes: Classes, path: Path) -> Classes:
+    """The classes, called as a file of names says; those that it does not name stay. InputError: a file that cannot be read."""
+    known = _from_json(path) if path.name == CLASSES else _from_text(path)
+    found = {folder: known[folder] for folder in classes.names if folder in known}
+    if not found:
+        return replace(classes, why=f"{classes.why}; {path.name} is not used, it names none of them")
+    first = {folder: title.split(",")[0].strip() or folder for folder, title in found.items()}
+    titles = [first.get(folder, folder) for folder in classes.names]
+    often = Counter(titles)
+    names = tuple(
+        title if often[title] == 1 else f"{title} ({folder})"
+        for title, folder in zip(titles, classes.names, strict=True)
+    )
+    part = "" if len(found) == len(names) else f" for {len(found)} of them"
+    return replace(classes, names=names, why=f"{classes.why}; called by {path.name}{part}: {some(names)}")
+
+
+def _from_json(path: Path) -> Mapping[str, str]:
+    data = read_json(path)
+    entries = data.items() if isinstance(data, dict) else ()
+    # {"0": ["n01440764", "tench"]} is how ImageNet's index is often written
+    pairs = [tuple(value) if isinstance(value, list) and len(value) == 2 else (key, value) for key, value in entries]
+    return {key: value for key, value in pairs if isinstance(key, str) and isinstance(value, str)}
+
+
+def _from_text(path: Path) -> Mapping[str, str]:
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path} is no UTF-8 text ({error}): save it as UTF-8, or remove it") from None
+    pairs = (line.strip().replace("\t", " ").partition(" ") for line in lines if line.strip())
+    return {folder.rstrip(":,"): title.strip() for folder, _, title in pairs if title.strip()}

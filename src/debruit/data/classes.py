@@ -1,0 +1,63 @@
+"""Which class each image is of: by its folder, or by a label that is stored with it.
+
+Subfolders are classes when no image lies beside them: folders that hold a single folder are walked through, and so are splits (train, val, test).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from debruit.data.wording import counted, some
+
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """A label for each name, or none, and the sentence that says why."""
+
+    names: tuple[str, ...]
+    labels: Mapping[str, int]
+    why: str
+
+
+def classify(names: Sequence[str]) -> Classes:
+    """Labels from the names of folders, by the rule that the module's docstring states."""
+    parts = [PurePosixPath(name).parts for name in names]
+    depth, splits = 0, ""
+    while True:
+        heads = {part[depth] if len(part) > depth + 1 else "" for part in parts}
+        if "" in heads:
+            beside = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
+            return Classes(names=(), labels={}, why=f"no classes{beside}{splits}")
+        if len(heads) > 1 and {head.lower() for head in heads} <= SPLITS:
+            splits = f"; {some(sorted(heads))} are taken together: to train on one alone, name its folder"
+        elif len(heads) > 1:
+            break
+        depth += 1
+    known = tuple(sorted(heads))
+    numbers = {head: n for n, head in enumerate(known)}
+    labels = {name: numbers[part[depth]] for name, part in zip(names, parts, strict=True)}
+    return Classes(
+        names=known, labels=labels, why=f"{len(known)} classes from the subfolders: {some(sorted(heads))}{splits}"
+    )
+
+
+def by_labels(labels: Mapping[str, int | str | None], names: Sequence[str] = ()) -> Classes:
+    """Labels that are stored with the images: numbers of `names`, numbers of their own, or names. Where fewer than half of the images have one there
+    are no classes."""
+    known = {name: label for name, label in labels.items() if label is not None}
+    if not known:
+        return Classes(names=(), labels={}, why="no classes")
+    if 2 * len(known) < len(labels):
+        return Classes(
+            names=(), labels={}, why=f"no classes: only {len(known):,} of {counted(len(labels))} have a label"
+        )
+    if all(isinstance(label, int) and 0 <= label < len(names) for label in known.values()):
+        numbers = {name: int(label) for name, label in known.items()}
+    else:
+        wanted = sorted(set(known.values()), key=lambda label: (isinstance(label, str), label))
+        names = [str(label) for label in wanted]
+        order = {label: n for n, label in enumerate(wanted)}
+        numbers = {name: order[label] for name, label in known.items()}
+    return Classes(names=tuple(names), labels=numbers, why=f"{len(names)} classes from the labels: {some(names)}")
