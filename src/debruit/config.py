@@ -14,6 +14,7 @@ import re
 import reprlib
 import types
 from dataclasses import MISSING, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
 
 from pydantic import InstanceOf, TypeAdapter, ValidationError
@@ -133,7 +134,10 @@ def _parse(text: str, annotation: Any, current: Any, where: str) -> Any:
     if text.lower() in ("none", "null"):
         return _validate(None, annotation, where)
     if any(get_origin(a) is tuple for a in (annotation, *get_args(annotation))):
-        return _validate(tuple(part.strip() for part in text.split(",") if part.strip()), annotation, where)
+        parts = tuple(part.strip() for part in text.split(",") if part.strip())
+        if get_origin(annotation) is not tuple and float in get_args(annotation):  # a number, or named ones: text=5,mask=2
+            return _validate(tuple(tuple(p.split("=", 1)) for p in parts) if "=" in text else text, annotation, where)
+        return _validate(parts, annotation, where)
     return _validate(text, annotation, where)
 
 
@@ -180,12 +184,17 @@ def _item_annotations(annotation: Any, count: int) -> list[Any]:
 
 def _validate(value: Any, annotation: Any, where: str) -> Any:
     try:
-        return TypeAdapter(_by_instance(annotation)).validate_python(value)
+        return _adapter(annotation).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
         expected = annotation.__name__ if isinstance(annotation, type) else re.sub(r"(\w+\.)+", "", str(annotation))
         hint = problem["msg"][0].lower() + problem["msg"][1:]
         raise InputError(f"{where}: {reprlib.repr(value)} is not valid, expected {expected} ({hint})") from None
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter:
+    return TypeAdapter(_by_instance(annotation))
 
 
 def _by_instance(annotation: Any) -> Any:

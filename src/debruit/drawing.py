@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from debruit.diffusion.process import Process
+from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.loop import Snapshot, trajectory
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, level
@@ -22,6 +23,12 @@ class Drawing:
     settings: Settings
     noise: ImageNoise
     device: torch.device
+    branches: int = 1  # of guidance: how often each image goes through the network where guidance is on
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations for each image, from noise down all the times."""
+        return evaluations(self.process, self.settings, self.branches)
 
     @property
     def times(self) -> list[float]:

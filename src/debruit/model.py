@@ -4,7 +4,7 @@ line and servers alike.
 A model is one .safetensors file (model_files.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing else is needed to sample.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from torch import Tensor, nn
 from debruit.autoencoders import bounded
 from debruit.autoencoders.codec import Codec, CodecModule
 from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning import doors
 from debruit.conditioning.asked import Asked, ask, dropped
+from debruit.conditioning.branches import branches, check, check_given
 from debruit.conditioning.cond import Cond, Conditioner
 from debruit.config import choose
 from debruit.data.dataset import DataSpec
+from debruit.device import choose_device
 from debruit.diffusion.bound import BoundTerms, bound
 from debruit.diffusion.chain import Variance
 from debruit.diffusion.denoiser import Denoiser
@@ -33,12 +36,17 @@ from debruit.networks.network import Network
 from debruit.networks.unet import UNet
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import ChainSteps
+from debruit.sampling.guidance import weights
+from debruit.sampling.guidance.autoguidance import autoguidance
 from debruit.sampling.guidance.classifier_free import classifier_free
 from debruit.sampling.guidance.clip import clip
+from debruit.sampling.guidance.interval import within
+from debruit.sampling.guidance.rescale import rescaled
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, Sampler
 from debruit.sampling.settings import Settings
+from debruit.weaker import check_pair
 
 CODEC = "codec."  # what the names of the autoencoder's weights begin with, in a model's file
 
@@ -79,16 +87,7 @@ class ModelConfig:
 
     def build(self) -> "Backbone":
         """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
-        for door in ("vector", "tokens", "spatial"):
-            given = [c for c in self.conditioners if c.door == door]
-            wanted = sum(c.channels for c in given) if door != "tokens" else max((c.channels for c in given), default=0)
-            have = getattr(self.network, f"{door}_channels", 0)
-            if wanted != have:
-                names = ", ".join(type(c).__name__ for c in given) or "no conditioner"
-                raise InputError(
-                    f"{names} gives {wanted} channels through the door '{door}' but {type(self.network).__name__} expects "
-                    f"{have}: set model.network.{door}_channels={wanted}"
-                )
+        doors.check(self.conditioners, self.network)
         return Backbone(self)
 
 
@@ -164,7 +163,9 @@ class Model:
         *,
         sampler=None,
         steps: int | None = None,
-        guidance: float | None = None,
+        guidance=None,
+        interval: tuple[float, float] | None = None,
+        rescale: float | None = None,
         grid=None,
         clip: bool | None = None,
     ) -> Settings:
@@ -172,16 +173,12 @@ class Model:
         own = self.config.sampling
         if isinstance(sampler, str):
             sampler = choose(Sampler, sampler, "sampler")
-        chosen = replace(
-            own,
-            sampler=sampler or own.sampler,
-            steps=own.steps if steps is None else steps,
-            guidance=own.guidance if guidance is None else guidance,
-            clip=own.clip if clip is None else clip,
-        )
-        if grid is not None:
-            return replace(chosen, grid=grid)
-        if isinstance(chosen.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
+        given = {
+            "sampler": sampler, "steps": steps, "guidance": None if guidance is None else weights.read(guidance), "interval": interval,
+            "rescale": rescale, "grid": grid, "clip": clip,
+        }  # fmt: skip
+        chosen = replace(own, **{name: value for name, value in given.items() if value is not None})
+        if grid is None and isinstance(chosen.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
             return replace(chosen, grid=ChainSteps())
         return chosen
 
@@ -207,23 +204,20 @@ class Model:
         prompt=None,
         mask=None,
         image=None,
-        steps: int | None = None,
-        sampler: str | Sampler | None = None,
-        guidance: float | None = None,
-        grid=None,
-        clip: bool | None = None,
+        weaker: "Model | None" = None,
+        **changes: Any,
     ) -> Iterator[Snapshot]:
         """Sampling step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
 
         Conditions: `label`, names or numbers of classes; `prompt`, texts; `mask`, files or class numbers; `image`, what an image-conditioned model
         starts from; one for all images, or several in turn. Without any of them a model takes its classes in turn (image k is of class k mod their
-        number); with some of them, the others are dropped.
+        number); with some of them, the others are dropped. `weaker` is a model that guides this one (docs/guidance.md). `changes` are those of
+        `settings`: sampler, steps, guidance, interval, rescale, grid, clip.
         InputError: n < 1, an unknown sampler or label, a condition that the model does not have, guidance it was not trained for.
         """
-        settings = self.settings(sampler=sampler, steps=steps, guidance=guidance, grid=grid, clip=clip)
         return self.drawing(
-            n, settings, seed=seed, first=first, label=label, prompt=prompt, mask=mask, image=image
-        ).run()
+            n, self.settings(**changes), seed=seed, first=first, label=label, prompt=prompt, mask=mask, image=image, weaker=weaker
+        ).run()  # fmt: skip
 
     def drawing(
         self,
@@ -236,22 +230,43 @@ class Model:
         prompt=None,
         mask=None,
         image=None,
+        weaker: "Model | None" = None,
     ) -> Drawing:
         """What is needed to draw images `first`..`first + n - 1` of this seed under these conditions. InputError as `trajectory`."""
         _check_count(n)
+        given = {"label": label, "text": prompt, "mask": mask, "image": image}
+        indices = range(first, first + n)
+        asked = ask(self.config.conditioners, indices, given, self.device)
+        if weaker is None:
+            return self.drawing_of(asked, settings, indices, seed=seed)
+        theirs = ask(weaker.config.conditioners, indices, given, weaker.device)
+        return self.drawing_of(asked, settings, indices, seed=seed, weaker=(weaker, theirs))
+
+    def drawing_of(
+        self,
+        asked: Asked,
+        settings: Settings,
+        indices: Sequence[int],
+        *,
+        seed: int = 0,
+        weaker: "tuple[Model, Asked] | None" = None,
+    ) -> Drawing:
+        """The same for conditions that are values already, those of the images of these numbers; a weaker model comes with its own."""
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
             raise InputError(
                 "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
             )
-        given = {"label": label, "text": prompt, "mask": mask, "image": image}
-        indices = range(first, first + n)
-        asked = ask(self.config.conditioners, indices, given, self.device)
+        denoise, count = self._guided(asked, settings, weaker)
         return Drawing(
-            denoise=self._denoise(asked, settings), process=self.config.process, settings=settings,
-            noise=ImageNoise(seed, indices, self.config.latent_shape, self.device), device=self.device,
+            denoise=denoise, process=self.config.process, settings=settings, branches=count, device=self.device,
+            noise=ImageNoise(seed, indices, self.config.latent_shape, self.device),
         )  # fmt: skip
+
+    def evaluations(self, settings: Settings) -> int:
+        """Network evaluations for one image when nothing is asked for, each branch of guidance counted."""
+        return self.drawing(1, settings).evaluations
 
     def bound(
         self,
@@ -311,26 +326,29 @@ class Model:
         """Images in the dtype and range of the data, (B, C, H, W), as what the diffusion sees, on the model's device: the mean of the encoder."""
         return bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
 
-    def _denoise(self, asked: Asked, settings: Settings) -> Denoise:
-        """The denoiser of one batch under its conditions, guided and clipped as the settings say."""
-        self._check_guidance(settings.guidance)
-        denoiser = self.backbone.denoiser()
-        weight = settings.guidance if asked.any else 1.0
-        with torch.inference_mode():
-            kept = self.backbone.cond(asked.values, asked.keep)
-            none = dropped(self.config.conditioners, asked)
-            guided = classifier_free(denoiser, kept, self.backbone.cond(none.values, none.keep), weight)
-        return clip(guided, self.config.process) if settings.clip and isinstance(self.config.codec, Pixels) else guided
+    def _guided(self, asked: Asked, settings: Settings, weaker: "tuple[Model, Asked] | None") -> tuple[Denoise, int]:
+        """The denoiser of one batch under its conditions, guided and clipped as the settings say, and how many branches its guidance has."""
+        config, plain = self.config, self._under(asked)
+        if weaker is None:
+            if settings.guidance != config.sampling.guidance:  # the model's own serve whatever is asked of it
+                check(config.conditioners, settings.guidance)
+                check_given(config.conditioners, asked, settings.guidance)
+            parts = branches(config.conditioners, asked, settings.guidance)
+            with torch.inference_mode():
+                conds = [(part.coefficient, self.backbone.cond(part.asked.values, part.asked.keep)) for part in parts]
+            guided, count = classifier_free(self.backbone.denoiser(), conds), len(parts)
+        else:
+            weight = check_pair(self, weaker[0], settings.guidance)
+            guided, count = autoguidance(plain, weaker[0]._under(weaker[1]), weight), 1 if weight == 0 else 2
+        found = within(settings.interval, rescaled(guided, config.process, settings.rescale), plain)
+        return (clip(found, config.process) if settings.clip and isinstance(config.codec, Pixels) else found), count
 
-    def _check_guidance(self, weight: float) -> None:
-        if not weight >= 0:
-            raise InputError(f"a guidance weight of {weight}: it must be 0 or more; 1 is no guidance")
-        if weight != 1 and not self.config.conditioners:
-            raise InputError("guidance needs a condition, and this model was trained without one: leave --guidance out")
-        if weight != 1 and all(c.drop == 0 for c in self.config.conditioners):
-            raise InputError(
-                "this model was trained without dropping its condition, so guidance cannot work: leave --guidance out"
-            )
+    def _under(self, asked: Asked) -> Denoise:
+        """The plain denoiser of one batch under its conditions."""
+        denoiser = self.backbone.denoiser()
+        with torch.inference_mode():
+            cond = self.backbone.cond(asked.values, asked.keep)
+        return lambda x, t: denoiser(x, t, cond)
 
 
 def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
@@ -342,20 +360,6 @@ def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
 def load(path: str | Path, device: str = "auto") -> Model:
     """A model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
     return Model.load(path, device)
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """ "auto" is the GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.partition(":")[0] == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: no usable CUDA device is on this machine; use --device cpu or auto")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not (number.isdecimal() and kind == "cuda")):
-        raise InputError(f"--device {name}: allowed are auto, cpu, cuda, and cuda:0 and so on")
-    if number and int(number) >= torch.cuda.device_count():
-        raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0")
-    return torch.device(name)
 
 
 def _check_count(n: int) -> None:

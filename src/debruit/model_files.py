@@ -41,8 +41,8 @@ def save(
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Header and weights of a model file, those in half precision as float32."""
-    weights = load_file(path)
-    return header(path), {name: w.float() if w.dtype == torch.float16 else w for name, w in weights.items()}
+    found, weights = header(path), load_file(path)
+    return found, {name: w.float() if w.dtype == torch.float16 else w for name, w in weights.items()}
 
 
 def header(path: Path) -> dict[str, Any]:

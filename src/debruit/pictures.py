@@ -57,6 +57,15 @@ def captioned(
     return sheet
 
 
+def grid_by_row(pictures: np.ndarray, rows: int) -> Image.Image:
+    """Such a grid with picture n in row n mod `rows`; what is missing at the ends is white."""
+    columns = math.ceil(len(pictures) / rows)
+    places = np.full((rows, columns, *pictures.shape[1:]), 255, np.uint8)
+    for n, picture in enumerate(pictures):
+        places[n % rows, n // rows] = picture
+    return grid(places.reshape(-1, *pictures.shape[1:]), columns=columns)
+
+
 def save(picture: Image.Image, path: Path) -> None:
     """A PNG, written atomically."""
     write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))

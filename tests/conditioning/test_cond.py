@@ -1,19 +1,39 @@
 """The three doors, and every conditioner behind one."""
 
 import dataclasses
+from importlib.util import find_spec
 
 import pytest
 import torch
 
 from debruit.conditioning.cond import Cond, Conditioner
+from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
+from debruit.conditioning.mask import Mask
+from debruit.conditioning.text import Text
+from debruit.conditioning.wordpiece import BERT_PACKAGE, WordPiece
 from debruit.config import implementations
 from debruit.errors import InputError
+from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.networks.text_transformer import TextTransformer
 
 EXAMPLES = {
     "Label": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1),
     "Label as a token": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1, door="tokens"),
+    "Mask": Mask(names=("cat", "dog", "owl"), palette=((0, 0, 0), (255, 0, 0), (0, 255, 0)), height=16, width=16),
+    "Mask of latents": Mask(
+        names=("cat", "dog", "owl"), palette=((0, 0, 0), (255, 0, 0), (0, 255, 0)), height=16, width=16, factor=4
+    ),
+    "Image": Image(height=16, width=16, drop=0.1),
+    "Image of latents": Image(scale=2, height=16, width=16, factor=4, drop=0.1),
+    "Outlines": Image(kind="edges", height=16, width=16, factor=2, drop=0.1),
+    "Text": Text(
+        tokenizer=WordPiece.train(["a black cat", "a dog", "an owl"], 64),
+        encoder=TextTransformer(width=8, depth=1, heads=2, length=8),
+    ),
 }
+if find_spec(BERT_PACKAGE):
+    EXAMPLES["Text, frozen"] = Text(tokenizer=WordPiece.bert(), encoder=SentenceEncoder(length=8))
 ITEMS = {  # four images of 16 x 16 with all that data can have
     "image": torch.randint(0, 256, (4, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),
     "label": torch.tensor([0, 1, 2, 0]),

@@ -152,20 +152,34 @@ def test_heads_that_do_not_divide_are_refused_where_they_attend():
     UNet(channels=48, multipliers=(1, 2), attention=(2,)).build(3, 3)  # 96 is a multiple, and 48 does not attend
 
 
+def test_tokens_that_nothing_would_read_are_refused():
+    with pytest.raises(
+        InputError, match=r"tokens of 6 channels would be read by nothing: set network.transformer_depth=1"
+    ):
+        replace(FULL, transformer_depth=0).build(3, 3)
+    with pytest.raises(InputError, match=r"read by nothing: set network.attention, or network.token_channels=0"):
+        replace(FULL, attention=(), middle_attention=False).build(3, 3)
+
+
 @st.composite
 def configurations(draw):
     multipliers = tuple(draw(st.lists(st.integers(1, 2), min_size=1, max_size=3)))
     factors = [2**n for n in range(len(multipliers))]
-    depth = draw(st.integers(0, 1))
+    depth, attention, middle = (
+        draw(st.integers(0, 1)),
+        tuple(draw(st.sets(st.sampled_from(factors)))),
+        draw(st.booleans()),
+    )
+    reads = depth and (attention or middle)
     return UNet(
         channels=draw(st.sampled_from([4, 6, 8])),
         multipliers=multipliers,
         blocks=draw(st.integers(1, 2)),
-        attention=tuple(draw(st.sets(st.sampled_from(factors)))),
-        middle_attention=draw(st.booleans()),
+        attention=attention,
+        middle_attention=middle,
         heads=draw(st.sampled_from([1, 2])),
         transformer_depth=depth,
-        token_channels=draw(st.sampled_from([0, 5])) if depth else 0,
+        token_channels=draw(st.sampled_from([0, 5])) if reads else 0,
         vector_channels=draw(st.sampled_from([0, 3])),
         spatial_channels=draw(st.sampled_from([0, 1])),
         patch=draw(st.integers(1, 2)),
@@ -186,6 +200,5 @@ def test_any_configuration(config, height, width, batch):
     assert out.shape == (batch, 3, height, width)
     out.square().sum().backward()
     missing = [name for name, p in network.named_parameters() if p.grad is None]
-    tokens_unread = config.token_channels and not (config.middle_attention or set(config.attention))
-    assert not missing or tokens_unread, missing
+    assert not missing, missing
     assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)

@@ -171,12 +171,7 @@ def test_the_documented_commands_run(look_alike, tmp_path, monkeypatch):
     """Both stages and sampling, each command of the document with a small network and 4 images."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "celeba_hq").symlink_to(look_alike)
-    blocks = re.findall(r"```text\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines() if line.startswith("debruit ")]
-    assert len(commands) == 4
-    for line in commands:
-        arguments = shlex.split(line)[1:]
-        assert main([*arguments, *shrunk(arguments)]) == 0, line
+    run_all(documented("## Both stages", 4))
     model = debruit.load("runs/faces")
     codec = FirstStage.load("runs/vq").config.codec
     assert model.config.codec == codec
@@ -184,15 +179,57 @@ def test_the_documented_commands_run(look_alike, tmp_path, monkeypatch):
     assert model.generate(2, steps=2).shape == (2, 3, 256, 256)
 
 
+@pytest.mark.slow
+def test_the_documented_commands_of_conditional_models_run(look_alike, tmp_path, monkeypatch):
+    """On a look-alike of each layout: folders for classes, masks beside images, a caption beside each image."""
+    monkeypatch.chdir(tmp_path)
+    for n, path in enumerate(sorted(look_alike.iterdir())):
+        classed = Path("imagenet") / ("n01440764", "n01443537")[n % 2]
+        for folder in (classed, Path("landscapes/images"), Path("landscapes/masks"), Path("captioned")):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (classed, Path("landscapes/images"), Path("captioned")):
+            (folder / f"{n}.jpg").symlink_to(path)
+        Image.fromarray(np.full((256, 260), n % 2, np.uint8)).save(f"landscapes/masks/{n}.png")
+        (Path("captioned") / f"{n}.txt").write_text(f"a picture of {n} apples")
+    Path("landscapes/classes.json").write_text('["sky", "sea"]')
+    run_all(documented("## With a condition", 11))
+    conditioners = {name: debruit.load(f"runs/{name}").config.conditioners[0] for name in ("classes", "masks", "text")}
+    assert conditioners["classes"].names == ("n01440764", "n01443537")
+    assert conditioners["masks"].names == ("sky", "sea")
+    assert conditioners["text"].length == 77
+
+
+def documented(section: str, count: int) -> list[str]:
+    """The commands of a section of the document, in its blocks of text."""
+    text = DOCUMENT.read_text().split(section + "\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines() if line.startswith("debruit ")]
+    assert len(commands) == count
+    return commands
+
+
+def run_all(commands: list[str]) -> None:
+    for line in commands:
+        arguments = shlex.split(line)[1:]
+        assert main([*arguments, *shrunk(arguments)]) == 0, line
+
+
 def shrunk(arguments: list[str]) -> list[str]:
     if arguments[0] == "sample":
         return ["--steps", "2"]
     settings = [f"model.network.{setting}" for setting in SMALL_NETWORK] + ["model.sampling.steps=2"]
-    if arguments[1] == "vq-f4-256":
-        settings = [f"model.codec.coder.{setting}" for setting in SMALL_CODER]
+    if "imagenet" in arguments[1]:
+        settings += ["model.network.heads=1", "model.network.token_channels=8", "model.conditioners.0.channels=8"]
+    if "text" in arguments[1]:
+        encoder = ("width=8", "head_channels=4", "heads=2", "depth=1")
         settings += [
-            "model.codec.bottleneck.codes=64",
-            "criterion.adversarial.channels=8",
-            "criterion.adversarial.begins_images=2",
+            "model.network.token_channels=8",
+            *(f"model.conditioners.0.encoder.{setting}" for setting in encoder),
         ]
-    return ["--images", "4", "--batch", "2", *(f"--set={setting}" for setting in settings)]
+    if arguments[1].startswith(("vq", "kl")):
+        settings = [f"model.codec.coder.{setting}" for setting in SMALL_CODER]
+        settings += ["criterion.adversarial.channels=8", "criterion.adversarial.begins_images=2"]
+    if arguments[1].startswith("vq"):
+        settings += ["model.codec.bottleneck.codes=64"]
+    length = [] if "--dry-run" in arguments else ["--images", "4", "--batch", "2"]
+    return [*length, *(f"--set={setting}" for setting in settings)]

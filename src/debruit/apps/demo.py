@@ -1,8 +1,8 @@
 """make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion model on OpenMoji's smileys for a
 few minutes and draws what it learned.
 
-Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the autoencoder makes
-of them) and demo/loss.png, beside the run itself in demo/run.
+Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the
+autoencoder makes of them) and demo/loss.png, beside the run itself in demo/run.
 """
 
 import argparse
@@ -46,8 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     draw_reconstruction(run, options.out / "reconstruction.png")
     draw_loss(run / LOG, options.out / "loss.png")
     say(f"""
-Look at prompts.png, samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model saw {model.config.data.count} drawings many times over in
-minutes, so expect some near copies of them. Try next:
+Look at prompts.png, samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model just trained saw {model.config.data.count}
+drawings many times over in minutes, so expect some near copies of them. Try next:
   .venv/bin/debruit sample {SHIPPED} --prompt "a smiling cat" -n 4 --out cat.png    # your own prompts
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
   .venv/bin/debruit sample {run} -n 16 --sampler dpmpp_2m_sde --steps 20 --out sde.png

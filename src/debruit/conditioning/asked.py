@@ -1,6 +1,6 @@
 """From what a user asked for to the values of the conditioners, image by image; and which images keep which condition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,30 +36,65 @@ def ask(
 ) -> Asked:
     """The conditions of the images of these numbers. `given` holds what was asked for by field, None where nothing was.
 
-    If nothing at all was asked for, each conditioner has its values in turn; else what was not asked for is dropped. InputError: a condition that the
-    model does not have, or one missing that it was never trained without.
+    If nothing at all was asked for, each conditioner has its values in turn; else what was not asked for is dropped, and an empty prompt is none.
+    InputError: a condition that the model does not have, or one missing that it was never trained without.
     """
     known = {c.field: c for c in conditioners}
     wanted = {name: value for name, value in given.items() if value is not None}
     for name in wanted:
         if name not in known:
-            accepts = ", ".join(ARGUMENTS.get(c, c) for c in known) or "no condition at all"
-            raise InputError(f"a {ARGUMENTS[name]} was given, but this model was trained with {accepts}")
+            raise InputError(unwanted(name, known))
     values, keep = {}, {}
     for name, conditioner in known.items():
         found = conditioner.parse(wanted[name], indices) if name in wanted else None
         if name not in wanted and (not wanted or conditioner.drop == 0):
             found = conditioner.in_turn(indices)
         if found is None and conditioner.drop == 0:
-            raise InputError(f"this model was never trained without its {name}: give --{ARGUMENTS[name]}")
-        keep[name] = torch.full((len(indices),), found is not None, device=device)
+            raise InputError(f"this model was never trained without its {argument(name)}: give --{argument(name)}")
+        kept = [found is not None] * len(indices)
+        if name == "text" and found is not None and conditioner.drop > 0:
+            kept = _told(wanted.get(name), indices)
+        keep[name] = torch.tensor(kept, device=device)
         values[name] = (conditioner.blank(len(indices)) if found is None else found).to(device)
     return Asked(values, keep)
 
 
+def without(asked: Asked, fields: Collection[str]) -> Asked:
+    """The same images, and none keeps these conditions."""
+    return Asked(
+        asked.values, {name: torch.zeros_like(keep) if name in fields else keep for name, keep in asked.keep.items()}
+    )
+
+
 def dropped(conditioners: Sequence[Conditioner], asked: Asked) -> Asked:
     """The same images without any condition that can be dropped."""
-    never = {c.field for c in conditioners if c.drop == 0}
-    return Asked(
-        asked.values, {name: keep if name in never else torch.zeros_like(keep) for name, keep in asked.keep.items()}
-    )
+    return without(asked, [c.field for c in conditioners if c.drop > 0])
+
+
+def argument(field: str) -> str:
+    """The argument that gives a condition."""
+    return ARGUMENTS.get(field, field)
+
+
+def field_of(name: str) -> str:
+    """The condition that a user means: its field, or the argument that gives it (prompt is text)."""
+    return next((field for field, argument in ARGUMENTS.items() if argument == name), name)
+
+
+def unwanted(field: str, known: Collection[str]) -> str:
+    """The sentence for a condition that was given to a model of other conditions, the fields `known`."""
+    name = argument(field)
+    one = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    if not known:
+        return f"{one} was given, but this model was trained with no condition at all: leave --{name} out"
+    accepts = [argument(c) for c in known]
+    instead = " or ".join(f"--{accepted}" for accepted in accepts)
+    return f"{one} was given, but this model was trained with {', '.join(accepts)}: leave --{name} out, or give {instead} instead"
+
+
+def _told(prompts: Any, indices: Sequence[int]) -> list[bool]:
+    """Which images have a prompt that says anything. `prompts` is one or several in turn; where nothing was asked for, all have one."""
+    if prompts is None:
+        return [True] * len(indices)
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    return [bool(texts[n % len(texts)].strip()) for n in indices]

@@ -51,7 +51,7 @@ class CopyAlarm:
         if not self._can_tell:
             return None
         self.prepare()
-        rate = self._rate(thumbnails(draw(self.run, state, SAMPLES, SEED), self.dataset.spec))
+        rate = self._rate(thumbnails(draw(self.run, state, self.dataset, SAMPLES, SEED), self.dataset.spec))
         if excess(rate, self._baseline, SURE)[0] <= 0:
             return None
         part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"

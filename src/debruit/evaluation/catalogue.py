@@ -1,9 +1,8 @@
 """What can be measured: one small object a metric, in the order of the report.
 
 A metric of images compares a side (the samples, or real images in their place) with the reference; the same function makes its row for both. A
-metric of passages compares what came out of an autoencoder with what went in. A further one, for masks or captions say, is one entry here and its
-function in metrics/; an entry whose needs a model or its data does not meet is left out of the report, with the reason, unless it was asked for by
-name.
+metric of passages compares what came out of an autoencoder with what went in. A further one is one entry here and its function in metrics/; an entry
+whose needs a model or its data does not meet is left out of the report, with the reason, unless it was asked for by name.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError, unknown
+from debruit.evaluation import conditional
 from debruit.evaluation.needs import NEEDS, Either
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, Side
@@ -24,8 +24,8 @@ NEIGHBOURS = 5  # of the manifold metrics, as Naeem et al. 2020
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """`name` is the whole, `gives` the names of several scores: `--metrics` takes either. `needs` are keys of NEEDS; those of its networks,
-    "features", "logits" and "distances", are met by every model. It takes at least `least` images on both sides. `compute`(side, reference) ->
-    scores; the reference of a metric `of` passages through an autoencoder is what went in, `side.originals`."""
+    "features", "logits", "distances", "segments" and "scorer", may have no entry there. It takes at least `least` images on both
+    sides. `compute`(side, reference) -> scores; the reference of a metric `of` passages through an autoencoder is what went in, `side.originals`."""
 
     name: str
     gives: tuple[str, ...] = ()
@@ -143,6 +143,10 @@ METRICS: tuple[Metric, ...] = (
     Metric(name="conditional-entropy", needs=("labels", "logits"), compute=_conditional_entropy),
     Metric(name="inception-score", needs=("labels", "logits"), compute=_inception_score),
     Metric(name="accuracy-by-class", needs=("labels", "asked", "logits"), compute=_accuracy_by_class),
+    Metric(name="mask-iou", needs=("mask", "segments"), compute=conditional.mask_iou),
+    Metric(name="mask-iou-by-class", needs=("mask", "segments"), compute=conditional.mask_iou_by_class),
+    Metric(name="caption-retrieval", needs=("text", "scorer"), compute=conditional.caption_retrieval),
+    Metric(name="fidelity", gives=("sample-psnr", "sample-ssim"), needs=("image",), compute=conditional.fidelity),
     Metric(name="diversity", compute=_diversity),
     Metric(name="class-diversity", needs=("labels", "asked"), compute=_class_diversity),
     Metric(name="colour", compute=_colour),

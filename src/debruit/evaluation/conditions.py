@@ -1,30 +1,47 @@
 """Images of a data set as a model sees them: in its range, with the conditions that the data gives them."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.conditioning.asked import Asked
 from debruit.conditioning.cond import Cond, Conditioner
-from debruit.data.dataset import Dataset
+from debruit.data.dataset import Dataset, DataSpec
 from debruit.model import Model
 
 
 def prepared(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, Cond]:
     """What the model sees of these images, (B, ...) float32 on its device, and their conditions: each image's own where the data has it,
     otherwise dropped."""
-    items = dataset.batch(indices)
-    values: dict[str, Any] = {}
-    keep: dict[str, Tensor] = {}
+    fields = [c.field for c in model.config.conditioners if given(c, dataset)]
     with torch.no_grad():
-        x0 = model.latents(items["image"])
-        for conditioner in model.config.conditioners:
-            name, has = conditioner.field, given(conditioner, dataset)
-            value = _numbered(conditioner, dataset, conditioner.read(items)) if has else conditioner.blank(len(indices))
-            values[name] = value.to(model.device)
-            keep[name] = torch.full((len(indices),), has, device=model.device)
-        return x0, model.backbone.cond(values, keep)
+        x0 = model.latents(dataset.images_of(indices))
+        asked = of_images(model, dataset, indices, fields)
+        return x0, model.backbone.cond(asked.values, asked.keep)
+
+
+def of_images(model: Model, dataset: Dataset, indices: np.ndarray, fields: Collection[str]) -> Asked:
+    """The conditions of these fields as the images themselves have them, (B, ...) on the model's device; the model's others are dropped. An image
+    without a caption drops that too."""
+    items = dataset.conditions(indices)
+    if "image" in fields:
+        items["image"] = dataset.images_of(indices)
+    values: dict[str, Tensor] = {}
+    keep: dict[str, Tensor] = {}
+    for conditioner in model.config.conditioners:
+        name, has = conditioner.field, conditioner.field in fields
+        value = (
+            _numbered(conditioner, dataset.spec, conditioner.read(items)) if has else conditioner.blank(len(indices))
+        )
+        values[name] = value.to(model.device)
+        kept = [has] * len(indices)
+        if name == "text" and has and conditioner.drop > 0:
+            kept = [bool(caption.strip()) for caption in items["text"]]
+        keep[name] = torch.tensor(kept, device=model.device)
+    return Asked(values, keep)
 
 
 def in_words(model: Model, dataset: Dataset) -> str:
@@ -37,14 +54,22 @@ def in_words(model: Model, dataset: Dataset) -> str:
 
 
 def given(conditioner: Conditioner, dataset: Dataset) -> bool:
-    """Whether the data has the conditioner's field; classes must all have names that the model knows."""
-    if conditioner.field == "label":
-        return dataset.labels is not None and set(dataset.spec.class_names) <= set(getattr(conditioner, "names", ()))
-    return conditioner.field == "image" or getattr(dataset, f"{conditioner.field}s", None) is not None
+    """Whether the data has the conditioner's field; classes, of images and of masks, must all have names that the model knows."""
+    if conditioner.field == "image":
+        return True
+    has = getattr(dataset, f"{conditioner.field}s", None) is not None
+    names = _names(conditioner.field, dataset.spec)
+    return has and (names is None or set(names) <= set(getattr(conditioner, "names", ())))
 
 
-def _numbered(conditioner: Any, dataset: Dataset, values: Any) -> Any:
-    """Labels of the data as the model counts its classes; other fields as they are."""
-    if conditioner.field != "label":
+def _names(field: str, spec: DataSpec) -> tuple[str, ...] | None:
+    """What the numbers of this field are called in the data; None where it has no numbers."""
+    return {"label": spec.class_names, "mask": spec.mask_names}.get(field)
+
+
+def _numbered(conditioner: Any, spec: DataSpec, values: Tensor) -> Tensor:
+    """Classes, of images or of masks, as the model counts them; other fields as they are."""
+    names = _names(conditioner.field, spec)
+    if names is None or names == conditioner.names:
         return values
-    return torch.tensor([conditioner.names.index(name) for name in dataset.spec.class_names])[values]
+    return torch.tensor([conditioner.names.index(name) for name in names], dtype=values.dtype)[values.long()]

@@ -8,7 +8,7 @@ where it stopped and ends at the same numbers.
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from debruit.errors import InputError
 from debruit.evaluation import stages
 from debruit.evaluation.analyses import ANALYSES, Task, seconds
 from debruit.evaluation.catalogue import Choice, choose
+from debruit.evaluation.following import BARE, follow
 from debruit.evaluation.judge import (
     DECODED,
     FLOOR,
@@ -39,6 +40,7 @@ from debruit.evaluation.passages import passed
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, Side, check_data, divide, passages
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.wanted import Wanted, want
 
 GUESS_IMAGES_PER_SECOND = 100  # of a feature network, before it was measured
 METRIC_SECONDS = 0.002  # one metric, one image
@@ -71,7 +73,7 @@ class Evaluation:
     """Everything that was found. `scores` are the samples', `floor` the same of as many real images in their place, `through` the same of those
     images once through the model's autoencoder; `decoded` compares what came out of it with what went in, `seen` does for images that an
     autoencoder by itself was trained on. `left_out` says which metrics do not apply, and why. `analyses` are findings by name (bound, likelihood,
-    memorisation, loss, codec), `sides` what was compared, `key` what determines that."""
+    memorisation, loss, codec), `sides` what was compared, `key` what determines that, `wanted` what was asked of a diffusion model."""
 
     subject: Subject | AutoencoderSubject
     data: DataSpec
@@ -88,6 +90,7 @@ class Evaluation:
     through: tuple[Score, ...] = ()
     decoded: tuple[Score, ...] = ()
     seen: tuple[Score, ...] = ()
+    wanted: Wanted | None = None
 
     @property
     def gaps(self) -> tuple[Score, ...]:
@@ -121,17 +124,20 @@ def evaluate(
     check_data(subject.model, dataset.spec)
     division = division or divide(subject.model, dataset, request.count)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
-    networks = find_networks(choice, request.network, dataset, say, device=subject.device.type)
-    one = stages.seconds_per_evaluation(subject.model) if isinstance(subject, Subject) else 0.0
-    pace = Pace(expected(subject, division, request, choice, one))
+    wanted = want(subject.model, dataset, division) if isinstance(subject, Subject) else None
+    networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
+    one = stages.seconds_per_evaluation(subject.model, wanted) if isinstance(subject, Subject) and wanted else 0.0
+    pace = Pace(expected(subject, division, request, choice, one, wanted))
     if isinstance(subject, Subject):
-        sides = yield from _sampled(subject, dataset, division, request, choice, networks, parts, pace, say)
-        key, through = samples_key(subject, request.seed, request.batch, request.count), division.floor
+        assert wanted is not None
+        sides = yield from _sampled(subject, dataset, division, wanted, request, choice, networks, parts, pace, say)
+        key, through = samples_key(subject, wanted, request.seed, request.batch, request.count), division.floor
     else:
         sides = yield from look_through(subject, dataset, division, request.count, networks, parts, pace, say)
         key, through = [subject.digest, subject.device.type, request.count], _first(passages(division, request.count))
     used = (networks.features, networks.classifier, networks.eyes)
     key = [*key, dataset.spec.fingerprint, digest(division), *(n and getattr(n, "fingerprint", n.label) for n in used)]
+    key += networks.judges.fingerprints
     columns = yield from score(choice, sides, key, parts, pace)
     task = Task(subject, dataset, division, request.likelihood_images, request.seed, parts, sides, key, say, through)
     found = {}
@@ -142,23 +148,26 @@ def evaluate(
         subject=subject, data=dataset.spec, request=request, division=division, scores=columns[SAMPLES], floor=columns[FLOOR],
         through=columns[THROUGH], decoded=columns[DECODED] or columns[SEEN], seen=columns[SEEN] if columns[DECODED] else (),
         left_out=choice.left_out, analyses=found, sides=sides, networks=networks.about(), key=key, seconds=time.monotonic() - began,
+        wanted=wanted,
     )  # fmt: skip
 
 
 def _sampled(
-    subject: Subject, dataset: Dataset, division: Division, request: Request, choice: Choice, networks: Networks, parts: Parts, pace: Pace,
-    say: Callable[[str], None],
+    subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, request: Request, choice: Choice, networks: Networks, parts: Parts,
+    pace: Pace, say: Callable[[str], None],
 ) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
     """The sides of a diffusion model: its samples, real images in their place, the reference, and the real images once through its autoencoder."""
-    drawing = stages.sample(subject, parts, request.count, seed=request.seed, batch=request.batch)
+    seed, batch = request.seed, request.batch
+    drawing = stages.sample(subject, parts, request.count, wanted=wanted, seed=seed, batch=batch)
     samples = yield from pace.follow("samples", request.count, drawing)
-    copies = _looks_at_all(choice, division, request)
-    sides = yield from look(subject, dataset, division, samples, networks, parts, pace, say, all_training=copies)
+    copies, asked = _looks_at_all(choice, division, request), wanted.labels(subject.model, request.count)
+    sides = yield from look(dataset, division, samples, asked, networks, parts, pace, say, all_training=copies)
     if choice.passages:
         floor = sides[FLOOR]
         work = passed(subject, dataset, division.floor, floor, networks, parts, pace, classify=True)
         sides[DECODED] = yield from work
-    return sides
+    work = follow(subject, dataset, division, wanted, sides, networks.judges, parts, pace, seed=seed, batch=batch)
+    return (yield from work)
 
 
 def _looks_at_all(choice: Choice, division: Division, request: Request) -> bool:
@@ -173,13 +182,15 @@ def _first(sets: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def expected(
-    subject: Subject | AutoencoderSubject, division: Division, request: Request, choice: Choice, one: float
-) -> dict[str, float]:
+    subject: Subject | AutoencoderSubject, division: Division, request: Request, choice: Choice, one: float, wanted: Wanted | None
+) -> dict[str, float]:  # fmt: skip
     """A guess at the seconds of each stage; `one` evaluation of the model's network for one image was measured, in seconds."""
     count, guess = request.count, {}
     images = len(division.floor) if isinstance(subject, Subject) else sum(map(len, passages(division, count)))
-    if isinstance(subject, Subject):
-        guess["samples"] = count * one * stages.evaluations(subject.model, subject.model.settings())
+    if isinstance(subject, Subject) and wanted:
+        each = one * stages.evaluations(subject.model, subject.model.settings(), wanted)
+        guess["samples"] = count * each
+        guess |= {"samples without the mask": min(count, BARE) * each} if choice.needs("segments") else {}
     if choice.needs("features") and isinstance(subject, Subject):
         guess["features"] = count / GUESS_IMAGES_PER_SECOND
         real = {*division.floor.tolist(), *division.reference.tolist()}
@@ -197,4 +208,5 @@ def expected(
 
 def digest(division: Division) -> str:
     """A digest of which images play which part."""
-    return make_key([getattr(division, f.name).tolist() for f in fields(division)])
+    parts = (division.training, division.held_out, division.reference, division.floor)
+    return make_key([indices.tolist() for indices in parts])

@@ -3,8 +3,8 @@
 draw -> look -> score
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from debruit.data.dataset import Dataset
 from debruit.evaluation import stages
 from debruit.evaluation.catalogue import Choice, Metric
 from debruit.evaluation.features.extractor import Extractor
+from debruit.evaluation.following import Judges, find_judges
 from debruit.evaluation.pace import Pace, Progress
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.passages import passed
 from debruit.evaluation.score import Score
-from debruit.evaluation.sides import Division, Side, asked_classes, nothing, passages
+from debruit.evaluation.sides import Division, Side, nothing, passages
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.wanted import Wanted, digest
 
 SAMPLES, FLOOR, REFERENCE, TRAINING, HELD_OUT = "samples", "floor", "reference", "training", "held_out"
 DECODED, SEEN = (
@@ -37,6 +39,7 @@ class Networks:
     features: Extractor | None
     classifier: Any
     eyes: Any = None
+    judges: Judges = field(default_factory=Judges)
 
     def about(self) -> dict[str, Any]:
         """What a report says of them."""
@@ -48,32 +51,34 @@ class Networks:
             found["classifier"] = {name: getattr(self.classifier, name) for name in facts}
         if self.eyes is not None:
             found["perceptual"] = {"label": self.eyes.label}
-        return found
+        return found | self.judges.about()
 
 
 def find_networks(
-    choice: Choice, network: str, dataset: Dataset, say: Callable[[str], None], *, device: str
+    choice: Choice, network: str, dataset: Dataset, division: Division, say: Callable[[str], None], *, device: str
 ) -> Networks:
-    """The feature network of that name, the classifier of the data's own labels, and the network of the perceptual distance, where a metric
-    needs them."""
+    """The feature network of that name, the classifier of the data's own labels, the network of the perceptual distance, and what judges how samples
+    follow masks and captions, where a metric needs them."""
     from debruit.autoencoders.losses.perceptual import Perceptual
     from debruit.evaluation.features.find import find_extractor
 
     classifier = find_extractor("classifier", dataset, say, device=device) if choice.needs("logits") else None
     eyes = Perceptual().build(dataset.spec.channels).to(device) if choice.needs("distances") else None
-    if not choice.needs("features") and "memorisation" not in choice.analyses:
-        return Networks(None, classifier, eyes)
-    same = network == "classifier" and classifier is not None
-    return Networks(classifier if same else find_extractor(network, dataset, say, device=device), classifier, eyes)
+    features = None
+    if choice.needs("features") or "memorisation" in choice.analyses:
+        same = network == "classifier" and classifier is not None
+        features = classifier if same else find_extractor(network, dataset, say, device=device)
+    judges = find_judges(choice, dataset, division, features if network == "efficientnet" else None, say, device=device)
+    return Networks(features, classifier, eyes, judges)
 
 
 def look(
-    subject: Subject, dataset: Dataset, division: Division, samples: Tensor, networks: Networks, parts: Parts, pace: Pace,
+    dataset: Dataset, division: Division, samples: Tensor, asked: np.ndarray | None, networks: Networks, parts: Parts, pace: Pace,
     say: Callable[[str], None], *, all_training: bool = False,
 ) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
-    """The three sides by name, with features and logits. Of the reference, which may be large, only as many images are kept as there are
-    samples; its features are those of all. With `all_training` there are two more sides, of features alone: the training images and those
-    held out."""
+    """The three sides by name, with features and logits; `asked` are the classes asked for in the samples. Of the reference, which may be large, only as many
+    images are kept as there are samples; its features are those of all. With `all_training` there are two more sides, of features alone: the
+    training images and those held out."""
     spec, count = dataset.spec, len(samples)
     real = {FLOOR: division.floor, REFERENCE: division.reference}
     alone = {TRAINING: division.training, HELD_OUT: division.held_out} if all_training else {}
@@ -88,10 +93,10 @@ def look(
     images = {SAMPLES: samples} | {name: dataset.batch(indices[:count])["image"] for name, indices in real.items()}
     logits: dict[str, np.ndarray] = {}
     if networks.classifier is not None:
-        asked = {name: images[name] for name in (SAMPLES, FLOOR)}
-        work = stages.classify(asked, spec, networks.classifier)
-        logits = yield from pace.follow("classes", sum(map(len, asked.values())), work)
-    labels = {SAMPLES: in_turn(asked_classes(subject.model, spec), count)}
+        shown = {name: images[name] for name in (SAMPLES, FLOOR)}
+        work = stages.classify(shown, spec, networks.classifier)
+        logits = yield from pace.follow("classes", sum(map(len, shown.values())), work)
+    labels = {SAMPLES: asked}
     labels |= {name: None if dataset.labels is None else dataset.labels[indices] for name, indices in real.items()}
     none = samples[:0]
     return {
@@ -160,19 +165,10 @@ def computed(metric: Metric, name: str, sides: dict[str, Side], key: list, parts
     return [Score(**s) for s in parts.kept("scores", [*key, metric.name, name], make)]
 
 
-def samples_key(subject: Subject, seed: int, batch: int, count: int) -> list:
+def samples_key(subject: Subject, wanted: Wanted, seed: int, batch: int, count: int) -> list:
     """Which samples: everything that determines them."""
-    return [subject.digest, encode(subject.model.settings()), subject.model.device.type, seed, batch, count]
-
-
-def in_turn(classes: np.ndarray | None, count: int) -> np.ndarray | None:
-    """The class asked for in each sample, by its number in the data: the model's classes in turn."""
-    return None if classes is None else classes[np.arange(count) % len(classes)]
-
-
-def class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
-    """The names of the classes of samples 0..count - 1."""
-    return tuple(names[k % len(names)] for k in range(count)) if names else ()
+    key = [subject.digest, encode(subject.model.settings()), subject.model.device.type, seed, batch, count]
+    return key if wanted.fields is None else [*key, digest(wanted.asked(subject.model, 0, count))]
 
 
 def _label(network: Any) -> str:

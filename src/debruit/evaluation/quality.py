@@ -25,7 +25,9 @@ from debruit.evaluation.parts import Parts
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, check_data, divide
 from debruit.evaluation.subject import Subject
+from debruit.evaluation.wanted import Wanted, want
 from debruit.model import Model
+from debruit.sampling.guidance import weights
 from debruit.sampling.sampler import Sampler
 from debruit.sampling.settings import Settings
 
@@ -84,10 +86,11 @@ def quality(
         raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
     division = divide(model, dataset, count)
     tried = candidates(model, sorted({*budgets, budget}))
-    one = stages.seconds_per_evaluation(model)
+    wanted = want(model, dataset, division)
+    one = stages.seconds_per_evaluation(model, wanted)
     pool = np.concatenate([division.floor, division.reference])
     pace = Pace(
-        {_stage(s): count * one * stages.evaluations(model, s) for s in tried}
+        {_stage(s): count * one * stages.evaluations(model, s, wanted) for s in tried}
         | {"features of real images": len(pool) / 100}
     )
     real = yield from pace.follow(
@@ -96,7 +99,7 @@ def quality(
     floor, reference = real[: len(division.floor)], moments(real[len(division.floor) :])
     found, contributions = [], []
     for settings in tried:
-        work = _features(subject, dataset, settings, count, extractor, parts, seed=seed, batch=batch)
+        work = _features(subject, wanted, settings, count, extractor, parts, seed=seed, batch=batch)
         features = yield from pace.follow(_stage(settings), count, work)
         cost = settings.sampler.evaluations(settings.steps)
         found.append(
@@ -156,23 +159,15 @@ def in_words(settings: Settings) -> str:
     cost = settings.sampler.evaluations(settings.steps)
     return (
         f"{type(settings.sampler).__name__}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
-        f"guidance {settings.guidance:g}"
+        f"guidance {weights.in_words(settings.guidance)}"
     )
 
 
 def _features(
-    subject: Subject,
-    dataset: Dataset,
-    settings: Settings,
-    count: int,
-    extractor: Extractor,
-    parts: Parts,
-    *,
-    seed: int,
-    batch: int,
-) -> Generator[float, None, np.ndarray]:
-    images = yield from stages.sample(subject, parts, count, seed=seed, batch=batch, settings=settings)
-    return (yield from stages.extract(images, dataset.spec, extractor, parts))
+    subject: Subject, wanted: Wanted, settings: Settings, count: int, extractor: Extractor, parts: Parts, *, seed: int, batch: int,
+) -> Generator[float, None, np.ndarray]:  # fmt: skip
+    images = yield from stages.sample(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
+    return (yield from stages.extract(images, wanted.dataset.spec, extractor, parts))
 
 
 def _stage(settings: Settings) -> str:

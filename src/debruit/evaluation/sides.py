@@ -13,6 +13,7 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.errors import InputError
+from debruit.evaluation.agreement import Agreement
 from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.sampling.noise import generator
@@ -20,6 +21,7 @@ from debruit.training.stream import split
 
 REFERENCE_IMAGES = 10_000  # more would cost minutes on a CPU and change a Frechet distance of 2,000 samples little
 LEAST_IMAGES = 8
+LEAST_JUDGED = 20  # images that the model never saw, for figures of those alone
 DIVISION = 7  # key of the random stream
 
 
@@ -31,25 +33,42 @@ def nothing() -> np.ndarray:
 @dataclass(frozen=True)
 class Division:
     """Indices of the data. `training`: what the model was trained on (empty if that is not this data); `held_out`: what it never saw;
-    `reference` and `floor` share no image, and are in random order."""
+    `reference` and `floor` share no image, and are in random order, those of the floor that the model never saw first. `fields` are the conditions
+    that the data has beside its images, `captions` how many different ones the `judged` images have, `pairs` how many of the `teaching` images have one."""
 
     training: np.ndarray
     held_out: np.ndarray
     reference: np.ndarray
     floor: np.ndarray
+    fields: tuple[str, ...] = ()
+    captions: int = 0
+    pairs: int = 0
 
     @property
     def own(self) -> bool:
         """Whether this is the data that the model was trained on."""
         return len(self.training) > 0
 
+    @property
+    def judged(self) -> np.ndarray:
+        """The images of the floor by whose conditions a model is judged: those that it never saw, all where those are too few."""
+        unseen = min(len(self.held_out), len(self.floor))
+        return self.floor[:unseen] if unseen >= LEAST_JUDGED else self.floor
+
+    @property
+    def teaching(self) -> np.ndarray:
+        """The images on which a network is trained that judges how samples agree with their conditions, rising: the model's training images, or all of
+        other data, but for the judged ones."""
+        return np.setdiff1d(self.training if self.own else self.held_out, self.judged)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """N images at rest (N, C, H, W) with what the networks see in them: `features` (N, D) of the network called `network`, and `logits`
     (N, K) of a classifier called `classifier`, both of no rows where none has looked; `labels` (N,) are the classes asked for (samples) or
-    true (real images). Where they came out of an autoencoder, `originals` is the side of the images that went in, in the same order, and
-    `distances` (N,) is the perceptual distance of each to its own in the eyes of the network called `eyes`."""
+    true (real images). Where they were made from other images, `originals` is the side of those, in the same order: what went into an autoencoder, or
+    what samples are enlargements of; `distances` (N,) is the perceptual distance of each to its own in the eyes of the network called `eyes`. `masks`
+    and `captions` are what was asked for beside what is seen; `bare` is the side of samples drawn without the mask."""
 
     images: Tensor
     spec: DataSpec
@@ -61,6 +80,9 @@ class Side:
     originals: "Side | None" = None
     distances: np.ndarray = field(default_factory=lambda: np.empty(0))
     eyes: str = ""
+    masks: Agreement | None = None
+    captions: Agreement | None = None
+    bare: "Side | None" = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -68,10 +90,12 @@ class Side:
     def take(self, indices: np.ndarray) -> "Side":
         """The images of these indices, with repetitions."""
         pick = lambda x: x[indices] if len(x) else x  # noqa: E731
+        taken = lambda x: None if x is None else x.take(indices)  # noqa: E731
+        bare = None if self.bare is None else self.bare.take(indices[indices < len(self.bare)])
         return replace(
             self, images=self.images[torch.from_numpy(indices)], features=pick(self.features), logits=pick(self.logits),
             labels=None if self.labels is None else self.labels[indices], distances=pick(self.distances),
-            originals=None if self.originals is None else self.originals.take(indices),
+            originals=taken(self.originals), masks=taken(self.masks), captions=taken(self.captions), bare=bare,
         )  # fmt: skip
 
 
@@ -89,7 +113,20 @@ def divide(model: Model | FirstStage, dataset: Dataset, count: int, *, most: int
         training, held_out = np.empty(0, dtype=np.int64), np.arange(total)
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])
     floor, rest = np.split(order, [min(count, total // 2)])
-    return Division(training, held_out, _shuffled(rest[-most:]), floor)
+    division = Division(training, held_out, _shuffled(rest[-most:]), floor, _fields(dataset))
+    captions, teaching = (captions_of(dataset, part) for part in (division.judged, division.teaching))
+    return replace(division, captions=len({*captions} - {""}), pairs=len(teaching) - teaching.count(""))
+
+
+def captions_of(dataset: Dataset, indices: np.ndarray) -> list[str]:
+    """The caption of each of these images, the first where it has several, "" where it has none."""
+    texts = dataset.texts
+    return ["" if texts is None or not texts[n] else texts[n][0].strip() for n in indices]
+
+
+def _fields(dataset: Dataset) -> tuple[str, ...]:
+    has = {"label": dataset.labels, "mask": dataset.masks, "text": dataset.texts}
+    return tuple(name for name, values in has.items() if values is not None)
 
 
 def passages(division: Division, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.conditioning.asked import Asked
 from debruit.config import encode
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.keys import make_key
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.subject import Subject
+from debruit.evaluation.wanted import Wanted, digest
 from debruit.model import Model
 from debruit.sampling.euler import Euler
 from debruit.sampling.grids import UniformTime
@@ -26,25 +28,27 @@ PROBE_IMAGES = 8
 
 
 def sample(
-    subject: Subject, parts: Parts, count: int, *, seed: int, batch: int, settings: Settings | None = None
-) -> Generator[float, None, Tensor]:
-    """Images 0..count - 1 of this seed, (count, C, H, W) at rest, in parts of `batch`; the classes in turn where the model has them."""
+    subject: Subject, parts: Parts, count: int, *, wanted: Wanted, seed: int, batch: int, settings: Settings | None = None
+) -> Generator[float, None, Tensor]:  # fmt: skip
+    """Images 0..count - 1 of this seed, (count, C, H, W) at rest, in parts of `batch`, each under what is wanted of it."""
     model, done = subject.model, []
     settings = settings or model.settings()
     for start in range(0, count, batch):
         size = min(batch, count - start)
-        key = sample_key(subject, settings, seed, start, size)
+        asked = wanted.asked(model, start, size)
+        key = sample_key(subject, settings, seed, start, size, asked=None if wanted.fields is None else asked)
         found = parts.find("samples", key)
         if found is None:
-            found = parts.keep("samples", key, (yield from _drawn(model, settings, seed, start, size)))
+            found = parts.keep("samples", key, (yield from _drawn(model, settings, seed, start, asked, size)))
         done.append(found)
         yield start + size
     return torch.from_numpy(np.concatenate(done))
 
 
-def sample_key(subject: Subject, settings: Settings, seed: int, start: int, size: int) -> list:
-    """Everything that determines a batch of samples to the last bit (but for the machine)."""
-    return [subject.digest, encode(settings), seed, start, size, subject.model.device.type]
+def sample_key(subject: Subject, settings: Settings, seed: int, start: int, size: int, *, asked: Asked | None) -> list:
+    """Everything that determines a batch of samples to the last bit (but for the machine); `asked` is None where nothing but the classes in turn is."""
+    key = [subject.digest, encode(settings), seed, start, size, subject.model.device.type]
+    return key if asked is None else [*key, digest(asked)]
 
 
 def extract(images: Tensor, spec: DataSpec, extractor: Extractor, parts: Parts) -> Generator[float, None, np.ndarray]:
@@ -65,28 +69,28 @@ def images_key(images: Tensor) -> str:
     return make_key(str(array.dtype), list(array.shape), hashlib.sha256(array.data).hexdigest())
 
 
-def seconds_per_evaluation(model: Model) -> float:
+def seconds_per_evaluation(model: Model, wanted: Wanted) -> float:
     """What one evaluation of the network costs for one image, measured on a few: for estimates before the first stage."""
-    one: dict[str, Any] = {"sampler": Euler(), "grid": UniformTime(), "steps": 1, "guidance": 1.0}
-    model.generate(PROBE_IMAGES, **one)  # warms up
-    start = time.perf_counter()
-    model.generate(PROBE_IMAGES, **one)
+    settings = model.settings(sampler=Euler(), grid=UniformTime(), steps=1, guidance=1.0)
+    asked = wanted.asked(model, 0, PROBE_IMAGES)
+    for _ in range(2):  # the first warms up
+        start = time.perf_counter()
+        for _ in _drawn(model, settings, 0, 0, asked, PROBE_IMAGES):
+            pass
     return (time.perf_counter() - start) / PROBE_IMAGES
 
 
-def evaluations(model: Model, settings: Settings) -> int:
-    """Network evaluations for one image, the two of guidance counted."""
-    guided = settings.guidance != 1 and bool(model.config.conditioners)
-    return settings.sampler.evaluations(settings.steps) * (2 if guided else 1)
+def evaluations(model: Model, settings: Settings, wanted: Wanted) -> int:
+    """Network evaluations for one image under what is wanted of it, each branch of guidance counted."""
+    return model.drawing_of(wanted.asked(model, 0, 1), settings, range(1)).evaluations
 
 
-def _drawn(model: Model, settings: Settings, seed: int, start: int, size: int) -> Generator[float, None, np.ndarray]:
+def _drawn(
+    model: Model, settings: Settings, seed: int, start: int, asked: Asked, size: int
+) -> Generator[float, None, np.ndarray]:
     """One batch, its steps counted as fractions of its images."""
     last = None
-    for last in model.trajectory(
-        size, seed=seed, first=start, steps=settings.steps, sampler=settings.sampler, guidance=settings.guidance, grid=settings.grid,
-        clip=settings.clip,
-    ):  # fmt: skip
+    for last in model.drawing_of(asked, settings, range(start, start + size), seed=seed).run():
         yield start + size * last.step / (last.steps + 1)
     assert last is not None
     return model.images(last.x).numpy()

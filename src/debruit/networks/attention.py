@@ -60,15 +60,15 @@ class TransformerBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Queries from x (B, N, C), keys and values from context (B, L, D)."""
+    """Queries from x (B, N, C), keys and values from context (B, L, D); the heads are `inner` wide together, by default as wide as x."""
 
-    def __init__(self, channels: int, context_channels: int, heads: int) -> None:
+    def __init__(self, channels: int, context_channels: int, heads: int, *, inner: int | None = None) -> None:
         super().__init__()
-        self.heads = heads
-        self.q = nn.Linear(channels, channels, bias=False)
-        self.k = nn.Linear(context_channels, channels, bias=False)
-        self.v = nn.Linear(context_channels, channels, bias=False)
-        self.proj = nn.Linear(channels, channels)
+        self.heads, inner = heads, inner or channels
+        self.q = nn.Linear(channels, inner, bias=False)
+        self.k = nn.Linear(context_channels, inner, bias=False)
+        self.v = nn.Linear(context_channels, inner, bias=False)
+        self.proj = nn.Linear(inner, channels)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         return self.proj(_attend(self.q(x), self.k(context), self.v(context), self.heads))

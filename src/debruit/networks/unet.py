@@ -74,6 +74,11 @@ class UNet:
                 raise InputError(
                     f"{given} do not divide a width of {width}: set network.head_channels or network.heads"
                 )
+        if self.token_channels and not (self.transformer_depth and (attending or self.middle_attention)):
+            missing = "network.attention" if self.transformer_depth else "network.transformer_depth=1"
+            raise InputError(
+                f"tokens of {self.token_channels} channels would be read by nothing: set {missing}, or network.token_channels=0"
+            )
         return UNetModule(self, in_channels, out_channels)
 
     def head_count(self, width: int) -> int:

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 
 from debruit.autoencoders.autoencoder import Autoencoder
-from debruit.conditioning.cond import Conditioner
-from debruit.conditioning.label import Label
 from debruit.config import override
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.sources import builtin_sources, find_source
 from debruit.errors import InputError, nearest, unknown
 from debruit.first_stage import FirstStage
+from debruit.recipes.adapting import met
 from debruit.training import conditions, planning
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.run import Run, Training
@@ -115,7 +114,7 @@ def adapted(run: Training, source: Source, dataset: Dataset, **changes) -> Any:
         )
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        model = replace(model, conditioners=tuple(_of_classes(c, dataset) for c in run.model.conditioners))
+        model = replace(model, conditioners=tuple(met(c, dataset) for c in run.model.conditioners))
     given = {key: value for key, value in changes.items() if value is not None}
     if "images" in given:
         given["minutes"] = None
@@ -138,9 +137,8 @@ def first_stage_for(what: str, on: str | None, path: Path | None) -> FirstStage 
         return None
     codec = run.model.codec
     needed = f"factor {codec.factor} and {codec.bottleneck.channels} latent channels"
-    first = _recipe_of(codec)
-    out = f"runs/{first.partition('-')[0]}"
-    how = f"`debruit train {first} {on or './' + run.data.name} --out {out}`"
+    command, out = _first_stage_command(run, codec, on)
+    how = f"`{command} --out {out}`"
     if path is None:
         raise InputError(
             f"{name} needs a trained autoencoder of {needed}: train it first with {how}, then give --autoencoder {out}"
@@ -163,21 +161,19 @@ def on_autoencoder(run: Run | AutoencoderRun, stage: FirstStage) -> Run:
     return replace(run, model=replace(run.model, codec=stage.config.codec))
 
 
-def _recipe_of(codec: Autoencoder) -> str:
-    """The recipe that trains an autoencoder like this."""
+def _first_stage_command(run: Run, codec: Autoencoder, on: str | None) -> tuple[str, str]:
+    """How an autoencoder like this is trained on the recipe's data, by its own recipe where it has one; and what the run may be called."""
+    first = next((name for name, r in _first_stages().items() if r.model.codec == codec), None)
+    if first is not None:
+        return f"debruit train {first} {on or './' + run.data.name}", f"runs/{first.partition('-')[0]}"
+    size = f"--size {run.data.height} --factor {codec.factor}"
+    return f"debruit train autoencoder {on or run.data.name} {size}", "runs/ae"
+
+
+def _first_stages() -> dict[str, AutoencoderRun]:
+    """The recipes of autoencoders."""
     found = ((name, recipe()) for name, recipe in recipes().items())
-    return next(name for name, run in found if isinstance(run, AutoencoderRun) and run.model.codec == codec)
-
-
-def _of_classes(conditioner: Conditioner, dataset: Dataset) -> Conditioner:
-    """A label conditioner with the classes of the data; any other as it is."""
-    if not isinstance(conditioner, Label):
-        return conditioner
-    if not dataset.spec.class_names:
-        raise InputError(
-            f"the recipe is conditioned on classes and {dataset.spec.name} has none: put the images into subfolders"
-        )
-    return replace(conditioner, names=dataset.spec.class_names)
+    return {name: run for name, run in found if isinstance(run, AutoencoderRun)}
 
 
 def sized(source: Any, size: int | None) -> Any:

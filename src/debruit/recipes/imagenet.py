@@ -25,8 +25,8 @@ DROPPED = 0.1  # of the classes in training; the release does not tell its own r
 def ldm_imagenet_f8_256() -> Run:
     """The first LDM of ImageNet's classes, a U-Net of 394.98 M parameters and an embedding of 1000 x 512, on the latents of `vq-f8-256` (FID 15.82, published).
 
-    128 million images of 186 GFLOP each: weeks on one data-centre GPU; `--dry-run` estimates it for this machine. Its classes were never dropped,
-    so that it cannot be guided. The length is the 2 M steps of the paper's comparison of factors.
+    128 million images of 324 GFLOP each: about a week on one data-centre GPU; `--dry-run` estimates it for this machine. Its classes are never dropped, so
+    that it cannot be guided. The length is the 2 M steps of the paper's comparison of factors, since none is published for this model.
     debruit train ldm-imagenet-f8-256 ./imagenet --autoencoder runs/vq8 --out runs/classes
     """
     batch = 64
@@ -44,7 +44,7 @@ def ldm_imagenet_f4_256() -> Run:
     """The second LDM of ImageNet's classes, a U-Net of 400.92 M parameters and an embedding of 1001 x 512, on the latents of `vq-f4-256` (FID 10.56, and 3.60
     guided with s = 1.5, 250 DDIM steps, published).
 
-    214 million images of 449 GFLOP each: months on one data-centre GPU; `--dry-run` estimates it for this machine. The last embedding is that of no
+    214 million images of 599 GFLOP each: weeks on one data-centre GPU; `--dry-run` estimates it for this machine. The last embedding is that of no
     class, which makes it guidable; s is debruit's guidance weight, and its default here.
     debruit train ldm-imagenet-f4-256 ./imagenet --autoencoder runs/vq --out runs/classes
     """

@@ -27,6 +27,8 @@ app.command(
     "debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source."
 )
 app.command("debruit.apps.cli.sample:sample", name="sample", help="Draw images from a trained model.")
+app.command("debruit.apps.cli.edit:edit", name="edit", help="Vary, repair or continue an image, or blend two.")
+app.command("debruit.apps.cli.upscale:upscale", name="upscale", help="Enlarge an image with a model trained for it.")
 app.command(
     "debruit.apps.cli.evaluate:evaluate", name="evaluate", help="Is a model any good: scores, likelihood, memorisation."
 )

@@ -13,7 +13,7 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     Parameters
     ----------
     source
-        A folder of images or a built-in source.
+        A folder of images, Parquet files, tar shards or a built-in source.
     size
         Side of the images to train on, in pixels.
     minutes

@@ -23,8 +23,8 @@ def evaluate(
     likelihood_images: int = 64,
     device: str = "auto",
 ) -> int:
-    """Is a model any good: scores with intervals beside those of real images, likelihood, memorisation, loss by timestep; of an autoencoder, what
-    becomes of images, and the health of its latents.
+    """Is a model any good: scores with intervals beside those of real images, whether samples show the class, mask or caption asked for, likelihood,
+    memorisation, loss by timestep; of an autoencoder, what becomes of images, and the health of its latents.
 
     Writes DIR/report.html, one page that needs nothing else, and the same as DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
 

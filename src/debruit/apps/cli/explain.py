@@ -17,6 +17,7 @@ def explain(
     out: Path,
     lang: Annotated[str, Parameter(negative="")] = "en",
     label: str | None = None,
+    prompt: str | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> int:
@@ -35,6 +36,8 @@ def explain(
         The language that the page opens in: en or fr. It holds both.
     label
         The class of the image, by name or number, for models with classes; without it, that of the held-out image.
+    prompt
+        A text for the image, for models with text; without it, the caption of the held-out image.
     seed
         Decides the noise, and which held-out image is taken.
     device
@@ -50,30 +53,36 @@ def explain(
     if out.is_file() or out.suffix.lower() in (".html", ".htm"):
         raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")
     make = _of_autoencoder if is_autoencoder(model) else _of_diffusion
-    text = make(model, image, lang, label, seed, device)
+    text = make(model, image, lang, label, prompt, seed, device)
     target = out / "index.html"
     write_atomically(target, lambda temporary: temporary.write_text(text, "utf-8"))
     say(f"{target} ({len(text) / 2**20:.1f} MB): open it in a browser")
     return 0
 
 
-def _of_diffusion(model: str, image: Path | None, lang: str, label: str | None, seed: int, device: str) -> str:
+def _of_diffusion(
+    model: str, image: Path | None, lang: str, label: str | None, prompt: str | None, seed: int, device: str
+) -> str:
     from debruit.evaluation.explain.page import page
     from debruit.evaluation.explain.study import begin
     from debruit.model import load
 
-    study = begin(load(model, device), image, label=label, path=model, seed=seed, say=say)
+    study = begin(load(model, device), image, label=label, prompt=prompt, path=model, seed=seed, say=say)
     say(f"image: {study.subject.origin[lang == 'fr']}")
     return page(study, lang)
 
 
-def _of_autoencoder(model: str, image: Path | None, lang: str, label: str | None, seed: int, device: str) -> str:
+def _of_autoencoder(
+    model: str, image: Path | None, lang: str, label: str | None, prompt: str | None, seed: int, device: str
+) -> str:
     from debruit.evaluation.explain.autoencoder.page import page
     from debruit.evaluation.explain.autoencoder.study import begin
     from debruit.first_stage import FirstStage
 
     if label is not None:
         raise InputError(f"--label {label}: {model} is an autoencoder, which knows no classes: leave --label out")
+    if prompt is not None:
+        raise InputError(f"--prompt: {model} is an autoencoder, which knows no texts: leave --prompt out")
     study = begin(FirstStage.load(model, device), image, path=model, seed=seed, say=say)
     say(f"image: {study.subject.origin[lang == 'fr']}")
     return page(study, lang)

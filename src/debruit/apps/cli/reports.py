@@ -71,18 +71,21 @@ def check_plots() -> None:
 
 
 def find_data(text: str | None, subject: Any) -> Any:
-    """The data set that `--data` names, brought to the model's size where its source can be; without it, what the model was trained on."""
+    """The data set that `--data` names, brought to the model's size and with its conditions where its source can be; without it, what the model was
+    trained on."""
     from debruit.data.sources import builtin_sources, find_source
+    from debruit.training.conditions import offering
 
     spec = subject.data
+    conditions = [c.field for c in getattr(subject.model.config, "conditioners", ())]
     if text is None:
         source = subject.source()
         if source is None and spec.name not in builtin_sources():
             raise InputError(
                 f"name the data to compare {subject.name} with: --data SOURCE; it was trained on {spec.name}"
             )
-        return (source or find_source(spec.name)).build(say)
-    source: Any = find_source(text)
+        return (source or offering(find_source(spec.name), conditions)).build(say)
+    source: Any = offering(find_source(text), conditions)
     own = subject.source()
     if "size" not in {f.name for f in fields(source)}:
         return source.build(say)

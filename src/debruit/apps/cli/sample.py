@@ -21,9 +21,13 @@ def sample(
     steps: int | None = None,
     seed: int = 0,
     label: str | None = None,
-    prompt: str | None = None,
-    mask: Path | None = None,
-    guidance: float | None = None,
+    prompt: Annotated[list[str] | None, Parameter(negative="")] = None,
+    mask: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    image: Path | None = None,
+    guidance: str | None = None,
+    interval: str | None = None,
+    rescale: float | None = None,
+    weaker: str | None = None,
     batch: int = 64,
     device: str = "auto",
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
@@ -35,7 +39,7 @@ def sample(
     model
         A run folder or a .safetensors file.
     n
-        How many images.
+        How many images in all.
     out
         FILE.png for one grid, FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
     sampler
@@ -45,15 +49,24 @@ def sample(
     seed
         Decides the noise.
     label
-        Class names or numbers, "a,b" in turn; without it, all classes in turn.
+        Class names or numbers, "a,b" in turn; without any condition, all classes in turn.
     prompt
-        Text, for models trained with text.
+        Text, for models trained with text. May be repeated: the images take them in turn, and a grid has a row for each.
     mask
-        A mask image, for models trained with masks.
+        A mask image, for models trained with masks. May be repeated.
+    image
+        What to start from, for models trained with images: the small one to enlarge, say.
     guidance
-        Weight of classifier-free guidance: 0 unconditional, 1 conditional, above 1 exaggerated; without it, the model's own.
+        How strongly the condition is followed: 0 not at all, 1 as trained, above 1 more; or a weight for each condition, text=5,mask=2. Without it, the
+        model's own.
+    interval
+        The times between which guidance is on, 0 clean and 1 noise, for example 0.1,0.8: cheaper, since it costs nothing outside.
+    rescale
+        How much of the contrast that guidance adds is taken back, 0 to 1.
+    weaker
+        An earlier or smaller model of the same kind, to guide away from in place of the unconditional estimate.
     batch
-        Images drawn at a time.
+        Images drawn at a time; guidance puts each of them through the network two times or more at once.
     device
         auto, cpu or cuda.
     set_
@@ -61,59 +74,110 @@ def sample(
     """
     from debruit.config import override
     from debruit.model import load
+    from debruit.sampling.guidance.weights import in_words, none
     from debruit.training.machine import prepare
 
     prepare()
     if out.suffix and out.suffix.lower() not in SUFFIXES:
         raise InputError(f"--out {out}: give FILE.png for a grid, FILE.npy for an array, or a folder")
+    if n < 1 or batch < 1:
+        raise InputError(f"-n {n} --batch {batch}: give 1 or more of each")
     check_diffusion(model, "sample")
     loaded = load(model, device)
-    settings = loaded.settings(sampler=sampler, steps=steps, guidance=guidance)
+    settings = loaded.settings(
+        sampler=sampler, steps=steps, guidance=guidance, interval=times(interval), rescale=rescale
+    )
     for assignment in set_ or []:
         settings = override(settings, assignment)
-    options = {
-        "seed": seed, "label": label, "prompt": prompt, "mask": mask, "steps": settings.steps, "sampler": settings.sampler,
-        "guidance": settings.guidance, "grid": settings.grid, "clip": settings.clip,
-    }  # fmt: skip
-    images = draw(loaded, n, batch, options)
-    write(images, loaded, out)
+    given = {"label": label, "prompt": prompt, "mask": mask, "image": image}
+    if weaker is not None:
+        check_diffusion(weaker, "sample")
+        given["weaker"] = load(weaker, device)
+    images, drawing = draw(loaded, n, batch, settings, seed, given)
+    write(images, loaded, out, rows=min(max(len(prompt or []), len(mask or []), 1), n))
+    if guidance is not None and drawing.branches == 1 and not none(settings.guidance):
+        print(
+            f"guidance {in_words(settings.guidance)} changes nothing here: it weighs a condition against none of it, and one of the two is all there is"
+        )
     print(
-        f"{n} images ({type(settings.sampler).__name__}, {settings.steps} steps, seed {seed}, EMA weights) -> {out}",
+        f"{n} images{_of(label, prompt, mask, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}",
         flush=True,
     )
     return 0
 
 
-def draw(model, n: int, batch: int, options: dict):
-    """n images in batches, with a progress bar on a terminal."""
+def times(interval: str | None) -> tuple[float, float] | None:
+    """ "0.1,0.8" -> (0.1, 0.8); InputError for anything but two numbers."""
+    if interval is None:
+        return None
+    try:
+        low, high = (float(part) for part in interval.split(","))
+    except ValueError:
+        raise InputError(
+            f"--interval {interval}: give two times between 0 (clean) and 1 (noise), for example --interval 0.1,0.8"
+        ) from None
+    return low, high
+
+
+def draw(model, n: int, batch: int, settings, seed: int, given: dict):
+    """n images in batches, with a progress bar on a terminal, and the first batch's drawing, which says what it cost."""
     import sys
 
     import torch
     from rich.progress import Progress
 
-    if n < 1 or batch < 1:
-        raise InputError(f"-n {n} --batch {batch}: give 1 or more of each")
-    parts = []
+    parts, first = [], None
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("sampling", total=n)
         for start in range(0, n, batch):
             count = min(batch, n - start)
-            last = None
-            for last in model.trajectory(count, first=start, **options):
+            drawing = model.drawing(count, settings, seed=seed, first=start, **given)
+            first, last = first or drawing, None
+            for last in drawing.run():
                 bar.update(task, completed=start + count * last.step / last.steps)
             assert last is not None
             parts.append(model.images(last.x))
-    return torch.cat(parts)
+    return torch.cat(parts), first
 
 
-def write(images, model, out: Path) -> None:
-    """A grid, an array, or one file an image in the depth of the data."""
+def _of(label: str | None, prompts: list[str] | None, masks: list[Path] | None, image: Path | None) -> str:
+    """What the images are of, for the line that is printed."""
+    words = f" of {label}" if label else ""
+    for what, several in ((" of ", [f"'{p}'" for p in prompts or []]), (" on ", [str(m) for m in masks or []])):
+        shown = ", ".join(several[:3]) + (f" and {len(several) - 3} more" if len(several) > 3 else "")
+        words += f"{what}{shown}{' in turn' if len(several) > 1 else ''}" if several else ""
+    return words + (f" from {image}" if image else "")
+
+
+def _how(drawing, weaker: str | None) -> str:
+    """Sampler, cost and guidance, for the line that is printed."""
+    from debruit.sampling.guidance.interval import EVERYWHERE
+    from debruit.sampling.guidance.weights import in_words
+
+    settings = drawing.settings
+    words = [
+        f"{type(settings.sampler).__name__}, {settings.steps} steps, {drawing.evaluations} network evaluations an image"
+    ]
+    if drawing.branches > 1:
+        words.append(f"guidance {in_words(settings.guidance)}{f' from {weaker}' if weaker else ''}")
+        words += (
+            [f"between t = {settings.interval[0]:g} and {settings.interval[1]:g}"]
+            if settings.interval != EVERYWHERE
+            else []
+        )
+        words += [f"rescaled by {settings.rescale:g}"] if settings.rescale else []
+    return ", ".join(words)
+
+
+def write(images, model, out: Path, *, rows: int = 1) -> None:
+    """A grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row n mod `rows`."""
     from debruit import pictures
     from debruit.files import write_atomically
 
     spec = model.config.data
     if out.suffix.lower() == ".png":
-        pictures.save(pictures.grid(pictures.displayable(images, spec)), out)
+        shown = pictures.displayable(images, spec)
+        pictures.save(pictures.grid(shown) if rows == 1 else pictures.grid_by_row(shown, rows), out)
         return
     array = images.numpy()
     if out.suffix.lower() == ".npy":

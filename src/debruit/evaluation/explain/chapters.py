@@ -197,6 +197,33 @@ SAMPLERS = Chapter(
         "evaluation.explain.samplers.samplers",
     ),
 )
+GUIDANCE = Chapter(
+    key="guidance",
+    title=("With and without the condition", "Avec et sans la condition"),
+    text=(
+        (
+            "The network was trained with its condition $y$ mostly told and sometimes withheld, so it has two guesses of the same $x_t$. Guidance goes "
+            "from the one through the other: $w = 0$ ignores the condition, $w = 1$ is the model as trained, and above 1 what the condition adds is "
+            "exaggerated. By Bayes that difference is the gradient of $\\log q_t(y|x)$, a classifier that nobody trained. In $\\hat{x}_0$ it is largest "
+            "where little of the image is left; near $t = 1$ the image itself says what it is. A larger $w$ gives images that are more clearly of the "
+            "condition, more alike, and in the end too strong in contrast.",
+            "Le réseau a appris avec sa condition $y$ le plus souvent donnée et parfois retirée : il a donc deux idées d'un même $x_t$. Le guidage part "
+            "de l'une et passe par l'autre : $w = 0$ ignore la condition, $w = 1$ est le modèle tel qu'il a été appris, et au-delà ce que la condition "
+            "ajoute est exagéré. D'après Bayes, cette différence est le gradient de $\\log q_t(y|x)$, un classifieur que personne n'a entraîné. En "
+            "$\\hat{x}_0$ elle est la plus grande là où il reste peu de l'image ; près de $t = 1$ l'image dit elle-même ce qu'elle est. Un $w$ plus "
+            "grand donne des images qui répondent plus nettement à la condition, se ressemblent davantage, et finissent par être trop contrastées.",
+        ),
+    ),
+    equations=(
+        r"\hat{x}_0 = u + w \, (c - u), \quad u = \hat{x}_0(x_t), \quad c = \hat{x}_0(x_t, y)",
+        r"\nabla_x \log q_t(x | y) - \nabla_x \log q_t(x) = \nabla_x \log q_t(y | x)",
+    ),
+    functions=(
+        "sampling.guidance.classifier_free.classifier_free",
+        "conditioning.branches.branches",
+        "evaluation.explain.guidance.guidance",
+    ),
+)
 LATENTS = Chapter(
     key="latents",
     title=("The latents, and their decoding", "Les latents, et leur décodage"),
@@ -214,4 +241,4 @@ LATENTS = Chapter(
     ),
     functions=("autoencoders.codec.Codec", "model.Model.images", "evaluation.explain.latents.latents"),
 )
-CHAPTERS = (FORWARD, SCHEDULES, WALK, POSTERIOR, TERMS, REVERSE, SAMPLERS, LATENTS)
+CHAPTERS = (FORWARD, SCHEDULES, WALK, POSTERIOR, TERMS, REVERSE, SAMPLERS, GUIDANCE, LATENTS)

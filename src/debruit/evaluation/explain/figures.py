@@ -13,6 +13,7 @@ from torch import Tensor
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.explain.forward import Forward
+from debruit.evaluation.explain.guidance import Guidance
 from debruit.evaluation.explain.latents import Latents
 from debruit.evaluation.explain.reverse import Reverse
 from debruit.evaluation.explain.samplers import SamplerTable
@@ -151,6 +152,12 @@ def sampler_table(panel: SamplerTable, spec: DataSpec) -> "Figure":
         images = [torch.zeros_like(panel.solution) if cell is None else cell.image for cell in row.cells]
         rows.append((row.name, spec.to_model(torch.stack(images)), 1.0))
     return _pictures(rows, [f"{budget} evaluations" for budget in panel.budgets])
+
+
+def guidance_weights(panel: Guidance, spec: DataSpec) -> "Figure":
+    """One noise a row, drawn at each weight (columns); `spec` is the data's (model.config.data)."""
+    rows = [(f"noise {n}", spec.to_model(images), 1.0) for n, images in enumerate(panel.images.transpose(0, 1))]
+    return _pictures(rows, [f"w = {weight:g}" for weight in panel.weights])
 
 
 def latent_channels(panel: Latents, spec: DataSpec, *, columns: int = 6) -> "Figure":

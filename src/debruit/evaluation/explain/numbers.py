@@ -8,6 +8,7 @@ from torch import Tensor
 
 from debruit.evaluation.explain import wording
 from debruit.evaluation.explain.forward import Forward, forward
+from debruit.evaluation.explain.guidance import Guidance, guidance
 from debruit.evaluation.explain.latents import Latents, latents
 from debruit.evaluation.explain.maths import mathml, prose
 from debruit.evaluation.explain.reverse import Reverse, reverse
@@ -39,6 +40,9 @@ def numbers(study: Study) -> Json:
     say(f"algorithm 2: {chain.steps} steps")
     table = samplers(study)
     say(f"samplers: {len(table.rows)} from the same noise")
+    guided = guidance(study)
+    if guided is not None:
+        say(f"guidance: {len(guided.weights)} weights from the same noise")
     decoded = latents(study, chained)
     span = LATENT_SPAN if study.latent else 1.0
     return {
@@ -47,7 +51,7 @@ def numbers(study: Study) -> Json:
         "own": study.chain.own, "times": as_list(study.chain.times[study.steps]), "seed": study.seed, "latent": study.latent,
         "forward": _forward(chained, study, span), "pixels": _pixels(chained, study), "walk": _walk(walked),
         "schedules": _schedules(curves, span), "terms": _terms(bounded), "reverse": _reverse(reversed_, span),
-        "samplers": _samplers(table, study), "latents": decoded and _latents(decoded, study),
+        "samplers": _samplers(table, study), "guidance": guided and _guidance(guided, study, span), "latents": decoded and _latents(decoded, study),
     }  # fmt: skip
 
 
@@ -126,6 +130,17 @@ def _samplers(table: SamplerTable, study: Study) -> Json:
              "cells": [cell and {"steps": cell.steps, "evaluations": cell.evaluations, "distance": cell.distance} for cell in row.cells]}
             for row in table.rows
         ],
+    }  # fmt: skip
+
+
+def _guidance(g: Guidance, study: Study, span: float) -> Json:
+    difference = g.conditional - g.unconditional
+    rows = [shown(g.unconditional, span), shown(g.conditional, span), shown(difference, span)]
+    spec = study.model.config.data
+    pictures = [shown(spec.to_model(images), 1.0) for images in g.images.transpose(0, 1)]
+    return {
+        "sheet": sheet(rows), "pictures": sheet(pictures), "images": len(pictures), "weights": list(g.weights),
+        "evaluations": list(g.evaluations), "clean_gap": as_list(g.clean_gap), "noise_gap": as_list(g.noise_gap),
     }  # fmt: skip
 
 

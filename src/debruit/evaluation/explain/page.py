@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from debruit.errors import unknown
 from debruit.evaluation.explain import wording
-from debruit.evaluation.explain.chapters import CHAPTERS, LATENTS, Both, Chapter
+from debruit.evaluation.explain.chapters import CHAPTERS, GUIDANCE, LATENTS, Both, Chapter
 from debruit.evaluation.explain.maths import mathml, prose
 from debruit.evaluation.explain.numbers import Json, numbers
 from debruit.evaluation.explain.study import Study
@@ -21,7 +21,7 @@ def page(study: Study, language: str = "en") -> str:
     """The page as text. `language` is the one it opens in. InputError: an unknown language."""
     check_language(language)
     data = numbers(study)
-    chapters = [c for c in CHAPTERS if c is not LATENTS or data["latents"]]
+    chapters = [c for c in CHAPTERS if c not in (GUIDANCE, LATENTS) or data[c.key]]
     top = head(wording.PAGE["title"], wording.PAGE["lead"], wording.facts(study), wording.remarks(study))
     return document(
         language, title=wording.PAGE["title"], top=top, chapters=chapters, data=data, scripts=SCRIPTS, slider="t"

@@ -55,7 +55,8 @@ def reverse(study: Study, *, images: int = IMAGES) -> Reverse:
     """T network evaluations of a batch of `images`."""
     process, chain, scale = study.model.config.process, study.chain.chain, study.chain.scale
     times = study.chain.times.flip(0).tolist()
-    kept = _Kept(study.sampling_denoiser(images), study.noise(count=images))
+    drawing = study.drawing(images)
+    kept = _Kept(drawing.denoise, drawing.noise)
     places = [round(chain.steps * (PICTURES - 1 - k) / (PICTURES - 1)) for k in range(PICTURES)]
     shown, rows, strip = set(study.steps), [], []
     x = level(process, times[0]).sigma * kept.noise()

@@ -84,16 +84,10 @@ def _cell(study: Study, sampler: Sampler, budget: int, solution: Tensor) -> Cell
 
 
 def _draw(study: Study, sampler: Sampler, steps: int) -> Tensor:
-    model = study.model
-    options: dict[str, Any] = {}
-    if study.label is not None:
-        options = {"label": study.label, "guidance": study.guidance}
-    elif model.config.conditioners:
-        options = {"guidance": 0.0}
-    if not isinstance(sampler, Ancestral):
-        options["grid"] = UniformTime()  # a chain's model may name the chain's own steps, which others need not walk
+    # a chain's model may name the chain's own steps, which samplers other than the ancestral need not walk
+    grid = {} if isinstance(sampler, Ancestral) else {"grid": UniformTime()}
     last = None
-    for last in model.trajectory(1, seed=study.seed, sampler=sampler, steps=steps, **options):
+    for last in study.drawing(1, sampler=sampler, steps=steps, **grid).run():
         pass
     assert last is not None
-    return model.images(torch.as_tensor(last.x))[0]
+    return study.model.images(torch.as_tensor(last.x))[0]

@@ -1,30 +1,30 @@
-"""What every panel looks at: a model, an image, the condition under which the model sees it, and the chain."""
+"""What every panel looks at: a model, an image, the conditions under which the model sees it, and the chain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.asked import ARGUMENTS, ask, dropped
-from debruit.conditioning.cond import Cond
+from debruit.conditioning.asked import Asked, argument, dropped, unwanted
+from debruit.conditioning.cond import Cond, Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import quiet
 from debruit.diffusion.chain import Variance
 from debruit.diffusion.gaussian import Gaussian
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import expand
+from debruit.drawing import Drawing
 from debruit.errors import InputError
 from debruit.evaluation.explain.chains import ModelChain, chain_of, shown_steps
 from debruit.evaluation.explain.subject import Subject, find_subject
 from debruit.model import Model
-from debruit.sampling.guidance.classifier_free import classifier_free
-from debruit.sampling.guidance.clip import clip
+from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.noise import ImageNoise
-from debruit.sampling.sampler import Denoise
 
 FRAMES = 41  # positions of the slider, if the pictures are small
 FRAME_BYTES = 1_500_000  # of all the positions of the slider together, before compression
@@ -33,13 +33,14 @@ BATCH = 16  # positions that go through the network at a time
 
 @dataclass(frozen=True)
 class Study:
-    """A model and an image, in the coordinates of the chain (chains.py). `labels` are the classes that condition the model, None where the
-    condition is dropped or there is none."""
+    """A model and an image, in the coordinates of the chain (chains.py). `values` are those of the conditions that the model sees it under, (1, ...)
+    by field; the others are dropped."""
 
     model: Model
     subject: Subject
     chain: ModelChain
-    label: int | None = None
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    prompt: str = ""
     seed: int = 0
     say: Callable[[str], None] = field(default=quiet)
 
@@ -78,6 +79,11 @@ class Study:
         return shown_steps(self.chain.chain.steps, max(9, min(FRAMES, budget)))
 
     @property
+    def label(self) -> int | None:
+        """The number of the class that conditions the model, None where it is dropped or there is none."""
+        return int(self.values["label"][0]) if "label" in self.values else None
+
+    @property
     def class_name(self) -> str:
         """The class that conditions the model, or ""."""
         names = [c.names for c in self.model.config.conditioners if isinstance(c, Label)]
@@ -87,31 +93,36 @@ class Study:
         return ImageNoise(self.seed, range(first, first + count), self.model.config.latent_shape, self.model.device)
 
     @torch.inference_mode()
-    def estimate(self, x: Tensor, i: Tensor) -> Estimate:
+    def estimate(self, x: Tensor, i: Tensor, *, keep: bool = True) -> Estimate:
         """The model's x_0^ and eps_theta of x_i, (B, ...) in the chain's coordinates; i is (B,). Without guidance or clipping: p_theta as trained."""
         times = self.chain.times.to(i.device)[i]
         scaled = expand(self.chain.scale.to(i.device)[i], x) * x
-        return self.model.backbone.denoiser()(scaled, times, self.cond(len(x), self.label is not None))
+        return self.model.backbone.denoiser()(scaled, times, self.cond(len(x), keep))
+
+    def asked(self, n: int, *, keep: bool = True) -> Asked:
+        """The conditions of n images, or none of those that can be dropped."""
+        conditioners, device = self.model.config.conditioners, self.model.device
+        values, kept = {}, {}
+        for c in conditioners:
+            has = self.values.get(c.field)
+            values[c.field] = (c.blank(n) if has is None else has.expand(n, *has.shape[1:])).to(device)
+            kept[c.field] = torch.full((n,), has is not None, device=device)
+        found = Asked(values, kept)
+        return found if keep else dropped(conditioners, found)
 
     def cond(self, n: int, keep: bool) -> Cond:
-        """The condition of n images, or its absence."""
-        conditioners = self.model.config.conditioners
-        asked = ask(conditioners, range(n), {"label": self.label}, self.model.device)
-        asked = asked if keep else dropped(conditioners, asked)
+        """The same through the conditioners' doors."""
+        asked = self.asked(n, keep=keep)
         return self.model.backbone.cond(asked.values, asked.keep)
 
     @property
-    def guidance(self) -> float:
+    def guidance(self) -> Weights:
         """The model's own weight, where a condition is given."""
-        return self.model.config.sampling.guidance if self.label is not None else 1.0
+        return self.model.config.sampling.guidance if self.values else 1.0
 
-    @torch.inference_mode()
-    def sampling_denoiser(self, n: int) -> Denoise:
-        """As sampling uses the model, n images at a time: guided and clipped as its own settings say, in the process's coordinates."""
-        config, denoiser = self.model.config, self.model.backbone.denoiser()
-        kept, dropped = self.cond(n, self.label is not None), self.cond(n, False)
-        guided = classifier_free(denoiser, kept, dropped, self.guidance)
-        return clip(guided, config.process) if config.sampling.clip and not self.latent else guided
+    def drawing(self, n: int, **changes: Any) -> Drawing:
+        """As the model draws images 0..n - 1 of the seed under these conditions: guided and clipped as its own settings say, but for the changes."""
+        return self.model.drawing_of(self.asked(n), self.model.settings(**changes), range(n), seed=self.seed)
 
 
 def begin(
@@ -119,29 +130,42 @@ def begin(
     image: str | Path | None = None,
     *,
     label: str | int | None = None,
+    prompt: str | None = None,
     path: str | Path | None = None,
     seed: int = 0,
     steps: int | None = None,
     say: Callable[[str], None] = quiet,
 ) -> Study:
-    """A study of `model` (loaded from `path`, by which its training data is found) on an image file. `label` conditions the model; without
-    it the image's own class does where that is known, and else the condition is dropped. `steps` is the length of the chain of a model that
-    has none of its own.
+    """A study of `model` (loaded from `path`, by which its training data is found) on an image file. `label` and `prompt` condition the model; without
+    them the image's own class, caption and mask do where those are known, and else the condition is dropped. `steps` is the length of the chain of a
+    model that has none of its own.
 
-    InputError: an image that cannot be read, a label that the model does not have, a condition that it cannot do without.
+    InputError: an image that cannot be read, a condition that the model does not have, or one that it cannot do without.
     """
-    conditioners = {c.field: c for c in model.config.conditioners}
-    if label is not None and "label" not in conditioners:
-        accepts = ", ".join(ARGUMENTS.get(c, c) for c in conditioners) or "no condition at all"
-        raise InputError(f"a label was given, but this model was trained with {accepts}: leave --label out")
-    number = None if label is None else int(conditioners["label"].parse(label, range(1))[0])
+    known = {c.field: c for c in model.config.conditioners}
+    given = {name: value for name, value in (("label", label), ("text", prompt)) if value is not None}
+    for name in given:
+        if name not in known:
+            raise InputError(unwanted(name, known))
+    values = {name: known[name].parse(value, range(1)) for name, value in given.items()}
     subject = find_subject(
         model, None if image is None else Path(image), path=None if path is None else Path(path), seed=seed, say=say
     )
-    if number is None and "label" in conditioners:
-        number = subject.label
-        if number is None and conditioners["label"].drop == 0:
-            raise InputError(
-                "this model never saw an image without its class: give --label with the class of the image"
-            )
-    return Study(model, subject, chain_of(model.config.process, steps), number, seed, say)
+    for name, conditioner in known.items():
+        if name not in values and name in subject.items:
+            values[name] = conditioner.read(subject.items)
+        if name not in values and conditioner.drop == 0:
+            raise InputError(_missing(conditioner))
+    told = given.get("text", subject.items.get("text", [""])[0])
+    if "text" in values and not str(told).strip() and known["text"].drop > 0:
+        del values["text"]
+    return Study(model, subject, chain_of(model.config.process, steps), values, str(told), seed, say)
+
+
+def _missing(conditioner: Conditioner) -> str:
+    name = argument(conditioner.field)
+    if name == "label":
+        return "this model never saw an image without its class: give --label with the class of the image"
+    if name == "prompt":
+        return "this model never saw an image without its text: give --prompt with words for the image"
+    return f"this model never saw an image without its {name}: leave --image out, so that an image of the training data is explained under its own"

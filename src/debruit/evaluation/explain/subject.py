@@ -1,14 +1,16 @@
 """The image that the lecture is shown on: the user's file, else a held-out image of the training data, else a sample of the model."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.conditioning.asked import argument
 from debruit.config import decode
 from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.pixels import Target, Unreadable, patient, read_header
@@ -27,12 +29,17 @@ WHITE = (255, 255, 255)
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `label` is the
-    number of its class where that is known."""
+    """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `conditions` are
+    its class, caption and mask where those are known, as `Dataset.batch` gives them."""
 
     image: Tensor
     origin: tuple[str, str]
-    label: int | None = None
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def items(self) -> Mapping[str, Any]:
+        """The conditions and the image itself: what a conditioner reads."""
+        return {"image": self.image, **self.conditions}
 
 
 def find_subject(
@@ -55,11 +62,11 @@ def held_out(
         return None
     indices = split(len(dataset), count, int(model.provenance["seed"]))[1]
     n = int(indices[seed % len(indices)])
-    item = dataset[n]
+    batch = dataset.batch([n])
     name = f"{dataset.spec.name}, {dataset.paths[n]}"
     return Subject(
-        image=item["image"][None],
-        label=item.get("label"),
+        image=batch.pop("image"),
+        conditions=batch,
         origin=(
             f"a held-out image of the training data ({name})",
             f"une image des données mise de côté pour la validation ({name})",
@@ -105,10 +112,16 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
 
 
 def from_model(model: Model, seed: int) -> Subject:
-    """A sample of the model itself, of its first class where it has classes."""
+    """A sample of the model itself, of its first class where it has classes. InputError: a model that needs more than that."""
+    for c in model.config.conditioners:
+        if c.drop == 0 and c.in_turn(range(1)) is None:
+            raise InputError(
+                f"this model never saw an image without its {argument(c.field)}, and its training data, which has them, is not at hand: install the "
+                "data, or put it where the run folder says"
+            )
     return Subject(
         image=model.generate(1, seed=seed),
-        label=0 if any(c.field == "label" for c in model.config.conditioners) else None,
+        conditions={"label": torch.tensor([0])} if any(c.field == "label" for c in model.config.conditioners) else {},
         origin=(
             "a sample of the model itself, since its training data is not at hand: give --image for an image that the model has not made",
             "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez --image pour une image que le "

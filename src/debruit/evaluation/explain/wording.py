@@ -2,6 +2,7 @@
 
 from debruit.evaluation.explain.chapters import Both
 from debruit.evaluation.explain.study import Study
+from debruit.sampling.guidance.weights import in_words
 
 PAGE: dict[str, Both] = {
     "title": ("The lecture, on your model", "Le cours, sur votre modèle"),
@@ -24,6 +25,7 @@ SYMBOLS = {
     "decoded_z0hat": r"\mathcal{D}(\hat{z}_0)", "decoded_z0": r"\mathcal{D}(z_0)", "beta": r"\beta_t", "abar": r"\bar{\alpha}_t",
     "snr": r"\mathrm{SNR}_t", "signal": r"\sqrt{\bar{\alpha}_t}", "posterior_variance": r"\tilde{\beta}_t", "variance": r"\sigma_t^2",
     "q": r"q(x_{t-1} | x_t, x_0)", "p": r"p_\theta(x_{t-1} | x_t)", "l0": "L_0", "lt": "L_T",
+    "uncond": "u", "cond": "c", "gap": "c - u",
 }  # fmt: skip
 # what the script fills in; $...$ is mathematics here too
 SCRIPT: dict[str, Both] = {
@@ -80,6 +82,14 @@ SCRIPT: dict[str, Both] = {
     "deterministic": ("deterministic", "déterministe"),
     "stochastic": ("adds noise", "ajoute du bruit"),
     "steps": ("steps", "pas"),
+    "uncond": ("guessed without the condition", "devinée sans la condition"),
+    "cond": ("guessed with it", "devinée avec elle"),
+    "gap": ("the difference", "la différence"),
+    "clean_gap": (
+        "how far apart: root mean square of the difference in $\\hat{x}_0$",
+        "leur écart : moyenne quadratique de la différence en $\\hat{x}_0$",
+    ),
+    "noise_gap": ("the same in $\\epsilon_\\theta$", "le même en $\\epsilon_\\theta$"),
     "zt": ("noisy latents", "latents bruités"),
     "z0hat": ("latents, guessed", "latents, devinés"),
     "decoded": ("decoded", "décodé"),
@@ -157,19 +167,33 @@ def _process(study: Study) -> Both:
 
 
 def _condition(study: Study) -> Both:
-    """The class that the network is told, and the guidance of sampling."""
+    """What the network is told, and the guidance of sampling."""
     config = study.model.config
     if not config.conditioners:
         return "none: the model is unconditional", "aucune : le modèle est inconditionnel"
-    if study.label is None:
+    told = (
+        [f"{english} {value}".strip() for english, _, value in _told(study)],
+        [f"{french} {value}".strip() for _, french, value in _told(study)],
+    )
+    if not told[0]:
         return (
-            "dropped everywhere (the image's class is not known: --label gives it)",
-            "omise partout (la classe de l'image n'est pas connue : --label la donne)",
+            "dropped everywhere (that of the image is not known: --label or --prompt gives it)",
+            "omise partout (celle de l'image n'est pas connue : --label ou --prompt la donne)",
         )
     clipped = " and clipping of x̂₀", " et x̂₀ borné à l'intervalle des données"
     extra = clipped if config.sampling.clip and not study.latent else ("", "")
-    w = f"{study.guidance:g}"
+    w = in_words(study.guidance)
     return (
-        f"class {study.class_name}; sampling (chapters 6 and 7) with guidance w = {w}{extra[0]}, the rest without",
-        f"classe {study.class_name} ; la génération (chapitres 6 et 7) avec un guidage w = {w}{extra[1]}, le reste sans",
+        f"{', '.join(told[0])}; sampling (chapters 6 and 7) with guidance w = {w}{extra[0]}, the rest without",
+        f"{', '.join(told[1])} ; la génération (chapitres 6 et 7) avec un guidage w = {w}{extra[1]}, le reste sans",
     )
+
+
+def _told(study: Study) -> list[tuple[str, str, str]]:
+    """Each condition that is given: what it is in both languages, and its value."""
+    words = {
+        "label": ("class", "classe", study.class_name), "text": ("text", "texte", f"“{study.prompt}”"),
+        "mask": ("the image's own mask", "le masque de l'image", ""), "image": ("made from the image", "tirée de l'image", ""),
+    }  # fmt: skip
+    found = [words.get(name, (name, name, "")) for name in study.values]
+    return [(english, french, value) for english, french, value in found]

@@ -17,9 +17,9 @@ SIDE = 32  # pixels of the longer side, at most
 DIMENSIONS = 128
 
 
-def input_shape(spec: DataSpec) -> tuple[int, int, int]:
-    """(channels, height, width) that the network sees of such data: 1 or 3 channels, proportions kept."""
-    scale = min(SIDE / max(spec.height, spec.width), 1.0)
+def input_shape(spec: DataSpec, side: int = SIDE) -> tuple[int, int, int]:
+    """(channels, height, width) that the network sees of such data: 1 or 3 channels, at most `side` pixels each way, proportions kept."""
+    scale = min(side / max(spec.height, spec.width), 1.0)
     return 3 if spec.channels >= 3 else 1, max(round(spec.height * scale), 1), max(round(spec.width * scale), 1)
 
 
@@ -44,7 +44,7 @@ class Body(nn.Module):
 
 @dataclass(frozen=True)
 class Preparation:
-    """Images at rest -> what the body sees: `channels` (1 or 3), at most SIDE pixels, by `mean` and `deviation` of the data on 0..255."""
+    """Images at rest -> what the body sees: `channels` (1 or 3), `height` x `width` pixels, by `mean` and `deviation` of the data on 0..255."""
 
     channels: int
     height: int

@@ -39,7 +39,7 @@ def fit(dataset: Dataset, labels: np.ndarray, indices: np.ndarray, *, seed: int,
     is left as it was."""
     order = Order(indices, seed)
     chosen = np.sort(order.take(0, min(len(indices), MOST))[0])
-    pixels, mean, deviation = _pixels(dataset, chosen)
+    pixels, mean, deviation = pixels_of(dataset, chosen, Preparation(*input_shape(dataset.spec)))
     steps = max(min(images, PASSES * len(chosen)) // BATCH, 1)
     before = torch.get_rng_state()
     torch.manual_seed(seed)  # for the initialisation and the dropout
@@ -56,10 +56,9 @@ def fit(dataset: Dataset, labels: np.ndarray, indices: np.ndarray, *, seed: int,
     return Fitted(weights, mean, deviation)
 
 
-def _pixels(dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, float, float]:
-    """The images as the network sees them, on 0..255, in half precision to save memory; their mean and deviation."""
-    prepare = Preparation(*input_shape(dataset.spec))
-    parts = [prepare(dataset.batch(part)["image"], dataset.spec).half() for part in _chunks(indices)]
+def pixels_of(dataset: Dataset, indices: np.ndarray, prepare: Preparation) -> tuple[Tensor, float, float]:
+    """The images as a network sees them, on 0..255, in half precision to save memory; their mean and deviation."""
+    parts = [prepare(dataset.images_of(part), dataset.spec).half() for part in _chunks(indices)]
     pixels = torch.cat(parts)
     sums = [(float(part.double().sum()), float(part.double().square().sum())) for part in parts]
     mean = sum(s for s, _ in sums) / pixels.numel()

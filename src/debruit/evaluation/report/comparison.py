@@ -10,16 +10,19 @@ from debruit import pictures
 from debruit.evaluation.compare import Comparison
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.report import html, words
+from debruit.evaluation.report.conditions import BY_MASK
 from debruit.evaluation.report.record import FORMAT, record, versions_here
 from debruit.evaluation.report.sections import BY_CLASS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import Subject
+from debruit.sampling.guidance import weights
 
 COLUMNS = 16
 EXPLANATION = (
-    "Every model drew the same images: image k of each comes from the same noise and, where classes are asked for, is of the same class. Differences to the "
-    "first model are paired image by image, so that they are often certain where the intervals of the figures themselves overlap; their intervals are 95 % "
-    "over the choice of samples. They do not hold the choice of the training's seed: two trainings of one recipe differ too."
+    "Every model drew the same images: image k of each comes from the same noise and is asked for the same, where anything is asked for: a class, or what a "
+    "real image has. Differences to the first model are paired image by image, so that they are often certain where the intervals of the figures "
+    "themselves overlap; their intervals are 95 % over the choice of samples. They do not hold the choice of the training's seed: two trainings of one "
+    "recipe differ too."
 )
 
 
@@ -65,7 +68,7 @@ def _table(found: Comparison, rows: Sequence[tuple[str, list[Score | None]]]) ->
 
 
 def _one_class(row: Sequence[Score | None]) -> bool:
-    return any(s is not None and s.name.startswith(BY_CLASS) for s in row)
+    return any(s is not None and s.name.startswith((BY_CLASS, BY_MASK)) for s in row)
 
 
 def samples(found: Comparison) -> str:
@@ -95,7 +98,7 @@ def models(found: Comparison) -> str:
             [
                 html.cell(one.subject.name, f"sha256 {one.subject.digest[:12]}…"), html.cell(f"{about['parameters'] / 1e6:.2f} M"),
                 html.cell(f"{seen:,}" if isinstance(seen, int) else "?"), html.cell(about["process"]), html.cell(about["predicts"]),
-                html.cell(type(own.sampler).__name__), html.cell(str(own.sampler.evaluations(own.steps))), html.cell(f"{own.guidance:g}"),
+                html.cell(type(own.sampler).__name__), html.cell(str(own.sampler.evaluations(own.steps))), html.cell(weights.in_words(own.guidance)),
             ]
         )  # fmt: skip
     return html.section("Models", html.table(head, rows, numbers=(1, 2, 6, 7)))

@@ -10,15 +10,17 @@ import numpy as np
 from debruit import pictures
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
+from debruit.evaluation.report.conditions import BY_MASK, asked_of, conditions, judges
 from debruit.evaluation.report.passages import autoencoder
 from debruit.evaluation.report.record import versions_here
 from debruit.evaluation.report.rows import beside_real
 from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.sampling.guidance import weights
 
 SHOWN, COLUMNS = 64, 16
-APART = (BY_CLASS, "colour-")
+APART = (BY_CLASS, BY_MASK, "colour-")
 RECONSTRUCTION = ("psnr", "ssim", "perceptual", "rfd")
 UNEVEN = 1.5  # the largest share of a class over the smallest
 
@@ -32,6 +34,7 @@ def render(found: Evaluation, command: str) -> str:
         [
             samples(found),
             scores(found),
+            conditions(found),
             autoencoder(found),
             *(section(found) for section in SECTIONS),
             left_out(found),
@@ -68,6 +71,9 @@ def key_figures(found: Evaluation) -> str:
         "precision",
         "recall",
         "accuracy",
+        "mask-iou",
+        "caption-retrieval",
+        "sample-psnr",
         "bound",
         "latent-bound",
         "likelihood",
@@ -99,11 +105,9 @@ def samples(found: Evaluation) -> str:
     images = side.images[:SHOWN]
     settings = found.subject.model.settings()
     sheet = pictures.grid(pictures.displayable(images, side.spec), columns=COLUMNS, scale=_scale(found))
-    names = found.subject.classes
-    turn = f" Classes in turn: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}." if names else ""
     caption = (
         f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {type(settings.sampler).__name__}, {settings.steps} steps "
-        f"({settings.sampler.evaluations(settings.steps)} network evaluations), guidance {settings.guidance:g}, EMA weights.{turn}"
+        f"({settings.sampler.evaluations(settings.steps)} network evaluations), guidance {weights.in_words(settings.guidance)}, EMA weights. {asked_of(found)}"
     )
     return html.section("Samples", html.figure(html.picture(sheet, "samples of the model"), caption))
 
@@ -123,7 +127,7 @@ def scores(found: Evaluation) -> str:
             + (f"; there are only {len(found.division.floor):,} to spare, so their own distances are a little too high." if _few(found) else "."), "note",
         ),
         html.paragraph(words.SMALL_SAMPLES, "note"), html.paragraph(words.NOT_FID, "note"), html.paragraph(_classifier(found), "note"),
-        html.paragraph(_shares(found), "note"),
+        html.paragraph(judges(found), "note"), html.paragraph(_shares(found), "note"),
     )  # fmt: skip
 
 
@@ -144,7 +148,13 @@ def _classifier(found: Evaluation) -> str:
 def _shares(found: Evaluation) -> str:
     """That the samples' classes in turn are not the data's shares, where they are not."""
     asked, real = (found.sides[name].labels for name in ("samples", "reference"))
-    if asked is None or real is None or not len(found.data.class_names):
+    if (
+        found.wanted is None
+        or found.wanted.fields is not None
+        or asked is None
+        or real is None
+        or not len(found.data.class_names)
+    ):
         return ""
     shares = np.bincount(real, minlength=len(found.data.class_names)) / len(real)
     if shares.max() < UNEVEN * max(shares.min(), 1 / len(real)):

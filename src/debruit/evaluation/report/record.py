@@ -33,6 +33,7 @@ def record(found: Evaluation, command: str) -> dict[str, Any]:
             "training": len(division.training), "held_out": len(division.held_out),
             **{name: len(found.sides[name]) for name in ("decoded", "seen") if name in found.sides},
         },
+        "conditions": _conditions(found),
         "networks": found.networks,
         "scores": [asdict(s) for s in found.scores],
         "floor": [asdict(s) for s in found.floor],
@@ -44,6 +45,16 @@ def record(found: Evaluation, command: str) -> dict[str, Any]:
         "left_out": dict(found.left_out),
         "versions": versions_here(),
         "seconds": round(found.seconds, 1),
+    }  # fmt: skip
+
+
+def _conditions(found: Evaluation) -> dict[str, Any] | None:
+    """Which conditions of real images the samples were drawn under; None where they were not."""
+    wanted = found.wanted
+    if wanted is None or wanted.fields is None:
+        return None
+    return {
+        "fields": wanted.fields, "lacking": wanted.lacking, "images": len(wanted.images), "judged": len(found.division.judged)
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from debruit.evaluation.codec_health import CHANNEL
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import words
+from debruit.evaluation.report.conditions import BY_MASK
 from debruit.evaluation.report.sections import BY_CLASS
 from debruit.evaluation.score import Score
 
@@ -37,7 +38,7 @@ def show(*parts: object) -> None:
 def tables(found: Evaluation) -> list[Table]:
     """The scores, then the figures of each analysis."""
     shown = []
-    chosen = [s for s in found.scores if not s.name.startswith(BY_CLASS)]  # those are many, and on the page
+    chosen = [s for s in found.scores if not s.name.startswith((BY_CLASS, BY_MASK))]  # those are many, and on the page
     if chosen:
         title = f"{found.subject.name}: {found.request.count:,} samples against {found.data.name}"
         shown.append(scores(chosen, title, real_images=found.floor, decoded=found.through))

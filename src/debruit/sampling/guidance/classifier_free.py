@@ -1,25 +1,56 @@
-"""Classifier-free guidance."""
+"""Classifier-free guidance: away from what the network believes under fewer conditions."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from debruit.diffusion.denoiser import Denoiser
 from debruit.diffusion.prediction import Estimate
 
+Guided = Callable[
+    [Tensor, float], tuple[Estimate, Estimate]
+]  # (x_t, t) -> the guided estimate, and that which it was guided from
 
-def classifier_free(denoiser: Denoiser, cond, none, weight: float):
-    """u + w (c - u) on x_0 and eps, the conditional and the unconditional branch in one batch. w = 1 is plain conditional and w = 0 plain
-    unconditional: then the other branch is not evaluated. Ho & Salimans 2022 (their w is this w - 1).
 
-    `cond` and `none` are Conds of one batch size; `none` is what dropping a condition gave in training.
+def classifier_free(denoiser: Denoiser, branches: Sequence[tuple[float, Any]]) -> Guided:
+    """sum_k a_k D(x, t, c_k) on x_0 and eps, for branches (a_k, c_k), a number and a Cond; the a_k have the sum 1. Beside it D under
+    the last condition.
+
+    Two branches, (1 - w, none) and (w, cond), are u + w (c - u): Ho & Salimans 2022 (their w is this w - 1). More are the chain rule of several
+    conditions (weights.coefficients), as in InstructPix2Pix (Brooks et al. 2023, equation 3). All go through the network as one batch, those whose
+    coefficient is 0 are left out, and one that is left alone is exactly the network's own estimate. A learned variance is that of the last.
     """
-    if weight in (0, 1):
-        return lambda x, t: denoiser(x, t, cond if weight == 1 else none)
-    both = none.concatenate(cond)
+    evaluated = [(a, cond) for a, cond in branches if a != 0]
+    if len(evaluated) == 1:
+        return alone(lambda x, t: denoiser(x, t, evaluated[0][1]))
+    weights, (first, *others) = [a for a, _ in evaluated], [cond for _, cond in evaluated]
+    conds = first
+    for cond in others:
+        conds = conds.concatenate(cond)
 
-    def denoise(x, t) -> Estimate:
-        found = denoiser(torch.cat([x, x]), t, both)
-        (u0, c0), (ue, ce) = found.x0.chunk(2), found.eps.chunk(2)
-        fraction = None if found.fraction is None else found.fraction.chunk(2)[1]
-        return Estimate(u0 + weight * (c0 - u0), ue + weight * (ce - ue), fraction)
+    def guided(x, t) -> tuple[Estimate, Estimate]:
+        found = denoiser(torch.cat([x] * len(weights)), t, conds)
+        x0, eps = found.x0.chunk(len(weights)), found.eps.chunk(len(weights))
+        fraction = None if found.fraction is None else found.fraction.chunk(len(weights))[-1]
+        return Estimate(_sum(weights, x0), _sum(weights, eps), fraction), Estimate(x0[-1], eps[-1], fraction)
 
-    return denoise
+    return guided
+
+
+def alone(denoise: Callable[[Tensor, float], Estimate]) -> Guided:
+    """No guidance: both estimates are the same one."""
+
+    def guided(x, t) -> tuple[Estimate, Estimate]:
+        found = denoise(x, t)
+        return found, found
+
+    return guided
+
+
+def _sum(weights: Sequence[float], parts: Sequence[Tensor]) -> Tensor:
+    total = weights[0] * parts[0]
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        total = total + weight * part
+    return total

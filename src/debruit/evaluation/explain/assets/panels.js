@@ -256,7 +256,35 @@ function samplerPanel(panel) {
   close();
 }
 
-// 8: latents
+// 8: guidance
+function guidancePanel(panel) {
+  const G = D.guidance, sheet = image(G.sheet), grid = image(G.pictures), ready = loaded[loaded.length - 1];
+  pictures(panel, sheet, [["uncond", 0], ["cond", 1], ["gap", 2]], "tiles six", { choose: false });
+  element(panel, "p");
+  const charts = element(panel, "div", { class: "charts" });
+  for (const key of ["clean_gap", "noise_gap"]) {
+    const svg = chart(charts, () => word(key)), top = Math.max(...G[key].filter((v) => v !== null), 1e-9) * 1.1;
+    watchers.push(() => {
+      const on = plot(svg, { x: [0, D.T], y: [0, top], xLabel: "t", height: 200, left: 52 });
+      curve(on, D.steps, G[key], { stroke: "var(--blue)" });
+      upright(on, D.steps[state.k]);
+    });
+  }
+  const table = element(element(panel, "div", { class: "scroll" }), "table", { class: "samplers" }), head = element(table, "tr");
+  G.weights.forEach((w, n) => {
+    const cell = element(head, "th");
+    relabel.push(() => { cell.textContent = `w = ${number(w)}`; cell.title = `${G.evaluations[n]} ${word("evaluations")}`; });
+  });
+  for (let row = 0; row < G.images; row++) {
+    const line = element(table, "tr"), places = G.weights.map(() => element(line, "td"));
+    ready.then(() => places.forEach((place, n) => {
+      const picture = tile(place, grid, row, { width: grid.naturalWidth / G.weights.length, height: grid.naturalHeight / G.images });
+      picture.show(n);
+    }));
+  }
+}
+
+// 9: latents
 function latentPanel(panel) {
   const L = D.latents, sheet = image(L.sheet), decoded = image(L.pictures), whole = image(L.reconstruction);
   for (const [key, from] of [["zt", 0], ["z0hat", L.channels]]) {
@@ -299,5 +327,5 @@ function contrast() {
   }
 }
 
-const PANELS = { forward: forwardPanel, schedules: schedulePanel, walk: walkPanel, posterior: posteriorPanel, terms: termsPanel, reverse: reversePanel, samplers: samplerPanel, latents: latentPanel };
+const PANELS = { forward: forwardPanel, schedules: schedulePanel, walk: walkPanel, posterior: posteriorPanel, terms: termsPanel, reverse: reversePanel, samplers: samplerPanel, guidance: guidancePanel, latents: latentPanel };
 contrast();

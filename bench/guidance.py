@@ -1,0 +1,205 @@
+"""Guidance: what it costs, and what its weight does to a model of Fashion-MNIST.
+
+    python bench/guidance.py cost runs/f                          # seconds an image of one branch, two, and two in an interval
+    python bench/guidance.py curve runs/f --weights 1 1.5 2 3 4   # accuracy and Frechet distance against w: a CSV and a figure
+
+`curve` draws images 0..n - 1 of one seed at each weight, the classes in turn, and asks the independent classifier of bench/fashion: the share that it
+recognises as the class asked for, and the Frechet distance to the 10,000 test images in its features, with as many real images beside them. Each weight
+is a row of the CSV as soon as it is done; the same command goes on with those that are missing. Cost per weight: n images, two evaluations a step.
+"""
+
+import argparse
+import csv
+import hashlib
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import debruit
+from debruit.model_files import model_file
+from debruit.sampling.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parent / "fashion"))
+
+HERE = Path(__file__).parent
+BATCH = 100
+COLUMNS = [
+    "model", "sampler", "steps", "interval", "rescale", "n", "seed", "classifier", "weight", "fd", "fd_low", "fd_high", "recognised",
+    "recognised_low", "recognised_high", "floor_fd", "floor_recognised", "evaluations", "seconds",
+]  # fmt: skip
+KEY = COLUMNS[: COLUMNS.index("weight") + 1]  # what a row is a row of
+
+
+def cost(options: argparse.Namespace) -> None:
+    """Seconds an image, the medians of turns in which every case comes once: the machine's drift is the same for all."""
+    model = debruit.load(options.model, device=options.device)
+    plain = model.settings(guidance=1.0, interval=(0.0, 1.0), rescale=0.0)
+    cases = {
+        "one branch (w = 1)": plain,
+        "two branches (w = 2)": replace(plain, guidance=2.0),
+        "two, t from 0.1 to 0.8": replace(plain, guidance=2.0, interval=(0.1, 0.8)),
+        "two, t from 0.3 to 0.7": replace(plain, guidance=2.0, interval=(0.3, 0.7)),
+        "two, rescaled": replace(plain, guidance=2.0, rescale=0.7),
+    }
+    seconds = {name: [] for name in cases}
+    for turn in range(options.turns + 1):
+        for name, settings in cases.items():
+            begin = time.perf_counter()
+            draw(model, settings, options.n, options.n)
+            if turn:  # the first warms up
+                seconds[name].append((time.perf_counter() - begin) / options.n)
+    print(
+        f"{options.model}: {type(plain.sampler).__name__}, {plain.steps} steps, batches of {options.n}, {model.device.type}"
+    )
+    print("| guidance | evaluations | ms an image | of one branch | evaluations, of one branch |\n|-|-|-|-|-|")
+    first = statistics.median(seconds["one branch (w = 1)"])
+    for name, settings in cases.items():
+        count, took = model.evaluations(settings), statistics.median(seconds[name])
+        ratio = count / model.evaluations(plain)
+        print(f"| {name} | {count} | {1000 * took:.1f} | {took / first:.2f} | {ratio:.2f} |")
+
+
+def curve(options: argparse.Namespace) -> None:
+    """One row a weight, those that the CSV has already left out; then the figure of all of this setting."""
+    model = debruit.load(options.model, device=options.device)
+    wanted = {
+        name: getattr(options, name) for name in ("sampler", "steps", "rescale") if getattr(options, name) is not None
+    }
+    settings = model.settings(interval=tuple(options.interval), **wanted)
+    named = describe(options, settings)
+    for weight in options.weights:
+        row = named | {"weight": f"{weight:g}"}
+        if any(all(old[name] == row[name] for name in KEY) for old in rows(options.csv)):
+            continue
+        row |= measure(model, replace(settings, guidance=weight), options)
+        append(options.csv, row)
+        print(f"w = {weight:g}: FD {row['fd']}, recognised {row['recognised']} ({row['seconds']} s)", flush=True)
+    found = [row for row in rows(options.csv) if all(row[name] == named[name] for name in KEY[:-1])]
+    figure(sorted(found, key=lambda row: float(row["weight"])), options.figure)
+    print(f"-> {options.csv}, {options.figure}")
+
+
+def describe(options: argparse.Namespace, settings: Settings) -> dict[str, str]:
+    """All that a row depends on but the weight."""
+    from classifier import digest
+
+    low, high = settings.interval
+    return {
+        "model": hashlib.sha256(model_file(options.model).read_bytes()).hexdigest()[:12], "sampler": type(settings.sampler).__name__,
+        "steps": str(settings.steps), "interval": f"{low:g}-{high:g}", "rescale": f"{settings.rescale:g}", "n": str(options.n),
+        "seed": str(options.seed), "classifier": digest(),
+    }  # fmt: skip
+
+
+def measure(model: debruit.Model, settings: Settings, options: argparse.Namespace) -> dict[str, str]:
+    """Frechet distance and recognition at one weight, each with its 95 % interval over the samples."""
+    from classifier import load_classifier
+    from fashion_data import load
+    from score import features, floor, frechet, interval, predictions
+
+    begin = time.perf_counter()
+    pixels = draw(model, settings, options.n, BATCH, options.seed)[:, 0]
+    seconds = time.perf_counter() - begin
+    judge = load_classifier()
+    reference, found = features(load("test")[0], judge), features(pixels, judge)
+    low, high = interval(found, reference)
+    share = float((predictions(pixels, judge) == np.arange(options.n) % 10).mean())
+    error = 1.96 * (share * (1 - share) / options.n) ** 0.5
+    best = floor(options.n, reference, judge)
+    numbers = {
+        "fd": frechet(found, reference), "fd_low": low, "fd_high": high, "recognised": share, "recognised_low": share - error,
+        "recognised_high": min(share + error, 1.0), "floor_fd": best["floor_fd_test"], "floor_recognised": best["floor_recognised"],
+    }  # fmt: skip
+    return {name: f"{value:.4f}" for name, value in numbers.items()} | {
+        "evaluations": str(model.evaluations(settings)),
+        "seconds": f"{seconds:.0f}",
+    }
+
+
+def draw(model: debruit.Model, settings: Settings, count: int, batch: int, seed: int = 0) -> np.ndarray:
+    """Images 0..count - 1 of the seed, the classes in turn, (count, C, H, W)."""
+    parts = []
+    for start in range(0, count, batch):
+        last = None
+        for last in model.drawing(min(batch, count - start), settings, seed=seed, first=start).run():
+            pass
+        assert last is not None
+        parts.append(model.images(last.x).numpy())
+    return np.concatenate(parts)
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows that are there."""
+    if path.exists():
+        with open(path, newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def append(path: Path, row: dict[str, str]) -> None:
+    """One row more, on the disk when this returns."""
+    new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def figure(found: list[dict[str, str]], path: Path) -> None:
+    """Recognised and Frechet distance against the weight, their intervals as bands, real images as lines."""
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(8, 3.4), layout="constrained")
+    w = [float(row["weight"]) for row in found]
+    panels = [
+        ("recognised", "recognised as the class asked for", 100, "%"),
+        ("fd", "Frechet distance (FD-FashionCNN)", 1, ""),
+    ]
+    for axis, (name, title, unit, mark) in zip(drawing.subplots(1, 2), panels, strict=True):
+        middle, low, high = ([unit * float(row[name + end]) for row in found] for end in ("", "_low", "_high"))
+        axis.fill_between(w, low, high, color="#2b6cb0", alpha=0.2, lw=0)
+        axis.plot(w, middle, "o-", color="#2b6cb0", ms=4, label="samples")
+        axis.axhline(
+            unit * float(found[0][f"floor_{name}"]), color="#c2611f", lw=1.2, ls="--", label="as many real images"
+        )
+        axis.set(xlabel="guidance weight w", title=title, ylabel=mark)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False)
+    drawing.axes[1].set_ylim(bottom=0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(path, dpi=130)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run in {"cost": cost, "curve": curve}.items():
+        command = commands.add_parser(name, help=run.__doc__)
+        command.set_defaults(run=run)
+        command.add_argument("model")
+        command.add_argument("--device", default="cpu")
+        command.add_argument(
+            "-n", type=int, default=64 if name == "cost" else 2000, help="images a weight; for cost, a batch"
+        )
+    commands.choices["cost"].add_argument("--turns", type=int, default=5)
+    more = commands.choices["curve"]
+    more.add_argument("--weights", type=float, nargs="+", default=[0, 0.5, 1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 8])
+    more.add_argument("--interval", type=float, nargs=2, default=[0.0, 1.0], metavar=("LOW", "HIGH"))
+    more.add_argument("--rescale", type=float)
+    more.add_argument("--sampler")
+    more.add_argument("--steps", type=int)
+    more.add_argument("--seed", type=int, default=0)
+    more.add_argument("--csv", type=Path, default=HERE / "guidance.csv")
+    more.add_argument("--figure", type=Path, default=HERE.parent / "docs" / "guidance-curve.png")
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

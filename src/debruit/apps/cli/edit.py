@@ -1,0 +1,189 @@
+"""debruit edit"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from debruit.apps import edits
+from debruit.apps.cli.reports import check_diffusion
+
+
+def edit(
+    model: str,
+    /,
+    *,
+    image: Path | None = None,
+    out: Path | None = None,
+    strength: float | None = None,
+    inpaint: Path | None = None,
+    outpaint: str | None = None,
+    variations: int | None = None,
+    interpolate: tuple[Path, Path] | None = None,
+    invert: Annotated[bool, Parameter(negative="")] = False,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 1,
+    frames: int | None = None,
+    amount: float | None = None,
+    resamplings: int | None = None,
+    jump: int | None = None,
+    label: str | None = None,
+    prompt: str | None = None,
+    mask: str | None = None,
+    guidance: str | None = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    batch: int = 64,
+    device: str = "auto",
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+) -> int:
+    """Change an image with a trained model, in one of six ways.
+
+    Parameters
+    ----------
+    model
+        A run folder or a .safetensors file.
+    image
+        The image to edit. Another size than the model's is brought to it, by its central part.
+    out
+        FILE.png for the image, or for a grid of several; FILE.npy for an array; FILE.gif or FILE.webp for a moving --interpolate; else a folder. Without
+        it, IMAGE-WAY.png in the folder at hand.
+    strength
+        Image to image: how far the image is noised before it is drawn again, from just above 0 (nothing changes) to 1 (drawn from noise alone).
+    inpaint
+        A mask: what is white is painted anew, and every other pixel comes back unchanged.
+    outpaint
+        Pixels to paint around the image: 32 on each side, or LEFT,TOP,RIGHT,BOTTOM.
+    variations
+        How many images around this one; --amount says how far from it.
+    interpolate
+        Two image files, for --frames images from the one to the other.
+    invert
+        The noise that the image is drawn from, as FILE.npy beside --out, which gets the image drawn from it again.
+    n
+        How many edits of the image, of --strength, --inpaint and --outpaint.
+    frames
+        Of --interpolate, both ends included; 9 without it.
+    amount
+        Of --variations: from just above 0 (the image itself) to 1 (another image); 0.25 without it.
+    resamplings
+        Of --inpaint and --outpaint: how often each step is walked, so that the new fits the old; 4 without it.
+    jump
+        Of --inpaint and --outpaint: steps that are walked again together; 1 without it.
+    label
+        Class names or numbers, "a,b" in turn; without it, none.
+    prompt
+        Text, for models trained with text.
+    mask
+        A semantic mask, for models trained with masks. (The region to paint anew is that of --inpaint.)
+    guidance
+        Weight of guidance, or one for each condition, for example text=5,mask=2; without it, the model's own, or 1 where an image is inverted.
+    sampler
+        A name from `debruit list samplers`; without it, the model's own. What inverts an image walks with heun or euler.
+    steps
+        Steps of the sampler; without it, the model's own.
+    seed
+        Decides the noise.
+    batch
+        Images drawn at a time.
+    device
+        auto, cpu or cuda.
+    set_
+        Change one sampling setting: KEY=VALUE, for example grid=Karras. May be repeated.
+    """
+    ways = {
+        "strength": strength,
+        "inpaint": inpaint,
+        "outpaint": outpaint,
+        "variations": variations,
+        "interpolate": interpolate,
+    }
+    own = {"frames": frames, "amount": amount, "resamplings": resamplings, "jump": jump}
+    wanted = edits.asked({**ways, "invert": invert or None}, image=image, out=out, n=n, own=own)
+    margins = None if outpaint is None else edits.margins(outpaint)
+    check_diffusion(model, "edit")
+
+    from debruit.model import load
+    from debruit.training.machine import prepare
+
+    prepare()
+    loaded = load(model, device)
+    flags = {
+        "sampler": sampler, "steps": steps, "guidance": guidance, "seed": seed, "label": label, "prompt": prompt, "mask": mask,
+        "batch": batch,
+    }  # fmt: skip
+    options = edits.options(loaded, set_ or [], flags)
+    images = _read(wanted, loaded)
+    if wanted.way == "invert":
+        return _invert(loaded, images, wanted.out, options)
+    work = _work(wanted, loaded, images, margins, options)
+    made = edits.followed(work)
+    edits.write(made, loaded, wanted.out, columns=len(made) if wanted.way == "interpolate" else None)
+    count = "1 image" if len(made) == 1 else f"{len(made)} images"
+    print(f"{count} by --{wanted.way}, seed {seed} -> {wanted.out}", flush=True)
+    return 0
+
+
+def _read(wanted: edits.Edit, model: Any) -> Any:
+    """The images to begin with, (B, C, H, W) at rest: both of an interpolation, else the one as often as it is edited."""
+    import torch
+
+    from debruit.editing.reading import read_image
+
+    images = torch.stack([read_image(file, model.config.data) for file in wanted.files])
+    return images if wanted.way == "interpolate" else images.expand(wanted.n, -1, -1, -1)
+
+
+def _work(wanted: edits.Edit, model: Any, images: Any, margins: Any, options: dict[str, Any]) -> Any:
+    """The edit as a function of its watch."""
+    from debruit.editing import image_to_image, inpainting, interpolation, outpainting, reading, variations
+
+    own = {**options, **wanted.own}
+    if wanted.way == "strength":
+        return lambda watch: image_to_image.image_to_image(model, images, strength=wanted.value, watch=watch, **own)
+    if wanted.way == "inpaint":
+        region = reading.read_region(wanted.value, model.config.data)
+        return lambda watch: inpainting.inpaint(model, images, region=region, watch=watch, **own)
+    if wanted.way == "outpaint":
+        return lambda watch: outpainting.outpaint(model, images, margins=margins, watch=watch, **own)
+    if wanted.way == "variations":
+        return lambda watch: variations.vary(model, images, watch=watch, **own)
+    return lambda watch: interpolation.interpolate(model, images, watch=watch, **own)
+
+
+def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
+    """Writes the noise and what is drawn from it; says how near that comes, beside what the autoencoder alone loses."""
+    from debruit.autoencoders.fidelity import psnr
+    from debruit.autoencoders.pixels import Pixels
+    from debruit.editing.batches import stretch
+    from debruit.editing.inversion import invert, redraw
+    from debruit.files import write_atomically
+    from debruit.sampling.sampler import level
+
+    def work(watch):
+        noise = invert(model, images, watch=stretch(watch, 0.0, 0.5), **options)
+        return noise, redraw(model, noise, watch=stretch(watch, 0.5, 1.0), **options)
+
+    def decibels(found) -> str:
+        value = float(psnr(*(model.config.data.to_model(x) for x in (images, found)), value_range=2))
+        return "exactly" if value == float("inf") else f"{value:.1f} dB"
+
+    noise, back = edits.followed(work)
+    edits.write(back, model, out)
+    array = out.with_suffix(".npy")
+    scale = level(model.config.process, 1.0).sigma
+    write_atomically(array, lambda path: _dump(path, (noise / scale).float().cpu().numpy()))
+    codec = (
+        ""
+        if isinstance(model.config.codec, Pixels)
+        else f" (the autoencoder alone: {decibels(model.images(model.latents(images)))})"
+    )
+    print(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}", flush=True)
+    return 0
+
+
+def _dump(path: Path, array: Any) -> None:
+    import numpy as np
+
+    with open(path, "wb") as file:
+        np.save(file, array)

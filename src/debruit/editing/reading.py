@@ -1,0 +1,95 @@
+"""Files for an edit: an image as the model's data has them, and the mask of what is to be painted anew.
+
+Both are brought to the model's size as training brings its images there, by their largest central part, so that a mask drawn on a photograph fits it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.data.dataset import DataSpec
+from debruit.data.pixels import Header, Target, Unreadable, decode, patient, read_header
+from debruit.errors import InputError, tell
+
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+FULL = {"uint8": 255, "uint16": 65535, "float32": 1.0}
+
+
+def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tensor:
+    """An image file as (C, H, W) at rest: of the data's size, which is said where it is not the file's, or `whole` at its own. Another depth keeps its share
+    of the range. InputError: no image; more channels than pictures have; floats for a model of whole numbers."""
+    if spec.channels not in (1, 3):
+        raise InputError(
+            f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as arrays"
+        )
+    header, size = _header(path, "image"), (spec.height, spec.width)
+    if header.depth == "float32" and spec.depth != "float32":
+        raise InputError(f"{path} holds floating-point values and the model's images are {spec.depth}: save it as PNG")
+    if not whole:
+        _tell_size(path, header, size)
+    pixels = _decoded(path, header, (header.height, header.width) if whole else size, spec.channels)
+    if header.depth == spec.depth:
+        return torch.from_numpy(pixels.copy())
+    if header.depth == "uint16" and spec.depth == "uint8":
+        tell(f"{path} has 16 bits a value and the model's images 8: it was rounded")
+    values = spec.low + torch.from_numpy(pixels.astype(np.float32)) / FULL[header.depth] * (spec.high - spec.low)
+    return values if spec.depth == "float32" else values.round().to(getattr(torch, spec.depth))
+
+
+def read_region(path: str | Path, spec: DataSpec) -> Tensor:
+    """A mask file as (H, W) bool at the data's size, by nearest: True where it is white, which is painted anew. InputError: no image; no white, or no black."""
+    header, size = _header(path, "mask"), (spec.height, spec.width)
+    _tell_size(path, header, size)
+    pixels = _decoded(path, header, (header.height, header.width), 1, background=BLACK)[0]
+    region = torch.from_numpy(_central(pixels.astype(np.float32) >= FULL[header.depth] / 2, size))
+    if not region.any():
+        raise InputError(
+            f"{path} has no white, which marks what is painted anew: paint that white and what is kept black"
+        )
+    if region.all():
+        raise InputError(
+            f"{path} is white everywhere, so that nothing is kept: paint black what is to stay, or use `debruit sample`"
+        )
+    return region
+
+
+def _central(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The largest central part of these proportions at this size: each place is the pixel at its middle."""
+    step = min(mask.shape[0] / size[0], mask.shape[1] / size[1])
+    rows, columns = (
+        np.clip((full - step * side) / 2 + step * (np.arange(side) + 0.5), 0, full - 1).astype(int)
+        for full, side in zip(mask.shape, size, strict=True)
+    )
+    return mask[rows[:, None], columns]
+
+
+def _header(path: str | Path, what: str) -> Header:
+    try:
+        with patient():
+            return read_header(Path(path))
+    except Unreadable as reason:
+        raise InputError(
+            f"the {what} {path} cannot be read: {reason}; give a PNG, or another that Pillow reads"
+        ) from None
+
+
+def _decoded(path, header: Header, size: tuple[int, int], channels: int, background=WHITE) -> np.ndarray:
+    """(C, H, W) in the file's own depth."""
+    target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=background)
+    try:
+        with patient():
+            return decode(Path(path), target)
+    except Unreadable as reason:
+        raise InputError(f"{path} cannot be read: {reason}; give a PNG, or another that Pillow reads") from None
+
+
+def _tell_size(path: str | Path, header: Header, size: tuple[int, int]) -> None:
+    if (header.height, header.width) == size:
+        return
+    same = header.height * size[1] == header.width * size[0]
+    tell(
+        f"{path} is {header.width} x {header.height} pixels and the model's images {size[1]} x {size[0]}: "
+        f"{'it' if same else 'its central part'} was brought to that"
+    )

@@ -1,0 +1,54 @@
+"""The data -> what segments its images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from debruit.data.dataset import Dataset, DataSpec
+from debruit.evaluation.features.stored import Say
+
+
+class Segmentation(Protocol):
+    """Images at rest (N, C, H, W), described by `spec`, to class numbers (N, H, W) uint8. `label` names it in every score, and `fingerprint` is a digest of
+    all that it depends on."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def __call__(self, images: Tensor, spec: DataSpec) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class ByColour:
+    """Drawings of few colours: the colour of a pixel, and of those around it, says what it is of. Nothing is learned."""
+
+    label: str
+    fingerprint: str
+    segment: Callable[[np.ndarray], np.ndarray]
+
+    def __call__(self, images: Tensor, spec: DataSpec) -> np.ndarray:
+        return self.segment(images.numpy())
+
+
+def find_segmentation(dataset: Dataset, teaching: np.ndarray, say: Say) -> Segmentation:
+    """By colour where the data is known to allow that, else a network trained on the images `teaching` and their masks."""
+    if by_colour(dataset.spec):
+        from debruit.data.openmoji_segmentation import VERSION, segment
+
+        return ByColour("palette", f"openmoji {VERSION}", segment)
+    from debruit.evaluation.segmentation.trained import trained
+
+    return trained(dataset, teaching, say=say)
+
+
+def by_colour(spec: DataSpec) -> bool:
+    """Whether the colours of such images say what their masks would: OpenMoji's, whose masks are families of its colours."""
+    from debruit.data.openmoji_segmentation import NAMES
+
+    return (spec.name, spec.mask_names, spec.channels, spec.depth) == ("openmoji", NAMES, 3, "uint8")

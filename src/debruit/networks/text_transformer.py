@@ -1,0 +1,82 @@
+"""The encoder of captions that is trained with the denoiser (Rombach et al. 2022, text model): a plain transformer on word pieces.
+
+    x = word + position;   depth times  x += attention(norm(x)),  x += feed(norm(x));   norm(x)
+
+Every piece sees every other, the padding too: there is no mask, and [PAD] is a word like others. Attention has no biases but in its output.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from debruit.errors import InputError
+from debruit.networks.attention import Attention
+from debruit.networks.layers import zero
+
+DEVIATION = 0.02  # of the embeddings at the start
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTransformer:
+    """`heads` of `head_channels` each, by default width / heads; `length` pieces a caption. The release of the reference carries an output layer
+    over the vocabulary, which nothing uses: `vocabulary_head` builds it, for its exact number of parameters."""
+
+    width: int = 128
+    depth: int = 2
+    heads: int = 4
+    head_channels: int | None = None
+    length: int = 77
+    vocabulary_head: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth, self.heads, self.head_channels or 1) < 1 or self.length < 3:
+            raise InputError(
+                f"a text encoder of width {self.width}, depth {self.depth}, {self.heads} heads and length {self.length}: each is at least 1, "
+                "and the length at least 3, since [CLS] and [SEP] take two places"
+            )
+        if self.head_channels is None and self.width % self.heads:
+            raise InputError(
+                f"{self.heads} heads do not divide a text encoder's width of {self.width}: set encoder.heads or encoder.head_channels"
+            )
+
+    def build(self, vocabulary: int) -> "TextTransformerModule":
+        """For so many different pieces."""
+        return TextTransformerModule(self, vocabulary)
+
+
+class TextTransformerModule(nn.Module):
+    """(ids (B, L) int64) -> (B, L, width)."""
+
+    def __init__(self, config: TextTransformer, vocabulary: int) -> None:
+        super().__init__()
+        width, inner = config.width, config.heads * (config.head_channels or config.width // config.heads)
+        self.word_embedding = nn.Embedding(vocabulary, width)
+        self.position_embedding = nn.Parameter(torch.empty(config.length, width))
+        nn.init.normal_(self.word_embedding.weight, std=DEVIATION)
+        nn.init.normal_(self.position_embedding, std=DEVIATION)
+        self.blocks = nn.ModuleList(EncoderBlock(width, config.heads, inner) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(width)
+        self.vocabulary_head = nn.Linear(width, vocabulary) if config.vocabulary_head else None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.word_embedding(ids) + self.position_embedding[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm attention and a GELU feed-forward of 4 times the width, each residual and zero at the start."""
+
+    def __init__(self, width: int, heads: int, inner: int) -> None:
+        super().__init__()
+        self.norm_attend, self.norm_feed = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attend = Attention(width, width, heads, inner=inner)
+        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), zero(nn.Linear(4 * width, width)))
+        zero(self.attend.proj)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm_attend(x)
+        x = x + self.attend(h, h)
+        return x + self.feed(self.norm_feed(x))

@@ -1,0 +1,167 @@
+"""`debruit sample` on models of text and masks: conditions in turn, guidance and its cost, and what is refused."""
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from PIL import Image
+
+import debruit
+from debruit.apps.cli import main
+from debruit.conditioning.mask import Mask
+from debruit.conditioning.text import Text
+from debruit.conditioning.wordpiece import WordPiece
+from debruit.model import Model, ModelConfig
+from debruit.networks.text_transformer import TextTransformer
+from debruit.networks.unet import UNet
+from debruit.sampling.euler import Euler
+from debruit.sampling.settings import Settings
+
+WHITE = 255
+
+
+def written(path, channels: int = 8, **changes):
+    """The file of an untrained model of texts and masks, 8 x 8."""
+    torch.manual_seed(channels)
+    words = WordPiece.train(["a black cat", "a white dog", "two owls"], 128)
+    text = Text(tokenizer=words, encoder=TextTransformer(width=8, depth=1, heads=1, length=16))
+    mask = Mask(names=("none", "cat"), palette=((0, 0, 0), (255, 0, 0)), height=8, width=8)
+    network = UNet(
+        channels=channels, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, token_channels=8, transformer_depth=1,
+        spatial_channels=mask.channels,
+    )  # fmt: skip
+    conditions = {
+        "conditioners": (text, mask),
+        "network": network,
+        "sampling": Settings(sampler=Euler(), steps=4),
+    } | changes
+    config = ModelConfig(data=tiny.run().model.data, **conditions)
+    model = Model(config, config.build(), {"images_seen": 0})
+    for p in model.backbone.parameters():
+        torch.nn.init.normal_(p, std=0.2)
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("models") / "m.safetensors")
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("masks")
+    for k in range(2):
+        pixels = np.zeros((8, 8), np.uint8)
+        pixels[: 2 + 4 * k] = 1
+        Image.fromarray(pixels).save(folder / f"{k}.png")
+    return [str(folder / f"{k}.png") for k in range(2)]
+
+
+def drawn(model, tmp_path, *arguments):
+    out = tmp_path / "a.npy"
+    assert main(["sample", str(model), "--out", str(out), *arguments]) == 0
+    return torch.from_numpy(np.load(out))
+
+
+def test_prompts_and_masks_are_taken_in_turn(model, masks, tmp_path, capsys):
+    found = drawn(
+        model, tmp_path, "-n", "4", "--prompt", "a black cat", "--prompt", "two owls", "--mask", masks[0], "--mask", masks[1], "--batch", "3"
+    )  # fmt: skip
+    wanted = debruit.load(model).generate(4, prompt=["a black cat", "two owls"], mask=masks)
+    assert (found.int() - wanted.int()).abs().max() <= 1
+    said = capsys.readouterr().out
+    assert (
+        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (Euler, 4 steps, 4 network evaluations an image,"
+        in said
+    )
+
+
+def test_a_grid_has_a_row_for_each_prompt(model, tmp_path):
+    """Five images of two prompts: rows of three and two, in the order of their numbers; the missing place is white."""
+    out = tmp_path / "grid.png"
+    prompts = ["--prompt", "a black cat", "--prompt", "two owls"]
+    assert main(["sample", str(model), "-n", "5", "--out", str(out), *prompts]) == 0
+    cell, pixels = 8 * 8 + 2, np.asarray(Image.open(out))
+    assert pixels.shape == (2 * cell + 2, 3 * cell + 2, 3)
+    images = drawn(model, tmp_path, "-n", "5", *prompts)
+    for n, image in enumerate(images[:, 0]):
+        top, left = 2 + n % 2 * cell, 2 + n // 2 * cell
+        assert np.abs(pixels[top : top + 64 : 8, left : left + 64 : 8, 0].astype(int) - image.numpy()).max() <= 1, n
+    assert (pixels[2 + cell :, 2 + 2 * cell :] == WHITE).all()
+
+
+def test_guidance_its_interval_and_its_cost_are_said(model, masks, tmp_path, capsys):
+    common = ["-n", "1", "--prompt", "two owls", "--mask", masks[0]]
+    cases = {
+        ("--guidance", "3"): "8 network evaluations an image, guidance 3, seed",
+        ("--guidance", "text=5,mask=2"): "12 network evaluations an image, guidance text=5, mask=2, seed",
+        (
+            "--guidance",
+            "prompt=5",
+            "--rescale",
+            "0.7",
+        ): "8 network evaluations an image, guidance prompt=5, rescaled by 0.7, seed",
+        (
+            "--guidance",
+            "3",
+            "--interval",
+            "0.4,0.8",
+        ): "6 network evaluations an image, guidance 3, between t = 0.4 and 0.8, seed",
+        ("--guidance", "1"): "4 network evaluations an image, seed",
+        (
+            "--set",
+            "guidance=text=5,mask=2",
+            "--set",
+            "interval=0.4,0.8",
+        ): "8 network evaluations an image, guidance text=5, mask=2, between",
+    }
+    pictures = set()
+    for arguments, sentence in cases.items():
+        pictures.add(drawn(model, tmp_path, *common, *arguments).numpy().tobytes())
+        assert sentence in capsys.readouterr().out, arguments
+    assert len(pictures) == len(cases), "each does something"
+
+
+def test_a_weaker_model_guides(model, tmp_path, capsys):
+    weaker = written(tmp_path / "weaker.safetensors", channels=4)
+    found = drawn(model, tmp_path, "-n", "1", "--prompt", "two owls", "--weaker", str(weaker), "--guidance", "2")
+    assert f"8 network evaluations an image, guidance 2 from {weaker}" in capsys.readouterr().out
+    wanted = debruit.load(model).generate(1, prompt="two owls", weaker=debruit.load(weaker), guidance=2.0)
+    assert (found.int() - wanted.int()).abs().max() <= 1
+
+
+def test_an_empty_prompt_is_none_and_guidance_without_a_condition_is_said_to_do_nothing(model, tmp_path, capsys):
+    nothing = drawn(model, tmp_path, "-n", "1")
+    assert torch.equal(drawn(model, tmp_path, "-n", "1", "--prompt", ""), nothing)
+    capsys.readouterr()
+    assert torch.equal(drawn(model, tmp_path, "-n", "1", "--guidance", "3"), nothing)
+    assert "guidance 3 changes nothing here" in capsys.readouterr().out
+
+
+def test_requests_that_are_refused(model, masks, tmp_path, capsys):
+    out = tmp_path / "x.png"
+    other = written(tmp_path / "other.safetensors", sampling=Settings(guidance=2.0), predicts="v", data_std=1.0)
+    cases = {
+        ("--label", "cat"): "a label was given, but this model was trained with prompt, mask: leave --label out, or give --prompt or --mask instead",
+        ("--guidance", "much"): "--guidance much: give one weight, for example --guidance 3, or one for each condition, for example --guidance text=5,mask=2",
+        ("--prompt", "two owls", "--guidance", "-1"): "a guidance weight of -1.0: it must be 0 or more, and finite",
+        ("--prompt", "two owls", "--guidance", "nan"): "a guidance weight of nan",
+        ("--prompt", "two owls", "--guidance", "inf"): "a guidance weight of inf",
+        ("--prompt", "two owls", "--guidance", "text=2,mask=3"): "guidance mask=3 was given without a mask: give --mask, or leave mask out of --guidance",
+        ("--prompt", "two owls", "--guidance", "label=2"): "guidance was given for 'label', but this model was trained with prompt, mask",
+        ("--interval", "0.8,0.1"): "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise)",
+        ("--interval", "0.1"): "--interval 0.1: give two times between 0 (clean) and 1 (noise), for example --interval 0.1,0.8",
+        ("--interval", "a,b"): "--interval a,b: give two times",
+        ("--rescale", "2"): "a rescaling of guidance by 2: give 0 (none) to 1",
+        ("--weaker", str(tmp_path / "nowhere"), "--guidance", "2"): "there is no model at",
+        ("--weaker", str(other)): "a guidance weight of 1 leaves the weaker model out: give --guidance 2, say, or leave --weaker out",
+        ("--weaker", str(other), "--guidance", "text=2"): "guidance text=2 beside a weaker model",
+        ("--mask", str(tmp_path / "none.png")): "none.png",
+    }  # fmt: skip
+    for arguments, sentence in cases.items():
+        assert main(["sample", str(model), "-n", "1", "--out", str(out), *arguments]) == 2, arguments
+        said = capsys.readouterr().err
+        assert sentence in said, arguments
+        assert said.count("\n") == 1
+    assert not out.exists()

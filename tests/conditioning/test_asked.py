@@ -1,0 +1,168 @@
+"""From what a user asked for to values and who keeps them; the branches of guidance; every refusal's sentence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+
+from debruit.conditioning.asked import ask, dropped, without
+from debruit.conditioning.branches import branches, check, check_given
+from debruit.conditioning.label import Label
+from debruit.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A condition of any field whose value is a number."""
+
+    field: str
+    drop: float = 0.1
+    door: str = "vector"
+    channels: int = 1
+
+    def read(self, items):
+        return items[self.field]
+
+    def parse(self, value: Any, indices):
+        values = value if isinstance(value, list) else [value]
+        return torch.tensor([float(len(values[n % len(values)])) for n in indices])
+
+    def in_turn(self, indices):
+        return None
+
+    def blank(self, count):
+        return torch.zeros(count)
+
+    def fitted(self, factor):
+        return self
+
+    def build(self):
+        return torch.nn.Identity()
+
+
+LABEL, TEXT, MASK = Label(names=("cat", "dog", "owl")), Told(field="text"), Told(field="mask")
+ALL = (LABEL, TEXT, MASK)
+
+
+def asked(conditioners=ALL, indices=range(4), **given):
+    return ask(conditioners, indices, given, torch.device("cpu"))
+
+
+def kept(found) -> dict[str, list[bool]]:
+    return {name: keep.tolist() for name, keep in found.keep.items()}
+
+
+def test_what_is_asked_for_is_kept_and_the_rest_dropped():
+    found = asked(text="abc", label=None)
+    assert kept(found) == {"label": [False] * 4, "text": [True] * 4, "mask": [False] * 4}
+    assert found.values["text"].tolist() == [3, 3, 3, 3]
+    assert found.values["mask"].tolist() == [0, 0, 0, 0]
+
+
+def test_when_nothing_is_asked_for_classes_come_in_turn():
+    found = asked(indices=range(2, 6))
+    assert found.values["label"].tolist() == [2, 0, 1, 2]
+    assert kept(found) == {"label": [True] * 4, "text": [False] * 4, "mask": [False] * 4}
+    assert found.any
+    assert not asked((TEXT, MASK)).any
+
+
+def test_several_values_are_taken_in_turn_by_the_number_of_the_image():
+    whole, part = asked(text=["a", "bb", "ccc"], indices=range(7)), asked(text=["a", "bb", "ccc"], indices=[4, 5])
+    assert whole.values["text"][[4, 5]].tolist() == part.values["text"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("empty", ["", "   "])
+def test_an_empty_prompt_means_none(empty):
+    assert kept(asked(text=empty))["text"] == [False] * 4
+    assert kept(asked(text=["a", empty]))["text"] == [True, False, True, False]
+    never = (Told(field="text", drop=0.0),)
+    assert kept(asked(never, text=empty))["text"] == [True] * 4, "what was never dropped has no none"
+
+
+def test_what_can_be_dropped_is_dropped():
+    conditioners = (LABEL, Told(field="mask", drop=0.0))
+    found = dropped(conditioners, asked(conditioners, label="dog", mask="m"))
+    assert kept(found) == {"label": [False] * 4, "mask": [True] * 4}
+    assert kept(without(asked(text="a", mask="m"), ["mask"])) == {
+        "label": [False] * 4,
+        "text": [True] * 4,
+        "mask": [False] * 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("conditioners", "given", "sentence"),
+    [
+        ((LABEL,), {"text": "a"}, "a prompt was given, but this model was trained with label: leave --prompt out, or give --label instead"),
+        (ALL, {"image": "a"}, "a image was given, but this model was trained with label, prompt, mask: leave --image out, or give --label or --prompt"),
+        ((), {"mask": "a"}, "a mask was given, but this model was trained with no condition at all: leave --mask out"),
+        ((Told(field="text", drop=0.0),), {}, "this model was never trained without its prompt: give --prompt"),
+        ((LABEL, Told(field="mask", drop=0.0)), {"label": "cat"}, "this model was never trained without its mask: give --mask"),
+        ((LABEL,), {"label": "dgo"}, "unknown label 'dgo', did you mean 'dog'? allowed: cat, dog, owl"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_for(conditioners, given, sentence):
+    with pytest.raises(InputError) as caught:
+        asked(conditioners, **given)
+    assert sentence.replace("a image", "an image") in str(caught.value)
+
+
+def summary(found):
+    return [(b.coefficient, {name for name, keep in b.asked.keep.items() if keep.any()}) for b in found]
+
+
+@pytest.mark.parametrize(
+    ("given", "guidance", "wanted"),
+    [
+        ({"text": "a"}, 3.0, [(-2, set()), (3, {"text"})]),
+        ({"text": "a", "mask": "m"}, 3.0, [(-2, set()), (3, {"text", "mask"})]),
+        ({"text": "a", "mask": "m"}, (("prompt", 5.0), ("mask", 2.0)), [(-4, set()), (3, {"text"}), (2, {"text", "mask"})]),
+        ({"text": "a", "mask": "m"}, (("mask", 2.0), ("text", 5.0)), [(-1, set()), (-3, {"mask"}), (5, {"text", "mask"})]),
+        ({"text": "a", "mask": "m"}, (("mask", 2.0),), [(-1, {"text"}), (2, {"text", "mask"})]),
+        ({"text": "a", "mask": "m"}, (("mask", 2.0), ("text", 2.0)), [(-1, set()), (2, {"text", "mask"})]),
+        ({"text": "a"}, (("text", 5.0), ("mask", 2.0)), [(-4, set()), (5, {"text"})]),
+        ({"text": "a", "mask": "m"}, 1.0, [(1, {"text", "mask"})]),
+        ({"text": "a", "mask": "m"}, 0.0, [(1, set())]),
+        ({"text": ""}, 3.0, [(1, set())]),
+    ],
+)  # fmt: skip
+def test_branches(given, guidance, wanted):
+    assert summary(branches(ALL, asked(**given), guidance)) == wanted
+
+
+def test_what_was_never_dropped_is_in_every_branch():
+    conditioners = (LABEL, Told(field="mask", drop=0.0))
+    found = branches(conditioners, asked(conditioners, label="cat", mask="m"), 3.0)
+    assert summary(found) == [(-2, {"mask"}), (3, {"label", "mask"})]
+    only = branches(conditioners, asked(conditioners, mask="m"), 3.0)
+    assert summary(only) == [(1, {"mask"})], "nothing that could be guided was asked for"
+
+
+@pytest.mark.parametrize(
+    ("conditioners", "guidance", "sentence"),
+    [
+        ((), 2.0, "guidance needs a condition, and this model was trained without one: leave --guidance out"),
+        ((Told(field="mask", drop=0.0),), 2.0, "was trained without dropping its condition, so guidance cannot work"),
+        (ALL, (("promt", 2.0),), "guidance was given for 'promt', did you mean 'prompt'? but this model was trained with label, prompt, mask"),
+        (ALL, (("image", 2.0),), "guidance was given for 'image', but this model was trained with label, prompt, mask"),
+        ((LABEL, Told(field="mask", drop=0.0)), (("mask", 2.0),), "was trained without dropping its mask, so guidance cannot weigh it: leave mask out"),
+    ],
+)  # fmt: skip
+def test_guidance_that_cannot_work(conditioners, guidance, sentence):
+    with pytest.raises(InputError) as caught:
+        check(conditioners, guidance)
+    assert sentence in str(caught.value)
+
+
+def test_no_guidance_is_never_refused():
+    check((), 1.0)
+    check((Told(field="mask", drop=0.0),), (("mask", 1.0),))
+
+
+def test_a_weight_for_what_was_not_given():
+    check_given(ALL, asked(text="a"), (("text", 2.0),))
+    check_given(ALL, asked(text="a"), 2.0)
+    with pytest.raises(InputError, match="guidance mask=2 was given without a mask: give --mask, or leave mask out of"):
+        check_given(ALL, asked(text="a"), (("prompt", 2.0), ("mask", 2.0)))

@@ -1,0 +1,87 @@
+"""What conditioners put through the doors must be what the network takes there: else one sentence names the field to change."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import pytest
+import torch
+from tiny import run
+
+from debruit.conditioning.cond import Cond
+from debruit.conditioning.doors import check
+from debruit.conditioning.label import Label
+from debruit.errors import InputError
+from debruit.model import ModelConfig
+from debruit.networks.unet import UNet
+from debruit.training.planning import opened
+
+LABEL = Label(names=("a", "b"), channels=6, door="tokens")
+READER = UNet(
+    channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=6
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A conditioner whose width is its encoder's to decide."""
+
+    field: ClassVar[str] = "text"
+    door: ClassVar[str] = "tokens"
+    width: int
+
+    @property
+    def channels(self) -> int:
+        return self.width
+
+
+def model(network: UNet, *conditioners) -> ModelConfig:
+    return replace(run().model, network=network, conditioners=conditioners)
+
+
+@pytest.mark.parametrize(
+    ("label", "field", "wide"),
+    [
+        (Label(names=("a",), channels=7), "vector_channels", 7),
+        (replace(LABEL, channels=9), "token_channels", 9),
+    ],
+)
+def test_the_networks_field_is_named(label, field, wide):
+    with pytest.raises(InputError, match=rf"Label gives {wide} channels .* set model\.network\.{field}={wide}$"):
+        model(UNet(), label).build()
+    check([label], opened(UNet(), [label]))
+
+
+def test_a_door_that_nobody_uses_is_closed():
+    with pytest.raises(
+        InputError, match=r"no conditioner gives 0 channels .* expects 6: set model\.network\.token_channels=0"
+    ):
+        model(READER).build()
+
+
+def test_tokens_side_by_side_are_equally_wide():
+    """The label takes the width of the text, whose encoder decides it."""
+    text = Words(width=4)
+    said = r"not Label 6, Words 4 channels: set model\.conditioners\.0\.channels=4$"
+    with pytest.raises(InputError, match=said):
+        check([LABEL, text], READER)
+    with pytest.raises(
+        InputError, match=r"not Words 4, Words 5 channels: set model\.conditioners\.1\.encoder\.width=4$"
+    ):
+        check([text, Words(width=5)], READER)
+    check([replace(LABEL, channels=4), text], replace(READER, token_channels=4))
+
+
+def test_tokens_of_two_conditions_both_have_an_effect():
+    """Cross-attention reads all of them: each changes the output, and so does their order not."""
+    torch.manual_seed(0)
+    network = READER.build(1, 1).eval()
+    for parameter in network.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    x, level = torch.randn(2, 1, 8, 8), torch.rand(2)
+    text, label = Cond(tokens=torch.randn(2, 3, 6)), Cond(tokens=torch.randn(2, 1, 6))
+    with torch.no_grad():
+        both = network(x, level, text.beside(label))
+        torch.testing.assert_close(network(x, level, label.beside(text)), both, rtol=1e-4, atol=1e-5)
+        for changed in (text.beside(label.map(torch.neg)), text.map(torch.neg).beside(label)):
+            assert (network(x, level, changed) - both).abs().amax((1, 2, 3)).min() > 1e-4

@@ -1,0 +1,332 @@
+"""A semantic mask as a condition: what its module computes, and every way in which a user can give one."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from debruit import config
+from debruit.conditioning.mask import Mask
+from debruit.data.dataset import DataSpec
+from debruit.data.palette import picture_of
+from debruit.errors import InputError, Notice
+
+NAMES, PALETTE = ("sky", "sea", "sand"), ((128, 200, 255), (0, 60, 160), (250, 220, 130))
+MASK = Mask(names=NAMES, palette=PALETTE, height=12, width=16)
+NUMBERS = np.repeat(np.repeat(np.array([[0, 1, 2, 0], [2, 2, 1, 0], [1, 0, 2, 1]], np.uint8), 4, 0), 4, 1)
+COLORS = np.array(PALETTE, np.uint8)[NUMBERS]
+KEPT = torch.ones(1, dtype=torch.bool)
+
+
+def parsed(value, mask: Mask = MASK) -> np.ndarray:
+    """The one mask that was given, without a notice."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return mask.parse(value, [0])[0].numpy()
+
+
+def reference(numbers: torch.Tensor, classes: int, factor: int) -> torch.Tensor:
+    """One-hot, and log2(factor) bilinear halvings, as the model of landscapes has them."""
+    x = F.one_hot(numbers.long(), classes).movedim(-1, 1).double()
+    while factor > 1:
+        x, factor = F.interpolate(x, scale_factor=0.5, mode="bilinear"), factor // 2
+    return x
+
+
+class TestModule:
+    def test_the_reference_has_546_parameters(self):
+        names = tuple(str(n) for n in range(182))
+        landscapes = Mask(
+            names=names, palette=tuple((n, 0, 0) for n in range(182)), height=256, width=256, factor=4, drop=0
+        )
+        module = landscapes.build()
+        assert [tuple(p.shape) for p in module.parameters()] == [(3, 182, 1, 1)]
+        assert sum(p.numel() for p in module.parameters()) == 546
+        assert module(landscapes.blank(1), KEPT).shape == (1, 3, 64, 64)
+
+    @pytest.mark.parametrize("factor", [1, 2, 4, 8])
+    def test_is_the_reference_s_halvings_and_convolution(self, factor):
+        mask = dataclasses.replace(MASK, height=16, width=24, channels=5, drop=0.0).fitted(factor)
+        numbers = torch.randint(0, 3, (2, 16, 24), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+        module = mask.build().double()
+        keep = torch.ones(2, dtype=torch.bool)
+        expected = F.conv2d(reference(numbers, 3, factor), module.conv.weight)
+        torch.testing.assert_close(module(numbers, keep), expected)
+
+    def test_what_the_codec_pads_is_padded_here_by_the_last_pixel(self):
+        mask = dataclasses.replace(MASK, height=10, width=7, drop=0.0).fitted(4)
+        numbers = torch.from_numpy(NUMBERS[:10, :7].copy())[None]
+        padded = torch.from_numpy(np.pad(NUMBERS[:10, :7], ((0, 2), (0, 1)), mode="edge"))[None]
+        module = mask.build()
+        assert module(numbers, KEPT).shape == (1, 3, 3, 2)
+        torch.testing.assert_close(module.shares(numbers, KEPT), reference(padded, 3, 4).float())
+
+    def test_none_is_a_class_of_its_own_that_covers_all(self):
+        module = MASK.fitted(4).build()
+        assert module.conv.in_channels == 4
+        shares = module.shares(torch.from_numpy(NUMBERS)[None].repeat(2, 1, 1), torch.tensor([True, False]))
+        assert (shares[0, 3] == 0).all()
+        assert (shares[1, 3] == 1).all()
+        assert (shares.sum(1) == 1).all()
+
+    def test_any_factor(self):
+        shares = MASK.fitted(3).build().shares(torch.from_numpy(NUMBERS)[None], KEPT)
+        assert shares.shape == (1, 4, 4, 6)
+        torch.testing.assert_close(shares.sum(1), torch.ones(1, 4, 6))
+        assert shares[0, :, 0, 1].tolist() == pytest.approx([1 / 3, 2 / 3, 0, 0])  # columns 3, 4, 5: sky, sea, sea
+
+
+def test_survives_a_model_file():
+    assert config.decode(config.encode(MASK)) == MASK
+    assert MASK.fitted(8) == dataclasses.replace(MASK, factor=8)
+
+
+def test_suited_to_data_with_masks():
+    spec = DataSpec(
+        name="beach", channels=3, height=12, width=16, depth="uint8", low=0, high=255, count=1,
+        mask_names=NAMES, palette=PALETTE,
+    )  # fmt: skip
+    assert Mask.suited(spec) == MASK
+    with pytest.raises(InputError, match="beach has no masks: put the images into images/ and their masks into masks/"):
+        Mask.suited(dataclasses.replace(spec, mask_names=(), palette=()))
+
+
+def grey(tmp_path):
+    return Image.fromarray(NUMBERS)
+
+
+def with_our_palette(tmp_path):
+    return picture_of(NUMBERS, PALETTE)
+
+
+def with_the_palette_in_another_order(tmp_path):
+    return picture_of(2 - NUMBERS, PALETTE[::-1])
+
+
+def with_a_foreign_palette(tmp_path):
+    return picture_of(NUMBERS, [(0, 0, 0), (128, 0, 0), (0, 128, 0)])
+
+
+def with_nearly_our_palette_and_foreign_numbers(tmp_path):
+    return picture_of(NUMBERS + 5, [(9, 9, 9)] * 5 + list(PALETTE))
+
+
+def coloured(tmp_path):
+    return Image.fromarray(COLORS)
+
+
+def coloured_with_alpha(tmp_path):
+    return Image.fromarray(COLORS).convert("RGBA")
+
+
+def numbers_in_three_channels(tmp_path):
+    return Image.fromarray(np.repeat(NUMBERS[..., None], 3, axis=2))
+
+
+def sixteen_bits(tmp_path):
+    return Image.fromarray(NUMBERS.astype(np.uint16))
+
+
+def a_file(tmp_path):
+    grey(tmp_path).save(tmp_path / "a, b.png")
+    return str(tmp_path / "a, b.png")
+
+
+def a_path_of_a_coloured_file(tmp_path):
+    coloured(tmp_path).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def an_array(tmp_path):
+    return NUMBERS.astype(np.int64)
+
+
+def a_tensor_of_floats(tmp_path):
+    return torch.from_numpy(NUMBERS)[None].float()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        grey,
+        with_our_palette,
+        with_the_palette_in_another_order,
+        with_a_foreign_palette,
+        with_nearly_our_palette_and_foreign_numbers,
+        coloured,
+        coloured_with_alpha,
+        numbers_in_three_channels,
+        sixteen_bits,
+        a_file,
+        a_path_of_a_coloured_file,
+        an_array,
+        a_tensor_of_floats,
+    ],
+)
+def test_given_as(make, tmp_path):
+    assert (parsed(make(tmp_path)) == NUMBERS).all()
+
+
+def test_black_and_white_is_read_by_colour_where_these_are_the_classes_colours():
+    picture = Image.fromarray(NUMBERS == 1)
+    assert picture.mode == "1"
+    white_first = dataclasses.replace(MASK, names=("paper", "ink"), palette=((255, 255, 255), (0, 0, 0)))
+    assert (parsed(picture, white_first) == (NUMBERS != 1)).all()
+    assert (parsed(picture.convert("L"), white_first) == (NUMBERS != 1)).all()
+    assert (parsed(picture) == (NUMBERS == 1)).all()
+
+
+def test_numbers_are_not_taken_for_nearly_black():
+    dark = dataclasses.replace(MASK, palette=((0, 0, 0), (128, 0, 0), (0, 128, 0)))
+    for picture in (numbers_in_three_channels(None), grey(None), picture_of(NUMBERS, [(n, n, n) for n in range(3)])):
+        assert (parsed(picture, dark) == NUMBERS).all()
+
+
+def test_255_is_unlabelled_as_in_the_masks_of_the_data():
+    mask = dataclasses.replace(MASK, names=("sky", "sea", "unlabelled"))
+    assert (parsed(Image.fromarray(np.where(NUMBERS == 2, 255, NUMBERS).astype(np.uint8)), mask) == NUMBERS).all()
+    assert (parsed(np.where(NUMBERS == 2, 255, NUMBERS), mask) == NUMBERS).all()
+
+
+def test_several_in_turn(tmp_path):
+    for n in range(2):
+        Image.fromarray(np.full((12, 16), n, np.uint8)).save(tmp_path / f"{n}.png")
+    files = [tmp_path / "0.png", tmp_path / "1.png"]
+    for value in (files, ",".join(map(str, files)), np.stack([np.full((12, 16), n) for n in range(2)])):
+        assert MASK.parse(value, range(1, 6))[:, 0, 0].tolist() == [1, 0, 1, 0, 1]
+    found = MASK.parse([files[1], np.zeros((12, 16), int)], [0])
+    assert found.shape == (1, 12, 16)
+    assert found.dtype == torch.uint8
+
+
+def test_another_size_is_resized_by_nearest_and_said(tmp_path):
+    big = Image.fromarray(COLORS).resize((48, 36), Image.Resampling.NEAREST)
+    big.save(tmp_path / "big.png")
+    with pytest.warns(Notice, match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest"):
+        assert (MASK.parse(tmp_path / "big.png", [0])[0].numpy() == NUMBERS).all()
+    numbers = np.random.default_rng(0).integers(0, 3, (7, 31), np.uint8)
+    with pytest.warns(Notice, match="the mask is 31 x 7 pixels"):
+        found = MASK.parse(numbers, [0])[0].numpy()
+    assert (found == np.asarray(Image.fromarray(numbers).resize((16, 12), Image.Resampling.NEAREST))).all()
+
+
+def test_colours_that_are_nearly_right_are_taken_and_counted():
+    noise = np.random.default_rng(0).integers(-12, 13, COLORS.shape)
+    with pytest.warns(Notice, match=r"the mask: 19\d of 192 pixels have no colour of the palette exactly and count as"):
+        found = MASK.parse(Image.fromarray((COLORS + noise).clip(0, 255).astype(np.uint8)), [0])[0].numpy()
+    assert (found == NUMBERS).all()
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg"])
+def test_smoothed_edges_become_one_of_the_two_sides(form, tmp_path):
+    mask = dataclasses.replace(MASK, height=64, width=64)
+    rows, columns = np.mgrid[:64, :64]
+    disc = np.hypot(rows - 32, columns - 30) < 20
+    big = np.hypot(*(np.mgrid[:256, :256] / 4 - np.array([32, 30])[:, None, None] - 1 / 8)) < 20
+    smooth = Image.fromarray(np.array(PALETTE, np.uint8)[big.astype(int)]).resize((64, 64), Image.Resampling.BOX)
+    smooth.save(tmp_path / f"disc.{form}", quality=75)
+    with pytest.warns(Notice, match="count as the nearest one"):
+        found = mask.parse(tmp_path / f"disc.{form}", [0])[0].numpy()
+    assert set(np.unique(found)) == {0, 1}
+    assert (found != disc).mean() < 0.02
+
+
+def test_transparent_is_the_first_class():
+    alpha = np.where(NUMBERS == 2, 0, 255).astype(np.uint8)[..., None]
+    with pytest.warns(Notice, match=f"{(NUMBERS == 2).sum()} transparent pixels count as sky, the first class"):
+        found = MASK.parse(Image.fromarray(np.concatenate([COLORS, alpha], axis=2)), [0])[0].numpy()
+    assert (found == np.where(NUMBERS == 2, 0, NUMBERS)).all()
+
+
+ALLOWED = "allowed: 0 sky #80c8ff, 1 sea #003ca0, 2 sand #fadc82; paint in these colours"
+
+
+def spoilt(numbers: np.ndarray, *values: int) -> np.ndarray:
+    """`numbers` with value k at the first k + 1 pixels of row k."""
+    found = numbers.copy()
+    for k, value in enumerate(values):
+        found[k, : k + 1] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (spoilt(NUMBERS, 7, 255), rf"the mask has values .*: 255 \(2 pixels\), 7 \(1 pixel\); {ALLOWED}"),
+        (spoilt(NUMBERS, *range(10, 17)), r"16 \(7 pixels\), .*, 12 \(3 pixels\) and 2 more; allowed"),
+        (NUMBERS.astype(int) - 1, r"values that are no class of the model: -1 \(\d+ pixels\); allowed"),
+        (NUMBERS + 0.5, r"0.5 \(\d+ pixels\), .* no class|no class of the model: .*0.5"),
+        (Image.fromarray(spoilt(NUMBERS, 7, 255)), r"the mask has values .*: 255 \(2 pixels\), 7 \(1 pixel\)"),
+        (picture_of(spoilt(NUMBERS, 9), [(0, 0, 0)] * 10), r"the mask has values .*: 9 \(1 pixel\)"),
+        (
+            Image.fromarray(np.where((NUMBERS == 1)[..., None], np.uint8([255, 0, 255]), COLORS)),
+            rf"the mask has colours .*: #ff00ff \({(NUMBERS == 1).sum()} pixels\); {ALLOWED}",
+        ),
+        (Image.new("RGB", (0, 12)), "the mask is 0 x 12 pixels, which is empty"),
+        (np.zeros((12, 0), int), "the mask is 0 x 12 pixels, which is empty"),
+        (np.zeros((0, 12, 16), int), "no mask was given: name at least one file"),
+        ([], "no mask was given: name at least one file"),
+        (
+            np.zeros(12, int),
+            r"a mask cannot be of type ndarray of shape \(12,\): give a file, a picture, or class numbers",
+        ),
+        (3, "a mask cannot be of type int: give a file, a picture, or class numbers"),
+        ("no-such.png", "the mask no-such.png cannot be read: no such file, .*; give the path of a PNG"),
+    ],
+)
+def test_masks_that_cannot_be_used(value, sentence):
+    with pytest.raises(InputError, match=sentence):
+        MASK.parse(value, [0])
+
+
+def test_an_unknown_dot_beside_an_edge_is_not_taken_for_a_blend():
+    dotted = COLORS.copy()
+    dotted[1, 3] = 255, 0, 255
+    with pytest.raises(InputError, match=r"#ff00ff \(1 pixel\)"):
+        MASK.parse(Image.fromarray(dotted), [0])
+
+
+def test_a_photograph_is_no_mask():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    with pytest.raises(InputError, match=r"the mask has colours that are no class .* and 1,\d+ more; allowed"):
+        MASK.parse(Image.fromarray(noise), [0])
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    (tmp_path / "empty.png").touch()
+    for name, reason in (("torn.png", "damaged, or not"), ("empty.png", "zero bytes"), (".", "director")):
+        with pytest.raises(InputError, match=f"the mask .* cannot be read: .*{reason}.*; give the path of a PNG"):
+            MASK.parse(tmp_path / name, [0])
+
+
+def test_many_classes_are_not_all_listed():
+    many = dataclasses.replace(
+        MASK, names=tuple(f"c{n}" for n in range(40)), palette=tuple((n, 0, 0) for n in range(40))
+    )
+    with pytest.raises(InputError, match="allowed: 0 c0 #000000, .*, 23 c23 #170000 and 16 more; paint"):
+        many.parse(np.full((12, 16), 40), [0])
+
+
+def test_data_with_more_classes_than_the_model():
+    with pytest.raises(InputError, match="the masks hold the class 3, and the model has names for 0 to 2: use data"):
+        MASK.read({"mask": torch.full((1, 12, 16), 3, dtype=torch.uint8)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"names": NAMES[:2]}, "2 names and 3 colours of a mask's classes: give each of 1 to 256 classes one of both"),
+        (
+            {"palette": (PALETTE[0], PALETTE[1], PALETTE[0])},
+            "the classes sky and sand of the masks have the same colour #80c8ff: give each its own",
+        ),
+    ],
+)
+def test_bad_classes(settings, sentence):
+    with pytest.raises(InputError, match=sentence):
+        dataclasses.replace(MASK, **settings)

