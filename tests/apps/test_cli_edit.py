@@ -55,14 +55,66 @@ def test_strength_writes_one_image_or_a_grid_or_files(capsys):
     assert "1 image by --strength, seed 0 -> 0-strength.png" in capsys.readouterr().out
     assert pixels("0-strength.png").shape == (16, 16, 3)
     assert (
-        main(["edit", "c.safetensors", "--image", "0.png", "--strength", "0.7", "-n", "2", "--label", "cats", "--guidance", "2", "--out", "many"]) == 0
+        main(
+            [
+                "edit",
+                "c.safetensors",
+                "--image",
+                "0.png",
+                "--strength",
+                "0.7",
+                "-n",
+                "2",
+                "--label",
+                "cats",
+                "--guidance",
+                "2",
+                "--out",
+                "many",
+            ]
+        )
+        == 0
     )
     first, second = pixels("many/000000.png"), pixels("many/000001.png")
     assert (first != second).any(), "each has its own noise"
-    assert main(["edit", "c.safetensors", "--image", "0.png", "--strength", "0.7", "-n", "2", "--seed", "1", "--out", "grid.png"]) == 0
+    assert (
+        main(
+            [
+                "edit",
+                "c.safetensors",
+                "--image",
+                "0.png",
+                "--strength",
+                "0.7",
+                "-n",
+                "2",
+                "--seed",
+                "1",
+                "--out",
+                "grid.png",
+            ]
+        )
+        == 0
+    )
     assert Image.open("grid.png").width > 2 * 16
     assert (
-        main(["edit", "c.safetensors", "--image", "0.png", "--strength", "1", "--steps", "2", "--set", "sampler.churn=0.1", "--out", "a.npy"]) == 0
+        main(
+            [
+                "edit",
+                "c.safetensors",
+                "--image",
+                "0.png",
+                "--strength",
+                "1",
+                "--steps",
+                "2",
+                "--set",
+                "sampler.churn=0.1",
+                "--out",
+                "a.npy",
+            ]
+        )
+        == 0
     )
     assert np.load("a.npy").shape == (1, 3, 16, 16)
 
@@ -86,7 +138,9 @@ def test_inpainting_keeps_the_file_outside_of_the_mask(model, capsys):
 
 
 def test_sixteen_bits_stay_sixteen():
-    assert main(["edit", "deep.safetensors", "--image", "deep.png", "--inpaint", "hole.png", "--out", "deep-x.png"]) == 0
+    assert (
+        main(["edit", "deep.safetensors", "--image", "deep.png", "--inpaint", "hole.png", "--out", "deep-x.png"]) == 0
+    )
     before, after, hole = pixels("deep.png"), pixels("deep-x.png"), pixels("hole.png") > 0
     assert before.max() > 255
     assert (after[~hole] == before[~hole]).all()
@@ -94,22 +148,75 @@ def test_sixteen_bits_stay_sixteen():
 
 
 def test_outpainting():
-    assert main(["edit", "c.safetensors", "--image", "0.png", "--outpaint", "2,0,4,1", "--resamplings", "1", "--out", "o.png"]) == 0
+    assert (
+        main(
+            [
+                "edit",
+                "c.safetensors",
+                "--image",
+                "0.png",
+                "--outpaint",
+                "2,0,4,1",
+                "--resamplings",
+                "1",
+                "--out",
+                "o.png",
+            ]
+        )
+        == 0
+    )
     assert (pixels("o.png")[:16, 2:18] == pixels("0.png")).all()
     assert pixels("o.png").shape == (17, 22, 3)
-    assert main(["edit", "c.safetensors", "--image", "0.png", "--outpaint", "3", "--resamplings", "1", "-n", "2", "--out", "o.npy"]) == 0
+    assert (
+        main(
+            [
+                "edit",
+                "c.safetensors",
+                "--image",
+                "0.png",
+                "--outpaint",
+                "3",
+                "--resamplings",
+                "1",
+                "-n",
+                "2",
+                "--out",
+                "o.npy",
+            ]
+        )
+        == 0
+    )
     assert np.load("o.npy").shape == (2, 3, 22, 22)
 
 
 def test_variations_and_interpolation(capsys):
-    assert main(["edit", "c.safetensors", "--image", "0.png", "--variations", "3", "--amount", "0.5", "--out", "v.npy"]) == 0
+    assert (
+        main(["edit", "c.safetensors", "--image", "0.png", "--variations", "3", "--amount", "0.5", "--out", "v.npy"])
+        == 0
+    )
     assert np.load("v.npy").shape == (3, 3, 16, 16)
     assert main(["edit", "c.safetensors", "--interpolate", "0.png", "1.png", "--frames", "4", "--out", "i.png"]) == 0
     assert Image.open("i.png").width > 3 * Image.open("i.png").height
     for kind in ("gif", "webp"):
         assert main(f"edit c.safetensors --interpolate 0.png 1.png --out i.{kind}".split()) == 0
         assert Image.open(f"i.{kind}").n_frames == 9
-    assert main(["edit", "c.safetensors", "--image", "0.png", "--variations", "1", "--sampler", "ancestral", "--out", "v.png"]) == 0
+    assert (
+        main(
+            [
+                "edit",
+                "c.safetensors",
+                "--image",
+                "0.png",
+                "--variations",
+                "1",
+                "--sampler",
+                "ancestral",
+                "--out",
+                "v.png",
+            ]
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     assert said.count("Ancestral cannot be walked backwards: Heun without noise is taken in its place") == 1
 

@@ -157,6 +157,12 @@ def test_super_resolution_of_any_size(latent):
     assert upscale(model, painted.photos(1, side=7)).shape == (1, 3, 28, 28)
 
 
+def test_a_model_that_enlarges_edits_nothing():
+    model = painted.model(conditioners=[Image.suited(painted.spec(), "low", 4)])
+    with pytest.raises(InputError, match="draws nothing without a small image to enlarge, so that it edits none"):
+        image_to_image(model, painted.photos(1), strength=0.5)
+
+
 def test_bad_enlargements():
     with pytest.raises(InputError, match="enlarges no images, since it was trained with label: .* --condition image"):
         upscale(painted.model(labels=True), painted.photos(1, side=4))

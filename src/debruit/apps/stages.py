@@ -72,7 +72,7 @@ def start_second(asked: Request, source, dataset, device) -> int:
             "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
         )
     stage = FirstStage.load(asked.autoencoder, "cpu")
-    found = conditions.conditioners(source, dataset, asked.condition)
+    found = conditions.conditioners(source, dataset, asked.condition, say)
     run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
     run = settled(run, list(asked.assignments), device)
     if asked.dry_run:
@@ -92,7 +92,7 @@ def planned(asked: Request, source, dataset, device):
     mine = [a for a in asked.assignments if a.partition("=")[0] in OF_BOTH]
     mine += [a.removeprefix("autoencoder.") for a in asked.assignments if a.startswith("autoencoder.")]
     rest = tuple(a for a in asked.assignments if not a.startswith(("autoencoder.", "source.")))
-    found = conditions.conditioners(source, dataset, asked.condition)
+    found = conditions.conditioners(source, dataset, asked.condition, say)
     say("stage 1   an autoencoder")
     shorter = replace(asked, minutes=first_minutes, images=first_images)
     first = settled_autoencoder(shorter, source, spec, device, mine)

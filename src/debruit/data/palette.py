@@ -5,7 +5,8 @@
     black and white (1)      colours, else class numbers
     coloured (RGB ...)       colours; but where every pixel is grey as with a palette
 
-Of class numbers 255 is "unlabelled" where that is the last class, as in the masks of the data. Nearly: a colour within NEAR of the palette's (JPEG noise), or a blend of two of its colours that lie within two pixels (smoothed edges).
+Of class numbers 255 is "unlabelled" where that is the last class, as in the masks of the data. Nearly: a colour within NEAR of the palette's (JPEG noise), or
+a blend of two of its colours that lie within two pixels (smoothed edges).
 """
 
 from collections.abc import Callable, Sequence

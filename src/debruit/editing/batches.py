@@ -53,7 +53,8 @@ class Request:
 def request(
     model: Model, options: Mapping[str, Any], *, first: int = 0, batch: int = 64, watch: Watch = unseen
 ) -> Request:
-    """`options` are those of `Model.trajectory`. InputError: guidance without anything that it could weigh; no images in a batch."""
+    """`options` are those of `Model.trajectory`. InputError: guidance without anything that it could weigh; a model of super-resolution
+    without its small image; no images in a batch."""
     if batch < 1:
         raise InputError(f"a batch of {batch} images: give 1 or more")
     given = {name: value for name, value in options.items() if name in SETTINGS and value is not None}
@@ -62,6 +63,10 @@ def request(
     if "guidance" in given and settings.guidance != 1 and not _conditional(asked) and asked.get("weaker") is None:
         raise InputError(
             "guidance weighs a condition, and none was given: give a prompt, a label or a mask with it, or leave it out"
+        )
+    if asked.get("image") is None and any(c.field == "image" and c.drop == 0 for c in model.config.conditioners):
+        raise InputError(
+            "this model draws nothing without a small image to enlarge, so that it edits none: use `debruit upscale`"
         )
     return Request(settings=settings, given=frozenset(given), asked=asked, first=first, batch=batch, watch=watch)
 

@@ -60,7 +60,7 @@ def find_run(
             raise unknown("recipe", what, known)
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
-        given["conditioners"] = conditions.conditioners(source, dataset, condition)
+        given["conditioners"] = conditions.conditioners(source, dataset, condition, say)
         return planning.recommend(source, dataset.spec, device, **given), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")

@@ -11,7 +11,7 @@ from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.data.dataset import Dataset
+from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError, unknown
 
 SCALE = 4  # of super-resolution
@@ -49,18 +49,33 @@ def offering(source: Any, names: Sequence[str] | None) -> Any:
     return source.with_conditions(names) if names and hasattr(source, "with_conditions") else source
 
 
-def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None) -> tuple[Conditioner, ...]:
-    """Those of these names, or where none were asked for (None) of all that the data has. InputError: data without one that was asked for."""
+def conditioners(
+    source: Any, dataset: Dataset, names: Sequence[str] | None, say: Callable[[str], None] = quiet
+) -> tuple[Conditioner, ...]:
+    """Those of these names, or where none were asked for (None) of all that the data has. Says how many captions are cut. InputError: data without
+    one that was asked for."""
     has = offered(dataset)
     if names is None:
-        usual = getattr(source, "usual_conditions", None)
-        return tuple(MAKE[name](dataset) for name in has if usual is None or name in usual)
+        usual = getattr(source, "usual_conditions", has)
+        names = [name for name in has if name in usual]
     for name in names:
         if name in LACKS and name not in has:
             raise InputError(f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[name]}")
     if {"image", "edges"} <= set(names):
         raise InputError("--condition image,edges: both are made of the image itself, give one of them")
-    return tuple(MAKE[name](dataset) for name in names)
+    found = tuple(MAKE[name](dataset) for name in names)
+    for conditioner in found:
+        if isinstance(conditioner, Text):
+            say(read_of(conditioner, dataset))
+    return found
+
+
+def read_of(text: Text, dataset: Dataset) -> str:
+    """How much of the captions is read, in words."""
+    captions = [caption for captions in dataset.texts or () for caption in captions]
+    cut = text.truncated(captions)
+    rest = f"{cut:,} of {len(captions):,} are longer and are cut" if cut else f"none of the {len(captions):,} is cut"
+    return f"captions  {len(text.tokenizer.vocabulary):,} word pieces, up to {text.length} a caption; {rest}"
 
 
 def offered(dataset: Dataset) -> tuple[str, ...]:
