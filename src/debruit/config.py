@@ -135,7 +135,8 @@ def _parse(text: str, annotation: Any, current: Any, where: str) -> Any:
         return _validate(None, annotation, where)
     if any(get_origin(a) is tuple for a in (annotation, *get_args(annotation))):
         parts = tuple(part.strip() for part in text.split(",") if part.strip())
-        if get_origin(annotation) is not tuple and float in get_args(annotation):  # a number, or named ones: text=5,mask=2
+        # a number, or several with a name each: text=5,mask=2
+        if get_origin(annotation) is not tuple and float in get_args(annotation):
             return _validate(tuple(tuple(p.split("=", 1)) for p in parts) if "=" in text else text, annotation, where)
         return _validate(parts, annotation, where)
     return _validate(text, annotation, where)

@@ -29,8 +29,8 @@ def invert(
 ) -> Tensor:
     """x_1 of `images` (B, C, H, W) at rest: the latents at t = 1, sigma(1) eps, from which `redraw` gives the images back.
 
-    `sampler` is Heun, or Euler alias DDIM; another one that is asked for is replaced by Heun, and said. Unless they are given, guidance is 1 and nothing is clipped,
-    since what a clip cuts off does not come back.
+    `sampler` is Heun, or Euler alias DDIM; another one that is asked for is replaced by Heun, and said. Unless they are given, guidance is 1 and nothing
+    is clipped, since what a clip cuts off does not come back.
     """
     check_images(model, images)
     wanted = request(model, options, first=first, batch=batch, watch=watch)
