@@ -36,7 +36,7 @@ def test_it_fits_into_the_repository():
         backbone = replace(DRAWS.model, conditioners=(replace(text, tokenizer=words), mask)).build()
         codec = DRAWS.model.codec.build(3)
     assert 2 * (parameters(backbone) + parameters(codec)) < 0.97 * MOST_BYTES
-    assert f"a U-Net of {parameters(backbone.network) / 1e6:.2f} M" in recipes()["openmoji-text-mask-64"].__doc__
+    assert f"a U-Net of {parameters(backbone.network) / 1e6:.1f} M" in recipes()["openmoji-text-mask-64"].__doc__
 
 
 def test_it_enlarges_from_16_to_64_pixels():

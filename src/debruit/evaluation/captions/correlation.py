@@ -3,8 +3,8 @@ they agree most.
 
     a, b maximise  a' C_xy b  with  a' (C_xx + r c_x I) a = b' (C_yy + r c_y I) b = 1,   c the mean variance of a dimension
 
-By whitening both sides and one singular value decomposition C = U S V'. Each direction counts by its correlation S. Closed, so that a thousand pairs and
-two seconds are enough, where heads trained by contrast overfit (docs/evaluation.md has figures).
+By whitening both sides and one singular value decomposition C = U S V'. Each direction counts by its correlation S. In closed form: a thousand or two of
+pairs take seconds, and on those heads trained by contrast found fewer captions (docs/evaluation.md has the figures).
 """
 
 from dataclasses import dataclass
