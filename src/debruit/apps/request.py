@@ -34,7 +34,17 @@ class Request:
         own = {name: getattr(self, name) for name in ("images", "minutes", "batch", "seed", "flip")}
         return {name: value for name, value in own.items() if value is not None}
 
+    @property
+    def folder(self) -> Path:
+        """The run folder to make."""
+        assert self.out is not None, "only a dry run has none"
+        return self.out
+
+    def flags(self, *names: str) -> list[str]:
+        """Those of these flags that were given, as they are typed."""
+        return [f"--{name}" for name in names if getattr(self, name) is not None]
+
     def refuse(self, *names: str, because: str) -> None:
         """InputError if one of these was given."""
-        if given := [f"--{name}" for name in names if getattr(self, name) is not None]:
+        if given := self.flags(*names):
             raise InputError(f"{', '.join(given)}: {because}")

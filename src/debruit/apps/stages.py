@@ -46,11 +46,13 @@ def start_stages(asked: Request, device, data=None) -> int:
         asked.refuse("condition", because="an autoencoder has no condition; give it to the diffusion of its latents")
     source, dataset = data or find_data(asked.on, say, asked.assignments, size=asked.size, condition=asked.condition)
     if asked.autoencoder is not None:
-        return start_second(asked, source, dataset, device)
+        return start_second(asked, asked.autoencoder, source, dataset, device)
     if asked.what == "autoencoder":
         run = settled_autoencoder(asked, source, dataset.spec, device, list(asked.assignments))
         return (
-            priced(run, device) if asked.dry_run else follow(folder_for(asked.out, run), dataset, device, resume=False)
+            priced(run, device)
+            if asked.dry_run
+            else follow(folder_for(asked.folder, run), dataset, device, resume=False)
         )
     plan = planned(asked, source, dataset, device)
     if asked.dry_run:
@@ -59,10 +61,10 @@ def start_stages(asked: Request, device, data=None) -> int:
         return priced(settled(second_stage(plan, device), list(plan.assignments), device), device)
     from debruit.training import stages
 
-    return follow_stages(asked.out, stages.begin(asked.out, plan, say), dataset, device, plan, resume=False)
+    return follow_stages(asked.folder, stages.begin(asked.folder, plan, say), dataset, device, plan, resume=False)
 
 
-def start_second(asked: Request, source, dataset, device) -> int:
+def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> int:
     """`debruit train ldm SOURCE --autoencoder A`: the second stage by itself."""
     from debruit.first_stage import FirstStage
     from debruit.training import conditions, stages
@@ -71,13 +73,13 @@ def start_second(asked: Request, source, dataset, device) -> int:
         raise InputError(
             "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
         )
-    stage = FirstStage.load(asked.autoencoder, "cpu")
+    stage = FirstStage.load(autoencoder, "cpu")
     found = conditions.conditioners(source, dataset, asked.condition, say)
     run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
     run = settled(run, list(asked.assignments), device)
     if asked.dry_run:
         return priced(run, device)
-    return follow(stages.create(asked.out, run, stage, say), dataset, device, resume=False)
+    return follow(stages.create(asked.folder, run, stage, say), dataset, device, resume=False)
 
 
 def planned(asked: Request, source, dataset, device):

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
@@ -15,6 +16,7 @@ import debruit
 from debruit.errors import InputError, Notice
 
 began = time.monotonic()  # when the command at hand started
+usual = warnings.showwarning
 
 app = App(
     name="debruit",
@@ -49,12 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     global began
     began = time.monotonic()
-    warnings.simplefilter("always", Notice)
-    shown = warnings.showwarning
-    warnings.showwarning = lambda message, category, *rest: (
-        print(message, flush=True) if issubclass(category, Notice) else shown(message, category, *rest)
-    )
     try:
+        warnings.simplefilter("always", Notice)
+        warnings.showwarning = _show  # ty: ignore[invalid-assignment]
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         return code if isinstance(code, int) else 0
     except InputError as error:
@@ -67,7 +66,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     finally:
-        warnings.showwarning = shown
+        warnings.showwarning = usual
+
+
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A notice is one plain line; any other warning is shown as usual."""
+    if issubclass(category, Notice):
+        print(message, flush=True)
+    else:
+        usual(message, category, filename, lineno, file, line)
 
 
 def _refuse(sentence: str) -> int:

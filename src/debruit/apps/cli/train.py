@@ -89,14 +89,16 @@ def train(
     prepare()
     place = choose_device(device)
     check_length(images, minutes)
-    flags = {
-        "batch": batch, "size": size, "seed": seed, "flip": flip, "autoencoder": autoencoder, "factor": factor, "bottleneck": bottleneck,
-        "condition": condition,
-    }  # fmt: skip
+    asked = Request(
+        what=what or "", on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
+        condition=conditions.parse(condition), assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
+        bottleneck=bottleneck,
+    )  # fmt: skip
     if resume is not None:
-        given = [f"--{name}" for name, value in flags.items() if value is not None] + ["--pixels"] * pixels
+        given = asked.flags("batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition")
         given += (
-            ["--set"] * bool(set_)
+            ["--pixels"] * pixels
+            + ["--set"] * bool(set_)
             + ["--dry-run"] * dry_run
             + ["SOURCE"] * (what is not None)
             + ["--out"] * (out is not None)
@@ -110,10 +112,6 @@ def train(
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
     if out is None and not dry_run:
         raise InputError("name the run folder to make: --out runs/NAME")
-    asked = Request(
-        what=what, on=on, out=out, images=images, minutes=minutes, assignments=tuple(set_ or ()), dry_run=dry_run,
-        **(flags | {"condition": conditions.parse(condition)}),
-    )  # fmt: skip
     return _start(asked, place, pixels=pixels)
 
 
@@ -154,7 +152,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     run = settled(run, list(asked.assignments), device)
     if asked.dry_run:
         return priced(run, device)
-    folder = folder_for(asked.out, run) if stage is None else stages.create(asked.out, run, stage, say)
+    folder = folder_for(asked.folder, run) if stage is None else stages.create(asked.folder, run, stage, say)
     return follow(folder, dataset, device, resume=False)
 
 
