@@ -1,6 +1,6 @@
 """Class numbers <-> colours: a mask as a picture. A picture is read in the first way that knows all of its pixels:
 
-    grey (modes L, I, F)     class numbers, else colours
+    grey (modes L, I, F)     class numbers, else colours; but numbers alone where all are below DARK, which no colours of a drawing are
     with a palette (mode P)  colours, exactly, else class numbers, else colours, nearly
     black and white (1)      colours, else class numbers
     coloured (RGB ...)       colours; but where every pixel is grey as with a palette
@@ -21,6 +21,7 @@ from debruit.errors import InputError
 UNLABELLED = "unlabelled"  # the class of what has none
 IGNORED = 255  # the number that many data sets give it
 
+DARK = 64
 NEAR = 48.0  # Euclidean, of 8-bit values: 28 in each channel
 REACH = 2  # pixels on either side of a smoothed edge
 MOST_BLENDED = 0.25  # of the pixels: a picture with more blends is no mask with smoothed edges
@@ -85,7 +86,7 @@ def _ways(picture: Image.Image, names: Sequence[str], palette: Palette) -> list[
     if picture.mode == "1":
         return [colors(exactly=True), numbers]
     if picture.mode == "L":
-        return [numbers, colors()]
+        return [numbers] if int(np.asarray(picture).max()) < DARK else [numbers, colors()]
     if picture.mode == "F" or picture.mode.startswith("I"):
         return [numbers]
     rgb = np.asarray(picture.convert("RGB"))
