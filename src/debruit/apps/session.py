@@ -59,15 +59,23 @@ def follow(folder, dataset, device, *, resume: bool, began: float | None = None)
     if not seen:
         say(f"stopped, everything is saved: continue with  debruit train --resume {folder.path}")
         return 130
-    if hasattr(folder.run, "objective"):
-        say(
-            f"done: {folder.path}/model.safetensors; draw images with  debruit sample {folder.path} -n 16 --out grid.png"
-        )
-    else:
-        say(
-            f"done: {folder.path}/model.safetensors; train on its latents with  debruit train ldm SOURCE --autoencoder {folder.path} --out DIR"
-        )
+    say(f"done: {folder.path}/model.safetensors; {next_step(folder.run, folder.path)}")
     return 0
+
+
+def next_step(run, path) -> str:
+    """What to do with a finished model, in words and a command."""
+    from debruit.conditioning.asked import ARGUMENTS
+    from debruit.training.run import Run
+
+    if not isinstance(run, Run):
+        return f"train on its latents with  debruit train ldm SOURCE --autoencoder {path} --out DIR"
+    needed = [c for c in run.model.conditioners if c.drop == 0 and c.field in ("image", "mask", "text")]
+    if any(getattr(c, "kind", "") == "low" for c in needed):
+        return f"enlarge images with  debruit upscale {path} --image small.png"
+    prompted = any(c.field == "text" for c in run.model.conditioners)
+    given = [f"--{ARGUMENTS[c.field]} FILE" for c in needed if c.field != "text"] + ['--prompt "..."'] * prompted
+    return f"draw images with  {' '.join([f'debruit sample {path}', *given, '-n 16 --out grid.png'])}"
 
 
 def show(progress: Iterator) -> Iterator:

@@ -74,7 +74,7 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
             "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
         )
     stage = FirstStage.load(autoencoder, "cpu")
-    found = conditions.conditioners(source, dataset, asked.condition, say)
+    found = conditions.conditioners(source, dataset, asked.condition, say, seed=asked.seed or 0)
     run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
     run = settled(run, list(asked.assignments), device)
     if asked.dry_run:
@@ -94,7 +94,7 @@ def planned(asked: Request, source, dataset, device):
     mine = [a for a in asked.assignments if a.partition("=")[0] in OF_BOTH]
     mine += [a.removeprefix("autoencoder.") for a in asked.assignments if a.startswith("autoencoder.")]
     rest = tuple(a for a in asked.assignments if not a.startswith(("autoencoder.", "source.")))
-    found = conditions.conditioners(source, dataset, asked.condition, say)
+    found = conditions.conditioners(source, dataset, asked.condition, say, seed=asked.seed or 0)
     say("stage 1   an autoencoder")
     shorter = replace(asked, minutes=first_minutes, images=first_images)
     first = settled_autoencoder(shorter, source, spec, device, mine)

@@ -60,7 +60,7 @@ def find_run(
             raise unknown("recipe", what, known)
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
-        given["conditioners"] = conditions.conditioners(source, dataset, condition, say)
+        given["conditioners"] = conditions.conditioners(source, dataset, condition, say, seed=given.get("seed", 0))
         return planning.recommend(source, dataset.spec, device, **given), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
@@ -112,10 +112,11 @@ def adapted(run: Training, source: Source, dataset: Dataset, **changes) -> Any:
             f"the recipe is for images of {run.data.shape} (channels, height, width) and {dataset.spec.name} gives "
             f"{dataset.spec.shape}: give --size, or train on the source without a recipe"
         )
+    given = {key: value for key, value in changes.items() if value is not None}
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        model = replace(model, conditioners=tuple(met(c, dataset) for c in run.model.conditioners))
-    given = {key: value for key, value in changes.items() if value is not None}
+        seed = given.get("seed", run.seed)
+        model = replace(model, conditioners=tuple(met(c, dataset, seed) for c in run.model.conditioners))
     if "images" in given:
         given["minutes"] = None
     return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)

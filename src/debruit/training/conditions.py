@@ -13,6 +13,8 @@ from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError, unknown
+from debruit.training.planning import held_out
+from debruit.training.stream import split
 
 SCALE = 4  # of super-resolution
 NONE = "none"
@@ -22,12 +24,12 @@ LACKS = {
     "mask": "it has no masks: put the images into images/ and their masks, by the same names, into masks/",
     "text": "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl",
 }
-MAKE: dict[str, Callable[[Dataset], Conditioner]] = {
-    "label": lambda dataset: Label(names=dataset.spec.class_names),
-    "mask": lambda dataset: Mask.suited(dataset.spec),
-    "text": lambda dataset: Text.suited([caption for captions in dataset.texts or () for caption in captions]),
-    "image": lambda dataset: Image.suited(dataset.spec, "low", SCALE),
-    "edges": lambda dataset: Image.suited(dataset.spec, "edges", 1),
+MAKE: dict[str, Callable[[Dataset, int], Conditioner]] = {
+    "label": lambda dataset, seed: Label(names=dataset.spec.class_names),
+    "mask": lambda dataset, seed: Mask.suited(dataset.spec),
+    "text": lambda dataset, seed: Text.suited(captions(dataset, seed)),
+    "image": lambda dataset, seed: Image.suited(dataset.spec, "low", SCALE),
+    "edges": lambda dataset, seed: Image.suited(dataset.spec, "edges", 1),
 }
 
 
@@ -50,10 +52,10 @@ def offering(source: Any, names: Sequence[str] | None) -> Any:
 
 
 def conditioners(
-    source: Any, dataset: Dataset, names: Sequence[str] | None, say: Callable[[str], None] = quiet
+    source: Any, dataset: Dataset, names: Sequence[str] | None, say: Callable[[str], None] = quiet, *, seed: int = 0
 ) -> tuple[Conditioner, ...]:
-    """Those of these names, or where none were asked for (None) of all that the data has. Says how many captions are cut. InputError: data without
-    one that was asked for."""
+    """Those of these names, or where none were asked for (None) of all that the data has. Says how many captions are cut; `seed` is the training's,
+    which says what is held out. InputError: data without one that was asked for."""
     has = offered(dataset)
     if names is None:
         usual = getattr(source, "usual_conditions", has)
@@ -63,18 +65,25 @@ def conditioners(
             raise InputError(f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[name]}")
     if {"image", "edges"} <= set(names):
         raise InputError("--condition image,edges: both are made of the image itself, give one of them")
-    found = tuple(MAKE[name](dataset) for name in names)
+    found = tuple(MAKE[name](dataset, seed) for name in names)
     for conditioner in found:
         if isinstance(conditioner, Text):
             say(read_of(conditioner, dataset))
     return found
 
 
+def captions(dataset: Dataset, seed: int) -> list[str]:
+    """The captions of the images that are trained on: of the held-out ones not even the words are learnt."""
+    texts = dataset.texts or ()
+    training, _ = split(len(texts), held_out(len(texts)), seed)
+    return [caption for n in training for caption in texts[n]]
+
+
 def read_of(text: Text, dataset: Dataset) -> str:
     """How much of the captions is read, in words."""
-    captions = [caption for captions in dataset.texts or () for caption in captions]
-    cut = text.truncated(captions)
-    rest = f"{cut:,} of {len(captions):,} are longer and are cut" if cut else f"none of the {len(captions):,} is cut"
+    every = [caption for of in dataset.texts or () for caption in of]
+    cut = text.truncated(every)
+    rest = f"{cut:,} of {len(every):,} are longer and are cut" if cut else f"none of the {len(every):,} is cut"
     return f"captions  {len(text.tokenizer.vocabulary):,} word pieces, up to {text.length} a caption; {rest}"
 
 
