@@ -12,11 +12,11 @@ from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import WordPiece
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.model import Model, ModelConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.sampling.settings import Settings
+from debruit.text.wordpiece import WordPiece
 
 COLOURS = ("black", "grey", "white")
 PLACES = ("top", "left", "middle", "right", "bottom")

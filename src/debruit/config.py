@@ -22,7 +22,7 @@ from pydantic import InstanceOf, TypeAdapter, ValidationError
 from debruit.errors import InputError, nearest, unknown
 
 TRUSTED = ["debruit"]
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {"debruit.conditioning.wordpiece.WordPiece": "debruit.text.wordpiece.WordPiece"}
 
 Json = Any  # what the json module reads and writes
 

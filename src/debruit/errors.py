@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SHOWN = 20  # allowed names that an error lists
+
 
 class Notice(UserWarning):
     """Something that was done otherwise than asked, and is said: on the command line as one plain line."""
@@ -25,9 +27,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> InputError:
-    """The error for a misspelt name: what was given, the nearest known name, and all that are allowed."""
+    """The error for a misspelt name: what was given, the nearest known name, and those that are allowed, the first SHOWN of many."""
     allowed = sorted(allowed)
-    return InputError(f"unknown {kind} '{name}'{nearest(name, allowed) or ';'} allowed: {', '.join(allowed)}")
+    more = f" and {len(allowed) - SHOWN:,} more" if len(allowed) > SHOWN else ""
+    return InputError(
+        f"unknown {kind} '{name}'{nearest(name, allowed) or ';'} allowed: {', '.join(allowed[:SHOWN])}{more}"
+    )
 
 
 def tell(sentence: str) -> None:

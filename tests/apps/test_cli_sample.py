@@ -10,12 +10,12 @@ import debruit
 from debruit.apps.cli import main
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import WordPiece
 from debruit.model import Model, ModelConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.euler import Euler
 from debruit.sampling.settings import Settings
+from debruit.text.wordpiece import WordPiece
 
 WHITE = 255
 

@@ -11,11 +11,11 @@ from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import BERT_PACKAGE, WordPiece
 from debruit.config import implementations
 from debruit.errors import InputError
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
+from debruit.text.wordpiece import BERT_PACKAGE, WordPiece
 
 EXAMPLES = {
     "Label": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1),
@@ -134,6 +134,29 @@ def test_labels_by_name_or_number(asked, count, numbers):
 
 def test_names_come_before_numbers():
     assert Label(names=("1", "0")).parse("1", range(1)).tolist() == [0]
+
+
+def test_names_that_hold_commas():
+    fish = Label(names=("tench, Tinca tinca", "goldfish", "tench", "Tinca tinca, tench, old"))
+    for asked, numbers in {
+        "tench, Tinca tinca": [0, 0, 0],
+        "goldfish, tench, Tinca tinca,2": [1, 0, 2],
+        "tench,goldfish": [2, 1, 2],
+        " Tinca tinca, tench, old ": [3, 3, 3],
+        ("tench, Tinca tinca", "goldfish"): [0, 1, 0],
+    }.items():
+        assert fish.parse(asked, range(3)).tolist() == numbers, asked
+    with pytest.raises(InputError, match="unknown label 'Tinca tinca'"):
+        fish.parse("goldfish, Tinca tinca", range(1))
+
+
+def test_of_many_names_the_first_are_listed():
+    many = Label(names=tuple(f"{n:04}" for n in range(1000)))
+    with pytest.raises(InputError, match="unknown label 'cat'; allowed: 0000, 0001, .*, 0019 and 980 more$"):
+        many.parse("cat", range(1))
+    twenty = Label(names=tuple(f"{n:02}" for n in range(20)))
+    with pytest.raises(InputError, match="18, 19$"):
+        twenty.parse("cat", range(1))
 
 
 @pytest.mark.parametrize("asked", ["dgo", 3, "-1", "", "cat,,owl", "²"])

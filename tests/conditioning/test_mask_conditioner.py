@@ -196,7 +196,8 @@ def test_several_in_turn(tmp_path):
     for n in range(2):
         Image.fromarray(np.full((12, 16), n, np.uint8)).save(tmp_path / f"{n}.png")
     files = [tmp_path / "0.png", tmp_path / "1.png"]
-    for value in (files, ",".join(map(str, files)), np.stack([np.full((12, 16), n) for n in range(2)])):
+    joined = ",".join(map(str, files))
+    for value in (files, joined, [joined], np.stack([np.full((12, 16), n) for n in range(2)])):
         assert MASK.parse(value, range(1, 6))[:, 0, 0].tolist() == [1, 0, 1, 0, 1]
     found = MASK.parse([files[1], np.zeros((12, 16), int)], [0])
     assert found.shape == (1, 12, 16)
@@ -208,10 +209,18 @@ def test_another_size_is_resized_by_nearest_and_said(tmp_path):
     big.save(tmp_path / "big.png")
     with pytest.warns(Notice, match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest"):
         assert (MASK.parse(tmp_path / "big.png", [0])[0].numpy() == NUMBERS).all()
-    numbers = np.random.default_rng(0).integers(0, 3, (7, 31), np.uint8)
-    with pytest.warns(Notice, match="the mask is 31 x 7 pixels"):
+    numbers = np.random.default_rng(0).integers(0, 3, (9, 12), np.uint8)
+    with pytest.warns(Notice, match="the mask is 12 x 9 pixels and the images 16 x 12: it was resized by nearest"):
         found = MASK.parse(numbers, [0])[0].numpy()
     assert (found == np.asarray(Image.fromarray(numbers).resize((16, 12), Image.Resampling.NEAREST))).all()
+
+
+def test_of_other_proportions_the_central_part_is_taken():
+    wide = np.full((12, 40), 2, np.uint8)
+    wide[:, 12:28] = NUMBERS
+    for value in (wide, Image.fromarray(wide)):
+        with pytest.warns(Notice, match="is 40 x 12 pixels and the images 16 x 12: its central part was resized"):
+            assert (MASK.parse(value, [0])[0].numpy() == NUMBERS).all()
 
 
 def test_colours_that_are_nearly_right_are_taken_and_counted():
@@ -321,6 +330,8 @@ def test_data_with_more_classes_than_the_model():
     ("settings", "sentence"),
     [
         ({"names": NAMES[:2]}, "2 names and 3 colours of a mask's classes: give each of 1 to 256 classes one of both"),
+        ({"numbers": (0, 255)}, "the numbers 0, 255 of 3 classes of masks: give each class its own, or none at all"),
+        ({"numbers": (0, 1, 1)}, "the numbers 0, 1, 1 of 3 classes of masks: give each class its own"),
         (
             {"palette": (PALETTE[0], PALETTE[1], PALETTE[0])},
             "the classes sky and sand of the masks have the same colour #80c8ff: give each its own",

@@ -10,7 +10,6 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from debruit.conditioning.asked import ask, dropped
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import BERT_WORDS, MARKS, WordPiece
 from debruit.config import decode, encode
 from debruit.data.digits import Digits
 from debruit.errors import InputError, Notice
@@ -19,6 +18,7 @@ from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings
+from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
 
 CAPTIONS = ("a smiling cat", "a cat with a hat", "a grinning dog", "un éléphant à l'école", "a dog, a cat")
 TEXT = Text(

@@ -1,6 +1,7 @@
 """The cache: found again by content, rebuilt when damaged, whole or not there, safe between processes."""
 
 import errno
+import hashlib
 import json
 import os
 import pickle
@@ -16,6 +17,7 @@ from debruit.data import keys
 from debruit.data.cache import Item, Recording, stored
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.folder import Folder
+from debruit.data.keys import make_key
 from debruit.errors import InputError
 
 recording_module = import_module("debruit.data.recording")
@@ -183,6 +185,23 @@ def test_what_killed_processes_left_is_removed_a_day_later(photos, cache):
     Folder(path=str(photos)).build()
     assert not old.exists()
     assert young.exists()
+
+
+def test_entries_of_before_are_found_and_read(photos, cache, heard):
+    """Of before there were masks and several captions an image: their keys are the same, and a caption is a string by itself."""
+    assert make_key("a", [1]) == hashlib.sha256(b'[1, "a", [1]]').hexdigest()[:32]
+    first = Folder(path=str(photos)).build()
+    path = entry(cache, first) / "meta.json"
+    meta = json.loads(path.read_text())
+    del meta["spec"]["mask_names"], meta["spec"]["palette"]
+    meta["texts"] = ["one", "", *["three"] * (len(first) - 2)]
+    path.write_text(json.dumps(meta))
+    again = Folder(path=str(photos)).build(heard.append)
+    assert not any("damaged" in line for line in heard)
+    assert again.spec == first.spec
+    assert again.texts == (("one",), (), *[("three",)] * (len(first) - 2))
+    assert again.masks is None
+    np.testing.assert_array_equal(again.images, first.images)
 
 
 def test_processes_that_build_at_once_agree(photos, cache):

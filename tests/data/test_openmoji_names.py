@@ -2,6 +2,7 @@
 
 import pytest
 
+from debruit.data.doctor import examine
 from debruit.data.openmoji import OpenMoji
 from debruit.data.openmoji_names import captions, emoji_name
 from debruit.errors import InputError
@@ -37,10 +38,22 @@ def test_a_caption_for_each_language_that_has_another():
     assert captions("1F600", ("fr", "en")) == ("visage rieur", "grinning face")
     assert captions("1F355", ("en", "fr")) == ("pizza",)
     assert captions("2654", ("en", "fr")) == ("white chess king",)
-    assert captions("2654", ("fr",)) == ("",)
-    without = [item for item in OpenMoji().items() if captions(item, ("en", "fr")) == ("",)]
+    assert captions("2654", ("fr",)) == ()
+    without = [item for item in OpenMoji().items() if not captions(item, ("en", "fr"))]
     assert without
     assert all(not emoji_name(item) for item in without)
+
+
+def test_a_drawing_without_a_name_has_no_caption():
+    source = OpenMoji(size=8, groups=("extras",))
+    dataset = source.build()
+    nameless = [n for n, item in enumerate(dataset.paths) if not emoji_name(item)]
+    assert nameless
+    assert all((dataset.texts[n] == ()) == (n in nameless) for n in range(len(dataset)))
+    assert set(dataset.conditions(nameless)["text"]) == {""}, "as none is read"
+    found = "; ".join(examine(source).findings)
+    assert f"captions missing for {len(nameless):,} of {len(dataset):,} images" in found
+    assert "often ''" not in found
 
 
 def test_two_languages_in_the_data():

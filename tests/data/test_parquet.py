@@ -98,6 +98,27 @@ def test_images_as_files_beside_the_table_but_not_elsewhere(table, folder, noise
     assert "skipped train.parquet row 2: it has no image" in heard
 
 
+def test_a_changed_file_beside_the_table_is_read_again(table, noise, tmp_path, heard):
+    beside = tmp_path / "tables" / "data" / "a.png"
+    named = lambda images: [{"bytes": images[0], "path": "a.png"}, {"bytes": None, "path": "a.png"}]  # noqa: E731
+    path = table("data/train.parquet", rows=2, image=named)
+    for source in (Parquet(path=str(path)), Parquet(path=str(path.parent.parent))):
+        beside.unlink(missing_ok=True)
+        assert len(source.build()) == 1
+        for seed in (3, 4):
+            Image.fromarray(noise(8, 8, seed=seed)).save(beside)
+            dataset = source.build()
+            np.testing.assert_array_equal(dataset[1]["image"].numpy(), noise(8, 8, seed=seed).transpose(2, 0, 1))
+        assert source.build().spec == dataset.spec
+
+
+def test_a_file_that_no_row_needs_is_not_looked_at(table, noise, tmp_path):
+    path = table(rows=3)  # rows with bytes, and the names 0.png, 1.png and 2.png
+    first = Parquet(path=str(path)).build()
+    Image.fromarray(noise(8, 8, seed=9)).save(tmp_path / "tables" / "0.png")
+    assert Parquet(path=str(path)).build().spec == first.spec
+
+
 def test_masks_and_named_labels(table):
     masks = [png(np.full((8, 8), n % 2, np.uint8)) for n in range(4)]
     path = table(mask=[{"bytes": data, "path": ""} for data in masks[:3]] + [None], label=["b", "a", "b", "a"])

@@ -152,6 +152,21 @@ def test_a_shard_that_was_cut_is_used_up_to_the_cut(shards, cut, heard):
     assert not any("left out" in line for line in found.findings)
 
 
+@pytest.mark.parametrize("junk", [b"\xff" * 512, b"\0" * 511 + b"x"])
+def test_a_damaged_header_between_good_ones_is_said(shards, junk, heard):
+    root = shards(2, 6)
+    path = root / "s-0001.tar"
+    with tarfile.open(path) as tar:
+        at = tar.getmember("0103.png").offset
+    whole = path.read_bytes()
+    path.write_bytes(whole[:at] + junk + whole[at + 512 :])
+    assert len(Shards(path=str(root)).build(heard.append)) == 9
+    [line] = [line for line in heard if line.startswith("skipped s-0001.tar:")]
+    assert f"damaged after {at:,} of {len(whole):,} bytes (no header of a member is there)" in line
+    assert "1 shard damaged: s-0001.tar; what was behind the damage is lost" in examine(Shards(path=str(root))).findings
+    assert not read_shard(root / "s-0000.tar").damage
+
+
 def test_a_broken_member_is_found_at_indexing(shard, noise, heard):
     good = encoded(noise(64, 64))
     path = shard("a.tar", {"0.png": good, "1.png": good[:3000], "2.png": b"", "3.png": b"junk", "4.png": good})

@@ -157,6 +157,18 @@ def test_super_resolution_of_any_size(latent):
     assert upscale(model, painted.photos(1, side=7)).shape == (1, 3, 28, 28)
 
 
+def test_an_enlarging_model_is_guided_by_a_weaker_one_at_any_size():
+    low = Image.suited(painted.spec(), "low", 4)
+    model, weaker = (painted.model(conditioners=[low]) for _ in range(2))
+    with torch.no_grad():
+        for parameter in weaker.backbone.parameters():
+            parameter.mul_(0.9)
+    small = painted.photos(1, side=6)
+    guided = upscale(model, small, weaker=weaker, guidance=2.0)
+    assert guided.shape == (1, 3, 24, 24)
+    assert not torch.equal(guided, upscale(model, small))
+
+
 def test_a_model_that_enlarges_edits_nothing():
     model = painted.model(conditioners=[Image.suited(painted.spec(), "low", 4)])
     with pytest.raises(InputError, match="draws nothing without a small image to enlarge, so that it edits none"):

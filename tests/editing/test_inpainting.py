@@ -10,6 +10,7 @@ import painted
 from debruit.editing.inpainting import inpaint, repaint, schedule
 from debruit.editing.outpainting import outpaint
 from debruit.editing.region import as_region, at_latents, put_back
+from debruit.editing.resizing import at_size
 from debruit.errors import InputError
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.noise import ImageNoise
@@ -134,12 +135,23 @@ def test_the_schedule():
 def test_a_latent_place_is_unknown_if_any_of_its_pixels_is():
     region = torch.zeros(1, 1, 10, 9, dtype=torch.bool)
     region[0, 0, 3, 8] = True  # in the last, cut place of its row
-    found = at_latents(region, (3, 3))
+    found = at_latents(region, 4)
     assert found.shape == (1, 1, 3, 3)
     assert found.nonzero().tolist() == [[0, 0, 0, 2]]
     whole = torch.rand(2, 1, 16, 12, generator=torch.Generator().manual_seed(0)) > 0.8
     blocks = whole.unfold(2, 4, 4).unfold(3, 4, 4).flatten(4).any(4)
-    assert torch.equal(at_latents(whole, (4, 3)), blocks)
+    assert torch.equal(at_latents(whole, 4), blocks)
+
+
+@pytest.mark.parametrize(("side", "factor"), [(33, 8), (9, 4), (24, 16), (5, 4), (16, 1)])
+def test_the_places_of_a_region_are_the_codec_s_whatever_the_size(side, factor):
+    """Pixel n lies in place n // factor; ceil(side / places) is another number for these sizes."""
+    for pixel in range(side):
+        region = torch.zeros(1, 1, side, side, dtype=torch.bool)
+        region[0, 0, pixel, 0] = True
+        found = at_latents(region, factor)
+        assert found.shape == (1, 1, -(-side // factor), -(-side // factor))
+        assert found.nonzero().tolist() == [[0, 0, pixel // factor, 0]]
 
 
 def test_bad_regions():
@@ -181,6 +193,22 @@ def test_an_image_continued(depth, latent):
     assert same(found[:, :, :16, 3:19], images)
     assert found[:, :, :16, :3].float().std() > 0
     assert outpaint(model, images[:1], margins=4, resamplings=1).shape == (1, 3, 24, 24)
+
+
+def test_an_image_continued_is_guided_by_a_weaker_model_of_its_own_size():
+    model, images, weaker = painted.model(), painted.photos(1), painted.model()
+    with torch.no_grad():
+        for parameter in weaker.backbone.parameters():
+            parameter.mul_(0.9)
+    plain = outpaint(model, images, margins=4, resamplings=1)
+    guided = outpaint(model, images, margins=4, resamplings=1, weaker=weaker, guidance=2.0)
+    assert guided.shape == (1, 3, 24, 24)
+    assert same(guided[:, :, 4:20, 4:20], images)
+    assert not same(guided, plain)
+    with pytest.raises(
+        InputError, match="the weaker model has other images than the model that it is to guide: 3 x 8 x 8"
+    ):
+        outpaint(model, images, margins=4, weaker=at_size(weaker, 8, 8), guidance=2.0)
 
 
 def test_bad_margins():

@@ -7,9 +7,12 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import judging
-from debruit.config import implementations
+from debruit import model_files
+from debruit.apps.cli import main
+from debruit.config import decode, implementations
 from debruit.data.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import quality
@@ -20,10 +23,10 @@ from debruit.evaluation.report import samplers as report
 from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import Subject
 from debruit.model import load
-from debruit.model_files import header
+from debruit.model_files import header, read, save
 from debruit.sampling.heun import Heun
 from debruit.sampling.sampler import Sampler
-from debruit.training.folder import RUN, RunFolder, fingerprint
+from debruit.training.folder import RUN, RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +96,10 @@ def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):
     subject = Subject.open(str(tmp_path / "a"), "cpu")
     wanted = subject.model.settings(sampler=Heun(), steps=2)
     said = quality.store(subject, wanted)
-    before, after = (RunFolder.open(path, print).run for path in (folder, tmp_path / "a"))
+    folders = [RunFolder.open(path, print) for path in (folder, tmp_path / "a")]
+    before, after = (each.run for each in folders)
     assert after == replace(before, model=replace(before.model, sampling=wanted))
-    assert fingerprint(after) == fingerprint(before), "its states would be refused"
+    assert folders[1].fingerprint == folders[0].fingerprint, "its states would be refused"
     assert RUN in said[1]
 
 
@@ -104,6 +108,35 @@ def test_a_lone_model_file_keeps_the_setting(folder, tmp_path):
     subject = Subject.open(str(tmp_path / "m.safetensors"), "cpu")
     assert len(quality.store(subject, subject.model.settings(steps=7))) == 1
     assert header(tmp_path / "m.safetensors")["config"]["sampling"]["steps"] == 7
+
+
+def test_a_file_in_half_precision_stays_one(folder, tmp_path):
+    path = tmp_path / "m.safetensors"
+    head, weights = read(folder / "model.safetensors")
+    save(path, decode(head["config"]), weights, head["provenance"], half=True)
+    before, stored = path.stat().st_size, load_file(path)
+    subject = Subject.open(str(path), "cpu")
+    quality.store(subject, subject.model.settings(steps=7))
+    assert header(path)["config"]["sampling"]["steps"] == 7
+    assert abs(path.stat().st_size - before) < 200
+    found = load_file(path)
+    assert {name: w.dtype for name, w in found.items()} == {name: w.dtype for name, w in stored.items()}
+    assert all(torch.equal(found[name], stored[name]) for name in stored)
+
+
+def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "own.safetensors"
+    shutil.copy(folder / "model.safetensors", path)
+    monkeypatch.setattr(model_files, "shipped", lambda: {"own-8": path})
+    monkeypatch.chdir(tmp_path)
+    before = path.read_bytes()
+    for name in ("own-8", "own.safetensors", str(path)):
+        assert main(["samplers", name, "--store", "-n", "2"]) == 2
+        assert f"{name} comes with debruit, and what is installed is not written to: copy" in capsys.readouterr().err
+        subject = Subject.open(name, "cpu")
+        with pytest.raises(InputError, match="copy .*own.safetensors to a place of your own and give that"):
+            quality.store(subject, subject.model.settings(steps=7))
+    assert path.read_bytes() == before
 
 
 def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, monkeypatch):

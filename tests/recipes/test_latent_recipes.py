@@ -4,6 +4,7 @@ with small networks."""
 import re
 import shlex
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +193,7 @@ def test_the_documented_commands_of_conditional_models_run(look_alike, tmp_path,
         Image.fromarray(np.full((256, 260), n % 2, np.uint8)).save(f"landscapes/masks/{n}.png")
         (Path("captioned") / f"{n}.txt").write_text(f"a picture of {n} apples")
     Path("landscapes/classes.json").write_text('["sky", "sea"]')
-    run_all(documented("## With a condition", 11))
+    run_all(documented("## With a condition", 12))
     conditioners = {name: debruit.load(f"runs/{name}").config.conditioners[0] for name in ("classes", "masks", "text")}
     assert conditioners["classes"].names == ("n01440764", "n01443537")
     assert conditioners["masks"].names == ("sky", "sea")
@@ -200,18 +201,25 @@ def test_the_documented_commands_of_conditional_models_run(look_alike, tmp_path,
 
 
 def documented(section: str, count: int) -> list[str]:
-    """The commands of a section of the document, in its blocks of text."""
+    """The commands of a section of the document, in its blocks of text; one may go on in lines that follow a backslash."""
     text = DOCUMENT.read_text().split(section + "\n")[1].split("\n## ")[0]
     blocks = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines() if line.startswith("debruit ")]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    commands = [line for line in lines if line.startswith("debruit ")]
     assert len(commands) == count
     return commands
 
 
 def run_all(commands: list[str]) -> None:
     for line in commands:
-        arguments = shlex.split(line)[1:]
+        arguments = without_length(shlex.split(line)[1:])
         assert main([*arguments, *shrunk(arguments)]) == 0, line
+
+
+def without_length(arguments: list[str]) -> list[str]:
+    """They are given a shorter one."""
+    own = ("--images", "--batch")
+    return [a for before, a in pairwise(["", *arguments]) if a not in own and before not in own]
 
 
 def shrunk(arguments: list[str]) -> list[str]:

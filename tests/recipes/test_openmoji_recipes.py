@@ -10,10 +10,10 @@ from PIL import Image
 import debruit
 from debruit.apps.cli import main
 from debruit.autoencoders.autoencoder import measured
-from debruit.conditioning.wordpiece import WordPiece
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.recipes import first_stage_for, recipes
+from debruit.text.wordpiece import WordPiece
 from debruit.training.estimate import parameters
 
 DRAWS, ENLARGES = recipes()["openmoji-text-mask-64"](), recipes()["upscale-openmoji-64"]()

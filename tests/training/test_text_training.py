@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import WordPiece
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.digits import Digits
 from debruit.model import Model, ModelConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings
+from debruit.text.wordpiece import WordPiece
 from debruit.training import checkpoint
 from debruit.training.batches import training_batch
 from debruit.training.fit import fit

@@ -11,21 +11,26 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
 from debruit import pictures
 from debruit.apps import cli
 from debruit.apps.session import say
+from debruit.data.openmoji import OpenMoji
 from debruit.model import Model, load
 from debruit.training import stages
 from debruit.training.folder import LOG, PREVIEWS
 
 SOURCE, SIZE = "openmoji/smileys-emotion", 64
 SHIPPED = "openmoji-64"
-PROMPTS = (
-    "grinning face", "smiling cat with heart-eyes", "red apple", "blue book", "green heart", "tiger face", "un chien", "sailboat",
-)  # fmt: skip
+PROMPTS = ("grinning face", "tiger face", "green heart", "flag: Norway", "woman", "drapeau")
+MASKS = {
+    "1F697": "automobile",
+    "1F9C7": "waffle",
+    "1F45A": "woman's clothes",
+}  # drawings that the shipped model never saw
 PROMPT_SAMPLES = 4
 
 
@@ -68,15 +73,20 @@ def train(source: str, size: int | None, out: Path, minutes: float, changes: lis
 
 
 def draw_prompts(path: Path) -> None:
-    """The shipped model's images for some prompts, a row each."""
+    """The shipped model's images, a row for each prompt and then for each mask under its name, beside the mask."""
     began, model = time.monotonic(), load(SHIPPED)
-    rows = []
+    spec, rows = model.config.data, []
     for prompt in PROMPTS:
         images = model.generate(PROMPT_SAMPLES, prompt=prompt, seed=0)
-        rows.append((prompt, pictures.displayable(images, model.config.data)))
+        rows.append((prompt, pictures.displayable(images, spec)))
+    drawings, palette = OpenMoji(size=spec.height, masks=True), np.array(spec.palette, np.uint8)
+    for item, name in MASKS.items():
+        mask = drawings.areas(item)
+        images = pictures.displayable(model.generate(PROMPT_SAMPLES - 1, prompt=name, mask=mask, seed=0), spec)
+        rows.append((f"{name}, in this mask", np.concatenate([palette[mask][None], images])))
     pictures.save(pictures.captioned(rows), path)
     say(
-        f"{path}: images for {len(rows)} prompts by the model that comes with debruit, in {time.monotonic() - began:.0f} s"
+        f"{path}: {SHIPPED}, which comes with debruit, under {len(rows)} conditions, in {time.monotonic() - began:.0f} s"
     )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from debruit.apps import cli
 
 
-def settled(run, assignments: list[str], device):
-    """The run with the user's changes, and its length and intervals from the measured speed; printed."""
+def settled(run, assignments: list[str], device, dataset=None):
+    """The run with the user's changes, and its length and intervals from the measured speed; printed, and how much it reads of the captions of this
+    data."""
     from debruit.config import override
+    from debruit.training.conditions import reading
 
     planning, _ = _kind(run)
     changes = [a for a in assignments if not a.startswith("source.")]  # those were made before the data was built
@@ -18,7 +20,8 @@ def settled(run, assignments: list[str], device):
     for assignment in changes:
         if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
             run = override(run, assignment)
-    for line in planning.summary(run, device, speed):
+    read = [] if dataset is None else reading(getattr(run.model, "conditioners", ()), dataset)
+    for line in [*read, *planning.summary(run, device, speed)]:
         say(line)
     return run
 

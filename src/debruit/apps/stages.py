@@ -43,7 +43,9 @@ def start_stages(asked: Request, device, data=None) -> int:
             f"name what to train on: debruit train {asked.what} SOURCE (a folder of images, or a name from `debruit list data`)"
         )
     if asked.what == "autoencoder":
-        asked.refuse("condition", because="an autoencoder has no condition; give it to the diffusion of its latents")
+        asked.refuse(
+            "condition", "words", because="an autoencoder has no condition; give it to the diffusion of its latents"
+        )
     source, dataset = data or find_data(asked.on, say, asked.assignments, size=asked.size, condition=asked.condition)
     if asked.autoencoder is not None:
         return start_second(asked, asked.autoencoder, source, dataset, device)
@@ -74,9 +76,11 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
             "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
         )
     stage = FirstStage.load(autoencoder, "cpu")
-    found = conditions.conditioners(source, dataset, asked.condition, say, seed=asked.seed or 0)
+    found = conditions.conditioners(
+        source, dataset, asked.condition, seed=asked.seed or 0, assignments=asked.assignments, words=asked.words
+    )
     run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
-    run = settled(run, list(asked.assignments), device)
+    run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
     return follow(stages.create(asked.folder, run, stage, say), dataset, device, resume=False)
@@ -94,18 +98,22 @@ def planned(asked: Request, source, dataset, device):
     mine = [a for a in asked.assignments if a.partition("=")[0] in OF_BOTH]
     mine += [a.removeprefix("autoencoder.") for a in asked.assignments if a.startswith("autoencoder.")]
     rest = tuple(a for a in asked.assignments if not a.startswith(("autoencoder.", "source.")))
-    found = conditions.conditioners(source, dataset, asked.condition, say, seed=asked.seed or 0)
     say("stage 1   an autoencoder")
     shorter = replace(asked, minutes=first_minutes, images=first_images)
     first = settled_autoencoder(shorter, source, spec, device, mine)
+    found = conditions.conditioners(
+        source, dataset, asked.condition, seed=first.seed, assignments=rest, words=asked.words
+    )
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
     plan = stages.Stages(
         first=first, minutes=minutes, images=images, batch=asked.batch, conditioners=found, assignments=rest
     )
+    like = planning.recommend(source, spec, device, images=1, codec=first.model.codec, conditioners=found)
     for assignment in rest:  # a mistake in one shows now, not when the first stage is over
-        like = planning.recommend(source, spec, device, images=1, codec=first.model.codec, conditioners=found)
-        override(like, assignment)
+        like = override(like, assignment)
+    for line in conditions.reading(like.model.conditioners, dataset):
+        say(line)
     return plan
 
 

@@ -19,14 +19,13 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from debruit.conditioning.outlines import is_drawing, lines, outlines
-from debruit.data.pixels import Target, Unreadable, decode, patient, read_header
+from debruit.data.pixels import WHITE, Target, Unreadable, decode, patient, read_header
 from debruit.errors import InputError, tell
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
 
 EDGES_DROP = 0.1
-WHITE = (255, 255, 255)  # behind what is transparent
 
 Kind = Literal["low", "edges"]
 

@@ -25,7 +25,7 @@ class Label:
 
     def parse(self, value: str | int | Sequence[str | int], indices: Sequence[int]) -> Tensor:
         """Class names or numbers, one or several (or "a,b"), in turn: image k gets the one at k mod their number. (B,) int64."""
-        asked = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
+        asked = self._several(value) if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
         if not asked:
             raise InputError("no label was given: name at least one class")
         numbers = [self._number(item) for item in asked]
@@ -43,6 +43,16 @@ class Label:
 
     def build(self) -> nn.Module:
         return LabelEmbedding(self)
+
+    def _several(self, text: str) -> list[str]:
+        """ "a,b" is two names; but a name may hold commas itself, and the longest that there is counts."""
+        parts, found = text.split(","), []
+        while parts:
+            joined = (",".join(parts[:n]).strip() for n in range(len(parts), 1, -1))
+            name = next((name for name in joined if name in self.names), parts[0])
+            parts = parts[name.count(",") + 1 :]
+            found.append(name)
+        return found
 
     def _number(self, item: str | int) -> int:
         text = str(item).strip()

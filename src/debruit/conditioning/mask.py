@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor, nn
 
-from debruit.data.palette import in_hex, read_numbers, read_picture
-from debruit.data.pixels import Unreadable, opened, patient
+from debruit.data.masks import cut
+from debruit.data.palette import UNLABELLED, in_hex, read_numbers, read_picture
+from debruit.data.pixels import JPEG, Unreadable, opened, orientation, patient
 from debruit.errors import InputError, tell
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ EMPTY = "is {} x {} pixels, which is empty: give one that is not"
 @dataclass(frozen=True, kw_only=True)
 class Mask:
     """A class number for each pixel of images of `height` x `width`; `names` and `palette` (R, G, B) are those of the classes in the order of their
-    numbers. Where it is dropped, "none" is one class more."""
+    numbers, and `numbers` what stood for them in the files of the data (DataSpec.mask_numbers). Where it is dropped, "none" is one class more."""
 
     field: ClassVar[str] = "mask"
     door: ClassVar[Literal["spatial"]] = "spatial"
     names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
+    numbers: tuple[int, ...] | None = None
     height: int
     width: int
     channels: int = 3
@@ -44,10 +46,14 @@ class Mask:
     drop: float = 0.1
 
     def __post_init__(self) -> None:
-        """InputError unless every class has a name and a colour of its own."""
+        """InputError unless every class has a name, a colour and, if any has, a number of its own."""
         if not 1 <= len(self.names) <= 256 or len(self.palette) != len(self.names):
             raise InputError(
                 f"{len(self.names)} names and {len(self.palette)} colours of a mask's classes: give each of 1 to 256 classes one of both"
+            )
+        if self.numbers and (len(self.numbers) != len(self.names) or len(set(self.numbers)) < len(self.numbers)):
+            raise InputError(
+                f"the numbers {', '.join(map(str, self.numbers))} of {len(self.names)} classes of masks: give each class its own, or none at all"
             )
         for n, color in enumerate(self.palette):
             if color in self.palette[:n]:
@@ -62,7 +68,9 @@ class Mask:
         if not spec.mask_names:
             raise InputError(f"{spec.name} has no masks: put the images into images/ and their masks into masks/")
         channels = min(len(spec.mask_names), MOST_CHANNELS)
-        return cls(names=spec.mask_names, palette=spec.palette, height=spec.height, width=spec.width, channels=channels)
+        return cls(
+            names=spec.mask_names, palette=spec.palette, numbers=spec.mask_numbers, height=spec.height, width=spec.width, channels=channels
+        )  # fmt: skip
 
     def read(self, items: Mapping[str, Any]) -> Tensor:
         """(B, H, W) uint8. InputError where the data has more classes than the model."""
@@ -76,8 +84,9 @@ class Mask:
 
     def parse(self, value: Any, indices: Sequence[int]) -> Tensor:
         """Masks, one or several in turn, as (B, H, W) uint8: files or Pillow's pictures, of class numbers or in the palette's colours (data/palette.py says
-        which), or arrays of class numbers (H, W) or (N, H, W). Another size is resized by nearest, and said."""
-        masks = [mask for given in _several(value) for mask in self._masks(given)]
+        which), or arrays of class numbers (H, W) or (N, H, W). Another size is cut and resized by nearest as in training, and said."""
+        given = value if isinstance(value, (list, tuple)) else [value]
+        masks = [mask for one in several(given) for mask in self._masks(one)]
         if not masks:
             raise InputError("no mask was given: name at least one file")
         return torch.from_numpy(np.stack([masks[n % len(masks)] for n in indices]))
@@ -100,11 +109,11 @@ class Mask:
         elif isinstance(given, Pillow.Image):
             if 0 in given.size:
                 raise InputError(f"the mask {EMPTY.format(*given.size)}")
-            yield self._from_picture(given, "the mask")
+            yield self._from_picture(given, "the mask", lossy=getattr(given, "format", None) in JPEG)
         elif isinstance(given, (np.ndarray, Tensor)) and given.ndim in (2, 3):
             array = given.cpu().numpy() if isinstance(given, Tensor) else given
-            numbers = read_numbers(array, self.names, self.palette, what="the mask")
-            yield from (self._resized(mask, "the mask") for mask in (numbers if numbers.ndim == 3 else [numbers]))
+            found = read_numbers(array, self.names, self.palette, self.numbers, what="the mask")
+            yield from (self._fitted(mask, "the mask") for mask in (found if found.ndim == 3 else [found]))
         else:
             shape = f" of shape {tuple(given.shape)}" if isinstance(given, (np.ndarray, Tensor)) else ""
             raise InputError(
@@ -115,33 +124,40 @@ class Mask:
         try:
             with patient(), opened(path) as picture:
                 picture.load()
-                found = picture.copy()
+                found, lossy = picture.copy(), picture.format in JPEG
         except Unreadable as reason:
             raise InputError(f"the mask {path} cannot be read: {reason}; give the path of a PNG") from None
-        return self._from_picture(found, str(path))
+        return self._from_picture(found, str(path), lossy=lossy)
 
-    def _from_picture(self, picture: Pillow.Image, what: str) -> np.ndarray:
-        reading = read_picture(picture, self.names, self.palette, what=what)
+    def _from_picture(self, picture: Pillow.Image, what: str, *, lossy: bool = False) -> np.ndarray:
+        reading = read_picture(picture, self.names, self.palette, self.numbers, what=what, lossy=lossy)
         if reading.approximate:
             tell(
                 f"{what}: {reading.approximate:,} of {reading.numbers.size:,} pixels have no colour of the palette exactly and count as the nearest one"
             )
         if reading.transparent:
             tell(f"{what}: {reading.transparent:,} transparent pixels count as {self.names[0]}, the first class")
-        return self._resized(reading.numbers.astype(np.uint8), what)
+        if reading.strange:
+            tell(
+                f"{what}: {reading.strange:,} of {reading.numbers.size:,} pixels have no colour of the palette and count as {UNLABELLED}, as in training"
+            )
+        if reading.twofold:
+            tell(
+                f"{what} is read by its numbers, as in training, and its colours would be another mask: save it as an 8-bit grey PNG of numbers, or as RGB"
+            )
+        return self._fitted(reading.numbers.astype(np.uint8), what, orientation(picture))
 
-    def _resized(self, mask: np.ndarray, what: str) -> np.ndarray:
-        height, width = mask.shape
+    def _fitted(self, mask: np.ndarray, what: str, turn: int = 1) -> np.ndarray:
+        """Cut as masks are in training. `turn` is the orientation of EXIF."""
+        height, width = mask.shape if turn < 5 else mask.shape[::-1]
         if not mask.size:
             raise InputError(f"{what} {EMPTY.format(width, height)}")
-        if (height, width) == (self.height, self.width):
-            return mask
-        tell(
-            f"{what} is {width} x {height} pixels and the images {self.width} x {self.height}: it was resized by nearest"
-        )
-        rows = (2 * np.arange(self.height) + 1) * height // (2 * self.height)  # the pixel at the middle of each
-        columns = (2 * np.arange(self.width) + 1) * width // (2 * self.width)
-        return mask[rows[:, None], columns]
+        if (height, width) != (self.height, self.width):
+            part = "it" if height * self.width == width * self.height else "its central part"
+            tell(
+                f"{what} is {width} x {height} pixels and the images {self.width} x {self.height}: {part} was resized by nearest"
+            )
+        return np.ascontiguousarray(cut(mask[..., None], self, turn)[..., 0])
 
 
 class MaskRescaler(nn.Module):
@@ -170,8 +186,12 @@ class MaskRescaler(nn.Module):
         return shares.scatter_add_(1, places, torch.full_like(places, 1 / factor**2, dtype=shares.dtype))
 
 
-def _several(value: Any) -> list[Any]:
-    """One thing or several; "a.png,b.png" is two files unless there is one of that name."""
-    if isinstance(value, str) and "," in value and not Path(value).expanduser().exists():
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+def several(given: Sequence[Any]) -> list[Any]:
+    """The same things, but "a.png,b.png" is two files unless there is one of that name."""
+    found = []
+    for one in given:
+        if isinstance(one, str) and "," in one and not Path(one).expanduser().exists():
+            found += [part.strip() for part in one.split(",") if part.strip()]
+        else:
+            found.append(one)
+    return found

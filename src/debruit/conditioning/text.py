@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from debruit.conditioning.wordpiece import BERT_WORDS, WordPiece
 from debruit.errors import InputError, tell
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
+from debruit.text.wordpiece import BERT_WORDS, WordPiece
 
 MOST_WORDS, FEWEST_WORDS = 8_192, 512  # of a vocabulary made from captions: about as many as there are captions
 LONGEST, SHORTEST = 77, 16  # pieces of a caption
@@ -41,11 +41,11 @@ class Text:
             )
 
     @classmethod
-    def suited(cls, captions: Sequence[str], *, drop: float = 0.1) -> Self:
-        """A vocabulary made of these captions, and an encoder trained with the denoiser that is as long and as large as they need. InputError where
-        there is no caption."""
+    def suited(cls, captions: Sequence[str], *, tokenizer: WordPiece | None = None, drop: float = 0.1) -> Self:
+        """A vocabulary made of these captions, or a `tokenizer` that is there already; and an encoder trained with the denoiser that is as long and as
+        large as they need. InputError where there is no caption."""
         different = _different(captions)
-        tokenizer = WordPiece.train(captions, min(max(len(different), FEWEST_WORDS), MOST_WORDS))
+        tokenizer = tokenizer or WordPiece.train(captions, min(max(len(different), FEWEST_WORDS), MOST_WORDS))
         width, depth = next(size for least, size in SIZES.items() if len(different) >= least)
         length = _suited_length(tokenizer, different)
         encoder = TextTransformer(width=width, depth=depth, heads=width // HEAD_CHANNELS, length=length)

@@ -7,7 +7,7 @@ else.
 
 import json
 import mmap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -33,7 +33,8 @@ class DataSpec:
     """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
     255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
     `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
-    user's choice. Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B)."""
+    user's choice. Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for each class
+    in the files: nothing where these colours did, None where there were no files."""
 
     name: str
     channels: int
@@ -46,6 +47,7 @@ class DataSpec:
     class_names: tuple[str, ...] = ()
     mask_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
+    mask_numbers: tuple[int, ...] | None = None
     lettered: bool = False
     fingerprint: str = ""
 
@@ -77,6 +79,14 @@ class Skipped(NamedTuple):
 
     name: str
     reason: str
+
+
+def captions_of(texts: Sequence[str | Sequence[str] | None] | None) -> list[tuple[str, ...]] | None:
+    """The captions of each item, as meta.json holds them: several, or one by itself in entries of before there could be several; a blank one is none."""
+    if texts is None:
+        return None
+    several = ((of,) if isinstance(of, str) else of or () for of in texts)
+    return [tuple(caption for caption in of if caption) for of in several]
 
 
 class Rows(Protocol):
@@ -145,7 +155,7 @@ class Dataset:
             images,
             paths=meta["paths"],
             labels=meta["labels"],
-            texts=meta["texts"],
+            texts=captions_of(meta["texts"]),
             masks=masks,
             skipped=skipped,
             notes=meta["notes"],
@@ -180,19 +190,25 @@ class Dataset:
 
         return torch.from_numpy(self._read(np.asarray(indices, dtype=np.int64)))
 
-    def conditions(self, indices: Sequence[int] | np.ndarray, epochs: np.ndarray | None = None) -> dict[str, Any]:
-        """What `batch` gives beside the images, without reading them. Of several captions the first; with `epochs` (B,) they
-        take turns from epoch to epoch."""
+    def conditions(
+        self,
+        indices: Sequence[int] | np.ndarray,
+        epochs: np.ndarray | None = None,
+        *,
+        fields: Collection[str] = ("label", "text", "mask"),
+    ) -> dict[str, Any]:
+        """What `batch` gives beside the images, without reading them; only these fields. Of several captions the first; with `epochs` (B,)
+        they take turns from epoch to epoch."""
         import torch
 
         indices, batch = np.asarray(indices, dtype=np.int64), {}
-        if self.labels is not None:
+        if self.labels is not None and "label" in fields:
             batch["label"] = torch.from_numpy(self.labels[indices])
-        if self.texts is not None:
+        if self.texts is not None and "text" in fields:
             turns = np.zeros_like(indices) if epochs is None else epochs + indices
             captions = [self.texts[n] for n in indices]
             batch["text"] = [of[turn % len(of)] if of else "" for of, turn in zip(captions, turns, strict=True)]
-        if self.masks is not None:
+        if self.masks is not None and "mask" in fields:
             batch["mask"] = torch.from_numpy(self.masks[indices])
         return batch
 

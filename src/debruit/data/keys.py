@@ -15,7 +15,7 @@ from debruit import config
 from debruit.data.parallel import mapped
 from debruit.errors import InputError
 
-FORMAT = 2  # part of every key: raised when entries change their layout or decoding its result
+FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
 RACY_SECONDS = 2  # a file this young may change again without changing its time stamp
 
 

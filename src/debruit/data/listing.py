@@ -72,6 +72,15 @@ def one_file(path: Path) -> File:
     return File(path.name, status.st_size, status.st_mtime_ns)
 
 
+def file_in(folder: Path, name: str) -> File:
+    """A file by its name in a folder, where it may be missing."""
+    try:
+        status = (folder / name).stat()
+        return File(name, status.st_size, status.st_mtime_ns)
+    except OSError:
+        return File(name, 0, 0)
+
+
 def _walked(path: str | Path, unopened: list[Skipped]) -> Iterator[tuple[str, os.DirEntry]]:
     root = check_folder(path)
     waiting, visited = [""], set()

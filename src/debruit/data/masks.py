@@ -17,7 +17,7 @@ from PIL import Image
 from debruit.data.blobs import Openable
 from debruit.data.legend import CLASSES, RGB, Legend
 from debruit.data.palette import IGNORED, UNLABELLED, in_hex
-from debruit.data.pixels import JPEG, Target, Unreadable, central_part, opened, orientation, room_for, turned_upright
+from debruit.data.pixels import JPEG, Sized, Unreadable, central_part, opened, orientation, room_for, turned_upright
 from debruit.data.wording import some
 from debruit.errors import InputError
 
@@ -60,6 +60,11 @@ class Coding:
     colors: tuple[RGB, ...] = ()
     other: int = 0
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """What stands for each class in the files: nothing where colours do."""
+        return () if self.colors else tuple(255 - self.table[::-1].index(n) for n in range(len(self.names)))
+
 
 def tones(file: Openable, height: int, width: int) -> Tones:
     """What the mask of an image of this size holds. Unreadable: it is no mask, or not of the image's proportions."""
@@ -90,15 +95,13 @@ def tones(file: Openable, height: int, width: int) -> Tones:
         return found
 
 
-def decode_mask(file: Openable, target: Target, coding: Coding) -> np.ndarray:
+def decode_mask(file: Openable, target: Sized, coding: Coding) -> np.ndarray:
     """Class numbers (H, W) uint8 at the target's size: the same part of the picture as `pixels.decode` takes."""
     with opened(file) as image, room_for(image):
+        image.load()  # which turns a TIFF, and finds what a PNG says of itself behind its pixels
         turn = orientation(image)
-        (width, height), (left, top, right, bottom) = central_part(image, target, turned=turn >= 5)
         pixels = _pixels(image.convert("RGB") if coding.colors and image.mode == "P" else image)
-    rows = (top + (np.arange(height) + 0.5) * (bottom - top) / height).astype(int)
-    columns = (left + (np.arange(width) + 0.5) * (right - left) / width).astype(int)
-    pixels = turned_upright(pixels[rows[:, None], columns], turn)
+    pixels = cut(pixels, target, turn)
     if not coding.colors:
         return np.ascontiguousarray(np.asarray(coding.table, np.uint8)[pixels[..., 0]])
     keys = _packed(np.asarray(coding.colors, np.uint8))
@@ -106,6 +109,16 @@ def decode_mask(file: Openable, target: Target, coding: Coding) -> np.ndarray:
     wanted = _packed(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
     places = np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)
     return np.where(keys[order][places] == wanted, order[places], coding.other).astype(np.uint8)
+
+
+def cut(pixels: np.ndarray, target: Sized, turn: int = 1) -> np.ndarray:
+    """(H, W, C) of any size as the target's: the largest central part of its proportions, by nearest, turned upright from this orientation of EXIF."""
+    (width, height), (left, top, right, bottom) = central_part(
+        (pixels.shape[1], pixels.shape[0]), target, turned=turn >= 5
+    )
+    rows = (top + (np.arange(height) + 0.5) * (bottom - top) / height).astype(int)
+    columns = (left + (np.arange(width) + 0.5) * (right - left) / width).astype(int)
+    return turned_upright(pixels[rows[:, None], columns], turn)
 
 
 def coding(found: Tones, legend: Legend, origin: str) -> tuple[Coding, tuple[str, ...]]:

@@ -26,9 +26,9 @@ def check_languages(wanted: Sequence[str]) -> None:
 
 
 def captions(item: str, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The words for a drawing in these languages, each once; "" where there are none."""
+    """The words for a drawing in these languages, each once; () where there are none."""
     found = dict.fromkeys(emoji_name(item, language) for language in wanted)
-    return tuple(name for name in found if name) or ("",)
+    return tuple(name for name in found if name)
 
 
 def emoji_name(item: str, language: str = ENGLISH) -> str:

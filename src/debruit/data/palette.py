@@ -5,12 +5,14 @@
     black and white (1)      colours, else class numbers
     coloured (RGB ...)       colours; but where every pixel is grey as with a palette
 
-Of class numbers 255 is "unlabelled" where that is the last class, as in the masks of the data. Nearly: a colour within NEAR of the palette's (JPEG noise), or
-a blend of two of its colours that lie within two pixels (smoothed edges).
+Where it is known how the masks of the data were coded (data/masks.py), that way comes first, so that these masks mean here what they meant there: their
+`numbers`, one for each class; or, where these are (), the colours, of which one that is none is "unlabelled" if there is such a class. Where no numbers
+are known, 255 is "unlabelled" if that is the last class. Nearly: a colour within NEAR of the palette's (JPEG noise), or a blend of two of its colours
+that lie within two pixels (smoothed edges).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -29,16 +31,20 @@ MANY_COLORS = 65_536  # compared with the palette at a time
 SHOWN, ALLOWED = 5, 24  # unknown and known ones that an error lists
 
 Palette = Sequence[tuple[int, int, int]]
+Way = Callable[[], "Reading"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Class numbers (H, W) int64, -1 where unknown; how many pixels were `approximate` or `transparent`; what is `unknown`, in words, most frequent first."""
+    """Class numbers (H, W) int64, -1 where unknown; how many pixels were `approximate`, `transparent`, or of a `strange` colour that counts as unlabelled;
+    what is `unknown`, in words, most frequent first; whether its colours would be another mask than its numbers, `twofold`."""
 
     numbers: np.ndarray
     approximate: int = 0
     transparent: int = 0
     unknown: tuple[str, ...] = ()
+    strange: int = 0
+    twofold: bool = False
 
     @property
     def lacking(self) -> int:
@@ -46,21 +52,39 @@ class Reading:
         return int((self.numbers < 0).sum())
 
 
-def read_picture(picture: Image.Image, names: Sequence[str], palette: Palette, *, what: str) -> Reading:
-    """The class numbers of a picture of a mask, by the rule above. InputError lists values or colours that are no class; `what` is given, for it."""
+def read_picture(
+    picture: Image.Image,
+    names: Sequence[str],
+    palette: Palette,
+    numbers: Sequence[int] | None = None,
+    *,
+    what: str,
+    lossy: bool = False,
+) -> Reading:
+    """The class numbers of a picture of a mask, by the rule above; no strange colours in a `lossy` one. InputError lists values or colours that are no class;
+    `what` is given, for it."""
     readings: list[Reading] = []
-    for way in _ways(picture, names, palette):
+    for way in _ways(picture, names, palette, numbers, lossy):
         readings.append(way())
         if not readings[-1].unknown:
-            return readings[-1]
-    raise _unknown(min(readings, key=lambda reading: reading.lacking), names, palette, what)
+            break
+    else:
+        raise _unknown(min(readings, key=lambda reading: reading.lacking), names, palette, numbers, what)
+    if numbers and picture.mode == "P":
+        other = _by_color(picture, palette, exactly=True)
+        return replace(
+            readings[-1], twofold=not other.unknown and not np.array_equal(other.numbers, readings[-1].numbers)
+        )
+    return readings[-1]
 
 
-def read_numbers(values: np.ndarray, names: Sequence[str], palette: Palette, *, what: str) -> np.ndarray:
+def read_numbers(
+    values: np.ndarray, names: Sequence[str], palette: Palette, numbers: Sequence[int] | None = None, *, what: str
+) -> np.ndarray:
     """Class numbers of any integer or whole values, (..., H, W), as uint8. InputError lists values that are no class."""
-    reading = _by_number(values, names)
+    reading = _by_number(values, names, numbers)
     if reading.unknown:
-        raise _unknown(reading, names, palette, what)
+        raise _unknown(reading, names, palette, numbers, what)
     return reading.numbers.astype(np.uint8)
 
 
@@ -76,32 +100,53 @@ def in_hex(color: Sequence[int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def _ways(picture: Image.Image, names: Sequence[str], palette: Palette) -> list[Callable[[], Reading]]:
-    def colors(*, exactly: bool = False) -> Callable[[], Reading]:
-        return lambda: _by_color(picture, palette, exactly=exactly)
+def _ways(
+    picture: Image.Image, names: Sequence[str], palette: Palette, numbers: Sequence[int] | None, lossy: bool
+) -> list[Way]:
+    """In turn."""
+    values, coloured = np.asarray(picture), False
+    if picture.mode not in ("1", "L", "P", "F") and not picture.mode.startswith("I"):
+        rgb = np.asarray(picture.convert("RGB"))
+        values, coloured = rgb[..., 0], bool((rgb != rgb[..., :1]).any())
 
-    numbers = lambda: _by_number(np.asarray(picture), names)  # noqa: E731
-    if picture.mode == "P":
-        return [colors(exactly=True), numbers, colors()]
-    if picture.mode == "1":
-        return [colors(exactly=True), numbers]
-    if picture.mode == "L":
-        return [numbers] if int(np.asarray(picture).max()) < DARK else [numbers, colors()]
+    def by_number() -> Reading:
+        return _by_number(values, names, numbers)
+
+    def exact() -> Reading:
+        return _by_color(picture, palette, exactly=True)
+
+    def near() -> Reading:
+        return _by_color(picture, palette, exactly=False)
+
+    def own(strange: bool) -> Way:
+        return lambda: _by_own_color(picture, names, palette, strange=strange and not lossy)
+
     if picture.mode == "F" or picture.mode.startswith("I"):
-        return [numbers]
-    rgb = np.asarray(picture.convert("RGB"))
-    if (rgb == rgb[..., :1]).all():
-        return [colors(exactly=True), lambda: _by_number(rgb[..., 0], names), colors()]
-    return [colors()]
+        return [by_number]
+    guessed: list[Way] = [exact, by_number, near]
+    if coloured:
+        guessed = [near]
+    elif picture.mode in ("1", "L"):
+        dark = picture.mode == "L" and int(values.max(initial=0)) < DARK
+        guessed = [exact, by_number] if picture.mode == "1" else [by_number] if dark else [by_number, near]
+    if numbers is None or (numbers and coloured):
+        return guessed
+    if numbers:
+        return [by_number, *guessed]
+    return [own(True), *guessed] if coloured or picture.mode == "P" else [own(False), *guessed, own(True)]
 
 
-def _by_number(values: np.ndarray, names: Sequence[str]) -> Reading:
+def _by_number(values: np.ndarray, names: Sequence[str], numbers: Sequence[int] | None) -> Reading:
+    """What stands for a class in the files, and the number of a class itself."""
     classes = len(names)
-    if names[-1] == UNLABELLED:
-        values = np.where(values == IGNORED, classes - 1, values)
+    if not numbers and names[-1] == UNLABELLED:
+        numbers = (*range(classes - 1), IGNORED)
+    for n, number in enumerate(numbers or ()):
+        if number >= classes:
+            values = np.where(values == number, n, values)
     known = (values >= 0) & (values < classes) & (values == np.floor(values))
-    numbers = np.where(known, values, -1).astype(np.int64)
-    return Reading(numbers, unknown=_counted(values[~known], lambda value: f"{value:g}"))
+    found = np.where(known, values, -1).astype(np.int64)
+    return Reading(found, unknown=_counted(values[~known], lambda value: f"{value:g}"))
 
 
 def _by_color(picture: Image.Image, palette: Palette, *, exactly: bool) -> Reading:
@@ -116,6 +161,16 @@ def _by_color(picture: Image.Image, palette: Palette, *, exactly: bool) -> Readi
     unknown = _counted(packed[numbers < 0], lambda value: f"#{value:06x}")
     same = (distance == 0)[places].reshape(packed.shape)
     return Reading(numbers, int(((numbers >= 0) & ~same).sum()), transparent, unknown)
+
+
+def _by_own_color(picture: Image.Image, names: Sequence[str], palette: Palette, *, strange: bool) -> Reading:
+    """As the masks of data in colour are read: exactly, transparent or not. With `strange`, what has none of these colours beside others that do is
+    unlabelled, if there is such a class."""
+    reading = _by_color(Image.fromarray(np.asarray(picture.convert("RGB"))), palette, exactly=True)
+    if not strange or UNLABELLED not in names or (reading.numbers < 0).all():
+        return reading
+    numbers = np.where(reading.numbers < 0, list(names).index(UNLABELLED), reading.numbers)
+    return Reading(numbers, strange=reading.lacking)
 
 
 def _opaque(picture: Image.Image, ground: tuple[int, int, int]) -> tuple[np.ndarray, int]:
@@ -168,10 +223,13 @@ def _counted(values: np.ndarray, word: Callable) -> tuple[str, ...]:
     return tuple(f"{word(found[n].item())} ({counts[n]:,} {'pixel' if counts[n] == 1 else 'pixels'})" for n in order)
 
 
-def _unknown(reading: Reading, names: Sequence[str], palette: Palette, what: str) -> InputError:
+def _unknown(
+    reading: Reading, names: Sequence[str], palette: Palette, numbers: Sequence[int] | None, what: str
+) -> InputError:
     more = f" and {len(reading.unknown) - SHOWN:,} more" if len(reading.unknown) > SHOWN else ""
     kind = "colours" if reading.unknown[0].startswith("#") else "values"
-    known = [f"{n} {name} {in_hex(color)}" for n, (name, color) in enumerate(zip(names, palette, strict=True))]
+    numbered = zip(numbers or range(len(names)), names, palette, strict=True)
+    known = [f"{number} {name} {in_hex(color)}" for number, name, color in numbered]
     rest = f" and {len(known) - ALLOWED} more" if len(known) > ALLOWED else ""
     return InputError(
         f"{what} has {kind} that are no class of the model: {', '.join(reading.unknown[:SHOWN])}{more}; allowed: {', '.join(known[:ALLOWED])}{rest}; "

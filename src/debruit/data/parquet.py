@@ -8,6 +8,7 @@ Names of classes come from the features that Hugging Face stores beside the colu
 
 import importlib.util
 import json
+import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from debruit.data.classes import by_labels
 from debruit.data.dataset import Dataset, Skipped, quiet
 from debruit.data.keys import File, content_key
 from debruit.data.legend import CLASSES, Legend, legend_of
-from debruit.data.listing import files_of, one_file
+from debruit.data.listing import file_in, files_of, one_file
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
 from debruit.data.survey import Collection, Entry
@@ -56,11 +57,14 @@ class Parquet(Collected):
     name: ClassVar[str] = "parquet"
 
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
-        """Maps the images, decoding them first if the content of the tables is not in the cache."""
+        """Maps the images, decoding them first if the content of the tables, or of the files that they name, is not in the cache."""
         _require()
         folder, files = self._files()
         legend = [one_file(folder / CLASSES)] if (folder / CLASSES).exists() else []
-        key = content_key(folder, [*files, *legend], [self.name, *self.settings()])
+        tables = [_Table.open(folder / file.name, file.name) for file in files]
+        named = {name for table in tables if isinstance(table, _Table) for name in table.named()}
+        beside = [file_in(folder, name) for name in sorted(named)]
+        key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
         with patient():
             return stored(key, lambda: self._recording(report), report)
 
@@ -122,6 +126,21 @@ class _Table:
                 return cls(path, name, columns, file.metadata.num_rows)
         except (pyarrow.ArrowException, OSError) as error:
             return Skipped(name, f"no Parquet file, or damaged ({' '.join(str(error).split())[:100]})")
+
+    def named(self) -> Iterator[str]:
+        """The files that rows name in place of holding an image, by their names in the source's folder; nothing is decoded."""
+        import pyarrow
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(self.path) as file:
+                for column in filter(None, (self.columns.image, self.columns.mask)):
+                    groups = _lacking_bytes(file.metadata, column)
+                    for batch in file.iter_batches(row_groups=groups, columns=[f"{column}.path"]) if groups else ():
+                        inside = (_inside(row[column]) for row in batch.to_pylist())
+                        yield from (posixpath.join(posixpath.dirname(self.name), path) for path in inside if path)
+        except (pyarrow.ArrowException, OSError):
+            return  # said when its rows are read
 
     def entries(self, masked: bool) -> Iterator[Entry]:
         import pyarrow
@@ -203,9 +222,27 @@ def _bytes(value: Any, folder: Path) -> Openable | None:
         return Blob(value)
     if isinstance(value, dict) and value.get("bytes"):
         return Blob(value["bytes"])
-    path = Path(value["path"]) if isinstance(value, dict) and value.get("path") else None
-    # only inside of the table's folder: a table from elsewhere has no business with other files
-    return folder / path if path is not None and not path.is_absolute() and ".." not in path.parts else None
+    path = _inside(value)
+    return folder / path if path else None
+
+
+def _inside(value: Any) -> str:
+    """The file that a cell names, "" for none. Only inside of the table's folder: a table from elsewhere has no business with other files."""
+    path = Path(value["path"]) if isinstance(value, dict) and value.get("path") else Path()
+    return path.as_posix() if path.name and not path.is_absolute() and ".." not in path.parts else ""
+
+
+def _lacking_bytes(metadata: Any, column: str) -> list[int]:
+    """The row groups in which a cell of this column may have a path and no bytes."""
+    found = []
+    for group in range(metadata.num_row_groups):
+        leaves = [metadata.row_group(group).column(n) for n in range(metadata.num_columns)]
+        by_path = {leaf.path_in_schema: leaf.statistics for leaf in leaves}
+        held = by_path.get(f"{column}.bytes")
+        whole = held is not None and held.has_null_count and held.null_count == 0
+        if f"{column}.path" in by_path and not whole:
+            found.append(group)
+    return found
 
 
 def _require() -> None:

@@ -13,6 +13,7 @@ import threading
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
@@ -26,8 +27,19 @@ EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif"
 MAX_PIXELS = 100_000_000  # more would take gigabytes to decode
 LARGE_PIXELS = 16_000_000  # decoded one at a time
 DEPTHS = ("uint8", "uint16", "float32")  # in the order in which one contains the other
+FULL = {"uint8": 255, "uint16": 65535, "float32": 1.0}  # the value of white in a file of each depth
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 ORIENTATION = 0x0112
 _one_large_image = threading.Lock()
+
+
+class Sized(Protocol):
+    """What has the size of an image."""
+
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
 
 
 class Unreadable(Exception):
@@ -218,18 +230,19 @@ def _reread(where: Openable, raw: str) -> Image.Image:
 
 
 def _resized(image: Image.Image, target: Target, *, turned: bool) -> Image.Image:
-    size, box = central_part(image, target, turned=turned)
+    size, box = central_part(image.size, target, turned=turned)
     return image.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
 def central_part(
-    image: Image.Image, target: Target, *, turned: bool
+    full: tuple[int, int], target: Sized, *, turned: bool
 ) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
-    """The target's (width, height), and the box of the image's largest central part of these proportions. `turned`: rows and columns are swapped."""
+    """The target's (width, height), and the box of the largest central part of these proportions in an image of `full` (width, height). `turned`: rows and
+    columns are swapped."""
     width, height = (target.height, target.width) if turned else (target.width, target.height)
-    scale = min(image.width / width, image.height / height)
-    left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
-    box = (max(left, 0), max(top, 0), min(left + scale * width, image.width), min(top + scale * height, image.height))
+    scale = min(full[0] / width, full[1] / height)
+    left, top = (full[0] - scale * width) / 2, (full[1] - scale * height) / 2
+    box = (max(left, 0), max(top, 0), min(left + scale * width, full[0]), min(top + scale * height, full[1]))
     return (width, height), box
 
 
@@ -247,7 +260,7 @@ def _converted(pixels: np.ndarray, depth: str, wanted: str) -> np.ndarray:
         return pixels
     if wanted == "uint16":
         return pixels.astype(np.uint16) * np.uint16(257)
-    return pixels.astype(np.float32) / {"uint8": 255, "uint16": 65535}[depth]
+    return pixels.astype(np.float32) / FULL[depth]
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:

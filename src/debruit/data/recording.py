@@ -137,6 +137,7 @@ def plan(collection: Collection, source: Collected, report: Callable[[str], None
         class_names=found.classes.names,
         mask_names=code.names if code else (),
         palette=code.palette if code else (),
+        mask_numbers=code.numbers if code else None,
         lettered=bool(found.classes.names),
     )
     notes = (*_notes(found, target, source.background), *of_masks, *_of_masks(found), *collection.notes)

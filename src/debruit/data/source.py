@@ -1,8 +1,11 @@
-"""What a data source is."""
+"""What a data source is, and how a file that travels names one."""
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
+from debruit import config
 from debruit.data.dataset import Dataset
 
 
@@ -11,3 +14,26 @@ class Source(Protocol):
     """A frozen dataclass; `build(report)` decodes it once into the cache and maps that, reporting in lines what it meets."""
 
     def build(self, report: Callable[[str], None] = ...) -> Dataset: ...
+
+
+def recorded(source: Source) -> config.Json:
+    """A source for the provenance of a model, so that its data can be read again as it was for the training. Of a path of the user's only the last
+    part is kept: where it lies on somebody's disk is no business of a file that is passed on."""
+    located: Any = source
+    if hasattr(source, "path"):
+        return config.encode(replace(located, path=Path(located.path).name))
+    # a built-in one whose files lie in a folder of the user's
+    return config.encode(replace(located, folder=None) if getattr(source, "folder", None) else source)
+
+
+def of_record(provenance: Mapping[str, Any]) -> Any:
+    """The source that `recorded` wrote, the path of a folder being its name alone; None where there is none, or none that is known here."""
+    try:
+        return config.decode(provenance["source"], where="provenance.source")
+    except (ValueError, KeyError, TypeError):  # InputError is a ValueError
+        return None
+
+
+def findable(source: Any) -> bool:
+    """Whether a source of a record says all that is needed to build it, as built-in ones do."""
+    return source is not None and not hasattr(source, "path")

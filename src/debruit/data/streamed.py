@@ -14,7 +14,7 @@ import numpy as np
 
 from debruit import config
 from debruit.data.blobs import Part, Stamp
-from debruit.data.dataset import META, PLACES, Dataset, DataSpec, Skipped
+from debruit.data.dataset import META, PLACES, Dataset, DataSpec, Skipped, captions_of
 from debruit.data.masks import decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode
@@ -90,7 +90,7 @@ def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Data
         images,
         paths=meta["paths"],
         labels=meta["labels"],
-        texts=meta["texts"],
+        texts=captions_of(meta["texts"]),
         masks=masks,
         skipped=[Skipped(*item) for item in meta["skipped"]],
         notes=meta["notes"],

@@ -68,6 +68,8 @@ def read_shard(path: Path) -> Shard:
                     _add(samples, member, tar)
         if not damage and end + tarfile.BLOCKSIZE > size:
             damage = "cut between two members, or it was never finished"
+        elif not damage and any(_block(path, end)):  # tarfile takes a header that it cannot read for the end
+            damage = f"damaged after {end:,} of {size:,} bytes (no header of a member is there)"
     except (tarfile.TarError, OSError, EOFError) as error:
         damage = (
             f"no tar file, or damaged ({error})"
@@ -75,6 +77,13 @@ def read_shard(path: Path) -> Shard:
             else f"damaged after {end:,} of {size:,} bytes ({error})"
         )
     return Shard(tuple(samples.values()), damage)
+
+
+def _block(path: Path, offset: int) -> bytes:
+    """The block there: of zeros where a tar file ends."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(tarfile.BLOCKSIZE)
 
 
 def _add(samples: dict[str, Sample], member: tarfile.TarInfo, tar: tarfile.TarFile) -> None:

@@ -51,7 +51,7 @@ def inpaint(
     check_images(model, images)
     wanted = request(model, options, first=first, batch=batch, watch=watch)
     region, x0 = as_region(region, images), model.latents(images)
-    unknown = at_latents(region, (x0.shape[2], x0.shape[3])).to(x0.device)
+    unknown = at_latents(region, model.config.codec.factor).to(x0.device)
     x = walked(model, wanted, lambda drawing, *part: repaint(drawing, *part, resamplings, jump), x0, unknown)
     return put_back(model.images(x), images, region)
 

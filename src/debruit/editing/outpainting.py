@@ -12,7 +12,7 @@ from torch import Tensor
 
 from debruit.editing.batches import check_images
 from debruit.editing.inpainting import inpaint
-from debruit.editing.resizing import at_size
+from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
 from debruit.model import Model
 
@@ -35,5 +35,5 @@ def outpaint(model: Model, images: Tensor, *, margins: int | Margins, **options:
     region = F.pad(torch.zeros(images.shape[2:], dtype=torch.bool), sides, value=True)
     inside = (..., slice(top, top + images.shape[2]), slice(left, left + images.shape[3]))
     canvas[inside] = images  # values out of the data's range included
-    larger = at_size(model, canvas.shape[2], canvas.shape[3])
+    larger, options = both_at_size(model, options, canvas.shape[2], canvas.shape[3])
     return inpaint(larger, canvas, region=region, **options)

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import DataSpec
-from debruit.data.pixels import Header, Target, Unreadable, decode, patient, read_header
+from debruit.data.masks import cut
+from debruit.data.pixels import BLACK, FULL, WHITE, Header, Target, Unreadable, decode, patient, read_header
 from debruit.errors import InputError, tell
-
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-FULL = {"uint8": 255, "uint16": 65535, "float32": 1.0}
 
 
 def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tensor:
@@ -43,7 +41,8 @@ def read_region(path: str | Path, spec: DataSpec) -> Tensor:
     header, size = _header(path, "mask"), (spec.height, spec.width)
     _tell_size(path, header, size)
     pixels = _decoded(path, header, (header.height, header.width), 1, background=BLACK)[0]
-    region = torch.from_numpy(_central(pixels.astype(np.float32) >= FULL[header.depth] / 2, size))
+    white = pixels.astype(np.float32) >= FULL[header.depth] / 2
+    region = torch.from_numpy(np.ascontiguousarray(cut(white[..., None], spec)[..., 0]))
     if not region.any():
         raise InputError(
             f"{path} has no white, which marks what is painted anew: paint that white and what is kept black"
@@ -53,16 +52,6 @@ def read_region(path: str | Path, spec: DataSpec) -> Tensor:
             f"{path} is white everywhere, so that nothing is kept: paint black what is to stay, or use `debruit sample`"
         )
     return region
-
-
-def _central(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The largest central part of these proportions at this size: each place is the pixel at its middle."""
-    step = min(mask.shape[0] / size[0], mask.shape[1] / size[1])
-    rows, columns = (
-        np.clip((full - step * side) / 2 + step * (np.arange(side) + 0.5), 0, full - 1).astype(int)
-        for full, side in zip(mask.shape, size, strict=True)
-    )
-    return mask[rows[:, None], columns]
 
 
 def _header(path: str | Path, what: str) -> Header:

@@ -31,9 +31,9 @@ def as_region(region: Tensor, images: Tensor) -> Tensor:
     return region
 
 
-def at_latents(region: Tensor, size: tuple[int, int]) -> Tensor:
-    """The region (B, 1, H, W) at latents of this size, (B, 1, h, w): a place is unknown if any of its pixels is."""
-    factor = -(-region.shape[2] // size[0])
+def at_latents(region: Tensor, factor: int) -> Tensor:
+    """The region (B, 1, H, W) at latents of a codec of this factor, (B, 1, ceil(H / factor), ceil(W / factor)): a place is unknown if any of its
+    pixels is."""
     return F.max_pool2d(region.float(), factor, ceil_mode=True) > 0
 
 

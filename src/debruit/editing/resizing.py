@@ -1,5 +1,6 @@
 """A model at another size than the one it was trained at: the networks and the autoencoders take any height and width."""
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -17,6 +18,15 @@ def at_size(model: Model, height: int, width: int) -> Model:
         backbone = config.build()
     backbone.load_state_dict(model.backbone.state_dict(), assign=True)
     return Model(config, backbone, model.provenance, codec=model.codec)
+
+
+def both_at_size(model: Model, options: Mapping[str, Any], height: int, width: int) -> tuple[Model, dict[str, Any]]:
+    """The model at this size, and its options, among them a `weaker` model of its own size at the new one too. One of another size stays as it is, and is
+    refused where the two are compared."""
+    weaker = options.get("weaker")
+    if weaker is None or weaker.config.data.shape != model.config.data.shape:
+        return at_size(model, height, width), dict(options)
+    return at_size(model, height, width), {**options, "weaker": at_size(weaker, height, width)}
 
 
 def _resized(conditioner: Any, height: int, width: int) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from debruit.conditioning.image import Image
 from debruit.editing.batches import Watch, request, unseen, walked
-from debruit.editing.resizing import at_size
+from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
 from debruit.model import Model
 
@@ -27,7 +27,7 @@ def upscale(
         raise InputError(
             f"images of shape {tuple(images.shape)} to enlarge, and this model's are (B, {data.channels}, h, w): give at least one of these"
         )
-    larger = at_size(model, images.shape[2] * config.scale, images.shape[3] * config.scale)
+    larger, options = both_at_size(model, options, images.shape[2] * config.scale, images.shape[3] * config.scale)
     turns = images.float()[
         [(k - first) % len(images) for k in range(len(images))]
     ]  # image k takes number first + k in turn

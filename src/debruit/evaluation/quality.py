@@ -135,11 +135,10 @@ def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:
 
 def store(subject: Subject, settings: Settings) -> list[str]:
     """Makes these the model's own settings: in its file, atomically, and in the run.json of a run folder, so that the saves of a resumed
-    training keep them. Says what was done."""
+    training keep them. Says what was done. InputError: a model that comes with debruit."""
+    model_files.check_writable(subject.name)
     path = model_files.model_file(subject.name)
-    head, weights = model_files.read(path)
-    config = replace(subject.model.config, sampling=settings)
-    model_files.save(path, config, weights, head["provenance"])
+    model_files.restore(path, replace(subject.model.config, sampling=settings))
     said = [f"{path}: samples by {in_words(settings)} from now on"]
     return said + ([_store_in_run(Path(subject.name), settings)] if subject.run is not None else [])
 

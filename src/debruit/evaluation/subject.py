@@ -11,6 +11,7 @@ import torch
 from debruit.autoencoders.codec import CodecModule
 from debruit.config import decode, encode
 from debruit.data.dataset import DataSpec
+from debruit.data.source import findable, of_record
 from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.model import Model, load
 from debruit.model_files import header, model_file
@@ -42,13 +43,19 @@ class Opened(Generic[Held]):
         return self.model.device
 
     def source(self) -> Any:
-        """The data source of the run, None where there is no run folder or its run.json is not readable."""
+        """The data source of the run, or without a run folder the built-in one that the model's file says; None where that is not known, or run.json is
+        not readable."""
         if self.run is None:
-            return None
+            source = self.recorded()
+            return source if findable(source) else None
         try:
             return decode(json.loads(self.run.read_text())["source"], where=str(self.run))
         except (ValueError, KeyError, TypeError):  # InputError is a ValueError
             return None
+
+    def recorded(self) -> Any:
+        """The data source that the model's file says, a folder of the user's by its name alone; None for files that say none."""
+        return of_record(self.provenance)
 
 
 @dataclass(frozen=True, kw_only=True)

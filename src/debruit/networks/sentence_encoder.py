@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
-from debruit.conditioning.wordpiece import WordPiece, bert_folder
 from debruit.errors import InputError
 from debruit.networks.weights import read_weights
+from debruit.text.wordpiece import WordPiece, bert_folder
 
 WIDTH, HEADS, LAYERS, EPS = 384, 12, 6, 1e-12
 POSITIONS = 512

@@ -51,6 +51,7 @@ class UNet:
     head_channels: int = 32
     transformer_depth: int = 0
     token_channels: int = 0
+    pooled_tokens: bool = False
     vector_channels: int = 0
     spatial_channels: int = 0
     patch: int = 1
@@ -93,6 +94,7 @@ class UNetModule(nn.Module):
         embedding = 4 * width
         self.time = nn.Sequential(nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.vector = nn.Linear(config.vector_channels, embedding, bias=False) if config.vector_channels else None
+        self.pooled = nn.Linear(config.token_channels, embedding, bias=False) if config.pooled_tokens else None
         self.stem = nn.Conv2d((in_channels + config.spatial_channels) * fold, width, 3, padding=1)
         self.down, widths = nn.ModuleList(), [width]
         levels = [width * mult for mult in config.multipliers]
@@ -134,6 +136,8 @@ class UNetModule(nn.Module):
         if self.vector is not None and cond.vector is not None:
             embedding = embedding + self.vector(cond.vector.to(x.dtype))
         tokens = None if cond.tokens is None else cond.tokens.to(x.dtype)
+        if self.pooled is not None and tokens is not None:
+            embedding = embedding + self.pooled(tokens.mean(1))
         h = self.stem(F.pixel_unshuffle(x, self.config.patch).contiguous(memory_format=torch.channels_last))
         skips = [h]
         for stage in self.down:

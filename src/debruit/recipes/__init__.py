@@ -47,12 +47,13 @@ def find_run(
     *,
     size: int | None = None,
     condition: Sequence[str] | None = None,
+    words: str | None = None,
     data: tuple[Any, Dataset] | None = None,
     **asked: Any,
 ) -> tuple[Run | AutoencoderRun, Dataset]:
     """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
     "source." change the source before its data is built, unless the source and its `data` are given; `condition` names the conditions (None: what the
-    data has); `asked` are images, minutes, batch, seed and flip, None where not given."""
+    data has) and `words` the words of its captions; `asked` are images, minutes, batch, seed and flip, None where not given."""
     known = recipes()
     name = what.replace("_", "-")
     if name not in known:
@@ -60,8 +61,10 @@ def find_run(
             raise unknown("recipe", what, known)
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
-        given["conditioners"] = conditions.conditioners(source, dataset, condition, say, seed=given.get("seed", 0))
-        return planning.recommend(source, dataset.spec, device, **given), dataset
+        found = conditions.conditioners(
+            source, dataset, condition, seed=given.get("seed", 0), assignments=assignments, words=words
+        )
+        return planning.recommend(source, dataset.spec, device, conditioners=found, **given), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
     run = known[name]()
@@ -72,7 +75,7 @@ def find_run(
         source = conditions.offering(source, [c.field for c in run.model.conditioners])
     source = changed(source, assignments)
     dataset = source.build(say)
-    return adapted(run, source, dataset, **asked), dataset
+    return adapted(run, source, dataset, assignments, words, **asked), dataset
 
 
 def find_data(
@@ -104,8 +107,16 @@ def changed(source: Any, assignments: Sequence[str]) -> Any:
     return source
 
 
-def adapted(run: Training, source: Source, dataset: Dataset, **changes) -> Any:
-    """A recipe on real data: its DataSpec and conditions are those of the data, and the flags that were given replace its own."""
+def adapted(
+    run: Training,
+    source: Source,
+    dataset: Dataset,
+    assignments: Sequence[str] = (),
+    words: str | None = None,
+    **changes: Any,
+) -> Any:
+    """A recipe on real data: its DataSpec and conditions are those of the data, and the flags that were given replace its own. Of the `assignments`, which
+    are made later, those count that say what is held out: its captions are not learnt from."""
     assert isinstance(run, Run | AutoencoderRun)
     if dataset.spec.shape != run.data.shape:
         raise InputError(
@@ -115,8 +126,9 @@ def adapted(run: Training, source: Source, dataset: Dataset, **changes) -> Any:
     given = {key: value for key, value in changes.items() if value is not None}
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        seed = given.get("seed", run.seed)
-        model = replace(model, conditioners=tuple(met(c, dataset, seed) for c in run.model.conditioners))
+        of = conditions.material(dataset, seed=given.get("seed", run.seed), assignments=assignments, words=words)
+        model = replace(model, conditioners=tuple(met(c, of) for c in run.model.conditioners))
+    conditions.check_words(words, getattr(model, "conditioners", ()))
     if "images" in given:
         given["minutes"] = None
     return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)

@@ -11,13 +11,13 @@ from functools import lru_cache
 
 from debruit.autoencoders import reference
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import BERT_WORDS, MARKS, WordPiece
 from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
 from debruit.diffusion.chain import ScaledLinear
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
+from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
 from debruit.training.run import Run
 
 CONTEXT = 1280

@@ -5,12 +5,12 @@ from debruit.autoencoders.kl import KL
 from debruit.conditioning.image import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import MARKS, WordPiece
 from debruit.data.dataset import DataSpec
 from debruit.data.openmoji import OpenMoji
 from debruit.data.openmoji_segmentation import NAMES, PALETTE
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
+from debruit.text.wordpiece import MARKS, WordPiece
 from debruit.training import planning
 from debruit.training.autoencoding.planning import LATENT_CHANNELS, coders
 from debruit.training.run import Run

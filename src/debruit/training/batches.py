@@ -56,8 +56,10 @@ def training_batch(
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
     keep = {c.field: torch.rand(len(indices), generator=g) >= c.drop for c in run.model.conditioners}
     seed = int(torch.randint(2**32, (), generator=g))
-    x0 = clean(run, dataset, indices, mirrored, latents, g)
-    return Batch(x0, t, eps, values(run.model.conditioners, dataset, indices, epochs, mirrored), keep, seed)
+    images = pictures(run, dataset, indices, mirrored, latents)
+    x0 = clean(run, images, indices, mirrored, latents, g)
+    found = values(run.model.conditioners, dataset, indices, epochs, mirrored, images)
+    return Batch(x0, t, eps, found, keep, seed)
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
@@ -68,14 +70,23 @@ def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents
     eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
     keep = {c.field: torch.ones(len(indices), dtype=torch.bool) for c in run.model.conditioners}
     t = run.objective.density.quantile(u, run.model.process)
-    return Batch(
-        clean(run, dataset, indices, None, latents, g), t, eps, values(run.model.conditioners, dataset, indices), keep
-    )
+    images = pictures(run, dataset, indices, None, latents)
+    x0 = clean(run, images, indices, None, latents, g)
+    return Batch(x0, t, eps, values(run.model.conditioners, dataset, indices, images=images), keep)
+
+
+def pictures(
+    run: Run, dataset: Dataset, indices: np.ndarray, mirrored: np.ndarray | None, latents: LatentCache | None
+) -> Tensor | None:
+    """Some images at rest, (B, C, H, W); None where latents take their place and no condition is made of them."""
+    if latents is not None and all(c.field != "image" for c in run.model.conditioners):
+        return None
+    return flip(dataset.images_of(indices), mirrored)
 
 
 def clean(
     run: Run,
-    dataset: Dataset,
+    images: Tensor | None,
     indices: np.ndarray,
     mirrored: np.ndarray | None,
     latents: LatentCache | None,
@@ -83,7 +94,8 @@ def clean(
 ) -> Tensor:
     """x_0 of some images, (B, C, H, W): as the model sees pixels, or a draw of their latents."""
     if latents is None:
-        return dataset.spec.to_model(flip(dataset.images_of(indices), mirrored))
+        assert images is not None
+        return run.data.to_model(images)
     moments = latents.batch(indices, mirrored)
     return moments.sample(torch.randn((len(indices), *run.model.latent_shape), generator=g))
 
@@ -94,11 +106,14 @@ def values(
     indices: np.ndarray,
     epochs: np.ndarray | None = None,
     mirrored: np.ndarray | None = None,
+    images: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """What each conditioner makes of the data, by its field; of mirrored images as they are mirrored."""
-    items = dataset.conditions(indices, epochs)
+    """What each conditioner makes of the data, by its field; of mirrored images as they are mirrored. Nothing is read that none of them asks for,
+    nor `images`, mirrored already, where they are given."""
+    fields = {c.field for c in conditioners}
+    items = dataset.conditions(indices, epochs, fields=fields)
     if "mask" in items:
         items["mask"] = flip(items["mask"], mirrored)
-    if any(c.field == "image" for c in conditioners):
-        items["image"] = flip(dataset.images_of(indices), mirrored)
+    if "image" in fields:
+        items["image"] = flip(dataset.images_of(indices), mirrored) if images is None else images
     return {c.field: c.read(items) for c in conditioners}

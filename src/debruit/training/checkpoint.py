@@ -6,7 +6,7 @@ shows it, and the one before is taken.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,8 @@ def saved(out: Path) -> list[Path]:
     return sorted((out / FOLDER).glob("[0-9]*.safetensors"), reverse=True)
 
 
-def restore(out: Path, state: State, fingerprint: str, say: Callable[[str], None]) -> None:
-    """Loads the newest whole state into `state`; a damaged one is named and the one before it taken.
+def restore(out: Path, state: State, fingerprints: Collection[str], say: Callable[[str], None]) -> None:
+    """Loads the newest whole state of the run with one of these fingerprints into `state`; a damaged one is named and the one before it taken.
 
     InputError: no state, none whole, or one of another run.
     """
@@ -56,7 +56,7 @@ def restore(out: Path, state: State, fingerprint: str, say: Callable[[str], None
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             say(f"the state {path.name} is damaged ({error}); trying the one before it")
             continue
-        if header["run"] != fingerprint:
+        if header["run"] not in fingerprints:
             raise InputError(
                 f"the state {path} belongs to another run than {out / 'run.json'}: put the right run.json back"
             )

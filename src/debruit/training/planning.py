@@ -139,7 +139,7 @@ def opened(network: UNet, conditioners: Sequence[Conditioner]) -> UNet:
     tokens = max(wide["tokens"], default=0)
     return replace(
         network, vector_channels=sum(wide["vector"]), spatial_channels=sum(wide["spatial"]), token_channels=tokens,
-        transformer_depth=1 if tokens else 0,
+        transformer_depth=1 if tokens else 0, pooled_tokens=tokens > 0,
     )  # fmt: skip
 
 

@@ -11,6 +11,11 @@ from debruit.errors import InputError
 from debruit.model import ModelConfig
 
 
+def held_back(asked: int, count: int) -> int:
+    """How many of `count` images are kept for validation: as asked, but at most half of them."""
+    return min(asked, count // 2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
     """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps` are
@@ -104,8 +109,8 @@ class Training:
 
     @property
     def held_out_images(self) -> int:
-        """How many images are kept for validation: as asked, but at most half of the data. `stream.split` says which."""
-        return min(self.validation_images, self.data.count // 2)
+        """How many images are kept for validation. `stream.split` says which."""
+        return held_back(self.validation_images, self.data.count)
 
     def __post_init__(self) -> None:
         if self.batch < 1:

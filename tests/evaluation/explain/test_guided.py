@@ -12,7 +12,6 @@ from PIL import Image as Picture
 from debruit.conditioning.image import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.conditioning.wordpiece import WordPiece
 from debruit.errors import InputError
 from debruit.evaluation.explain import figures, subject
 from debruit.evaluation.explain.forward import forward
@@ -23,6 +22,7 @@ from debruit.evaluation.explain.study import begin
 from debruit.evaluation.explain.subject import Subject
 from debruit.evaluation.explain.wording import facts
 from debruit.networks.text_transformer import TextTransformer
+from debruit.text.wordpiece import WordPiece
 
 CAPTIONS = ["a black cat", "a white dog", "two owls"]
 

@@ -17,6 +17,7 @@ from debruit.errors import InputError, Notice
 
 began = time.monotonic()  # when the command at hand started
 usual = warnings.showwarning
+said: set[str] = set()  # notices of the command at hand
 
 app = App(
     name="debruit",
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     global began
     began = time.monotonic()
+    said.clear()
     try:
         warnings.simplefilter("always", Notice)
         warnings.showwarning = _show  # ty: ignore[invalid-assignment]
@@ -77,9 +79,11 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A notice is one plain line; any other warning is shown as usual."""
+    """A notice is one plain line, once a command: each batch reads its conditions anew. Any other warning is shown as usual."""
     if issubclass(category, Notice):
-        print(message, flush=True)
+        if str(message) not in said:
+            said.add(str(message))
+            print(message, flush=True)
     else:
         usual(message, category, filename, lineno, file, line)
 

@@ -25,6 +25,7 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     from debruit.data.sources import find_source
     from debruit.model import choose_device
     from debruit.recipes import sized
+    from debruit.text.wordpiece import reads_captions
     from debruit.training import conditions, planning
     from debruit.training.machine import prepare
 
@@ -34,7 +35,14 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     report = examine(chosen)
     for line in report.lines():
         say(line)
-    found = conditions.conditioners(chosen, chosen.build(), None)
+    dataset = chosen.build()
+    names = conditions.usual(chosen, dataset)
+    if "text" in names and not reads_captions():
+        names.remove("text")
+        say(
+            "the captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
+        )
+    found = conditions.conditioners(chosen, dataset, names)
     run, speed = planning.fitted(
         planning.recommend(chosen, report.spec, place, minutes=minutes, conditioners=found), place
     )

@@ -157,7 +157,7 @@ def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
     from debruit.autoencoders.pixels import Pixels
     from debruit.editing.batches import stretch
     from debruit.editing.inversion import invert, redraw
-    from debruit.files import write_atomically
+    from debruit.files import write_array
     from debruit.sampling.sampler import level
 
     def work(watch):
@@ -172,7 +172,7 @@ def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
     edits.write(back, model, out)
     array = out.with_suffix(".npy")
     scale = level(model.config.process, 1.0).sigma
-    write_atomically(array, lambda path: _dump(path, (noise / scale).float().cpu().numpy()))
+    write_array(array, (noise / scale).float().cpu().numpy())
     codec = (
         ""
         if isinstance(model.config.codec, Pixels)
@@ -180,10 +180,3 @@ def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
     )
     print(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}", flush=True)
     return 0
-
-
-def _dump(path: Path, array: Any) -> None:
-    import numpy as np
-
-    with open(path, "wb") as file:
-        np.save(file, array)

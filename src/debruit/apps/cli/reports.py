@@ -76,21 +76,22 @@ def find_data(text: str | None, subject: Any) -> Any:
     from debruit.data.sources import builtin_sources, find_source
     from debruit.training.conditions import offering
 
-    spec = subject.data
+    spec, own = subject.data, subject.source()
     conditions = [c.field for c in getattr(subject.model.config, "conditioners", ())]
     if text is None:
-        source = subject.source()
-        if source is None and spec.name not in builtin_sources():
+        if own is not None:
+            return own.build(say)
+        if spec.name not in builtin_sources():
             raise InputError(
                 f"name the data to compare {subject.name} with: --data SOURCE; it was trained on {spec.name}"
             )
-        return (source or offering(find_source(spec.name), conditions)).build(say)
+        text = spec.name
     source: Any = offering(find_source(text), conditions)
-    own = subject.source()
-    if "size" not in {f.name for f in fields(source)}:
-        return source.build(say)
+    own = own or _at(source, subject.recorded())
     if own is not None and _same_place(own, source):
         return own.build(say)  # read as it was for the training
+    if "size" not in {f.name for f in fields(source)}:
+        return source.build(say)
     dataset = source.build(say)
     again = dataset.spec.name == spec.name and dataset.spec.fingerprint != spec.fingerprint
     if dataset.spec.shape != spec.shape or again:
@@ -99,9 +100,16 @@ def find_data(text: str | None, subject: Any) -> Any:
     return dataset
 
 
+def _at(source: Any, recorded: Any) -> Any:
+    """What a model's file says of a folder of the user's, now that it is known where that lies: at `source`, if it has that name. Else None."""
+    if type(recorded) is not type(source) or not hasattr(source, "path") or Path(source.path).name != recorded.path:
+        return None
+    return replace(recorded, path=source.path)
+
+
 def _same_place(a: Any, b: Any) -> bool:
     """Whether two sources hold the same images, if read in different ways."""
-    ways = ("size", "background", "labelled")
+    ways = ("size", "background", "labelled", "languages", "masks")
     return type(a) is type(b) and all(getattr(a, f.name) == getattr(b, f.name) for f in fields(a) if f.name not in ways)
 
 

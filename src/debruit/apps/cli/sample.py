@@ -22,7 +22,7 @@ def sample(
     seed: int = 0,
     label: str | None = None,
     prompt: Annotated[list[str] | None, Parameter(negative="")] = None,
-    mask: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    mask: Annotated[list[str] | None, Parameter(negative="")] = None,
     image: Path | None = None,
     guidance: str | None = None,
     interval: str | None = None,
@@ -53,7 +53,7 @@ def sample(
     prompt
         Text, for models trained with text. May be repeated: the images take them in turn, and a grid has a row for each.
     mask
-        A mask image, for models trained with masks. May be repeated.
+        A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
     image
         What to start from, for models trained with images: the small one to enlarge, say.
     guidance
@@ -72,6 +72,7 @@ def sample(
     set_
         Change one sampling setting: KEY=VALUE, for example sampler.eta=0.5 or grid=Karras. May be repeated.
     """
+    from debruit.conditioning.mask import several
     from debruit.config import override
     from debruit.model import load
     from debruit.sampling.guidance.weights import in_words, none
@@ -89,18 +90,19 @@ def sample(
     )
     for assignment in set_ or []:
         settings = override(settings, assignment)
-    given = {"label": label, "prompt": prompt, "mask": mask, "image": image}
+    masks = several(mask) if mask else None
+    given = {"label": label, "prompt": prompt, "mask": masks, "image": image}
     if weaker is not None:
         check_diffusion(weaker, "sample")
         given["weaker"] = load(weaker, device)
     images, drawing = draw(loaded, n, batch, settings, seed, given)
-    write(images, loaded, out, rows=min(max(len(prompt or []), len(mask or []), 1), n))
+    write(images, loaded, out, rows=min(max(len(prompt or []), len(masks or []), 1), n))
     if guidance is not None and drawing.branches == 1 and not none(settings.guidance):
         print(
             f"guidance {in_words(settings.guidance)} changes nothing here: it weighs a condition against none of it, and one of the two is all there is"
         )
     print(
-        f"{n} images{_of(label, prompt, mask, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}",
+        f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}",
         flush=True,
     )
     return 0
@@ -140,10 +142,10 @@ def draw(model, n: int, batch: int, settings, seed: int, given: dict):
     return torch.cat(parts), first
 
 
-def _of(label: str | None, prompts: list[str] | None, masks: list[Path] | None, image: Path | None) -> str:
+def _of(label: str | None, prompts: list[str] | None, masks: list[str] | None, image: Path | None) -> str:
     """What the images are of, for the line that is printed."""
     words = f" of {label}" if label else ""
-    for what, several in ((" of ", [f"'{p}'" for p in prompts or []]), (" on ", [str(m) for m in masks or []])):
+    for what, several in ((" of ", [f"'{p}'" for p in prompts or []]), (" on ", masks or [])):
         shown = ", ".join(several[:3]) + (f" and {len(several) - 3} more" if len(several) > 3 else "")
         words += f"{what}{shown}{' in turn' if len(several) > 1 else ''}" if several else ""
     return words + (f" from {image}" if image else "")
@@ -172,7 +174,7 @@ def _how(drawing, weaker: str | None) -> str:
 def write(images, model, out: Path, *, rows: int = 1) -> None:
     """A grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row n mod `rows`."""
     from debruit import pictures
-    from debruit.files import write_atomically
+    from debruit.files import write_array
 
     spec = model.config.data
     if out.suffix.lower() == ".png":
@@ -181,7 +183,7 @@ def write(images, model, out: Path, *, rows: int = 1) -> None:
         return
     array = images.numpy()
     if out.suffix.lower() == ".npy":
-        write_atomically(out, lambda path: _dump(path, array))
+        write_array(out, array)
         return
     if out.is_file():
         raise InputError(f"--out {out} is a file: give a folder, FILE.png or FILE.npy")
@@ -194,7 +196,7 @@ def _write_one(image, stem: Path) -> None:
     """One image (C, H, W) in the format that keeps its depth: PNG, TIFF for grey float data, and an array for what neither holds."""
     from PIL import Image
 
-    from debruit.files import write_atomically
+    from debruit.files import write_array, write_atomically
 
     grey, depth = len(image) == 1, image.dtype.name
     pixels = image[0] if grey else image.transpose(1, 2, 0)
@@ -203,11 +205,4 @@ def _write_one(image, stem: Path) -> None:
     elif depth == "float32" and grey:
         write_atomically(stem.with_suffix(".tiff"), lambda path: Image.fromarray(pixels).save(path, format="TIFF"))
     else:
-        write_atomically(stem.with_suffix(".npy"), lambda path: _dump(path, image))
-
-
-def _dump(path: Path, array) -> None:
-    import numpy as np
-
-    with open(path, "wb") as file:
-        np.save(file, array)
+        write_array(stem.with_suffix(".npy"), image)

@@ -70,6 +70,7 @@ def samplers(
     from debruit.evaluation.report import samplers as report
     from debruit.evaluation.report import terminal
     from debruit.evaluation.subject import Subject
+    from debruit.model_files import check_writable
     from debruit.training.machine import prepare
 
     prepare()
@@ -84,6 +85,8 @@ def samplers(
     if n < 2 or batch < 1:
         raise InputError(f"-n {n} --batch {batch}: a distance needs at least 2 samples, and a batch 1 image")
     check_diffusion(model, "samplers")
+    if store:
+        check_writable(model)
     subject = Subject.open(model, device)
     dataset = find_data(data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)

@@ -37,6 +37,7 @@ def train(
     factor: int | None = None,
     bottleneck: Literal["kl", "vq"] | None = None,
     condition: str | None = None,
+    words: str | None = None,
     pixels: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -75,8 +76,11 @@ def train(
     bottleneck
         For autoencoder and ldm: kl, a Gaussian latent, or vq, a codebook.
     condition
-        What to condition on: one or several of label, mask, text, image (a low resolution of it, for super-resolution) and edges, "a,b", or none; without
-        it, what lies beside the images.
+        What to condition on: one or several of label, mask, text, sentence (captions through a frozen encoder), image (a low resolution of it, for
+        super-resolution) and edges, "a,b", or none; without it, what lies beside the images.
+    words
+        For captions: captions, word pieces made of them, which is the default; bert, those of BERT-uncased, where they are installed; or the path of a
+        vocab.txt.
     pixels
         Train on pixels also where latents would give better images for the minutes.
     dry_run
@@ -91,11 +95,13 @@ def train(
     check_length(images, minutes)
     asked = Request(
         what=what or "", on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
-        condition=conditions.parse(condition), assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
+        condition=conditions.parse(condition), words=words, assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
         bottleneck=bottleneck,
     )  # fmt: skip
     if resume is not None:
-        given = asked.flags("batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition")
+        given = asked.flags(
+            "batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition", "words"
+        )
         given += (
             ["--pixels"] * pixels
             + ["--set"] * bool(set_)
@@ -145,11 +151,12 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     # what a recipe on latents costs is known without its autoencoder
     stage = None if asked.dry_run and path is None else first_stage_for(asked.what, asked.on, path)
     run, dataset = find_run(
-        asked.what, asked.on, device, say, asked.assignments, size=asked.size, condition=asked.condition, data=data, **asked.settings
+        asked.what, asked.on, device, say, asked.assignments, size=asked.size, condition=asked.condition, words=asked.words,
+        data=data, **asked.settings,
     )  # fmt: skip
     if stage is not None:
         run = on_autoencoder(run, stage)
-    run = settled(run, list(asked.assignments), device)
+    run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
     folder = folder_for(asked.folder, run) if stage is None else stages.create(asked.folder, run, stage, say)

@@ -13,8 +13,9 @@ from torch import Tensor
 from debruit.conditioning.asked import argument
 from debruit.config import decode
 from debruit.data.dataset import Dataset, DataSpec, quiet
-from debruit.data.pixels import Target, Unreadable, patient, read_header
+from debruit.data.pixels import FULL, WHITE, Target, Unreadable, patient, read_header
 from debruit.data.pixels import decode as read_pixels
+from debruit.data.source import findable, of_record
 from debruit.data.sources import find_source
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage
@@ -22,9 +23,6 @@ from debruit.model import Model
 from debruit.training.folder import RUN
 from debruit.training.run import Training
 from debruit.training.stream import split
-
-FULL = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}  # what an image file's white is
-WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +145,12 @@ def training_data(model: Model | FirstStage, path: Path | None, say: Callable[[s
 
 
 def _source(model: Model | FirstStage, path: Path | None):
-    """What run.json beside the model says, else the built-in source of the data's name."""
+    """What run.json beside the model says, else the model's file, else the built-in source of the data's name."""
     folder = path if path is None or path.is_dir() else path.parent
     if folder is not None and (folder / RUN).exists():
         try:
             return decode(json.loads((folder / RUN).read_text()), Training, where=str(folder / RUN)).source
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{folder / RUN} is damaged ({error})") from None
-    return find_source(model.config.data.name)
+    source = of_record(model.provenance)
+    return source if findable(source) else find_source(model.config.data.name)

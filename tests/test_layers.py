@@ -1,0 +1,84 @@
+"""Imports go downwards: each package of debruit knows itself and what stands before it here. `Cond`, what networks are given, stands before them; the
+conditioners, which use some of them, after."""
+
+import ast
+import sys
+from pathlib import Path
+
+import debruit
+
+ROOT = Path(debruit.__file__).parent
+LAYERS = (
+    "errors", "files", "config", "device", "diffusion", "sampling", "text", "conditioning.cond", "networks", "autoencoders", "data",
+    "conditioning", "model_files", "pictures", "drawing", "weaker", "model", "first_stage", "editing", "training", "evaluation", "recipes",
+    "apps", "__main__",
+)  # fmt: skip
+
+
+def test_imports_go_downwards():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sorted(ROOT.rglob("*.py"))
+        if path.parent != ROOT or path.stem != "__init__"  # it knows nothing but the paths of what it gives
+        for line, name in imports(ast.parse(path.read_text()))
+        if layer(".".join(path.relative_to(ROOT).with_suffix("").parts)) < layer(name)
+    ]
+    assert not wrong, wrong
+
+
+def test_every_package_has_its_place():
+    found = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert found - {"__init__"} == {name for name in LAYERS if "." not in name}
+
+
+def test_diffusion_and_sampling_know_torch_alone():
+    foreign = {
+        name.partition(".")[0]
+        for package in ("diffusion", "sampling")
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _absolute(node)
+    }
+    assert foreign - sys.stdlib_module_names - {"torch", "debruit"} == set()
+
+
+def test_a_wrong_import_is_seen():
+    inside = "def late():\n    from debruit.training import fit\n\nfrom debruit import pictures, __version__\nimport debruit.apps.cli"
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from debruit.model import Model"
+    assert {name for _, name in imports(ast.parse(inside))} == {"training.fit", "pictures", "apps.cli"}
+    assert not imports(ast.parse(typed))
+    assert layer("conditioning.cond") < layer("networks.unet") < layer("conditioning.text.Text") < layer("training.fit")
+
+
+def layer(name: str) -> int:
+    """Of a module, by its path inside debruit."""
+    package, _, inside = name.partition(".")
+    own = f"{package}.{inside.partition('.')[0]}"
+    return LAYERS.index(own if own in LAYERS else package)
+
+
+def imports(tree: ast.Module) -> list[tuple[int, str]]:
+    """(line, path inside debruit) of each import of a module of debruit, at the top or in a function; those for types alone are left out."""
+    typed = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return [
+        (node.lineno, ".".join(parts[1:]))
+        for node in ast.walk(tree)
+        if node not in typed
+        for name in _absolute(node)
+        if (parts := name.split("."))[0] == "debruit" and len(parts) > 1 and parts[1] in LAYERS
+    ]
+
+
+def _absolute(node: ast.AST) -> list[str]:
+    """The modules that a statement imports, as far as can be said: `from a import b` may mean the module a.b."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
