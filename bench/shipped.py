@@ -53,7 +53,7 @@ def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:
 
 def shown(dataset: Dataset, held_out: np.ndarray) -> list[int]:
     """The held-out images of the documents' pictures: spread over the held-out part by a fixed step, short names only, none chosen by its samples."""
-    short = [int(n) for n in held_out if 0 < len(dataset.texts[n][0]) <= LONGEST]
+    short = [int(n) for n in held_out if dataset.texts[n] and len(dataset.texts[n][0]) <= LONGEST]
     return short[:: max(len(short) // SHOWN, 1)][:SHOWN]
 
 

@@ -13,7 +13,7 @@ SMALL = [
 def test_the_demo_makes_its_pictures(tmp_path, capsys, monkeypatch):
     changes = [part for change in SMALL for part in ("--set", change)]
     demo.main(["--minutes", "0.2", "--source", "digits", "--out", str(tmp_path / "demo"), *changes])
-    for name in ("samples", "denoising", "reconstruction", "loss"):
+    for name in ("prompts", "samples", "denoising", "reconstruction", "loss"):
         picture = Image.open(tmp_path / "demo" / f"{name}.png")
         assert min(picture.size) > 100
         assert len(picture.convert("RGB").getcolors(2**24) or []) > 10, f"{name}.png is blank"

@@ -25,7 +25,7 @@ from debruit.training.folder import LOG, PREVIEWS
 
 SOURCE, SIZE = "openmoji/smileys-emotion", 64
 SHIPPED = "openmoji-64"
-PROMPTS = ("grinning face", "tiger face", "green heart", "flag: Norway", "woman", "drapeau")
+PROMPTS = ("grinning face", "crying face", "smiling cat with heart-eyes", "tiger face", "woman", "flag: Norway")
 MASKS = {
     "1F697": "automobile",
     "1F9C7": "waffle",
