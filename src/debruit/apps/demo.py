@@ -29,7 +29,7 @@ PROMPTS = ("grinning face", "crying face", "smiling cat with heart-eyes", "tiger
 MASKS = {
     "1F697": "automobile",
     "1F9C7": "waffle",
-    "1F45A": "woman's clothes",
+    "1F45A": "woman’s clothes",
 }  # drawings that the shipped model never saw
 PROMPT_SAMPLES = 4
 
