@@ -118,7 +118,9 @@ def test_doctor_and_lists(photos, capsys):
 def test_list_models_finds_run_folders(trained, monkeypatch, capsys):
     monkeypatch.chdir(trained.parent)
     assert main(["list", "models"]) == 0
-    assert capsys.readouterr().out.startswith("a  ")
+    named = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "images seen" in named["a"]
+    assert "comes with debruit" in named["openmoji-64"]
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from debruit.model import load
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_PACKAGE, BERT_WORDS, MARKS
-from debruit.training import checkpoint, fit, stages
+from debruit.training import checkpoint, fit, planning, stages
+from debruit.training.autoencoding import planning as first_planning
 from debruit.training.folder import RunFolder
 from debruit.training.stream import split
 
@@ -68,6 +69,15 @@ def run(folder, tmp_path_factory):
     ]
     assert main([*command, *SMALL]) == 0
     return out
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _speed():
+    """Measured by its own tests; here it would take longer than the trainings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (planning, first_planning):
+            patch.setattr(module, "measure", lambda run, device, seconds=0.0: 100.0)
+        yield
 
 
 @pytest.fixture(autouse=True)
