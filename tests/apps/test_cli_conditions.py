@@ -127,9 +127,12 @@ def test_an_empty_prompt_means_none(run):
 @pytest.mark.parametrize("flip", [[], ["--flip"]])
 def test_training_under_several_conditions_resumes_to_the_bit(folder, tmp_path, flip):
     command = ["train", str(folder), "--batch", "8", "--device", "cpu", "--condition", "text,mask", *SMALL, *flip]
+    command += ["--set", "every.report_images=16"]
     assert main([*command, "--out", "whole", "--images", "96"]) == 0
-    assert main([*command, "--out", "parts", "--images", "96", "--set", "every.save_images=48"]) == 0
+    often = ["--set", "every.save_images=48", "--set", "every.report_images=16"]
+    assert main([*command, "--out", "parts", "--images", "96", *often]) == 0
     newest, older = checkpoint.saved(tmp_path / "parts")
+    assert int(older.stem) == 48
     assert not same(load_file(newest), load_file(older)), "weights change between the two"
     newest.unlink()
     assert main(["train", "--resume", "parts"]) == 0
