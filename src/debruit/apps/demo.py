@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     say(f"""
 Look at prompts.png, samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model just trained saw {model.config.data.count}
 drawings many times over in minutes, so expect some near copies of them. Try next:
-  .venv/bin/debruit sample {SHIPPED} --prompt "a smiling cat" -n 4 --out cat.png    # your own prompts
+  .venv/bin/debruit sample {SHIPPED} --prompt "smiling cat" -n 4 --out cat.png    # your own prompts
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
   .venv/bin/debruit sample {run} -n 16 --sampler dpmpp_2m_sde --steps 20 --out sde.png
   .venv/bin/debruit train --resume {run} --minutes 30                  # the same training, prolonged
