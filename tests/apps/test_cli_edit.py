@@ -41,6 +41,10 @@ def pixels(path):
     return np.asarray(Image.open(path)).astype(int)
 
 
+def ran(line):
+    assert main(line.split()) == 0
+
+
 def refused(capsys, line):
     code = main(line.split())
     captured = capsys.readouterr()
@@ -51,82 +55,21 @@ def refused(capsys, line):
 
 
 def test_strength_writes_one_image_or_a_grid_or_files(capsys):
-    assert main(["edit", "c.safetensors", "--image", "0.png", "--strength", "0.7"]) == 0
+    ran("edit c.safetensors --image 0.png --strength 0.7")
     assert "1 image by --strength, seed 0 -> 0-strength.png" in capsys.readouterr().out
     assert pixels("0-strength.png").shape == (16, 16, 3)
-    assert (
-        main(
-            [
-                "edit",
-                "c.safetensors",
-                "--image",
-                "0.png",
-                "--strength",
-                "0.7",
-                "-n",
-                "2",
-                "--label",
-                "cats",
-                "--guidance",
-                "2",
-                "--out",
-                "many",
-            ]
-        )
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --strength 0.7 -n 2 --label cats --guidance 2 --out many")
     first, second = pixels("many/000000.png"), pixels("many/000001.png")
     assert (first != second).any(), "each has its own noise"
-    assert (
-        main(
-            [
-                "edit",
-                "c.safetensors",
-                "--image",
-                "0.png",
-                "--strength",
-                "0.7",
-                "-n",
-                "2",
-                "--seed",
-                "1",
-                "--out",
-                "grid.png",
-            ]
-        )
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --strength 0.7 -n 2 --seed 1 --out grid.png")
     assert Image.open("grid.png").width > 2 * 16
-    assert (
-        main(
-            [
-                "edit",
-                "c.safetensors",
-                "--image",
-                "0.png",
-                "--strength",
-                "1",
-                "--steps",
-                "2",
-                "--set",
-                "sampler.churn=0.1",
-                "--out",
-                "a.npy",
-            ]
-        )
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --strength 1 --steps 2 --set sampler.churn=0.1 --out a.npy")
     assert np.load("a.npy").shape == (1, 3, 16, 16)
 
 
 @pytest.mark.parametrize("model", ["c", "l"])
 def test_inpainting_keeps_the_file_outside_of_the_mask(model, capsys):
-    assert (
-        main(
-            f"edit {model}.safetensors --image 0.png --inpaint large-hole.png --resamplings 2 --jump 2 --out x.png".split()
-        )
-        == 0
-    )
+    ran(f"edit {model}.safetensors --image 0.png --inpaint large-hole.png --resamplings 2 --jump 2 --out x.png")
     assert (
         "large-hole.png is 32 x 32 pixels and the model's images 16 x 16: it was brought to that"
         in capsys.readouterr().out
@@ -138,9 +81,7 @@ def test_inpainting_keeps_the_file_outside_of_the_mask(model, capsys):
 
 
 def test_sixteen_bits_stay_sixteen():
-    assert (
-        main(["edit", "deep.safetensors", "--image", "deep.png", "--inpaint", "hole.png", "--out", "deep-x.png"]) == 0
-    )
+    ran("edit deep.safetensors --image deep.png --inpaint hole.png --out deep-x.png")
     before, after, hole = pixels("deep.png"), pixels("deep-x.png"), pixels("hole.png") > 0
     assert before.max() > 255
     assert (after[~hole] == before[~hole]).all()
@@ -148,82 +89,29 @@ def test_sixteen_bits_stay_sixteen():
 
 
 def test_outpainting():
-    assert (
-        main(
-            [
-                "edit",
-                "c.safetensors",
-                "--image",
-                "0.png",
-                "--outpaint",
-                "2,0,4,1",
-                "--resamplings",
-                "1",
-                "--out",
-                "o.png",
-            ]
-        )
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --outpaint 2,0,4,1 --resamplings 1 --out o.png")
     assert (pixels("o.png")[:16, 2:18] == pixels("0.png")).all()
     assert pixels("o.png").shape == (17, 22, 3)
-    assert (
-        main(
-            [
-                "edit",
-                "c.safetensors",
-                "--image",
-                "0.png",
-                "--outpaint",
-                "3",
-                "--resamplings",
-                "1",
-                "-n",
-                "2",
-                "--out",
-                "o.npy",
-            ]
-        )
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --outpaint 3 --resamplings 1 -n 2 --out o.npy")
     assert np.load("o.npy").shape == (2, 3, 22, 22)
 
 
 def test_variations_and_interpolation(capsys):
-    assert (
-        main(["edit", "c.safetensors", "--image", "0.png", "--variations", "3", "--amount", "0.5", "--out", "v.npy"])
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --variations 3 --amount 0.5 --out v.npy")
     assert np.load("v.npy").shape == (3, 3, 16, 16)
-    assert main(["edit", "c.safetensors", "--interpolate", "0.png", "1.png", "--frames", "4", "--out", "i.png"]) == 0
+    ran("edit c.safetensors --interpolate 0.png 1.png --frames 4 --out i.png")
     assert Image.open("i.png").width > 3 * Image.open("i.png").height
     for kind in ("gif", "webp"):
-        assert main(f"edit c.safetensors --interpolate 0.png 1.png --out i.{kind}".split()) == 0
+        ran(f"edit c.safetensors --interpolate 0.png 1.png --out i.{kind}")
         assert Image.open(f"i.{kind}").n_frames == 9
-    assert (
-        main(
-            [
-                "edit",
-                "c.safetensors",
-                "--image",
-                "0.png",
-                "--variations",
-                "1",
-                "--sampler",
-                "ancestral",
-                "--out",
-                "v.png",
-            ]
-        )
-        == 0
-    )
+    ran("edit c.safetensors --image 0.png --variations 1 --sampler ancestral --out v.png")
     said = capsys.readouterr().out
     assert said.count("Ancestral cannot be walked backwards: Heun without noise is taken in its place") == 1
 
 
 @pytest.mark.parametrize(("model", "shape", "codec"), [("c", (1, 3, 16, 16), False), ("l", (1, 2, 8, 8), True)])
 def test_inversion_writes_the_noise_and_what_it_gives(model, shape, codec, capsys):
-    assert main(f"edit {model}.safetensors --image 0.png --invert --steps 12 --out back.png".split()) == 0
+    ran(f"edit {model}.safetensors --image 0.png --invert --steps 12 --out back.png")
     said = capsys.readouterr().out
     assert "PSNR of the round trip" in said
     assert "dB" in said
@@ -235,22 +123,22 @@ def test_inversion_writes_the_noise_and_what_it_gives(model, shape, codec, capsy
 
 
 def test_an_image_of_another_size_is_brought_to_the_models(capsys):
-    assert main(["edit", "c.safetensors", "--image", "wide.png", "--strength", "0.4", "--out", "w.png"]) == 0
+    ran("edit c.safetensors --image wide.png --strength 0.4 --out w.png")
     assert (
         "wide.png is 40 x 20 pixels and the model's images 16 x 16: its central part was brought to that"
         in capsys.readouterr().out
     )
-    assert main(["edit", "c.safetensors", "--image", "deep.png", "--strength", "0.4", "--out", "w.png"]) == 0
+    ran("edit c.safetensors --image deep.png --strength 0.4 --out w.png")
     assert "deep.png has 16 bits a value and the model's images 8: it was rounded" in capsys.readouterr().out
-    assert main(["edit", "deep.safetensors", "--image", "0.png", "--strength", "0.4", "--out", "w.png"]) == 0
+    ran("edit deep.safetensors --image 0.png --strength 0.4 --out w.png")
     assert pixels("w.png").max() <= 4095
 
 
 def test_upscaling(capsys):
-    assert main(["upscale", "sr.safetensors", "--image", "wide.png"]) == 0
+    ran("upscale sr.safetensors --image wide.png")
     assert "wide.png x 4: 160 x 80 pixels, seed 0 -> wide-upscaled.png" in capsys.readouterr().out
     assert pixels("wide-upscaled.png").shape == (80, 160, 3)
-    assert main(["upscale", "sr.safetensors", "--image", "0.png", "-n", "2", "--steps", "2", "--out", "u.npy"]) == 0
+    ran("upscale sr.safetensors --image 0.png -n 2 --steps 2 --out u.npy")
     found = np.load("u.npy")
     assert found.shape == (2, 3, 64, 64)
     assert (found[0] != found[1]).any()

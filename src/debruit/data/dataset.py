@@ -7,7 +7,7 @@ else.
 
 import json
 import mmap
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -149,19 +149,15 @@ class Dataset:
         masks = (
             np.memmap(folder / MASKS, np.uint8, "r", shape=(spec.count, *spec.shape[1:])) if spec.mask_names else None
         )
-        skipped = [Skipped(*item) for item in meta["skipped"]]
+        return cls.of_entry(folder, meta, images, masks=masks, mapping=mapping)
+
+    @classmethod
+    def of_entry(cls, folder: Path, meta: Mapping[str, Any], images: Rows, **more: Any) -> "Dataset":
+        """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind; `more` as the constructor."""
         return cls(
-            spec,
-            images,
-            paths=meta["paths"],
-            labels=meta["labels"],
-            texts=captions_of(meta["texts"]),
-            masks=masks,
-            skipped=skipped,
-            notes=meta["notes"],
-            mapping=mapping,
-            folder=folder,
-        )
+            config.decode(meta["spec"]), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
+            skipped=[Skipped(*item) for item in meta["skipped"]], notes=meta["notes"], folder=folder, **more,
+        )  # fmt: skip
 
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
         assert self.folder, "only a data set that lives in the cache can be sent to another process"

@@ -14,7 +14,7 @@ import numpy as np
 
 from debruit import config
 from debruit.data.blobs import Part, Stamp
-from debruit.data.dataset import META, PLACES, Dataset, DataSpec, Skipped, captions_of
+from debruit.data.dataset import META, PLACES, Dataset, DataSpec
 from debruit.data.masks import decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode
@@ -85,16 +85,7 @@ def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Data
         masks = Decoded(
             parts(MASK), lambda part: decode_mask(part, target, coding), (spec.count, *spec.shape[1:]), "uint8"
         )
-    return Dataset(
-        spec,
-        images,
-        paths=meta["paths"],
-        labels=meta["labels"],
-        texts=captions_of(meta["texts"]),
-        masks=masks,
-        skipped=[Skipped(*item) for item in meta["skipped"]],
-        notes=meta["notes"],
-        folder=folder,
-        blocks=[count for count in np.bincount(places[:, SHARD]).tolist() if count],
+    return Dataset.of_entry(
+        folder, meta, images, masks=masks, blocks=[count for count in np.bincount(places[:, SHARD]).tolist() if count],
         reopen=partial(open_streamed, shards=tuple(shards)),
-    )
+    )  # fmt: skip

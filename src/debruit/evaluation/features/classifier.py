@@ -15,7 +15,8 @@ from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.keys import make_key, root
 from debruit.errors import InputError
 from debruit.evaluation.features.classifier_network import DIMENSIONS, Body, Preparation, input_shape
-from debruit.evaluation.features.classifier_training import IMAGES, Fitted, fit
+from debruit.evaluation.features.classifier_training import IMAGES, fit
+from debruit.evaluation.features.fitting import Fitted
 from debruit.evaluation.features.network import digest
 from debruit.evaluation.features.stored import Say, kept
 from debruit.evaluation.metrics.interval import proportion

@@ -1,8 +1,6 @@
-"""How the classifier is trained: AdamW, a one-cycle rate, smoothed labels, shifts, and flips where the data allows them."""
+"""How the classifier is trained (fitting.py): smoothed labels, shifts, and flips where the data allows them."""
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,25 +11,16 @@ from debruit.data.dataset import Dataset
 from debruit.data.transforms import flip
 from debruit.data.transforms import flips as mirrored
 from debruit.evaluation.features.classifier_network import DIMENSIONS, Body, Preparation, input_shape
+from debruit.evaluation.features.fitting import Fitted, optimise
 from debruit.evaluation.features.stored import Say
 from debruit.networks.layers import channels_last
 from debruit.sampling.noise import generator
 from debruit.training.stream import Order
 
-BATCH, RATE, DECAY, SMOOTHING, DROPOUT = 128, 4e-3, 0.02, 0.05, 0.3
+BATCH, SMOOTHING, DROPOUT = 128, 0.05, 0.3
 IMAGES, PASSES = 100_000, 30  # seen in training: the fewer of the two
 MOST = 60_000  # different images, held in memory
 SHIFTS = 7  # key of the random stream
-PROGRESS_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What training leaves: the weights, and the mean and deviation of the data on 0..255."""
-
-    weights: Mapping[str, Tensor]
-    mean: float
-    deviation: float
 
 
 def fit(dataset: Dataset, labels: np.ndarray, indices: np.ndarray, *, seed: int, images: int, say: Say) -> Fitted:
@@ -49,11 +38,16 @@ def fit(dataset: Dataset, labels: np.ndarray, indices: np.ndarray, *, seed: int,
         )
         channels_last(network)
         batches = _batches(pixels, torch.from_numpy(labels[chosen]), steps, seed, flips=not dataset.spec.lettered)
-        _optimise(network, batches, steps, mean=mean, deviation=deviation, say=say)
+        return optimise(
+            network, partial(_loss, network), batches, steps, mean=mean, deviation=deviation, what="the classifier", say=say
+        )  # fmt: skip
     finally:
         torch.set_rng_state(before)
-    weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    return Fitted(weights, mean, deviation)
+
+
+def _loss(network: nn.ModuleDict, x: Tensor, labels: Tensor) -> Tensor:
+    seen = F.dropout(network["body"](x), DROPOUT)
+    return F.cross_entropy(network["head"](seen), labels, label_smoothing=SMOOTHING)
 
 
 def pixels_of(dataset: Dataset, indices: np.ndarray, prepare: Preparation) -> tuple[Tensor, float, float]:
@@ -81,23 +75,3 @@ def _batches(pixels: Tensor, labels: Tensor, steps: int, seed: int, *, flips: bo
         top, left = (int(torch.randint(2 * most + 1, (), generator=g)) for most in (high, wide))
         padded = F.pad(images, (wide, wide, high, high), mode="replicate")
         yield padded[:, :, top : top + images.shape[2], left : left + images.shape[3]], labels[indices]
-
-
-def _optimise(network: nn.ModuleDict, batches, steps: int, *, mean: float, deviation: float, say: Say) -> None:
-    body, head = network["body"], network["head"]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(steps, 4))
-    began = said = time.monotonic()
-    network.train()
-    for step, (images, labels) in enumerate(batches, 1):
-        x = ((images - mean) / deviation).contiguous(memory_format=torch.channels_last)
-        loss = F.cross_entropy(head(F.dropout(body(x), DROPOUT)), labels, label_smoothing=SMOOTHING)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        now = time.monotonic()
-        if now - said > PROGRESS_SECONDS:
-            said = now
-            left = (now - began) * (steps - step) / step
-            say(f"training the classifier: {step * BATCH:,} of {steps * BATCH:,} images, {left:.0f} s left")

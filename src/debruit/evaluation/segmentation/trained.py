@@ -14,7 +14,7 @@ from torch import Tensor
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.keys import make_key, root
 from debruit.evaluation.features.classifier_network import Preparation, input_shape
-from debruit.evaluation.features.classifier_training import Fitted
+from debruit.evaluation.features.fitting import Fitted
 from debruit.evaluation.features.network import digest
 from debruit.evaluation.features.stored import Arrays, Say, kept
 from debruit.evaluation.metrics.masks import mean_iou

@@ -1,26 +1,25 @@
-"""How the segmenting network is trained: AdamW, a one-cycle rate, cross entropy over pixels, image and mask mirrored together."""
+"""How the segmenting network is trained (features/fitting.py): cross entropy over pixels, image and mask mirrored together."""
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.data.transforms import flip, flips
 from debruit.evaluation.features.classifier_network import Preparation, input_shape
-from debruit.evaluation.features.classifier_training import Fitted, pixels_of
+from debruit.evaluation.features.classifier_training import pixels_of
+from debruit.evaluation.features.fitting import Fitted, optimise
 from debruit.evaluation.features.stored import Say
 from debruit.evaluation.segmentation.network import SIDE, Segmenter
 from debruit.networks.layers import channels_last
 from debruit.training.stream import Order
 
-BATCH, RATE, DECAY = 32, 4e-3, 0.02
+BATCH = 32
 IMAGES, PASSES = 8_000, 60  # seen in training: the fewer of the two
 MOST = 20_000  # different images, held in memory
-PROGRESS_SECONDS = 10
 
 
 def fit(dataset: Dataset, indices: np.ndarray, *, seed: int, images: int, say: Say) -> Fitted:
@@ -36,11 +35,12 @@ def fit(dataset: Dataset, indices: np.ndarray, *, seed: int, images: int, say: S
     try:
         network = Segmenter(prepare.channels, len(dataset.spec.mask_names))
         channels_last(network)
-        _optimise(network, _batches(pixels, masks, steps, seed), steps, mean=mean, deviation=deviation, say=say)
+        return optimise(
+            network, lambda x, masks: F.cross_entropy(network(x), masks.long()), _batches(pixels, masks, steps, seed), steps, mean=mean,
+            deviation=deviation, what="the segmentation", say=say,
+        )  # fmt: skip
     finally:
         torch.set_rng_state(before)
-    weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    return Fitted(weights, mean, deviation)
 
 
 def shrunk(masks: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
@@ -55,22 +55,3 @@ def _batches(pixels: Tensor, masks: Tensor, steps: int, seed: int) -> Iterator[t
         indices, epochs = order.take(step * BATCH, BATCH)
         places, mirrored = torch.from_numpy(indices), flips(seed, epochs, indices)
         yield flip(pixels[places].float(), mirrored), flip(masks[places], mirrored)
-
-
-def _optimise(network: nn.Module, batches, steps: int, *, mean: float, deviation: float, say: Say) -> None:
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(steps, 4))
-    began = said = time.monotonic()
-    network.train()
-    for step, (images, masks) in enumerate(batches, 1):
-        x = ((images - mean) / deviation).contiguous(memory_format=torch.channels_last)
-        loss = F.cross_entropy(network(x), masks.long())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        now = time.monotonic()
-        if now - said > PROGRESS_SECONDS:
-            said = now
-            left = (now - began) * (steps - step) / step
-            say(f"training the segmentation: {step * BATCH:,} of {steps * BATCH:,} images, {left:.0f} s left")
