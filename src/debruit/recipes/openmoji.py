@@ -26,7 +26,7 @@ def openmoji_text_mask_64() -> Run:
     """The model that comes with debruit: OpenMoji's drawings under their names, in English and in French, and their masks, each dropped by itself, so
     that it takes either, both or none. Latents of 16 x 16 x 4; a U-Net of 3.8 M parameters and a text encoder of about 1 M.
 
-    150,000 images of 1.8 GFLOP each: an hour on two CPU cores. A twentieth of the drawings is held out, its names unseen.
+    150,000 images of 1.8 GFLOP each: 80 minutes at the 30 images/s of two busy CPU cores. A twentieth of the drawings is held out, its names unseen.
     debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
     """
     spec = drawings(mask_names=NAMES, palette=PALETTE)
@@ -48,7 +48,7 @@ def openmoji_text_mask_64() -> Run:
 def upscale_openmoji_64() -> Run:
     """Super-resolution: from 16 to 64 pixels, on OpenMoji's drawings; a U-Net of 2.52 M parameters on pixels, the small image beside x_t.
 
-    10 minutes on two CPU cores, about 40,000 images of 1.7 GFLOP each; sharp outlines in place of the small image's blur.
+    Planned for 10 minutes on two CPU cores, by the operations about 40,000 images of 1.7 GFLOP each; not trained to its end yet.
     debruit train upscale-openmoji-64 --out runs/sr
     """
     spec = drawings()
