@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from debruit.networks.dropout import Dropout
+
 
 def zero(module: nn.Module) -> nn.Module:
     """The module with its parameters set to zero: a residual branch that starts as the identity."""
@@ -72,7 +74,7 @@ class ResidualBlock(nn.Module):
         shifts = out_channels * (2 if scale_shift else 1)
         self.embed = nn.Linear(embedding_channels, shifts) if embedding_channels else None
         self.norm_out = norm(out_channels, groups, eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.conv_out = zero(nn.Conv2d(out_channels, out_channels, 3, padding=1))
         self.skip = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 

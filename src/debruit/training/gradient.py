@@ -4,10 +4,12 @@ import contextlib
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from debruit.drawing import has_bf16
 from debruit.model import Backbone
+from debruit.networks.dropout import draw_from, drops
+from debruit.sampling.noise import generator
 from debruit.training.batches import Batch
 from debruit.training.run import Run, Training
 from debruit.training.shares import Shares
@@ -19,9 +21,8 @@ class Gradient:
     def __init__(self, run: Run, backbone: Backbone, device: torch.device) -> None:
         self.run, self.backbone, self.device = run, backbone, device
         self.network = torch.compile(backbone) if run.compile else backbone
-        self.dropout = any(isinstance(m, nn.Dropout) and m.p > 0 for m in backbone.modules())
-        # compiled code is not shared among threads, nor is the stream of random numbers that dropout draws from
-        allowed = device.type == "cpu" and not run.compile and not self.dropout
+        self.dropout = drops(backbone)
+        allowed = device.type == "cpu" and not run.compile  # compiled code is not shared among threads
         self.shares = Shares(backbone, run.microbatch or run.batch, allowed=allowed)
 
     def __enter__(self) -> "Gradient":
@@ -41,6 +42,8 @@ class Gradient:
 
     def _backward(self, batch: Batch, backbone: Backbone, start: int, stop: int) -> Tensor:
         part = batch.part(start, stop, self.device)
+        if self.dropout and not self.run.compile:
+            draw_from(backbone, generator(batch.seed, start).initial_seed())
         network = self.network if backbone is self.backbone else backbone
         loss = losses(self.run, backbone, network, part, self.device).sum() / len(batch)
         loss.backward()
@@ -48,8 +51,8 @@ class Gradient:
 
     @contextlib.contextmanager
     def _randomness(self, seed: int):
-        """Dropout draws from torch's global stream: it gets the batch's own for this long."""
-        if not self.dropout:
+        """Compiled dropout draws from torch's global stream: it gets the batch's own for this long."""
+        if not (self.dropout and self.run.compile):
             yield
             return
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):

@@ -6,7 +6,6 @@ lambda from both at the decoder's last convolution (VQGAN, equation 7)
 x^.backward(g_n + strength b3 lambda g_G), beside b1 L_KL;   then the discriminator's step on x and the same x^
 """
 
-import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from debruit.autoencoders.losses.criterion import CriterionModule, Penalty
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
 from debruit.data.transforms import flip, flips
+from debruit.networks.dropout import draw_from
 from debruit.sampling.noise import generator
 from debruit.training import ema
 from debruit.training.autoencoding import watch
@@ -99,10 +99,8 @@ def train(
 
 
 def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> Shares[Trained]:
-    """The cores of a CPU share a batch, where neither statistics of the whole of it are kept (a codebook's use) nor random
-    numbers are drawn from one stream (dropout)."""
-    codec = run.model.codec
-    allowed = device.type == "cpu" and isinstance(codec.bottleneck, KL) and not codec.coder.dropout
+    """The cores of a CPU share a batch, where no statistics of the whole of it are kept (a codebook's use)."""
+    allowed = device.type == "cpu" and isinstance(run.model.codec.bottleneck, KL)
     return Shares(Trained(state.module, state.criterion), run.batch, allowed=allowed, least=LEAST_IMAGES)
 
 
@@ -114,8 +112,12 @@ def step(
     strength, adversarial = watch.strength(state, run), run.criterion.adversarial
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
-    with _randomness(state, run):
-        decoded, terms = _against(state, run, batch, strength) if strength else (None, _alone(run, batch, shares))
+    seed = generator(run.seed, DROPOUT, state.images_seen, state.attempt).initial_seed()
+    if strength:
+        draw_from(state.module, seed)
+        decoded, terms = _against(state, run, batch, strength)
+    else:
+        decoded, terms = None, _alone(run, batch, seed, shares)
     parameters = [p for p in Trained(state.module, state.criterion).parameters() if p.grad is not None]
     terms["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
     if decoded is not None and adversarial is not None:
@@ -135,24 +137,14 @@ def step(
     return terms
 
 
-@contextlib.contextmanager
-def _randomness(state: AutoencoderState, run: AutoencoderRun):
-    """Dropout draws from torch's global stream: it gets one of (seed, images seen) for this long."""
-    if not run.model.codec.coder.dropout:
-        yield
-        return
-    with torch.random.fork_rng():
-        torch.manual_seed(generator(run.seed, DROPOUT, state.images_seen, state.attempt).initial_seed())
-        yield
-
-
-def _alone(run: AutoencoderRun, batch: Batch, shares: Shares[Trained]) -> dict[str, Tensor]:
-    """Adds the gradients of the loss without a discriminator to the parameters; the terms, each ()."""
+def _alone(run: AutoencoderRun, batch: Batch, seed: int, shares: Shares[Trained]) -> dict[str, Tensor]:
+    """Adds the gradients of the loss without a discriminator to the parameters; the terms, each (). `seed` is for dropout."""
     names: list[str] = []
 
     def backward(both: Trained, low: int, high: int) -> Tensor:
         module, criterion = both.autoencoder, both.criterion
         images = batch.images[low:high]
+        draw_from(module, generator(seed, low).initial_seed())
         with autocast(run, images.device):
             found = module(images, batch.eps[low:high])
             each = criterion.image_terms(images, found.images) | _latent_terms(module, criterion, found, images)
