@@ -85,7 +85,8 @@ def test_a_perfect_sampler_reaches_what_real_images_do(subject, data, tmp_path, 
     assert real["mask-iou"] > 0.9
     assert real["caption-retrieval"] > 0.5
     assert own["mask-iou-bare"] < 0.7
-    assert "mask-iou-bare" not in real
+    assert own["caption-retrieval-bare"] < own["caption-retrieval"]
+    assert not {"mask-iou-bare", "caption-retrieval-bare"} & real.keys()
     assert {s.count for s in found.scores if s.name.startswith("mask")} == {shapes.HELD_OUT}, "by unseen images alone"
 
 
@@ -94,6 +95,7 @@ def test_samples_of_other_images_fall_to_the_baseline_and_to_chance(subject, dat
     found = run(subject, data, tmp_path)
     own = scores(found)
     assert own["mask-iou"] == own["mask-iou-bare"]
+    assert own["caption-retrieval"] == own["caption-retrieval-bare"]
     assert own["mask-iou"] < 0.7
     assert own["accuracy"] < 0.6
     retrieval = next(s for s in found.scores if s.name == "caption-retrieval")

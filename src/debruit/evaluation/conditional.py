@@ -1,5 +1,6 @@
 """The scores of a conditional model, from the sides that `following` has filled: do samples show the mask, the caption, the image that they were asked for?"""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,7 @@ BARE = ", without the mask"
 
 def mask_iou(side: Side, reference: Side) -> list[Score]:
     """The mean IoU of segmentations and masks, and for samples that of as many drawn without the mask."""
-    scores = _ious(side)[:1]
-    if side.bare is None or not (bare := _ious(side.bare)):
-        return scores
-    note = f"the same prompts, classes and noise, without the mask; {bare[0].note}"
-    return [*scores, replace(bare[0], name="mask-iou-bare", label=bare[0].label + BARE, note=note)]
+    return [*_ious(side)[:1], *_bare(side, lambda bare: _ious(bare)[:1])]
 
 
 def mask_iou_by_class(side: Side, reference: Side) -> list[Score]:
@@ -26,7 +23,12 @@ def mask_iou_by_class(side: Side, reference: Side) -> list[Score]:
 
 
 def caption_retrieval(side: Side, reference: Side) -> list[Score]:
-    """The share of images whose own caption is found among 20; nothing where so many different ones are not there."""
+    """The share of images whose own caption is found among 20, and for samples that of as many drawn without the mask; nothing where so many different
+    captions are not there."""
+    return [*_retrieved(side), *_bare(side, _retrieved)]
+
+
+def _retrieved(side: Side) -> list[Score]:
     from debruit.evaluation.captions.scorer import AMONG
     from debruit.evaluation.metrics.retrieval import caption_retrieval as retrieval
 
@@ -48,6 +50,14 @@ def fidelity(side: Side, reference: Side) -> list[Score]:
         replace(s, name=f"sample-{s.name}", label=f"{s.label} to the image", note=s.note or note)
         for s in reconstruction(side.originals.images, side.images, side.spec)
     ]
+
+
+def _bare(side: Side, judge: Callable[[Side], list[Score]]) -> list[Score]:
+    """What is found in samples that were drawn without the mask; nothing where there are none."""
+    if side.bare is None:
+        return []
+    note = "the same prompts, classes and noise, without the mask; "
+    return [replace(s, name=f"{s.name}-bare", label=s.label + BARE, note=note + s.note) for s in judge(side.bare)]
 
 
 def _ious(side: Side) -> list[Score]:

@@ -190,7 +190,8 @@ def expected(
     if isinstance(subject, Subject) and wanted:
         each = one * stages.evaluations(subject.model, subject.model.settings(), wanted)
         guess["samples"] = count * each
-        guess |= {"samples without the mask": min(count, BARE) * each} if choice.needs("segments") else {}
+        judged = wanted.has("mask") and (choice.needs("segments") or choice.needs("scorer"))
+        guess |= {"samples without the mask": min(count, BARE) * each} if judged else {}
     if choice.needs("features") and isinstance(subject, Subject):
         guess["features"] = count / GUESS_IMAGES_PER_SECOND
         real = {*division.floor.tolist(), *division.reference.tolist()}

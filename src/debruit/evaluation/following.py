@@ -3,7 +3,7 @@ of an enlargement the image itself.
 
 samples  under the masks and captions of real images      ->  how well the model follows
 floor    those real images                                ->  the most that the segmentation, or the scorer, can find
-bare     samples drawn again without the mask             ->  what is found without following
+bare     samples drawn again without the mask             ->  what is found without following it; what the caption alone does
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -101,30 +101,34 @@ def follow(
     if wanted.has("image"):
         real = dataset.images_of(wanted.counterparts(0, len(samples)))
         samples = replace(samples, originals=Side(images=real, spec=dataset.spec))
-    if judges.segmentation is not None:
-        bare = yield from _bare(
-            subject, dataset, division, wanted, samples, judges.segmentation, parts, pace, seed, batch
-        )
+    if wanted.has("mask"):
+        bare = yield from _bare(subject, dataset, division, wanted, samples, judges, parts, pace, seed, batch)
         samples = replace(samples, bare=bare)
     return found | {"samples": samples}
 
 
 def _bare(
-    subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, samples: Side, segmentation: Segmentation, parts: Parts, pace: Pace,
-    seed: int, batch: int,
+    subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, samples: Side, judges: Judges, parts: Parts, pace: Pace, seed: int,
+    batch: int,
 ) -> Generator[Progress, None, Side | None]:  # fmt: skip
-    """The first samples again without their masks, against the masks; None for a model that was never trained without."""
-    if any(c.field == "mask" and c.drop == 0 for c in subject.model.config.conditioners):
+    """The first samples again without their masks, against the masks and the captions; None for a model that was never trained without, or where nobody
+    looks."""
+    never = any(c.field == "mask" and c.drop == 0 for c in subject.model.config.conditioners)
+    if never or (judges.segmentation is None and judges.scorer is None):
         return None
     count = min(len(samples), BARE)
     work = stages.sample(subject, parts, count, wanted=wanted.without("mask"), seed=seed, batch=batch)
-    images = yield from pace.follow("samples without the mask", count, work)
-    segments = yield from pace.follow(
-        "segmentation, without the mask", count, _segmented(images, dataset, segmentation, parts)
-    )
+    side = Side(images=(yield from pace.follow("samples without the mask", count, work)), spec=samples.spec)
     real = wanted.counterparts(0, count)
-    masks = _masks(dataset, real, segments, np.isin(real, division.judged), segmentation)
-    return Side(images=images, spec=samples.spec, masks=masks)
+    counts = np.isin(real, division.judged)
+    if judges.segmentation is not None:
+        work = _segmented(side.images, dataset, judges.segmentation, parts)
+        segments = yield from pace.follow("segmentation, without the mask", count, work)
+        side = replace(side, masks=_masks(dataset, real, segments, counts, judges.segmentation))
+    if judges.scorer is not None:
+        seen = yield from _seen("without the mask", side, real, dataset, judges, parts, pace)
+        side = replace(side, captions=_captions(dataset, real, seen, counts, judges.scorer))
+    return side
 
 
 def _masks(
