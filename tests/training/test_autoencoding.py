@@ -266,7 +266,7 @@ def test_cores_that_share_a_batch_give_its_gradient():
         try:
             with sharing(state, run, CPU) as shares:
                 assert len(shares.copies) == threads - 1
-                terms = steps._alone(run, batch, shares)
+                terms = steps._alone(run, batch, 0, shares)
         finally:
             torch.set_num_threads(before)
         return terms, {n: p.grad for n, p in Trained(state.module, state.criterion).named_parameters()}

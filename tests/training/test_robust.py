@@ -1,7 +1,10 @@
 """What must not lose a training: NaN, a full disk, changed data, a folder that is taken."""
 
 import errno
+import subprocess
+import sys
 from dataclasses import replace
+from subprocess import PIPE
 
 import pytest
 import tiny
@@ -111,3 +114,23 @@ def test_the_folder_holds_what_the_design_names(tmp_path):
     assert {"run.json", "model.safetensors", "state", "log.jsonl", "previews"} <= names
     assert len(list((folder.path / "state").iterdir())) == tiny.run().keep_states
     assert len(list((folder.path / "previews").glob("*.png"))) >= 1
+
+
+def test_a_second_process_in_the_same_folder_is_refused_and_disturbs_nothing(tmp_path):
+    folder, _ = train(tmp_path / "run", tiny.run(images=64))
+    before = {path: path.read_bytes() for path in folder.path.glob("*.*")}
+    being_written = folder.path / ".model.safetensors.1.part"
+    being_written.write_text("")
+    holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", holding, folder.path / ".lock"], stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdout.readline()
+        sentence = r"another process is training in .*run: wait until it ends, or stop it \(Ctrl-C, which saves\)"
+        with pytest.raises(InputError, match=sentence):
+            RunFolder.open(folder.path, print, images=128)
+        with pytest.raises(InputError, match=sentence):
+            next(fit(folder, folder.run.source.build(), CPU, print, resume=True))
+        assert being_written.exists()
+        assert all(path.read_bytes() == content for path, content in before.items())
+        other.kill()
+    longer = RunFolder.open(folder.path, print, images=128)
+    assert list(fit(longer, folder.run.source.build(), CPU, print, resume=True))[-1].report.images_seen == 128

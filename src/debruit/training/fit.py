@@ -13,7 +13,7 @@ import torch
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.training.clock import Clock
-from debruit.training.folder import RunFolder
+from debruit.training.folder import RunFolder, alone
 from debruit.training.run import Training
 from debruit.training.state import State
 from debruit.training.step import Diverged, Report, passed
@@ -58,13 +58,29 @@ def fit(
     called once before the loop: what it costs comes out of the minutes, but is not taken for the cost of the previews to come.
 
     An interruption (Ctrl-C, SIGTERM) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
-    they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
+    they do not stop, the last good state is restored and the rate halved, a few times, before InputError. That comes at once where the data has
+    changed or another process trains in the folder.
     """
     run = folder.run
     if run.data.fingerprint != dataset.spec.fingerprint:
         raise InputError(
             f"the data of {run.data.name} has changed since this run began: put it back, or start a new run"
         )
+    with alone(folder.path):
+        yield from _fit(folder, dataset, device, say, resume=resume, began=began, alarm=alarm)
+
+
+def _fit(
+    folder: RunFolder,
+    dataset: Dataset,
+    device: torch.device,
+    say: Callable[[str], None],
+    *,
+    resume: bool,
+    began: float | None,
+    alarm: Alarm | None,
+) -> Iterator[Progress]:
+    run = folder.run
     pool, held_out = split(len(dataset), run.held_out_images, run.seed)
     task = open_task(folder, dataset, device, say)
     state = task.start()

@@ -1,5 +1,6 @@
 """A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is installed."""
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from PIL.Image import Image
 
 import debruit
@@ -23,6 +25,7 @@ from debruit.training.run import Training
 from debruit.training.state import State
 
 RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
+LOCK = ".lock"
 FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
 FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change while it goes on
 
@@ -65,11 +68,12 @@ class RunFolder:
         if "images" in given:
             given["minutes"] = None  # the images end it, not the clock
         run = replace(stored, **given)
-        for left_over in path.glob("**/.*.part"):
-            left_over.unlink(missing_ok=True)
-        if run != stored:
-            written = _renewed(written, encode(stored), encode(run))
-            write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
+        with alone(path):
+            for left_over in path.glob("**/.*.part"):
+                left_over.unlink(missing_ok=True)
+            if run != stored:
+                written = _renewed(written, encode(stored), encode(run))
+                write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
         return cls(path, run, say, stored=written)
 
     def save(self, state: State, model: Parts) -> bool:
@@ -158,6 +162,24 @@ class RunFolder:
         except Exception as error:
             self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
             self._events = False
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its lock ends with it."""
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(
+            f"another process is training in {path}: wait until it ends, or stop it (Ctrl-C, which saves), and resume then"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot write {path / LOCK}: {storage_problem(error) or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_free(path: Path) -> None:
