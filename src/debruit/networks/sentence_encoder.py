@@ -16,10 +16,9 @@ from functools import lru_cache, partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from debruit.errors import InputError
-from debruit.networks.weights import read_weights
+from debruit.networks.weights import is_shape_alone, read_weights
 from debruit.text.wordpiece import WordPiece, bert_folder
 
 WIDTH, HEADS, LAYERS, EPS = 384, 12, 6, 1e-12
@@ -50,7 +49,7 @@ class SentenceEncoder:
     def features(self, ids: Tensor) -> Tensor:
         """(B, L) int64 -> (B, L, 384) float32 on their device, zeros at the padding. InputError where the package is not installed or has other
         weights. On the meta device and of fake tensors the shape alone."""
-        if ids.is_meta or isinstance(ids, FakeTensor):
+        if is_shape_alone(ids):
             return torch.empty(*ids.shape, WIDTH, device=ids.device)
         if fingerprint() != self.fingerprint:
             raise InputError(

@@ -2,10 +2,11 @@
 
     x = word + position;   depth times  x += attention(norm(x)),  x += feed(norm(x));   norm(x)
 
-Every piece sees every other, the padding too: there is no mask, and [PAD] is a word like others. Attention has no biases but in its output.
+Attention has no biases but in its output. In the reference every piece sees every other, the padding too, and [PAD] is a word like others.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,20 +14,25 @@ from torch import Tensor, nn
 from debruit.errors import InputError
 from debruit.networks.attention import Attention
 from debruit.networks.layers import zero
+from debruit.networks.word_vectors import WIDTH
 
 DEVIATION = 0.02  # of the embeddings at the start
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextTransformer:
-    """`heads` of `head_channels` each, by default width / heads; `length` pieces a caption. The release of the reference carries an output layer
-    over the vocabulary, which nothing uses: `vocabulary_head` builds it, for its exact number of parameters."""
+    """`heads` of `head_channels` each, by default width / heads; `length` pieces a caption. `words` are "trained" with all the rest, or those of
+    "minilm", which stay as they are, 384 numbers each (word_vectors.py), before a trained projection. Padding that is "hidden" is seen by no piece and
+    comes out as zeros. The release of the reference carries an output layer over the vocabulary, which nothing uses: `vocabulary_head` builds it, for its
+    exact number of parameters."""
 
     width: int = 128
     depth: int = 2
     heads: int = 4
     head_channels: int | None = None
     length: int = 77
+    words: Literal["trained", "minilm"] = "trained"
+    padding: Literal["seen", "hidden"] = "seen"
     vocabulary_head: bool = False
 
     def __post_init__(self) -> None:
@@ -40,18 +46,21 @@ class TextTransformer:
                 f"{self.heads} heads do not divide a text encoder's width of {self.width}: set encoder.heads or encoder.head_channels"
             )
 
-    def build(self, vocabulary: int) -> "TextTransformerModule":
-        """For so many different pieces."""
-        return TextTransformerModule(self, vocabulary)
+    def build(self, vocabulary: int, pad: int = 0) -> "TextTransformerModule":
+        """For so many different pieces, of which number `pad` is the padding. The words of MiniLM are still to be given to `word_embedding`."""
+        return TextTransformerModule(self, vocabulary, pad)
 
 
 class TextTransformerModule(nn.Module):
     """(ids (B, L) int64) -> (B, L, width)."""
 
-    def __init__(self, config: TextTransformer, vocabulary: int) -> None:
+    def __init__(self, config: TextTransformer, vocabulary: int, pad: int) -> None:
         super().__init__()
+        self.pad = pad if config.padding == "hidden" else None
         width, inner = config.width, config.heads * (config.head_channels or config.width // config.heads)
-        self.word_embedding = nn.Embedding(vocabulary, width)
+        given = config.words == "minilm"
+        self.word_embedding = nn.Embedding(vocabulary, WIDTH if given else width).requires_grad_(not given)
+        self.word_projection = nn.Linear(WIDTH, width, bias=False) if given else nn.Identity()
         self.position_embedding = nn.Parameter(torch.empty(config.length, width))
         nn.init.normal_(self.word_embedding.weight, std=DEVIATION)
         nn.init.normal_(self.position_embedding, std=DEVIATION)
@@ -60,10 +69,12 @@ class TextTransformerModule(nn.Module):
         self.vocabulary_head = nn.Linear(width, vocabulary) if config.vocabulary_head else None
 
     def forward(self, ids: Tensor) -> Tensor:
-        x = self.word_embedding(ids) + self.position_embedding[: ids.shape[1]]
+        seen = None if self.pad is None else ids != self.pad
+        x = self.word_projection(self.word_embedding(ids)) + self.position_embedding[: ids.shape[1]]
         for block in self.blocks:
-            x = block(x)
-        return self.norm(x)
+            x = block(x, seen)
+        x = self.norm(x)
+        return x if seen is None else x * seen[..., None]
 
 
 class EncoderBlock(nn.Module):
@@ -76,7 +87,7 @@ class EncoderBlock(nn.Module):
         self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), zero(nn.Linear(4 * width, width)))
         zero(self.attend.proj)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
         h = self.norm_attend(x)
-        x = x + self.attend(h, h)
+        x = x + self.attend(h, h, seen)
         return x + self.feed(self.norm_feed(x))

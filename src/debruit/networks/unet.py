@@ -137,7 +137,7 @@ class UNetModule(nn.Module):
             embedding = embedding + self.vector(cond.vector.to(x.dtype))
         tokens = None if cond.tokens is None else cond.tokens.to(x.dtype)
         if self.pooled is not None and tokens is not None:
-            embedding = embedding + self.pooled(tokens.mean(1))
+            embedding = embedding + self.pooled(_mean(tokens))
         h = self.stem(F.pixel_unshuffle(x, self.config.patch).contiguous(memory_format=torch.channels_last))
         skips = [h]
         for stage in self.down:
@@ -185,6 +185,12 @@ class UNetModule(nn.Module):
         return SpatialTransformer(
             width, heads, config.token_channels or None, depth=config.transformer_depth, groups=config.groups
         )
+
+
+def _mean(tokens: Tensor) -> Tensor:
+    """(B, L, D) -> (B, D), over the tokens that are not zero throughout: padding is."""
+    count = (tokens != 0).any(dim=2).sum(dim=1, keepdim=True).clamp(min=1)
+    return tokens.sum(dim=1) / count
 
 
 def _apply(layer: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from debruit.errors import InputError
 
@@ -38,3 +39,8 @@ def _unpickled(path: Path) -> Any:
             f"{path} cannot be read without running code from it, or is damaged ({str(error).splitlines()[0][:100]}): save the network's "
             "state_dict() as .safetensors"
         ) from None
+
+
+def is_shape_alone(x: Tensor) -> bool:
+    """Whether it has no values: on the meta device, or fake for an estimate."""
+    return x.is_meta or isinstance(x.detach(), FakeTensor)

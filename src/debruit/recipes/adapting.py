@@ -7,8 +7,8 @@ from typing import Any
 from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
-from debruit.text.wordpiece import BERT_WORDS
-from debruit.training.conditions import BERT, LACKS, Material, offered, vocabulary
+from debruit.text.wordpiece import BERT_WORDS, knows_bert
+from debruit.training.conditions import BERT, CAPTIONS, LACKS, Material, offered, vocabulary
 
 WORDS = {"label": "classes", "mask": "masks", "text": "captions"}
 
@@ -42,15 +42,17 @@ def _mask(mask: Any, of: Material) -> Conditioner:
 
 
 def _text(text: Any, of: Material) -> Conditioner:
-    """The words that were named, or BERT's where the recipe has as many numbers, whose length is the recipe's too; else pieces made of the captions, and
-    as many a caption as these need."""
+    """The words that were named, or BERT's where the recipe has as many numbers; pieces made of the captions where it has not, or would take what BERT's
+    mean from a package that is not installed. As long as the captions need, but where the recipe trains BERT's words itself, as the reference does with
+    captions of its length."""
     berts = len(text.tokenizer.vocabulary) == BERT_WORDS
-    named = vocabulary(of.words or (BERT if berts else None))
-    if berts and named is not None:
-        return replace(text, tokenizer=named)
-    suited = Text.suited(of.captions, tokenizer=named)
-    length = text.length if berts else suited.length
-    return replace(text, tokenizer=suited.tokenizer, encoder=replace(text.encoder, length=length))
+    fixed = berts and text.encoder.words == "trained"
+    words = of.words or (BERT if fixed or (berts and knows_bert()) else CAPTIONS)
+    suited = Text.suited(of.captions, tokenizer=vocabulary(words))
+    encoder = replace(
+        text.encoder, length=text.length if fixed else suited.length, words=text.encoder.words if words == BERT else "trained"
+    )  # fmt: skip
+    return replace(text, tokenizer=suited.tokenizer, encoder=encoder)
 
 
 def _image(image: Any, of: Material) -> Conditioner:

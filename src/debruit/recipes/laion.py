@@ -7,8 +7,6 @@ The data is captioned images: tar shards (KEY.jpg beside KEY.txt), or a folder w
         00000.jpg   00000.txt ...
 """
 
-from functools import lru_cache
-
 from debruit.autoencoders import reference
 from debruit.conditioning.text import Text
 from debruit.data.dataset import DataSpec
@@ -17,7 +15,7 @@ from debruit.diffusion.chain import ScaledLinear
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
-from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
+from debruit.text.wordpiece import bert_numbers
 from debruit.training.run import Run
 
 CONTEXT = 1280
@@ -44,12 +42,6 @@ def ldm_text_256() -> Run:
         model=ldm(laion(), network, reference.kl_f8(), ScaledLinear(start=0.00085, end=0.012), [text], steps=250, guidance=1.5),
         objective=l_ldm(), images=390_000 * batch, batch=batch, optimiser=adamw(1e-4), ema=ema(batch),
     )  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def bert_numbers() -> WordPiece:
-    """As many word pieces as BERT-uncased has, without their words, which come from the package when a training begins (adapting.py)."""
-    return WordPiece((*MARKS, *(f"[unused{n}]" for n in range(BERT_WORDS - len(MARKS)))))
 
 
 def laion() -> DataSpec:

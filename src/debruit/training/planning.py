@@ -43,6 +43,9 @@ OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
+GUIDANCE = (
+    2.5  # of Fashion-MNIST's samples after ten minutes 96 % are recognised as the class asked for (docs/guidance.md)
+)
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
 # what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
 PATCH_PENALTY = 0.5
@@ -125,7 +128,7 @@ def configure(
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
     grid, steps = (UniformTime(), 8) if predicts == "velocity" else (Karras(sigma_min=0.02), 10)
-    guidance = 2.0 if any(c.drop > 0 for c in conditioners) else 1.0
+    guidance = GUIDANCE if any(c.drop > 0 for c in conditioners) else 1.0
     sampling = Settings(sampler=Heun(), grid=grid, steps=steps, guidance=guidance)
     return ModelConfig(
         data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,

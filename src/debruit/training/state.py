@@ -127,14 +127,14 @@ def restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, tensors
         moment, name = key.split("/")
         found.setdefault(name, {})[moment] = value
     optimiser.state.clear()
-    for name, parameter in module.named_parameters():
+    for name, parameter in trained(module):
         optimiser.state[parameter] = {k: _laid_out_like(parameter, v) for k, v in found.get(name, {}).items()}
 
 
 def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
     """Weight decay on matrices and kernels only, neither on biases and norms nor on tables of embeddings and codes."""
     matrices, decayed, plain = [], [], []
-    for name, p in module.named_parameters():
+    for name, p in trained(module):
         if p.ndim <= 1 or "embedding" in name or "codebook" in name:
             plain.append(p)
         elif o.kind == "muon" and min(len(p), p[0].numel()) >= NARROWEST:
@@ -146,6 +146,11 @@ def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.AdamW([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, fused=True)
     groups += [{"params": matrices, "weight_decay": o.weight_decay, "matrices": True}]
     return Muon([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, momentum=o.momentum)
+
+
+def trained(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The parameters that a training changes, by name."""
+    return [(name, p) for name, p in module.named_parameters() if p.requires_grad]
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:

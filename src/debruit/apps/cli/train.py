@@ -79,8 +79,8 @@ def train(
         What to condition on: one or several of label, mask, text, sentence (captions through a frozen encoder), image (a low resolution of it, for
         super-resolution) and edges, "a,b", or none; without it, what lies beside the images.
     words
-        For captions: captions, word pieces made of them, which is the default; bert, those of BERT-uncased, where they are installed; or the path of a
-        vocab.txt.
+        For captions: bert, the word pieces of BERT-uncased and what they mean, which is the default where they are installed; captions, pieces made of
+        the captions; or the path of a vocab.txt.
     pixels
         Train on pixels also where latents would give better images for the minutes.
     dry_run

