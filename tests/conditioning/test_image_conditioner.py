@@ -17,6 +17,8 @@ from debruit.errors import InputError, Notice
 
 SMALL = Image(height=12, width=16)  # 3 x 4
 EDGES = Image(kind="edges", height=12, width=16)
+FIRST = Image(kind="first", scale=1, height=12, width=16)
+SPEC = DataSpec(name="x", channels=3, height=12, width=16, depth="uint8", low=0, high=255, count=1)
 KEPT = torch.ones(1, dtype=torch.bool)
 
 
@@ -203,6 +205,24 @@ class TestOutlines:
     def test_a_grey_picture_is_no_drawing(self):
         assert not is_drawing(torch.full((1, 8, 8), 0.5))
         assert not is_drawing(torch.eye(3)[:, :, None].expand(3, 3, 3))  # pure colours are not black and white
+
+
+class TestFirst:
+    def test_is_the_first_frame_itself(self):
+        frames = noise(2, 3, 12, 16)
+        torch.testing.assert_close(FIRST.read({"first": frames}), frames / 127.5 - 1)
+        torch.testing.assert_close(parsed(FIRST, picture(frames[0])), frames[0] / 127.5 - 1)
+
+    def test_another_size_is_brought_to_the_models_and_said(self):
+        with pytest.warns(Notice, match="24 x 12 pixels and the model's condition 16 x 12: it was cropped and resized"):
+            assert FIRST.parse(picture(noise(3, 12, 24)), [0]).shape == (1, 3, 12, 16)
+
+    def test_it_can_be_dropped(self):
+        module = Image.suited(SPEC, "first").fitted(4).build()
+        values = torch.rand(2, 3, 12, 16)
+        kept, dropped = module(values, torch.tensor([True, False]))
+        torch.testing.assert_close(kept, F.pixel_unshuffle(values[0], 4))
+        assert dropped.eq(module.none[:, None, None]).all()
 
 
 def test_suited_to_the_data():

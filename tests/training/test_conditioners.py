@@ -168,3 +168,34 @@ def test_an_image_condition_is_of_the_image_as_it_is_mirrored():
     torch.testing.assert_close(batch.values["image"], image.read({"image": images}))
     assert batch.values["mask"].equal(mask.read({"mask": masks}))
     torch.testing.assert_close(batch.x0, dataset.spec.to_model(images))
+
+
+def clips() -> Dataset:
+    """Ten clips of four frames."""
+    names = [f"{n // 4}/{n % 4}.png" for n in range(COUNT)]
+    return Dataset(data().spec, data().images, paths=names, labels=[n % 2 for n in range(COUNT)], masks=data().masks)
+
+
+def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
+    dataset = clips()
+    run = tiny.run(
+        model=replace(tiny.run().model, data=dataset.spec, conditioners=of("first", dataset=dataset)),
+        batch=32,
+        flip=True,
+    )
+    order = Order(np.arange(COUNT), run.seed)
+    batch, (indices, epochs) = training_batch(run, dataset, order, 0), order.take(0, 32)
+    mirrored = flips(run.seed, epochs, indices)
+    first = flip(torch.from_numpy(dataset.images.rows[indices // 4 * 4]), mirrored)
+    torch.testing.assert_close(batch.values["image"], dataset.spec.to_model(first))
+    assert pictures(run, dataset, indices, None, latents=object()) is None
+
+
+def test_first_frames_need_clips_and_are_asked_for_by_name():
+    with pytest.raises(
+        InputError, match="--condition first: mine cannot be conditioned on that, it has no clips: put the"
+    ):
+        of("first")
+    with pytest.raises(InputError, match="--condition edges,first: a model is given one image, give one of them"):
+        of("first", "edges", dataset=clips())
+    assert [type(c) for c in conditioners(None, clips(), None)] == [Label, Mask]

@@ -46,6 +46,11 @@ class Conditioner(Protocol):
     field: ClassVar[str]
 
     @property
+    def reads(self) -> str:
+        """The item of the data that its values are made of: that of its field, unless it says otherwise."""
+        ...
+
+    @property
     def door(self) -> str: ...
 
     @property
@@ -57,7 +62,8 @@ class Conditioner(Protocol):
         ...
 
     def read(self, items: Mapping[str, Any]) -> Tensor:
-        """The values of some images of the data: `items` holds their "image" (B, C, H, W) at rest, "label", "mask" and "text", as the data has them."""
+        """The values of some images of the data: `items` holds their "image" and the "first" frames of their clips (B, C, H, W) at rest, "label",
+        "mask" and "text", as the data has them."""
         ...
 
     def parse(self, value: Any, indices: Sequence[int]) -> Tensor:

@@ -1,7 +1,7 @@
 """An image as the condition of another, concatenated to x_t (Saharia et al. 2022, SR3; Rombach et al. 2022, super-resolution): a small one that is to be
-enlarged, or outlines that are to be filled.
+enlarged, outlines that are to be filled, or the first frame of the clip that it is from.
 
-image at rest -> means over scale x scale pixels, or outlines -> values in [-1, 1] -> the latents' grid -> (B, channels, h, w)
+image at rest -> means over scale x scale pixels, outlines, or itself -> values in [-1, 1] -> the latents' grid -> (B, channels, h, w)
 
 The grid of the latents has places of factor x factor pixels. A condition that is finer is folded into channels (pixel-unshuffle), a coarser one enlarged
 bilinearly: nothing of it is lost, and nothing is learned but the "none".
@@ -25,15 +25,16 @@ from debruit.errors import InputError, tell
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
 
-EDGES_DROP = 0.1
+DROP = 0.1  # of outlines and of first frames
 
-Kind = Literal["low", "edges"]
+Kind = Literal["low", "edges", "first"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """`kind` "low": the image reduced by `scale`; "edges": its outlines. `of`, `height`, `width`, `depth`, `low` and `high` are the channels, the size and the
-    range of the images (DataSpec). Its values are float32 in [-1, 1], (B, of, ceil(height / scale), ceil(width / scale)) or (B, 1, height, width)."""
+    """`kind` "low": the image reduced by `scale`; "edges": its outlines; "first": the first frame of its clip. `of`, `height`, `width`, `depth`, `low` and
+    `high` are the channels, the size and the range of the images (DataSpec). Its values are float32 in [-1, 1], (B, of, ceil(height / scale),
+    ceil(width / scale)), and (B, 1, height, width) for outlines."""
 
     field: ClassVar[str] = "image"
     door: ClassVar[Literal["spatial"]] = "spatial"
@@ -57,11 +58,16 @@ class Image:
 
     @classmethod
     def suited(cls, spec: "DataSpec", kind: Kind = "low", scale: int = 4) -> Self:
-        """For the images of this data. A small image is never dropped, since enlarging needs one; outlines are."""
+        """For the images of this data. A small image is never dropped, since enlarging needs one; outlines and first frames are."""
         return cls(
             kind=kind, scale=scale if kind == "low" else 1, of=spec.channels, height=spec.height, width=spec.width,
-            depth=spec.depth, low=spec.low, high=spec.high, drop=0.0 if kind == "low" else EDGES_DROP,
+            depth=spec.depth, low=spec.low, high=spec.high, drop=0.0 if kind == "low" else DROP,
         )  # fmt: skip
+
+    @property
+    def reads(self) -> str:
+        """The item of the data that it is made of."""
+        return "first" if self.kind == "first" else "image"
 
     @property
     def step(self) -> int:
@@ -80,11 +86,16 @@ class Image:
 
     @property
     def channels(self) -> int:
-        return (self.of if self.kind == "low" else 1) * self.fold**2
+        return self.planes * self.fold**2
+
+    @property
+    def planes(self) -> int:
+        """Channels of the condition: those of the images, or one of outlines."""
+        return 1 if self.kind == "edges" else self.of
 
     def read(self, items: Mapping[str, Any]) -> Tensor:
-        """The condition that is in the images themselves, (B, C, H, W) at rest."""
-        return self._made(items["image"].to(torch.float32))
+        """The condition that is in the images themselves, or in the first frames of their clips, (B, C, H, W) at rest."""
+        return self._made(items[self.reads].to(torch.float32))
 
     def parse(self, value: Any, indices: Sequence[int]) -> Tensor:
         """Images, one or several in turn: files or Pillow's pictures, or arrays at rest (C, H, W) or (N, C, H, W). A small image of exactly the condition's
@@ -100,7 +111,7 @@ class Image:
         return None
 
     def blank(self, count: int) -> Tensor:
-        return torch.zeros((count, self.of if self.kind == "low" else 1, *self.size))
+        return torch.zeros((count, self.planes, *self.size))
 
     def fitted(self, factor: int) -> Self:
         return replace(self, factor=factor)

@@ -15,6 +15,7 @@ class Label:
     """One embedding for each class and, where it is dropped, a last one for "none". `names` are the classes in the order of their numbers."""
 
     field: ClassVar[str] = "label"
+    reads: ClassVar[str] = "label"
     names: tuple[str, ...]
     channels: int = 128
     drop: float = 0.1

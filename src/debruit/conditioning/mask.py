@@ -35,6 +35,7 @@ class Mask:
     numbers, and `numbers` what stood for them in the files of the data (DataSpec.mask_numbers). Where it is dropped, "none" is one class more."""
 
     field: ClassVar[str] = "mask"
+    reads: ClassVar[str] = "mask"
     door: ClassVar[Literal["spatial"]] = "spatial"
     names: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]

@@ -30,6 +30,7 @@ class Text:
     """`tokenizer` and `encoder` belong together: the frozen one reads BERT's pieces alone. Captions longer than the encoder's `length` are cut."""
 
     field: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     door: ClassVar[str] = "tokens"
     tokenizer: WordPiece
     encoder: TextTransformer | SentenceEncoder

@@ -9,12 +9,14 @@ import json
 import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from debruit import config
+from debruit.data.clips import first_frames
 
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
@@ -194,7 +196,7 @@ class Dataset:
         fields: Collection[str] = ("label", "text", "mask"),
     ) -> dict[str, Any]:
         """What `batch` gives beside the images, without reading them; only these fields. Of several captions the first; with `epochs` (B,)
-        they take turns from epoch to epoch."""
+        they take turns from epoch to epoch. "first" may be asked for too: the first frames of their clips (clips.py), (B, C, H, W) at rest."""
         import torch
 
         indices, batch = np.asarray(indices, dtype=np.int64), {}
@@ -206,7 +208,14 @@ class Dataset:
             batch["text"] = [of[turn % len(of)] if of else "" for of, turn in zip(captions, turns, strict=True)]
         if self.masks is not None and "mask" in fields:
             batch["mask"] = torch.from_numpy(self.masks[indices])
+        if "first" in fields:
+            batch["first"] = self.images_of(self.first_frames[indices])
         return batch
+
+    @cached_property
+    def first_frames(self) -> np.ndarray:
+        """For each image the number of the first frame of its clip, (N,) int64: itself where it is alone in its folder."""
+        return first_frames(self.paths)
 
     def chunks(self, rows: int = 256) -> Iterator[np.ndarray]:
         """All images in order, as arrays of at most `rows` of them."""

@@ -45,7 +45,7 @@ def fidelity(side: Side, reference: Side) -> list[Score]:
 
     if side.originals is None:
         return []
-    note = "against the image itself, of which the model saw a small version or outlines: many images fit those"
+    note = "against the image itself, of which the model saw a small version, outlines or the first frame: many images fit those"
     return [
         replace(s, name=f"sample-{s.name}", label=f"{s.label} to the image", note=s.note or note)
         for s in reconstruction(side.originals.images, side.images, side.spec)

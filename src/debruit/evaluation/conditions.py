@@ -9,6 +9,7 @@ from torch import Tensor
 
 from debruit.conditioning.asked import Asked
 from debruit.conditioning.cond import Cond, Conditioner
+from debruit.data.clips import are_clips
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.model import Model
 
@@ -26,8 +27,9 @@ def prepared(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tenso
 def of_images(model: Model, dataset: Dataset, indices: np.ndarray, fields: Collection[str]) -> Asked:
     """The conditions of these fields as the images themselves have them, (B, ...) on the model's device; the model's others are dropped. An image
     without a caption drops that too."""
-    items = dataset.conditions(indices)
-    if "image" in fields:
+    reads = {c.reads for c in model.config.conditioners if c.field in fields}
+    items = dataset.conditions(indices, fields=reads)
+    if "image" in reads:
         items["image"] = dataset.images_of(indices)
     values: dict[str, Tensor] = {}
     keep: dict[str, Tensor] = {}
@@ -54,8 +56,10 @@ def in_words(model: Model, dataset: Dataset) -> str:
 
 
 def given(conditioner: Conditioner, dataset: Dataset) -> bool:
-    """Whether the data has the conditioner's field; classes, of images and of masks, must all have names that the model knows."""
-    if conditioner.field == "image":
+    """Whether the data has what the conditioner reads; classes, of images and of masks, must all have names that the model knows."""
+    if conditioner.reads == "first":
+        return are_clips(dataset.first_frames)
+    if conditioner.reads == "image":
         return True
     has = getattr(dataset, f"{conditioner.field}s", None) is not None
     names = _names(conditioner.field, dataset.spec)

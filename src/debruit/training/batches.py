@@ -79,7 +79,7 @@ def pictures(
     run: Run, dataset: Dataset, indices: np.ndarray, mirrored: np.ndarray | None, latents: LatentCache | None
 ) -> Tensor | None:
     """Some images at rest, (B, C, H, W); None where latents take their place and no condition is made of them."""
-    if latents is not None and all(c.field != "image" for c in run.model.conditioners):
+    if latents is not None and all(c.reads != "image" for c in run.model.conditioners):
         return None
     return flip(dataset.images_of(indices), mirrored)
 
@@ -110,10 +110,9 @@ def values(
 ) -> dict[str, Tensor]:
     """What each conditioner makes of the data, by its field; of mirrored images as they are mirrored. Nothing is read that none of them asks for,
     nor `images`, mirrored already, where they are given."""
-    fields = {c.field for c in conditioners}
+    fields = {c.reads for c in conditioners}
     items = dataset.conditions(indices, epochs, fields=fields)
-    if "mask" in items:
-        items["mask"] = flip(items["mask"], mirrored)
+    items |= {name: flip(items[name], mirrored) for name in ("mask", "first") if name in items}
     if "image" in fields:
         items["image"] = flip(dataset.images_of(indices), mirrored) if images is None else images
     return {c.field: c.read(items) for c in conditioners}

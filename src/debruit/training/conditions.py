@@ -15,6 +15,7 @@ from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.config import override
+from debruit.data.clips import are_clips
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError, nearest, unknown
 from debruit.networks.sentence_encoder import SentenceEncoder
@@ -31,10 +32,19 @@ LACKS = {
     "label": "it has no classes: put the images into subfolders",
     "mask": "it has no masks: put the images into images/ and their masks, by the same names, into masks/",
     "text": "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl",
+    "first": "it has no clips: put the frames of each clip into a subfolder of its own, named in their order",
 }
-NEEDS = {"label": "label", "mask": "mask", "text": "text", "sentence": "text"}  # what must lie beside the images
+NEEDS = {
+    "label": "label",
+    "mask": "mask",
+    "text": "text",
+    "sentence": "text",
+    "first": "first",
+}  # what must lie beside the images
 RIVALS = {
     ("image", "edges"): "both are made of the image itself",
+    ("image", "first"): "a model is given one image",
+    ("edges", "first"): "a model is given one image",
     ("text", "sentence"): "both read the captions",
 }
 
@@ -55,6 +65,7 @@ MAKE: dict[str, Callable[[Material], Conditioner]] = {
     "sentence": lambda of: Text.frozen(of.captions),
     "image": lambda of: Image.suited(of.dataset.spec, "low", SCALE),
     "edges": lambda of: Image.suited(of.dataset.spec, "edges", 1),
+    "first": lambda of: Image.suited(of.dataset.spec, "first", 1),
 }
 
 
@@ -89,7 +100,7 @@ def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **h
     was asked for, two that cannot be together, words that nothing reads."""
     names = usual(source, dataset) if names is None else names
     for name in names:
-        if name in NEEDS and NEEDS[name] not in offered(dataset):
+        if name in NEEDS and NEEDS[name] not in (*offered(dataset), *["first"] * are_clips(dataset.first_frames)):
             raise InputError(
                 f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[NEEDS[name]]}"
             )

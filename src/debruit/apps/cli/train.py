@@ -77,7 +77,7 @@ def train(
         For autoencoder and ldm: kl, a Gaussian latent, or vq, a codebook.
     condition
         What to condition on: one or several of label, mask, text, sentence (captions through a frozen encoder), image (a low resolution of it, for
-        super-resolution) and edges, "a,b", or none; without it, what lies beside the images.
+        super-resolution), edges and first (the first frame of its clip), "a,b", or none; without it, what lies beside the images.
     words
         For captions: bert, the word pieces of BERT-uncased and what they mean, which is the default where they are installed; captions, pieces made of
         the captions; or the path of a vocab.txt.

@@ -152,7 +152,7 @@ def begin(
         model, None if image is None else Path(image), path=None if path is None else Path(path), seed=seed, say=say
     )
     for name, conditioner in known.items():
-        if name not in values and name in subject.items:
+        if name not in values and conditioner.reads in subject.items:
             values[name] = conditioner.read(subject.items)
         if name not in values and conditioner.drop == 0:
             raise InputError(_missing(conditioner))

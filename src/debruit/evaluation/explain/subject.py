@@ -60,7 +60,8 @@ def held_out(
         return None
     indices = split(len(dataset), count, int(model.provenance["seed"]))[1]
     n = int(indices[seed % len(indices)])
-    batch = dataset.batch([n])
+    firsts = {c.reads for c in model.config.conditioners} & {"first"} if isinstance(model, Model) else ()
+    batch = dataset.batch([n]) | dataset.conditions([n], fields=firsts)
     name = f"{dataset.spec.name}, {dataset.paths[n]}"
     return Subject(
         image=batch.pop("image"),
