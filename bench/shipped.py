@@ -21,6 +21,7 @@ from debruit.evaluation.features.find import find_extractor
 from debruit.evaluation.neighbours import nearest
 from debruit.model import Model, ModelConfig, named
 from debruit.model_files import save
+from debruit.networks.text_transformer import TextTransformer
 from debruit.recipes import recipes
 from debruit.text.wordpiece import MARKS
 from debruit.training.machine import prepare
@@ -51,14 +52,18 @@ def shortened(config: ModelConfig, weights: dict[str, torch.Tensor]) -> tuple[Mo
     """The same with PIECES of the vocabulary's pieces: those of the data's names, those of one character, of which any word can be made, and the commonest
     of the rest, which are BERT's first."""
     text = next(c for c in config.conditioners if isinstance(c, Text))
+    assert isinstance(text.encoder, TextTransformer)
+    assert text.encoder.words == "minilm"
     pieces = text.tokenizer.vocabulary
     names = [name for of in recipes()[RECIPE]().source.build().texts or () for name in of]
     used = {pieces[n] for n in text.tokenizer.encode(names, text.length).unique().tolist()}
     needed = {piece for piece in pieces if piece in used or piece in MARKS or len(piece.removeprefix("##")) == 1}
     rest = [piece for piece in pieces if piece not in needed and piece.isascii() and not piece.startswith("[")]
-    kept = needed.union(rest[: PIECES - len(needed)])
+    kept = needed.union(rest[: max(PIECES - len(needed), 0)])
     rows = [n for n, piece in enumerate(pieces) if piece in kept]
     short = replace(text, tokenizer=replace(text.tokenizer, vocabulary=tuple(pieces[n] for n in rows)))
+    in_words = lambda t: [[t.tokenizer.vocabulary[n] for n in row] for row in t.tokenizer.encode(names, t.length)]  # noqa: E731
+    assert in_words(short) == in_words(text), "every name is read as before"
     table = "conditioners.text.encoder.word_embedding.weight"
     conditioners = tuple(short if c is text else c for c in config.conditioners)
     return replace(config, conditioners=conditioners), weights | {table: weights[table][rows]}

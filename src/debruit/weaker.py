@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.image import Image
 from debruit.errors import InputError
 from debruit.sampling.guidance.weights import Weights, in_words
 
@@ -45,8 +47,12 @@ def _latents(config: "ModelConfig") -> str:
 
 
 def _conditions(config: "ModelConfig") -> str:
-    """Fields, and the classes that a label or a mask counts."""
-    return "; ".join(" ".join([c.field, *getattr(c, "names", ())]) for c in config.conditioners) or "none"
+    """Fields, the kind of an image, and the classes that a label or a mask counts."""
+    return "; ".join(" ".join([c.field, *_kinds(c), *getattr(c, "names", ())]) for c in config.conditioners) or "none"
+
+
+def _kinds(conditioner: Conditioner) -> list[str]:
+    return [conditioner.kind] if isinstance(conditioner, Image) else []
 
 
 _SAME = {

@@ -30,10 +30,11 @@ def test_what_is_kept_makes_up_for_what_is_not():
     assert abs(kept.mean() - 1) < 0.02
 
 
-def test_layers_share_the_stream_and_draw_in_turn():
+def test_layers_differ_and_a_repeated_pass_drops_the_same():
     module = nn.Sequential(nn.Linear(1, 1), Dropout(0.5), Dropout(0.5))
     draw_from(module, 5)
     assert not torch.equal(module[1](ONES), module[2](ONES))
+    assert torch.equal(module[1](ONES), module[1](ONES))
 
 
 def test_nothing_is_dropped_but_in_training():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from debruit.conditioning.cond import Cond
 from debruit.errors import InputError
+from debruit.networks.dropout import draw_from
 from debruit.networks.unet import UNet
 
 SMALL = UNet(channels=16, multipliers=(1, 2), blocks=1, attention=(2,), head_channels=8, groups=8)
@@ -124,13 +125,29 @@ def test_bfloat16_is_close(config):
 @kinds
 def test_checkpointing_changes_no_gradient(config):
     config = replace(config, dropout=0.2)
-    found = []
-    for checkpointing in (False, True):
-        network = build(replace(config, checkpointing=checkpointing)).train()
-        torch.manual_seed(5)
-        network(*inputs(config)).square().sum().backward()
-        found.append([p.grad for p in network.parameters()])
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    for seed in (None, 5):  # what dropout draws from: torch's global stream, or a seed of its own
+        found = []
+        for checkpointing in (False, True):
+            network = build(replace(config, checkpointing=checkpointing)).train()
+            torch.manual_seed(5)
+            if seed is not None:
+                draw_from(network, seed)
+            network(*inputs(config)).square().sum().backward()
+            found.append([p.grad for p in network.parameters()])
+        assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_pooled_tokens_leave_padding_out():
+    config = replace(SMALL, token_channels=6, transformer_depth=1, pooled_tokens=True)
+    network, seen = build(config), []
+    network.pooled.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    x, level, _ = inputs(config)
+    tokens = torch.randn(3, 4, 6)
+    padded = torch.cat([tokens, torch.zeros(3, 5, 6)], dim=1)
+    for told in (tokens, padded):
+        network(x, level, Cond(tokens=told))
+    torch.testing.assert_close(seen[0], tokens.mean(dim=1))
+    torch.testing.assert_close(seen[1], seen[0])
 
 
 def test_dropout_only_while_training():

@@ -323,6 +323,30 @@ def test_the_file_says_which_weights_it_holds(tmp_path):
     assert all(torch.equal(value, inside[name]) for name, value in state.best.items())
 
 
+def test_cores_share_a_batch_under_dropout_and_leave_torchs_stream_alone():
+    codec = tiny_latent.run().model.codec
+    run = tiny_latent.run(batch=32)
+    run = replace(run, model=replace(run.model, codec=replace(codec, coder=replace(codec.coder, dropout=0.3))))
+    dataset = run.source.build()
+    batch = make_batch(run, dataset, Order(split(len(dataset), 20, run.seed)[0], run.seed), 64, 0)
+    before, found = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        for seed in (1, 1, 2):
+            state = AutoencoderState.start(run, CPU)
+            state.module.train()
+            stream = torch.random.get_rng_state()
+            with sharing(state, run, CPU) as shares:
+                assert len(shares.copies) == 1
+                steps._alone(run, batch, seed, shares)
+            assert torch.equal(torch.random.get_rng_state(), stream)
+            found.append([p.grad for p in state.module.parameters()])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(found[0], found[1], strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True))
+
+
 def test_dropout_resumes_to_the_same_bits(tmp_path):
     codec = tiny_latent.run().model.codec
     dropping = replace(codec, coder=replace(codec.coder, dropout=0.3))

@@ -76,3 +76,17 @@ def test_dropout_draws_from_the_batch_alone():
     assert shares == 2
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_each_share_drops_other_units():
+    run = tiny.run(batch=32)
+    run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=0.5)))
+    whole = synthetic(run)
+    half = whole.part(0, 16, CPU)
+    twice = replace(half, **{name: torch.cat([getattr(half, name)] * 2) for name in ("x0", "t", "eps")})
+    for name in ("values", "keep"):
+        twice = replace(twice, **{name: {k: torch.cat([v] * 2) for k, v in getattr(half, name).items()}})
+    _, both, shares = gradient_of(run, 2, twice)
+    _, one, _ = gradient_of(replace(run, batch=16), 1, half)
+    assert shares == 2
+    assert any((both[name] - one[name]).norm() > 0.05 * one[name].norm() for name in one), "not one half twice"

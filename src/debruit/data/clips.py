@@ -9,12 +9,12 @@ import numpy as np
 
 def first_frames(paths: Sequence[str]) -> np.ndarray:
     """For each image the number of the first frame of its clip, (N,) int64."""
-    first: dict[str, int] = {}
-    for n, path in enumerate(paths):
-        clip = os.path.dirname(path)
-        if clip not in first or _order(path) < _order(paths[first[clip]]):
-            first[clip] = n
-    return np.array([first[os.path.dirname(path)] for path in paths], dtype=np.int64)
+    clips = [os.path.dirname(path) for path in paths]
+    first: dict[str, tuple[list[tuple[int, str]], int]] = {}
+    for n, (clip, path) in enumerate(zip(clips, paths, strict=True)):
+        place = _order(path), n
+        first[clip] = min(first.get(clip, place), place)
+    return np.array([first[clip][1] for clip in clips], dtype=np.int64)
 
 
 def are_clips(firsts: np.ndarray) -> bool:

@@ -13,7 +13,7 @@ BARE = ", without the mask"
 
 
 def mask_iou(side: Side, reference: Side) -> list[Score]:
-    """The mean IoU of segmentations and masks, and for samples that of as many drawn without the mask."""
+    """The mean IoU of segmentations and masks, and for samples that of the first of them (following.BARE) drawn without the mask."""
     return [*_ious(side)[:1], *_bare(side, lambda bare: _ious(bare)[:1])]
 
 
@@ -23,8 +23,8 @@ def mask_iou_by_class(side: Side, reference: Side) -> list[Score]:
 
 
 def caption_retrieval(side: Side, reference: Side) -> list[Score]:
-    """The share of images whose own caption is found among 20, and for samples that of as many drawn without the mask; nothing where so many different
-    captions are not there."""
+    """The share of images whose own caption is found among 20, and for samples that of the first of them (following.BARE) drawn without the mask;
+    nothing where so many different captions are not there."""
     return [*_retrieved(side), *_bare(side, _retrieved)]
 
 

@@ -48,11 +48,12 @@ def _text(text: Any, of: Material) -> Conditioner:
     berts = len(text.tokenizer.vocabulary) == BERT_WORDS
     fixed = berts and text.encoder.words == "trained"
     words = of.words or (BERT if fixed or (berts and knows_bert()) else CAPTIONS)
-    suited = Text.suited(of.captions, tokenizer=vocabulary(words))
-    encoder = replace(
-        text.encoder, length=text.length if fixed else suited.length, words=text.encoder.words if words == BERT else "trained"
-    )  # fmt: skip
-    return replace(text, tokenizer=suited.tokenizer, encoder=encoder)
+    tokenizer, length = vocabulary(words), text.length
+    if tokenizer is None or not fixed:
+        suited = Text.suited(of.captions, tokenizer=tokenizer)
+        tokenizer, length = suited.tokenizer, length if fixed else suited.length
+    encoder = replace(text.encoder, length=length, words=text.encoder.words if words == BERT else "trained")
+    return replace(text, tokenizer=tokenizer, encoder=encoder)
 
 
 def _image(image: Any, of: Material) -> Conditioner:

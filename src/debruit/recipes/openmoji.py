@@ -41,7 +41,7 @@ def openmoji_text_mask_64() -> Run:
     )  # fmt: skip
     return Run(
         source=OpenMoji(size=SIZE, masks=True, languages=("en", "fr")), model=planning.configure(spec, network, codec, [text, mask]),
-        images=240_000, batch=32, validation_images=planning.held_out(COUNT),
+        images=200_000, batch=32, validation_images=planning.held_out(COUNT),
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
@@ -100,7 +102,7 @@ def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **h
     was asked for, two that cannot be together, words that nothing reads."""
     names = usual(source, dataset) if names is None else names
     for name in names:
-        if name in NEEDS and NEEDS[name] not in (*offered(dataset), *["first"] * are_clips(dataset.first_frames)):
+        if name in NEEDS and not _has(dataset, NEEDS[name]):
             raise InputError(
                 f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {LACKS[NEEDS[name]]}"
             )
@@ -154,8 +156,14 @@ def check_words(words: str | None, found: Sequence[Conditioner]) -> None:
 
 
 def reading(conditioners: Sequence[Conditioner], dataset: Dataset) -> list[str]:
-    """How much of the captions these read, in a line, and none where they read no captions."""
-    return [read_of(conditioner, dataset) for conditioner in conditioners if isinstance(conditioner, Text)]
+    """How much of the captions these read, and what they take for clips, in a line each; none where they read neither."""
+    lines = [read_of(conditioner, dataset) for conditioner in conditioners if isinstance(conditioner, Text)]
+    if any(conditioner.reads == "first" for conditioner in conditioners):
+        _, frames = np.unique(dataset.first_frames, return_counts=True)
+        lines.append(
+            f"clips     {len(frames):,} folders of {frames.min():,} to {frames.max():,} frames, each frame beside the first of its folder"
+        )
+    return lines
 
 
 def read_of(text: Text, dataset: Dataset) -> str:
@@ -164,6 +172,10 @@ def read_of(text: Text, dataset: Dataset) -> str:
     cut = text.truncated(every)
     rest = f"{cut:,} of {len(every):,} are longer and are cut" if cut else f"none of the {len(every):,} is cut"
     return f"captions  {len(text.tokenizer.vocabulary):,} word pieces, up to {text.length} a caption; {rest}"
+
+
+def _has(dataset: Dataset, name: str) -> bool:
+    return are_clips(dataset.first_frames) if name == "first" else name in offered(dataset)
 
 
 def usual(source: Any, dataset: Dataset) -> list[str]:

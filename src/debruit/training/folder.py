@@ -1,10 +1,11 @@
 """A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is installed."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from debruit.training.state import State
 
 RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
 LOCK = ".lock"
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a disk without locks says
 FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
 FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change while it goes on
 
@@ -42,13 +44,25 @@ class RunFolder:
         self._events: Any = None
 
     @classmethod
-    def create(cls, path: str | Path, run: Training, say: Callable[[str], None]) -> "RunFolder":
-        """A new folder with its run.json; InputError if it already holds a run."""
+    def create(
+        cls,
+        path: str | Path,
+        run: Training,
+        say: Callable[[str], None],
+        *,
+        write_beside: Callable[[], None] | None = None,
+    ) -> "RunFolder":
+        """A new folder with its run.json, and before it what `write_beside` writes; InputError if it already holds a run."""
         path = Path(path)
-        if (path / RUN).exists() or path.is_file():
+        if path.is_file():
             check_free(path)
         text = json.dumps(encode(run), indent=2)
-        write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
+        with alone(path):
+            if (path / RUN).exists():
+                check_free(path)
+            if write_beside:
+                write_beside()
+            write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
         return cls(path, run, say, stored=json.loads(text))
 
     @classmethod
@@ -165,17 +179,21 @@ class RunFolder:
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its lock ends with it."""
+def alone(path: Path) -> Generator[None]:
+    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its lock ends with it. On a disk that
+    knows no locks there is none."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(blocking=False)
+    except NotImplementedError:
+        pass
     except Timeout:
         raise InputError(
             f"another process is training in {path}: wait until it ends, or stop it (Ctrl-C, which saves), and resume then"
         ) from None
     except OSError as error:
-        raise InputError(f"cannot write {path / LOCK}: {storage_problem(error) or error}") from error
+        if error.errno not in LOCKLESS:
+            raise InputError(f"cannot write {path / LOCK}: {storage_problem(error) or error}") from error
     try:
         yield
     finally:

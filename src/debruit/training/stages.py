@@ -24,7 +24,7 @@ from debruit.training import planning
 from debruit.training.autoencoding import planning as autoencoders
 from debruit.training.autoencoding.estimate import forward_flops
 from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder
+from debruit.training.folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder, alone, check_free
 from debruit.training.run import Run
 
 FOLDER = "autoencoder"
@@ -57,7 +57,9 @@ def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
 
 def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
     """The folder of the plan, and in it that of the first stage."""
-    write_atomically(path / PLAN, lambda temporary: temporary.write_text(json.dumps(encode(plan), indent=2)))
+    with alone(path):
+        check_free(path)
+        write_atomically(path / PLAN, lambda temporary: temporary.write_text(json.dumps(encode(plan), indent=2)))
     return RunFolder.create(path / FOLDER, plan.first, say)
 
 
@@ -118,8 +120,7 @@ def on_latents(
 
 def create(path: Path, run: Run, stage: FirstStage, say: Callable[[str], None]) -> RunFolder:
     """The run folder of a diffusion model on latents, with its autoencoder beside run.json."""
-    stage.save(path / FIRST_STAGE)
-    return RunFolder.create(path, run, say)
+    return RunFolder.create(path, run, say, write_beside=lambda: stage.save(path / FIRST_STAGE))
 
 
 def split(minutes: float | None, images: int | None) -> tuple[float | None, int | None]:

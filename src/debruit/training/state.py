@@ -77,16 +77,17 @@ class TrainState(State):
         )  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
-        return (
-            stored("weights", self.backbone)
-            | stored("average", self.average)
-            | moments("optimiser", self.optimiser, self.backbone)
-        )
+        average = stored("average", self.average)
+        for name in untrained(self.backbone):  # which is in the weights already
+            del average[f"average/{name}"]
+        return stored("weights", self.backbone) | average | moments("optimiser", self.optimiser, self.backbone)
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
         super().restore(tensors, numbers)
-        self.backbone.load_state_dict(below("weights", tensors))
-        self.average.load_state_dict(below("average", tensors))
+        weights = below("weights", tensors)
+        self.backbone.load_state_dict(weights)
+        fixed = {name: weights[name] for name in untrained(self.backbone)}
+        self.average.load_state_dict(fixed | below("average", tensors))
         restore_moments(self.optimiser, self.backbone, below("optimiser", tensors))
 
 
@@ -151,6 +152,11 @@ def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
 def trained(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
     """The parameters that a training changes, by name."""
     return [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+
+
+def untrained(module: nn.Module) -> list[str]:
+    """The names of those that it leaves as they are."""
+    return [name for name, p in module.named_parameters() if not p.requires_grad]
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from debruit.training.stream import split
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `conditions` are
-    its class, caption and mask where those are known, as `Dataset.batch` gives them."""
+    its class, caption, mask and first frame where those are known, as `Dataset.conditions` gives them."""
 
     image: Tensor
     origin: tuple[str, str]
@@ -36,8 +36,8 @@ class Subject:
 
     @property
     def items(self) -> Mapping[str, Any]:
-        """The conditions and the image itself: what a conditioner reads."""
-        return {"image": self.image, **self.conditions}
+        """The conditions and the image itself: what a conditioner reads. An image whose clip is not known is its own first frame."""
+        return {"image": self.image, "first": self.image, **self.conditions}
 
 
 def find_subject(
