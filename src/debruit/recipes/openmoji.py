@@ -24,9 +24,9 @@ DROPPED = {"text": 0.15, "mask": 0.7}  # 6 images of 10 have their name alone, a
 
 def openmoji_text_mask_64() -> Run:
     """The model that comes with debruit: OpenMoji's drawings under their names, in English and in French, and their masks, each dropped by itself, so
-    that it takes either, both or none. Latents of 16 x 16 x 4; a U-Net of 3.8 M parameters and a text encoder of about 1 M.
+    that it takes either, both or none. Latents of 16 x 16 x 4; a U-Net of 3.8 M parameters, and a text encoder on MiniLM's vectors of words.
 
-    150,000 images of 1.8 GFLOP each: 80 minutes at the 30 images/s of two busy CPU cores. A twentieth of the drawings is held out, its names unseen.
+    200,000 images of 1.8 GFLOP each: an hour at 60 images/s on two CPU cores. A twentieth of the drawings is held out, its names unseen.
     debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
     """
     spec = drawings(mask_names=NAMES, palette=PALETTE)
