@@ -223,6 +223,8 @@ def test_held_out_words_are_unknown_also_where_set_says_what_is_held_out(folder,
         "8",
         "--device",
         "cpu",
+        "--words",
+        "captions",
         *SMALL,
         *changes,
     ]
