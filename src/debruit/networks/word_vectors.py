@@ -13,8 +13,6 @@ from debruit.errors import InputError
 from debruit.networks.weights import read_weights
 from debruit.text.wordpiece import WordPiece, bert_folder
 
-WIDTH = 384
-
 
 def word_vectors(pieces: Sequence[str]) -> Tensor:
     """(V, 384) float32, a row for each of these pieces of BERT's, with mean square 1. InputError: one that is not BERT's, or the package that has the

@@ -45,7 +45,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters; bytes of weights, gradients, moments and average together, and of what the backward pass keeps for one image; operations of
+    """Parameters that are trained; bytes of weights, gradients, moments and average together, and of what the backward pass keeps for one image; operations of
     one forward pass of one image."""
 
     parameters: int
@@ -89,8 +89,9 @@ def cost(model: ModelConfig) -> Cost:
         backbone = model.build()
         one, two = (_counted(model, backbone, n) for n in (1, 2))
         fixed = sum(trained_bytes(backbone, Optimiser(kind="adamw")).values())
+        count = sum(p.numel() for _, p in trained(backbone))
     # the difference leaves out what a batch has once, as the encoding of no caption
-    return Cost(parameters(backbone), fixed, two[0] - one[0], two[1] - one[1])
+    return Cost(count, fixed, two[0] - one[0], two[1] - one[1])
 
 
 def footprint(run: Run) -> Footprint:
