@@ -57,12 +57,12 @@ def start_stages(asked: Request, device, data=None) -> int:
             else follow(folder_for(asked.folder, run), dataset, device, resume=False)
         )
     plan = planned(asked, source, dataset, device)
+    from debruit.training import stages
+
     if asked.dry_run:
         priced(plan.first, device)
         say("stage 2   as it would be with what the plan leaves for it")
-        return priced(settled(second_stage(plan, device), list(plan.assignments), device), device)
-    from debruit.training import stages
-
+        return priced(settled(stages.second(plan, device), list(plan.assignments), device), device)
     return follow_stages(asked.folder, stages.begin(asked.folder, plan, say), dataset, device, plan, resume=False)
 
 
@@ -117,19 +117,6 @@ def planned(asked: Request, source, dataset, device):
     return plan
 
 
-def second_stage(plan, device):
-    """The run of the second stage of a plan whose first is not trained yet, as far as it can be known."""
-    from debruit.training import planning
-
-    first = plan.first
-    minutes = plan.minutes - first.minutes if plan.minutes else None
-    images = max(plan.images - first.images, 1) if plan.images else None
-    return planning.recommend(
-        first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        codec=first.model.codec, conditioners=plan.conditioners,
-    )  # fmt: skip
-
-
 def settled_autoencoder(asked: Request, source, spec, device, assignments: list[str]):
     """The run of an autoencoder with the user's changes, its length and its intervals; printed."""
     from debruit.training.autoencoding import planning
@@ -151,6 +138,8 @@ def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool) -> 
     if not finished:
         say(f"stopped in the first stage, everything is saved: continue with  debruit train --resume {out}")
         return 130
-    run = settled(stages.second(out, plan, device, say), list(plan.assignments), device)
     stage = FirstStage.load(out / stages.FOLDER, "cpu")
+    run = stages.second(plan, device, stage.config.codec, taken=stages.spent(out))
+    say(f"the autoencoder is ready: {out / stages.FOLDER}; now the diffusion of its latents")
+    run = settled(run, list(plan.assignments), device)
     return follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=began)

@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from debruit.conditioning.outlines import is_drawing, lines, outlines
-from debruit.data.pixels import WHITE, Target, Unreadable, decode, patient, read_header
+from debruit.data.pixels import WHITE, Target, decode, named, read_header
 from debruit.errors import InputError, tell
 
 if TYPE_CHECKING:
@@ -187,17 +187,12 @@ class Image:
     def _decoded(self, path: Path) -> np.ndarray:
         """A file, (C, H, W) in its own depth."""
         self._check_pictures()
-        try:
-            with patient():
-                header = read_header(path)
-                target = Target(
-                    height=header.height, width=header.width, channels=self.of, depth=header.depth, background=WHITE
-                )
-                return decode(path, target)
-        except Unreadable as reason:
-            raise InputError(
-                f"the image {path} cannot be read: {reason}; give the path of a PNG or JPEG, or another that Pillow reads"
-            ) from None
+        with named(f"the image {path}", "give the path of a PNG or JPEG, or another that Pillow reads"):
+            header = read_header(path)
+            target = Target(
+                height=header.height, width=header.width, channels=self.of, depth=header.depth, background=WHITE
+            )
+            return decode(path, target)
 
     def _pixels(self, picture: Pillow.Image) -> np.ndarray:
         """(C, H, W) of one of Pillow's pictures, 8 bits unless it has more."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from debruit.data.masks import cut
 from debruit.data.palette import UNLABELLED, in_hex, read_numbers, read_picture
-from debruit.data.pixels import JPEG, Unreadable, opened, orientation, patient
+from debruit.data.pixels import JPEG, named, opened, orientation
 from debruit.errors import InputError, tell
 
 if TYPE_CHECKING:
@@ -122,12 +122,9 @@ class Mask:
             )
 
     def _from_file(self, path: Path) -> np.ndarray:
-        try:
-            with patient(), opened(path) as picture:
-                picture.load()
-                found, lossy = picture.copy(), picture.format in JPEG
-        except Unreadable as reason:
-            raise InputError(f"the mask {path} cannot be read: {reason}; give the path of a PNG") from None
+        with named(f"the mask {path}", "give the path of a PNG"), opened(path) as picture:
+            picture.load()
+            found, lossy = picture.copy(), picture.format in JPEG
         return self._from_picture(found, str(path), lossy=lossy)
 
     def _from_picture(self, picture: Pillow.Image, what: str, *, lossy: bool = False) -> np.ndarray:

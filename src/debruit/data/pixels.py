@@ -145,6 +145,16 @@ def patient() -> Generator[None, None, None]:
 
 
 @contextlib.contextmanager
+def named(what: str, fix: str = "give a PNG, or another that Pillow reads") -> Generator[None, None, None]:
+    """Within it a file is read that the user named: `patient`, and InputError, one sentence, in place of Unreadable."""
+    try:
+        with patient():
+            yield
+    except Unreadable as reason:
+        raise InputError(f"{what} cannot be read: {reason}; {fix}") from None
+
+
+@contextlib.contextmanager
 def opened(where: Openable) -> Generator[ImageFile.ImageFile, None, None]:
     """The file as Pillow's picture, not yet decoded. Unreadable when there is none, and for whatever goes wrong while it is open."""
     try:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from debruit.data.dataset import DataSpec
 from debruit.data.masks import cut
-from debruit.data.pixels import BLACK, FULL, WHITE, Header, Target, Unreadable, decode, patient, read_header
+from debruit.data.pixels import BLACK, FULL, WHITE, Header, Target, decode, named, read_header
 from debruit.errors import InputError, tell
 
 
@@ -55,23 +55,15 @@ def read_region(path: str | Path, spec: DataSpec) -> Tensor:
 
 
 def _header(path: str | Path, what: str) -> Header:
-    try:
-        with patient():
-            return read_header(Path(path))
-    except Unreadable as reason:
-        raise InputError(
-            f"the {what} {path} cannot be read: {reason}; give a PNG, or another that Pillow reads"
-        ) from None
+    with named(f"the {what} {path}"):
+        return read_header(Path(path))
 
 
 def _decoded(path, header: Header, size: tuple[int, int], channels: int, background=WHITE) -> np.ndarray:
     """(C, H, W) in the file's own depth."""
     target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=background)
-    try:
-        with patient():
-            return decode(Path(path), target)
-    except Unreadable as reason:
-        raise InputError(f"{path} cannot be read: {reason}; give a PNG, or another that Pillow reads") from None
+    with named(str(path)):
+        return decode(Path(path), target)
 
 
 def _tell_size(path: str | Path, header: Header, size: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from debruit.autoencoders.codec import Codec
 from debruit.conditioning.cond import Conditioner
 from debruit.config import decode, encode
 from debruit.data.dataset import DataSpec
@@ -79,22 +80,20 @@ def pending(path: Path) -> Stages | None:
         raise InputError(f"{path / PLAN} is damaged ({error}): restore it, or start a new run") from None
 
 
-def second(path: Path, plan: Stages, device: torch.device, say: Callable[[str], None]) -> Run:
-    """The run of the second stage, on what came of the first: with the minutes or images that are left."""
-    stage = FirstStage.load(path / FOLDER, "cpu")
-    first = plan.first
-    minutes = images = None
+def second(plan: Stages, device: torch.device, codec: Codec | None = None, taken: float | None = None) -> Run:
+    """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it after `taken` seconds; before it
+    is trained (None), as far as that can be known."""
+    first, minutes, images = plan.first, None, None
     if plan.minutes is not None:
-        minutes = max(plan.minutes - spent(path) / 60, LEAST_MINUTES)
+        used = (first.minutes or 0) if taken is None else taken / 60
+        minutes = max(plan.minutes - used, LEAST_MINUTES)
     else:
         assert plan.images is not None
         images = max(plan.images - first.images, 1)
-    run = on_latents(
-        stage, first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        conditioners=plan.conditioners,
+    return planning.recommend(
+        first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
+        codec=codec or first.model.codec, conditioners=plan.conditioners,
     )  # fmt: skip
-    say(f"the autoencoder is ready: {path / FOLDER}; now the diffusion of its latents")
-    return run
 
 
 def on_latents(

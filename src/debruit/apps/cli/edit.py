@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from debruit.apps import edits
+from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.reports import check_diffusion
 
 
@@ -26,16 +27,7 @@ def edit(
     amount: float | None = None,
     resamplings: int | None = None,
     jump: int | None = None,
-    label: str | None = None,
-    prompt: str | None = None,
-    mask: str | None = None,
-    guidance: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    batch: int = 64,
-    device: str = "auto",
-    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    drawn: Drawn = USUAL,
 ) -> int:
     """Change an image with a trained model, in one of six ways.
 
@@ -70,26 +62,6 @@ def edit(
         Of --inpaint and --outpaint: how often each step is walked, so that the new fits the old; 4 without it.
     jump
         Of --inpaint and --outpaint: steps that are walked again together; 1 without it.
-    label
-        Class names or numbers, "a,b" in turn; without it, none.
-    prompt
-        Text, for models trained with text.
-    mask
-        A semantic mask, for models trained with masks. (The region to paint anew is that of --inpaint.)
-    guidance
-        Weight of guidance, or one for each condition, for example text=5,mask=2; without it, the model's own, or 1 where an image is inverted.
-    sampler
-        A name from `debruit list samplers`; without it, the model's own. What inverts an image walks with heun or euler.
-    steps
-        Steps of the sampler; without it, the model's own.
-    seed
-        Decides the noise.
-    batch
-        Images drawn at a time.
-    device
-        auto, cpu or cuda.
-    set_
-        Change one sampling setting: KEY=VALUE, for example grid=Karras. May be repeated.
     """
     ways = {
         "strength": strength,
@@ -107,12 +79,8 @@ def edit(
     from debruit.training.machine import prepare
 
     prepare()
-    loaded = load(model, device)
-    flags = {
-        "sampler": sampler, "steps": steps, "guidance": guidance, "seed": seed, "label": label, "prompt": prompt, "mask": mask,
-        "batch": batch,
-    }  # fmt: skip
-    options = edits.options(loaded, set_ or [], flags)
+    loaded = load(model, drawn.device)
+    options = edits.options(loaded, drawn.assignments, drawn.flags)
     images = _read(wanted, loaded)
     if wanted.way == "invert":
         return _invert(loaded, images, wanted.out, options)
@@ -120,7 +88,7 @@ def edit(
     made = edits.followed(work)
     edits.write(made, loaded, wanted.out, columns=len(made) if wanted.way == "interpolate" else None)
     count = "1 image" if len(made) == 1 else f"{len(made)} images"
-    print(f"{count} by --{wanted.way}, seed {seed} -> {wanted.out}", flush=True)
+    print(f"{count} by --{wanted.way}, seed {drawn.seed} -> {wanted.out}", flush=True)
     return 0
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps import edits
+from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.reports import check_diffusion
 from debruit.errors import InputError
 
@@ -17,16 +18,7 @@ def upscale(
     image: Path,
     out: Path | None = None,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 1,
-    label: str | None = None,
-    prompt: str | None = None,
-    mask: str | None = None,
-    guidance: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    batch: int = 64,
-    device: str = "auto",
-    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    drawn: Drawn = USUAL,
 ) -> int:
     """Enlarge an image with a model that was trained for it (`debruit train SOURCE --condition image`), by that model's scale.
 
@@ -40,26 +32,6 @@ def upscale(
         FILE.png for the image, or for a grid of several; FILE.npy for an array; else a folder. Without it, IMAGE-upscaled.png in the folder at hand.
     n
         How many enlargements, which differ in what the small image does not say.
-    label
-        Class names or numbers, for models trained with classes too.
-    prompt
-        Text, for models trained with text too.
-    mask
-        A semantic mask, for models trained with masks too.
-    guidance
-        Weight of guidance, or one for each condition, for example text=5,mask=2; without it, the model's own.
-    sampler
-        A name from `debruit list samplers`; without it, the model's own.
-    steps
-        Steps of the sampler; without it, the model's own.
-    seed
-        Decides the noise.
-    batch
-        Images drawn at a time.
-    device
-        auto, cpu or cuda.
-    set_
-        Change one sampling setting: KEY=VALUE, for example grid=Karras. May be repeated.
     """
     if n < 1:
         raise InputError(f"{n} images were asked for: give 1 or more")
@@ -74,16 +46,12 @@ def upscale(
     from debruit.training.machine import prepare
 
     prepare()
-    loaded = load(model, device)
+    loaded = load(model, drawn.device)
     scale = condition(loaded).scale
-    flags = {
-        "sampler": sampler, "steps": steps, "guidance": guidance, "seed": seed, "label": label, "prompt": prompt, "mask": mask,
-        "batch": batch,
-    }  # fmt: skip
-    options = edits.options(loaded, set_ or [], flags)
+    options = edits.options(loaded, drawn.assignments, drawn.flags)
     small = read_image(image, loaded.config.data, whole=True)[None].expand(n, -1, -1, -1)
     large = edits.followed(lambda watch: enlarge(loaded, small, watch=watch, **options))
     edits.write(large, loaded, out)
     height, width = large.shape[2:]
-    print(f"{image} x {scale}: {width} x {height} pixels, seed {seed} -> {out}", flush=True)
+    print(f"{image} x {scale}: {width} x {height} pixels, seed {drawn.seed} -> {out}", flush=True)
     return 0

@@ -13,7 +13,7 @@ from torch import Tensor
 from debruit.conditioning.asked import argument
 from debruit.config import decode
 from debruit.data.dataset import Dataset, DataSpec, quiet
-from debruit.data.pixels import FULL, WHITE, Target, Unreadable, patient, read_header
+from debruit.data.pixels import FULL, WHITE, Target, named, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.source import findable, of_record
 from debruit.data.sources import find_source
@@ -79,19 +79,12 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
         raise InputError(
             f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or colour: leave --image out"
         )
-    try:
-        with patient():
-            header = read_header(path, name=path.name)
-            target = Target(
-                height=spec.height,
-                width=spec.width,
-                channels=spec.channels,
-                depth=header.depth,
-                background=WHITE,
-            )
-            pixels = read_pixels(path, target)
-    except Unreadable as reason:
-        raise InputError(f"--image {path}: {reason}; give a PNG, JPEG, WebP, TIFF, BMP or GIF file") from None
+    with named(f"--image {path}", "give a PNG, JPEG, WebP, TIFF, BMP or GIF file"):
+        header = read_header(path, name=path.name)
+        pixels = read_pixels(
+            path,
+            Target(height=spec.height, width=spec.width, channels=spec.channels, depth=header.depth, background=WHITE),
+        )
     english, french = [f"the file {path.name}"], [f"le fichier {path.name}"]
     if (header.height, header.width) != (spec.height, spec.width):
         sizes = f"{header.width} x {header.height}", f"{spec.width} x {spec.height}"

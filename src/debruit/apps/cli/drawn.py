@@ -1,0 +1,61 @@
+"""The flags of how something is drawn, which `debruit edit` and `debruit upscale` share."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """Under which conditions, by which sampler, where.
+
+    Parameters
+    ----------
+    label
+        Class names or numbers, "a,b" in turn, for models trained with classes; without it, none.
+    prompt
+        Text, for models trained with text.
+    mask
+        A semantic mask, for models trained with masks. (The region that `edit` paints anew is that of --inpaint.)
+    guidance
+        Weight of guidance, or one for each condition, for example text=5,mask=2; without it, the model's own, or 1 where an image is inverted.
+    sampler
+        A name from `debruit list samplers`; without it, the model's own. What inverts an image walks with heun or euler.
+    steps
+        Steps of the sampler; without it, the model's own.
+    seed
+        Decides the noise.
+    batch
+        Images drawn at a time.
+    device
+        auto, cpu or cuda.
+    set_
+        Change one sampling setting: KEY=VALUE, for example grid=Karras. May be repeated.
+    """
+
+    label: str | None = None
+    prompt: str | None = None
+    mask: str | None = None
+    guidance: str | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    seed: int = 0
+    batch: int = 64
+    device: str = "auto"
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None
+
+    @property
+    def assignments(self) -> list[str]:
+        """Those of --set."""
+        return self.set_ or []
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """The options of an edit by name, None where not given: all but where it is drawn and --set."""
+        return {name: value for name, value in asdict(self).items() if name not in ("device", "set_")}
+
+
+USUAL = Drawn()
