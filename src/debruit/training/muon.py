@@ -77,10 +77,11 @@ def newton_schulz(matrices: Tensor) -> Tensor:
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     gram, product = x @ x.mT, None
-    for _ in range(ITERATIONS):
+    for k in range(ITERATIONS):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=1, dim2=2).add_(a)
         product = factor if product is None else factor @ product
-        gram = factor @ gram @ factor
+        if k < ITERATIONS - 1:  # nothing follows the last
+            gram = factor @ gram @ factor
     x = product @ x
     return x.mT if tall else x

@@ -43,6 +43,8 @@ OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
+HALF_FROM_SECONDS = 60.0  # measuring bfloat16 takes two
+HALF_GAIN = 1.15  # a CPU that only emulates bfloat16 is slower in it, one that has it gains 1.4 and more: no measurement's noise decides
 GUIDANCE = (
     2.5  # of Fashion-MNIST's samples after ten minutes 96 % are recognised as the class asked for (docs/guidance.md)
 )
@@ -257,6 +259,7 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
     if found is None:
         rate = measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
         run, rate = compiled_where_it_pays(run, device, rate)
+        run, rate = halved_where_it_pays(run, device, rate)
         found = Speed(rate)
     rate = found.images_per_second
     if run.minutes is not None:
@@ -301,6 +304,17 @@ def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tupl
         )
         return eager, speed
     return (compiled, faster) if faster > speed else (eager, speed)
+
+
+def halved_where_it_pays(run: Run, device: torch.device, speed: float) -> tuple[Run, float]:
+    """The run with `precision` decided on a CPU, and its speed: bfloat16 where the CPU computes in it and a step is clearly faster, for a training of a
+    minute and more."""
+    seconds = run.minutes * 60 if run.minutes else run.images / speed
+    if run.precision != "auto" or device.type != "cpu" or seconds < HALF_FROM_SECONDS:
+        return run, speed
+    half = replace(run, precision="bf16")
+    faster = measure(half, device, 2.0)
+    return (half, faster) if faster > HALF_GAIN * speed else (replace(run, precision="fp32"), speed)
 
 
 def summary(run: Run, device: torch.device, speed: Speed) -> list[str]:
