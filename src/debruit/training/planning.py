@@ -335,7 +335,7 @@ def summary(run: Run, device: torch.device, speed: Speed) -> list[str]:
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
         f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
-        f"machine   {device}, {speed}{', compiled' if run.compile else ''}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
+        f"machine   {device}, {speed}{', compiled' if run.compile else ''}{', bfloat16' if run.precision == 'bf16' else ''}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
         f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed.images_per_second)}",
     ]
 

@@ -85,8 +85,8 @@ class Training:
     """What every training has, of a diffusion model (`Run`) or of an autoencoder (autoencoding/run.py).
 
     `images` is the whole training's length; with `minutes` it is the plan's first guess, corrected by the clock. `batch` images make one
-    optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32.
-    `flip` mirrors images at random: only where that is safe.
+    optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32; the planner
+    replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe.
     """
 
     source: Source
