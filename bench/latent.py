@@ -41,7 +41,7 @@ from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.latents import latent_cache
 from debruit.first_stage import FirstStageConfig
-from debruit.training import planning
+from debruit.training import pace, planning
 from debruit.training.autoencoding.planning import recommend as recommend_autoencoder
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.autoencoding.state import AutoencoderState
@@ -251,7 +251,7 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
         "pixels": planning.recommend(None, spec, device, minutes=options.minutes),
         "latents": planning.recommend(None, spec, device, minutes=options.minutes - share, codec=codec),
     }
-    runs = {name: planning.affordable(replace(run, precision=options.precision), device) for name, run in runs.items()}
+    runs = {name: pace.affordable(replace(run, precision=options.precision), device) for name, run in runs.items()}
     module = codec_module(codec, device)
     begin = time.perf_counter()
     latents = latent_cache(dataset, codec, module, flip=False, device=device, autocast=False)

@@ -33,7 +33,7 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     from debruit.recipes.ddpm import ddpm, l_simple
     from debruit.training import ema
     from debruit.training.gradient import Gradient
-    from debruit.training.planning import synthetic
+    from debruit.training.pace import synthetic
     from debruit.training.run import Optimiser, Run
     from debruit.training.state import TrainState
     from debruit.training.step import optimise

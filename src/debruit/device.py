@@ -17,3 +17,10 @@ def choose_device(name: str = "auto") -> torch.device:
     if number and int(number) >= torch.cuda.device_count():
         raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0")
     return torch.device(name)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself: GPUs since Ampere, CPUs with AVX512_BF16 or AMX. Emulation is slower than float32."""
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.cuda.is_bf16_supported(including_emulation=False)

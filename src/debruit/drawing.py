@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from debruit.device import has_bf16
 from debruit.diffusion.process import Process
 from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.loop import Snapshot, trajectory
@@ -45,13 +46,11 @@ class Drawing:
 def quietly(snapshots: Iterator[Snapshot], device: torch.device) -> Iterator[Snapshot]:
     """The same snapshots, each step without gradients and, on a GPU, in bfloat16 where it has it."""
     while True:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" and has_bf16(device)),
+        ):
             snapshot = next(snapshots, None)
         if snapshot is None:
             return
         yield snapshot
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself (GPUs since Ampere; emulation is slower than float32)."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -14,7 +14,7 @@ from debruit.model import load
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_PACKAGE, BERT_WORDS, MARKS
-from debruit.training import checkpoint, fit, planning, stages
+from debruit.training import checkpoint, fit, pace, stages
 from debruit.training.autoencoding import planning as first_planning
 from debruit.training.folder import RunFolder
 from debruit.training.stream import split
@@ -75,7 +75,7 @@ def run(folder, tmp_path_factory):
 def _speed():
     """Measured by its own tests; here it would take longer than the trainings."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (planning, first_planning):
+        for module in (pace, first_planning):
             patch.setattr(module, "measure", lambda run, device, seconds=0.0: 100.0)
         yield
 
@@ -315,6 +315,18 @@ def test_a_small_image_is_a_condition_too(folder, run, capsys):
     assert "this model enlarges no images, since it was trained with text and mask and label" in refused(
         capsys, "upscale", run, "--image", "small.png"
     )
+
+
+@pytest.mark.parametrize("condition", ["edges", "first"])
+def test_outlines_and_first_frames_from_a_folder_to_a_picture(folder, condition, capsys):
+    train = ["train", str(folder), "--condition", condition, "--images", "32", "--batch", "8", "--device", "cpu"]
+    assert main([*train, "--out", condition, *SMALL]) == 0
+    assert "conditioned on image (dropped 10%)" in capsys.readouterr().out
+    given = str(folder / "images" / "red" / "0.png")
+    drawn = ["sample", condition, "--image", given, "-n", "2", "--steps", "2", "--guidance", "2", "--out"]
+    assert main([*drawn, f"{condition}.npy"]) == 0
+    assert f"from {given}" in capsys.readouterr().out
+    assert np.load(f"{condition}.npy").shape == (2, 3, 16, 16)
 
 
 def test_what_is_done_otherwise_is_said(folder, run, capsys):

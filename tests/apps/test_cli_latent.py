@@ -302,7 +302,7 @@ def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypa
 def test_latents_suit_large_images_on_a_machine_that_is_fast_enough(monkeypatch):
     device = torch.device("cpu")
     spec = DataSpec(name="x", channels=3, height=64, width=80, depth="uint8", low=0, high=255, count=1000)
-    monkeypatch.setattr(stages.planning, "throughput", lambda device: 5e10)
+    monkeypatch.setattr(stages.pace, "throughput", lambda device, **_: 5e10)
     assert stages.suits(spec, 10.0, device)
     assert not stages.suits(spec, 0.5, device), "the autoencoder would see too few images"
     assert not stages.suits(replace(spec, height=28, width=28), 10.0, device)

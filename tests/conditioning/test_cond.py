@@ -27,6 +27,7 @@ EXAMPLES = {
     "Image": Image(height=16, width=16, drop=0.1),
     "Image of latents": Image(scale=2, height=16, width=16, factor=4, drop=0.1),
     "Outlines": Image(kind="edges", height=16, width=16, factor=2, drop=0.1),
+    "First frame": Image(kind="first", scale=1, height=16, width=16, factor=2, drop=0.1),
     "Text": Text(
         tokenizer=WordPiece.train(["a black cat", "a dog", "an owl"], 64),
         encoder=TextTransformer(width=8, depth=1, heads=2, length=8),
@@ -36,6 +37,7 @@ if find_spec(BERT_PACKAGE):
     EXAMPLES["Text, frozen"] = Text(tokenizer=WordPiece.bert(), encoder=SentenceEncoder(length=8))
 ITEMS = {  # four images of 16 x 16 with all that data can have
     "image": torch.randint(0, 256, (4, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),
+    "first": torch.randint(0, 256, (4, 3, 16, 16), generator=torch.Generator().manual_seed(1)).to(torch.uint8),
     "label": torch.tensor([0, 1, 2, 0]),
     "text": ["a cat", "a dog", "an owl", "a black cat"],
     "mask": torch.randint(0, 3, (4, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),

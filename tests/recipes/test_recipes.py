@@ -11,7 +11,7 @@ from debruit.data.dataset import DataSpec
 from debruit.data.digits import Digits
 from debruit.errors import InputError
 from debruit.recipes import adapted, find_run, recipes, sized
-from debruit.training import planning
+from debruit.training import pace, planning
 from debruit.training.run import Run
 
 CPU = torch.device("cpu")
@@ -122,10 +122,10 @@ def test_the_memory_estimate_is_what_autograd_keeps():
 
 def test_a_batch_too_large_for_the_memory_is_split(monkeypatch):
     run = recipes()["ddpm-fashion-mnist-28"]()
-    assert planning.affordable(run, CPU) == run
+    assert pace.affordable(run, CPU) == run
     peak = planning.cost(run.model).peak_bytes
-    monkeypatch.setattr(planning, "memory", lambda device: 2 * peak(20))
-    assert planning.affordable(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
+    monkeypatch.setattr(pace, "memory", lambda device: 2 * peak(20))
+    assert pace.affordable(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
 
 
 def test_a_recipe_meets_other_data():

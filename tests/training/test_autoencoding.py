@@ -379,7 +379,7 @@ def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
     spec = replace(tiny_latent.run().data, channels=3, height=256, width=256)
     source = tiny_latent.run().source
     usual = planning.recommend(source, spec, CPU, images=1000)
-    monkeypatch.setattr(planning.planning, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
+    monkeypatch.setattr(planning.pace, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
     small = planning.recommend(source, spec, CPU, images=1000)
     assert usual.batch == planning.CPU_BATCH
     assert small.batch == 1

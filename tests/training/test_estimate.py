@@ -18,7 +18,7 @@ from debruit.autoencoders.vq import VQ
 from debruit.data.dataset import DataSpec
 from debruit.data.digits import Digits
 from debruit.first_stage import FirstStageConfig
-from debruit.training import estimate, planning
+from debruit.training import estimate, pace, planning
 from debruit.training.autoencoding import estimate as autoencoding
 from debruit.training.autoencoding import planning as autoencoder_planning
 from debruit.training.autoencoding.run import AutoencoderRun
@@ -64,7 +64,7 @@ def test_memory_that_does_not_depend_on_the_batch_is_that_of_a_real_training(kin
     run = tiny.run(optimiser=Optimiser(kind=kind))
     state = TrainState.start(run, CPU)
     with Gradient(run, state.backbone, CPU) as gradient:
-        optimise(state, run, gradient, planning.synthetic(run), 1e-3)
+        optimise(state, run, gradient, pace.synthetic(run), 1e-3)
     held = estimate.footprint(run).fixed
     assert held["weights"] == sum(p.nbytes for p in state.backbone.parameters())
     assert held["gradients"] == sum(p.grad.nbytes for p in state.backbone.parameters())
@@ -197,22 +197,22 @@ def test_a_pass_without_gradients_holds_what_is_still_needed():
 @pytest.mark.parametrize(
     ("plan", "run", "module"),
     [
-        (planning, tiny.run(batch=4096), planning),
+        (planning, tiny.run(batch=4096), pace),
         (autoencoder_planning, autoencoder_run(batch=4096), autoencoder_planning),
     ],
 )
 def test_a_step_that_would_take_long_is_estimated(plan, run, module, monkeypatch):
     """At 1 GFLOP/s a step of 4096 images takes minutes; nothing is run."""
-    monkeypatch.setattr(planning, "throughput", lambda device: 1e9)
-    monkeypatch.setattr(planning, "QUICK_FLOPS", 0)
-    monkeypatch.setattr(planning, "affordable", lambda run, device: run)
+    monkeypatch.setattr(pace, "throughput", lambda device, **_: 1e9)
+    monkeypatch.setattr(pace, "QUICK_FLOPS", 0)
+    monkeypatch.setattr(pace, "affordable", lambda run, device: run)
     monkeypatch.setattr(module, "measure", lambda *a, **k: pytest.fail("it measured"))
     flops = (
         3 * planning.cost(run.model).forward_flops
         if plan is planning
         else autoencoding.step_flops(run, discriminator=False)
     )
-    monkeypatch.setattr(planning, "LONGEST_MEASUREMENT", 0.9 * 2 * run.batch * flops / 1e9)
+    monkeypatch.setattr(pace, "LONGEST_MEASUREMENT", 0.9 * 2 * run.batch * flops / 1e9)
     fitted, speed = plan.fitted(run, CPU)
     assert speed.estimated
     assert speed.images_per_second == pytest.approx(1e9 / flops)
@@ -220,7 +220,7 @@ def test_a_step_that_would_take_long_is_estimated(plan, run, module, monkeypatch
 
 
 def test_a_quick_step_is_measured(monkeypatch):
-    monkeypatch.setattr(planning, "throughput", lambda device: pytest.fail("it estimated"))
+    monkeypatch.setattr(pace, "throughput", lambda device, **_: pytest.fail("it estimated"))
     _, speed = planning.fitted(tiny.run(), CPU)
     assert not speed.estimated
     assert "estimated" not in str(speed)
@@ -230,7 +230,7 @@ def test_a_quick_step_is_measured(monkeypatch):
 @pytest.mark.parametrize("speed", [1e-4, 0.02, 0.9, 1.0, 5_000.0])
 def test_intervals_exist_for_slow_machines_and_short_trainings(images, speed):
     """Rounding to whole images once gave an interval of 0, at less than an image a second."""
-    every = planning.intervals(tiny.run(images=images, batch=2), speed)
+    every = pace.intervals(tiny.run(images=images, batch=2), speed)
     assert min(vars(every).values()) >= 2, "nothing is due more often than each step"
 
 

@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from debruit.training.gradient import Gradient
-from debruit.training.planning import synthetic
+from debruit.training.pace import synthetic
 from debruit.training.state import TrainState
 
 CPU = torch.device("cpu")

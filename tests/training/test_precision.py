@@ -1,4 +1,4 @@
-"""bfloat16 on a CPU: chosen where it was measured to be faster, close to float32, and the same to the bit each time."""
+"""bfloat16 on a CPU: chosen where the CPU computes in it, close to float32, and the same to the bit each time."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tiny
 import torch
 
 from debruit.networks.attention import SelfAttention
-from debruit.training import planning
+from debruit.training import pace, planning
 from debruit.training.state import TrainState
 from debruit.training.step import train
 
@@ -34,29 +34,28 @@ def test_two_trainings_in_bfloat16_agree_to_the_bit():
 
 
 @pytest.mark.parametrize(
-    ("device", "minutes", "faster", "expected"),
+    ("device", "has", "flops", "expected"),
     [
-        ("cpu", 10, 150.0, "bf16"),
-        ("cpu", 10, 105.0, "fp32"),  # not clearly faster: no noise of a measurement decides
-        ("cpu", 10, 40.0, "fp32"),  # emulated
-        ("cpu", 0.5, 150.0, "auto"),  # not worth a measurement
-        ("cuda", 10, 150.0, "auto"),  # there bfloat16 is for the GPU to say
+        ("cpu", True, 0, "bf16"),
+        ("cpu", False, 0, "auto"),  # it would be emulated
+        ("cpu", True, 1e12, "auto"),  # so small a network gains little
+        ("cuda", True, 0, "auto"),  # there "auto" says it all
     ],
 )
-def test_a_training_on_a_cpu_is_in_bfloat16_where_that_was_measured_to_pay(
-    monkeypatch, device, minutes, faster, expected
-):
-    monkeypatch.setattr(planning, "measure", lambda run, device, seconds: faster)
-    run, speed = planning.halved_where_it_pays(tiny.run(minutes=minutes), torch.device(device), 100.0)
-    assert run.precision == expected
-    assert speed == (faster if expected == "bf16" else 100.0)
+def test_a_training_is_in_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, device, has, flops, expected):
+    monkeypatch.setattr(pace, "has_bf16", lambda device: has)
+    monkeypatch.setattr(pace, "HALF_FLOPS", flops)
+    assert pace.halved(tiny.run(), torch.device(device)).precision == expected
+    for chosen in ("fp32", "bf16"):
+        assert pace.halved(tiny.run(precision=chosen), torch.device(device)).precision == chosen
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_precision_that_was_asked_for_is_kept(monkeypatch, precision):
-    monkeypatch.setattr(planning, "measure", lambda *_: pytest.fail("it measured"))
-    run = tiny.run(precision=precision, minutes=60)
-    assert planning.halved_where_it_pays(run, CPU, 5.0) == (run, 5.0)
+def test_the_plan_decides_it_and_says_so(monkeypatch):
+    monkeypatch.setattr(pace, "has_bf16", lambda device: True)
+    monkeypatch.setattr(pace, "HALF_FLOPS", 0)
+    run, speed = planning.fitted(tiny.run(), CPU)
+    assert run.precision == "bf16"
+    assert "images/s, bfloat16, memory" in planning.summary(run, CPU, speed)[-1]
 
 
 def test_attention_in_bfloat16_is_attention():

@@ -72,8 +72,9 @@ def test_optimiser_and_average_are_bit_identical(whole, tmp_path):
     check_bits(cut_and_resumed(tmp_path / "run", tiny.run()), load_file(checkpoint.saved(whole.path)[0]), "exp_avg_sq")
 
 
-def test_muon_and_dropout_resume_to_the_same_bits(tmp_path):
-    run = tiny.run(optimiser=Optimiser(kind="muon", warmup_images=32))
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_muon_and_dropout_resume_to_the_same_bits(tmp_path, precision):
+    run = tiny.run(optimiser=Optimiser(kind="muon", warmup_images=32), precision=precision)
     run = replace(run, model=replace(run.model, network=replace(run.model.network, channels=16, dropout=0.3)))
     whole = RunFolder.create(tmp_path / "whole", run, print)
     finish(whole)

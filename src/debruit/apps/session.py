@@ -29,7 +29,7 @@ def settled(run, assignments: list[str], device, dataset=None):
 def priced(run, device) -> int:
     """What --dry-run says beside the summary: parameters and memory by part, and the GPUs that it fits on."""
     from debruit.training.estimate import lines
-    from debruit.training.planning import memory
+    from debruit.training.pace import memory
 
     _, estimate = _kind(run)
     for line in lines(estimate.footprint(run), memory(device)):

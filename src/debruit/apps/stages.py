@@ -13,7 +13,7 @@ OF_BOTH = (
     "seed",
     "flip",
     "precision",
-)  # settings that both stages must share, or see other images
+)  # settings that are of both stages
 
 
 def better_on_latents(spec, asked: Request, device) -> bool:

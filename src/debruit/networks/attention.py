@@ -1,5 +1,7 @@
 """Attention over the places of a feature map (B, C, H, W), and from them to the tokens of a condition."""
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -92,14 +94,12 @@ class GatedFeedForward(nn.Module):
 def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, seen: Tensor | None = None) -> Tensor:
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
     mask = None if seen is None else seen[:, None, None]
-    if (
-        q.device.type == "cpu" and q.dtype == torch.bfloat16
-    ):  # where torch's backward pass takes five times as long as in float32
-        with torch.autocast("cpu", enabled=False):
-            attended = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
-    else:
+    # on a CPU torch's backward pass takes five times as long in bfloat16 as in float32
+    kept, slow = q.dtype, q.device.type == "cpu" and q.dtype == torch.bfloat16
+    with torch.autocast("cpu", enabled=False) if slow else contextlib.nullcontext():
+        q, k, v = (x.float() if slow else x for x in (q, k, v))
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    return attended.transpose(1, 2).flatten(2)
+    return attended.to(kept).transpose(1, 2).flatten(2)
 
 
 def _places(x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from debruit.drawing import has_bf16
+from debruit.device import has_bf16
 from debruit.model import Backbone
 from debruit.networks.dropout import draw_from, drops
 from debruit.sampling.noise import generator
@@ -69,5 +69,6 @@ def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device:
 
 def autocast(run: Training, device: torch.device):
     """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
-    wanted = run.precision == "bf16" or (run.precision == "auto" and has_bf16(device))
+    by_itself = run.precision == "auto" and device.type == "cuda" and has_bf16(device)
+    wanted = run.precision == "bf16" or by_itself
     return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()

@@ -21,7 +21,7 @@ from debruit.errors import InputError
 from debruit.files import write_atomically
 from debruit.first_stage import FirstStage
 from debruit.networks.efficientnet import PACKAGE as PERCEPTUAL_PACKAGE
-from debruit.training import planning
+from debruit.training import pace, planning
 from debruit.training.autoencoding import planning as autoencoders
 from debruit.training.autoencoding.estimate import forward_flops
 from debruit.training.autoencoding.run import AutoencoderRun
@@ -52,7 +52,7 @@ def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
     if min(spec.height, spec.width) < LEAST_SIDE or importlib.util.find_spec(PERCEPTUAL_PACKAGE) is None:
         return False
     narrowest = autoencoders.narrowest(spec)
-    operations = planning.throughput(device) * 60 * minutes * FIRST_SHARE
+    operations = pace.throughput(device) * 60 * minutes * FIRST_SHARE
     return operations / (3 * forward_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
 
 

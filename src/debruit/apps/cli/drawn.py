@@ -19,11 +19,11 @@ class Drawn:
     prompt
         Text, for models trained with text.
     mask
-        A semantic mask, for models trained with masks. (The region that `edit` paints anew is that of --inpaint.)
+        A semantic mask, for models trained with masks.
     guidance
-        Weight of guidance, or one for each condition, for example text=5,mask=2; without it, the model's own, or 1 where an image is inverted.
+        Weight of guidance, or one for each condition, for example text=5,mask=2; without it, the model's own.
     sampler
-        A name from `debruit list samplers`; without it, the model's own. What inverts an image walks with heun or euler.
+        A name from `debruit list samplers`; without it, the model's own.
     steps
         Steps of the sampler; without it, the model's own.
     seed

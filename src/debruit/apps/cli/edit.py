@@ -43,7 +43,7 @@ def edit(
     strength
         Image to image: how far the image is noised before it is drawn again, from just above 0 (nothing changes) to 1 (drawn from noise alone).
     inpaint
-        A mask: what is white is painted anew, and every other pixel comes back unchanged.
+        A mask: what is white is painted anew, and every other pixel comes back unchanged. (--mask is another: a semantic one.)
     outpaint
         Pixels to paint around the image: 32 on each side, or LEFT,TOP,RIGHT,BOTTOM.
     variations
@@ -51,7 +51,8 @@ def edit(
     interpolate
         Two image files, for --frames images from the one to the other.
     invert
-        The noise that the image is drawn from, as FILE.npy beside --out, which gets the image drawn from it again.
+        The noise that the image is drawn from, as FILE.npy beside --out, which gets the image drawn from it again. It walks with heun or euler, and without
+        --guidance with a weight of 1.
     n
         How many edits of the image, of --strength, --inpaint and --outpaint.
     frames

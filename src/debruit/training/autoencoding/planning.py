@@ -21,7 +21,7 @@ from debruit.errors import InputError
 from debruit.first_stage import FirstStageConfig
 from debruit.networks.discriminator import least_side
 from debruit.sampling.noise import generator
-from debruit.training import estimate, planning
+from debruit.training import estimate, pace, planning
 from debruit.training.autoencoding.estimate import footprint, forward_flops, step_flops
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.autoencoding.state import AutoencoderState
@@ -66,7 +66,7 @@ def recommend(
         codec, expected = choose(spec, factor, bottleneck, SHARE * images), images
     else:
         assert minutes is not None
-        operations = planning.throughput(device) * minutes * 60
+        operations = pace.throughput(device) * minutes * 60
         codec = choose(spec, factor, bottleneck, math.sqrt(SHARE * operations / 3))
         expected = max(int(operations / (3 * forward_flops(codec, spec.shape))), 1)
     held_out = planning.held_out(spec.count)
@@ -83,7 +83,7 @@ def affordable(run: AutoencoderRun, device: torch.device) -> AutoencoderRun:
     """The run with a batch whose estimated peak stays below half of the device's memory, or of 1 image."""
     if run.batch * math.prod(run.data.shape) <= SMALL_VALUES:
         return run
-    return replace(run, batch=max(footprint(run).most(planning.memory(device) / 2), 1))
+    return replace(run, batch=max(footprint(run).most(pace.memory(device) / 2), 1))
 
 
 def suited_factor(spec: DataSpec) -> int:
@@ -154,13 +154,13 @@ def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> 
 
 def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
     """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and that speed."""
-    speed = planning.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
+    speed = pace.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
     if speed is None:
         speed = Speed(measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0))
     rate = speed.images_per_second
     if run.minutes is not None:
         run = replace(run, images=max(int(0.95 * rate * run.minutes * 60), run.batch))
-    return replace(run, every=planning.intervals(run, rate)), speed
+    return replace(run, every=pace.intervals(run, rate)), speed
 
 
 def seconds(run: AutoencoderRun, speed: Speed) -> float:
