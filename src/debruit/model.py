@@ -340,7 +340,9 @@ class Model:
         else:
             weight = check_pair(self, weaker[0], settings.guidance)
             guided, count = autoguidance(plain, weaker[0]._under(weaker[1]), weight), 1 if weight == 0 else 2
-        found = within(settings.interval, rescaled(guided, config.process, settings.rescale), plain)
+        found = rescaled(guided, config.process, settings.rescale)
+        if count > 1:  # w = 0 is the model without its condition at all times
+            found = within(settings.interval, found, plain)
         return (clip(found, config.process) if settings.clip and isinstance(config.codec, Pixels) else found), count
 
     def _under(self, asked: Asked) -> Denoise:
