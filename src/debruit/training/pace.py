@@ -20,7 +20,7 @@ from debruit.training.step import optimise
 LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking
 COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
-HALF_FLOPS = 1e8  # of a forward pass, from which on bfloat16 was seen to pay on a CPU that has it (bench/RESULTS.md)
+HALF_FLOPS = 1e8  # of a forward pass, from which on bfloat16 is taken on a CPU that has it: a guess, measured at 3.2e8 (bench/RESULTS.md)
 
 
 @lru_cache(maxsize=8)
@@ -75,11 +75,12 @@ def synthetic(run: Run) -> Batch:
     )
 
 
-def estimated_speed(image_flops: int, batch: int, device: torch.device) -> Speed | None:
-    """The speed of a training that takes so many operations an image, by the throughput of the device; None where a measurement is quick."""
+def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half: bool = False) -> Speed | None:
+    """The speed of a training that takes so many operations an image, by the throughput of the device, in bfloat16 if `half`; None where a measurement is
+    quick."""
     if image_flops * batch < QUICK_FLOPS:
         return None
-    rate = throughput(device) / image_flops
+    rate = throughput(device, half=half) / image_flops
     return Speed(rate, estimated=True) if 2 * batch / rate > LONGEST_MEASUREMENT else None
 
 

@@ -180,7 +180,9 @@ def held_out(count: int) -> int:
 def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
     """The run with its length, when it has minutes, and its intervals from the speed; and that speed."""
     run = pace.halved(pace.affordable(run, device), device)
-    found = pace.estimated_speed(BACKWARD * cost(run.model).forward_flops, run.batch, device)
+    found = pace.estimated_speed(
+        BACKWARD * cost(run.model).forward_flops, run.batch, device, half=run.precision == "bf16"
+    )
     if found is None:
         rate = pace.measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
         run, rate = pace.compiled_where_it_pays(run, device, rate)
