@@ -33,11 +33,9 @@ DEFAULT_MINUTES = 20.0
 PIXEL_STD = 0.5  # of pixels in [-1, 1], about; latents are of unit scale
 CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
-GUIDANCE = 3.0  # with INTERVAL, of Fashion-MNIST's samples after ten minutes 96 % are recognised as the class asked for (docs/guidance.md)
-INTERVAL = (
-    0.0,
-    0.8,
-)  # guidance nearer to the noise shifts the brightness, and doubled the Frechet distance (bench/RESULTS.md)
+# with which 96 % of Fashion-MNIST's samples after ten minutes are recognised as the class asked for (docs/guidance.md);
+# guidance nearer to the noise shifts the brightness, and doubled the Frechet distance (bench/RESULTS.md)
+GUIDANCE, INTERVAL = 3.0, (0.0, 0.8)
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
 # what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
 PATCH_PENALTY = 0.5
