@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 
 from debruit.device import has_bf16
+from debruit.model import ModelConfig
 from debruit.sampling.noise import generator
 from debruit.training.batches import Batch
 from debruit.training.estimate import Speed, cost
@@ -104,10 +105,14 @@ def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tupl
     return (compiled, faster) if faster > speed else (eager, speed)
 
 
+def halves(model: ModelConfig, device: torch.device) -> bool:
+    """Whether this is a CPU that computes in bfloat16, and the network is not so small that it would gain little."""
+    return device.type == "cpu" and has_bf16(device) and cost(model).forward_flops >= HALF_FLOPS
+
+
 def halved(run: Run, device: torch.device) -> Run:
-    """The run in bfloat16 on a CPU that computes in it: unless its precision was chosen, or its network is so small that it gains little."""
-    suits = device.type == "cpu" and has_bf16(device) and cost(run.model).forward_flops >= HALF_FLOPS
-    return replace(run, precision="bf16") if suits and run.precision == "auto" else run
+    """The run in bfloat16 where its network gains by it, unless its precision was chosen."""
+    return replace(run, precision="bf16") if run.precision == "auto" and halves(run.model, device) else run
 
 
 def affordable(run: Run, device: torch.device) -> Run:

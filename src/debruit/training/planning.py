@@ -2,7 +2,7 @@
 
 The network is chosen by one rule. A budget of C floating-point operations buys N images seen at f operations each in the forward pass
 (3 f in training), C = 3 f N; both grow as its square root, f = SHARE sqrt(C / 3), and of the candidates the one whose f is nearest is taken.
-SHARE is from trainings of 25,000 images on a CPU (bench/RESULTS.md).
+SHARE is from trainings of ten minutes on a CPU, by their Frechet distances (bench/RESULTS.md).
 """
 
 import math
@@ -24,18 +24,20 @@ from debruit.sampling.grids import Karras, UniformTime
 from debruit.sampling.guidance.interval import EVERYWHERE
 from debruit.sampling.heun import Heun
 from debruit.sampling.settings import Settings
+from debruit.sampling.unipc import UniPC
 from debruit.training import pace
 from debruit.training.estimate import BACKWARD, Speed, cost
 from debruit.training.run import Optimiser, Run
 
-SHARE = 4000.0  # forward operations per image over the images seen, both at their best
+SHARE = 1500.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
+LR = Optimiser().lr
 PIXEL_STD = 0.5  # of pixels in [-1, 1], about; latents are of unit scale
 CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
-# with which 96 % of Fashion-MNIST's samples after ten minutes are recognised as the class asked for (docs/guidance.md);
+# with which 96 % and more of Fashion-MNIST's samples after ten minutes are recognised as the class asked for (docs/guidance.md);
 # guidance nearer to the noise shifts the brightness, and doubled the Frechet distance (bench/RESULTS.md)
-GUIDANCE, INTERVAL = 3.0, (0.0, 0.8)
+GUIDANCE, INTERVAL = 2.4, (0.0, 0.8)
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
 # what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
 PATCH_PENALTY = 0.5
@@ -69,12 +71,22 @@ def recommend(
         model = choose_model(spec, math.sqrt(SHARE * operations / 3), codec=codec, conditioners=conditioners)
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     model = regularised(model, expected / max(spec.count - held_out(spec.count), 1))
-    if batch is None:
-        batch = 32 if device.type == "cpu" else 256
+    usual, rate = usual_batch(model, expected, device)
+    batch, rate = (usual, rate) if batch is None else (batch, LR)
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
-        validation_images=held_out(spec.count), optimiser=Optimiser(warmup_images=min(5_000, expected // 20)),
+        validation_images=held_out(spec.count), optimiser=Optimiser(lr=rate, warmup_images=min(5_000, expected // 20)),
     )  # fmt: skip
+
+
+def usual_batch(model: ModelConfig, images: int, device: torch.device) -> tuple[int, float]:
+    """Images a step and the learning rate, for a training of so many images: on a CPU the best of equal minutes, as measured in both precisions
+    (bench/RESULTS.md). In bfloat16 the optimiser, which stays in float32, takes a larger share of a step, so that larger batches pay."""
+    if device.type != "cpu":
+        return 256, LR
+    if not pace.halves(model, device) or images < 50_000:
+        return 32, LR
+    return (64, LR) if images < 100_000 else (128, 5.5e-3)
 
 
 def choose_model(
@@ -117,9 +129,11 @@ def configure(
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
-    grid, steps = (UniformTime(), 8) if predicts == "velocity" else (Karras(sigma_min=0.02), 10)
+    sampler, grid, steps = (
+        (UniPC(), UniformTime(), 16) if predicts == "velocity" else (Heun(), Karras(sigma_min=0.02), 10)
+    )
     guidance, interval = (GUIDANCE, INTERVAL) if any(c.drop > 0 for c in conditioners) else (1.0, EVERYWHERE)
-    sampling = Settings(sampler=Heun(), grid=grid, steps=steps, guidance=guidance, interval=interval)
+    sampling = Settings(sampler=sampler, grid=grid, steps=steps, guidance=guidance, interval=interval)
     return ModelConfig(
         data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,
         data_std=PIXEL_STD if isinstance(codec, Pixels) else 1.0,
@@ -156,16 +170,18 @@ def candidates(height: int, width: int) -> list[list[UNet]]:
 
 
 def _network(channels: int, levels: int, patch: int, blocks: int) -> UNet:
-    """Widths that double from level to level, up to 4 times; attention at the last. Few groups, since a channels-last norm is slow on narrow ones;
-    levels joined by folding, which costs 18 % less than 3x3 convolutions and is as good (bench/RESULTS.md)."""
+    """Widths that double from level to level, up to 4 times; attention at the last. The embedding scales and shifts, by which a class is followed better;
+    groups of 16 channels, since a norm of bfloat16 is several times as slow on narrower ones; levels joined by folding, which costs 18 % less than 3x3
+    convolutions and is as good (bench/RESULTS.md)."""
     return UNet(
         channels=channels,
         multipliers=tuple(min(2**k, 4) for k in range(levels)),
         blocks=blocks,
         patch=patch,
         attention=(2 ** (levels - 1),),
+        time_embedding="scale_shift",
         resample="fold",
-        groups=8,
+        groups=channels // 16,
         head_channels=32 if channels % 32 == 0 else 16,
     )
 
