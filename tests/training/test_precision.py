@@ -5,7 +5,9 @@ import pytest
 import tiny
 import torch
 
+from debruit.data.digits import Digits
 from debruit.networks.attention import SelfAttention
+from debruit.networks.layers import GroupNorm
 from debruit.training import pace, planning
 from debruit.training.state import TrainState
 from debruit.training.step import train
@@ -70,3 +72,33 @@ def test_attention_in_bfloat16_is_attention():
     torch.testing.assert_close(half.float(), exact, rtol=0.02, atol=0.1)
     half.float().square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())
+
+
+@pytest.mark.parametrize(
+    ("has", "images", "batch"),
+    [
+        (True, 20_000, 32),  # few steps as it is
+        (True, 60_000, 64),
+        (True, 200_000, 128),
+        (False, 200_000, 32),
+    ],
+)
+def test_batches_are_larger_in_bfloat16_and_in_long_trainings(monkeypatch, has, images, batch):
+    monkeypatch.setattr(pace, "has_bf16", lambda device: has)
+    monkeypatch.setattr(pace, "HALF_FLOPS", 0)
+    source = Digits()
+    run = planning.recommend(source, source.build().spec, CPU, images=images)
+    assert run.batch == batch
+    assert (run.optimiser.lr > planning.LR) == (batch == 128), "the rate of the batch it was measured with"
+    chosen = planning.recommend(source, source.build().spec, CPU, images=images, batch=16)
+    assert (chosen.batch, chosen.optimiser.lr) == (16, planning.LR)
+
+
+@pytest.mark.parametrize("side", [8, 28, 64, 256])
+def test_the_networks_of_the_plan_have_norms_of_16_channels_and_more(side):
+    """In bfloat16 narrower ones are several times as slow (bench/RESULTS.md)."""
+    for network in (network for family in planning.candidates(side, side) for network in family):
+        with torch.device("meta"):
+            module = network.build(3, 3)
+        norms = [layer for layer in module.modules() if isinstance(layer, GroupNorm)]
+        assert min(layer.num_channels // layer.num_groups for layer in norms) >= 16
