@@ -115,3 +115,14 @@ def test_svg_layers_of_any_drawing():
 def test_bad_settings(settings, sentence):
     with pytest.raises(InputError, match=sentence):
         OpenMoji(**settings)
+
+
+def test_faces_are_a_part_that_can_be_asked_for():
+    faces = find_source("openmoji/faces")
+    chosen = faces.items()
+    assert 100 < len(chosen) < 130
+    assert {"1F600", "1F642", "1F970", "2639"} <= set(chosen)
+    assert not {"1F63A", "1F47B", "2764", "1F4A9", "1F648"} & set(chosen), "no cats, ghosts, hearts or monkeys"
+    assert set(chosen) <= set(OpenMoji(groups=("smileys-emotion",)).items())
+    with pytest.raises(InputError, match="faces"):
+        find_source("openmoji/face")

@@ -89,85 +89,80 @@ def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, 
     assert capsys.readouterr().out.count("\nalarm at 160\n") == 1
 
 
-def test_the_clock_counts_the_alarm_with_the_preview(tmp_path, monkeypatch):
-    """Its time is reserved for, so that --minutes holds."""
-    from debruit.training import clock as clocks
+class Time:
+    """The clock of a budget, which only the tests' work advances."""
+
+    def __init__(self, monkeypatch):
+        from debruit.training import time_budget
+
+        self.now = 0.0
+        monkeypatch.setattr(time_budget, "now", lambda: self.now)
+        monkeypatch.setattr(time_budget, "seconds_since", lambda began: self.now - began)
+
+
+@pytest.fixture
+def budgets(monkeypatch):
+    """The budgets that `fit` makes."""
     from debruit.training import fit as fits
+    from debruit.training import time_budget
 
     made = []
 
-    class Watched(clocks.Clock):
+    class Watched(time_budget.Budget):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             made.append(self)
 
-    class Time:
-        now = 0.0
+    monkeypatch.setattr(fits, "Budget", Watched)
+    return made
 
-        def monotonic(self):
-            return Time.now
 
-    monkeypatch.setattr(clocks, "time", Time())
-    monkeypatch.setattr(fits, "Clock", Watched)
+def test_the_clock_counts_the_alarm(tmp_path, monkeypatch, budgets):
+    """Its time is reserved for, so that --minutes holds."""
+    clock = Time(monkeypatch)
 
     def slow(state):
-        Time.now += 50.0
+        clock.now += 50.0
 
     finish(tmp_path / "run", alarm=slow)
-    assert made[0].costs["preview"] == pytest.approx(50.0)
-    assert made[0].elapsed == pytest.approx(100.0)
+    assert budgets[0].costs.seen["alarm"] == [50.0, 50.0]
+    assert budgets[0].costs.spent["preview"] == 0.0
+    assert budgets[0].elapsed == pytest.approx(100.0)
 
 
-def test_what_the_alarm_prepares_is_not_taken_for_the_cost_of_previews(tmp_path, monkeypatch):
-    """It comes once, before the first step, out of the minutes; the plan then reserves for what a look costs."""
-    from debruit.training import clock as clocks
-    from debruit.training import fit as fits
+def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch, budgets):
+    """It comes once, before the first step, out of the minutes."""
+    from debruit.training import step
 
-    plans = []
-
-    class Watched(clocks.Clock):
-        def plan(self, images_seen):
-            plans.append((images_seen, super().plan(images_seen), dict(self.costs), self.images_per_second))
-            return plans[-1][1]
-
-    class Time:
-        now = 0.0
-
-        def monotonic(self):
-            return Time.now
+    clock, batch, said = Time(monkeypatch), step.training_batch, []
 
     class Slow:
         prepared, asked = [], []
 
         def prepare(self):
-            self.prepared.append(Time.now)
-            Time.now += 10.0
+            self.prepared.append(clock.now)
+            clock.now += 10.0
 
         def __call__(self, state):
             self.asked.append(state.images_seen)
-            Time.now += 1.0
+            clock.now += 0.1
 
     def timed(run, *arguments, **latents):
-        Time.now += 1.0 * run.batch / 16
+        clock.now += 1.0 * run.batch / 16
         return batch(run, *arguments, **latents)
 
-    from debruit.training import step
-
-    batch = step.training_batch
     monkeypatch.setattr(step, "training_batch", timed)
-    monkeypatch.setattr(clocks, "time", Time())
-    monkeypatch.setattr(fits, "Clock", Watched)
     alarm, run = Slow(), tiny.run(minutes=0.5, images=480)
     folder = RunFolder.create(tmp_path / "run", run, print)
-    reports = list(fit(folder, run.source.build(), CPU, print, alarm=alarm))
+    reports = list(fit(folder, run.source.build(), CPU, said.append, alarm=alarm))
     assert alarm.prepared == [0.0], "once, first"
-    assert plans[0][3] == pytest.approx(16.0), "images per second: it is not taken for training"
-    assert all(costs.get("preview", 1.0) == pytest.approx(1.0) for _, _, costs, _ in plans)
-    assert 0 < plans[0][1] <= 20 * 16, "of the half minute 20 seconds are left"
-    assert Time.now == pytest.approx(30.0, abs=2.0)
-    seen = reports[-1].report.images_seen
-    assert alarm.asked == [*range(96, seen, 96), seen]
+    assert reports[0].images_per_second == pytest.approx(16.0, rel=0.01), "it is not taken for training"
+    assert 0 < reports[0].total_images <= 20 * 16, "of the half minute 20 seconds are left"
+    assert clock.now == pytest.approx(30.0, abs=1.0)
+    assert set(budgets[0].costs.seen["alarm"]) == {pytest.approx(0.1)}
+    assert alarm.asked[-1] == reports[-1].report.images_seen
     # a run that has ended has nothing to prepare for
+    seen = alarm.asked[-1]
     list(fit(RunFolder.open(folder.path, print, images=seen), run.source.build(), CPU, print, resume=True, alarm=alarm))
     assert len(alarm.prepared) == 1
 

@@ -1,4 +1,4 @@
-"""make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion model on OpenMoji's smileys for a
+"""make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion model on OpenMoji's faces for a
 few minutes and draws what it learned.
 
 Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the
@@ -23,7 +23,7 @@ from debruit.model import Model, load
 from debruit.training import stages
 from debruit.training.folder import LOG, PREVIEWS
 
-SOURCE, SIZE = "openmoji/smileys-emotion", 64
+SOURCE, SIZE = "openmoji/faces", 64
 SHIPPED = "openmoji-64"
 PROMPTS = ("grinning face", "crying face", "smiling cat with heart-eyes", "tiger face", "woman", "flag: Norway")
 MASKS = {
@@ -106,8 +106,9 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
 
 def draw_reconstruction(run: Path, path: Path) -> None:
     """The autoencoder's last picture: held-out images beside what became of them."""
-    last = max((run / stages.FOLDER / PREVIEWS).glob("*.png"))
-    pictures.save(Image.open(last), path)
+    previews = sorted((run / stages.FOLDER / PREVIEWS).glob("*.png"))
+    if previews:  # minutes that are too short have none
+        pictures.save(Image.open(previews[-1]), path)
 
 
 def draw_loss(log: Path, path: Path) -> None:

@@ -13,17 +13,38 @@ def settled(run, assignments: list[str], device, dataset=None):
     from debruit.training.conditions import reading
 
     planning, _ = _kind(run)
-    changes = [a for a in assignments if not a.startswith("source.")]  # those were made before the data was built
-    for assignment in changes:
-        run = override(run, assignment)
-    run, speed = planning.fitted(run, device)
-    for assignment in changes:
+    run, speed = planning.fitted(changed(run, assignments), device)
+    for assignment in assignments:
         if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
             run = override(run, assignment)
     read = [] if dataset is None else reading(getattr(run.model, "conditioners", ()), dataset)
     for line in [*read, *planning.summary(run, device, speed)]:
         say(line)
     return run
+
+
+def changed(run, assignments: list[str]):
+    """The run with the user's changes; those of its source were made before the data was built."""
+    from debruit.config import override
+
+    for assignment in assignments:
+        if not assignment.startswith("source."):
+            run = override(run, assignment)
+    return run
+
+
+def replanner(run, device, *, batch: int | None, assignments: list[str]):
+    """For `fit`: the run that is planned when the machine turns out to be `speed` times as fast as was measured, with the same changes by the user; None
+    where it is the same model."""
+
+    def replan(speed: float):
+        planning, _ = _kind(run)
+        again = planning.again(run, device, speed=speed, batch=batch)
+        if changed(again, assignments).model == run.model:
+            return None
+        return settled(again, assignments, device)
+
+    return replan
 
 
 def priced(run, device) -> int:
@@ -43,22 +64,34 @@ def folder_for(out, run):
     return RunFolder.create(out, run, say)
 
 
-def finish(folder, dataset, device, *, resume: bool, began: float | None = None) -> bool:
-    """Trains a folder's run and shows how it goes; False if it was interrupted."""
+def finish(
+    folder, dataset, device, *, resume: bool, began: float | None = None, replan=None, after: float = 0.0
+) -> bool:
+    """Trains a folder's run and shows how it goes, with `after` seconds of the user's minutes to come after it; False if it was interrupted."""
     from debruit.evaluation.alarm import CopyAlarm
     from debruit.training.fit import fit
     from debruit.training.run import Run
 
     last = None
-    start = began if began is not None else None if resume else cli.began
     alarm = CopyAlarm(folder.run, dataset) if isinstance(folder.run, Run) else None
-    for last in show(fit(folder, dataset, device, say, resume=resume, began=start, alarm=alarm)):
+
+    def chosen_again(speed: float):
+        run = replan(speed) if replan else None
+        if run is not None and alarm is not None:
+            alarm.run = run
+        return run
+
+    start = began if began is not None else cli.began
+    progress = fit(
+        folder, dataset, device, say, resume=resume, began=start, alarm=alarm, replan=chosen_again if replan else None
+    )
+    for last in show(progress, after=after):
         pass
     return last is None or not last.interrupted
 
 
-def follow(folder, dataset, device, *, resume: bool, began: float | None = None) -> int:
-    seen = finish(folder, dataset, device, resume=resume, began=began)
+def follow(folder, dataset, device, *, resume: bool, began: float | None = None, replan=None) -> int:
+    seen = finish(folder, dataset, device, resume=resume, began=began, replan=replan)
     if not seen:
         say(f"stopped, everything is saved: continue with  debruit train --resume {folder.path}")
         return 130
@@ -81,11 +114,11 @@ def next_step(run, path) -> str:
     return f"draw images with  {' '.join([f'debruit sample {path}', *given, '-n 16 --out grid.png'])}"
 
 
-def show(progress: Iterator) -> Iterator:
-    """The same progress, with a bar on a terminal and plain lines elsewhere."""
+def show(progress: Iterator, *, after: float = 0.0) -> Iterator:
+    """The same progress, with a bar on a terminal and plain lines elsewhere; the time to the end counts `after` seconds that come after it."""
     if not sys.stdout.isatty():
         for p in progress:
-            say(describe(p))
+            say(describe(p, after))
             for line in filter(None, (p.watched, p.alarm)):
                 say(line)
             yield p
@@ -96,27 +129,36 @@ def show(progress: Iterator) -> Iterator:
     with Progress(*columns, transient=False) as bar:
         task = bar.add_task("starting", total=None)
         for p in progress:
-            bar.update(task, total=p.total_images, completed=p.report.images_seen, description=describe(p))
+            bar.update(task, total=1.0, completed=p.share, description=describe(p, after))
             if p.validation:
-                bar.console.print(describe(p))
+                bar.console.print(describe(p, after))
             for line in filter(None, (p.watched, p.alarm)):
                 bar.console.print(line)
             yield p
 
 
-def describe(p) -> str:
+def describe(p, after: float = 0.0) -> str:
     """One line for one report."""
+    seen = f"{p.report.images_seen:,}"
     parts = [
-        f"{p.report.images_seen:,}/{p.total_images:,} images",
+        f"{p.share:.0%}  {seen} of about {rounded(p.total_images):,} images"
+        if p.by_time
+        else f"{seen}/{p.total_images:,} images",
         f"loss {p.report.loss:.4f}",
         *([f"validation {p.validation.loss:.4f}"] if p.validation else []),
         *([_fidelity(p.validation.parts)] if p.validation and "psnr" in p.validation.parts else []),
         *([f"(training images {p.training.loss:.4f})"] if p.training else []),
         f"{p.images_per_second:.0f} images/s",
-        f"ETA {_clock(p.eta_seconds)}",
+        f"ETA {_clock(p.eta_seconds + after)}",
         *([f"{p.report.skipped} steps skipped (no finite gradient)"] if p.report.skipped else []),
     ]
     return "  ".join(parts)
+
+
+def rounded(count: int) -> int:
+    """An estimated number, to two digits."""
+    unit = 10 ** max(len(str(count)) - 2, 0)
+    return round(count / unit) * unit
 
 
 def _fidelity(parts) -> str:

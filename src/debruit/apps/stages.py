@@ -1,11 +1,12 @@
 """`debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`: the stages of latent diffusion in a terminal."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from debruit.apps.request import Request
-from debruit.apps.session import finish, folder_for, follow, priced, say, settled
+from debruit.apps.session import finish, folder_for, follow, priced, replanner, say, settled
 from debruit.errors import InputError
 
 OF_BOTH = (
@@ -51,11 +52,10 @@ def start_stages(asked: Request, device, data=None) -> int:
         return start_second(asked, asked.autoencoder, source, dataset, device)
     if asked.what == "autoencoder":
         run = settled_autoencoder(asked, source, dataset.spec, device, list(asked.assignments))
-        return (
-            priced(run, device)
-            if asked.dry_run
-            else follow(folder_for(asked.folder, run), dataset, device, resume=False)
-        )
+        if asked.dry_run:
+            return priced(run, device)
+        replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments))
+        return follow(folder_for(asked.folder, run), dataset, device, resume=False, replan=replan)
     plan = planned(asked, source, dataset, device)
     from debruit.training import stages
 
@@ -63,7 +63,10 @@ def start_stages(asked: Request, device, data=None) -> int:
         priced(plan.first, device)
         say("stage 2   as it would be with what the plan leaves for it")
         return priced(settled(stages.second(plan, device), list(plan.assignments), device), device)
-    return follow_stages(asked.folder, stages.begin(asked.folder, plan, say), dataset, device, plan, resume=False)
+    mine, _ = divided(asked.assignments)
+    replan = replanner(plan.first, device, batch=None, assignments=mine)
+    folder = stages.begin(asked.folder, plan, say)
+    return follow_stages(asked.folder, folder, dataset, device, plan, resume=False, replan=replan)
 
 
 def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> int:
@@ -83,7 +86,15 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
     run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
-    return follow(stages.create(asked.folder, run, stage, say), dataset, device, resume=False)
+    replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments))
+    return follow(stages.create(asked.folder, run, stage, say), dataset, device, resume=False, replan=replan)
+
+
+def divided(assignments: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The changes of the first stage ("autoencoder.KEY=VALUE", and those that are of both) and those of the second."""
+    mine = [a for a in assignments if a.partition("=")[0] in OF_BOTH]
+    mine += [a.removeprefix("autoencoder.") for a in assignments if a.startswith("autoencoder.")]
+    return mine, tuple(a for a in assignments if not a.startswith(("autoencoder.", "source.")))
 
 
 def planned(asked: Request, source, dataset, device):
@@ -95,9 +106,7 @@ def planned(asked: Request, source, dataset, device):
     images, spec = asked.images, dataset.spec
     minutes = DEFAULT_MINUTES if asked.minutes is None and images is None else asked.minutes
     first_minutes, first_images = stages.split(minutes, images)
-    mine = [a for a in asked.assignments if a.partition("=")[0] in OF_BOTH]
-    mine += [a.removeprefix("autoencoder.") for a in asked.assignments if a.startswith("autoencoder.")]
-    rest = tuple(a for a in asked.assignments if not a.startswith(("autoencoder.", "source.")))
+    mine, rest = divided(asked.assignments)
     say("stage 1   an autoencoder")
     shorter = replace(asked, minutes=first_minutes, images=first_images)
     first = settled_autoencoder(shorter, source, spec, device, mine)
@@ -128,18 +137,22 @@ def settled_autoencoder(asked: Request, source, spec, device, assignments: list[
     return settled(run, assignments, device)
 
 
-def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool) -> int:
+def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool, replan=None) -> int:
     """The first stage to its end, then the second."""
     from debruit.first_stage import FirstStage
-    from debruit.training import stages
+    from debruit.training import pace, stages
 
-    finished = finish(folder, dataset, device, resume=resume)
+    after = 60 * (plan.minutes - (plan.first.minutes or 0)) if plan.minutes else 0.0
+    finished = finish(folder, dataset, device, resume=resume, replan=replan, after=after)
     began = time.monotonic()
     if not finished:
         say(f"stopped in the first stage, everything is saved: continue with  debruit train --resume {out}")
         return 130
     stage = FirstStage.load(out / stages.FOLDER, "cpu")
+    pace.throughput.cache_clear()  # the machine may be busier, or less busy, than it was
     run = stages.second(plan, device, stage.config.codec, taken=stages.spent(out))
     say(f"the autoencoder is ready: {out / stages.FOLDER}; now the diffusion of its latents")
-    run = settled(run, list(plan.assignments), device)
-    return follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=began)
+    assignments = list(plan.assignments)
+    run = settled(run, assignments, device)
+    replan = replanner(run, device, batch=plan.batch, assignments=assignments)
+    return follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=began, replan=replan)

@@ -22,7 +22,7 @@ from debruit.data.cache import Item, Recording, stored
 from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.install import install_packages, require
 from debruit.data.keys import make_key
-from debruit.data.openmoji_groups import EXTRAS, GROUPS, unicode_group
+from debruit.data.openmoji_groups import EXTRAS, GROUPS, PARTS, in_part, unicode_group
 from debruit.data.openmoji_names import ENGLISH, captions, check_languages, is_emoji
 from debruit.data.parallel import mapped
 from debruit.data.pixels import parse_color
@@ -50,14 +50,14 @@ class OpenMoji:
         if not 1 <= self.size <= LARGEST_SIDE:
             raise InputError(f"size {self.size} is not allowed: OpenMoji is drawn at 1 to {LARGEST_SIDE} pixels")
         for group in self.groups:
-            if group not in GROUPS:
-                raise unknown("group of OpenMoji", group, GROUPS)
+            if group not in (*GROUPS, *PARTS):
+                raise unknown("group of OpenMoji", group, (*GROUPS, *PARTS))
         parse_color(self.background)
         check_languages(self.languages)
 
     @classmethod
     def part(cls, group: str) -> Self:
-        """openmoji/GROUP: one group, without labels."""
+        """openmoji/GROUP: one group, without labels; openmoji/faces is a part of one."""
         return cls(groups=(group,))
 
     def with_conditions(self, fields: Sequence[str]) -> Self:
@@ -75,8 +75,12 @@ class OpenMoji:
     def items(self) -> tuple[str, ...]:
         """The names of the drawings that are chosen, in order."""
         wanted = set(self.groups or GROUPS)
+        parts = wanted & set(PARTS)
         return tuple(
-            name for name in _drawings() if (self.skin_tones or not SKIN_TONE.search(name)) and _group(name) in wanted
+            name
+            for name in _drawings()
+            if (self.skin_tones or not SKIN_TONE.search(name))
+            and (_group(name) in wanted or any(in_part(name, part) for part in parts))
         )
 
     def layers(self, item: str) -> tuple[str, ...]:

@@ -50,13 +50,28 @@ _RANGES = {
 }
 _EXCEPTIONS = {"1F344-200D-1F7EB": "food-drink", "1F441-200D-1F5E8": "smileys-emotion"}  # brown mushroom, eye in bubble
 
+# parts of a group that can be asked for by name as well
+_PARTS = {
+    "faces": """
+        2639-263A 1F600-1F637 1F641-1F644 1F910-1F917 1F920-1F925 1F927-1F92F 1F970-1F976 1F978-1F97A 1F9D0
+        1FAE0-1FAE5 1FAE8-1FAEA"""
+}  # yellow, red, green and blue faces, without cats and other creatures
+
 GROUPS = (*_RANGES, EXTRAS)
+PARTS = tuple(_PARTS)
 _TABLE = sorted(
     chain.from_iterable(
         ((int(span.split("-")[0], 16), int(span.split("-")[-1], 16), group) for span in spans.split())
         for group, spans in _RANGES.items()
     )
 )
+
+
+def in_part(code_points: str, part: str) -> bool:
+    """Whether an emoji belongs to one of PARTS: all of its sequences do whose first code point does."""
+    first = int(code_points.split("-")[0], 16)
+    spans = (span.split("-") for span in _PARTS[part].split())
+    return any(int(span[0], 16) <= first <= int(span[-1], 16) for span in spans)
 
 
 def unicode_group(code_points: str) -> str:

@@ -8,12 +8,12 @@ from debruit.evaluation.copying import Rate, excess
 from debruit.evaluation.memorisation import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.neighbours import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.sampling.noise import generator
-from debruit.training.diffusion import draw
+from debruit.training.diffusion import ALARM_COUNT, draw
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.stream import split
 
-SAMPLES, SEED = 32, 1
+SEED = 1
 MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
 SURE = 3.0  # standard deviations: it is asked again and again, and should not cry at chance
 ALARM = 10  # key of the random stream
@@ -51,7 +51,7 @@ class CopyAlarm:
         if not self._can_tell:
             return None
         self.prepare()
-        rate = self._rate(thumbnails(draw(self.run, state, self.dataset, SAMPLES, SEED), self.dataset.spec))
+        rate = self._rate(thumbnails(draw(self.run, state, self.dataset, ALARM_COUNT, SEED), self.dataset.spec))
         if excess(rate, self._baseline, SURE)[0] <= 0:
             return None
         part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"

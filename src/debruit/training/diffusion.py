@@ -17,15 +17,20 @@ from debruit.data.latents import LatentCache, latent_cache
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage
 from debruit.model import Model, ModelConfig, named
-from debruit.sampling.euler import Euler
+from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformTime
 from debruit.training.previews import conditions
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.step import Report, train
+from debruit.training.time_budget import Length
 from debruit.training.validation import Validation, validate
 
-PREVIEW_COUNT, PREVIEW_SEED, PREVIEW_STEPS = 16, 0, 20
+PREVIEW_COUNT, PREVIEW_SEED = 16, 0
+PREVIEW_STEPS = (
+    10  # of DPM-Solver++ 2M, whatever the model's own sampler takes: a preview costs a few steps of training
+)
+ALARM_COUNT = 32  # images that the alarm on copies draws in the same way
 
 
 class Diffusion:
@@ -67,8 +72,14 @@ class Diffusion:
     def start(self) -> TrainState:
         return TrainState.start(self.run, self.device, self.codec)
 
-    def train(self, state: TrainState, pool: np.ndarray) -> Iterator[Report]:
-        return train(state, self.run, self.dataset, pool, self.device, latents=self.latents)
+    def train(self, state: TrainState, pool: np.ndarray, length: Length) -> Iterator[Report]:
+        return train(state, self.run, self.dataset, pool, self.device, latents=self.latents, length=length)
+
+    def beside(self, held_out: int) -> dict[str, float]:
+        """A forward pass is a third of a training step; guidance takes two for an image."""
+        branches = 2 if any(c.drop > 0 for c in self.run.model.conditioners) else 1
+        drawn = PREVIEW_STEPS * branches / 3
+        return {"validate": 2 * held_out / 3, "preview": PREVIEW_COUNT * drawn, "alarm": ALARM_COUNT * drawn}
 
     def validate(self, state: TrainState, indices: np.ndarray) -> Validation:
         return validate(state.average, self.run, self.dataset, indices, self.device, latents=self.latents)
@@ -80,17 +91,17 @@ class Diffusion:
         images = draw(self.run, state, self.dataset, PREVIEW_COUNT, PREVIEW_SEED)
         return pictures.grid(pictures.displayable(images, self.run.data))
 
-    def model(self, state: TrainState) -> tuple[ModelConfig, Mapping[str, Tensor]]:
+    def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)
 
 
 def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
-    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by Euler, with as many evaluations as the
-    model's own sampler takes but at most PREVIEW_STEPS."""
+    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by DPM-Solver++ 2M, with as many
+    evaluations as the model's own sampler takes but at most PREVIEW_STEPS."""
     own = run.model.sampling
     steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
     model = Model(run.model, state.average, codec=state.codec)
-    settings = model.settings(sampler=Euler(), grid=UniformTime(), steps=steps)
+    settings = model.settings(sampler=DPMpp2M(), grid=UniformTime(), steps=steps)
     asked = conditions(run, dataset, count, model.device)
     last = None
     for last in model.drawing_of(asked, settings, range(count), seed=seed).run():

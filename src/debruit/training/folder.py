@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import platform
+import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from debruit.training.run import Training
 from debruit.training.state import State
 
 RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
-LOCK = ".lock"
+LOCK, EVENTS = ".lock", "events"
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a disk without locks says
 FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
 FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change while it goes on
@@ -89,6 +90,24 @@ class RunFolder:
                 written = _renewed(written, encode(stored), encode(run))
                 write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
         return cls(path, run, say, stored=written)
+
+    def start_over(self, run: Training) -> None:
+        """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new one."""
+        text = json.dumps(encode(run), indent=2)
+        write_atomically(self.path / RUN, lambda temporary: temporary.write_text(text))
+        self.close()
+        for name in (checkpoint.FOLDER, PREVIEWS, EVENTS):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        (self.path / LOG).unlink(missing_ok=True)
+        self.run, self.stored = run, json.loads(text)
+        self.fingerprint = fingerprint(self.stored)
+
+    def holds_model_of(self, state: State) -> bool:
+        """Whether the model's file was written with this state."""
+        if not (self.path / MODEL).exists():
+            return False
+        found, now = model_files.header(self.path / MODEL)["provenance"], self.provenance(state)
+        return all(found.get(key) == now[key] for key in ("run_fingerprint", "images_seen", "train_seconds"))
 
     def save(self, state: State, model: Parts) -> bool:
         """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
@@ -166,7 +185,7 @@ class RunFolder:
             if self._events is None:
                 from torch.utils.tensorboard import SummaryWriter
 
-                self._events = SummaryWriter(str(self.path / "events"))
+                self._events = SummaryWriter(str(self.path / EVENTS))
             if self._events:
                 for key, value in record.items():
                     if isinstance(value, int | float) and key != "images_seen":

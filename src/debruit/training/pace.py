@@ -3,6 +3,7 @@
 import os
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -24,8 +25,23 @@ COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 HALF_FLOPS = 1e8  # of a forward pass, from which on bfloat16 is taken on a CPU that has it: a guess, measured at 3.2e8 (bench/RESULTS.md)
 
 
+PROBES = 4  # short measurements, of which the best counts: other work on the machine only slows
+
+
+def best_rate(once: Callable[[], None], seconds: float) -> float:
+    """Calls per second of `once`, which ends when its work is done: the best of PROBES measurements that take about `seconds` together."""
+    rates = []
+    for _ in range(PROBES):
+        count, start = 0, time.perf_counter()
+        while count < 1 or time.perf_counter() - start < seconds / PROBES:
+            once()
+            count += 1
+        rates.append(count / (time.perf_counter() - start))
+    return max(rates)
+
+
 @lru_cache(maxsize=8)
-def throughput(device: torch.device, *, half: bool = False, seconds: float = 0.5) -> float:
+def throughput(device: torch.device, *, half: bool = False, seconds: float = 0.8) -> float:
     """Floating-point operations per second of a training on this device, by those of a 3x3 convolution with its backward pass, as in a U-Net's middle: on
     a CPU in bfloat16 if `half`, on a GPU where it can."""
     on_cpu = device.type == "cpu"
@@ -41,12 +57,8 @@ def throughput(device: torch.device, *, half: bool = False, seconds: float = 0.5
             torch.cuda.synchronize(device)
 
     once()
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        once()
-        count += 1
     reached = 0.4 if on_cpu and half else 0.6  # the share of it that a whole network reaches
-    return reached * operations * count / (time.perf_counter() - start)
+    return reached * operations * best_rate(once, seconds)
 
 
 def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
@@ -54,14 +66,14 @@ def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
     state = TrainState.start(run, device)
     batch = synthetic(run)
     with Gradient(run, state.backbone, device) as gradient:
-        optimise(state, run, gradient, batch, 0.0)
-        count, start = 0, time.perf_counter()
-        while count < 1 or time.perf_counter() - start < seconds:
+
+        def once() -> None:
             optimise(state, run, gradient, batch, 0.0)
-            count += 1
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-    return run.batch * count / (time.perf_counter() - start)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        once()
+        return run.batch * best_rate(once, seconds)
 
 
 def synthetic(run: Run) -> Batch:

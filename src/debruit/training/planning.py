@@ -28,6 +28,7 @@ from debruit.sampling.unipc import UniPC
 from debruit.training import pace
 from debruit.training.estimate import BACKWARD, Speed, cost
 from debruit.training.run import Optimiser, Run
+from debruit.training.time_budget import PLANNED
 
 SHARE = 1500.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
@@ -59,15 +60,17 @@ def recommend(
     flip: bool = False,
     codec: Codec | None = None,
     conditioners: Sequence[Conditioner] | None = None,
+    speed: float = 1.0,
 ) -> Run:
     """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on pixels; under these conditions, or
-    on the data's classes where it has some."""
+    on the data's classes where it has some. The device trains at `speed` times what a short measurement says: other than 1 where a training has shown
+    it."""
     if images is not None:
         model = choose_model(spec, SHARE * images, codec=codec, conditioners=conditioners)
         expected = images
     else:
         minutes = DEFAULT_MINUTES if minutes is None else minutes
-        operations = pace.throughput(device, half=device.type == "cpu" and has_bf16(device)) * minutes * 60
+        operations = speed * pace.throughput(device, half=device.type == "cpu" and has_bf16(device)) * minutes * 60
         model = choose_model(spec, math.sqrt(SHARE * operations / 3), codec=codec, conditioners=conditioners)
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
     model = regularised(model, expected / max(spec.count - held_out(spec.count), 1))
@@ -76,6 +79,14 @@ def recommend(
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
         validation_images=held_out(spec.count), optimiser=Optimiser(lr=rate, warmup_images=min(5_000, expected // 20)),
+    )  # fmt: skip
+
+
+def again(run: Run, device: torch.device, *, speed: float, batch: int | None) -> Run:
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` as there."""
+    return recommend(
+        run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip, codec=run.model.codec,
+        conditioners=run.model.conditioners, speed=speed,
     )  # fmt: skip
 
 
@@ -203,7 +214,7 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
         found = Speed(rate)
     rate = found.images_per_second
     if run.minutes is not None:
-        run = replace(run, images=max(int(0.95 * rate * run.minutes * 60), run.batch))
+        run = replace(run, images=max(int(PLANNED * rate * run.minutes * 60), run.batch))
     return replace(run, every=pace.intervals(run, rate)), found
 
 

@@ -20,7 +20,7 @@ def held_back(asked: int, count: int) -> int:
 class Optimiser:
     """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps` are
     AdamW's. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the
-    training, linearly or as a cosine."""
+    training's budget, linearly or as a cosine."""
 
     kind: Literal["muon", "adamw"] = "muon"
     lr: float = 4e-3
@@ -42,14 +42,15 @@ class Optimiser:
         if not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(f"optimiser.betas={self.betas}: each must be at least 0 and below 1")
 
-    def rate(self, images_seen: int, total: int) -> float:
-        """The learning rate after `images_seen` of `total` images."""
+    def rate(self, images_seen: int, share: float) -> float:
+        """The learning rate after `images_seen` images, when a `share` of the budget (images or minutes) is spent: the lower of the warm-up, which only
+        rises, and the decay, which only falls. So the rate never rises again once it has fallen."""
         warm = min(1.0, (images_seen + 1) / self.warmup_images) if self.warmup_images else 1.0
         if self.decay == "none":
             return self.lr * warm
-        left = min(1.0, max(0.0, total - images_seen) / max(1.0, total * self.decay_fraction))
+        left = min(1.0, (1.0 - min(share, 1.0)) / max(self.decay_fraction, 1e-9))
         shape = left if self.decay == "linear" else 0.5 * (1 - math.cos(math.pi * left))
-        return self.lr * warm * (self.final_lr_factor + (1 - self.final_lr_factor) * shape)
+        return self.lr * min(warm, self.final_lr_factor + (1 - self.final_lr_factor) * shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ class Ema:
 
 @dataclass(frozen=True, kw_only=True)
 class Every:
-    """Intervals, in images seen."""
+    """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is that share of its minutes."""
 
     report_images: int = 2_000
     validate_images: int = 20_000
@@ -84,7 +85,7 @@ class Every:
 class Training:
     """What every training has, of a diffusion model (`Run`) or of an autoencoder (autoencoding/run.py).
 
-    `images` is the whole training's length; with `minutes` it is the plan's first guess, corrected by the clock. `batch` images make one
+    `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch` images make one
     optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32; the planner
     replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe.
     """

@@ -80,9 +80,16 @@ def pending(path: Path) -> Stages | None:
         raise InputError(f"{path / PLAN} is damaged ({error}): restore it, or start a new run") from None
 
 
-def second(plan: Stages, device: torch.device, codec: Codec | None = None, taken: float | None = None) -> Run:
+def second(
+    plan: Stages,
+    device: torch.device,
+    codec: Codec | None = None,
+    taken: float | None = None,
+    *,
+    speed: float = 1.0,
+) -> Run:
     """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it after `taken` seconds; before it
-    is trained (None), as far as that can be known."""
+    is trained (None), as far as that can be known. `speed` as in planning.recommend."""
     first, minutes, images = plan.first, None, None
     if plan.minutes is not None:
         used = (first.minutes or 0) if taken is None else taken / 60
@@ -92,7 +99,7 @@ def second(plan: Stages, device: torch.device, codec: Codec | None = None, taken
         images = max(plan.images - first.images, 1)
     return planning.recommend(
         first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        codec=codec or first.model.codec, conditioners=plan.conditioners,
+        codec=codec or first.model.codec, conditioners=plan.conditioners, speed=speed,
     )  # fmt: skip
 
 
@@ -108,12 +115,13 @@ def on_latents(
     seed: int = 0,
     flip: bool = False,
     conditioners: Sequence[Conditioner] | None = None,
+    speed: float = 1.0,
 ) -> Run:
-    """The run of a diffusion model on an autoencoder's latents. InputError: images that cannot go through it."""
+    """The run of a diffusion model on an autoencoder's latents; `speed` as in planning.recommend. InputError: images that cannot go through it."""
     stage.check_fits(spec)
     return planning.recommend(
         source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec,
-        conditioners=conditioners,
+        conditioners=conditioners, speed=speed,
     )  # fmt: skip
 
 

@@ -23,20 +23,24 @@ INIT = 1  # keys the random stream of the initial weights apart from the others
 class State:
     """Where a training is. What else a kind of training changes, its subclass adds.
 
-    `total_images` is the plan (fixed by --images; with --minutes the clock moves it), `elapsed` the seconds trained so far, `lr_factor` is below 1
-    after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other noise.
+    `total_images` is the length by --images (with --minutes an estimate, for the display), `elapsed` the seconds so far, of which `begun` had passed
+    when the first step began, `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other noise.
     """
 
     images_seen: int
     total_images: int
     elapsed: float = 0.0
+    begun: float | None = None
     lr_factor: float = 1.0
     attempt: int = 0
     lost_in_a_row: int = 0  # steps without a finite gradient, up to now
     validated: int = 0  # images seen at the last validation
+    finished: bool = False  # at the last save the training had reached its length
     interrupted: bool = False  # somebody asked the loop to stop after its step
 
-    NUMBERS: ClassVar[tuple[str, ...]] = ("images_seen", "total_images", "elapsed", "lr_factor", "attempt", "validated")
+    NUMBERS: ClassVar[tuple[str, ...]] = (
+        "images_seen", "total_images", "elapsed", "begun", "lr_factor", "attempt", "validated", "finished",
+    )  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that resuming needs, by name; the scalars are `numbers`."""

@@ -16,6 +16,7 @@ from debruit.training.gradient import Gradient
 from debruit.training.run import Run
 from debruit.training.state import TrainState
 from debruit.training.stream import Order, ahead
+from debruit.training.time_budget import ByImages, Length
 
 PATIENCE = 10  # steps in a row without a finite gradient before the weights themselves are suspected
 
@@ -27,7 +28,7 @@ class Diverged(Exception):
 @dataclass(frozen=True)
 class Report:
     """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing; `parts` are what the loss is
-    made of, where it has parts."""
+    made of, where it has parts. `last` is whether the training has reached its length."""
 
     images_seen: int
     loss: float
@@ -35,6 +36,7 @@ class Report:
     lr: float
     skipped: int
     parts: Mapping[str, float] = field(default_factory=dict)
+    last: bool = False
 
 
 def train(
@@ -45,10 +47,12 @@ def train(
     device: torch.device,
     *,
     latents: LatentCache | None = None,
+    length: Length | None = None,
 ) -> Iterator[Report]:
-    """Steps from where the state is to `state.total_images`, on the images `pool` of the data or their `latents`; a report each
-    `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
-    if state.images_seen >= state.total_images:
+    """Steps from where the state is to the end of `length` (by default `state.total_images` images), on the images `pool` of the data or their
+    `latents`; a report each `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
+    length = length or ByImages()
+    if length.over(state):
         return
     order = Order(pool, run.seed, dataset.blocks)
     first, attempt = state.images_seen, state.attempt
@@ -57,10 +61,10 @@ def train(
     batches = map(make, itertools.count(first, run.batch)) if device.type == "cpu" else ahead(make, first, run.batch)
     losses: list[Tensor] = []
     norms: list[Tensor] = []
-    skipped = 0
+    skipped, mark = 0, length.position(state)
     with Gradient(run, state.backbone, device) as gradient:
         for batch in batches:
-            rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
+            rate = run.optimiser.rate(state.images_seen, length.share(state)) * state.lr_factor
             loss, norm = optimise(state, run, gradient, batch, rate)
             if torch.isfinite(norm):
                 losses.append(loss)
@@ -69,25 +73,26 @@ def train(
             else:
                 skipped += 1
                 state.lost_in_a_row += 1
-            before = state.images_seen
             state.images_seen += len(batch)
+            length.stepped(state)
             if state.lost_in_a_row == PATIENCE:
                 raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
             if not state.lost_in_a_row:
                 ema.update(state.average, state.backbone, run.ema.decay(state.images_seen, len(batch)))
             interrupted = state.interrupted
-            done = interrupted or state.images_seen >= state.total_images
-            if done or passed(before, state.images_seen, run.every.report_images):
+            last, position = length.over(state), length.position(state)
+            if interrupted or last or passed(mark, position, run.every.report_images):
                 mean = lambda values: float(torch.stack(values).mean()) if values else float("nan")  # noqa: E731
-                yield Report(state.images_seen, mean(losses), mean(norms), rate, skipped)
+                yield Report(state.images_seen, mean(losses), mean(norms), rate, skipped, last=last)
                 losses, norms, skipped = [], [], 0
-                # one that came while the report was handled ends the loop after its next step, with a report of its own
-                done = interrupted or state.images_seen >= state.total_images
-            if done:
+                # an interruption or an end that came while the report was handled ends the loop after its next step, with a report of its own
+                position = length.position(state)
+            mark = position
+            if interrupted or last:
                 return
 
 
-def passed(before: int, now: int, interval: int) -> bool:
+def passed(before: float, now: float, interval: int) -> bool:
     """Whether a multiple of `interval` lies in (before, now]."""
     return before // interval != now // interval
 

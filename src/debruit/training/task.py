@@ -10,6 +10,7 @@ from torch import Tensor
 from debruit.training.run import Training
 from debruit.training.state import State
 from debruit.training.step import Report
+from debruit.training.time_budget import Length
 from debruit.training.validation import Validation
 
 
@@ -25,8 +26,13 @@ class Task(Protocol):
         """Step 0: what the run's seed determines."""
         ...
 
-    def train(self, state: Any, pool: np.ndarray) -> Iterator[Report]:
-        """Steps from where the state is to its `total_images`, on the images `pool` of the data. Raises Diverged."""
+    def train(self, state: Any, pool: np.ndarray, length: Length) -> Iterator[Report]:
+        """Steps from where the state is to the end of `length`, on the images `pool` of the data. Raises Diverged."""
+        ...
+
+    def beside(self, held_out: int) -> Mapping[str, float]:
+        """What the work beside the training is expected to cost, by kind (time_budget.py), in images of training: a validation on so many held-out images
+        and as many training images, a preview, an alarm, and what the last save takes longer than others."""
         ...
 
     def validate(self, state: Any, indices: np.ndarray) -> Validation:
@@ -41,6 +47,6 @@ class Task(Protocol):
         """What the averaged weights make, from fixed noise or images."""
         ...
 
-    def model(self, state: Any) -> tuple[Any, Mapping[str, Tensor]]:
-        """The description and the weights of the model's file."""
+    def model(self, state: Any, *, final: bool = False) -> tuple[Any, Mapping[str, Tensor]]:
+        """The description and the weights of the model's file; what is measured for it is measured best at the end, `final`."""
         ...

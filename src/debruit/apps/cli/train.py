@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from debruit.apps.request import Request
-from debruit.apps.session import folder_for, follow, priced, say, settled
+from debruit.apps.session import folder_for, follow, priced, replanner, say, settled
 from debruit.apps.stages import better_on_latents, follow_stages, start_stages
 from debruit.errors import InputError
 
@@ -160,7 +160,9 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     if asked.dry_run:
         return priced(run, device)
     folder = folder_for(asked.folder, run) if stage is None else stages.create(asked.folder, run, stage, say)
-    return follow(folder, dataset, device, resume=False)
+    by_plan = asked.what.replace("_", "-") not in recipes()  # a recipe says which network it means
+    replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
+    return follow(folder, dataset, device, resume=False, replan=replan)
 
 
 def _resume(path: Path, device, images: int | None, minutes: float | None) -> int:

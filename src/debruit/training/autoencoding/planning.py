@@ -1,7 +1,6 @@
 """Settings of an autoencoder from the data, the machine and the budget; and what they will cost, before step 1."""
 
 import math
-import time
 from dataclasses import replace
 from typing import Literal
 
@@ -28,6 +27,7 @@ from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
 from debruit.training.estimate import Speed
 from debruit.training.run import Optimiser
+from debruit.training.time_budget import PLANNED
 
 Kind = Literal["kl", "vq"]
 LATENT_SIDE = 16  # about so many places a side are left of an image, with a factor of at most MOST_FACTOR
@@ -57,8 +57,10 @@ def recommend(
     flip: bool = False,
     kind: Kind = "kl",
     factor: int | None = None,
+    speed: float = 1.0,
 ) -> AutoencoderRun:
-    """The autoencoder that debruit would train on this data, on this device, for this long. InputError: a factor that is no power of 2."""
+    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` as in planning.recommend. InputError: a factor that is
+    no power of 2."""
     minutes = planning.DEFAULT_MINUTES if images is None and minutes is None else minutes
     factor = suited_factor(spec) if factor is None else factor
     bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
@@ -66,7 +68,7 @@ def recommend(
         codec, expected = choose(spec, factor, bottleneck, SHARE * images), images
     else:
         assert minutes is not None
-        operations = pace.throughput(device) * minutes * 60
+        operations = speed * pace.throughput(device) * minutes * 60
         codec = choose(spec, factor, bottleneck, math.sqrt(SHARE * operations / 3))
         expected = max(int(operations / (3 * forward_flops(codec, spec.shape))), 1)
     held_out = planning.held_out(spec.count)
@@ -77,6 +79,15 @@ def recommend(
     )  # fmt: skip
     latent_shape(run)  # images smaller than the factor are refused here
     return run if batch is not None else affordable(run, device)
+
+
+def again(run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None) -> AutoencoderRun:
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` as there."""
+    codec = run.model.codec
+    return recommend(
+        run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip,
+        kind="kl" if isinstance(codec.bottleneck, KL) else "vq", factor=codec.factor, speed=speed,
+    )  # fmt: skip
 
 
 def affordable(run: AutoencoderRun, device: torch.device) -> AutoencoderRun:
@@ -142,14 +153,14 @@ def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> 
     images = torch.rand((run.batch, *run.data.shape), generator=g) * 2 - 1
     batch = Batch(images.to(device), torch.randn((run.batch, *latent_shape(run)), generator=g).to(device))
     with sharing(state, run, device) as shares:
-        step(state, run, batch, 0.0, shares)
-        count, start = 0, time.perf_counter()
-        while count < 1 or time.perf_counter() - start < seconds:
+
+        def once() -> None:
             step(state, run, batch, 0.0, shares)
-            count += 1
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-    return run.batch * count / (time.perf_counter() - start)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        once()
+        return run.batch * pace.best_rate(once, seconds)
 
 
 def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
@@ -159,7 +170,7 @@ def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, S
         speed = Speed(measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0))
     rate = speed.images_per_second
     if run.minutes is not None:
-        run = replace(run, images=max(int(0.95 * rate * run.minutes * 60), run.batch))
+        run = replace(run, images=max(int(PLANNED * rate * run.minutes * 60), run.batch))
     return replace(run, every=pace.intervals(run, rate)), speed
 
 

@@ -31,6 +31,7 @@ from debruit.training.gradient import autocast
 from debruit.training.shares import Shares
 from debruit.training.step import PATIENCE, Diverged, Report, passed
 from debruit.training.stream import Order, ahead
+from debruit.training.time_budget import ByImages, Length
 
 LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
 LATENT_NOISE, REVIVAL, DROPOUT = 12, 13, 14  # keys of the random streams
@@ -60,41 +61,49 @@ def latent_shape(run: AutoencoderRun) -> tuple[int, int, int]:
 
 
 def train(
-    state: AutoencoderState, run: AutoencoderRun, dataset: Dataset, pool: np.ndarray, device: torch.device
+    state: AutoencoderState,
+    run: AutoencoderRun,
+    dataset: Dataset,
+    pool: np.ndarray,
+    device: torch.device,
+    *,
+    length: Length | None = None,
 ) -> Iterator[Report]:
-    """Steps from where the state is to `state.total_images`, on the images `pool` of the data; a report each `every.report_images` and at
-    the end. Changes `state`, and nothing else. Raises Diverged."""
-    if state.images_seen >= state.total_images:
+    """Steps from where the state is to the end of `length` (by default `state.total_images` images), on the images `pool` of the data; a report each
+    `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
+    length = length or ByImages()
+    if length.over(state):
         return
     order, attempt = Order(pool, run.seed, dataset.blocks), state.attempt
     make = lambda position: make_batch(run, dataset, order, position, attempt)  # noqa: E731
     starts = itertools.count(state.images_seen, run.batch)
     batches = map(make, starts) if device.type == "cpu" else ahead(make, state.images_seen, run.batch)
-    means, skipped, rate = Means(), 0, 0.0
+    means, skipped, rate, mark = Means(), 0, 0.0, length.position(state)
     with sharing(state, run, device) as shares:
         for batch in batches:
             watch.enter_as_asked(state, run)
-            rate = run.optimiser.rate(state.images_seen, state.total_images) * state.lr_factor
+            rate = run.optimiser.rate(state.images_seen, length.share(state)) * state.lr_factor
             terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device)), rate, shares)
             finite = bool(torch.isfinite(terms["grad_norm"]))
             if finite:
                 means.add(terms)
             skipped, state.lost_in_a_row = (skipped, 0) if finite else (skipped + 1, state.lost_in_a_row + 1)
-            before = state.images_seen
             state.images_seen += len(batch.images)
+            length.stepped(state)
             if state.lost_in_a_row == PATIENCE:
                 raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
             if finite:
                 ema.update(state.average, state.module, run.ema.decay(state.images_seen, len(batch.images)))
             interrupted = state.interrupted
-            done = interrupted or state.images_seen >= state.total_images
-            if done or passed(before, state.images_seen, run.every.report_images):
+            last, position = length.over(state), length.position(state)
+            if interrupted or last or passed(mark, position, run.every.report_images):
                 found = means.take()
                 loss, norm = found.pop("loss", float("nan")), found.pop("grad_norm", float("nan"))
-                yield Report(state.images_seen, loss, norm, rate, skipped, found)
+                yield Report(state.images_seen, loss, norm, rate, skipped, found, last=last)
                 skipped = 0
-                done = interrupted or state.images_seen >= state.total_images
-            if done:
+                position = length.position(state)
+            mark = position
+            if interrupted or last:
                 return
 
 

@@ -20,6 +20,7 @@ from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import train
 from debruit.training.step import Report
 from debruit.training.stream import split
+from debruit.training.time_budget import FINISHING, Length, now
 from debruit.training.validation import Validation
 
 PREVIEW_IMAGES = 16
@@ -40,8 +41,13 @@ class Autoencoding:
     def start(self) -> AutoencoderState:
         return AutoencoderState.start(self.run, self.device)
 
-    def train(self, state: AutoencoderState, pool: np.ndarray) -> Iterator[Report]:
-        return train(state, self.run, self.dataset, pool, self.device)
+    def train(self, state: AutoencoderState, pool: np.ndarray, length: Length) -> Iterator[Report]:
+        return train(state, self.run, self.dataset, pool, self.device, length=length)
+
+    def beside(self, held_out: int) -> dict[str, float]:
+        """A forward pass is a third of a training step, and the encoder half of it."""
+        measured = min(len(self.pool), MOST_MEASURED) - min(len(self.pool), MEASURED_IMAGES)
+        return {"validate": 2 * held_out / 3, "preview": PREVIEW_IMAGES / 3, "finish": measured / 6}
 
     @torch.no_grad()
     def validate(self, state: AutoencoderState, indices: np.ndarray) -> Validation:
@@ -80,14 +86,18 @@ class Autoencoding:
         both = torch.stack([images, decoded], dim=1).flatten(0, 1)
         return pictures.grid(pictures.displayable(both, self.run.data), columns=8)
 
-    def model(self, state: AutoencoderState) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
-        """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their latents."""
+    def model(self, state: AutoencoderState, *, final: bool = False) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
+        """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their latents. At the end they are measured
+        on many images; in a training of minutes, on as many as a hundredth of them allows."""
         with torch.device("meta"):
             module = self.run.model.codec.build(self.run.data.channels)
         module.load_state_dict(state.best or state.average.state_dict(), assign=True)
-        most = MOST_MEASURED if state.images_seen >= state.total_images else MEASURED_IMAGES
+        most = MOST_MEASURED if final else MEASURED_IMAGES
         chosen = self.pool[:: -(-len(self.pool) // most)]
-        batches = (self._images(part) for part in self._parts(chosen))
+        limited = final and self.run.minutes is not None
+        batches = (self._images(part) for part in self._parts(_spread(chosen) if limited else chosen))
+        if limited:
+            batches = _within(FINISHING * 60 * self.run.minutes, MEASURED_IMAGES, batches)
         codec = measured(self.run.model.codec, module.eval(), batches)
         return FirstStageConfig(data=self.run.data, codec=codec), module.state_dict()
 
@@ -104,6 +114,21 @@ class Autoencoding:
 
     def _parts(self, indices: np.ndarray) -> list[np.ndarray]:
         return [indices[start : start + self.run.batch] for start in range(0, len(indices), self.run.batch)]
+
+
+def _spread(indices: np.ndarray, stride: int = 64) -> np.ndarray:
+    """The same indices in an order whose beginning is spread over the whole, since a measurement that runs out of time sees only the beginning."""
+    return np.concatenate([indices[first::stride] for first in range(min(stride, len(indices)))])
+
+
+def _within(seconds: float, least: int, batches: Iterator[Tensor]) -> Iterator[Tensor]:
+    """The batches of the first `least` images, and after them those that begin within so many seconds."""
+    began, images = now(), 0
+    for batch in batches:
+        if images >= least and now() - began > seconds:
+            return
+        images += len(batch)
+        yield batch
 
 
 def _health(module: torch.nn.Module, means: Tensor, noise: Tensor) -> dict[str, float]:
