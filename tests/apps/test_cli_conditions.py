@@ -173,8 +173,8 @@ def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, mon
         train = task.train
         made.append(task)
 
-        def interrupted(state, pool):
-            for report in train(state, pool):
+        def interrupted(state, pool, length):
+            for report in train(state, pool, length):
                 state.interrupted = len(made) == stage
                 yield report
 

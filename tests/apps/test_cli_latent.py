@@ -143,8 +143,8 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
         train = task.train
         made.append(task)
 
-        def interrupted(state, pool):
-            for report in train(state, pool):
+        def interrupted(state, pool, length):
+            for report in train(state, pool, length):
                 state.interrupted = len(made) == stage
                 yield report
 

@@ -6,6 +6,7 @@ import pytest
 from debruit.data.openmoji import OpenMoji
 from debruit.data.openmoji_groups import GROUPS, unicode_group
 from debruit.data.openmoji_names import emoji_name
+from debruit.data.sources import find_source
 from debruit.data.svg_layers import layers, only
 from debruit.errors import InputError
 

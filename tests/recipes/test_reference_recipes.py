@@ -37,8 +37,8 @@ TABLE = [
     ("heads of 32 channels", [FACES.model.network.head_count(224 * m) for m in (1, 2, 3, 4)], [7, 14, 21, 28]),
     ("batch", FACES.batch, 48),
     ("iterations", FACES.images / FACES.batch, 410_000),
-    ("learning rate, first", FACES.optimiser.rate(0, FACES.images), 9.6e-5),
-    ("learning rate, last", FACES.optimiser.rate(FACES.images, FACES.images), 9.6e-5),
+    ("learning rate, first", FACES.optimiser.rate(0, 0.0), 9.6e-5),
+    ("learning rate, last", FACES.optimiser.rate(FACES.images, 1.0), 9.6e-5),
     ("optimiser", FACES.optimiser.kind, "adamw"),
     ("prediction", FACES.model.predicts, "eps"),
     ("loss", FACES.objective.norm, "l2"),
@@ -117,7 +117,7 @@ def test_first_stages_are_trained_by_the_releases_criterion(name):
     assert (c.kl_weight, c.codebook_weight) == (1e-6, 1)
     assert (d.weight, d.loss, d.adaptive, d.layers, d.channels, d.norm, d.r1) == (0.5, "hinge", True, 3, 64, "batch", 0)
     assert (d.begins_images / run.batch, d.ramp(0)) == (50_001, 1)
-    assert run.optimiser.rate(0, run.images) == d.lr == pytest.approx(4.5e-6 * run.batch)
+    assert run.optimiser.rate(0, 0.0) == d.lr == pytest.approx(4.5e-6 * run.batch)
     assert run.optimiser.betas == d.betas == (0.5, 0.9)
     assert run.optimiser.weight_decay == 0, "then AdamW is Adam"
     assert run.ema.decay(5_000_000, run.batch) == 0, "no average"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from debruit.apps import cli
 
+ALIKE = 1.25  # networks whose operations differ by less are worth no new start
+
 
 def settled(run, assignments: list[str], device, dataset=None):
     """The run with the user's changes, and its length and intervals from the measured speed; printed, and how much it reads of the captions of this
@@ -35,12 +37,13 @@ def changed(run, assignments: list[str]):
 
 def replanner(run, device, *, batch: int | None, assignments: list[str]):
     """For `fit`: the run that is planned when the machine turns out to be `speed` times as fast as was measured, with the same changes by the user; None
-    where it is the same model."""
+    where its network is about as large, so that starting over would gain nothing."""
 
     def replan(speed: float):
         planning, _ = _kind(run)
-        again = planning.again(run, device, speed=speed, batch=batch)
-        if changed(again, assignments).model == run.model:
+        again = changed(planning.again(run, device, speed=speed, batch=batch), assignments)
+        before, now = planning.operations(run), planning.operations(again)
+        if 1 / ALIKE < now / before < ALIKE:
             return None
         return settled(again, assignments, device)
 

@@ -30,6 +30,7 @@ PREVIEW_COUNT, PREVIEW_SEED = 16, 0
 PREVIEW_STEPS = (
     10  # of DPM-Solver++ 2M, whatever the model's own sampler takes: a preview costs a few steps of training
 )
+PREVIEW_SHARE = 0.01
 ALARM_COUNT = 32  # images that the alarm on copies draws in the same way
 
 
@@ -77,9 +78,21 @@ class Diffusion:
 
     def beside(self, held_out: int) -> dict[str, float]:
         """A forward pass is a third of a training step; guidance takes two for an image."""
+        drawn = self._drawn
+        return {"validate": 2 * held_out / 3, "preview": self.preview_count * drawn, "alarm": ALARM_COUNT * drawn}
+
+    @property
+    def _drawn(self) -> float:
+        """What drawing an image takes, in images of training."""
         branches = 2 if any(c.drop > 0 for c in self.run.model.conditioners) else 1
-        drawn = PREVIEW_STEPS * branches / 3
-        return {"validate": 2 * held_out / 3, "preview": PREVIEW_COUNT * drawn, "alarm": ALARM_COUNT * drawn}
+        return PREVIEW_STEPS * branches / 3
+
+    @property
+    def preview_count(self) -> int:
+        """Images of a preview: fewer where minutes are so few that all of them would take more than PREVIEW_SHARE of the plan's images."""
+        if self.run.minutes is None:
+            return PREVIEW_COUNT
+        return min(max(int(PREVIEW_SHARE * self.run.images / self._drawn), 1), PREVIEW_COUNT)
 
     def validate(self, state: TrainState, indices: np.ndarray) -> Validation:
         return validate(state.average, self.run, self.dataset, indices, self.device, latents=self.latents)
@@ -88,7 +101,7 @@ class Diffusion:
         return None
 
     def picture(self, state: TrainState) -> Image:
-        images = draw(self.run, state, self.dataset, PREVIEW_COUNT, PREVIEW_SEED)
+        images = draw(self.run, state, self.dataset, self.preview_count, PREVIEW_SEED)
         return pictures.grid(pictures.displayable(images, self.run.data))
 
     def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:

@@ -82,6 +82,10 @@ class RunFolder:
         given = {key: value for key, value in changes.items() if value is not None}
         if "images" in given:
             given["minutes"] = None  # the images end it, not the clock
+        elif "minutes" in given and stored.minutes is not None:
+            given["images"] = max(
+                int(stored.images * given["minutes"] / stored.minutes), 1
+            )  # what the plan expects of them
         run = replace(stored, **given)
         with alone(path):
             for left_over in path.glob("**/.*.part"):

@@ -90,6 +90,11 @@ def again(run: Run, device: torch.device, *, speed: float, batch: int | None) ->
     )  # fmt: skip
 
 
+def operations(run: Run) -> int:
+    """Floating-point operations of one forward pass of an image."""
+    return cost(run.model).forward_flops
+
+
 def usual_batch(model: ModelConfig, images: int, device: torch.device) -> tuple[int, float]:
     """Images a step and the learning rate, for a training of so many images: on a CPU the best of equal minutes, as measured in both precisions
     (bench/RESULTS.md). In bfloat16 the optimiser, which stays in float32, takes a larger share of a step, so that larger batches pay."""

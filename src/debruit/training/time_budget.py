@@ -84,7 +84,7 @@ class Costs:
 
     def __init__(self, expected: Mapping[str, float]) -> None:
         """`expected` costs stand for those that have not been seen, and count as one observation."""
-        self.expected = dict(expected)
+        self.expected, self.lowest = dict(expected), dict(expected)
         self.seen: dict[str, list[float]] = {}
         self.spent: dict[str, float] = {}
 
@@ -98,8 +98,14 @@ class Costs:
         return statistics.median_low(values) if values else 0.0
 
     def least(self, kind: str) -> float:
-        """What work of this kind takes at the least: the lowest of the last costs, or half of what was expected."""
-        return min(self.seen.get(kind, [])[-RECENT:], default=self.expected.get(kind, 0.0) / 2)
+        """What work of this kind takes at the least: the lowest cost so far, or half of the lowest that was expected."""
+        expected = [self.lowest[kind] / 2] if kind in self.lowest else []
+        return min(expected + self.seen.get(kind, []), default=0.0)
+
+    def expect(self, costs: Mapping[str, float]) -> None:
+        """What is expected now."""
+        self.expected = dict(costs)
+        self.lowest = {kind: min(cost, self.lowest.get(kind, cost)) for kind, cost in costs.items()}
 
     def _values(self, kind: str) -> list[float]:
         expected = [self.expected[kind]] if kind in self.expected else []
@@ -153,9 +159,10 @@ class Budget:
     def reserved(self) -> float:
         """Seconds kept for the last validation, preview and save."""
         assert self.seconds is not None
+        kinds = [kind for kind in FINAL if self._cheap(kind)]
         finishing = min(self.costs.estimate("finish"), FINISHING * self.seconds)
-        expected = MARGIN * sum(map(self.costs.estimate, FINAL)) + finishing
-        return min(expected, sum(map(self.costs.least, FINAL)) + EXCESS * self.seconds)
+        expected = MARGIN * sum(map(self.costs.estimate, kinds)) + finishing
+        return min(expected, sum(map(self.costs.least, kinds)) + EXCESS * self.seconds)
 
     @property
     def last_step_by(self) -> float:
@@ -195,7 +202,7 @@ class Budget:
         self._steps = [*self._steps[-30:], moment - self._last]
         self._last = moment
         image = self.step_seconds / self.run.batch
-        self.costs.expected = {kind: images * image for kind, images in self.expected.items()}
+        self.costs.expect({kind: images * image for kind, images in self.expected.items()})
 
     @contextmanager
     def spends(self, kind: str) -> Generator[None]:
@@ -207,14 +214,20 @@ class Budget:
         self.beside += self._last - start
 
     def affords(self, kind: str, *, last: bool = False) -> bool:
-        """Whether work of this kind is to be done now: within its allowance, or at the end within the minutes. A training by images affords all."""
-        if self.seconds is None:
+        """Whether work of this kind is to be done now: within its allowance, with as much left for the end; at the end, unless it alone would pass its
+        allowance or the minutes. The last save is always afforded, and a training by images affords all."""
+        if self.seconds is None or (last and kind == "save"):
             return True
-        cost = self.costs.estimate(kind)
+        cost, spent = self.costs.estimate(kind), self.costs.spent.get(kind, 0.0)
         if last:
-            after = self.costs.estimate("save") if kind != "save" else 0.0
-            return self.elapsed + cost + after <= LATEST * self.seconds
-        return self.costs.spent.get(kind, 0.0) + cost <= ALLOWANCE[kind] * (self.elapsed - self.opened)
+            return self._cheap(kind) and self.elapsed + cost + self.costs.estimate("save") <= LATEST * self.seconds
+        share = ALLOWANCE[kind]
+        return spent + cost <= share * (self.elapsed - self.opened) and spent + 2 * cost <= share * self.seconds
+
+    def _cheap(self, kind: str) -> bool:
+        """Whether work of this kind fits into its allowance of the whole at least once."""
+        assert self.seconds is not None
+        return kind == "save" or self.costs.estimate(kind) <= ALLOWANCE[kind] * self.seconds
 
     # --- what is shown ---
 

@@ -90,6 +90,11 @@ def again(run: AutoencoderRun, device: torch.device, *, speed: float, batch: int
     )  # fmt: skip
 
 
+def operations(run: AutoencoderRun) -> int:
+    """Floating-point operations of one forward pass of an image."""
+    return forward_flops(run.model.codec, run.data.shape)
+
+
 def affordable(run: AutoencoderRun, device: torch.device) -> AutoencoderRun:
     """The run with a batch whose estimated peak stays below half of the device's memory, or of 1 image."""
     if run.batch * math.prod(run.data.shape) <= SMALL_VALUES:
