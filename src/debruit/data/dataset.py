@@ -8,7 +8,7 @@ else.
 import json
 import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -161,9 +161,16 @@ class Dataset:
             skipped=[Skipped(*item) for item in meta["skipped"]], notes=meta["notes"], folder=folder, **more,
         )  # fmt: skip
 
+    def called(self, name: str, *, notes: Sequence[str], skipped: Sequence[Skipped]) -> "Dataset":
+        """The same items under another name, with other notes and reasons."""
+        found = object.__new__(type(self))  # `copy` would read it again
+        found.__dict__.update(self.__dict__)
+        found.spec, found.notes, found.skipped = replace(self.spec, name=name), tuple(notes), tuple(skipped)
+        return found
+
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
         assert self.folder, "only a data set that lives in the cache can be sent to another process"
-        return self._reopen or Dataset.load, (self.folder,)
+        return _reopened, (self._reopen or Dataset.load, self.folder, self.spec.name, self.notes, self.skipped)
 
     def __len__(self) -> int:
         return self.spec.count
@@ -230,3 +237,9 @@ class Dataset:
             if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
                 self._mapping.madvise(mmap.MADV_DONTNEED)
         return rows
+
+
+def _reopened(
+    load: "Callable[[Path], Dataset]", folder: Path, name: str, notes: Sequence[str], skipped: Sequence[Skipped]
+) -> Dataset:
+    return load(folder).called(name, notes=notes, skipped=skipped)

@@ -6,11 +6,11 @@ What lies beside the images is used: masks, captions, names of classes (layout.p
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from debruit.data.cache import Recording, stored
+from debruit.data.cache import Place, Recording, stored
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
 from debruit.data.layout import MASKS, collect, paired
@@ -34,11 +34,14 @@ class Folder(Collected):
         settings = [self.name, *self.settings(), *with_masks]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         with patient():
-            return stored(key, lambda: self._recording(listing, report), report)
+            return stored(key, lambda: self._recording(listing, report), report, place=self._place(listing))
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""
         return collect(self.path, list_images(self.path))
 
+    def _place(self, listing: Listing) -> Place:
+        return Place(name=Path(self.path).absolute().name, notes=listing.notes, unopened=listing.unopened)
+
     def _recording(self, listing: Listing, report: Callable[[str], None]) -> Recording:
-        return plan(collect(self.path, listing), self, report).recording()
+        return plan(collect(self.path, replace(listing, unopened=())), self, report).recording()

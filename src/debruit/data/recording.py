@@ -15,7 +15,6 @@ from debruit.data.cache import Item, Recording
 from debruit.data.captions import captioned
 from debruit.data.classes import Classes
 from debruit.data.dataset import DataSpec
-from debruit.data.listing import ignored
 from debruit.data.masks import Coding, coding, decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode, parse_color
@@ -146,7 +145,7 @@ def plan(collection: Collection, source: Collected, report: Callable[[str], None
 
 def _notes(found: Survey, target: Target, background: str) -> Iterator[str]:
     yield found.classes.why
-    yield from filter(None, (size_note(found, target), _mixture_note(found, target), ignored(found.others)))
+    yield from filter(None, (size_note(found, target), _mixture_note(found, target)))
     if count := sum(image.alpha for image in found.images):
         yield f"transparency in {counted(count)}: laid on {background}"
     if count := sum(image.animated for image in found.images):
