@@ -1,4 +1,4 @@
-"""What is found again in the cache: never a file that was replaced, whatever its size and time of modification; never the name or the notes of another folder."""
+"""What is found again in the cache: never a file that was replaced, whatever its size and time of modification; never the notes of another folder."""
 
 import json
 import os

@@ -5,12 +5,14 @@
 What lies beside the images is used: masks, captions, names of classes (layout.py).
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from debruit.data.cache import Place, Recording, stored
+from debruit.data.classes import classify
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
 from debruit.data.layout import MASKS, collect, paired
@@ -31,7 +33,7 @@ class Folder(Collected):
         """Maps the folder's images, decoding them first if their content is not in the cache."""
         listing = list_images(self.path)
         with_masks = [MASKS] if paired([file.name for file in listing.files]).masked else []
-        settings = [self.name, *self.settings(), *with_masks]
+        settings = [self.name, *self.settings(), *with_masks, *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         with patient():
             return stored(key, lambda: self._recording(listing, report), report, place=self._place(listing))
@@ -45,3 +47,10 @@ class Folder(Collected):
 
     def _recording(self, listing: Listing, report: Callable[[str], None]) -> Recording:
         return plan(collect(self.path, replace(listing, unopened=())), self, report).recording()
+
+
+def _reordered(listing: Listing) -> list[str]:
+    """What tells folders of classes like 1, 2, 10 from what versions recorded that put them in the order 1, 10, 2."""
+    folders = {os.path.dirname(file.name) for file in listing.files}
+    names = classify([f"{folder}/x" for folder in folders]).names
+    return [] if list(names) == sorted(names) else ["natural order"]

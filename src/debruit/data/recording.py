@@ -134,6 +134,7 @@ def plan(collection: Collection, source: Collected, report: Callable[[str], None
         high=1,
         count=len(found.images),
         class_names=found.classes.names,
+        class_ids=found.classes.ids,
         mask_names=code.names if code else (),
         palette=code.palette if code else (),
         mask_numbers=code.numbers if code else None,
