@@ -1,7 +1,7 @@
 """A class label as a learned vector, which joins the time embedding, or as one token of cross-attention (Rombach et al. 2022, class models).
 
-A class is asked for by its name, or by its number in the model. Where a class is called by a number, a number is a name and nothing else: with the classes 0 to 4
-and 6 to 9 there is no class 5.
+A class is asked for by its name, or by its number in the model. Where a class is called by a number, a number is a name and nothing else: with the
+classes 0 to 4 and 6 to 9 there is no class 5.
 """
 
 import unicodedata
@@ -76,7 +76,8 @@ class Label:
         return found
 
     def _number(self, item: str | int) -> int:
-        """The class that is meant: an exact name first, then one that differs in spaces around it, in the form of its letters or in how its number is written."""
+        """The class that is meant: an exact name first, then one that differs in spaces around it, in the form of its letters or in how its number is
+        written."""
         text = str(item)
         for same in (str, str.strip, _cleaned):
             for known in (self.names, self.ids):

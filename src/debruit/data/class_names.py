@@ -23,7 +23,7 @@ CLASS_NAMES = ("class_names.txt", "synset_words.txt", "LOC_synset_mapping.txt")
 def renamed(classes: Classes, path: Path) -> Classes:
     """The classes, called as a file of names says; those that it does not name stay. InputError: a file that cannot be read."""
     known = _from_json(path) if path.name == CLASSES else _from_text(path)
-    cleaned = {key.rstrip(":,"): title for key, title in reversed(known.items())}
+    cleaned = {key.rstrip(":,"): title for key, title in reversed(list(known.items()))}
     found = {
         folder: known.get(folder) or cleaned[folder] for folder in classes.names if folder in known or folder in cleaned
     }
