@@ -16,6 +16,14 @@ from debruit.data.parallel import mapped
 from debruit.errors import InputError
 
 FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
+COLOURED = (
+    b"acsp",
+    b"iCCP",
+    b"cICP",
+    b"gAMA",
+    b"R03",
+)  # what a file holds that states a colour space: versions before left it aside
+CHUNK = 2**20
 RACY_SECONDS = 2  # a file this young may change again without changing its time stamp
 
 
@@ -89,7 +97,12 @@ def storage() -> Generator[None, None, None]:
 
 def _digest(path: Path) -> str:
     try:
+        found, coloured, last = hashlib.sha256(), False, b""
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while chunk := file.read(CHUNK):
+                found.update(chunk)
+                coloured = coloured or any(mark in last + chunk for mark in COLOURED)
+                last = chunk[-3:]
+        return found.hexdigest() + (" in its colours" if coloured else "")
     except OSError as error:
         return f"unreadable: {error.strerror}"

@@ -3,9 +3,10 @@
     survey the headers -> decide on one shape -> decode -> record
 
 Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images of another size are cut to
-their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`.
+their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`, colours of other spaces are converted to sRGB.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
@@ -19,7 +20,7 @@ from debruit.data.masks import Coding, coding, decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode, parse_color
 from debruit.data.survey import Collection, Entry, Survey, survey
-from debruit.data.wording import counted
+from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
 
 KEPT_SIDE = 128  # images that share a size up to this one are left as they are
@@ -151,7 +152,18 @@ def _notes(found: Survey, target: Target, background: str) -> Iterator[str]:
         yield f"transparency in {counted(count)}: laid on {background}"
     if count := sum(image.animated for image in found.images):
         yield f"several frames or pages in {counted(count)}: the first is used"
+    yield from _of_colours(found)
     yield from filter(None, [captioned(found.captioned, len(found.images))])
+
+
+def _of_colours(found: Survey) -> Iterator[str]:
+    stated = [(image.name, image.profile) for image in found.images if image.profile is not None]
+    names = Counter(profile.name for _, profile in stated if not profile.problem)
+    if names:
+        listed = some(f"{name} ({count:,})" for name, count in names.most_common())
+        yield f"colour profiles in {counted(names.total())}, whose colours were converted to sRGB: {listed}"
+    if broken := [f"{shown(name)} ({profile.problem})" for name, profile in stated if profile.problem]:
+        yield f"colour profiles that cannot be used in {counted(len(broken))}, which are taken for sRGB: {some(broken, 3)}"
 
 
 def _of_masks(found: Survey) -> Iterator[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.data.colour_profiles import said
 from debruit.data.dataset import DataSpec
 from debruit.data.masks import cut
 from debruit.data.pixels import BLACK, FULL, WHITE, Header, Target, decode, named, read_header
@@ -25,6 +26,8 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
     header, size = _header(path, "image"), (spec.height, spec.width)
     if header.depth == "float32" and spec.depth != "float32":
         raise InputError(f"{path} holds floating-point values and the model's images are {spec.depth}: save it as PNG")
+    if note := said(str(path), header.profile):
+        tell(note)
     if not whole:
         _tell_size(path, header, size)
     pixels = _decoded(path, header, (header.height, header.width) if whole else size, spec.channels)

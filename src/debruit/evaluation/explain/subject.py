@@ -93,6 +93,12 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
     if header.channels != spec.channels:
         english.append("colour made grey" if spec.channels == 1 else "grey made colour")
         french.append("la couleur changée en gris" if spec.channels == 1 else "le gris changé en couleur")
+    if header.profile is not None and header.profile.problem:
+        english.append(f"its colour profile, which cannot be used ({header.profile.problem}), left aside")
+        french.append("son profil de couleurs, inutilisable, laissé de côté")
+    elif header.profile is not None:
+        english.append(f"its colours converted from {header.profile.name} to sRGB")
+        french.append(f"ses couleurs converties de {header.profile.name} en sRGB")
     values = torch.from_numpy(pixels.astype(np.float32))[None]
     if header.depth == spec.depth:
         at_rest = values.clamp(spec.low, spec.high).to(getattr(torch, spec.depth))
