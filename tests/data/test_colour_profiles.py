@@ -45,7 +45,7 @@ def rgb_profile(primaries, curve: bytes) -> bytes:
         name: b"XYZ " + bytes(4) + fixed(*column)
         for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), adapted.T, strict=True)
     }
-    return profile(b"RGB ", tags | {name: curve for name in (b"rTRC", b"gTRC", b"bTRC")})
+    return profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
 
 
 def gamma(value: float) -> bytes:

@@ -170,7 +170,7 @@ def _of_icc(data: bytes) -> Profile | None:
 def _changes_nothing(profile: Profile) -> bool:
     if profile.space == "CMYK":
         return False
-    levels = np.arange(0, 256, 51, np.uint8)
+    levels = np.arange(0, 256, 51, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
     greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     probe = greys if profile.space == "GRAY" else np.concatenate([cube, greys], axis=1)

@@ -54,7 +54,7 @@ def write_matrix(name: str, primaries: Sequence[XY], white: XY, curve: float | S
     """A profile of RGB of these chromaticities; `curve` is an exponent, or g, a, b, c, d of a parametric curve of type 3."""
     text = name.encode("ascii")
     described = b"desc" + bytes(4) + struct.pack(">I", len(text) + 1) + text + bytes(1 + 8 + 2 + 1 + 67)
-    shape = (0, (curve,)) if isinstance(curve, float) else (3, tuple(curve))
+    shape = (3, tuple(curve)) if isinstance(curve, Sequence) else (0, (curve,))
     response = b"para" + bytes(4) + struct.pack(">HH", shape[0], 0) + _to_fixed(shape[1])
     columns = to_xyz(primaries, white).T
     parts = {b"desc": described, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": b"XYZ " + bytes(4) + _to_fixed(D50)}
@@ -115,7 +115,8 @@ def _curve(data: bytes) -> Curve:
 
 def _parametric(kind: int, p: Sequence[float]) -> Curve:
     """ICC.1:2022, table 68: (a x + b)^g + e from d on, c x + f below it."""
-    g, a, b, c, d, e, f = (*p, *(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[len(p) - 1 :]) if kind in (0, 3, 4) else (p[0], p[1], p[2], 0.0, -p[2] / p[1], 0.0, 0.0)  # fmt: skip
-    if kind == 2:
-        e = f = p[3]
+    if kind in (1, 2):
+        level = p[3] if kind == 2 else 0.0
+        p = (p[0], p[1], p[2], 0.0, -p[2] / p[1], level, level)
+    g, a, b, c, d, e, f = (*p, *(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[len(p) - 1 :])
     return lambda x: np.where(x >= d, np.power(np.maximum(a * x + b, 0), g) + e, c * x + f).astype(np.float32)

@@ -3,7 +3,8 @@
     survey the headers -> decide on one shape -> decode -> record
 
 Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images of another size are cut to
-their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`, colours of other spaces are converted to sRGB.
+their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`, and colours of
+other spaces are converted to sRGB.
 """
 
 from collections import Counter
