@@ -12,7 +12,8 @@ from torch import Tensor
 from debruit.data.colour_profiles import said
 from debruit.data.dataset import DataSpec
 from debruit.data.masks import cut
-from debruit.data.pixels import BLACK, FULL, WHITE, Header, Target, decode, named, read_header
+from debruit.data.pixels import FULL, WHITE, Header, Target, decode, named, read_header
+from debruit.editing.marked import marked
 from debruit.errors import InputError, tell
 
 
@@ -40,21 +41,22 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
 
 
 def read_region(path: str | Path, spec: DataSpec) -> Tensor:
-    """A mask file as (H, W) bool at the data's size, by nearest: True where it is white, which is painted anew. InputError: no image; no white, or no black."""
+    """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is, white (marked.py): that is painted anew.
+    What was decided is said. InputError: no image, no mask; nothing that is painted anew, or nothing that is kept."""
     header, size = _header(path, "mask"), (spec.height, spec.width)
+    with named(f"the mask {path}"):
+        found = marked(Path(path), header, str(path))
+    for note in found.notes:
+        tell(note)
     _tell_size(path, header, size)
-    pixels = _decoded(path, header, (header.height, header.width), 1, background=BLACK)[0]
-    white = pixels.astype(np.float32) >= FULL[header.depth] / 2
-    region = torch.from_numpy(np.ascontiguousarray(cut(white[..., None], spec)[..., 0]))
-    if not region.any():
-        raise InputError(
-            f"{path} has no white, which marks what is painted anew: paint that white and what is kept black"
-        )
-    if region.all():
-        raise InputError(
-            f"{path} is white everywhere, so that nothing is kept: paint black what is to stay, or use `debruit sample`"
-        )
-    return region
+    region = torch.from_numpy(np.ascontiguousarray(cut(found.region[..., None], spec)[..., 0]))
+    if region.any() and not region.all():
+        return region
+    lost = "what it marks" if not region.any() else "what it keeps"
+    raise InputError(
+        f"{path}: {lost} lies outside of its central part, or is too small to be seen, in the model's {spec.width} x {spec.height} pixels: "
+        "draw it on an image of these proportions"
+    )
 
 
 def _header(path: str | Path, what: str) -> Header:
@@ -62,9 +64,9 @@ def _header(path: str | Path, what: str) -> Header:
         return read_header(Path(path))
 
 
-def _decoded(path, header: Header, size: tuple[int, int], channels: int, background=WHITE) -> np.ndarray:
+def _decoded(path, header: Header, size: tuple[int, int], channels: int) -> np.ndarray:
     """(C, H, W) in the file's own depth."""
-    target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=background)
+    target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=WHITE)
     with named(str(path)):
         return decode(Path(path), target)
 

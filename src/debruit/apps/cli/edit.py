@@ -43,7 +43,7 @@ def edit(
     strength
         Image to image: how far the image is noised before it is drawn again, from just above 0 (nothing changes) to 1 (drawn from noise alone).
     inpaint
-        A mask: what is white is painted anew, and every other pixel comes back unchanged. (--mask is another: a semantic one.)
+        A mask: what is transparent, or else white, is painted anew, and every other pixel comes back unchanged. (--mask is another: a semantic one.)
     outpaint
         Pixels to paint around the image: 32 on each side, or LEFT,TOP,RIGHT,BOTTOM.
     variations
