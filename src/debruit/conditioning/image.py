@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from debruit.conditioning.outlines import is_drawing, lines, outlines
 from debruit.data.colour_profiles import in_srgb, profile_of, said
+from debruit.data.grids import picture as one_picture
 from debruit.data.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
 from debruit.errors import InputError, tell
 
@@ -188,12 +189,13 @@ class Image:
     def _decoded(self, path: Path) -> np.ndarray:
         """A file, (C, H, W) in its own depth."""
         self._check_pictures()
+        file = one_picture(path)
         with named(f"the image {path}", "give the path of a PNG or JPEG, or another that Pillow reads"):
-            header = read_header(path)
+            header = read_header(file)
             target = Target(
                 height=header.height, width=header.width, channels=self.of, depth=header.depth, background=WHITE
             )
-            pixels = decode(path, target)
+            pixels = decode(file, target)
         if note := said(str(path), header.profile):
             tell(note)
         return pixels

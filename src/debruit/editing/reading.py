@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.data.blobs import Openable
 from debruit.data.colour_profiles import said
 from debruit.data.dataset import DataSpec
+from debruit.data.grids import picture
 from debruit.data.masks import cut
 from debruit.data.pixels import FULL, WHITE, Header, Target, decode, named, read_header
 from debruit.editing.marked import marked
@@ -24,14 +26,15 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
         raise InputError(
             f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as arrays"
         )
-    header, size = _header(path, "image"), (spec.height, spec.width)
+    file, size = picture(path), (spec.height, spec.width)
+    header = _header(file, f"the image {path}")
     if header.depth == "float32" and spec.depth != "float32":
         raise InputError(f"{path} holds floating-point values and the model's images are {spec.depth}: save it as PNG")
     if note := said(str(path), header.profile):
         tell(note)
     if not whole:
         _tell_size(path, header, size)
-    pixels = _decoded(path, header, (header.height, header.width) if whole else size, spec.channels)
+    pixels = _decoded(file, str(path), header, (header.height, header.width) if whole else size, spec.channels)
     if header.depth == spec.depth:
         return torch.from_numpy(pixels.copy())
     if header.depth == "uint16" and spec.depth == "uint8":
@@ -43,9 +46,10 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
 def read_region(path: str | Path, spec: DataSpec) -> Tensor:
     """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is, white (marked.py): that is painted anew.
     What was decided is said. InputError: no image, no mask; nothing that is painted anew, or nothing that is kept."""
-    header, size = _header(path, "mask"), (spec.height, spec.width)
+    file, size = picture(path), (spec.height, spec.width)
+    header = _header(file, f"the mask {path}")
     with named(f"the mask {path}"):
-        found = marked(Path(path), header, str(path))
+        found = marked(file, header, str(path))
     for note in found.notes:
         tell(note)
     _tell_size(path, header, size)
@@ -59,16 +63,16 @@ def read_region(path: str | Path, spec: DataSpec) -> Tensor:
     )
 
 
-def _header(path: str | Path, what: str) -> Header:
-    with named(f"the {what} {path}"):
-        return read_header(Path(path))
+def _header(file: Openable, what: str) -> Header:
+    with named(what):
+        return read_header(file)
 
 
-def _decoded(path, header: Header, size: tuple[int, int], channels: int) -> np.ndarray:
+def _decoded(file: Openable, what: str, header: Header, size: tuple[int, int], channels: int) -> np.ndarray:
     """(C, H, W) in the file's own depth."""
     target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=WHITE)
-    with named(str(path)):
-        return decode(Path(path), target)
+    with named(what):
+        return decode(file, target)
 
 
 def _tell_size(path: str | Path, header: Header, size: tuple[int, int]) -> None:

@@ -36,7 +36,7 @@ def edit(
     model
         A run folder or a .safetensors file.
     image
-        The image to edit. Another size than the model's is brought to it, by its central part.
+        The image to edit. Another size than the model's is brought to it, by its central part. FILE.png#2 is image 2 of a grid, from 0.
     out
         FILE.png for the image, or for a grid of several; FILE.npy for an array; FILE.gif or FILE.webp for a moving --interpolate; else a folder. Without
         it, IMAGE-WAY.png in the folder at hand.

@@ -13,6 +13,7 @@ from torch import Tensor
 from debruit.conditioning.asked import argument
 from debruit.config import decode
 from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.grids import picture
 from debruit.data.pixels import FULL, WHITE, Target, named, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.source import findable, of_record
@@ -79,10 +80,11 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
         raise InputError(
             f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or colour: leave --image out"
         )
+    file = picture(path)
     with named(f"--image {path}", "give a PNG, JPEG, WebP, TIFF, BMP or GIF file"):
-        header = read_header(path, name=path.name)
+        header = read_header(file, name=path.name)
         pixels = read_pixels(
-            path,
+            file,
             Target(height=spec.height, width=spec.width, channels=spec.channels, depth=header.depth, background=WHITE),
         )
     english, french = [f"the file {path.name}"], [f"le fichier {path.name}"]
