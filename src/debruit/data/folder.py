@@ -32,7 +32,7 @@ class Folder(Collected):
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
         """Maps the folder's images, decoding them first if their content is not in the cache."""
         listing = list_images(self.path)
-        with_masks = [MASKS] if paired([file.name for file in listing.files]).masked else []
+        with_masks = [MASKS, "edges"] if paired([file.name for file in listing.files]).masked else []
         settings = [self.name, *self.settings(), *with_masks, *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         with patient():

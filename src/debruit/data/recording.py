@@ -17,7 +17,8 @@ from debruit.data.cache import Item, Recording
 from debruit.data.captions import captioned
 from debruit.data.classes import Classes
 from debruit.data.dataset import DataSpec
-from debruit.data.masks import Coding, coding, decode_mask
+from debruit.data.mask_coding import coding
+from debruit.data.masks import Coding, decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode, parse_color
 from debruit.data.survey import Collection, Entry, Survey, survey
@@ -170,6 +171,10 @@ def _of_colours(found: Survey) -> Iterator[str]:
 def _of_masks(found: Survey) -> Iterator[str]:
     if found.tones is not None and found.tones.other_sizes:
         yield f"masks of another size than their image: {found.tones.other_sizes:,}, resized by nearest"
+    if found.tones is not None and found.tones.transparent:
+        yield f"transparency in {counted(found.tones.transparent, 'mask')} is left aside: what is transparent has the class of its colour"
+    if found.tones is not None and found.tones.profiled:
+        yield f"colour profiles in {counted(found.tones.profiled, 'mask')} are left aside: colours and numbers of masks are codes"
 
 
 def automatic_size(found: Survey) -> tuple[int, int]:

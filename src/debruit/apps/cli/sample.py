@@ -172,7 +172,8 @@ def _how(drawing, weaker: str | None) -> str:
 
 
 def write(images, model, out: Path, *, rows: int = 1) -> None:
-    """A single image as it is, a grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row n mod `rows`."""
+    """A single image as it is, a grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row
+    n mod `rows`."""
     from debruit import pictures
     from debruit.files import write_array
 
