@@ -18,9 +18,23 @@ from debruit.data.blobs import Openable
 from debruit.data.colour_profiles import profile_of
 from debruit.data.legend import RGB
 from debruit.data.palette import IGNORED, unblended
-from debruit.data.pixels import JPEG, Sized, Unreadable, central_part, opened, orientation, room_for, turned_upright
+from debruit.data.pixels import (
+    JPEG,
+    Sized,
+    Unreadable,
+    central_part,
+    opened,
+    orientation,
+    patient,
+    room_for,
+    turned_upright,
+)
 from debruit.data.smoothing import GATHERED, Inks, inks_of
 
+FEW_COLORS, FLAT = (
+    64,
+    0.7,
+)  # of what looks like a mask: its colours at most, or the share of pixels that are as the one beside them
 COLOR_MODES = ("RGBA", "CMYK", "YCbCr", "PA", "RGBa", "HSV", "LAB")  # beside RGB
 
 
@@ -111,6 +125,21 @@ def tones(file: Openable, height: int, width: int) -> Tones:
         found.shades = {value: tuple(table[value]) for value in found.indices if value < len(table)}
         found.inks = set(found.shades.values())
         return found
+
+
+def look_like_masks(files: Sequence[Openable]) -> bool:
+    """Whether most of those that can be read are of few colours, or of areas of one colour each."""
+    found: list[bool] = []
+    for file in files:
+        try:
+            with patient(), opened(file) as image, room_for(image):
+                lossy, seen = image.format in JPEG, _seen(image)
+        except Unreadable:
+            continue
+        packed = _packed(seen >> 5 if lossy else seen)
+        few = len(np.unique(packed)) <= min(FEW_COLORS, max(2, packed.size // 4))
+        found.append(bool(few or (packed[:, 1:] == packed[:, :-1]).mean() >= FLAT))
+    return bool(found) and sum(found) * 4 >= 3 * len(found)
 
 
 def decode_mask(file: Openable, target: Sized, coding: Coding) -> np.ndarray:
