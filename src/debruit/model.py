@@ -209,7 +209,8 @@ class Model:
     ) -> Iterator[Snapshot]:
         """Sampling step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
 
-        Conditions: `label`, names or numbers of classes; `prompt`, texts; `mask`, files or class numbers; `image`, what an image-conditioned model
+        Conditions: `label`, names of classes, or numbers, which are names where a class is called by a number;
+        `prompt`, texts; `mask`, files or class numbers; `image`, what an image-conditioned model
         starts from; one for all images, or several in turn. Without any of them a model takes its classes in turn (image k is of class k mod their
         number); with some of them, the others are dropped. `weaker` is a model that guides this one (docs/guidance.md). `changes` are those of
         `settings`: sampler, steps, guidance, interval, rescale, grid, clip.

@@ -1,15 +1,22 @@
 """Images as pictures to look at: grids, strips, PNG files."""
 
+import json
 import math
+import struct
 import textwrap
+import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from debruit.data.dataset import DataSpec
+from debruit.data.grids import KEY, Grid
+from debruit.errors import tell
 from debruit.files import write_atomically
 
 CAPTION_WIDTH, CAPTION_LETTERS, CAPTION_SIZE = 170, 24, 13  # pixels, letters a line, points
@@ -35,7 +42,10 @@ def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scal
     for n, picture in enumerate(pictures):
         top, left = gap + n // columns * cell_h, gap + n % columns * cell_w
         sheet[top : top + height * scale, left : left + width * scale] = picture.repeat(scale, 0).repeat(scale, 1)
-    return Image.fromarray(sheet)
+    made = Image.fromarray(sheet)
+    layout = Grid(columns=columns, rows=rows, height=height, width=width, scale=scale, gap=gap, count=count)
+    made.info[KEY] = layout.text()
+    return made
 
 
 def captioned(
@@ -63,9 +73,52 @@ def grid_by_row(pictures: np.ndarray, rows: int) -> Image.Image:
     places = np.full((rows, columns, *pictures.shape[1:]), 255, np.uint8)
     for n, picture in enumerate(pictures):
         places[n % rows, n // rows] = picture
-    return grid(places.reshape(-1, *pictures.shape[1:]), columns=columns)
+    made = grid(places.reshape(-1, *pictures.shape[1:]), columns=columns)
+    layout = replace(Grid(**json.loads(made.info[KEY])), count=len(pictures), by_column=True)
+    made.info[KEY] = layout.text()
+    return made
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """A PNG, written atomically."""
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+    """A PNG, written atomically; a grid says in it that it is one (data/grids.py)."""
+    text = PngInfo()
+    if KEY in picture.info:
+        text.add_text(KEY, picture.info[KEY])
+    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=text))
+
+
+def save_grid(images: Tensor, spec: DataSpec, path: Path, *, columns: int | None = None, rows: int = 1) -> None:
+    """Images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row n mod `rows`. What that loses is said."""
+    if spec.depth != "uint8":
+        tell(
+            f"{path} is a grid of 8 bits a value and the model's images are {spec.depth}: FILE.npy or a folder keeps them exactly"
+        )
+    shown = displayable(images, spec)
+    save(grid(shown, columns=columns) if rows == 1 else grid_by_row(shown, rows), path)
+
+
+def save_single(image: Tensor, spec: DataSpec, path: Path) -> None:
+    """One image at rest, (C, H, W), as a PNG of its own size, channels and depth; where PNG has none such, in 8 bits a value, which is said."""
+    depth, pixels = str(image.dtype).removeprefix("torch."), image.numpy()
+    if len(pixels) not in (1, 3) or depth not in ("uint8", "uint16"):
+        tell(
+            f"{path} holds 8 bits a value and at most three channels, the model's images are {len(pixels)} x {depth}: FILE.npy keeps them exactly"
+        )
+        save(Image.fromarray(displayable(image[None], spec)[0]), path)
+    elif depth == "uint16" and len(pixels) == 3:
+        data = _png_of_16_bits(pixels.transpose(1, 2, 0))
+        write_atomically(path, lambda temporary: temporary.write_bytes(data))
+    else:
+        save(Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)), path)
+
+
+def _png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint16 as a PNG, which Pillow does not write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, _ = pixels.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

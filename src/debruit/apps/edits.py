@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
 
 WAYS = ("strength", "inpaint", "outpaint", "variations", "interpolate", "invert")
 BELONGS = {
@@ -123,33 +123,15 @@ def write(images: Any, model: Any, out: Path, *, columns: int | None = None) -> 
     from debruit import pictures
     from debruit.apps.cli import sample
 
-    kind = out.suffix.lower()
-    shown = None if kind not in (".png", *MOVING) else pictures.displayable(images, model.config.data)
+    kind, spec = out.suffix.lower(), model.config.data
     if kind in MOVING:
-        _animate(shown, out)
+        _animate(pictures.displayable(images, spec), out)
     elif kind == ".png" and len(images) == 1:
-        _write_single(images[0], shown[0] if shown is not None else None, out)
-    elif kind == ".png" and shown is not None:
-        pictures.save(pictures.grid(shown, columns=columns), out)
+        pictures.save_single(images[0], spec, out)
+    elif kind == ".png":
+        pictures.save_grid(images, spec, out, columns=columns)
     else:
         sample.write(images, model, out)
-
-
-def _write_single(image: Any, shown: Any, out: Path) -> None:
-    """One image (C, H, W) as a PNG of its own size and depth; where PNG has no such depth, in 8 bits, which is said."""
-    from PIL import Image
-
-    from debruit import pictures
-
-    depth, grey = str(image.dtype).removeprefix("torch."), len(image) == 1
-    if (depth == "uint8" and len(image) in (1, 3)) or (depth == "uint16" and grey):
-        pixels = image.numpy()
-        pictures.save(Image.fromarray(pixels[0] if grey else pixels.transpose(1, 2, 0)), out)
-        return
-    tell(
-        f"{out} holds 8 bits a value and at most three channels, the model's images are {len(image)} x {depth}: FILE.npy keeps them exactly"
-    )
-    pictures.save(Image.fromarray(shown), out)
 
 
 def _animate(shown: Any, out: Path) -> None:

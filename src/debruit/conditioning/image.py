@@ -19,7 +19,9 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from debruit.conditioning.outlines import is_drawing, lines, outlines
-from debruit.data.pixels import WHITE, Target, decode, named, read_header
+from debruit.data.colour_profiles import in_srgb, profile_of, said
+from debruit.data.grids import picture as one_picture
+from debruit.data.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
 from debruit.errors import InputError, tell
 
 if TYPE_CHECKING:
@@ -187,23 +189,33 @@ class Image:
     def _decoded(self, path: Path) -> np.ndarray:
         """A file, (C, H, W) in its own depth."""
         self._check_pictures()
+        file = one_picture(path)
         with named(f"the image {path}", "give the path of a PNG or JPEG, or another that Pillow reads"):
-            header = read_header(path)
+            header = read_header(file)
             target = Target(
                 height=header.height, width=header.width, channels=self.of, depth=header.depth, background=WHITE
             )
-            return decode(path, target)
+            pixels = decode(file, target)
+        if note := said(str(path), header.profile):
+            tell(note)
+        return pixels
 
     def _pixels(self, picture: Pillow.Image) -> np.ndarray:
         """(C, H, W) of one of Pillow's pictures, 8 bits unless it has more."""
         self._check_pictures()
+        turn, profile = orientation(picture), profile_of(picture)
         if picture.mode == "F" or picture.mode.startswith("I"):
-            return np.repeat(np.asarray(picture)[None], self.of, axis=0)
+            return np.repeat(turned_upright(np.asarray(picture)[..., None], turn).transpose(2, 0, 1), self.of, axis=0)
+        if note := said("the image", profile):
+            tell(note)
         if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-            whole = picture.convert("RGBA")
+            whole = in_srgb(picture.convert("RGBA"), profile)
             picture = Pillow.alpha_composite(Pillow.new("RGBA", whole.size, (*WHITE, 255)), whole)
+        else:
+            plain = picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
+            picture = in_srgb(plain, profile)
         pixels = np.asarray(picture.convert("L" if self.of == 1 else "RGB"))
-        return np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0)
+        return np.moveaxis(turned_upright(pixels.reshape(*pixels.shape[:2], -1), turn), 2, 0)
 
     def _check_pictures(self) -> None:
         if self.of not in (1, 3):

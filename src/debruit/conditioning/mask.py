@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor, nn
 
+from debruit.data.grids import picture as one_picture
 from debruit.data.masks import cut
 from debruit.data.palette import UNLABELLED, in_hex, read_numbers, read_picture
 from debruit.data.pixels import JPEG, named, opened, orientation
@@ -122,7 +123,8 @@ class Mask:
             )
 
     def _from_file(self, path: Path) -> np.ndarray:
-        with named(f"the mask {path}", "give the path of a PNG"), opened(path) as picture:
+        file = one_picture(path)
+        with named(f"the mask {path}", "give the path of a PNG"), opened(file) as picture:
             picture.load()
             found, lossy = picture.copy(), picture.format in JPEG
         return self._from_picture(found, str(path), lossy=lossy)

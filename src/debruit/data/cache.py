@@ -6,7 +6,7 @@
                       meta.json     spec, names, labels, texts, what was skipped and decided, size and probe of
                       images.bin
     <root>/latents/<key>/           latents of a data set under an autoencoder (latents.py)
-    <root>/index/<listing>          the key of a folder whose names, sizes and modification times have not changed
+    <root>/index/<listing>          the key of a folder whose names, sizes, inodes and times have not changed
     <root>/sources/<name>/          what `debruit data get` has fetched
 
 An entry is written under a temporary name, synchronised and renamed: it is there whole or not at all, and of two
@@ -70,14 +70,31 @@ class Recording:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What is so of one place and not of its content, which may lie elsewhere too: its name, and what was met there. It is never read from the cache."""
+
+    name: str
+    notes: tuple[str, ...] = ()
+    unopened: tuple[Skipped, ...] = ()
+
+    def of(self, dataset: Dataset) -> Dataset:
+        """The data set as it is here. Entries of before held what is now said here."""
+        notes = [note for note in dataset.notes if not note.startswith("ignored ")]
+        skipped = [item for item in dataset.skipped if not item.reason.startswith("this folder cannot be opened")]
+        return dataset.called(self.name, notes=(*notes, *self.notes), skipped=(*skipped, *self.unopened))
+
+
 def stored(
     key: str,
     record: Callable[[], Recording],
     report: Callable[[str], None],
     load: Callable[[Path], Dataset] = Dataset.load,
+    *,
+    place: Place | None = None,
 ) -> Dataset:
-    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first. Reports what was
-    decided and which items were skipped, every time."""
+    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called and described as its `place` is. Reports
+    what was decided and which items were skipped, every time."""
     folder = root() / "data" / key
     dataset = find_entry(folder, lambda entry: _load(entry, load), report)
     if dataset is None:
@@ -85,6 +102,7 @@ def stored(
         with storage():
             write_entry(folder, lambda part: _fill(part, key, recording, report))
             dataset = load(folder)
+    dataset = dataset if place is None else place.of(dataset)
     for line in (*dataset.notes, *(f"skipped {shown(name)}: {reason}" for name, reason in dataset.skipped)):
         report(line)
     if dataset.skipped:

@@ -3,7 +3,8 @@
     class_names.txt (also synset_words.txt, LOC_synset_mapping.txt)    n01440764 tench, Tinca tinca
     classes.json                                                       {"n01440764": "tench"}
 
-Of several names, separated by commas, the first is taken; one that comes again gets its folder behind it.
+Of several names, separated by commas, the first is taken; one that comes again gets its folder behind it. An identifier is looked up as it is written, then
+without a colon or comma behind it.
 """
 
 from collections import Counter
@@ -22,7 +23,10 @@ CLASS_NAMES = ("class_names.txt", "synset_words.txt", "LOC_synset_mapping.txt")
 def renamed(classes: Classes, path: Path) -> Classes:
     """The classes, called as a file of names says; those that it does not name stay. InputError: a file that cannot be read."""
     known = _from_json(path) if path.name == CLASSES else _from_text(path)
-    found = {folder: known[folder] for folder in classes.names if folder in known}
+    cleaned = {key.rstrip(":,"): title for key, title in reversed(list(known.items()))}
+    found = {
+        folder: known.get(folder) or cleaned[folder] for folder in classes.names if folder in known or folder in cleaned
+    }
     if not found:
         return replace(classes, why=f"{classes.why}; {path.name} is not used, it names none of them")
     first = {folder: title.split(",")[0].strip() or folder for folder, title in found.items()}
@@ -33,7 +37,9 @@ def renamed(classes: Classes, path: Path) -> Classes:
         for title, folder in zip(titles, classes.names, strict=True)
     )
     part = "" if len(found) == len(names) else f" for {len(found)} of them"
-    return replace(classes, names=names, why=f"{classes.why}; called by {path.name}{part}: {some(names)}")
+    return replace(
+        classes, names=names, ids=classes.names, why=f"{classes.why}; called by {path.name}{part}: {some(names)}"
+    )
 
 
 def _from_json(path: Path) -> Mapping[str, str]:
@@ -50,4 +56,4 @@ def _from_text(path: Path) -> Mapping[str, str]:
     except (UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path} is no UTF-8 text ({error}): save it as UTF-8, or remove it") from None
     pairs = (line.strip().replace("\t", " ").partition(" ") for line in lines if line.strip())
-    return {folder.rstrip(":,"): title.strip() for folder, _, title in pairs if title.strip()}
+    return {folder: title.strip() for folder, _, title in pairs if title.strip()}

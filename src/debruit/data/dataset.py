@@ -8,7 +8,7 @@ else.
 import json
 import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -35,7 +35,8 @@ class DataSpec:
     """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
     255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
     `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
-    user's choice. Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for each class
+    user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others.
+    Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for each class
     in the files: nothing where these colours did, None where there were no files."""
 
     name: str
@@ -47,6 +48,7 @@ class DataSpec:
     high: float
     count: int
     class_names: tuple[str, ...] = ()
+    class_ids: tuple[str, ...] = ()
     mask_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
     mask_numbers: tuple[int, ...] | None = None
@@ -57,6 +59,7 @@ class DataSpec:
         assert self.depth in ("uint8", "uint16", "float32"), self.depth
         assert self.high > self.low, (self.low, self.high)
         assert len(self.palette) == len(self.mask_names), (self.palette, self.mask_names)
+        assert len(self.class_ids) in (0, len(self.class_names)), (self.class_ids, self.class_names)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -161,9 +164,16 @@ class Dataset:
             skipped=[Skipped(*item) for item in meta["skipped"]], notes=meta["notes"], folder=folder, **more,
         )  # fmt: skip
 
+    def called(self, name: str, *, notes: Sequence[str], skipped: Sequence[Skipped]) -> "Dataset":
+        """The same items under another name, with other notes and reasons."""
+        found = object.__new__(type(self))  # `copy` would read it again
+        found.__dict__.update(self.__dict__)
+        found.spec, found.notes, found.skipped = replace(self.spec, name=name), tuple(notes), tuple(skipped)
+        return found
+
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
         assert self.folder, "only a data set that lives in the cache can be sent to another process"
-        return self._reopen or Dataset.load, (self.folder,)
+        return _reopened, (self._reopen or Dataset.load, self.folder, self.spec.name, self.notes, self.skipped)
 
     def __len__(self) -> int:
         return self.spec.count
@@ -230,3 +240,9 @@ class Dataset:
             if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
                 self._mapping.madvise(mmap.MADV_DONTNEED)
         return rows
+
+
+def _reopened(
+    load: "Callable[[Path], Dataset]", folder: Path, name: str, notes: Sequence[str], skipped: Sequence[Skipped]
+) -> Dataset:
+    return load(folder).called(name, notes=notes, skipped=skipped)

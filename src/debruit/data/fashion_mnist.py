@@ -59,7 +59,7 @@ class FashionMnist:
         """Maps the garments, unpacking them the first time."""
         images, labels = self._files()
         status = [(path, path.stat()) for path in (images, labels)]
-        files = [File(path.name, s.st_size, s.st_mtime_ns) for path, s in status]
+        files = [File.of(path.name, s) for path, s in status]
         key = content_key(images.parent, files, [self.name, self.split])
         return stored(key, self._recording, report)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from debruit.data.dataset import Dataset
-from debruit.data.masks import nameless
+from debruit.data.mask_coding import nameless
 from debruit.data.survey import Survey
 from debruit.data.wording import counted, some
 

@@ -5,16 +5,19 @@
 What lies beside the images is used: masks, captions, names of classes (layout.py).
 """
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from debruit.data.cache import Recording, stored
+from debruit.data.cache import Place, Recording, stored
+from debruit.data.classes import classify
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
-from debruit.data.layout import MASKS, collect, paired
+from debruit.data.layout import collect
 from debruit.data.listing import Listing, list_images
+from debruit.data.mask_layout import may_have_masks, paired
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
 from debruit.data.survey import Collection
@@ -30,15 +33,30 @@ class Folder(Collected):
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
         """Maps the folder's images, decoding them first if their content is not in the cache."""
         listing = list_images(self.path)
-        with_masks = [MASKS] if paired([file.name for file in listing.files]).masked else []
-        settings = [self.name, *self.settings(), *with_masks]
+        settings = [self.name, *self.settings(), *_with_masks(listing), *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         with patient():
-            return stored(key, lambda: self._recording(listing, report), report)
+            return stored(key, lambda: self._recording(listing, report), report, place=self._place(listing))
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""
         return collect(self.path, list_images(self.path))
 
+    def _place(self, listing: Listing) -> Place:
+        return Place(name=Path(self.path).absolute().name, notes=listing.notes, unopened=listing.unopened)
+
     def _recording(self, listing: Listing, report: Callable[[str], None]) -> Recording:
-        return plan(collect(self.path, listing), self, report).recording()
+        return plan(collect(self.path, replace(listing, unopened=())), self, report).recording()
+
+
+def _with_masks(listing: Listing) -> list[str]:
+    """What tells folders with masks, and those that may have some, from what versions recorded that read them otherwise."""
+    names = [file.name for file in listing.files]
+    return ["masks", "edges"] if paired(names).masked else ["layout"] if may_have_masks(names) else []
+
+
+def _reordered(listing: Listing) -> list[str]:
+    """What tells folders of classes like 1, 2, 10 from what versions recorded that put them in the order 1, 10, 2."""
+    folders = {os.path.dirname(file.name) for file in listing.files}
+    names = classify([f"{folder}/x" for folder in folders]).names
+    return [] if list(names) == sorted(names) else ["natural order"]

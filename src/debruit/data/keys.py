@@ -16,15 +16,30 @@ from debruit.data.parallel import mapped
 from debruit.errors import InputError
 
 FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
+COLOURED = (
+    b"acsp",
+    b"iCCP",
+    b"cICP",
+    b"gAMA",
+    b"R03",
+)  # what a file holds that states a colour space: versions before left it aside
+CHUNK = 2**20
 RACY_SECONDS = 2  # a file this young may change again without changing its time stamp
 
 
 class File(NamedTuple):
-    """A file of a source, as its folder lists it."""
+    """A file of a source, as its folder lists it. Tools that keep the time of modification (cp -p, rsync -t, unzip) cannot keep the time of change, and what is
+    moved into the place of a file has another inode."""
 
     name: str
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @classmethod
+    def of(cls, name: str, status: os.stat_result) -> "File":
+        return cls(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def root() -> Path:
@@ -44,7 +59,7 @@ def make_key(*parts: config.Json) -> str:
 
 
 def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> str:
-    """The hash of the files' names and bytes and of the settings. As long as names, sizes and modification times stay
+    """The hash of the files' names and bytes and of the settings. As long as names, sizes, inodes and times of modification and of change stay
     as they were, the answer comes from the index and no file is read."""
     listing = make_key(str(folder.absolute()), files, settings)
     entry = root() / "index" / listing
@@ -82,7 +97,12 @@ def storage() -> Generator[None, None, None]:
 
 def _digest(path: Path) -> str:
     try:
+        found, coloured, last = hashlib.sha256(), False, b""
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while chunk := file.read(CHUNK):
+                found.update(chunk)
+                coloured = coloured or any(mark in last + chunk for mark in COLOURED)
+                last = chunk[-3:]
+        return found.hexdigest() + (" in its colours" if coloured else "")
     except OSError as error:
         return f"unreadable: {error.strerror}"

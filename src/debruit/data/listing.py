@@ -1,21 +1,23 @@
 """The files of a folder, by their names alone: images by extension, what may belong to them, the others counted.
 
-Hidden files and folders are passed over, links to folders followed, names sorted.
+Hidden files and folders are passed over, links to folders followed (walking.py), names sorted.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from debruit.data.captions import BESIDE, TABLES
 from debruit.data.class_names import CLASS_NAMES
+from debruit.data.companions import unused
 from debruit.data.dataset import Skipped
 from debruit.data.keys import File
 from debruit.data.legend import CLASSES
 from debruit.data.pixels import EXTENSIONS
-from debruit.errors import InputError, nearest
+from debruit.data.walking import about_links, walk
+from debruit.errors import InputError
 
 NAMED = {*TABLES, *CLASS_NAMES, CLASSES}
 PICTURE_LIKE = {
@@ -27,112 +29,74 @@ PICTURE_LIKE = {
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """The image files of a folder by their extension, the files that may hold captions or names of classes, the folders that could not be opened,
-    all other files than images counted."""
+    all other files than images counted. `notes`: lines about links, and about what is not used."""
 
     files: tuple[File, ...]
     beside: tuple[File, ...] = ()
     unopened: tuple[Skipped, ...] = ()
     others: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def list_images(path: str | Path) -> Listing:
     """The image files below a folder, by extension, in the order of their names."""
-    files: list[File] = []
-    unopened: list[Skipped] = []
-    others: Counter[str] = Counter()
-    beside: list[File] = []
-    for name, entry in _walked(path, unopened):
-        extension = os.path.splitext(entry.name)[1].lower()
-        if extension in EXTENSIONS:
-            files.append(_file(name, entry))
-            continue
-        others[extension] += 1
-        if extension in BESIDE or entry.name in NAMED:
-            beside.append(_file(name, entry))
+    found = walk(path, is_image)
+    files = sorted(file for file, _ in found.files if is_image(file.name))
+    rest = [file for file, _ in found.files if not is_image(file.name)]
+    others = Counter(_extension(file.name) for file in rest)
     if not files:
-        raise _no_images(path, unopened, others)
+        raise _no_images(path, found.unopened, others)
     stems = {os.path.splitext(file.name)[0] for file in files}
-    named = [f for f in beside if os.path.basename(f.name) in NAMED or os.path.splitext(f.name)[0] in stems]
+    beside = sorted(file for file in rest if _is_beside(file.name, stems))
+    unread = {file.name for file in rest} - {file.name for file in beside} - set(found.broken)
+    others = tuple(sorted(others.items()))
+    notes = (ignored(others), *about_links(found, is_image), *unused(unread, found.passed))
     return Listing(
-        files=tuple(sorted(files)),
-        beside=tuple(sorted(named)),
-        unopened=tuple(unopened),
-        others=tuple(sorted(others.items())),
+        files=tuple(files),
+        beside=tuple(beside),
+        unopened=tuple(found.unopened),
+        others=others,
+        notes=tuple(filter(None, notes)),
     )
 
 
 def files_of(path: str | Path, extension: str) -> list[File]:
     """The files below a folder that end so, in the order of their names."""
-    return sorted(_file(name, entry) for name, entry in _walked(path, []) if name.lower().endswith(extension))
+    return sorted(file for file, _ in walk(path).files if file.name.lower().endswith(extension))
 
 
 def one_file(path: Path) -> File:
     """A file by itself, named without its folder."""
-    status = path.stat()
-    return File(path.name, status.st_size, status.st_mtime_ns)
+    return File.of(path.name, path.stat())
 
 
 def file_in(folder: Path, name: str) -> File:
     """A file by its name in a folder, where it may be missing."""
     try:
-        status = (folder / name).stat()
-        return File(name, status.st_size, status.st_mtime_ns)
+        return File.of(name, (folder / name).stat())
     except OSError:
         return File(name, 0, 0)
 
 
-def _walked(path: str | Path, unopened: list[Skipped]) -> Iterator[tuple[str, os.DirEntry]]:
-    root = check_folder(path)
-    waiting, visited = [""], set()
-    while waiting:
-        inside = waiting.pop()
-        try:
-            if (place := os.path.realpath(root / inside)) in visited:
-                continue
-            visited.add(place)
-            with os.scandir(root / inside) as found:
-                entries = [entry for entry in found if not entry.name.startswith(".")]
-        except OSError as error:
-            unopened.append(Skipped(inside or str(path), f"this folder cannot be opened ({error.strerror})"))
-            continue
-        for entry in entries:
-            if entry.is_dir():
-                waiting.append(f"{inside}{entry.name}/")
-            else:
-                yield f"{inside}{entry.name}", entry
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its name."""
+    return _extension(name) in EXTENSIONS
 
 
-def check_folder(path: str | Path) -> Path:
-    """InputError unless `path` is an existing folder."""
-    path = Path(path)
-    if path.is_dir():
-        return path
-    if path.exists():
-        hint = (
-            "unpack it and give the folder"
-            if path.suffix in (".zip", ".tar", ".gz", ".tgz")
-            else "give the folder it is in"
-        )
-        raise InputError(f"{path} is a file, and a source is a folder of images: {hint}")
-    try:
-        siblings = os.listdir(path.parent)
-    except OSError:
-        siblings = []
-    raise InputError(f"there is no folder {path}{nearest(path.name, siblings) or '; check the path'}")
+def _is_beside(name: str, stems: Collection[str]) -> bool:
+    """Whether a file may hold the captions of an image, or names of classes."""
+    stem, extension = os.path.splitext(name)
+    return os.path.basename(name) in NAMED or (extension.lower() in BESIDE and stem in stems)
+
+
+def _extension(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def ignored(others: Sequence[tuple[str, int]]) -> str:
     """A sentence about the files that look like pictures or archives and are of no format that is read, or nothing."""
     found = ", ".join(f"{count:,} {extension}" for extension, count in others if extension in PICTURE_LIKE)
     return f"ignored {found}: PNG, JPEG, WebP, TIFF, BMP and GIF are read" if found else ""
-
-
-def _file(name: str, entry: os.DirEntry) -> File:
-    try:
-        status = entry.stat()
-        return File(name, status.st_size, status.st_mtime_ns)
-    except OSError:
-        return File(name, 0, 0)
 
 
 def _no_images(path: str | Path, unopened: Sequence[Skipped], others: Counter[str]) -> InputError:

@@ -157,7 +157,7 @@ def _by_color(picture: Image.Image, palette: Palette, *, exactly: bool) -> Readi
     nearest, distance = _nearest(shades, np.asarray(palette))
     numbers = np.where(distance <= (0 if exactly else NEAR), nearest, -1)[places].reshape(packed.shape)
     if not exactly:
-        numbers = _unblended(rgb, numbers, np.asarray(palette))
+        numbers = unblended(rgb, numbers, np.asarray(palette))
     unknown = _counted(packed[numbers < 0], lambda value: f"#{value:06x}")
     same = (distance == 0)[places].reshape(packed.shape)
     return Reading(numbers, int(((numbers >= 0) & ~same).sum()), transparent, unknown)
@@ -190,7 +190,7 @@ def _nearest(colors: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.nd
     return nearest, np.concatenate([np.sqrt(square.min(1)) for square in squares])
 
 
-def _unblended(rgb: np.ndarray, numbers: np.ndarray, palette: np.ndarray) -> np.ndarray:
+def unblended(rgb: np.ndarray, numbers: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """The same numbers, with the nearer of two classes nearby where an unknown colour lies on the line between their colours."""
     rows, columns = np.nonzero(numbers < 0)
     if not 0 < len(rows) <= MOST_BLENDED * numbers.size:

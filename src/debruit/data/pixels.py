@@ -1,14 +1,12 @@
 """One image file -> one array. PNG, JPEG, WebP, TIFF, BMP and GIF (first frame), as Pillow reads them.
 
-    file -> header (size, channels, depth) -> pixels -> centre crop and resize -> onto the background -> (C, H, W)
+    file -> header (size, channels, depth, colours) -> pixels -> centre crop and resize -> sRGB -> onto the background -> (C, H, W)
 
-Pillow has no colour mode of 16 bits: a 16-bit colour file is decoded twice, for its high and for its low bytes.
 Every way in which a file can be broken ends in `Unreadable`, whose message is the reason.
 """
 
 import contextlib
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Generator
@@ -19,9 +17,11 @@ import numpy as np
 from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 
 from debruit.data.blobs import Openable
+from debruit.data.chunks import png_chunk
+from debruit.data.colour_profiles import Profile, deep_in_srgb, in_srgb, profile_of
+from debruit.data.deep_files import FORMATS, Unreadable, deep_planes, depth_of, raw_mode
 from debruit.errors import InputError, nearest
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 JPEG = ("JPEG", "MPO")  # MPO: what many phones write into a .jpg
 EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
 MAX_PIXELS = 100_000_000  # more would take gigabytes to decode
@@ -42,14 +42,10 @@ class Sized(Protocol):
     def width(self) -> int: ...
 
 
-class Unreadable(Exception):
-    """This file is no image that can be used; the message says why."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a file says about itself before its pixels are decoded. The size is the one that is seen, after
-    rotation."""
+    """What a file says about itself before its pixels are decoded. The size is the one that is seen, after rotation. `profile` is the colour space that is
+    converted to sRGB, None where there is nothing to convert."""
 
     name: str
     format: str
@@ -59,6 +55,7 @@ class Header:
     depth: str
     alpha: bool
     animated: bool
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +81,10 @@ def parse_color(name: str) -> tuple[int, int, int]:
 def read_header(file: Openable, *, name: str = "") -> Header:
     """Reads the header alone. Unreadable when there is none."""
     with opened(file) as image:
-        raw, deep = _raw_mode(image), _depth(image)
+        raw, deep = raw_mode(image), depth_of(image)
         height, width = image.height, image.width
-        # a PNG may carry its orientation behind the pixels, and Pillow turns a TIFF's size itself
-        if image.format in (*JPEG, "WEBP") and orientation(image) >= 5:
+        # Pillow turns a TIFF's size itself
+        if image.format in (*JPEG, "WEBP", "PNG") and _orientation_ahead(image) >= 5:
             height, width = width, height
         grey = image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;") or raw.startswith("LA;16")
         if image.mode in ("P", "PA"):
@@ -103,7 +100,16 @@ def read_header(file: Openable, *, name: str = "") -> Header:
             depth=deep,
             alpha=alpha,
             animated=animated,
+            profile=_profile(image, deep),
         )
+
+
+def _profile(image: ImageFile.ImageFile, depth: str) -> Profile | None:
+    """Floats are left as they are: they count something, or are light, and no profile says which."""
+    found = profile_of(image)
+    if found is None or found.problem or depth != "float32":
+        return found
+    return Profile(found.name, problem="its values are floating-point")
 
 
 def decode(file: Openable, target: Target) -> np.ndarray:
@@ -113,7 +119,7 @@ def decode(file: Openable, target: Target) -> np.ndarray:
             side = 2 * max(target.width, target.height)
             image.draft(image.mode, (side, side))
         with room_for(image):
-            depth = _depth(image)
+            depth = depth_of(image)
             pixels = _eight_bit(image, target) if depth == "uint8" else _deep(image, file, target)
     if target.channels == 3 and pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
@@ -179,12 +185,15 @@ def opened(where: Openable) -> Generator[ImageFile.ImageFile, None, None]:
 
 
 def _eight_bit(image: ImageFile.ImageFile, target: Target) -> np.ndarray:
+    profile = profile_of(image)
     image.load()
     turn = orientation(image)
     alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     grey = target.channels == 1 and image.mode in ("1", "L", "LA")
     mode = ("LA" if grey else "RGBA") if alpha else ("L" if grey else "RGB")
+    mode = "CMYK" if profile is not None and profile.space == "CMYK" else mode
     seen = _resized(image if image.mode == mode else image.convert(mode), target, turned=turn >= 5)
+    seen = in_srgb(seen, profile)
     if alpha:
         ground = Image.new("RGBA", seen.size, (*target.background, 255))
         seen = Image.alpha_composite(ground, seen.convert("RGBA"))
@@ -194,7 +203,9 @@ def _eight_bit(image: ImageFile.ImageFile, target: Target) -> np.ndarray:
 
 def _deep(image: ImageFile.ImageFile, file: Openable, target: Target) -> np.ndarray:
     """16 bits or floats, (H, W, C). Resized as float, clipped to the values that were there before."""
-    planes, alpha = _deep_planes(image, file)
+    profile = _profile(image, depth_of(image))
+    planes, alpha = deep_planes(image, file)
+    planes = deep_in_srgb(planes, profile, FULL["uint16"])
     if not np.isfinite(planes).all():
         raise Unreadable("holds values that are NaN or infinite")
     low, high = planes.min(), planes.max()
@@ -206,37 +217,8 @@ def _deep(image: ImageFile.ImageFile, file: Openable, target: Target) -> np.ndar
         low, high = planes.min(), planes.max()
     channels = [Image.fromarray(np.ascontiguousarray(planes[..., c])) for c in range(planes.shape[2])]
     pixels = np.stack([np.asarray(_resized(c, target, turned=turn >= 5)) for c in channels], axis=2).clip(low, high)
-    pixels = pixels if _depth(image) == "float32" else np.rint(pixels).astype(np.uint16)
+    pixels = pixels if depth_of(image) == "float32" else np.rint(pixels).astype(np.uint16)
     return turned_upright(pixels, turn)
-
-
-def _deep_planes(image: ImageFile.ImageFile, file: Openable) -> tuple[np.ndarray, np.ndarray | None]:
-    raw = _raw_mode(image)
-    if image.mode not in ("RGB", "RGBA"):
-        swapped = image.tile[0].codec_name == "libtiff" and sys.byteorder == "little" and "B" in raw
-        image.load()  # libtiff has put the bytes in order already, and Pillow does it again
-        return np.asarray(_reread(file, raw.replace("B", "")) if swapped else image, dtype=np.float32)[..., None], None
-    if raw == "LA;16B":  # four bytes a pixel: grey high, grey low, alpha high, alpha low
-        both = np.asarray(_reread(file, "RGBA"), dtype=np.float32)
-        both = both[..., 0::2] * 256 + both[..., 1::2]
-        return both[..., :1], both[..., 1:] / 65535
-    if getattr(image, "tag_v2", {}).get(284, 1) != 1:
-        raise Unreadable("16-bit colour TIFF stored plane by plane, which is not read: save it interleaved, or as PNG")
-    image.load()
-    big_endian = raw.endswith("B") or (raw.endswith("N") and sys.byteorder == "big")
-    low = np.asarray(_reread(file, f"{image.mode};16{'L' if big_endian else 'B'}"), dtype=np.float32)
-    both = np.asarray(image, dtype=np.float32) * 256 + low
-    return (both[..., :3], both[..., 3:] / 65535) if image.mode == "RGBA" else (both, None)
-
-
-def _reread(where: Openable, raw: str) -> Image.Image:
-    """The file's pixels, unpacked as if they were stored in another raw mode of as many bits."""
-    with where.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-        image.tile = [
-            tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw) for tile in image.tile
-        ]
-        image.load()
-        return image.copy()
 
 
 def _resized(image: Image.Image, target: Target, *, turned: bool) -> Image.Image:
@@ -273,25 +255,25 @@ def _converted(pixels: np.ndarray, depth: str, wanted: str) -> np.ndarray:
     return pixels.astype(np.float32) / FULL[depth]
 
 
-def _raw_mode(image: ImageFile.ImageFile) -> str:
-    args = image.tile[0].args if image.tile else ""
-    raw = args[0] if isinstance(args, tuple) and args else args
-    return raw if isinstance(raw, str) else ""
-
-
-def _depth(image: ImageFile.ImageFile) -> str:
-    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
-        return "float32"
-    bits = getattr(image, "tag_v2", {}).get(258, (8,))
-    return "uint16" if image.mode.startswith("I") or ";16" in _raw_mode(image) or max(bits) == 16 else "uint8"
-
-
 def orientation(image: Image.Image) -> int:
     """How EXIF says that the image is to be seen, 1 to 8; from 5 on rows and columns are swapped."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # broken metadata is no reason to lose the picture
         return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _orientation_ahead(image: Image.Image) -> int:
+    """The orientation, of a PNG before its pixels are decoded: it may stand behind them."""
+    if image.format != "PNG" or "exif" in image.info:
+        return orientation(image)
+    exif = Image.Exif()
+    try:
+        exif.load(png_chunk(getattr(image, "fp", None), b"eXIf"))
+    except Exception:  # as above
+        return 1
+    value = exif.get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

@@ -3,9 +3,11 @@
     survey the headers -> decide on one shape -> decode -> record
 
 Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images of another size are cut to
-their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`.
+their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`, and colours of
+other spaces are converted to sRGB.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
@@ -15,12 +17,12 @@ from debruit.data.cache import Item, Recording
 from debruit.data.captions import captioned
 from debruit.data.classes import Classes
 from debruit.data.dataset import DataSpec
-from debruit.data.listing import ignored
-from debruit.data.masks import Coding, coding, decode_mask
+from debruit.data.mask_coding import coding
+from debruit.data.masks import Coding, decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode, parse_color
 from debruit.data.survey import Collection, Entry, Survey, survey
-from debruit.data.wording import counted
+from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
 
 KEPT_SIDE = 128  # images that share a size up to this one are left as they are
@@ -135,6 +137,7 @@ def plan(collection: Collection, source: Collected, report: Callable[[str], None
         high=1,
         count=len(found.images),
         class_names=found.classes.names,
+        class_ids=found.classes.ids,
         mask_names=code.names if code else (),
         palette=code.palette if code else (),
         mask_numbers=code.numbers if code else None,
@@ -146,17 +149,32 @@ def plan(collection: Collection, source: Collected, report: Callable[[str], None
 
 def _notes(found: Survey, target: Target, background: str) -> Iterator[str]:
     yield found.classes.why
-    yield from filter(None, (size_note(found, target), _mixture_note(found, target), ignored(found.others)))
+    yield from filter(None, (size_note(found, target), _mixture_note(found, target)))
     if count := sum(image.alpha for image in found.images):
         yield f"transparency in {counted(count)}: laid on {background}"
     if count := sum(image.animated for image in found.images):
         yield f"several frames or pages in {counted(count)}: the first is used"
+    yield from _of_colours(found)
     yield from filter(None, [captioned(found.captioned, len(found.images))])
+
+
+def _of_colours(found: Survey) -> Iterator[str]:
+    stated = [(image.name, image.profile) for image in found.images if image.profile is not None]
+    names = Counter(profile.name for _, profile in stated if not profile.problem)
+    if names:
+        listed = some(f"{name} ({count:,})" for name, count in names.most_common())
+        yield f"colour profiles in {counted(names.total())}, whose colours were converted to sRGB: {listed}"
+    if broken := [f"{shown(name)} ({profile.problem})" for name, profile in stated if profile.problem]:
+        yield f"colour profiles that cannot be used in {counted(len(broken))}, which are taken for sRGB: {some(broken, 3)}"
 
 
 def _of_masks(found: Survey) -> Iterator[str]:
     if found.tones is not None and found.tones.other_sizes:
         yield f"masks of another size than their image: {found.tones.other_sizes:,}, resized by nearest"
+    if found.tones is not None and found.tones.transparent:
+        yield f"transparency in {counted(found.tones.transparent, 'mask')} is left aside: what is transparent has the class of its colour"
+    if found.tones is not None and found.tones.profiled:
+        yield f"colour profiles in {counted(found.tones.profiled, 'mask')} are left aside: colours and numbers of masks are codes"
 
 
 def automatic_size(found: Survey) -> tuple[int, int]:

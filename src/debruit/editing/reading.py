@@ -9,9 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit.data.blobs import Openable
+from debruit.data.colour_profiles import said
 from debruit.data.dataset import DataSpec
+from debruit.data.grids import picture
 from debruit.data.masks import cut
-from debruit.data.pixels import BLACK, FULL, WHITE, Header, Target, decode, named, read_header
+from debruit.data.pixels import FULL, WHITE, Header, Target, decode, named, read_header
+from debruit.editing.marked import marked
 from debruit.errors import InputError, tell
 
 
@@ -22,12 +26,15 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
         raise InputError(
             f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as arrays"
         )
-    header, size = _header(path, "image"), (spec.height, spec.width)
+    file, size = picture(path), (spec.height, spec.width)
+    header = _header(file, f"the image {path}")
     if header.depth == "float32" and spec.depth != "float32":
         raise InputError(f"{path} holds floating-point values and the model's images are {spec.depth}: save it as PNG")
+    if note := said(str(path), header.profile):
+        tell(note)
     if not whole:
         _tell_size(path, header, size)
-    pixels = _decoded(path, header, (header.height, header.width) if whole else size, spec.channels)
+    pixels = _decoded(file, str(path), header, (header.height, header.width) if whole else size, spec.channels)
     if header.depth == spec.depth:
         return torch.from_numpy(pixels.copy())
     if header.depth == "uint16" and spec.depth == "uint8":
@@ -37,33 +44,35 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
 
 
 def read_region(path: str | Path, spec: DataSpec) -> Tensor:
-    """A mask file as (H, W) bool at the data's size, by nearest: True where it is white, which is painted anew. InputError: no image; no white, or no black."""
-    header, size = _header(path, "mask"), (spec.height, spec.width)
+    """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is, white (marked.py): that is painted anew.
+    What was decided is said. InputError: no image, no mask; nothing that is painted anew, or nothing that is kept."""
+    file, size = picture(path), (spec.height, spec.width)
+    header = _header(file, f"the mask {path}")
+    with named(f"the mask {path}"):
+        found = marked(file, header, str(path))
+    for note in found.notes:
+        tell(note)
     _tell_size(path, header, size)
-    pixels = _decoded(path, header, (header.height, header.width), 1, background=BLACK)[0]
-    white = pixels.astype(np.float32) >= FULL[header.depth] / 2
-    region = torch.from_numpy(np.ascontiguousarray(cut(white[..., None], spec)[..., 0]))
-    if not region.any():
-        raise InputError(
-            f"{path} has no white, which marks what is painted anew: paint that white and what is kept black"
-        )
-    if region.all():
-        raise InputError(
-            f"{path} is white everywhere, so that nothing is kept: paint black what is to stay, or use `debruit sample`"
-        )
-    return region
+    region = torch.from_numpy(np.ascontiguousarray(cut(found.region[..., None], spec)[..., 0]))
+    if region.any() and not region.all():
+        return region
+    lost = "what it marks" if not region.any() else "what it keeps"
+    raise InputError(
+        f"{path}: {lost} lies outside of its central part, or is too small to be seen, in the model's {spec.width} x {spec.height} pixels: "
+        "draw it on an image of these proportions"
+    )
 
 
-def _header(path: str | Path, what: str) -> Header:
-    with named(f"the {what} {path}"):
-        return read_header(Path(path))
+def _header(file: Openable, what: str) -> Header:
+    with named(what):
+        return read_header(file)
 
 
-def _decoded(path, header: Header, size: tuple[int, int], channels: int, background=WHITE) -> np.ndarray:
+def _decoded(file: Openable, what: str, header: Header, size: tuple[int, int], channels: int) -> np.ndarray:
     """(C, H, W) in the file's own depth."""
-    target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=background)
-    with named(str(path)):
-        return decode(Path(path), target)
+    target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=WHITE)
+    with named(what):
+        return decode(file, target)
 
 
 def _tell_size(path: str | Path, header: Header, size: tuple[int, int]) -> None:

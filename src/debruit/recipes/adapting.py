@@ -26,7 +26,7 @@ def met(conditioner: Conditioner, of: Material) -> Conditioner:
 
 
 def _label(label: Any, of: Material) -> Conditioner:
-    return replace(label, names=of.dataset.spec.class_names)
+    return replace(label, names=of.dataset.spec.class_names, ids=of.dataset.spec.class_ids)
 
 
 def _mask(mask: Any, of: Material) -> Conditioner:

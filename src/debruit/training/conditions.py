@@ -61,7 +61,7 @@ class Material:
 
 
 MAKE: dict[str, Callable[[Material], Conditioner]] = {
-    "label": lambda of: Label(names=of.dataset.spec.class_names),
+    "label": lambda of: Label.suited(of.dataset.spec),
     "mask": lambda of: Mask.suited(of.dataset.spec),
     "text": lambda of: text(of),
     "sentence": lambda of: Text.frozen(of.captions),

@@ -139,7 +139,7 @@ def configure(
     """A model for this data: under these conditions, or on the data's classes where it has some."""
     codec = codec or Pixels()
     if conditioners is None:
-        conditioners = (Label(names=spec.class_names),) if len(spec.class_names) > 1 else ()
+        conditioners = (Label.suited(spec),) if len(spec.class_names) > 1 else ()
     conditioners = tuple(c.fitted(codec.factor) for c in conditioners)
     network = opened(network, conditioners)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss

@@ -36,14 +36,14 @@ def edit(
     model
         A run folder or a .safetensors file.
     image
-        The image to edit. Another size than the model's is brought to it, by its central part.
+        The image to edit. Another size than the model's is brought to it, by its central part. FILE.png#2 is image 2 of a grid, from 0.
     out
         FILE.png for the image, or for a grid of several; FILE.npy for an array; FILE.gif or FILE.webp for a moving --interpolate; else a folder. Without
         it, IMAGE-WAY.png in the folder at hand.
     strength
         Image to image: how far the image is noised before it is drawn again, from just above 0 (nothing changes) to 1 (drawn from noise alone).
     inpaint
-        A mask: what is white is painted anew, and every other pixel comes back unchanged. (--mask is another: a semantic one.)
+        A mask: what is transparent, or else white, is painted anew, and every other pixel comes back unchanged. (--mask is another: a semantic one.)
     outpaint
         Pixels to paint around the image: 32 on each side, or LEFT,TOP,RIGHT,BOTTOM.
     variations

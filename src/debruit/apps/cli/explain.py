@@ -29,7 +29,7 @@ def explain(
     model
         A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
     image
-        The image to explain; without it a held-out image of the training data, or else a sample of the model.
+        The image to explain (FILE.png#2 is image 2 of a grid, from 0); without it a held-out image of the training data, or else a sample of the model.
     out
         The folder that gets index.html: one file that works from the disk, without network.
     lang

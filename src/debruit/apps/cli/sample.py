@@ -41,7 +41,7 @@ def sample(
     n
         How many images in all.
     out
-        FILE.png for one grid, FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
+        FILE.png for one image as it is, or one grid of several; FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
     sampler
         A name from `debruit list samplers`; without it, the model's own.
     steps
@@ -55,7 +55,7 @@ def sample(
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
     image
-        What to start from, for models trained with images: the small one to enlarge, say.
+        What to start from, for models trained with images: the small one to enlarge, say. FILE.png#2 is image 2 of a grid, from 0.
     guidance
         How strongly the condition is followed: 0 not at all, 1 as trained, above 1 more; or a weight for each condition, text=5,mask=2. Without it, the
         model's own.
@@ -172,14 +172,17 @@ def _how(drawing, weaker: str | None) -> str:
 
 
 def write(images, model, out: Path, *, rows: int = 1) -> None:
-    """A grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row n mod `rows`."""
+    """A single image as it is, a grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row
+    n mod `rows`."""
     from debruit import pictures
     from debruit.files import write_array
 
     spec = model.config.data
+    if out.suffix.lower() == ".png" and len(images) == 1:
+        pictures.save_single(images[0], spec, out)
+        return
     if out.suffix.lower() == ".png":
-        shown = pictures.displayable(images, spec)
-        pictures.save(pictures.grid(shown) if rows == 1 else pictures.grid_by_row(shown, rows), out)
+        pictures.save_grid(images, spec, out, rows=rows)
         return
     array = images.numpy()
     if out.suffix.lower() == ".npy":

@@ -27,7 +27,7 @@ def upscale(
     model
         A run folder or a .safetensors file.
     image
-        The small image, of any size.
+        The small image, of any size. FILE.png#2 is image 2 of a grid, from 0.
     out
         FILE.png for the image, or for a grid of several; FILE.npy for an array; else a folder. Without it, IMAGE-upscaled.png in the folder at hand.
     n

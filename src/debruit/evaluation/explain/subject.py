@@ -13,6 +13,7 @@ from torch import Tensor
 from debruit.conditioning.asked import argument
 from debruit.config import decode
 from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.grids import picture
 from debruit.data.pixels import FULL, WHITE, Target, named, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.source import findable, of_record
@@ -79,10 +80,11 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
         raise InputError(
             f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or colour: leave --image out"
         )
+    file = picture(path)
     with named(f"--image {path}", "give a PNG, JPEG, WebP, TIFF, BMP or GIF file"):
-        header = read_header(path, name=path.name)
+        header = read_header(file, name=path.name)
         pixels = read_pixels(
-            path,
+            file,
             Target(height=spec.height, width=spec.width, channels=spec.channels, depth=header.depth, background=WHITE),
         )
     english, french = [f"the file {path.name}"], [f"le fichier {path.name}"]
@@ -93,6 +95,12 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
     if header.channels != spec.channels:
         english.append("colour made grey" if spec.channels == 1 else "grey made colour")
         french.append("la couleur changée en gris" if spec.channels == 1 else "le gris changé en couleur")
+    if header.profile is not None and header.profile.problem:
+        english.append(f"its colour profile, which cannot be used ({header.profile.problem}), left aside")
+        french.append("son profil de couleurs, inutilisable, laissé de côté")
+    elif header.profile is not None:
+        english.append(f"its colours converted from {header.profile.name} to sRGB")
+        french.append(f"ses couleurs converties de {header.profile.name} en sRGB")
     values = torch.from_numpy(pixels.astype(np.float32))[None]
     if header.depth == spec.depth:
         at_rest = values.clamp(spec.low, spec.high).to(getattr(torch, spec.depth))

@@ -1,0 +1,100 @@
+"""Grids of images that debruit writes say so in their file, and where each image lies: one of them is read by FILE#NUMBER, counted from 0 as images are.
+
+A file whose name really ends in "#2" is that file.
+"""
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from debruit.data.blobs import Blob
+from debruit.errors import InputError
+
+KEY = "debruit-grid"  # of the text chunk in a PNG
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """`count` images of `height` x `width` pixels, each enlarged `scale` times, in `columns` and `rows` with `gap` pixels around each. Image n is in row
+    n div columns; with `by_column` in row n mod rows."""
+
+    columns: int
+    rows: int
+    height: int
+    width: int
+    scale: int = 1
+    gap: int = 0
+    count: int
+    by_column: bool = False
+
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(asdict(self))
+
+    def box(self, n: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of image n."""
+        row, column = (n % self.rows, n // self.rows) if self.by_column else divmod(n, self.columns)
+        left = self.gap + column * (self.width * self.scale + self.gap)
+        top = self.gap + row * (self.height * self.scale + self.gap)
+        return left, top, left + self.width * self.scale, top + self.height * self.scale
+
+
+def grid_in(path: Path) -> Grid | None:
+    """What a file says of a grid; None where it says nothing, or is no picture."""
+    try:
+        with open(path, "rb") as file, Image.open(file, formats=("PNG",)) as image:
+            found = Grid(**json.loads(image.info[KEY]))
+            right, bottom = max(found.box(n)[2] for n in (0, found.count - 1)), found.box(found.count - 1)[3]
+            fits = found.count > 0 and right <= image.width and bottom <= image.height
+            return found if fits else None  # a grid that was cut or made smaller since
+    except Exception:  # whatever a foreign file holds: reading it as a picture will say what is wrong
+        return None
+
+
+def picture(given: str | Path) -> Path | Blob:
+    """The file that is meant, or the one image of a grid that FILE#NUMBER means. InputError: a grid, and not which of its images; a number that it does not
+    have; a number of a file that is no grid."""
+    path = Path(given).expanduser()
+    if path.exists():
+        return _of_one(path)
+    base, mark, number = str(path).rpartition("#")
+    if not mark or not Path(base).is_file():
+        return path
+    found = grid_in(Path(base))
+    if found is None:
+        raise InputError(
+            f"{path}: {base} is no grid that debruit wrote, so that it has no image {number}: leave #{number} out"
+        )
+    if not (number.isdecimal() and number.isascii() and int(number) < found.count):
+        raise InputError(f"{path}: {base} is a grid of {found.count} images, {_ways(base, found)}")
+    return _cell(Path(base), found, int(number))
+
+
+def _of_one(path: Path) -> Path | Blob:
+    found = grid_in(path) if path.is_file() else None
+    if found is None:
+        return path
+    if found.count == 1:
+        return _cell(path, found, 0)
+    raise InputError(
+        f"{path} is a grid of {found.count} images ({found.columns} x {found.rows}): say which, {_ways(path, found)}"
+    )
+
+
+def _ways(base: str | Path, grid: Grid) -> str:
+    order = "column by column" if grid.by_column else "row by row"
+    return f"{base}#0 to {base}#{grid.count - 1}, {order}"
+
+
+def _cell(path: Path, grid: Grid, n: int) -> Blob:
+    """Image n as a file of its own, in the size that it had."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB").crop(grid.box(n)))[:: grid.scale, :: grid.scale]
+    grey = bool((pixels == pixels[..., :1]).all())
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels)).save(file, "PNG")
+    return Blob(file.getvalue())
