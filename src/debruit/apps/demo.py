@@ -17,7 +17,7 @@ from PIL import Image
 
 from debruit import pictures
 from debruit.apps import cli
-from debruit.apps.session import say
+from debruit.console import installed, say
 from debruit.data.openmoji import OpenMoji
 from debruit.model import Model, load
 from debruit.training import stages
@@ -41,7 +41,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"))
     parser.add_argument("--source", help=f"{SOURCE} at {SIZE} pixels, if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args(arguments)
+    with installed():
+        run_demo(parser.parse_args(arguments))
+
+
+def run_demo(options: argparse.Namespace) -> None:
     draw_prompts(options.out / "prompts.png")
     source, size = (options.source, None) if options.source else (SOURCE, SIZE)
     run = train(source, size, options.out / "run", options.minutes, options.set)

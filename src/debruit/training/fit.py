@@ -57,7 +57,7 @@ def fit(
     beside each preview, and what it returns is logged and in the progress; it must leave the state as it is. If it has a `prepare()`, that is
     called once before the loop: what it costs comes out of the minutes, but is not taken for the cost of the previews to come.
 
-    An interruption (Ctrl-C, SIGTERM) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
+    An interruption (Ctrl-C, SIGTERM, SIGHUP) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
     they do not stop, the last good state is restored and the rate halved, a few times, before InputError. That comes at once where the data has
     changed or another process trains in the folder.
     """
@@ -210,18 +210,24 @@ def _number(value: float | int) -> float | int | None:
 
 @contextmanager
 def _interruptible(state: State):
-    """The first SIGINT or SIGTERM asks the loop to stop after its step; a second one interrupts at once."""
+    """The first SIGINT, SIGTERM or SIGHUP (a terminal that is closed, unless nohup has it ignored) asks the loop to stop after its step; a second SIGINT or
+    SIGTERM interrupts at once. A closed terminal sends SIGHUP several times."""
     state.interrupted = False
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    hangup = getattr(signal, "SIGHUP", None)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
+
     def ask(number, frame) -> None:
-        if state.interrupted:
+        if state.interrupted and number != hangup:
             raise KeyboardInterrupt
         state.interrupted = True
 
-    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.reports import check_diffusion
+from debruit.console import say
 
 
 def edit(
@@ -89,7 +90,7 @@ def edit(
     made = edits.followed(work)
     edits.write(made, loaded, wanted.out, columns=len(made) if wanted.way == "interpolate" else None)
     count = "1 image" if len(made) == 1 else f"{len(made)} images"
-    print(f"{count} by --{wanted.way}, seed {drawn.seed} -> {wanted.out}", flush=True)
+    say(f"{count} by --{wanted.way}, seed {drawn.seed} -> {wanted.out}")
     return 0
 
 
@@ -147,5 +148,5 @@ def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
         if isinstance(model.config.codec, Pixels)
         else f" (the autoencoder alone: {decibels(model.images(model.latents(images)))})"
     )
-    print(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}", flush=True)
+    say(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}")
     return 0

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.reports import check_diffusion
+from debruit.console import say
 from debruit.errors import InputError
 
 SUFFIXES = (".png", ".npy")
@@ -98,13 +99,10 @@ def sample(
     images, drawing = draw(loaded, n, batch, settings, seed, given)
     write(images, loaded, out, rows=min(max(len(prompt or []), len(masks or []), 1), n))
     if guidance is not None and drawing.branches == 1 and not none(settings.guidance):
-        print(
+        say(
             f"guidance {in_words(settings.guidance)} changes nothing here: it weighs a condition against none of it, and one of the two is all there is"
         )
-    print(
-        f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}",
-        flush=True,
-    )
+    say(f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}")
     return 0
 
 

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.reports import check_diffusion
+from debruit.console import say
 from debruit.errors import InputError
 
 
@@ -53,5 +54,5 @@ def upscale(
     large = edits.followed(lambda watch: enlarge(loaded, small, watch=watch, **options))
     edits.write(large, loaded, out)
     height, width = large.shape[2:]
-    print(f"{image} x {scale}: {width} x {height} pixels, seed {drawn.seed} -> {out}", flush=True)
+    say(f"{image} x {scale}: {width} x {height} pixels, seed {drawn.seed} -> {out}")
     return 0
