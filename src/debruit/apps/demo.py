@@ -19,6 +19,7 @@ from debruit import pictures
 from debruit.apps import cli
 from debruit.console import installed, say
 from debruit.data.openmoji import OpenMoji
+from debruit.home import settle
 from debruit.model import Model, load
 from debruit.training import stages
 from debruit.training.folder import LOG, PREVIEWS
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run_demo(options: argparse.Namespace) -> None:
+    settle()
     draw_prompts(options.out / "prompts.png")
     source, size = (options.source, None) if options.source else (SOURCE, SIZE)
     run = train(source, size, options.out / "run", options.minutes, options.set)

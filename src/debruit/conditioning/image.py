@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from debruit.conditioning.outlines import is_drawing, lines, outlines
 from debruit.data.pixels import WHITE, Target, decode, named, read_header
 from debruit.errors import InputError, tell
+from debruit.home import expanded
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -159,7 +160,7 @@ class Image:
         if isinstance(given, (np.ndarray, Tensor)):
             return self._array(given)
         if isinstance(given, (str, Path)):
-            pixels = self._decoded(Path(given).expanduser())
+            pixels = self._decoded(expanded(given))
         elif isinstance(given, Pillow.Image):
             if 0 in given.size:
                 raise InputError(
