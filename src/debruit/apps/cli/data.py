@@ -62,6 +62,9 @@ def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
         A name from `debruit list data`.
     """
     from debruit.data.get import get as fetch
+    from debruit.data.keys import root
+    from debruit.outputs import check_folder
 
+    check_folder(root(), folders=("sources",), flag="the cache")
     say(fetch(name, say))
     return 0
