@@ -14,7 +14,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """`write(temporary)` makes the new content; then `path` is replaced in one step. On any failure the old file is untouched and the
     temporary one is removed; a full or read-only disk gives an InputError."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = temporary_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
@@ -27,6 +27,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         if reason := storage_problem(error):
             raise InputError(f"cannot write {path}: {reason}; the previous file, if any, is intact") from error
         raise
+
+
+def temporary_of(path: Path) -> Path:
+    """A name beside it that no other process takes, and that is no longer than a name may be where `path` has a long one."""
+    beginning = os.fsdecode(os.fsencode(path.name)[:200])
+    return path.with_name(f".{beginning}.{os.getpid()}.part")
 
 
 def write_array(path: Path, array: Any) -> None:
@@ -51,6 +57,12 @@ def storage_problem(error: BaseException) -> str | None:
         return "no permission"
     if getattr(error, "errno", None) == errno.EROFS:
         return "the disk is read-only"
+    if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+        return "the name is too long"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder"
+    if isinstance(error, NotADirectoryError):
+        return "a file is in the place of its folder"
     return None
 
 

@@ -17,9 +17,12 @@ from PIL import Image
 
 from debruit import pictures
 from debruit.apps import cli
-from debruit.apps.session import say
+from debruit.console import complain, installed, say
 from debruit.data.openmoji import OpenMoji
+from debruit.errors import InputError
+from debruit.home import settle
 from debruit.model import Model, load
+from debruit.outputs import check_folder
 from debruit.training import stages
 from debruit.training.folder import LOG, PREVIEWS
 
@@ -41,7 +44,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"))
     parser.add_argument("--source", help=f"{SOURCE} at {SIZE} pixels, if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    options = parser.parse_args(arguments)
+    with installed():
+        try:
+            run_demo(parser.parse_args(arguments))
+        except InputError as error:
+            complain(str(error))
+            raise SystemExit(2) from None
+
+
+def run_demo(options: argparse.Namespace) -> None:
+    settle()
+    check_folder(options.out, files=("prompts.png", "samples.png", "denoising.png", "reconstruction.png", "loss.png"))
     draw_prompts(options.out / "prompts.png")
     source, size = (options.source, None) if options.source else (SOURCE, SIZE)
     run = train(source, size, options.out / "run", options.minutes, options.set)

@@ -1,12 +1,12 @@
 """What the verbs that edit share: which edit was asked for, the model and its options, the progress, the files."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from debruit.errors import InputError
+from debruit.outputs import check_file, check_folder
 
 WAYS = ("strength", "inpaint", "outpaint", "variations", "interpolate", "invert")
 BELONGS = {
@@ -61,6 +61,8 @@ def asked(given: Mapping[str, Any], *, image: Path | None, out: Path | None, n: 
         (".png",) if way == "invert" else (*SUFFIXES, *MOVING) if way == "interpolate" else SUFFIXES,
         folder=way != "invert",
     )
+    if way == "invert":
+        check_file(out.with_suffix(".npy"))
     return Edit(way=way, value=given[way], files=files, out=out, n=count, own=own)
 
 
@@ -75,8 +77,12 @@ def _one(given: Mapping[str, Any]) -> str:
 
 
 def check_out(out: Path, suffixes: Sequence[str], *, folder: bool = True) -> None:
-    """InputError for a file of a kind that cannot be written."""
-    if out.suffix.lower() in suffixes or (folder and not out.suffix):
+    """InputError for a file of a kind that cannot be written, or at a place where nothing can."""
+    if out.suffix.lower() in suffixes:
+        check_file(out)
+        return
+    if folder and not out.suffix:
+        check_folder(out)
         return
     raise InputError(
         f"--out {out}: give {' or '.join(f'FILE{suffix}' for suffix in suffixes)}{', or a folder' if folder else ''}"
@@ -110,28 +116,24 @@ def options(model: Any, assignments: Sequence[str], flags: Mapping[str, Any]) ->
 
 
 def followed(work: Callable[[Callable[[float], object]], Any]) -> Any:
-    """`work(watch)`, with a progress bar on a terminal."""
-    from rich.progress import Progress
+    """`work(watch)`, showing how far it is."""
+    from debruit.apps.progress import Shown
 
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task("editing", total=1.0)
-        return work(lambda share: bar.update(task, completed=share))
+    with Shown("editing", 1) as shown:
+        return work(shown)
 
 
 def write(images: Any, model: Any, out: Path, *, columns: int | None = None) -> None:
-    """A single image as it is, several as a grid, in motion, as an array, or one file an image in the depth of the data."""
+    """A single image as it is, several as a grid, or in motion."""
     from debruit import pictures
-    from debruit.apps.cli import sample
 
     kind, spec = out.suffix.lower(), model.config.data
     if kind in MOVING:
         _animate(pictures.displayable(images, spec), out)
-    elif kind == ".png" and len(images) == 1:
+    elif len(images) == 1:
         pictures.save_single(images[0], spec, out)
-    elif kind == ".png":
-        pictures.save_grid(images, spec, out, columns=columns)
     else:
-        sample.write(images, model, out)
+        pictures.save_grid(images, spec, out, columns=columns)
 
 
 def _animate(shown: Any, out: Path) -> None:

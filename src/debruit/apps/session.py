@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from debruit.apps import cli
+from debruit.console import say
 
 ALIKE = 1.25  # networks whose operations differ by less are worth no new start
 
@@ -180,11 +181,6 @@ def _clock(seconds: float) -> str:
     minutes, s = divmod(round(seconds), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
-
-
-def say(line: str) -> None:
-    """One plain line, at once."""
-    print(line, flush=True)
 
 
 def _kind(run):

@@ -23,6 +23,7 @@ from debruit.data.colour_profiles import in_srgb, profile_of, said
 from debruit.data.grids import picture as one_picture
 from debruit.data.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
 from debruit.errors import InputError, tell
+from debruit.home import expanded
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -161,7 +162,7 @@ class Image:
         if isinstance(given, (np.ndarray, Tensor)):
             return self._array(given)
         if isinstance(given, (str, Path)):
-            pixels = self._decoded(Path(given).expanduser())
+            pixels = self._decoded(expanded(given))
         elif isinstance(given, Pillow.Image):
             if 0 in given.size:
                 raise InputError(

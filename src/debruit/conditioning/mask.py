@@ -22,6 +22,7 @@ from debruit.data.masks import cut
 from debruit.data.palette import UNLABELLED, in_hex, read_numbers, read_picture
 from debruit.data.pixels import JPEG, named, opened, orientation
 from debruit.errors import InputError, tell
+from debruit.home import expanded
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -107,7 +108,7 @@ class Mask:
 
     def _masks(self, given: Any) -> Iterator[np.ndarray]:
         if isinstance(given, (str, Path)):
-            yield self._from_file(Path(given).expanduser())
+            yield self._from_file(expanded(given))
         elif isinstance(given, Pillow.Image):
             if 0 in given.size:
                 raise InputError(f"the mask {EMPTY.format(*given.size)}")
@@ -190,7 +191,7 @@ def several(given: Sequence[Any]) -> list[Any]:
     """The same things, but "a.png,b.png" is two files unless there is one of that name."""
     found = []
     for one in given:
-        if isinstance(one, str) and "," in one and not Path(one).expanduser().exists():
+        if isinstance(one, str) and "," in one and not expanded(one).exists():
             found += [part.strip() for part in one.split(",") if part.strip()]
         else:
             found.append(one)

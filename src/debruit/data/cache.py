@@ -10,8 +10,7 @@
     <root>/sources/<name>/          what `debruit data get` has fetched
 
 An entry is written under a temporary name, synchronised and renamed: it is there whole or not at all, and of two
-processes that build the same one the first wins. The root is $DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else
-~/.cache/debruit.
+processes that build the same one the first wins. Where the root is says home.py.
 """
 
 import contextlib

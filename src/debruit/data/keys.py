@@ -14,6 +14,7 @@ from typing import NamedTuple
 from debruit import config
 from debruit.data.parallel import mapped
 from debruit.errors import InputError
+from debruit.home import cache
 
 FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
 COLOURED = (
@@ -43,9 +44,8 @@ class File(NamedTuple):
 
 
 def root() -> Path:
-    if own := os.environ.get("DEBRUIT_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "debruit"
+    """The folder of the cache (home.py)."""
+    return cache()
 
 
 def source_folder(name: str) -> Path:

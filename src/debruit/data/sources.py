@@ -24,6 +24,7 @@ from debruit.data.parquet import Parquet
 from debruit.data.pixels import EXTENSIONS
 from debruit.data.shards import PACKED, Shards
 from debruit.errors import InputError, nearest
+from debruit.home import expanded
 
 
 def builtin_sources() -> dict[str, Any]:
@@ -42,7 +43,7 @@ def find_source(text: str) -> Any:
     name, slash, part = text.partition("/")
     if slash and part and hasattr(known.get(name), "part") and not Path(text).exists():
         return known[name].part(part.rstrip("/"))
-    path = Path(text).expanduser()
+    path = expanded(text)
     if text.lower().endswith(PACKED) or (text.endswith(".tar") and (path.is_file() or set("{*?[") & set(text))):
         return Shards(path=str(path.absolute()))
     if not text.strip() or not path.exists():

@@ -8,14 +8,15 @@ import numpy as np
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import paired
-from debruit.evaluation.catalogue import METRICS, Metric
+from debruit.evaluation.catalogue import METRICS, Metric, choose
 from debruit.evaluation.evaluate import Evaluation, Request, evaluate
 from debruit.evaluation.judge import REFERENCE, SAMPLES
 from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import Side, divide
+from debruit.evaluation.sides import Division, Side, check_data, divide
 from debruit.evaluation.subject import Subject
+from debruit.evaluation.wanted import want
 
 FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
 OVER_PAIRS = ("diversity", "class-diversity")  # means over pairs of samples
@@ -51,6 +52,19 @@ def check(subjects: Sequence[Subject]) -> None:
         raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
 
 
+def check_all(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> Division:
+    """The parts of the data for all of them. InputError, before the first is measured, if one of them cannot be: by this data, or in one of the scores."""
+    division = divide(subjects[0].model, dataset, request.count)
+    for subject in subjects:
+        try:
+            check_data(subject.model, dataset.spec)
+            choose(request.metrics, subject, dataset.spec, divide(subject.model, dataset, request.count), request.count)
+            want(subject.model, dataset, division)
+        except InputError as error:
+            raise InputError(f"{subject.name} cannot be compared: {error}") from None
+    return division
+
+
 def compare(
     subjects: Sequence[Subject],
     dataset: Dataset,
@@ -62,8 +76,9 @@ def compare(
     among the metrics."""
     check(subjects)
     check_metrics(request.metrics)
+    division = check_all(subjects, dataset, request)
     request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request)))
-    division, found, spent = divide(subjects[0].model, dataset, request.count), [], 0.0
+    found, spent = [], 0.0
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
         work = evaluate(subject, dataset, request, own, say, division=division)
         one = yield from _one(work, subject, len(subjects) - k - 1, spent / k if k else 0.0)
@@ -83,8 +98,6 @@ def compare(
 
 def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> list[str]:
     """The metrics, analyses aside, that apply to all of the models."""
-    from debruit.evaluation.catalogue import choose
-
     chosen = [
         {m.name for m in choose((), s, dataset.spec, divide(s.model, dataset, request.count), request.count).metrics}
         for s in subjects

@@ -77,13 +77,7 @@ def quality(
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
     """Yields progress, returns the quality of every setting. InputError: data of another size, too few samples, a budget below 1."""
     began, model = time.monotonic(), subject.model
-    check_data(model, dataset.spec)
-    if count < 2:
-        raise InputError(
-            f"-n {count}: a Frechet distance needs at least 2 samples, and some hundreds to tell samplers apart"
-        )
-    if min(*budgets, budget) < 1:
-        raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
+    check(subject, dataset, count, budgets, budget)
     division = divide(model, dataset, count)
     tried = candidates(model, sorted({*budgets, budget}))
     wanted = want(model, dataset, division)
@@ -117,6 +111,22 @@ def quality(
         subject=subject, points=points, best=points[best], budget=budget, floor=frechet(floor, reference, network=extractor.label),
         division=division, network=extractor.label, seed=seed, seconds=time.monotonic() - began,
     )  # fmt: skip
+
+
+def check(subject: Subject, dataset: Dataset, count: int, budgets: Sequence[int], budget: int) -> None:
+    """InputError for what `quality` cannot measure."""
+    model = subject.model
+    check_data(model, dataset.spec)
+    if count < 2:
+        raise InputError(
+            f"-n {count}: a Frechet distance needs at least 2 samples, and some hundreds to tell samplers apart"
+        )
+    if min(*budgets, budget) < 1:
+        raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
+    want(model, dataset, divide(model, dataset, count))
+    tried = [s for s in candidates(model, sorted({*budgets, budget})) if s.sampler.evaluations(s.steps) <= budget]
+    if not tried:
+        raise InputError(f"--budget {budget}: no sampler has a setting of so few evaluations on this model: give more")
 
 
 def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:

@@ -73,7 +73,7 @@ def fit(
     A training of minutes whose first seconds show another speed than the plan's, by more than a factor of 1.5, asks `replan(factor)` for the run to do
     instead, and starts over with it where it is another one (None: it goes on as it is). That happens once.
 
-    An interruption (Ctrl-C, SIGTERM) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
+    An interruption (Ctrl-C, SIGTERM, SIGHUP) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
     they do not stop, the last good state is restored and the rate halved, a few times, before InputError. That comes at once where the data has
     changed or another process trains in the folder.
     """
@@ -300,19 +300,25 @@ class _Signals:
 
 @contextmanager
 def _interruptible(state: State) -> Generator[_Signals]:
-    """The first SIGINT or SIGTERM asks the loop to stop after its step; a second one interrupts at once."""
+    """The first SIGINT, SIGTERM or SIGHUP (a terminal that is closed, unless nohup has it ignored) asks the loop to stop after its step; a second SIGINT or
+    SIGTERM interrupts at once. A closed terminal sends SIGHUP several times."""
     state.interrupted = False
     signals = _Signals(state)
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
 
+    hangup = getattr(signal, "SIGHUP", None)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
+
     def ask(number, frame) -> None:
-        if signals.state.interrupted:
+        if signals.state.interrupted and number != hangup:
             raise KeyboardInterrupt
         signals.state.interrupted = True
 
-    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield signals
     finally:

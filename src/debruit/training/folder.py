@@ -21,6 +21,7 @@ from debruit.config import Json, decode, encode
 from debruit.data.source import recorded
 from debruit.errors import InputError
 from debruit.files import storage_problem, write_atomically
+from debruit.outputs import check_folder
 from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
 from debruit.training.run import Training
@@ -225,12 +226,18 @@ def alone(path: Path) -> Generator[None]:
 
 def check_free(path: Path) -> None:
     """InputError if a folder cannot take a new run."""
+    check_writable(path, flag="--out")
     if (path / RUN).exists() or (path / PLAN).exists():
         raise InputError(
             f"{path} already holds a run: continue it with `debruit train --resume {path}`, or give another --out"
         )
-    if path.exists() and not path.is_dir():
-        raise InputError(f"--out {path} is a file: give a folder")
+
+
+def check_writable(path: Path, *, flag: str) -> None:
+    """InputError if what a training writes cannot be written in this folder."""
+    check_folder(
+        path, files=(RUN, MODEL, LOG, PLAN, FIRST_STAGE), folders=("state", PREVIEWS, "autoencoder"), flag=flag
+    )
 
 
 def fingerprint(stored: Json) -> str:

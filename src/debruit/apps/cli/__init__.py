@@ -1,6 +1,7 @@
 """The command line: `debruit VERB ...`, one file a verb, imported when it is called.
 
-Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130 interrupted with everything saved.
+Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130 interrupted with everything saved, 141 nobody reads the text that is all a
+command makes (as for a program that SIGPIPE ends).
 """
 
 import sys
@@ -13,8 +14,11 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 import debruit
+from debruit import console
 from debruit.errors import InputError, Notice
+from debruit.files import storage_problem
 
+UNREAD = 141
 began = time.monotonic()  # when the command at hand started
 usual = warnings.showwarning
 said: set[str] = set()  # notices of the command at hand
@@ -53,22 +57,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     global began
     began = time.monotonic()
     said.clear()
-    try:
-        warnings.simplefilter("always", Notice)
-        warnings.showwarning = _show  # ty: ignore[invalid-assignment]
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        return code if isinstance(code, int) else 0
-    except InputError as error:
-        return _refuse(str(error))
-    except CycloptsError as error:
-        return _refuse(" ".join(str(error).split()))
-    except KeyboardInterrupt:
-        print("debruit: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 0
-    finally:
-        warnings.showwarning = usual
+    given = sys.argv[1:] if arguments is None else arguments
+    with console.installed(speaks=bool(given) and not {"--help", "-h", "--version"} & set(given)):
+        try:
+            warnings.simplefilter("always", Notice)
+            warnings.showwarning = _show  # ty: ignore[invalid-assignment]
+            code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+            return code if isinstance(code, int) else 0
+        except InputError as error:
+            return _refuse(str(error))
+        except CycloptsError as error:
+            return _refuse(" ".join(str(error).split()))
+        except KeyboardInterrupt:
+            console.complain("interrupted")
+            return 130
+        except BrokenPipeError:
+            return UNREAD
+        except OSError as error:
+            reason = storage_problem(error)
+            if reason is None:
+                raise
+            return _refuse(f"{error.filename or 'a file'} cannot be read or written: {reason}")
+        finally:
+            warnings.showwarning = usual
 
 
 def _show(
@@ -83,13 +94,13 @@ def _show(
     if issubclass(category, Notice):
         if str(message) not in said:
             said.add(str(message))
-            print(message, flush=True)
+            console.say(str(message))
     else:
         usual(message, category, filename, lineno, file, line)
 
 
 def _refuse(sentence: str) -> int:
-    print(f"debruit: {sentence}", file=sys.stderr)
+    console.complain(sentence)
     return 2
 
 

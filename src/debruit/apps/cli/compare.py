@@ -9,6 +9,7 @@ from debruit.apps.cli.reports import (
     WORK,
     check_diffusion,
     check_plots,
+    check_report,
     find_data,
     follow,
     retyped,
@@ -16,7 +17,6 @@ from debruit.apps.cli.reports import (
     write_report,
 )
 from debruit.apps.session import say
-from debruit.errors import InputError
 
 
 def compare(
@@ -57,7 +57,7 @@ def compare(
         auto, cpu or cuda.
     """
     from debruit.evaluation import catalogue
-    from debruit.evaluation.compare import check, check_metrics
+    from debruit.evaluation.compare import check, check_all, check_metrics
     from debruit.evaluation.compare import compare as run
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
@@ -72,14 +72,14 @@ def compare(
         "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
-    if out.is_file():
-        raise InputError(f"--out {out} is a file: give a folder")
+    check_report(out)
     check_metrics(request.metrics)
     for model in models:
         check_diffusion(model, "compare")
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset = find_data(data, subjects[0])
+    check_all(subjects, dataset, request)
     parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
     try:
         found = follow(run(subjects, dataset, request, parts, say))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.session import say
+from debruit.console import say, text_only
 
 
 def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, device: str = "auto") -> int:
@@ -30,6 +30,7 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     from debruit.training.machine import prepare
 
     prepare()
+    text_only()
     place = choose_device(device)
     chosen = sized(find_source(source), size)
     report = examine(chosen)
@@ -61,6 +62,9 @@ def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
         A name from `debruit list data`.
     """
     from debruit.data.get import get as fetch
+    from debruit.data.keys import root
+    from debruit.outputs import check_folder
 
+    check_folder(root(), folders=("sources",), flag="the cache")
     say(fetch(name, say))
     return 0

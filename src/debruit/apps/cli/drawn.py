@@ -57,5 +57,13 @@ class Drawn:
         """The options of an edit by name, None where not given: all but where it is drawn and --set."""
         return {name: value for name, value in asdict(self).items() if name not in ("device", "set_")}
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """What of this determines the images, as JSON: of a mask its content."""
+        from debruit.apps.manifest import digest
+
+        flags = {name: value for name, value in self.flags.items() if name not in ("batch", "mask")}
+        return {**flags, "mask": digest(self.mask), "set": list(self.assignments)}
+
 
 USUAL = Drawn()

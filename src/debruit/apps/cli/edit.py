@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.reports import check_diffusion
+from debruit.console import say
 
 
 def edit(
@@ -85,39 +86,72 @@ def edit(
     images = _read(wanted, loaded)
     if wanted.way == "invert":
         return _invert(loaded, images, wanted.out, options)
-    work = _work(wanted, loaded, images, margins, options)
-    made = edits.followed(work)
-    edits.write(made, loaded, wanted.out, columns=len(made) if wanted.way == "interpolate" else None)
-    count = "1 image" if len(made) == 1 else f"{len(made)} images"
-    print(f"{count} by --{wanted.way}, seed {drawn.seed} -> {wanted.out}", flush=True)
+    from debruit.apps import manifest, places
+
+    about = manifest.settings_of(
+        "edit", model, way=wanted.way, value=_named(wanted), images=[manifest.digest(file) for file in wanted.files], own=dict(wanted.own),
+        **drawn.named,
+    )  # fmt: skip
+    made = wanted.own.get("frames", 9) if wanted.way == "interpolate" else wanted.n
+    data, (left, top, right, bottom) = loaded.config.data, margins or (0, 0, 0, 0)
+    shape = (data.channels, data.height + top + bottom, data.width + left + right)
+    columns = made if wanted.way == "interpolate" else None
+    place = places.find_place(
+        wanted.out, about, made, shape, data.depth, lambda done: edits.write(done, loaded, wanted.out, columns=columns)
+    )
+    batch = made if wanted.way == "interpolate" else drawn.batch  # all frames come of the same two noises
+    try:
+        places.fill(place, made, batch, _work(wanted, loaded, images, margins, options), what="editing")
+    except KeyboardInterrupt:
+        return places.interrupted(place)
+    places.say_kept(place)
+    count = "1 image" if made == 1 else f"{made:,} images"
+    say(f"{count} by --{wanted.way}, seed {drawn.seed} -> {wanted.out}")
     return 0
 
 
 def _read(wanted: edits.Edit, model: Any) -> Any:
-    """The images to begin with, (B, C, H, W) at rest: both of an interpolation, else the one as often as it is edited."""
+    """The images to begin with, (B, C, H, W) at rest: both of an interpolation, else the one."""
     import torch
 
     from debruit.editing.reading import read_image
 
-    images = torch.stack([read_image(file, model.config.data) for file in wanted.files])
-    return images if wanted.way == "interpolate" else images.expand(wanted.n, -1, -1, -1)
+    return torch.stack([read_image(file, model.config.data) for file in wanted.files])
 
 
 def _work(wanted: edits.Edit, model: Any, images: Any, margins: Any, options: dict[str, Any]) -> Any:
-    """The edit as a function of its watch."""
+    """The edit as `places.fill` asks for it: of `count` of these images from number `first` on."""
     from debruit.editing import image_to_image, inpainting, interpolation, outpainting, reading, variations
 
     own = {**options, **wanted.own}
+    if wanted.way == "interpolate":
+        return lambda first, count, watch: interpolation.interpolate(model, images, watch=watch, **own)
     if wanted.way == "strength":
-        return lambda watch: image_to_image.image_to_image(model, images, strength=wanted.value, watch=watch, **own)
-    if wanted.way == "inpaint":
-        region = reading.read_region(wanted.value, model.config.data)
-        return lambda watch: inpainting.inpaint(model, images, region=region, watch=watch, **own)
-    if wanted.way == "outpaint":
-        return lambda watch: outpainting.outpaint(model, images, margins=margins, watch=watch, **own)
-    if wanted.way == "variations":
-        return lambda watch: variations.vary(model, images, watch=watch, **own)
-    return lambda watch: interpolation.interpolate(model, images, watch=watch, **own)
+        change, own["strength"] = image_to_image.image_to_image, wanted.value
+    elif wanted.way == "inpaint":
+        change, own["region"] = inpainting.inpaint, reading.read_region(wanted.value, model.config.data)
+    elif wanted.way == "outpaint":
+        change, own["margins"] = outpainting.outpaint, margins
+    else:
+        change = variations.vary
+
+    def some(first: int, count: int, watch: Any) -> Any:
+        return change(model, images.expand(count, -1, -1, -1), first=first, watch=watch, **own)
+
+    return some
+
+
+def _named(wanted: edits.Edit) -> Any:
+    """The value of an edit's flag, as JSON; of a file its content."""
+    from debruit.apps import manifest
+
+    return (
+        manifest.digest(wanted.value)
+        if wanted.way == "inpaint"
+        else None
+        if wanted.way in ("interpolate", "variations")
+        else wanted.value
+    )
 
 
 def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
@@ -147,5 +181,5 @@ def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
         if isinstance(model.config.codec, Pixels)
         else f" (the autoencoder alone: {decibels(model.images(model.latents(images)))})"
     )
-    print(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}", flush=True)
+    say(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}")
     return 0

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from debruit.apps.session import say
 from debruit.errors import InputError
+from debruit.outputs import check_folder
 
 
 def explain(
@@ -50,8 +51,9 @@ def explain(
 
     prepare()
     check_language(lang)
-    if out.is_file() or out.suffix.lower() in (".html", ".htm"):
+    if out.suffix.lower() in (".html", ".htm"):
         raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")
+    check_folder(out, files=("index.html",))
     make = _of_autoencoder if is_autoencoder(model) else _of_diffusion
     text = make(model, image, lang, label, prompt, seed, device)
     target = out / "index.html"

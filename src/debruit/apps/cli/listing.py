@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from debruit.apps.session import say
+from debruit.console import say, text_only
 
 
 def listing(what: Literal["recipes", "samplers", "models", "data"], /) -> int:
@@ -13,6 +13,7 @@ def listing(what: Literal["recipes", "samplers", "models", "data"], /) -> int:
     what
         recipes, samplers, models (those that come with debruit, and those below the present folder) or data.
     """
+    text_only()
     lines = {"recipes": _recipes, "samplers": _samplers, "models": _models, "data": _data}[what]()
     width = max((len(name) for name, _ in lines), default=0)
     for name, text in lines:

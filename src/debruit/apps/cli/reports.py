@@ -12,6 +12,7 @@ from typing import Any
 
 from debruit.apps.session import say
 from debruit.errors import InputError
+from debruit.outputs import check_folder
 
 WORK = "work"  # the folder of finished parts, inside that of the report
 SAID_SECONDS = 10
@@ -46,11 +47,16 @@ def retyped(verb: str, positional: Sequence[str], flags: Mapping[str, Any], func
 
 
 def out_folder(out: Path | None, model: str, name: str) -> Path:
-    """Where a report goes: as asked, or in the run folder, or beside the model file."""
-    if out is not None and out.is_file():
-        raise InputError(f"--out {out} is a file: give a folder")
+    """Where a report goes: as asked, or in the run folder, or beside the model file. InputError where it cannot be written."""
     path = Path(model)
-    return out or (path / name if path.is_dir() else path.with_name(f"{path.stem}-{name}"))
+    folder = out or (path / name if path.is_dir() else path.with_name(f"{path.stem}-{name}"))
+    check_report(folder)
+    return folder
+
+
+def check_report(folder: Path) -> None:
+    """InputError unless a report and its finished parts can be written there."""
+    check_folder(folder, files=("report.html", "report.json"), folders=(WORK,))
 
 
 def check_diffusion(model: str, verb: str) -> None:

@@ -1,12 +1,14 @@
 """debruit sample"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from debruit.apps.cli.reports import check_diffusion
+from debruit.console import say
 from debruit.errors import InputError
+from debruit.outputs import check_file, check_folder
 
 SUFFIXES = (".png", ".npy")
 
@@ -72,9 +74,11 @@ def sample(
     set_
         Change one sampling setting: KEY=VALUE, for example sampler.eta=0.5 or grid=Karras. May be repeated.
     """
+    from debruit.apps import manifest, places
     from debruit.conditioning.mask import several
-    from debruit.config import override
+    from debruit.config import encode, override
     from debruit.model import load
+    from debruit.model_files import model_file
     from debruit.sampling.guidance.weights import in_words, none
     from debruit.training.machine import prepare
 
@@ -83,6 +87,7 @@ def sample(
         raise InputError(f"--out {out}: give FILE.png for a grid, FILE.npy for an array, or a folder")
     if n < 1 or batch < 1:
         raise InputError(f"-n {n} --batch {batch}: give 1 or more of each")
+    check_file(out) if out.suffix else check_folder(out)
     check_diffusion(model, "sample")
     loaded = load(model, device)
     settings = loaded.settings(
@@ -91,20 +96,32 @@ def sample(
     for assignment in set_ or []:
         settings = override(settings, assignment)
     masks = several(mask) if mask else None
-    given = {"label": label, "prompt": prompt, "mask": masks, "image": image}
+    given: dict[str, Any] = {"label": label, "prompt": prompt, "mask": masks, "image": image}
     if weaker is not None:
         check_diffusion(weaker, "sample")
         given["weaker"] = load(weaker, device)
-    images, drawing = draw(loaded, n, batch, settings, seed, given)
-    write(images, loaded, out, rows=min(max(len(prompt or []), len(masks or []), 1), n))
+    turns = max(len(prompt or []), len(masks or []), 1)
+    # all conditions are read before the first image is drawn
+    drawing = loaded.drawing(min(turns, n), settings, seed=seed, **given)
+    _ = drawing.times
+    about = manifest.settings_of(
+        "sample", model, sampling=encode(settings), seed=seed, label=label, prompt=prompt, mask=[manifest.digest(one) for one in masks or []],
+        image=manifest.digest(image), weaker=manifest.digest(weaker and model_file(weaker)),
+    )  # fmt: skip
+    spec = loaded.config.data
+    place = places.find_place(
+        out, about, n, spec.shape, spec.depth, lambda images: write_grid(images, loaded, out, rows=min(turns, n))
+    )
+    try:
+        places.fill(place, n, batch, draw(loaded, settings, seed, given))
+    except KeyboardInterrupt:
+        return places.interrupted(place)
     if guidance is not None and drawing.branches == 1 and not none(settings.guidance):
-        print(
+        say(
             f"guidance {in_words(settings.guidance)} changes nothing here: it weighs a condition against none of it, and one of the two is all there is"
         )
-    print(
-        f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}",
-        flush=True,
-    )
+    places.say_kept(place)
+    say(f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}")
     return 0
 
 
@@ -121,25 +138,17 @@ def times(interval: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def draw(model, n: int, batch: int, settings, seed: int, given: dict):
-    """n images in batches, with a progress bar on a terminal, and the first batch's drawing, which says what it cost."""
-    import sys
+def draw(model, settings, seed: int, given: dict):
+    """Images first..first + count - 1 at rest, as `places.fill` asks for them."""
 
-    import torch
-    from rich.progress import Progress
+    def some(first: int, count: int, watch):
+        last = None
+        for last in model.drawing(count, settings, seed=seed, first=first, **given).run():
+            watch(last.step / last.steps)
+        assert last is not None
+        return model.images(last.x)
 
-    parts, first = [], None
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task("sampling", total=n)
-        for start in range(0, n, batch):
-            count = min(batch, n - start)
-            drawing = model.drawing(count, settings, seed=seed, first=start, **given)
-            first, last = first or drawing, None
-            for last in drawing.run():
-                bar.update(task, completed=start + count * last.step / last.steps)
-            assert last is not None
-            parts.append(model.images(last.x))
-    return torch.cat(parts), first
+    return some
 
 
 def _of(label: str | None, prompts: list[str] | None, masks: list[str] | None, image: Path | None) -> str:
@@ -171,41 +180,12 @@ def _how(drawing, weaker: str | None) -> str:
     return ", ".join(words)
 
 
-def write(images, model, out: Path, *, rows: int = 1) -> None:
-    """A single image as it is, a grid, an array, or one file an image in the depth of the data. With several `rows`, image n of a grid is in row
-    n mod `rows`."""
+def write_grid(images, model, out: Path, *, rows: int = 1) -> None:
+    """A single image as it is, or a grid of images at rest; with several `rows`, image n is in row n mod `rows`."""
     from debruit import pictures
-    from debruit.files import write_array
 
     spec = model.config.data
-    if out.suffix.lower() == ".png" and len(images) == 1:
+    if len(images) == 1:
         pictures.save_single(images[0], spec, out)
-        return
-    if out.suffix.lower() == ".png":
-        pictures.save_grid(images, spec, out, rows=rows)
-        return
-    array = images.numpy()
-    if out.suffix.lower() == ".npy":
-        write_array(out, array)
-        return
-    if out.is_file():
-        raise InputError(f"--out {out} is a file: give a folder, FILE.png or FILE.npy")
-    out.mkdir(parents=True, exist_ok=True)
-    for k, image in enumerate(array):
-        _write_one(image, out / f"{k:06d}")
-
-
-def _write_one(image, stem: Path) -> None:
-    """One image (C, H, W) in the format that keeps its depth: PNG, TIFF for grey float data, and an array for what neither holds."""
-    from PIL import Image
-
-    from debruit.files import write_array, write_atomically
-
-    grey, depth = len(image) == 1, image.dtype.name
-    pixels = image[0] if grey else image.transpose(1, 2, 0)
-    if (depth == "uint8" and len(image) in (1, 3)) or (depth == "uint16" and grey):
-        write_atomically(stem.with_suffix(".png"), lambda path: Image.fromarray(pixels).save(path, format="PNG"))
-    elif depth == "float32" and grey:
-        write_atomically(stem.with_suffix(".tiff"), lambda path: Image.fromarray(pixels).save(path, format="TIFF"))
     else:
-        write_array(stem.with_suffix(".npy"), image)
+        pictures.save_grid(images, spec, out, rows=rows)

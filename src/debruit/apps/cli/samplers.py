@@ -18,6 +18,7 @@ from debruit.apps.cli.reports import (
 )
 from debruit.apps.session import say
 from debruit.errors import InputError
+from debruit.outputs import check_file
 
 
 def samplers(
@@ -70,7 +71,7 @@ def samplers(
     from debruit.evaluation.report import samplers as report
     from debruit.evaluation.report import terminal
     from debruit.evaluation.subject import Subject
-    from debruit.model_files import check_writable
+    from debruit.model_files import check_writable, model_file
     from debruit.training.machine import prepare
 
     prepare()
@@ -87,8 +88,10 @@ def samplers(
     check_diffusion(model, "samplers")
     if store:
         check_writable(model)
+        check_file(model_file(model), flag="--store")
     subject = Subject.open(model, device)
     dataset = find_data(data, subject)
+    quality.check(subject, dataset, n, costs, budget)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
     extractor = find_extractor(network, dataset, say, device=subject.model.device.type)
     work = quality.quality(

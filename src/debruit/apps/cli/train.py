@@ -167,8 +167,9 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
 
 def _resume(path: Path, device, images: int | None, minutes: float | None) -> int:
     from debruit.training import stages
-    from debruit.training.folder import RunFolder
+    from debruit.training.folder import RunFolder, check_writable
 
+    check_writable(path, flag="--resume")
     plan = stages.pending(path)
     if plan is not None:
         if images is not None or minutes is not None:

@@ -1,13 +1,14 @@
 """debruit upscale"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.reports import check_diffusion
+from debruit.console import say
 from debruit.errors import InputError
 
 
@@ -39,6 +40,7 @@ def upscale(
     edits.check_out(out, edits.SUFFIXES)
     check_diffusion(model, "upscale")
 
+    from debruit.apps import manifest, places
     from debruit.editing.reading import read_image
     from debruit.editing.upscaling import condition
     from debruit.editing.upscaling import upscale as enlarge
@@ -49,9 +51,19 @@ def upscale(
     loaded = load(model, drawn.device)
     scale = condition(loaded).scale
     options = edits.options(loaded, drawn.assignments, drawn.flags)
-    small = read_image(image, loaded.config.data, whole=True)[None].expand(n, -1, -1, -1)
-    large = edits.followed(lambda watch: enlarge(loaded, small, watch=watch, **options))
-    edits.write(large, loaded, out)
-    height, width = large.shape[2:]
-    print(f"{image} x {scale}: {width} x {height} pixels, seed {drawn.seed} -> {out}", flush=True)
+    small = read_image(image, loaded.config.data, whole=True)[None]
+    height, width = (side * scale for side in small.shape[2:])
+    about = manifest.settings_of("upscale", model, image=manifest.digest(image), **drawn.named)
+    shape, depth = (small.shape[1], height, width), loaded.config.data.depth
+    place = places.find_place(out, about, n, shape, depth, lambda done: edits.write(done, loaded, out))
+
+    def some(first: int, count: int, watch: Any) -> Any:
+        return enlarge(loaded, small.expand(count, -1, -1, -1), first=first, watch=watch, **options)
+
+    try:
+        places.fill(place, n, drawn.batch, some, what="enlarging")
+    except KeyboardInterrupt:
+        return places.interrupted(place)
+    places.say_kept(place)
+    say(f"{image} x {scale}: {width} x {height} pixels, seed {drawn.seed} -> {out}")
     return 0

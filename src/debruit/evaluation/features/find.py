@@ -1,11 +1,10 @@
 """The name that a user types -> a feature extractor."""
 
-from pathlib import Path
-
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError, nearest
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.features.stored import Say
+from debruit.home import expanded
 
 NAMES = ("efficientnet", "classifier")
 WEIGHTS = (".safetensors", ".pth", ".pt")
@@ -24,7 +23,7 @@ def find_extractor(name: str, dataset: Dataset | None = None, say: Say = print, 
         if dataset is None:
             raise InputError("the classifier is trained on labelled data: name it with --data")
         return classifier(dataset, say=say)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix.lower() not in (".onnx", *WEIGHTS):
         hint = nearest(name, NAMES) or ";"
         raise InputError(

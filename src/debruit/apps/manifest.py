@@ -1,0 +1,70 @@
+"""Of which settings the images in a folder or an unfinished array are: a small JSON file beside it, so that they are never mixed with others."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from debruit.errors import InputError
+from debruit.files import write_atomically
+
+WAY_OUT = "give another --out, or empty it"
+Settings = dict[str, Any]  # of JSON: all that determines image number n
+
+
+def manifest_of(out: Path) -> Path:
+    """The file beside `out` that says of which settings it is."""
+    whole = out.absolute()
+    return whole.with_name(f".{whole.name or 'here'}.debruit.json")
+
+
+def write_manifest(out: Path, settings: Settings) -> None:
+    write_atomically(manifest_of(out), lambda temporary: temporary.write_text(json.dumps(settings, indent=1), "utf-8"))
+
+
+def read_manifest(out: Path) -> Settings | None:
+    """None where it is missing or damaged."""
+    try:
+        return json.loads(manifest_of(out).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def check_same(out: Path, settings: Settings, what: str) -> None:
+    """InputError unless what is there is of the same settings."""
+    before = read_manifest(out)
+    if before is None:
+        raise InputError(
+            f"--out {out} holds {what}, and {manifest_of(out).name} beside it, which says of which settings, is missing: {WAY_OUT}"
+        )
+    now = json.loads(json.dumps(settings))
+    differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if differing:
+        shown = "; ".join(
+            f"{name} {_short(before.get(name))} there, {_short(now.get(name))} now" for name in differing[:3]
+        )
+        raise InputError(f"--out {out} holds {what} of other settings ({shown}): {WAY_OUT}")
+
+
+def digest(path: str | Path | None) -> str | None:
+    """Of a file's content; None for no file. A text that is no path stands for itself."""
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    except OSError:
+        return str(path)
+
+
+def settings_of(command: str, model: str, **more: Any) -> Settings:
+    """All that determines image number n, as JSON: the command, the model's file, the version of the code, and `more`."""
+    from debruit import __version__
+    from debruit.model_files import model_file
+
+    return {"command": command, "model": digest(model_file(model)), "version": __version__, **more}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,77 @@
+"""Where files for the user at hand are kept, also in a container whose user has no home, no name, or a home that cannot be written."""
+
+import getpass
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from debruit.errors import InputError, tell
+
+ASK = "set DEBRUIT_CACHE to a folder that can be written"
+
+
+def cache() -> Path:
+    """$DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else ~/.cache/debruit; where that cannot be made a folder of this user's in the temporary one, which is
+    said. InputError: there is none of these."""
+    if own := os.environ.get("DEBRUIT_CACHE"):
+        return expanded(own)
+    try:
+        usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "debruit"
+    except RuntimeError:  # no home
+        usual = None
+    if usual is not None and makeable(usual):
+        return usual
+    found = temporary()
+    why = "this user has no home folder" if usual is None else f"{usual} cannot be made"
+    tell(f"{why}: the cache is {found}; to keep it elsewhere {ASK}")
+    return found
+
+
+def expanded(text: str | Path) -> Path:
+    """The path with "~" replaced. InputError: whose home that is, is not known."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"{text}: the home folder of that user is not known, write the path without ~") from None
+
+
+def settle() -> None:
+    """Gives libraries what they ask for and fail without: the name of the user (torch's compiler), folders for their settings (matplotlib, triton)."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ["USER"] = f"uid-{number()}"
+    for name, usual in (("MPLCONFIGDIR", "~/.config/matplotlib"), ("TRITON_CACHE_DIR", "~/.triton")):
+        path = Path(os.path.expanduser(usual))
+        if name not in os.environ and not (path.is_absolute() and makeable(path)):
+            os.environ[name] = str(cache() / usual.rpartition("/")[2].lstrip("."))
+
+
+def temporary() -> Path:
+    """A folder in the temporary one that is this user's alone, made if it is not there. InputError: it cannot be, or is somebody else's."""
+    try:
+        path = Path(tempfile.gettempdir()) / f"debruit-{number()}"
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise InputError(f"there is no folder for the cache ({error.strerror or error}): {ASK}") from None
+    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+        raise InputError(f"{path}, the folder for the cache, is somebody else's: {ASK}")
+    return path
+
+
+def makeable(path: Path) -> bool:
+    """Whether the folder is there, or can be made."""
+    try:
+        if path.is_dir():
+            return True
+        above = next(parent for parent in path.parents if parent.exists())
+        return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    except OSError:
+        return False
+
+
+def number() -> int:
+    """The user's, where there are numbers of users."""
+    return os.getuid() if hasattr(os, "getuid") else 0
