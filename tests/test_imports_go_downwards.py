@@ -9,9 +9,9 @@ import debruit
 
 ROOT = Path(debruit.__file__).parent
 LAYERS = (
-    "errors", "files", "config", "device", "diffusion", "sampling", "text", "conditioning.cond", "networks", "autoencoders", "data",
-    "conditioning", "model_files", "pictures", "drawing", "weaker", "model", "first_stage", "editing", "training", "evaluation", "recipes",
-    "apps", "__main__",
+    "errors", "ranges", "finite", "files", "config", "provenance", "device", "diffusion", "sampling", "text", "conditioning.cond", "networks",
+    "autoencoders", "data", "conditioning", "model_files", "pictures", "drawing", "weaker", "model", "first_stage", "editing", "training",
+    "evaluation", "recipes", "apps", "__main__",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Configuration: frozen dataclasses <-> JSON, by import path inside trusted packages.
 
 A dataclass becomes an object whose `"type"` names its class and whose other keys are its fields; decoding imports that class
-only if its package is trusted, refuses unknown keys and validates every value against the field's annotation. `override`
-is the command line's `--set a.b.c=value`: the value is parsed by the type of the field that it replaces.
+only if its package is trusted, refuses unknown keys and validates every value against the field's annotation: its type, its range
+(ranges.py), and no number is NaN or infinite. `check` does the same for a config that was made in Python. `override` is the command
+line's `--set a.b.c=value`: the value is parsed by the type of the field that it replaces.
 
 `MOVED` maps the import path of a class that was renamed to its present one, so that old files stay readable.
 """
@@ -15,9 +16,9 @@ import reprlib
 import types
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
 
-from pydantic import InstanceOf, TypeAdapter, ValidationError
+from pydantic import ConfigDict, InstanceOf, TypeAdapter, ValidationError
 
 from debruit.errors import InputError, nearest, unknown
 
@@ -57,6 +58,22 @@ def override(config: Any, assignment: str) -> Any:
     if not equals:
         raise InputError(f"--set {assignment}: expected KEY=VALUE, for example --set lr=1e-4")
     return _override(config, path.strip().split("."), text.strip(), where=path.strip())
+
+
+def check(config: Any, where: str = "config") -> None:
+    """InputError, naming the field, where a number in a config, at any depth, is NaN, infinite, of the wrong type or outside its field's range."""
+    for f in fields(config):
+        value, place = getattr(config, f.name), f"{where}.{f.name}"
+        items = value if isinstance(value, tuple) else (value,)
+        for n, item in enumerate(items):
+            if is_dataclass(item) and not isinstance(item, type):
+                check(item, f"{place}[{n}]" if isinstance(value, tuple) else place)
+        if not _numeric(value):
+            continue
+        if _validate(value, _hints(type(config))[f.name], place) != value:
+            raise InputError(
+                f"{place}: {reprlib.repr(value)} is not valid, expected {_expected(_hints(type(config))[f.name])}"
+            )
 
 
 def implementations(protocol: type) -> dict[str, type]:
@@ -117,7 +134,7 @@ def _override(config: Any, path: list[str], text: str, where: str) -> Any:
     current = getattr(config, name)
     if rest:
         return replace(config, **{name: _override(current, rest, text, where)})
-    annotation = get_type_hints(type(config))[name]
+    annotation = _hints(type(config))[name]
     return replace(config, **{name: _parse(text, annotation, current, f"--set {where}")})
 
 
@@ -156,7 +173,7 @@ def _decode_dataclass(data: dict[str, Json], where: str) -> Any:
         ) from None
     if not (isinstance(cls, type) and is_dataclass(cls)):
         raise InputError(f"{where}: {path} is no configuration class")
-    annotations = get_type_hints(cls)
+    annotations = _hints(cls)
     allowed = {f.name: f for f in fields(cls) if f.init}
     values = {}
     for key, item in data.items():
@@ -188,14 +205,48 @@ def _validate(value: Any, annotation: Any, where: str) -> Any:
         return _adapter(annotation).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
-        expected = annotation.__name__ if isinstance(annotation, type) else re.sub(r"(\w+\.)+", "", str(annotation))
         hint = problem["msg"][0].lower() + problem["msg"][1:]
-        raise InputError(f"{where}: {reprlib.repr(value)} is not valid, expected {expected} ({hint})") from None
+        raise InputError(
+            f"{where}: {reprlib.repr(value)} is not valid, expected {_expected(annotation)} ({hint})"
+        ) from None
+
+
+def _expected(annotation: Any) -> str:
+    """A field's type in words, without its range."""
+    plain = _plain(annotation)
+    return plain.__name__ if isinstance(plain, type) else re.sub(r"(\w+\.)+", "", str(plain))
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without ranges."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return Union[tuple(_plain(a) for a in get_args(annotation))]  # noqa: UP007
+    if get_origin(annotation) is tuple:
+        return types.GenericAlias(tuple, tuple(_plain(a) for a in get_args(annotation)))
+    return annotation
+
+
+def _numeric(value: Any) -> bool:
+    """Whether a value is a number, or holds one."""
+    if isinstance(value, tuple):
+        return any(_numeric(item) for item in value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """The annotations of a dataclass, with their ranges."""
+    return get_type_hints(cls, include_extras=True)
 
 
 @cache
 def _adapter(annotation: Any) -> TypeAdapter:
-    return TypeAdapter(_by_instance(annotation))
+    whole = is_dataclass(annotation) or getattr(
+        annotation, "_is_protocol", False
+    )  # pydantic takes no settings for these
+    return TypeAdapter(_by_instance(annotation), config=None if whole else ConfigDict(allow_inf_nan=False))
 
 
 def _by_instance(annotation: Any) -> Any:

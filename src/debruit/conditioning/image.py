@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from debruit.conditioning.outlines import is_drawing, lines, outlines
 from debruit.data.pixels import WHITE, Target, decode, named, read_header
 from debruit.errors import InputError, tell
+from debruit.ranges import Share
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -47,7 +48,7 @@ class Image:
     low: float = 0
     high: float = 255
     factor: int = 1
-    drop: float = 0.0
+    drop: Share = 0.0
 
     def __post_init__(self) -> None:
         """InputError where so small an image would have no pixels."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from debruit.errors import InputError, unknown
+from debruit.ranges import Share, Width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +18,8 @@ class Label:
     field: ClassVar[str] = "label"
     reads: ClassVar[str] = "label"
     names: tuple[str, ...]
-    channels: int = 128
-    drop: float = 0.1
+    channels: Width = 128
+    drop: Share = 0.1
     door: Literal["vector", "tokens"] = "vector"
 
     def read(self, items: Mapping[str, Any]) -> Tensor:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from cyclopts import App
-from cyclopts.exceptions import CycloptsError
+from cyclopts.exceptions import CycloptsError, ValidationError
 
 import debruit
 from debruit.errors import InputError, Notice
+from debruit.provenance import BIBTEX, remember
 
 began = time.monotonic()  # when the command at hand started
 usual = warnings.showwarning
@@ -48,11 +49,19 @@ data.command("debruit.apps.cli.data:get", name="get", help="Install or download 
 app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes, samplers, models or data sources.")
 
 
+@app.command(name="cite", help="Print the BibTeX entry of debruit, for a paper.")
+def cite() -> int:
+    """The BibTeX entry of debruit, for a paper."""
+    print(BIBTEX)
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     global began
     began = time.monotonic()
     said.clear()
+    remember(sys.argv[1:] if arguments is None else arguments)
     try:
         warnings.simplefilter("always", Notice)
         warnings.showwarning = _show  # ty: ignore[invalid-assignment]
@@ -61,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _refuse(str(error))
     except CycloptsError as error:
-        return _refuse(" ".join(str(error).split()))
+        return _refuse(_in_words(error))
     except KeyboardInterrupt:
         print("debruit: interrupted", file=sys.stderr)
         return 130
@@ -86,6 +95,14 @@ def _show(
             print(message, flush=True)
     else:
         usual(message, category, filename, lineno, file, line)
+
+
+def _in_words(error: CycloptsError) -> str:
+    """What is wrong with the command line, in one sentence."""
+    if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
+        token = error.argument.tokens[0]
+        return f"{token.keyword or error.argument.name} {token.value}: {error.exception_message}"
+    return " ".join(str(error).split())
 
 
 def _refuse(sentence: str) -> int:

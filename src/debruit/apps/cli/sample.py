@@ -5,7 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, DrawnCount, Rescale, Seed, Steps, Threads
 from debruit.apps.cli.reports import check_diffusion
+from debruit.apps.threads import set_threads
 from debruit.errors import InputError
 
 SUFFIXES = (".png", ".npy")
@@ -15,21 +17,22 @@ def sample(
     model: str,
     /,
     *,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 16,
+    n: Annotated[DrawnCount, Parameter(name=["-n", "--n"])] = 16,
     out: Path,
     sampler: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
+    steps: Steps | None = None,
+    seed: Seed = 0,
     label: str | None = None,
     prompt: Annotated[list[str] | None, Parameter(negative="")] = None,
     mask: Annotated[list[str] | None, Parameter(negative="")] = None,
     image: Path | None = None,
     guidance: str | None = None,
     interval: str | None = None,
-    rescale: float | None = None,
+    rescale: Rescale | None = None,
     weaker: str | None = None,
-    batch: int = 64,
+    batch: Batch = 64,
     device: str = "auto",
+    threads: Threads = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
 ) -> int:
     """Draw images. Image k of a seed is always the same, whatever -n, --batch and --device are.
@@ -69,6 +72,8 @@ def sample(
         Images drawn at a time; guidance puts each of them through the network two times or more at once.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     set_
         Change one sampling setting: KEY=VALUE, for example sampler.eta=0.5 or grid=Karras. May be repeated.
     """
@@ -79,6 +84,7 @@ def sample(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     if out.suffix and out.suffix.lower() not in SUFFIXES:
         raise InputError(f"--out {out}: give FILE.png for a grid, FILE.npy for an array, or a folder")
     if n < 1 or batch < 1:

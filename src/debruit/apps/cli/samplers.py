@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, Evaluations, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import (
     WORK,
     check_diffusion,
@@ -17,6 +18,7 @@ from debruit.apps.cli.reports import (
     write_report,
 )
 from debruit.apps.session import say
+from debruit.apps.threads import set_threads
 from debruit.errors import InputError
 
 
@@ -25,15 +27,16 @@ def samplers(
     /,
     *,
     data: str | None = None,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 200,
+    n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 200,
     evaluations: str = "5,10,20",
-    budget: int = 20,
+    budget: Evaluations = 20,
     store: Annotated[bool, Parameter(negative="")] = False,
     network: str = "efficientnet",
-    seed: int = 0,
+    seed: Seed = 0,
     out: Path | None = None,
-    batch: int = 64,
+    batch: Batch = 64,
     device: str = "auto",
+    threads: Threads = None,
 ) -> int:
     """Quality against network evaluations for every sampler on this model, from the same noise; the best setting can be stored in it.
 
@@ -63,6 +66,8 @@ def samplers(
         Images drawn at a time.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import quality
     from debruit.evaluation.features.find import find_extractor
@@ -74,6 +79,7 @@ def samplers(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     check_plots()
     costs = numbers(evaluations)
     flags = {

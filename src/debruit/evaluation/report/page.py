@@ -12,7 +12,7 @@ from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
 from debruit.evaluation.report.conditions import BY_MASK, asked_of, conditions, judges
 from debruit.evaluation.report.passages import autoencoder
-from debruit.evaluation.report.record import versions_here
+from debruit.evaluation.report.record import evaluations, versions_here
 from debruit.evaluation.report.rows import beside_real
 from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
@@ -107,7 +107,7 @@ def samples(found: Evaluation) -> str:
     sheet = pictures.grid(pictures.displayable(images, side.spec), columns=COLUMNS, scale=_scale(found))
     caption = (
         f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {type(settings.sampler).__name__}, {settings.steps} steps "
-        f"({settings.sampler.evaluations(settings.steps)} network evaluations), guidance {weights.in_words(settings.guidance)}, EMA weights. {asked_of(found)}"
+        f"({evaluations(found)} network evaluations an image), guidance {weights.in_words(settings.guidance)}, EMA weights. {asked_of(found)}"
     )
     return html.section("Samples", html.figure(html.picture(sheet, "samples of the model"), caption))
 
