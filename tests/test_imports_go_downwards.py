@@ -10,8 +10,8 @@ import debruit
 ROOT = Path(debruit.__file__).parent
 LAYERS = (
     "errors", "ranges", "finite", "files", "config", "provenance", "device", "diffusion", "sampling", "text", "conditioning.cond", "networks",
-    "autoencoders", "data", "conditioning", "model_files", "pictures", "drawing", "weaker", "model", "first_stage", "editing", "training",
-    "evaluation", "recipes", "apps", "__main__",
+    "autoencoders", "data", "conditioning", "model_files", "pictures", "sheets", "drawing", "weaker", "model", "conditions_shown", "first_stage", "editing",
+    "training", "evaluation", "recipes", "apps", "__main__",
 )  # fmt: skip
 
 

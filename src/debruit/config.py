@@ -14,6 +14,7 @@ import pkgutil
 import re
 import reprlib
 import types
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
@@ -24,6 +25,8 @@ from debruit.errors import InputError, nearest, unknown
 
 TRUSTED = ["debruit"]
 MOVED: dict[str, str] = {"debruit.conditioning.wordpiece.WordPiece": "debruit.text.wordpiece.WordPiece"}
+
+_SPELT: dict[type, tuple[Callable[[type], str], dict[str, str]]] = {}  # protocol -> `spell`'s name and aliases
 
 Json = Any  # what the json module reads and writes
 
@@ -95,11 +98,24 @@ def classes(package: str) -> dict[str, type]:
     return found
 
 
+def spell(protocol: type, name: Callable[[type], str], aliases: Mapping[str, str]) -> None:
+    """Says how the implementations of a protocol are called in place of their class names, and by what other names people know them."""
+    _SPELT[protocol] = (name, {slug(other): own for other, own in aliases.items()})
+
+
+def names(protocol: type) -> dict[str, type]:
+    """The implementations of a protocol by the one name that lists, tables and errors use."""
+    name, _ = _SPELT.get(protocol, (lambda cls: cls.__name__, {}))
+    return {name(cls): cls for cls in implementations(protocol).values()}
+
+
 def choose(protocol: type, name: str, what: str) -> Any:
-    """An instance, with its defaults, of the implementation of that name; case, '-' and '_' do not matter."""
-    known: dict[str, Any] = {slug(key): cls for key, cls in implementations(protocol).items()}
+    """An instance, with its defaults, of the implementation of that name, of its class's, or of an alias; case, '-', '_' and '+' do not matter."""
+    spelt = names(protocol)
+    known: dict[str, Any] = {slug(n): cls for key, cls in spelt.items() for n in (key, cls.__name__)}
+    known |= {alias: spelt[own] for alias, own in _SPELT.get(protocol, (None, {}))[1].items()}
     if slug(name) not in known:
-        raise unknown(what, name, implementations(protocol))
+        raise unknown(what, name, spelt)
     chosen = known[slug(name)]
     if missing := [f.name for f in fields(chosen) if f.default is MISSING and f.default_factory is MISSING]:
         raise InputError(f"{what} {name} needs a value for {', '.join(missing)}; give it as JSON")

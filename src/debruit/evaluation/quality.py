@@ -29,7 +29,7 @@ from debruit.evaluation.wanted import Wanted, want
 from debruit.model import Model
 from debruit.sampling.euler import Euler
 from debruit.sampling.guidance import weights
-from debruit.sampling.sampler import Sampler
+from debruit.sampling.sampler import Sampler, name_of
 from debruit.sampling.settings import Settings
 
 BUDGETS = (5, 10, 20, 40)
@@ -47,7 +47,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        return type(self.settings.sampler).__name__
+        return name_of(self.settings.sampler)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +174,9 @@ def _store_in_run(folder: Path, settings: Settings) -> str:
 
 
 def in_words(settings: Settings, cost: int) -> str:
-    """ "Heun, 8 steps (15 evaluations) of UniformTime, guidance 1"; `cost` is that of an image."""
+    """ "heun, 8 steps (15 evaluations) of UniformTime, guidance 1"; `cost` is that of an image."""
     return (
-        f"{type(settings.sampler).__name__}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
+        f"{name_of(settings.sampler)}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
         f"guidance {weights.in_words(settings.guidance)}"
     )
 
@@ -189,7 +189,7 @@ def _features(
 
 
 def _stage(settings: Settings, cost: int) -> str:
-    return f"{type(settings.sampler).__name__}, {cost} evaluations"
+    return f"{name_of(settings.sampler)}, {cost} evaluations"
 
 
 def _best(points: Sequence[Point], budget: int) -> int:

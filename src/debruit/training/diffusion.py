@@ -9,7 +9,6 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from debruit import pictures
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.codec import CodecModule
 from debruit.data.dataset import Dataset
@@ -19,6 +18,7 @@ from debruit.first_stage import FirstStage
 from debruit.model import Model, ModelConfig, named
 from debruit.sampling.euler import Euler
 from debruit.sampling.grids import UniformTime
+from debruit.training import previews
 from debruit.training.previews import conditions
 from debruit.training.run import Run
 from debruit.training.state import TrainState
@@ -78,7 +78,7 @@ class Diffusion:
 
     def picture(self, state: TrainState) -> Image:
         images = draw(self.run, state, self.dataset, PREVIEW_COUNT, PREVIEW_SEED)
-        return pictures.grid(pictures.displayable(images, self.run.data))
+        return previews.picture(self.run, self.dataset, images)
 
     def model(self, state: TrainState) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)

@@ -18,6 +18,7 @@ from debruit.config import Json, check, decode, encode
 from debruit.data.source import recorded
 from debruit.errors import InputError
 from debruit.files import storage_problem, write_atomically
+from debruit.finite import as_json
 from debruit.provenance import hardware, provenance, versions
 from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
@@ -121,10 +122,10 @@ class RunFolder:
             write_atomically(log, lambda temporary: temporary.write_text("".join(lines)))
 
     def log(self, record: dict[str, Any]) -> None:
-        """One line of log.jsonl, and the same numbers for TensorBoard."""
+        """One line of log.jsonl, null where a number is not finite, and the same numbers for TensorBoard."""
         try:
             with open(self.path / LOG, "a") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(as_json(record), allow_nan=False) + "\n")
         except OSError as error:
             raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
         self._tensorboard(record)

@@ -77,6 +77,7 @@ def sample(
     set_
         Change one sampling setting: KEY=VALUE, for example sampler.eta=0.5 or grid=Karras. May be repeated.
     """
+    from debruit import pictures
     from debruit.conditioning.mask import several
     from debruit.config import override
     from debruit.model import load
@@ -102,7 +103,11 @@ def sample(
         check_diffusion(weaker, "sample")
         given["weaker"] = load(weaker, device)
     images, drawing = draw(loaded, n, batch, settings, seed, given)
-    write(images, loaded, out, rows=min(max(len(prompt or []), len(masks or []), 1), n))
+    beside = beside_conditions(images, loaded, out, label=label, text=prompt, mask=masks, image=image)
+    if beside is not None:
+        pictures.save(beside, out)
+    else:
+        write(images, loaded, out)
     if guidance is not None and drawing.branches == 1 and not none(settings.guidance):
         print(
             f"guidance {in_words(settings.guidance)} changes nothing here: it weighs a condition against none of it, and one of the two is all there is"
@@ -148,6 +153,20 @@ def draw(model, n: int, batch: int, settings, seed: int, given: dict):
     return torch.cat(parts), first
 
 
+def beside_conditions(images, model, out: Path, **given):
+    """A picture of the images beside the masks, images and prompts that they were drawn under, for FILE.png; None where a plain grid shows as much."""
+    if out.suffix.lower() != ".png" or len(images) == 1:
+        return None
+    import torch
+
+    from debruit.conditioning.asked import ask
+    from debruit.conditions_shown import shown
+
+    asked = ask(model.config.conditioners, range(len(images)), given, torch.device("cpu"))
+    found = shown(images, model.config, asked, captions=given["text"] or ())
+    return None if found is None else found.picture
+
+
 def _of(label: str | None, prompts: list[str] | None, masks: list[str] | None, image: Path | None) -> str:
     """What the images are of, for the line that is printed."""
     words = f" of {label}" if label else ""
@@ -161,11 +180,10 @@ def _how(drawing, weaker: str | None) -> str:
     """Sampler, cost and guidance, for the line that is printed."""
     from debruit.sampling.guidance.interval import EVERYWHERE
     from debruit.sampling.guidance.weights import in_words
+    from debruit.sampling.sampler import name_of
 
     settings = drawing.settings
-    words = [
-        f"{type(settings.sampler).__name__}, {settings.steps} steps, {drawing.evaluations} network evaluations an image"
-    ]
+    words = [f"{name_of(settings.sampler)}, {settings.steps} steps, {drawing.evaluations} network evaluations an image"]
     if drawing.branches > 1:
         words.append(f"guidance {in_words(settings.guidance)}{f' from {weaker}' if weaker else ''}")
         words += (

@@ -16,7 +16,7 @@ from debruit.evaluation.explain.study import Study
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
-from debruit.sampling.sampler import Sampler
+from debruit.sampling.sampler import Sampler, name_of
 from debruit.sampling.settings import Settings
 
 BUDGETS = (4, 8, 16, 32)  # network evaluations
@@ -61,7 +61,7 @@ def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> Sampler
     solution = _draw(study, Heun(), REFERENCE_STEPS)
     rows = [
         Row(
-            name=name,
+            name=name_of(sampler),
             path=f"{type(sampler).__module__}.{name}",
             order=sampler.order,
             stochastic=sampler.stochastic,

@@ -18,6 +18,7 @@ from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.sampling.guidance import weights
+from debruit.sampling.sampler import name_of
 
 SHOWN, COLUMNS = 64, 16
 APART = (BY_CLASS, BY_MASK, "colour-")
@@ -106,7 +107,7 @@ def samples(found: Evaluation) -> str:
     settings = found.subject.model.settings()
     sheet = pictures.grid(pictures.displayable(images, side.spec), columns=COLUMNS, scale=_scale(found))
     caption = (
-        f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {type(settings.sampler).__name__}, {settings.steps} steps "
+        f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {name_of(settings.sampler)}, {settings.steps} steps "
         f"({evaluations(found)} network evaluations an image), guidance {weights.in_words(settings.guidance)}, EMA weights. {asked_of(found)}"
     )
     return html.section("Samples", html.figure(html.picture(sheet, "samples of the model"), caption))

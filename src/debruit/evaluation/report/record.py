@@ -1,7 +1,6 @@
 """An evaluation as JSON: everything that the page shows and more, for machines. `format` is raised when a field changes its meaning."""
 
 import json
-import math
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import Subject
 from debruit.files import write_atomically
+from debruit.finite import as_json
 from debruit.provenance import provenance, versions
 
 FORMAT = 1
@@ -80,13 +80,5 @@ def versions_here() -> dict[str, str]:
 
 def dump(data: dict[str, Any], path: Path) -> None:
     """Written whole. JSON has no NaN and no infinity: they become null."""
-    text = json.dumps(_finite(data), indent=1, allow_nan=False)
+    text = json.dumps(as_json(data), indent=1, allow_nan=False)
     write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
