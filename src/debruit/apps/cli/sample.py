@@ -35,7 +35,8 @@ def sample(
     threads: Threads = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
 ) -> int:
-    """Draw images. Image k of a seed is always the same, whatever -n, --batch and --device are.
+    """Draw images. Image k of a seed is the same whatever -n, --batch, --threads and --device are, up to rounding: on a CPU a few of 10,000
+    values may differ by one level of 255. The same command on the same machine gives the same bits.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def sample(
     n
         How many images in all.
     out
-        FILE.png for one grid, FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
+        FILE.png for one grid, with masks, images and prompts beside the samples; FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
     sampler
         A name from `debruit list samplers`; without it, the model's own.
     steps
@@ -54,7 +55,7 @@ def sample(
     label
         Class names or numbers, "a,b" in turn; without any condition, all classes in turn.
     prompt
-        Text, for models trained with text. May be repeated: the images take them in turn, and a grid has a row for each.
+        Text, for models trained with text. May be repeated: the images take them in turn, and a grid has a group for each.
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
     image
