@@ -70,11 +70,13 @@ def model():
         ({"seed": -1}, "seed -1: give a whole number from 0 to 9223372036854775807"),
         ({"seed": 2**63}, "give a whole number from 0"),
         ({"guidance": math.nan}, "a guidance weight of nan"),
+        ({"n": 10**12}, "1,000,000,000,000 images were asked for: give -n 10,000,000 or less"),
+        ({"batch": 0}, "a batch of 0: give 1 to 1,048,576"),
     ],
 )
 def test_generate_refuses(model, options, sentence):
     with pytest.raises(InputError, match=sentence):
-        model.generate(1, **options)
+        model.generate(**{"n": 1} | options)
 
 
 def broken(model):

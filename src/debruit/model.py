@@ -36,7 +36,7 @@ from debruit.finite import check_finite
 from debruit.model_files import decoded, fill, model_file, read, save
 from debruit.networks.network import Network
 from debruit.networks.unet import UNet
-from debruit.ranges import Positive, check_seed
+from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, Positive, check_seed
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import ChainSteps
 from debruit.sampling.guidance import weights
@@ -195,6 +195,8 @@ class Model:
         differ by one level; equal calls on one machine agree to the bit. Equal batches would cost what they are padded to, so nothing is padded.
         """
         _check_count(n)
+        if not 1 <= batch <= LARGEST_BATCH:
+            raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
         parts = []
         for start in range(0, n, batch):
             last = None
@@ -396,3 +398,5 @@ def load(path: str | Path, device: str = "auto") -> Model:
 def _check_count(n: int) -> None:
     if n < 1:
         raise InputError(f"{n} images were asked for: give -n 1 or more")
+    if n > MOST_DRAWN:
+        raise InputError(f"{n:,} images were asked for: give -n {MOST_DRAWN:,} or less; several seeds give more")

@@ -1,6 +1,7 @@
 """Every number flag of every verb refuses what is no number, not finite, or out of its range, before any work, in one sentence that names it."""
 
 import inspect
+from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from debruit.apps.cli import compare, drawn, edit, evaluate, explain, main, sample, samplers, train, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
+from debruit.data.dataset import DataSpec
+from debruit.errors import InputError
 
 VERBS = {
     "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate, ["m"]),
@@ -71,3 +74,23 @@ def test_the_sentences(capsys):
     ):  # fmt: skip
         assert main(["train", "m", "--out", "x", flag, value]) == 2
         assert capsys.readouterr().err == f"debruit: {sentence}\n"
+
+
+def test_numbers_inside_texts_have_a_range(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["edit", "m", "--image", "a.png", "--outpaint", "1000000000"]) == 2
+    assert "--outpaint 1000000000: give at most 16,384 pixels on each side" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"--evaluations 5,1000000000: give at most 200,000"):
+        samplers.numbers("5,1000000000")
+
+
+def test_a_grid_or_an_array_that_is_too_large_is_refused_before_work():
+    spec = DataSpec(name="x", channels=3, height=64, width=64, depth="uint8", low=0, high=255, count=1)
+    with pytest.raises(
+        InputError,
+        match=r"-n 100,000: a grid holds at most 24,414 images of 64 x 64 pixels: give --out FOLDER for more",
+    ):
+        sample.check_amount(100_000, spec, Path("x.png"))
+    with pytest.raises(InputError, match="GiB of memory: give --out FOLDER instead"):
+        sample.check_amount(10**9, spec, Path("x.npy"))
+    sample.check_amount(10**7, spec, Path("folder"))

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from debruit.ranges import LARGEST_BATCH, LARGEST_SEED, LARGEST_SIDE, MOST_IMAGES, MOST_STEPS
+from debruit.ranges import LARGEST_BATCH, LARGEST_SEED, LARGEST_SIDE, MOST_DRAWN, MOST_IMAGES, MOST_STEPS
 
-MOST_DRAWN = 10_000_000  # images of one command
 MOST_MINUTES = 525_600  # a year
 MOST_EDITED = 10_000
 MOST_THREADS = 4_096

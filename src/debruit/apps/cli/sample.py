@@ -11,6 +11,7 @@ from debruit.apps.threads import set_threads
 from debruit.errors import InputError
 
 SUFFIXES = (".png", ".npy")
+MOST_GRID_PIXELS = 100_000_000
 
 
 def sample(
@@ -45,7 +46,8 @@ def sample(
     n
         How many images in all.
     out
-        FILE.png for one grid, with masks, images and prompts beside the samples; FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
+        FILE.png for one grid, with masks, images and prompts beside the samples, FILE.npy for the array (N, C, H, W), else a folder that gets one file an
+        image.
     sampler
         A name from `debruit list samplers`; without it, the model's own.
     steps
@@ -93,6 +95,7 @@ def sample(
         raise InputError(f"-n {n} --batch {batch}: give 1 or more of each")
     check_diffusion(model, "sample")
     loaded = load(model, device)
+    check_amount(n, loaded.config.data, out)
     settings = loaded.settings(
         sampler=sampler, steps=steps, guidance=guidance, interval=times(interval), rescale=rescale
     )
@@ -118,6 +121,24 @@ def sample(
         flush=True,
     )
     return 0
+
+
+def check_amount(n: int, spec, out: Path) -> None:
+    """InputError, before any work: a grid that no viewer opens, an array larger than the memory."""
+    pixels, suffix = n * spec.height * spec.width, out.suffix.lower()
+    if suffix == ".png" and pixels > MOST_GRID_PIXELS:
+        most = MOST_GRID_PIXELS // (spec.height * spec.width)
+        raise InputError(
+            f"-n {n:,}: a grid holds at most {most:,} images of {spec.width} x {spec.height} pixels: give --out FOLDER for more"
+        )
+    from debruit.provenance import memory_gib
+
+    values = {"uint8": 1, "uint16": 2}.get(spec.depth, 4) * pixels * spec.channels / 2**30
+    memory = memory_gib()
+    if suffix == ".npy" and memory is not None and values > memory:
+        raise InputError(
+            f"-n {n:,}: an array of {values:,.0f} GiB, and this machine has {memory:g} GiB of memory: give --out FOLDER instead"
+        )
 
 
 def times(interval: str | None) -> tuple[float, float] | None:

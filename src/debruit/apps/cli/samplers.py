@@ -20,6 +20,7 @@ from debruit.apps.cli.reports import (
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 from debruit.errors import InputError
+from debruit.ranges import MOST_STEPS
 
 
 def samplers(
@@ -117,4 +118,6 @@ def numbers(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise InputError(f"--evaluations {text}: give positive numbers, for example --evaluations 5,10,20")
+    if any(len(part) > 9 or int(part) > 2 * MOST_STEPS for part in parts):
+        raise InputError(f"--evaluations {text}: give at most {2 * MOST_STEPS:,}, for example --evaluations 5,10,20")
     return sorted({int(part) for part in parts})
