@@ -239,7 +239,7 @@ def test_names_as_people_type_them():
     for name, cls in implementations(Sampler).items():
         assert isinstance(choose(Sampler, name, "sampler"), cls)
         assert isinstance(choose(Sampler, cls.__module__.rpartition(".")[2], "sampler"), cls)  # and by its file
-    with pytest.raises(InputError, match="unknown sampler 'eulr', did you mean 'Euler'?"):
+    with pytest.raises(InputError, match="unknown sampler 'eulr', did you mean 'euler'?"):
         choose(Sampler, "eulr", "sampler")
 
 

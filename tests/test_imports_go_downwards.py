@@ -9,10 +9,9 @@ import debruit
 
 ROOT = Path(debruit.__file__).parent
 LAYERS = (
-    "errors", "console", "home", "files", "outputs",
-    "config", "device", "diffusion", "sampling", "text", "conditioning.cond", "networks", "autoencoders", "data",
-    "conditioning", "model_files", "pictures", "drawing", "weaker", "model", "first_stage", "editing", "training", "evaluation", "recipes",
-    "apps", "__main__",
+    "errors", "ranges", "finite", "console", "home", "files", "outputs", "config", "provenance", "device", "diffusion", "sampling", "text",
+    "conditioning.cond", "networks", "autoencoders", "data", "conditioning", "model_files", "pictures", "sheets", "drawing", "weaker", "model",
+    "conditions_shown", "first_stage", "editing", "training", "evaluation", "recipes", "apps", "__main__",
 )  # fmt: skip
 
 

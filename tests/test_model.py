@@ -96,7 +96,7 @@ def test_a_recipe_with_a_chain_takes_ancestral_steps_up_to_its_length():
         ({"n": 0}, "0 images were asked for: give -n 1 or more"),
         ({"n": -2}, "-2 images were asked for"),
         ({"n": 1, "steps": 0}, "0 steps: at least 1 is needed"),
-        ({"n": 1, "sampler": "eulr"}, "unknown sampler 'eulr', did you mean 'Euler'?"),
+        ({"n": 1, "sampler": "eulr"}, "unknown sampler 'eulr', did you mean 'euler'?"),
         ({"n": 1, "label": "12"}, "unknown label '12'"),
         ({"n": 1, "prompt": "a cat"}, "a prompt was given, but this model was trained with label"),
         ({"n": 1, "guidance": -1.0}, "a guidance weight of -1.0: it must be 0 or more"),

@@ -1,8 +1,9 @@
 """Configuration: frozen dataclasses <-> JSON, by import path inside trusted packages.
 
 A dataclass becomes an object whose `"type"` names its class and whose other keys are its fields; decoding imports that class
-only if its package is trusted, refuses unknown keys and validates every value against the field's annotation. `override`
-is the command line's `--set a.b.c=value`: the value is parsed by the type of the field that it replaces.
+only if its package is trusted, refuses unknown keys and validates every value against the field's annotation: its type, its range
+(ranges.py), and no number is NaN or infinite. `check` does the same for a config that was made in Python. `override` is the command
+line's `--set a.b.c=value`: the value is parsed by the type of the field that it replaces.
 
 `MOVED` maps the import path of a class that was renamed to its present one, so that old files stay readable.
 """
@@ -13,16 +14,19 @@ import pkgutil
 import re
 import reprlib
 import types
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Protocol, Union, get_args, get_origin, get_type_hints
 
-from pydantic import InstanceOf, TypeAdapter, ValidationError
+from pydantic import ConfigDict, InstanceOf, TypeAdapter, ValidationError
 
 from debruit.errors import InputError, nearest, unknown
 
 TRUSTED = ["debruit"]
 MOVED: dict[str, str] = {"debruit.conditioning.wordpiece.WordPiece": "debruit.text.wordpiece.WordPiece"}
+
+_SPELT: dict[type, tuple[Callable[[type], str], dict[str, str]]] = {}  # protocol -> `spell`'s name and aliases
 
 Json = Any  # what the json module reads and writes
 
@@ -59,6 +63,22 @@ def override(config: Any, assignment: str) -> Any:
     return _override(config, path.strip().split("."), text.strip(), where=path.strip())
 
 
+def check(config: Any, where: str = "config") -> None:
+    """InputError, naming the field, where a number in a config, at any depth, is NaN, infinite, of the wrong type or outside its field's range."""
+    for f in fields(config):
+        value, place = getattr(config, f.name), f"{where}.{f.name}"
+        items = value if isinstance(value, tuple) else (value,)
+        for n, item in enumerate(items):
+            if is_dataclass(item) and not isinstance(item, type):
+                check(item, f"{place}[{n}]" if isinstance(value, tuple) else place)
+        if not _numeric(value):
+            continue
+        if _validate(value, _hints(type(config))[f.name], place) != value:
+            raise InputError(
+                f"{place}: {reprlib.repr(value)} is not valid, expected {_expected(_hints(type(config))[f.name])}"
+            )
+
+
 def implementations(protocol: type) -> dict[str, type]:
     """Every public dataclass, in the package that defines `protocol` and below it, that has the protocol's members, by class name.
     A new file is found because it exists."""
@@ -78,11 +98,24 @@ def classes(package: str) -> dict[str, type]:
     return found
 
 
+def spell(protocol: type, name: Callable[[type], str], aliases: Mapping[str, str]) -> None:
+    """Says how the implementations of a protocol are called in place of their class names, and by what other names people know them."""
+    _SPELT[protocol] = (name, {slug(other): own for other, own in aliases.items()})
+
+
+def names(protocol: type) -> dict[str, type]:
+    """The implementations of a protocol by the one name that lists, tables and errors use."""
+    name, _ = _SPELT.get(protocol, (lambda cls: cls.__name__, {}))
+    return {name(cls): cls for cls in implementations(protocol).values()}
+
+
 def choose(protocol: type, name: str, what: str) -> Any:
-    """An instance, with its defaults, of the implementation of that name; case, '-' and '_' do not matter."""
-    known: dict[str, Any] = {slug(key): cls for key, cls in implementations(protocol).items()}
+    """An instance, with its defaults, of the implementation of that name, of its class's, or of an alias; case, '-', '_' and '+' do not matter."""
+    spelt = names(protocol)
+    known: dict[str, Any] = {slug(n): cls for key, cls in spelt.items() for n in (key, cls.__name__)}
+    known |= {alias: spelt[own] for alias, own in _SPELT.get(protocol, (None, {}))[1].items()}
     if slug(name) not in known:
-        raise unknown(what, name, implementations(protocol))
+        raise unknown(what, name, spelt)
     chosen = known[slug(name)]
     if missing := [f.name for f in fields(chosen) if f.default is MISSING and f.default_factory is MISSING]:
         raise InputError(f"{what} {name} needs a value for {', '.join(missing)}; give it as JSON")
@@ -117,7 +150,7 @@ def _override(config: Any, path: list[str], text: str, where: str) -> Any:
     current = getattr(config, name)
     if rest:
         return replace(config, **{name: _override(current, rest, text, where)})
-    annotation = get_type_hints(type(config))[name]
+    annotation = _hints(type(config))[name]
     return replace(config, **{name: _parse(text, annotation, current, f"--set {where}")})
 
 
@@ -156,7 +189,7 @@ def _decode_dataclass(data: dict[str, Json], where: str) -> Any:
         ) from None
     if not (isinstance(cls, type) and is_dataclass(cls)):
         raise InputError(f"{where}: {path} is no configuration class")
-    annotations = get_type_hints(cls)
+    annotations = _hints(cls)
     allowed = {f.name: f for f in fields(cls) if f.init}
     values = {}
     for key, item in data.items():
@@ -188,14 +221,48 @@ def _validate(value: Any, annotation: Any, where: str) -> Any:
         return _adapter(annotation).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
-        expected = annotation.__name__ if isinstance(annotation, type) else re.sub(r"(\w+\.)+", "", str(annotation))
         hint = problem["msg"][0].lower() + problem["msg"][1:]
-        raise InputError(f"{where}: {reprlib.repr(value)} is not valid, expected {expected} ({hint})") from None
+        raise InputError(
+            f"{where}: {reprlib.repr(value)} is not valid, expected {_expected(annotation)} ({hint})"
+        ) from None
+
+
+def _expected(annotation: Any) -> str:
+    """A field's type in words, without its range."""
+    plain = _plain(annotation)
+    return plain.__name__ if isinstance(plain, type) else re.sub(r"(\w+\.)+", "", str(plain))
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without ranges."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return Union[tuple(_plain(a) for a in get_args(annotation))]  # noqa: UP007
+    if get_origin(annotation) is tuple:
+        return types.GenericAlias(tuple, tuple(_plain(a) for a in get_args(annotation)))
+    return annotation
+
+
+def _numeric(value: Any) -> bool:
+    """Whether a value is a number, or holds one."""
+    if isinstance(value, tuple):
+        return any(_numeric(item) for item in value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """The annotations of a dataclass, with their ranges."""
+    return get_type_hints(cls, include_extras=True)
 
 
 @cache
 def _adapter(annotation: Any) -> TypeAdapter:
-    return TypeAdapter(_by_instance(annotation))
+    whole = is_dataclass(annotation) or getattr(
+        annotation, "_is_protocol", False
+    )  # pydantic takes no settings for these
+    return TypeAdapter(_by_instance(annotation), config=None if whole else ConfigDict(allow_inf_nan=False))
 
 
 def _by_instance(annotation: Any) -> Any:

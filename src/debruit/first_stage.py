@@ -15,8 +15,10 @@ from torch import Tensor
 from debruit.autoencoders import bounded
 from debruit.autoencoders.autoencoder import Autoencoder, AutoencoderModule, fingerprint
 from debruit.autoencoders.codec import Moments
+from debruit.config import check
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
+from debruit.finite import check_finite
 from debruit.model import choose_device
 from debruit.model_files import decoded, fill, model_file, read, save
 
@@ -35,6 +37,7 @@ class FirstStage:
     def __init__(
         self, config: FirstStageConfig, module: AutoencoderModule, provenance: Mapping[str, Any] | None = None
     ) -> None:
+        check(config, "autoencoder")
         self.config, self.module, self.provenance = config, module.eval(), dict(provenance or {})
 
     @property
@@ -63,12 +66,17 @@ class FirstStage:
     @torch.no_grad()
     def encode(self, images: Tensor) -> Moments:
         """The law of the latents of images at rest, (B, C, H, W)."""
-        return bounded.encode(self.module, self.config.data.to_model(images).to(self.device))
+        check_finite(images, "the images to encode", "replace these values, or leave the images out")
+        moments = bounded.encode(self.module, self.config.data.to_model(images).to(self.device))
+        check_finite(moments.mean, "the latents are not finite", "look at the images and at the autoencoder")
+        return moments
 
     @torch.no_grad()
     def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
         """Latents (B, c, h, w) as images at rest of this size, on the CPU."""
-        return self.config.data.from_model(bounded.decode(self.module, latents.to(self.device), size).float().cpu())
+        decoded = bounded.decode(self.module, latents.to(self.device), size).float().cpu()
+        check_finite(decoded, "the decoded images are not finite", "look at the latents and at the autoencoder")
+        return self.config.data.from_model(decoded)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """What becomes of images at rest: D(E(x)), by the mean of the latents' law."""

@@ -19,6 +19,7 @@ from debruit.conditioning import doors
 from debruit.conditioning.asked import Asked, ask, dropped
 from debruit.conditioning.branches import branches, check, check_given
 from debruit.conditioning.cond import Cond, Conditioner
+from debruit.config import check as check_config
 from debruit.config import choose
 from debruit.data.dataset import DataSpec
 from debruit.device import choose_device
@@ -31,15 +32,18 @@ from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.drawing import Drawing
 from debruit.errors import InputError
+from debruit.finite import check_finite
 from debruit.model_files import decoded, fill, model_file, read, save
 from debruit.networks.network import Network
 from debruit.networks.unet import UNet
+from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, Positive, check_seed
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import ChainSteps
 from debruit.sampling.guidance import weights
 from debruit.sampling.guidance.autoguidance import autoguidance
 from debruit.sampling.guidance.classifier_free import classifier_free
 from debruit.sampling.guidance.clip import clip
+from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.guidance.interval import within
 from debruit.sampling.guidance.rescale import rescaled
 from debruit.sampling.loop import Snapshot
@@ -61,7 +65,7 @@ class ModelConfig:
     network: Network = field(default_factory=UNet)
     conditioners: tuple[Conditioner, ...] = ()
     codec: Codec = field(default_factory=Pixels)
-    data_std: float = 0.5
+    data_std: Positive = 0.5
     learned_variance: bool = False
     sampling: Settings = field(default_factory=Settings)
 
@@ -131,6 +135,7 @@ class Model:
         codec: CodecModule | None = None,
     ) -> None:
         """`codec` is the trained autoencoder of a latent model; pixels need none."""
+        check_config(config, "model")
         config.check()
         self.config, self.backbone, self.provenance = config, backbone.eval(), dict(provenance or {})
         assert codec is not None or isinstance(config.codec, Pixels), "a latent model comes with its autoencoder"
@@ -183,8 +188,15 @@ class Model:
         return chosen
 
     def generate(self, n: int = 4, *, batch: int = 64, first: int = 0, **options: Any) -> Tensor:
-        """n images, (n, C, H, W), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`."""
+        """n images, (n, C, H, W), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`.
+
+        Image k of a seed is the same for every n, batch, number of threads and device up to rounding: its noise is equal to the bit, but matrix products
+        and convolutions add in an order that depends on the size of the batch. In float32 on a CPU a few of 10,000 values of 8-bit images then
+        differ by one level; equal calls on one machine agree to the bit. Equal batches would cost what they are padded to, so nothing is padded.
+        """
         _check_count(n)
+        if not 1 <= batch <= LARGEST_BATCH:
+            raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
         parts = []
         for start in range(0, n, batch):
             last = None
@@ -255,6 +267,8 @@ class Model:
         """The same for conditions that are values already, those of the images of these numbers; a weaker model comes with its own."""
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
+        check_config(settings, "sampling")
+        check_seed(seed)
         if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
             raise InputError(
                 "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
@@ -265,9 +279,17 @@ class Model:
             noise=ImageNoise(seed, indices, self.config.latent_shape, self.device),
         )  # fmt: skip
 
-    def evaluations(self, settings: Settings) -> int:
-        """Network evaluations for one image when nothing is asked for, each branch of guidance counted."""
-        return self.drawing(1, settings).evaluations
+    def evaluations(self, settings: Settings, asked: Asked | None = None) -> int:
+        """Network evaluations for one image under these conditions, each branch of guidance counted; without them, when nothing is asked for. The
+        one count that every command and report shows."""
+        conditioners = self.config.conditioners
+        asked = ask(conditioners, range(1), {}, self.device) if asked is None else asked
+        return evaluations(self.config.process, settings, len(branches(conditioners, asked, settings.guidance)))
+
+    def conditioned(self) -> Asked:
+        """One image that keeps every condition of the model, of no particular value: for counting what guidance costs."""
+        conditioners, one = self.config.conditioners, torch.ones(1, dtype=torch.bool)
+        return Asked({c.field: c.blank(1) for c in conditioners}, {c.field: one for c in conditioners})
 
     def bound(
         self,
@@ -318,14 +340,23 @@ class Model:
 
     @torch.no_grad()
     def images(self, x: Tensor) -> Tensor:
-        """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU."""
+        """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU. InputError: they are not finite."""
         data = self.config.data
-        return data.from_model(bounded.decode(self.codec, x, (data.height, data.width)).float().cpu())
+        decoded = bounded.decode(self.codec, x, (data.height, data.width)).float().cpu()
+        check_finite(
+            decoded,
+            "the images are not finite",
+            "try the model's own sampling settings, a smaller guidance or more steps",
+        )
+        return data.from_model(decoded)
 
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
         """Images in the dtype and range of the data, (B, C, H, W), as what the diffusion sees, on the model's device: the mean of the encoder."""
-        return bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
+        check_finite(images, "the images to encode", "replace these values, or leave the images out")
+        latents = bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
+        check_finite(latents, "the latents are not finite", "look at the images and at the autoencoder that made them")
+        return latents
 
     def _guided(self, asked: Asked, settings: Settings, weaker: "tuple[Model, Asked] | None") -> tuple[Denoise, int]:
         """The denoiser of one batch under its conditions, guided and clipped as the settings say, and how many branches its guidance has."""
@@ -368,3 +399,5 @@ def load(path: str | Path, device: str = "auto") -> Model:
 def _check_count(n: int) -> None:
     if n < 1:
         raise InputError(f"{n} images were asked for: give -n 1 or more")
+    if n > MOST_DRAWN:
+        raise InputError(f"{n:,} images were asked for: give -n {MOST_DRAWN:,} or less; several seeds give more")

@@ -34,6 +34,7 @@ def save(
     """A model file from its parts, atomically; with `half` its floating-point weights take two bytes each."""
     header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    check_weights(tensors, f"{path} is not written")
     if half:
         tensors = {name: weight.half() if weight.is_floating_point() else weight for name, weight in tensors.items()}
     write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata={"debruit": header}))
@@ -114,6 +115,15 @@ def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
     return config
 
 
+def check_weights(weights: Mapping[str, Tensor], what: str) -> None:
+    """InputError, naming the first, where weights are NaN or infinite: a training that diverged, or a damaged file."""
+    if odd := [name for name, w in weights.items() if w.is_floating_point() and not w.isfinite().all()]:
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        raise InputError(
+            f"{what}: its weights {odd[0]}{more} hold values that are NaN or infinite; use an earlier state or file, and train with a smaller optimiser.lr"
+        )
+
+
 def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     """Gives a module that was built on the meta device its weights; InputError if they are not exactly those it has."""
     expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
@@ -123,5 +133,6 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
         raise InputError(
             f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
         )
+    check_weights(weights, str(path))
     module.load_state_dict(weights, assign=True)
     channels_last(module)

@@ -106,7 +106,7 @@ def test_variations_and_interpolation(capsys):
         assert Image.open(f"i.{kind}").n_frames == 9
     ran("edit c.safetensors --image 0.png --variations 1 --sampler ancestral --out v.png")
     said = capsys.readouterr().out
-    assert said.count("Ancestral cannot be walked backwards: Heun without noise is taken in its place") == 1
+    assert said.count("ancestral cannot be walked backwards: heun without noise is taken in its place") == 1
 
 
 @pytest.mark.parametrize(("model", "shape", "codec"), [("c", (1, 3, 16, 16), False), ("l", (1, 2, 8, 8), True)])
@@ -172,7 +172,7 @@ def test_bad_requests(capsys):
         edit + "--image 0.png --strength 0.5 --label cat": "did you mean 'cats'?",
         edit + "--image 0.png --strength 0.5 --prompt x": "a prompt was given",
         edit + "--image 0.png --strength 0.5 --guidance 2": "guidance weighs a condition, and none was given",
-        edit + "--image 0.png --strength 0.5 --sampler hein": "did you mean 'Heun'?",
+        edit + "--image 0.png --strength 0.5 --sampler hein": "did you mean 'heun'?",
         edit + "--image 0.png --strength 0.5 --batch 0": "a batch of 0 images",
         edit + "--image 0.png --strength 0.5 --set stepz=3": "did you mean 'steps'?",
         "edit nowhere --image 0.png --invert": "there is no model at nowhere",

@@ -72,7 +72,7 @@ def test_prompts_and_masks_are_taken_in_turn(model, masks, tmp_path, capsys):
     assert (found.int() - wanted.int()).abs().max() <= 1
     said = capsys.readouterr().out
     assert (
-        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (Euler, 4 steps, 4 network evaluations an image,"
+        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (euler, 4 steps, 4 network evaluations an image,"
         in said
     )
 

@@ -129,7 +129,7 @@ def test_samplers_that_walk_both_ways():
 
 def test_another_sampler_is_replaced_and_that_is_said():
     model, images = painted.model(), painted.photos(1)
-    with pytest.warns(Notice, match="DPMpp2M cannot be walked backwards: Heun without noise is taken in its place"):
+    with pytest.warns(Notice, match="dpmpp_2m cannot be walked backwards: heun without noise is taken in its place"):
         said = invert(model, images, sampler="dpmpp_2m")
     assert torch.equal(said, invert(model, images, sampler="heun"))
 

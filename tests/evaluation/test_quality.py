@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import judging
 from debruit import model_files
 from debruit.apps.cli import main
-from debruit.config import decode, implementations
+from debruit.config import decode, names
 from debruit.data.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import quality
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 def found(folder, tmp_path_factory):
     subject, projection = Subject.open(str(folder), "cpu"), judging.Projection()
     parts = Parts.open(tmp_path_factory.mktemp("work"), subject.name, subject.digest, print)
-    work = quality.quality(subject, Digits().build(), 20, projection, parts, budgets=(2, 4), budget=4)
+    work = quality.quality(subject, Digits().build(), 20, projection, parts, budgets=(2, 6), budget=6)
     while True:
         try:
             next(work)
@@ -47,18 +47,18 @@ def found(folder, tmp_path_factory):
 
 
 def test_every_sampler_is_tried_within_every_budget(found):
-    assert {p.name for p in found.points} == implementations(Sampler).keys()
+    assert {p.name for p in found.points} == names(Sampler).keys()
     for p in found.points:
-        assert p.evaluations == p.settings.sampler.evaluations(p.settings.steps) <= 4
-    heun = sorted(p.evaluations for p in found.points if p.name == "Heun")
-    assert heun == [1, 3], "two evaluations a step, one for the last"
+        assert p.evaluations == 2 * p.settings.sampler.evaluations(p.settings.steps) <= 6, "guidance counts"
+    heun = sorted(p.evaluations for p in found.points if p.name == "heun")
+    assert heun == [2, 6], "two evaluations a step, one for the last, and of each branch of guidance"
     assert found.points[0].settings == found.subject.model.settings(), "the model's own comes first"
 
 
 def test_a_point_is_the_distance_of_its_samples_and_the_best_is_the_lowest(found):
     dataset, projection = Digits().build(), judging.Projection()
-    point = next(p for p in found.points if p.name == "Heun" and p.evaluations == 3)
-    images = found.subject.model.generate(20, sampler="heun", steps=2)
+    point = next(p for p in found.points if p.name == "euler" and p.evaluations == 6)
+    images = found.subject.model.generate(20, sampler="euler", steps=3)
     reference = projection(dataset.batch(found.division.reference)["image"], dataset.spec)
     assert point.score.value == pytest.approx(frechet_distance(projection(images, dataset.spec), reference), rel=1e-5)
     assert found.best.score.value == min(p.score.value for p in found.points)
@@ -88,7 +88,7 @@ def test_a_stored_setting_is_what_the_model_samples_with(folder, tmp_path):
     for name, weight in before.backbone.state_dict().items():
         assert torch.equal(weight, after.backbone.state_dict()[name])
     assert after.generate(3).equal(expected)
-    assert "Heun, 2 steps (3 evaluations)" in said[0]
+    assert "heun, 2 steps (6 evaluations)" in said[0]
 
 
 def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):

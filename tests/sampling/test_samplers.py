@@ -6,7 +6,7 @@ import pytest
 import torch
 from oracles import F64, PROCESSES, REMEMBERED, SAMPLERS, Affine, Mixture, gaussian, log_snr_grid, sample
 
-from debruit.config import implementations
+from debruit.config import choose, implementations, names, override
 from debruit.diffusion.process import log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
@@ -20,7 +20,8 @@ from debruit.sampling.heun import Heun
 from debruit.sampling.loop import trajectory
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.predictor_corrector import PredictorCorrector
-from debruit.sampling.sampler import level, transition
+from debruit.sampling.sampler import Sampler, level, name_of, transition
+from debruit.sampling.settings import Settings
 
 VARIANTS = {
     "Ancestral-learned": Ancestral(variance="learned"),
@@ -205,3 +206,25 @@ def test_levels(process):
     assert level(process, 0.0).half_log_snr == float("inf")
     t = torch.tensor(0.3, dtype=F64)
     assert level(process, 0.3).half_log_snr == pytest.approx(float(log_snr(process, t)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("dpmpp_2m", "dpmpp_2m"), ("DPMpp2M", "dpmpp_2m"), ("dpm++-2m", "dpmpp_2m"), ("DPMSolver++", "dpmpp_2m"), ("DPM++ 2M SDE", "dpmpp_2m_sde"),
+        ("Heun", "heun"), ("ddpm", "ancestral"), ("UniPC", "unipc"), ("PredictorCorrector", "predictor_corrector"),
+    ],
+)  # fmt: skip
+def test_a_sampler_has_one_name_and_is_known_by_others(given, name):
+    assert name_of(choose(Sampler, given, "sampler")) == name
+    assert name_of(override(Settings(), f"sampler={given}").sampler) == name
+
+
+def test_the_names_are_those_of_the_files():
+    assert set(names(Sampler)) == {
+        "ancestral", "ddim", "dpmpp_2m", "dpmpp_2m_sde", "euler", "heun", "predictor_corrector", "unipc"
+    }  # fmt: skip
+    with pytest.raises(
+        InputError, match="unknown sampler 'dpmpp', did you mean 'dpmpp_2m'. allowed: ancestral, ddim, dpmpp_2m,"
+    ):
+        choose(Sampler, "dpmpp", "sampler")

@@ -7,6 +7,7 @@ from typing import Any
 
 from debruit.errors import InputError
 from debruit.outputs import check_file, check_folder
+from debruit.ranges import LARGEST_SIDE
 
 WAYS = ("strength", "inpaint", "outpaint", "variations", "interpolate", "invert")
 BELONGS = {
@@ -96,6 +97,8 @@ def margins(text: str) -> tuple[int, int, int, int]:
         raise InputError(
             f"--outpaint {text}: give the pixels on each side, for example 32, or LEFT,TOP,RIGHT,BOTTOM, for example 0,0,32,0"
         )
+    if any(len(part) > 5 or int(part) > LARGEST_SIDE for part in parts):
+        raise InputError(f"--outpaint {text}: give at most {LARGEST_SIDE:,} pixels on each side, for example 32")
     left, top, right, bottom = (int(part) for part in parts * (4 // len(parts)))
     return left, top, right, bottom
 

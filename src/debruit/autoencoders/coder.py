@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from debruit.errors import InputError
 from debruit.networks.attention import SelfAttention
 from debruit.networks.layers import Fold, ResidualBlock, Unfold, Upsample, channels_last, norm
+from debruit.ranges import ShareBelowOne
 
 EPS = 1e-6  # of every GroupNorm of the reference
 
@@ -35,7 +36,7 @@ class Coder:
     patch: int = 1
     resample: Literal["conv", "fold"] = "conv"
     groups: int = 32
-    dropout: float = 0.0
+    dropout: ShareBelowOne = 0.0
 
     def __post_init__(self) -> None:
         """InputError where there would be no network, or attention at a factor that no level has."""

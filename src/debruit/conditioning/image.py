@@ -24,6 +24,7 @@ from debruit.data.grids import picture as one_picture
 from debruit.data.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
 from debruit.errors import InputError, tell
 from debruit.home import expanded
+from debruit.ranges import Share
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -50,7 +51,7 @@ class Image:
     low: float = 0
     high: float = 255
     factor: int = 1
-    drop: float = 0.0
+    drop: Share = 0.0
 
     def __post_init__(self) -> None:
         """InputError where so small an image would have no pixels."""

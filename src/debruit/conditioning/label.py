@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from debruit.data.classes import number_in
 from debruit.data.wording import some
 from debruit.errors import SHOWN, InputError, unknown
+from debruit.ranges import Share, Width
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -28,8 +29,8 @@ class Label:
     field: ClassVar[str] = "label"
     reads: ClassVar[str] = "label"
     names: tuple[str, ...]
-    channels: int = 128
-    drop: float = 0.1
+    channels: Width = 128
+    drop: Share = 0.1
     door: Literal["vector", "tokens"] = "vector"
     ids: tuple[str, ...] = ()
 

@@ -23,6 +23,7 @@ from debruit.data.palette import UNLABELLED, in_hex, read_numbers, read_picture
 from debruit.data.pixels import JPEG, named, opened, orientation
 from debruit.errors import InputError, tell
 from debruit.home import expanded
+from debruit.ranges import Share, Width
 
 if TYPE_CHECKING:
     from debruit.data.dataset import DataSpec
@@ -44,9 +45,9 @@ class Mask:
     numbers: tuple[int, ...] | None = None
     height: int
     width: int
-    channels: int = 3
+    channels: Width = 3
     factor: int = 1
-    drop: float = 0.1
+    drop: Share = 0.1
 
     def __post_init__(self) -> None:
         """InputError unless every class has a name, a colour and, if any has, a number of its own."""

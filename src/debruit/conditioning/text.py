@@ -17,6 +17,7 @@ from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.weights import is_shape_alone
 from debruit.networks.word_vectors import word_vectors
+from debruit.ranges import Share
 from debruit.text.wordpiece import BERT_WORDS, PAD, WordPiece
 
 MOST_WORDS, FEWEST_WORDS = 8_192, 512  # of a vocabulary made from captions: about as many as there are captions
@@ -34,7 +35,7 @@ class Text:
     door: ClassVar[str] = "tokens"
     tokenizer: WordPiece
     encoder: TextTransformer | SentenceEncoder
-    drop: float = 0.1
+    drop: Share = 0.1
 
     def __post_init__(self) -> None:
         if isinstance(self.encoder, SentenceEncoder) and len(self.tokenizer.vocabulary) != BERT_WORDS:

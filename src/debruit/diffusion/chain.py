@@ -19,6 +19,7 @@ from torch import Tensor
 
 from debruit.diffusion.gaussian import Gaussian
 from debruit.errors import InputError
+from debruit.ranges import ChainLength, NotNegative, Share
 
 Variance = Literal["posterior", "beta", "learned"]
 
@@ -36,8 +37,8 @@ class Schedule(Protocol):
 class Linear:
     """beta equidistant from `start` to `end`. DDPM, section 4."""
 
-    start: float = 1e-4
-    end: float = 0.02
+    start: Share = 1e-4
+    end: Share = 0.02
 
     def betas(self, steps: int) -> Tensor:
         return torch.linspace(self.start, self.end, steps, dtype=torch.float64)
@@ -47,8 +48,8 @@ class Linear:
 class ScaledLinear:
     """sqrt(beta) equidistant: what the LDM code calls "linear". Rombach et al. 2022; the defaults are the faces model's."""
 
-    start: float = 0.0015
-    end: float = 0.0195
+    start: Share = 0.0015
+    end: Share = 0.0195
 
     def betas(self, steps: int) -> Tensor:
         return torch.linspace(self.start**0.5, self.end**0.5, steps, dtype=torch.float64) ** 2
@@ -58,8 +59,8 @@ class ScaledLinear:
 class Cosine:
     """abar_i = f(i/T) / f(0), f(u) = cos^2((u + s)/(1 + s) pi/2), beta clipped at `max_beta`. Nichol & Dhariwal 2021, equation 17."""
 
-    offset: float = 0.008
-    max_beta: float = 0.999
+    offset: NotNegative = 0.008
+    max_beta: Share = 0.999
 
     def betas(self, steps: int) -> Tensor:
         u = torch.arange(steps + 1, dtype=torch.float64) / steps
@@ -73,7 +74,7 @@ class Chain:
     then beta_T = 1, and a model of such a chain must not predict eps."""
 
     schedule: Schedule = field(default_factory=Linear)
-    steps: int = 1000
+    steps: ChainLength = 1000
     zero_terminal_snr: bool = False
 
     def __post_init__(self) -> None:

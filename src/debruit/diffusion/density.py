@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from debruit.diffusion.process import Process, time_of_log_snr
+from debruit.ranges import NotNegative, ShareBelowOne, Steps
 
 
 @runtime_checkable
@@ -22,7 +23,7 @@ class Density(Protocol):
 class UniformSteps:
     """t = i / T, i ~ U{1..T}: algorithm 1 of the DDPM paper."""
 
-    steps: int = 1000
+    steps: Steps = 1000
 
     def quantile(self, u: Tensor, process: Process) -> Tensor:
         return ((u * self.steps).floor() + 1).clamp(max=self.steps) / self.steps
@@ -32,7 +33,7 @@ class UniformSteps:
 class UniformTime:
     """t ~ U(t_min, 1)."""
 
-    t_min: float = 1e-4
+    t_min: ShareBelowOne = 1e-4
 
     def quantile(self, u: Tensor, process: Process) -> Tensor:
         return self.t_min + (1 - self.t_min) * u
@@ -43,7 +44,7 @@ class LogitNormal:
     """logit(t) ~ N(mean, std^2): the middle of the path. Esser et al. 2024, section 3.1."""
 
     mean: float = 0.0
-    std: float = 1.0
+    std: NotNegative = 1.0
 
     def quantile(self, u: Tensor, process: Process) -> Tensor:
         return torch.sigmoid(self.mean + self.std * normal_quantile(u))
@@ -54,7 +55,7 @@ class LogNormalSigma:
     """log(sigma / alpha) ~ N(mean, std^2), for any process. Karras et al. 2022, table 1."""
 
     mean: float = -1.2
-    std: float = 1.2
+    std: NotNegative = 1.2
 
     def quantile(self, u: Tensor, process: Process) -> Tensor:
         return time_of_log_snr(process, -2 * (self.mean + self.std * normal_quantile(u))).clamp(1e-6, 1)

@@ -19,6 +19,7 @@ from debruit.diffusion.process import expand
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple, Weighting
 from debruit.errors import InputError
+from debruit.ranges import NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Objective:
     weighting: Weighting = field(default_factory=lambda: Simple(space="velocity"))
     norm: Literal["l2", "l1"] = "l2"
     low_discrepancy: bool = True
-    variance_weight: float = 0.001
+    variance_weight: NotNegative = 0.001
 
     def times(self, count: int, process, generator: torch.Generator) -> Tensor:
         """`count` times from the density, (count,), float64, on the CPU."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from debruit.diffusion.prediction import determinant, prediction
 from debruit.diffusion.process import Coefficients, derivative
 from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.ranges import Positive
 
 
 @runtime_checkable
@@ -32,7 +33,7 @@ class Simple:
 class MinSNR:
     """min(SNR, gamma). Hang et al. 2023."""
 
-    gamma: float = 5.0
+    gamma: Positive = 5.0
 
     def weight(self, c: Coefficients) -> Tensor:
         return c.snr.clamp(max=self.gamma)

@@ -21,7 +21,7 @@ from debruit.sampling.ddim import DDIM
 from debruit.sampling.euler import Euler
 from debruit.sampling.heun import Heun
 from debruit.sampling.loop import Snapshot, trajectory
-from debruit.sampling.sampler import Denoise, Sampler, level
+from debruit.sampling.sampler import Denoise, Sampler, level, name_of
 
 
 def invert(
@@ -37,7 +37,7 @@ def invert(
     sampler = wanted.settings.sampler
     taken = both_ways(sampler)
     if "sampler" in wanted.given and isinstance(taken, Heun) and taken is not sampler:
-        tell(f"{type(sampler).__name__} cannot be walked backwards: Heun without noise is taken in its place")
+        tell(f"{name_of(sampler)} cannot be walked backwards: heun without noise is taken in its place")
     return walked(model, deterministic(wanted), ascend, model.latents(images))
 
 

@@ -27,8 +27,9 @@ from debruit.evaluation.sides import Division, check_data, divide
 from debruit.evaluation.subject import Subject
 from debruit.evaluation.wanted import Wanted, want
 from debruit.model import Model
+from debruit.sampling.euler import Euler
 from debruit.sampling.guidance import weights
-from debruit.sampling.sampler import Sampler
+from debruit.sampling.sampler import Sampler, name_of
 from debruit.sampling.settings import Settings
 
 BUDGETS = (5, 10, 20, 40)
@@ -36,7 +37,7 @@ BUDGETS = (5, 10, 20, 40)
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One setting and what it scored. `evaluations` of the network an image (guidance, which doubles them, not counted); `behind` is how
+    """One setting and what it scored. `evaluations` of the network an image, each branch of guidance counted; `behind` is how
     much worse it is than the best within the budget, None for that one itself."""
 
     settings: Settings
@@ -46,7 +47,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        return type(self.settings.sampler).__name__
+        return name_of(self.settings.sampler)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +80,13 @@ def quality(
     began, model = time.monotonic(), subject.model
     check(subject, dataset, count, budgets, budget)
     division = divide(model, dataset, count)
-    tried = candidates(model, sorted({*budgets, budget}))
     wanted = want(model, dataset, division)
+    cost = _counted(model, wanted)
+    tried = candidates(model, sorted({*budgets, budget}), cost)
     one = stages.seconds_per_evaluation(model, wanted)
     pool = np.concatenate([division.floor, division.reference])
     pace = Pace(
-        {_stage(s): count * one * stages.evaluations(model, s, wanted) for s in tried}
-        | {"features of real images": len(pool) / 100}
+        {_stage(s, cost(s)): count * one * cost(s) for s in tried} | {"features of real images": len(pool) / 100}
     )
     real = yield from pace.follow(
         "features of real images", len(pool), stages.extract_real(dataset, pool, extractor, say)
@@ -94,10 +95,13 @@ def quality(
     found, contributions = [], []
     for settings in tried:
         work = _features(subject, wanted, settings, count, extractor, parts, seed=seed, batch=batch)
-        features = yield from pace.follow(_stage(settings), count, work)
-        cost = settings.sampler.evaluations(settings.steps)
+        features = yield from pace.follow(_stage(settings, cost(settings)), count, work)
         found.append(
-            Point(settings=settings, evaluations=cost, score=frechet(features, reference, network=extractor.label))
+            Point(
+                settings=settings,
+                evaluations=cost(settings),
+                score=frechet(features, reference, network=extractor.label),
+            )
         )
         contributions.append(influence(features, moments(features), reference))
     best = _best(found, budget)
@@ -123,24 +127,42 @@ def check(subject: Subject, dataset: Dataset, count: int, budgets: Sequence[int]
         )
     if min(*budgets, budget) < 1:
         raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
-    want(model, dataset, divide(model, dataset, count))
-    tried = [s for s in candidates(model, sorted({*budgets, budget})) if s.sampler.evaluations(s.steps) <= budget]
-    if not tried:
-        raise InputError(f"--budget {budget}: no sampler has a setting of so few evaluations on this model: give more")
+    wanted = want(model, dataset, divide(model, dataset, count))
+    cost = _counted(model, wanted)
+    if not any(cost(settings) <= budget for settings in candidates(model, sorted({*budgets, budget}), cost)):
+        least = cost(model.settings(sampler=Euler(), steps=1))
+        raise InputError(
+            f"--budget {budget}: with guidance {weights.in_words(model.settings().guidance)} a step costs {least} network evaluations: give {least} or more"
+        )
 
 
-def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:
-    """The model's own settings, then every sampler that there is with as many steps as each budget of evaluations buys."""
+def _counted(model: Model, wanted: Wanted) -> Callable[[Settings], int]:
+    """Network evaluations of settings under these conditions, guidance included."""
+    asked = wanted.asked(model, 0, 1)
+    return lambda settings: model.evaluations(settings, asked)
+
+
+def candidates(model: Model, budgets: Sequence[int], cost: Callable[[Settings], int]) -> list[Settings]:
+    """The model's own settings, then every sampler that there is with as many steps as each budget of evaluations buys at its `cost`."""
     tried = [model.settings()]
     samplers: dict[str, Any] = implementations(Sampler)
     for name in sorted(samplers):
         sampler = samplers[name]()
         for budget in budgets:
-            steps = max((s for s in range(1, budget + 1) if sampler.evaluations(s) <= budget), default=0)
-            settings = model.settings(sampler=sampler, steps=steps)
-            if steps and settings not in tried and _walkable(model, settings):
+            settings = affordable(model, sampler, budget, cost)
+            if settings is not None and settings not in tried:
                 tried.append(settings)
     return tried
+
+
+def affordable(model: Model, sampler: Any, budget: int, cost: Callable[[Settings], int]) -> Settings | None:
+    """The model's settings with this sampler and the most steps within the budget; None where not even one step is, or the process cannot be walked so."""
+    for steps in range(budget, 0, -1):
+        if sampler.evaluations(steps) <= budget:  # without guidance, which only adds
+            settings = model.settings(sampler=sampler, steps=steps)
+            if _walkable(model, settings) and cost(settings) <= budget:
+                return settings
+    return None
 
 
 def store(subject: Subject, settings: Settings) -> list[str]:
@@ -148,8 +170,9 @@ def store(subject: Subject, settings: Settings) -> list[str]:
     training keep them. Says what was done. InputError: a model that comes with debruit."""
     model_files.check_writable(subject.name)
     path = model_files.model_file(subject.name)
+    cost = subject.model.evaluations(settings, subject.model.conditioned())
     model_files.restore(path, replace(subject.model.config, sampling=settings))
-    said = [f"{path}: samples by {in_words(settings)} from now on"]
+    said = [f"{path}: samples by {in_words(settings, cost)} from now on"]
     return said + ([_store_in_run(Path(subject.name), settings)] if subject.run is not None else [])
 
 
@@ -163,11 +186,10 @@ def _store_in_run(folder: Path, settings: Settings) -> str:
     return f"{folder / RUN}: the same, so that a resumed training keeps them"
 
 
-def in_words(settings: Settings) -> str:
-    """ "Heun, 8 steps (15 evaluations) of UniformTime, guidance 2"."""
-    cost = settings.sampler.evaluations(settings.steps)
+def in_words(settings: Settings, cost: int) -> str:
+    """ "heun, 8 steps (15 evaluations) of UniformTime, guidance 1"; `cost` is that of an image."""
     return (
-        f"{type(settings.sampler).__name__}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
+        f"{name_of(settings.sampler)}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
         f"guidance {weights.in_words(settings.guidance)}"
     )
 
@@ -179,8 +201,8 @@ def _features(
     return (yield from stages.extract(images, wanted.dataset.spec, extractor, parts))
 
 
-def _stage(settings: Settings) -> str:
-    return f"{type(settings.sampler).__name__}, {settings.sampler.evaluations(settings.steps)} evaluations"
+def _stage(settings: Settings, cost: int) -> str:
+    return f"{name_of(settings.sampler)}, {cost} evaluations"
 
 
 def _best(points: Sequence[Point], budget: int) -> int:

@@ -1,10 +1,13 @@
 """A figure with what makes it a figure: its interval, the number of samples, and the network that saw them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from debruit.errors import InputError
 
 CONFIDENCE = 0.95
 
@@ -24,6 +27,13 @@ class Score:
     better: Literal["low", "high", "neither"] = "neither"
     unit: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """InputError: a value or an end of its interval that is no number."""
+        if any(x is not None and math.isnan(x) for x in (self.value, self.low, self.high)):
+            raise InputError(
+                f"{self.label} of {self.count:,} samples is no number (NaN): look at the samples and at the features of the network"
+            )
 
 
 def bootstrap(

@@ -82,7 +82,7 @@ def seconds_per_evaluation(model: Model, wanted: Wanted) -> float:
 
 def evaluations(model: Model, settings: Settings, wanted: Wanted) -> int:
     """Network evaluations for one image under what is wanted of it, each branch of guidance counted."""
-    return model.drawing_of(wanted.asked(model, 0, 1), settings, range(1)).evaluations
+    return model.evaluations(settings, wanted.asked(model, 0, 1))
 
 
 def _drawn(

@@ -89,7 +89,7 @@ class Subject(Opened[Model]):
             "codec": type(config.codec).__name__,
             "conditions": [c.field for c in config.conditioners],
             "sampling": encode(config.sampling),
-            "evaluations": config.sampling.sampler.evaluations(self.model.settings().steps),
+            "evaluations": self.model.evaluations(self.model.settings(), self.model.conditioned()),
             "provenance": self.provenance,
             "config": encode(config),
         }

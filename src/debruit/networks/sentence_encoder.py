@@ -19,6 +19,7 @@ from torch import Tensor
 
 from debruit.errors import InputError
 from debruit.networks.weights import is_shape_alone, read_weights
+from debruit.ranges import Width
 from debruit.text.wordpiece import WordPiece, bert_folder
 
 WIDTH, HEADS, LAYERS, EPS = 384, 12, 6, 1e-12
@@ -35,7 +36,7 @@ Row = tuple[int, ...]
 class SentenceEncoder:
     """MiniLM's features of each piece of a caption of at most `length`, for a conditioner; `fingerprint` is that of its weights."""
 
-    length: int = 77
+    length: Width = 77
     fingerprint: str = field(default_factory=lambda: fingerprint())
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from debruit.errors import InputError
 from debruit.networks.attention import Attention
 from debruit.networks.layers import zero
 from debruit.networks.sentence_encoder import WIDTH
+from debruit.ranges import Repeats, Width
 
 DEVIATION = 0.02  # of the embeddings at the start
 
@@ -26,11 +27,11 @@ class TextTransformer:
     comes out as zeros. The release of the reference carries an output layer over the vocabulary, which nothing uses: `vocabulary_head` builds it, for its
     exact number of parameters."""
 
-    width: int = 128
-    depth: int = 2
-    heads: int = 4
-    head_channels: int | None = None
-    length: int = 77
+    width: Width = 128
+    depth: Repeats = 2
+    heads: Width = 4
+    head_channels: Width | None = None
+    length: Width = 77
     words: Literal["trained", "minilm"] = "trained"
     padding: Literal["seen", "hidden"] = "seen"
     vocabulary_head: bool = False

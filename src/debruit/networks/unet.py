@@ -25,6 +25,7 @@ from debruit.networks.layers import (
     sinusoidal,
     zero,
 )
+from debruit.ranges import Repeats, ShareBelowOne, Width, WidthOrNone
 
 RESAMPLERS = (Downsample, Upsample, Fold, Unfold)
 
@@ -42,23 +43,23 @@ class UNet:
 
     doors: ClassVar[tuple[str, ...]] = ("vector", "tokens", "spatial")
 
-    channels: int = 64
-    multipliers: tuple[int, ...] = (1, 2, 2)
-    blocks: int = 2
+    channels: Width = 64
+    multipliers: tuple[Width, ...] = (1, 2, 2)
+    blocks: Repeats = 2
     attention: tuple[int, ...] = (4,)
     middle_attention: bool = True
-    heads: int | None = None
-    head_channels: int = 32
-    transformer_depth: int = 0
-    token_channels: int = 0
+    heads: Width | None = None
+    head_channels: Width = 32
+    transformer_depth: Repeats = 0
+    token_channels: WidthOrNone = 0
     pooled_tokens: bool = False
-    vector_channels: int = 0
-    spatial_channels: int = 0
-    patch: int = 1
+    vector_channels: WidthOrNone = 0
+    spatial_channels: WidthOrNone = 0
+    patch: Width = 1
     time_embedding: Literal["add", "scale_shift"] = "add"
     resample: Literal["conv", "block", "fold"] = "conv"
-    groups: int = 32
-    dropout: float = 0.0
+    groups: Width = 32
+    dropout: ShareBelowOne = 0.0
     checkpointing: bool = False
 
     @property

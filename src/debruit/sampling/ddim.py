@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from debruit.ranges import NotNegative
 from debruit.sampling.sampler import transition
 
 
@@ -12,7 +13,7 @@ class DDIM:
     Song, Meng, Ermon 2021, equations 12 and 16."""
 
     order: ClassVar[int] = 1
-    eta: float = 0.0
+    eta: NotNegative = 0.0
 
     @property
     def stochastic(self) -> bool:

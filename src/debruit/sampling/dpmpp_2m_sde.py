@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from debruit.ranges import NotNegative
 from debruit.sampling.dpmpp_2m import extrapolate
 from debruit.sampling.sampler import level
 
@@ -15,7 +16,7 @@ class DPMpp2MSDE:
 
     order: ClassVar[int] = 2
     stochastic: ClassVar[bool] = True
-    eta: float = 1.0
+    eta: NotNegative = 1.0
 
     def init(self, x):
         return None

@@ -13,6 +13,7 @@ import torch
 from debruit.diffusion.process import Process, log_snr, time_of_log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
+from debruit.ranges import Positive
 
 
 @runtime_checkable
@@ -41,7 +42,7 @@ class ChainSteps:
 class UniformTime:
     """t equidistant. `shift` > 1 spends more steps near the noise: t -> shift t / (1 + (shift - 1) t) (Esser et al. 2024, equation 23)."""
 
-    shift: float = 1.0
+    shift: Positive = 1.0
 
     def times(self, process: Process, steps: int) -> list[float]:
         uniform = [1 - k / steps for k in range(steps)] + [0.0]
@@ -65,9 +66,9 @@ class Karras:
     """(sigma / alpha)^(1/rho) equidistant between its value at the noise end (at most `sigma_max`) and `sigma_min`, then a step to 0.
     Karras et al. 2022, equation 5."""
 
-    sigma_min: float = 0.002
-    sigma_max: float = 80.0
-    rho: float = 7.0
+    sigma_min: Positive = 0.002
+    sigma_max: Positive = 80.0
+    rho: Positive = 7.0
 
     def times(self, process: Process, steps: int) -> list[float]:
         low, high = _range(process, -2 * math.log(self.sigma_max), -2 * math.log(self.sigma_min))

@@ -8,6 +8,7 @@ import torch
 
 from debruit.diffusion.process import time_of_log_snr
 from debruit.errors import InputError
+from debruit.ranges import NotNegative
 from debruit.sampling.sampler import Level, level, transition
 
 
@@ -25,9 +26,9 @@ class Heun:
     order: ClassVar[int] = 2
     coordinates: Literal["flow", "sigma"] = "flow"
     churn: float = 0.0
-    churn_min: float = 0.05
-    churn_max: float = 50.0
-    noise_scale: float = 1.003
+    churn_min: NotNegative = 0.05
+    churn_max: NotNegative = 50.0
+    noise_scale: NotNegative = 1.003
 
     def __post_init__(self) -> None:
         if not 0 <= self.churn <= 2**0.5 - 1:

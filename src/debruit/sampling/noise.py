@@ -1,5 +1,5 @@
 """Noise that belongs to an image: that of image n comes from (seed, n) and is drawn on the CPU, so that image n is the same alone,
-in any batch and on any device."""
+in any batch and on any device: its noise to the bit, the image up to rounding (`Model.generate`)."""
 
 from collections.abc import Sequence
 

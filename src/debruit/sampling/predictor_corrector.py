@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from debruit.ranges import NotNegative, Repeats
 from debruit.sampling.sampler import level, transition
 
 
@@ -18,8 +19,8 @@ class PredictorCorrector:
 
     order: ClassVar[int] = 0
     stochastic: ClassVar[bool] = True
-    corrections: int = 1
-    signal_to_noise: float = 0.16
+    corrections: Repeats = 1
+    signal_to_noise: NotNegative = 0.16
 
     def init(self, x):
         return None

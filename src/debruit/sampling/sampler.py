@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from debruit.config import spell
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 
@@ -34,6 +35,20 @@ class Sampler(Protocol):
     def evaluations(self, steps: int) -> int:
         """Network evaluations that `steps` steps cost."""
         ...
+
+
+def name_of(sampler: Any) -> str:
+    """What a sampler, or its class, is called everywhere: by its file, "dpmpp_2m"; one that is not debruit's, by its class."""
+    cls = sampler if isinstance(sampler, type) else type(sampler)
+    package, _, file = cls.__module__.rpartition(".")
+    return file if package == "debruit.sampling" else cls.__name__
+
+
+spell(Sampler, name_of, {
+    "DPMSolver++": "dpmpp_2m", "DPMSolver++ 2M": "dpmpp_2m", "DPM-Solver++(2M)": "dpmpp_2m", "DPM++ 2M": "dpmpp_2m", "DPMSolverMultistep": "dpmpp_2m",
+    "DPMSolver++ 2M SDE": "dpmpp_2m_sde", "DPM++ 2M SDE": "dpmpp_2m_sde", "DDPM": "ancestral", "UniPCMultistep": "unipc", "EulerDiscrete": "euler",
+    "HeunDiscrete": "heun", "PC": "predictor_corrector",
+})  # fmt: skip
 
 
 class Level(NamedTuple):

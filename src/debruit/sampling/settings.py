@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from debruit.errors import InputError
+from debruit.ranges import Steps
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import Grid, UniformTime
 from debruit.sampling.guidance import weights
@@ -20,7 +21,7 @@ class Settings:
 
     sampler: Sampler = field(default_factory=DPMpp2M)
     grid: Grid = field(default_factory=UniformTime)
-    steps: int = 20
+    steps: Steps = 20
     guidance: float | tuple[tuple[str, float], ...] = 1.0
     interval: tuple[float, float] = EVERYWHERE
     rescale: float = 0.0

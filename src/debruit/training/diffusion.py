@@ -9,7 +9,6 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from debruit import pictures
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.codec import CodecModule
 from debruit.data.dataset import Dataset
@@ -19,6 +18,7 @@ from debruit.first_stage import FirstStage
 from debruit.model import Model, ModelConfig, named
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformTime
+from debruit.training import previews
 from debruit.training.previews import conditions
 from debruit.training.run import Run
 from debruit.training.state import TrainState
@@ -102,7 +102,7 @@ class Diffusion:
 
     def picture(self, state: TrainState) -> Image:
         images = draw(self.run, state, self.dataset, self.preview_count, PREVIEW_SEED)
-        return pictures.grid(pictures.displayable(images, self.run.data))
+        return previews.picture(self.run, self.dataset, images)
 
     def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)
@@ -120,4 +120,6 @@ def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -
     for last in model.drawing_of(asked, settings, range(count), seed=seed).run():
         pass
     assert last is not None
-    return model.images(last.x)
+    return model.images(
+        torch.nan_to_num(last.x, 0, 0, 0)
+    )  # a diverged training goes back by itself, and a preview must not end it

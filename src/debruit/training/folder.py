@@ -4,7 +4,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import platform
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, replace
@@ -15,13 +14,14 @@ import torch
 from filelock import FileLock, Timeout
 from PIL.Image import Image
 
-import debruit
 from debruit import model_files, pictures
-from debruit.config import Json, decode, encode
+from debruit.config import Json, check, decode, encode
 from debruit.data.source import recorded
 from debruit.errors import InputError
 from debruit.files import storage_problem, write_atomically
+from debruit.finite import as_json
 from debruit.outputs import check_folder
+from debruit.provenance import hardware, provenance, versions
 from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
 from debruit.training.run import Training
@@ -58,6 +58,7 @@ class RunFolder:
         path = Path(path)
         if path.is_file():
             check_free(path)
+        check(run, "run")
         text = json.dumps(encode(run), indent=2)
         with alone(path):
             if (path / RUN).exists():
@@ -145,10 +146,10 @@ class RunFolder:
             write_atomically(log, lambda temporary: temporary.write_text("".join(lines)))
 
     def log(self, record: dict[str, Any]) -> None:
-        """One line of log.jsonl, and the same numbers for TensorBoard."""
+        """One line of log.jsonl, null where a number is not finite, and the same numbers for TensorBoard."""
         try:
             with open(self.path / LOG, "a") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(as_json(record), allow_nan=False) + "\n")
         except OSError as error:
             raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
         self._tensorboard(record)
@@ -172,12 +173,9 @@ class RunFolder:
             "data_fingerprint": self.run.data.fingerprint,
             "source": recorded(self.run.source),
             "run_fingerprint": self.fingerprint,
-            "versions": {
-                "debruit": debruit.__version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            },
+            "versions": versions(),
             "hardware": hardware(),
+            "environment": provenance(),
         }
 
     def save_model(self, state: State, model: Parts) -> None:
@@ -276,13 +274,6 @@ def _renewed(written: Json, before: Json, after: Json) -> Json:
             if key in written or key in changed
         }
     return after
-
-
-def hardware() -> str:
-    """The device in words."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def _images(line: str) -> int:

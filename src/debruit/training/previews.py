@@ -2,8 +2,12 @@
 
 import numpy as np
 import torch
+from PIL.Image import Image
+from torch import Tensor
 
+from debruit import pictures
 from debruit.conditioning.asked import Asked
+from debruit.conditions_shown import shown
 from debruit.data.dataset import Dataset
 from debruit.training.batches import values
 from debruit.training.run import Run
@@ -15,7 +19,21 @@ def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> 
     conditioners = run.model.conditioners
     found = {c.field: c.in_turn(range(count)) for c in conditioners}
     if any(value is None for value in found.values()):
-        pool, held_out = split(len(dataset), run.held_out_images, run.seed)
-        found = values(conditioners, dataset, np.resize(held_out if len(held_out) else pool, count))
+        found = values(conditioners, dataset, _shown(run, dataset, count))
     keep = {name: torch.ones(count, dtype=torch.bool, device=device) for name in found}
     return Asked({name: value.to(device) for name, value in found.items() if value is not None}, keep)
+
+
+def picture(run: Run, dataset: Dataset, images: Tensor) -> Image:
+    """Samples under `conditions`, (N, C, H, W) at rest, beside their masks, images and captions; a plain grid where there are none."""
+    captions: list[str] = []
+    if any(c.field == "text" for c in run.model.conditioners):
+        captions = dataset.conditions(_shown(run, dataset, len(images)), fields={"text"})["text"]
+    found = shown(images, run.model, conditions(run, dataset, len(images), torch.device("cpu")), captions=captions)
+    return pictures.grid(pictures.displayable(images, run.data)) if found is None else found.picture
+
+
+def _shown(run: Run, dataset: Dataset, count: int) -> np.ndarray:
+    """The images whose conditions are taken: held-out ones where there are any."""
+    pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+    return np.resize(held_out if len(held_out) else pool, count)

@@ -9,6 +9,7 @@ from debruit.data.source import Source
 from debruit.diffusion.objective import Objective
 from debruit.errors import InputError
 from debruit.model import ModelConfig
+from debruit.ranges import Batch, Images, NotNegative, Positive, Seed, Share
 
 
 def held_back(asked: int, count: int) -> int:
@@ -25,14 +26,14 @@ class Optimiser:
     kind: Literal["muon", "adamw"] = "muon"
     lr: float = 4e-3
     betas: tuple[float, float] = (0.9, 0.99)
-    eps: float = 1e-8
+    eps: NotNegative = 1e-8
     momentum: float = 0.95
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    warmup_images: int = 5_000
+    weight_decay: NotNegative = 0.01
+    clip_norm: Positive = 1.0
+    warmup_images: Images = 5_000
     decay: Literal["linear", "cosine", "none"] = "linear"
-    decay_fraction: float = 1.0
-    final_lr_factor: float = 0.0
+    decay_fraction: Share = 1.0
+    final_lr_factor: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
@@ -58,8 +59,8 @@ class Ema:
     """Averaged weights: those of `halflife_images` ago count half. Early on the half-life is `ramp` times the images seen, so that the
     first weights are forgotten. Karras et al. 2022, section F.2."""
 
-    halflife_images: int = 500_000
-    ramp: float = 0.05
+    halflife_images: Images = 500_000
+    ramp: NotNegative = 0.05
 
     def decay(self, images_seen: int, batch: int) -> float:
         """How much of the average survives a step of `batch` images that ends at `images_seen`."""
@@ -70,10 +71,10 @@ class Ema:
 class Every:
     """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is that share of its minutes."""
 
-    report_images: int = 2_000
-    validate_images: int = 20_000
-    preview_images: int = 20_000
-    save_images: int = 50_000
+    report_images: Images = 2_000
+    validate_images: Images = 20_000
+    preview_images: Images = 20_000
+    save_images: Images = 50_000
 
     def __post_init__(self) -> None:
         for name, interval in vars(self).items():
@@ -94,11 +95,11 @@ class Training:
     optimiser: Optimiser = field(default_factory=Optimiser)
     ema: Ema = field(default_factory=Ema)
     every: Every = field(default_factory=Every)
-    images: int = 200_000
+    images: Images = 200_000
     minutes: float | None = None
-    batch: int = 128
-    validation_images: int = 256
-    seed: int = 0
+    batch: Batch = 128
+    validation_images: Images = 256
+    seed: Seed = 0
     flip: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     keep_states: int = 2
@@ -137,7 +138,7 @@ class Run(Training):
 
     model: ModelConfig
     objective: Objective = field(default_factory=Objective)
-    microbatch: int = 0
+    microbatch: Batch = 0
     compile: bool | None = None
 
     @property

@@ -145,11 +145,11 @@ def test_algorithm_2_is_the_packages_ancestral_sampling(which, request):
 def test_samplers_keep_to_their_budgets_and_the_ode_has_one_end(study):
     table = samplers(study, budgets=(1, 12))
     by_name = {row.name: row for row in table.rows}
-    assert {"Ancestral", "DDIM", "Heun", "DPMpp2M"} <= set(by_name)
+    assert {"ancestral", "ddim", "heun", "dpmpp_2m"} <= set(by_name)
     for row in table.rows:
         for budget, cell in zip(table.budgets, row.cells, strict=True):
             assert cell is None or cell.evaluations <= budget
-    assert by_name["Heun"].cells[1].steps == 6, "eleven evaluations"
+    assert by_name["heun"].cells[1].steps == 6, "eleven evaluations"
     flags = [row.stochastic for row in table.rows]
     assert flags == sorted(flags), "deterministic first"
     assert all(cell.distance >= 0 for row in table.rows for cell in row.cells if cell)

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from cyclopts import App
-from cyclopts.exceptions import CycloptsError
+from cyclopts.exceptions import CycloptsError, ValidationError
 
 import debruit
 from debruit import console
 from debruit.errors import InputError, Notice
 from debruit.files import storage_problem
+from debruit.provenance import BIBTEX, remember
 
 UNREAD = 141
 began = time.monotonic()  # when the command at hand started
@@ -52,12 +53,20 @@ data.command("debruit.apps.cli.data:get", name="get", help="Install or download 
 app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes, samplers, models or data sources.")
 
 
+@app.command(name="cite", help="Print the BibTeX entry of debruit, for a paper.")
+def cite() -> int:
+    """The BibTeX entry of debruit, for a paper."""
+    print(BIBTEX)
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     global began
     began = time.monotonic()
     said.clear()
     given = sys.argv[1:] if arguments is None else arguments
+    remember(given)
     with console.installed(speaks=bool(given) and not {"--help", "-h", "--version"} & set(given)):
         try:
             warnings.simplefilter("always", Notice)
@@ -67,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except InputError as error:
             return _refuse(str(error))
         except CycloptsError as error:
-            return _refuse(" ".join(str(error).split()))
+            return _refuse(_in_words(error))
         except KeyboardInterrupt:
             console.complain("interrupted")
             return 130
@@ -97,6 +106,14 @@ def _show(
             console.say(str(message))
     else:
         usual(message, category, filename, lineno, file, line)
+
+
+def _in_words(error: CycloptsError) -> str:
+    """What is wrong with the command line, in one sentence."""
+    if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
+        token = error.argument.tokens[0]
+        return f"{token.keyword or error.argument.name} {token.value}: {error.exception_message}"
+    return " ".join(str(error).split())
 
 
 def _refuse(sentence: str) -> int:

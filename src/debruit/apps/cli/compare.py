@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import (
     WORK,
     check_diffusion,
@@ -17,18 +18,20 @@ from debruit.apps.cli.reports import (
     write_report,
 )
 from debruit.apps.session import say
+from debruit.apps.threads import set_threads
 
 
 def compare(
     *models: Annotated[str, Parameter(name=["MODEL"])],
     data: str | None = None,
     metrics: str | None = None,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
+    n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
-    seed: int = 0,
+    seed: Seed = 0,
     out: Path = Path("comparison"),
-    batch: int = 64,
+    batch: Batch = 64,
     device: str = "auto",
+    threads: Threads = None,
 ) -> int:
     """Several models in one table and on one page: the same seeds, the same reference, differences to the first paired image by image.
 
@@ -55,6 +58,8 @@ def compare(
         Images drawn at a time.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import catalogue
     from debruit.evaluation.compare import check, check_all, check_metrics
@@ -66,6 +71,7 @@ def compare(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     check_plots()
     request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
     flags = {

@@ -4,10 +4,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Minutes, Side, Threads
+from debruit.apps.threads import set_threads
 from debruit.console import say, text_only
 
 
-def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, device: str = "auto") -> int:
+def doctor(
+    source: str, /, *, size: Side | None = None, minutes: Minutes = 20, device: str = "auto", threads: Threads = None
+) -> int:
     """What is in a source, what is broken, and what training on it will cost with the recommended settings.
 
     Parameters
@@ -20,6 +24,8 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
         The budget that the estimate is for.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.data.doctor import examine
     from debruit.data.sources import find_source
@@ -31,6 +37,7 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
 
     prepare()
     text_only()
+    set_threads(threads)
     place = choose_device(device)
     chosen = sized(find_source(source), size)
     report = examine(chosen)

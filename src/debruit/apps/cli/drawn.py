@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, Seed, Steps, Threads
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class Drawn:
         Images drawn at a time.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     set_
         Change one sampling setting: KEY=VALUE, for example grid=Karras. May be repeated.
     """
@@ -41,10 +45,11 @@ class Drawn:
     mask: str | None = None
     guidance: str | None = None
     sampler: str | None = None
-    steps: int | None = None
-    seed: int = 0
-    batch: int = 64
+    steps: Steps | None = None
+    seed: Seed = 0
+    batch: Batch = 64
     device: str = "auto"
+    threads: Threads = None
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None
 
     @property
@@ -55,7 +60,7 @@ class Drawn:
     @property
     def flags(self) -> Mapping[str, Any]:
         """The options of an edit by name, None where not given: all but where it is drawn and --set."""
-        return {name: value for name, value in asdict(self).items() if name not in ("device", "set_")}
+        return {name: value for name, value in asdict(self).items() if name not in ("device", "threads", "set_")}
 
     @property
     def named(self) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from cyclopts import Parameter
 
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
+from debruit.apps.cli.numbers import EditCount, FrameCount, Repeats, Strength
 from debruit.apps.cli.reports import check_diffusion
+from debruit.apps.threads import set_threads
 from debruit.console import say
 
 
@@ -17,17 +19,17 @@ def edit(
     *,
     image: Path | None = None,
     out: Path | None = None,
-    strength: float | None = None,
+    strength: Strength | None = None,
     inpaint: Path | None = None,
     outpaint: str | None = None,
-    variations: int | None = None,
+    variations: EditCount | None = None,
     interpolate: tuple[Path, Path] | None = None,
     invert: Annotated[bool, Parameter(negative="")] = False,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 1,
-    frames: int | None = None,
-    amount: float | None = None,
-    resamplings: int | None = None,
-    jump: int | None = None,
+    n: Annotated[EditCount, Parameter(name=["-n", "--n"])] = 1,
+    frames: FrameCount | None = None,
+    amount: Strength | None = None,
+    resamplings: Repeats | None = None,
+    jump: Repeats | None = None,
     drawn: Drawn = USUAL,
 ) -> int:
     """Change an image with a trained model, in one of six ways.
@@ -81,6 +83,7 @@ def edit(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(drawn.threads)
     loaded = load(model, drawn.device)
     options = edits.options(loaded, drawn.assignments, drawn.flags)
     images = _read(wanted, loaded)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
 from debruit.apps.session import say
+from debruit.apps.threads import set_threads
 
 
 def evaluate(
@@ -15,13 +17,14 @@ def evaluate(
     *,
     data: str | None = None,
     metrics: str | None = None,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
+    n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
-    seed: int = 0,
+    seed: Seed = 0,
     out: Path | None = None,
-    batch: int = 64,
-    likelihood_images: int = 64,
+    batch: Batch = 64,
+    likelihood_images: SampleCount = 64,
     device: str = "auto",
+    threads: Threads = None,
 ) -> int:
     """Is a model any good: scores with intervals beside those of real images, whether samples show the class, mask or caption asked for, likelihood,
     memorisation, loss by timestep; of an autoencoder, what becomes of images, and the health of its latents.
@@ -50,6 +53,8 @@ def evaluate(
         How many training images, and as many held-out ones, the likelihood is measured on.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import catalogue
     from debruit.evaluation.evaluate import Request
@@ -60,6 +65,7 @@ def evaluate(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     check_plots()
     request = Request(
         count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Seed, Threads
 from debruit.apps.session import say
+from debruit.apps.threads import set_threads
 from debruit.errors import InputError
 from debruit.outputs import check_folder
 
@@ -19,8 +21,9 @@ def explain(
     lang: Annotated[str, Parameter(negative="")] = "en",
     label: str | None = None,
     prompt: str | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     device: str = "auto",
+    threads: Threads = None,
 ) -> int:
     """The lecture on a page of its own, computed by your model on your image: the forward chain, schedules, posterior, bound, algorithm 2, samplers;
     of an autoencoder, what it keeps of the image and in which channels.
@@ -43,6 +46,8 @@ def explain(
         Decides the noise, and which held-out image is taken.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation.explain.page import check_language
     from debruit.evaluation.subject import is_autoencoder
@@ -50,6 +55,7 @@ def explain(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     check_language(lang)
     if out.suffix.lower() in (".html", ".htm"):
         raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")

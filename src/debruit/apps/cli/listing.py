@@ -28,18 +28,18 @@ def _recipes() -> list[tuple[str, str]]:
 
 
 def _samplers() -> list[tuple[str, str]]:
-    """By the name of their file: that, or the class's name, is what --sampler takes."""
+    """By the one name that --sampler, --set and every table use."""
     import sys
 
-    from debruit.config import implementations
+    from debruit.config import names
     from debruit.sampling.sampler import Sampler
 
     found = {}
-    samplers: dict[str, Any] = implementations(Sampler)
-    for cls in samplers.values():
+    samplers: dict[str, Any] = names(Sampler)
+    for name, cls in samplers.items():
         cost = cls().evaluations(11) - cls().evaluations(10)
         about = f"order {cls.order}, {cost} network evaluation{'s' if cost > 1 else ''} a step"
-        found[cls.__module__.rpartition(".")[2]] = f"{_first_line(sys.modules[cls.__module__].__doc__)} ({about})"
+        found[name] = f"{_first_line(sys.modules[cls.__module__].__doc__)} ({about})"
     return sorted(found.items())
 
 

@@ -5,36 +5,41 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, DrawnCount, Rescale, Seed, Steps, Threads
 from debruit.apps.cli.reports import check_diffusion
+from debruit.apps.threads import set_threads
 from debruit.console import say
 from debruit.errors import InputError
 from debruit.outputs import check_file, check_folder
 
 SUFFIXES = (".png", ".npy")
+MOST_GRID_PIXELS = 100_000_000
 
 
 def sample(
     model: str,
     /,
     *,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 16,
+    n: Annotated[DrawnCount, Parameter(name=["-n", "--n"])] = 16,
     out: Path,
     sampler: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
+    steps: Steps | None = None,
+    seed: Seed = 0,
     label: str | None = None,
     prompt: Annotated[list[str] | None, Parameter(negative="")] = None,
     mask: Annotated[list[str] | None, Parameter(negative="")] = None,
     image: Path | None = None,
     guidance: str | None = None,
     interval: str | None = None,
-    rescale: float | None = None,
+    rescale: Rescale | None = None,
     weaker: str | None = None,
-    batch: int = 64,
+    batch: Batch = 64,
     device: str = "auto",
+    threads: Threads = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
 ) -> int:
-    """Draw images. Image k of a seed is always the same, whatever -n, --batch and --device are.
+    """Draw images. Image k of a seed is the same whatever -n, --batch, --threads and --device are, up to rounding: on a CPU a few of 10,000
+    values may differ by one level of 255. The same command on the same machine gives the same bits.
 
     Parameters
     ----------
@@ -43,7 +48,8 @@ def sample(
     n
         How many images in all.
     out
-        FILE.png for one image as it is, or one grid of several; FILE.npy for the array (N, C, H, W), else a folder that gets one file an image.
+        FILE.png for one image as it is, or one grid of several, with masks, images and prompts beside the samples; FILE.npy for the array (N, C, H, W),
+        else a folder that gets one file an image.
     sampler
         A name from `debruit list samplers`; without it, the model's own.
     steps
@@ -53,7 +59,7 @@ def sample(
     label
         Class names or numbers, "a,b" in turn; without any condition, all classes in turn.
     prompt
-        Text, for models trained with text. May be repeated: the images take them in turn, and a grid has a row for each.
+        Text, for models trained with text. May be repeated: the images take them in turn, and a grid has a group for each.
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
     image
@@ -71,6 +77,8 @@ def sample(
         Images drawn at a time; guidance puts each of them through the network two times or more at once.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     set_
         Change one sampling setting: KEY=VALUE, for example sampler.eta=0.5 or grid=Karras. May be repeated.
     """
@@ -83,6 +91,7 @@ def sample(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     if out.suffix and out.suffix.lower() not in SUFFIXES:
         raise InputError(f"--out {out}: give FILE.png for a grid, FILE.npy for an array, or a folder")
     if n < 1 or batch < 1:
@@ -90,6 +99,7 @@ def sample(
     check_file(out) if out.suffix else check_folder(out)
     check_diffusion(model, "sample")
     loaded = load(model, device)
+    check_amount(n, loaded.config.data, out)
     settings = loaded.settings(
         sampler=sampler, steps=steps, guidance=guidance, interval=times(interval), rescale=rescale
     )
@@ -110,7 +120,14 @@ def sample(
     )  # fmt: skip
     spec = loaded.config.data
     place = places.find_place(
-        out, about, n, spec.shape, spec.depth, lambda images: write_grid(images, loaded, out, rows=min(turns, n))
+        out,
+        about,
+        n,
+        spec.shape,
+        spec.depth,
+        lambda images: write_grid(
+            images, loaded, out, rows=min(turns, n), label=label, text=prompt, mask=masks, image=image
+        ),
     )
     try:
         places.fill(place, n, batch, draw(loaded, settings, seed, given))
@@ -123,6 +140,24 @@ def sample(
     places.say_kept(place)
     say(f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}")
     return 0
+
+
+def check_amount(n: int, spec, out: Path) -> None:
+    """InputError, before any work: a grid that no viewer opens, an array larger than the memory."""
+    pixels, suffix = n * spec.height * spec.width, out.suffix.lower()
+    if suffix == ".png" and pixels > MOST_GRID_PIXELS:
+        most = MOST_GRID_PIXELS // (spec.height * spec.width)
+        raise InputError(
+            f"-n {n:,}: a grid holds at most {most:,} images of {spec.width} x {spec.height} pixels: give --out FOLDER for more"
+        )
+    from debruit.provenance import memory_gib
+
+    values = {"uint8": 1, "uint16": 2}.get(spec.depth, 4) * pixels * spec.channels / 2**30
+    memory = memory_gib()
+    if suffix == ".npy" and memory is not None and values > memory:
+        raise InputError(
+            f"-n {n:,}: an array of {values:,.0f} GiB, and this machine has {memory:g} GiB of memory: give --out FOLDER instead"
+        )
 
 
 def times(interval: str | None) -> tuple[float, float] | None:
@@ -151,6 +186,20 @@ def draw(model, settings, seed: int, given: dict):
     return some
 
 
+def beside_conditions(images, model, **given):
+    """A picture of the images beside the masks, images and prompts that they were drawn under; None where a plain grid shows as much."""
+    if len(images) == 1:
+        return None
+    import torch
+
+    from debruit.conditioning.asked import ask
+    from debruit.conditions_shown import shown
+
+    asked = ask(model.config.conditioners, range(len(images)), given, torch.device("cpu"))
+    found = shown(images, model.config, asked, captions=given["text"] or ())
+    return None if found is None else found.picture
+
+
 def _of(label: str | None, prompts: list[str] | None, masks: list[str] | None, image: Path | None) -> str:
     """What the images are of, for the line that is printed."""
     words = f" of {label}" if label else ""
@@ -164,11 +213,10 @@ def _how(drawing, weaker: str | None) -> str:
     """Sampler, cost and guidance, for the line that is printed."""
     from debruit.sampling.guidance.interval import EVERYWHERE
     from debruit.sampling.guidance.weights import in_words
+    from debruit.sampling.sampler import name_of
 
     settings = drawing.settings
-    words = [
-        f"{type(settings.sampler).__name__}, {settings.steps} steps, {drawing.evaluations} network evaluations an image"
-    ]
+    words = [f"{name_of(settings.sampler)}, {settings.steps} steps, {drawing.evaluations} network evaluations an image"]
     if drawing.branches > 1:
         words.append(f"guidance {in_words(settings.guidance)}{f' from {weaker}' if weaker else ''}")
         words += (
@@ -180,12 +228,15 @@ def _how(drawing, weaker: str | None) -> str:
     return ", ".join(words)
 
 
-def write_grid(images, model, out: Path, *, rows: int = 1) -> None:
-    """A single image as it is, or a grid of images at rest; with several `rows`, image n is in row n mod `rows`."""
+def write_grid(images, model, out: Path, *, rows: int = 1, **given) -> None:
+    """A single image as it is, or a grid of images at rest beside the conditions that they were drawn under; with several `rows` of a grid without
+    conditions to show, image n is in row n mod `rows`."""
     from debruit import pictures
 
-    spec = model.config.data
+    beside, spec = beside_conditions(images, model, **given), model.config.data
     if len(images) == 1:
         pictures.save_single(images[0], spec, out)
+    elif beside is not None:
+        pictures.save(beside, out)
     else:
         pictures.save_grid(images, spec, out, rows=rows)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, Evaluations, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import (
     WORK,
     check_diffusion,
@@ -17,8 +18,10 @@ from debruit.apps.cli.reports import (
     write_report,
 )
 from debruit.apps.session import say
+from debruit.apps.threads import set_threads
 from debruit.errors import InputError
 from debruit.outputs import check_file
+from debruit.ranges import MOST_STEPS
 
 
 def samplers(
@@ -26,15 +29,16 @@ def samplers(
     /,
     *,
     data: str | None = None,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 200,
+    n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 200,
     evaluations: str = "5,10,20",
-    budget: int = 20,
+    budget: Evaluations = 20,
     store: Annotated[bool, Parameter(negative="")] = False,
     network: str = "efficientnet",
-    seed: int = 0,
+    seed: Seed = 0,
     out: Path | None = None,
-    batch: int = 64,
+    batch: Batch = 64,
     device: str = "auto",
+    threads: Threads = None,
 ) -> int:
     """Quality against network evaluations for every sampler on this model, from the same noise; the best setting can be stored in it.
 
@@ -64,6 +68,8 @@ def samplers(
         Images drawn at a time.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import quality
     from debruit.evaluation.features.find import find_extractor
@@ -75,6 +81,7 @@ def samplers(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads)
     check_plots()
     costs = numbers(evaluations)
     flags = {
@@ -114,4 +121,6 @@ def numbers(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise InputError(f"--evaluations {text}: give positive numbers, for example --evaluations 5,10,20")
+    if any(len(part) > 9 or int(part) > 2 * MOST_STEPS for part in parts):
+        raise InputError(f"--evaluations {text}: give at most {2 * MOST_STEPS:,}, for example --evaluations 5,10,20")
     return sorted({int(part) for part in parts})

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, Side, Threads
 from debruit.apps.request import Request
 from debruit.apps.session import folder_for, follow, priced, replanner, say, settled
 from debruit.apps.stages import better_on_latents, follow_stages, start_stages
+from debruit.apps.threads import recorded, set_threads
 from debruit.errors import InputError
 
 STAGES = ("autoencoder", "ldm")
@@ -25,16 +27,17 @@ def train(
     *,
     out: Path | None = None,
     resume: Path | None = None,
-    images: int | None = None,
-    minutes: float | None = None,
-    batch: int | None = None,
-    size: int | None = None,
-    seed: int | None = None,
+    images: Images | None = None,
+    minutes: Minutes | None = None,
+    batch: Batch | None = None,
+    size: Side | None = None,
+    seed: Seed | None = None,
     flip: Annotated[bool | None, Parameter(negative="")] = None,
     device: str = "auto",
+    threads: Threads = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     autoencoder: Path | None = None,
-    factor: int | None = None,
+    factor: Factor | None = None,
     bottleneck: Literal["kl", "vq"] | None = None,
     condition: str | None = None,
     words: str | None = None,
@@ -67,6 +70,8 @@ def train(
         Mirror images at random: for data whose mirror image means the same.
     device
         auto, cpu or cuda.
+    threads
+        CPU threads, by default as many as this process has cores; a resumed run keeps its number, since another changes weights by rounding.
     set_
         Change one setting: KEY=VALUE, as in run.json, for example optimiser.lr=3e-4 or model.process=VPCosine. May be repeated.
     autoencoder
@@ -91,6 +96,7 @@ def train(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(threads, recorded=None if resume is None or threads else recorded(resume))
     place = choose_device(device)
     check_length(images, minutes)
     asked = Request(

@@ -7,7 +7,9 @@ from cyclopts import Parameter
 
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
+from debruit.apps.cli.numbers import EditCount
 from debruit.apps.cli.reports import check_diffusion
+from debruit.apps.threads import set_threads
 from debruit.console import say
 from debruit.errors import InputError
 
@@ -18,7 +20,7 @@ def upscale(
     *,
     image: Path,
     out: Path | None = None,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 1,
+    n: Annotated[EditCount, Parameter(name=["-n", "--n"])] = 1,
     drawn: Drawn = USUAL,
 ) -> int:
     """Enlarge an image with a model that was trained for it (`debruit train SOURCE --condition image`), by that model's scale.
@@ -48,6 +50,7 @@ def upscale(
     from debruit.training.machine import prepare
 
     prepare()
+    set_threads(drawn.threads)
     loaded = load(model, drawn.device)
     scale = condition(loaded).scale
     options = edits.options(loaded, drawn.assignments, drawn.flags)

@@ -16,7 +16,8 @@ from debruit.evaluation.explain.study import Study
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
-from debruit.sampling.sampler import Sampler
+from debruit.sampling.sampler import Sampler, name_of
+from debruit.sampling.settings import Settings
 
 BUDGETS = (4, 8, 16, 32)  # network evaluations
 REFERENCE_STEPS = 64  # of Heun, for what the ODE's solution is taken to be
@@ -60,7 +61,7 @@ def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> Sampler
     solution = _draw(study, Heun(), REFERENCE_STEPS)
     rows = [
         Row(
-            name=name,
+            name=name_of(sampler),
             path=f"{type(sampler).__module__}.{name}",
             order=sampler.order,
             stochastic=sampler.stochastic,
@@ -73,21 +74,26 @@ def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> Sampler
 
 def _cell(study: Study, sampler: Sampler, budget: int, solution: Tensor) -> Cell | None:
     """The sampler with as many steps as the budget allows."""
-    process = study.model.config.process
+    process, asked = study.model.config.process, study.asked(1)
     most = process.chain.steps if isinstance(process, Tabulated) and isinstance(sampler, Ancestral) else budget
-    steps = max((s for s in range(1, min(budget, most) + 1) if sampler.evaluations(s) <= budget), default=0)
+    costs = {s: study.model.evaluations(_settings(study, sampler, s), asked) for s in range(1, min(budget, most) + 1)}
+    steps = max((s for s, cost in costs.items() if cost <= budget), default=0)
     if not steps:
         return None
     image, spec = _draw(study, sampler, steps), study.model.config.data
     distance = (spec.to_model(image) - spec.to_model(solution)).square().mean().sqrt() / 2
-    return Cell(steps=steps, evaluations=sampler.evaluations(steps), image=image, distance=float(distance))
+    return Cell(steps=steps, evaluations=costs[steps], image=image, distance=float(distance))
+
+
+def _settings(study: Study, sampler: Sampler, steps: int) -> Settings:
+    # a chain's model may name the chain's own steps, which samplers other than the ancestral need not walk
+    grid = None if isinstance(sampler, Ancestral) else UniformTime()
+    return study.model.settings(sampler=sampler, steps=steps, grid=grid)
 
 
 def _draw(study: Study, sampler: Sampler, steps: int) -> Tensor:
-    # a chain's model may name the chain's own steps, which samplers other than the ancestral need not walk
-    grid = {} if isinstance(sampler, Ancestral) else {"grid": UniformTime()}
-    last = None
-    for last in study.drawing(1, sampler=sampler, steps=steps, **grid).run():
+    settings, last = _settings(study, sampler, steps), None
+    for last in study.model.drawing_of(study.asked(1), settings, range(1), seed=study.seed).run():
         pass
     assert last is not None
     return study.model.images(torch.as_tensor(last.x))[0]

@@ -11,11 +11,13 @@ from debruit.evaluation.compare import Comparison
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.report import html, words
 from debruit.evaluation.report.conditions import BY_MASK
-from debruit.evaluation.report.record import FORMAT, record, versions_here
+from debruit.evaluation.report.record import FORMAT, evaluations, record, versions_here
 from debruit.evaluation.report.sections import BY_CLASS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import Subject
+from debruit.provenance import provenance
 from debruit.sampling.guidance import weights
+from debruit.sampling.sampler import name_of
 
 COLUMNS = 16
 EXPLANATION = (
@@ -98,7 +100,7 @@ def models(found: Comparison) -> str:
             [
                 html.cell(one.subject.name, f"sha256 {one.subject.digest[:12]}…"), html.cell(f"{about['parameters'] / 1e6:.2f} M"),
                 html.cell(f"{seen:,}" if isinstance(seen, int) else "?"), html.cell(about["process"]), html.cell(about["predicts"]),
-                html.cell(type(own.sampler).__name__), html.cell(str(own.sampler.evaluations(own.steps))), html.cell(weights.in_words(own.guidance)),
+                html.cell(name_of(own.sampler)), html.cell(str(evaluations(one))), html.cell(weights.in_words(own.guidance)),
             ]
         )  # fmt: skip
     return html.section("Models", html.table(head, rows, numbers=(1, 2, 6, 7)))
@@ -116,6 +118,7 @@ def as_record(found: Comparison, command: str) -> dict[str, Any]:
             for differences in found.differences
         ],
         "versions": versions_here(),
+        "environment": provenance(),
     }
 
 

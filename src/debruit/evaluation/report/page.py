@@ -12,12 +12,13 @@ from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
 from debruit.evaluation.report.conditions import BY_MASK, asked_of, conditions, judges
 from debruit.evaluation.report.passages import autoencoder
-from debruit.evaluation.report.record import versions_here
+from debruit.evaluation.report.record import evaluations, versions_here
 from debruit.evaluation.report.rows import beside_real
 from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.sampling.guidance import weights
+from debruit.sampling.sampler import name_of
 
 SHOWN, COLUMNS = 64, 16
 APART = (BY_CLASS, BY_MASK, "colour-")
@@ -106,8 +107,8 @@ def samples(found: Evaluation) -> str:
     settings = found.subject.model.settings()
     sheet = pictures.grid(pictures.displayable(images, side.spec), columns=COLUMNS, scale=_scale(found))
     caption = (
-        f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {type(settings.sampler).__name__}, {settings.steps} steps "
-        f"({settings.sampler.evaluations(settings.steps)} network evaluations), guidance {weights.in_words(settings.guidance)}, EMA weights. {asked_of(found)}"
+        f"The first {len(images)} samples of seed {found.request.seed}, not chosen: {name_of(settings.sampler)}, {settings.steps} steps "
+        f"({evaluations(found)} network evaluations an image), guidance {weights.in_words(settings.guidance)}, EMA weights. {asked_of(found)}"
     )
     return html.section("Samples", html.figure(html.picture(sheet, "samples of the model"), caption))
 

@@ -1,19 +1,19 @@
 """An evaluation as JSON: everything that the page shows and more, for machines. `format` is raised when a field changes its meaning."""
 
 import json
-import math
 import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import debruit
 from debruit.config import encode
+from debruit.evaluation import stages
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.score import Score
+from debruit.evaluation.subject import Subject
 from debruit.files import write_atomically
+from debruit.finite import as_json
+from debruit.provenance import provenance, versions
 
 FORMAT = 1
 
@@ -25,7 +25,7 @@ def record(found: Evaluation, command: str) -> dict[str, Any]:
         "format": FORMAT,
         "kind": "evaluation",
         "command": command,
-        "model": found.subject.about(),
+        "model": found.subject.about() | ({} if found.wanted is None else {"evaluations": evaluations(found)}),
         "data": encode(found.data),
         "request": asdict(found.request),
         "counts": {
@@ -44,8 +44,17 @@ def record(found: Evaluation, command: str) -> dict[str, Any]:
         "analyses": {name: {k: v for k, v in one.items() if k != "sheet"} for name, one in found.analyses.items()},
         "left_out": dict(found.left_out),
         "versions": versions_here(),
+        "environment": provenance(),
         "seconds": round(found.seconds, 1),
     }  # fmt: skip
+
+
+def evaluations(found: Evaluation) -> int:
+    """Network evaluations for one sample, under the conditions of the evaluation, each branch of guidance counted."""
+    assert isinstance(found.subject, Subject), "an autoencoder draws no samples"
+    assert found.wanted is not None
+    model = found.subject.model
+    return stages.evaluations(model, model.settings(), found.wanted)
 
 
 def _conditions(found: Evaluation) -> dict[str, Any] | None:
@@ -65,23 +74,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def versions_here() -> dict[str, str]:
-    return {
-        "debruit": debruit.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+    """Of the packages here, and the kind of machine."""
+    return versions() | {"machine": platform.machine()}
 
 
 def dump(data: dict[str, Any], path: Path) -> None:
     """Written whole. JSON has no NaN and no infinity: they become null."""
-    text = json.dumps(_finite(data), indent=1, allow_nan=False)
+    text = json.dumps(as_json(data), indent=1, allow_nan=False)
     write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,6 +10,7 @@ from debruit.config import encode
 from debruit.evaluation.quality import Point, Quality, in_words
 from debruit.evaluation.report import html, plots, words
 from debruit.evaluation.report.record import FORMAT, versions_here
+from debruit.provenance import provenance
 
 
 def render(found: Quality, command: str, stored: list[str]) -> str:
@@ -37,13 +38,14 @@ def render(found: Quality, command: str, stored: list[str]) -> str:
 def conclusion(found: Quality) -> str:
     """The best setting within the budget, what it beats, and what cannot be told from it."""
     best, own = found.best, found.points[0]
-    text = f"Within {found.budget} evaluations {in_words(best.settings)} is best: {best.score.label} {words.value(best.score)} ({words.interval(best.score)})."
+    chosen, usual = (in_words(p.settings, p.evaluations) for p in (best, own))
+    text = f"Within {found.budget} evaluations {chosen} is best: {best.score.label} {words.value(best.score)} ({words.interval(best.score)})."
     if own is best:
         text += " That is what the model does already."
     elif own.behind is not None and own.behind.certain:
-        text += f" The model's own setting, {in_words(own.settings)}, has {words.value(own.score)}."
+        text += f" The model's own setting, {usual}, has {words.value(own.score)}."
     else:
-        text += f" The model's own setting, {in_words(own.settings)}, has {words.value(own.score)} and cannot be told from it with so many samples."
+        text += f" The model's own setting, {usual}, has {words.value(own.score)} and cannot be told from it with so many samples."
     others = [p for p in found.even if p is not own]
     if others:
         cheapest = min(others, key=lambda p: (p.evaluations, p.score.value))
@@ -78,7 +80,7 @@ def settings(found: Quality) -> str:
     ordered = sorted(found.points, key=lambda p: (p.evaluations, p.score.value))
     rows = [
         [
-            html.cell(p.name + (" (the model's own)" if p is found.points[0] else ""), in_words(p.settings)), html.cell(str(p.evaluations)),
+            html.cell(p.name + (" (the model's own)" if p is found.points[0] else ""), in_words(p.settings, p.evaluations)), html.cell(str(p.evaluations)),
             html.cell(words.value(p.score), words.interval(p.score)), html.cell(*_behind(p)),
         ]
         for p in ordered
@@ -86,7 +88,7 @@ def settings(found: Quality) -> str:
     head = ["sampler", "evaluations", found.best.score.label, "behind the best"]
     best = [k for k, p in enumerate(ordered) if p is found.best]
     note = (
-        "Evaluations are of the network for one image; guidance evaluates it twice, which is not counted, since it is so for all. Differences to the best are "
+        "Evaluations are of the network for one image, each branch of guidance counted. Differences to the best are "
         "paired by image. The best of many settings, chosen and judged on the same samples, looks a little better than it is: a seed of its own is the check."
     )
     return html.section("All settings", html.table(head, rows, numbers=(1, 2, 3), best=best), html.paragraph(note, "note"),
@@ -105,7 +107,7 @@ def as_record(found: Quality, command: str, stored: list[str]) -> dict[str, Any]
     return {
         "format": FORMAT, "kind": "samplers", "command": command, "model": found.subject.about(), "points": points, "budget": found.budget,
         "best": found.points.index(found.best), "floor": asdict(found.floor), "seed": found.seed, "stored": stored, "network": found.network,
-        "versions": versions_here(), "seconds": round(found.seconds, 1),
+        "versions": versions_here(), "environment": provenance(), "seconds": round(found.seconds, 1),
     }  # fmt: skip
 
 

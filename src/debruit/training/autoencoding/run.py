@@ -6,6 +6,7 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.first_stage import FirstStageConfig
+from debruit.ranges import Images, NotNegative, Repeats
 from debruit.training.run import Training
 
 
@@ -18,10 +19,10 @@ class Watch:
     weight; after `roll_backs` of them the discriminator is left out. The best is the latest whose score is within `slack` of the lowest.
     """
 
-    flat: float = 0.04
-    slack: float = 0.1
-    collapse: float = 1.5
-    roll_backs: int = 2
+    flat: NotNegative = 0.04
+    slack: NotNegative = 0.1
+    collapse: NotNegative = 1.5
+    roll_backs: Repeats = 2
 
     def __post_init__(self) -> None:
         if not 0 <= self.slack < self.collapse - 1:
@@ -38,7 +39,7 @@ class AutoencoderRun(Training):
     model: FirstStageConfig
     criterion: Criterion = field(default_factory=Criterion)
     watch: Watch = field(default_factory=Watch)
-    revive_images: int = 2_000
+    revive_images: Images = 2_000
 
     @property
     def data(self) -> DataSpec:
