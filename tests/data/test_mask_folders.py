@@ -45,7 +45,7 @@ def test_layouts_of_masks(build, heard, images, masks):
     assert dataset.spec.mask_names == ("class 0", "class 1", "class 2")
     for n in range(4):
         np.testing.assert_array_equal(dataset[n]["mask"], mask(n))
-    assert [line for line in heard if line.startswith("masks ")][0].endswith(": 4 of 4 images have one")
+    assert next(line for line in heard if line.startswith("masks ")).endswith(": 4 of 4 images have one")
 
 
 def test_splits_of_images_and_masks(build):

@@ -20,8 +20,8 @@ from debruit.data.wording import counted, some
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "photo", "input", "inputs", "originals", "original")  # fmt: skip
 MASKS = (
-    "masks", "mask", "segmentationclass", "segmentation", "segmentations", "segmentation_masks", "semantic", "seg", "segs", "annotations", "annotation", "annots",
-    "annot", "labels", "label", "ground_truth", "groundtruth", "gt", "gts", "targets", "target", "segmentationobject",
+    "masks", "mask", "segmentationclass", "segmentation", "segmentations", "segmentation_masks", "semantic", "seg", "segs", "annotations", "annotation",
+    "annots", "annot", "labels", "label", "ground_truth", "groundtruth", "gt", "gts", "targets", "target", "segmentationobject",
 )  # fmt: skip
 SUFFIXES = ("mask", "masks", "seg", "segm", "segmentation", "gt", "groundtruth", "label", "labels", "labelids", "annotation", "annot", "l")  # fmt: skip
 SEPARATORS = "_-. "
@@ -230,8 +230,9 @@ def _beside(names: Sequence[str], by_image: Mapping[str, str], looks: Looks) -> 
     if not looks(sampled(sorted(masks))):
         return f"{counted(len(masks), 'file')} called as the masks of others ({some(masks, 3)}) do not look like masks: they are taken for images"
     if 2 * len(masks) < images:
+        look = "looks like a mask" if len(masks) == 1 else "look like masks"
         return (
-            f"{counted(len(masks), 'file')} {'looks like a mask' if len(masks) == 1 else 'look like masks'} of others ({some(masks, 3)}), for fewer than half of {counted(images)}: they are taken "
+            f"{counted(len(masks), 'file')} {look} of others ({some(masks, 3)}), for fewer than half of {counted(images)}: they are taken "
             "for images; put images and masks into images/ and masks/"
         )
     return _Paired(_Place("", ""), dict(by_image), masks, ())
