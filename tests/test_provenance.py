@@ -1,6 +1,7 @@
 """What a paper's appendix needs: processor, threads, memory, packages, the command; and how debruit is cited."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,3 +40,9 @@ def test_cite(capsys):
     assert said.startswith("@software{debruit,")
     assert f"version = {{{debruit.__version__}}}" in said
     assert "author  = {{The debruit developers}}" in said
+
+
+def test_the_citation_file_is_of_this_version():
+    text = (Path(__file__).parents[1] / "CITATION.cff").read_text()
+    assert f"\nversion: {debruit.__version__}\n" in text
+    assert "name: The debruit developers" in text

@@ -181,7 +181,7 @@ def test_bad_sampling_requests(trained, tmp_path, capsys):
     cases = {
         ("sample", tmp_path / "nowhere", "--out", out): "there is no model at",
         ("sample", trained, "-n", "0", "--out", out): "-n 0: give 1 to 10,000,000; several seeds give more",
-        ("sample", trained, "--batch", "0", "--out", out): "--batch 0: a batch of 0: give 1 to 1,048,576",
+        ("sample", trained, "--batch", "0", "--out", out): "--batch 0: a batch of 0 images: give 1 to 1,048,576",
         ("sample", trained, "--sampler", "hein", "--out", out): "did you mean 'heun'?",
         ("sample", trained, "--label", "cat", "--out", out): "did you mean 'cats'?",
         ("sample", trained, "--prompt", "x", "--out", out): "a prompt was given, but this model was trained with label",

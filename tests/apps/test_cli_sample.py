@@ -8,16 +8,16 @@ from PIL import Image
 
 import debruit
 from debruit.apps.cli import main
+from debruit.conditioning.asked import ask
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.model import Model, ModelConfig
+from debruit.conditions_shown import shown
+from debruit.model import Model, ModelConfig, load
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.euler import Euler
 from debruit.sampling.settings import Settings
 from debruit.text.wordpiece import WordPiece
-
-WHITE = 255
 
 
 def written(path, channels: int = 8, **changes):
@@ -77,18 +77,21 @@ def test_prompts_and_masks_are_taken_in_turn(model, masks, tmp_path, capsys):
     )
 
 
-def test_a_grid_has_a_row_for_each_prompt(model, tmp_path):
-    """Five images of two prompts: rows of three and two, in the order of their numbers; the missing place is white."""
+def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
+    """Five images of two prompts: groups of three and two under their captions, each image whole, in the order of their numbers."""
     out = tmp_path / "grid.png"
     prompts = ["--prompt", "a black cat", "--prompt", "two owls"]
     assert main(["sample", str(model), "-n", "5", "--out", str(out), *prompts]) == 0
-    cell, pixels = 8 * 8 + 2, np.asarray(Image.open(out))
-    assert pixels.shape == (2 * cell + 2, 3 * cell + 2, 3)
-    images = drawn(model, tmp_path, "-n", "5", *prompts)
+    images, pixels = drawn(model, tmp_path, "-n", "5", *prompts), np.asarray(Image.open(out))
+    config = load(model, "cpu").config
+    asked = ask(config.conditioners, range(5), {"text": [prompts[1], prompts[3]]}, torch.device("cpu"))
+    found = shown(images, config, asked, captions=[prompts[1], prompts[3]])
+    assert (found.picture.height, found.picture.width) == pixels.shape[:2]
     for n, image in enumerate(images[:, 0]):
-        top, left = 2 + n % 2 * cell, 2 + n // 2 * cell
-        assert np.abs(pixels[top : top + 64 : 8, left : left + 64 : 8, 0].astype(int) - image.numpy()).max() <= 1, n
-    assert (pixels[2 + cell :, 2 + 2 * cell :] == WHITE).all()
+        left, top, right, bottom = found.boxes[n]
+        step = (right - left) // 8
+        assert np.abs(pixels[top:bottom:step, left:right:step, 0].astype(int) - image.numpy()).max() <= 1, n
+    assert found.boxes[0][:2] != found.boxes[1][:2]
 
 
 def test_guidance_its_interval_and_its_cost_are_said(model, masks, tmp_path, capsys):

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
-from debruit.apps.cli.numbers import EditCount, FrameCount, Repeats, Strength
+from debruit.apps.cli.numbers import Amount, EditCount, FrameCount, Repeats, Strength
 from debruit.apps.cli.reports import check_diffusion
 from debruit.apps.threads import set_threads
 from debruit.console import say
@@ -27,7 +27,7 @@ def edit(
     invert: Annotated[bool, Parameter(negative="")] = False,
     n: Annotated[EditCount, Parameter(name=["-n", "--n"])] = 1,
     frames: FrameCount | None = None,
-    amount: Strength | None = None,
+    amount: Amount | None = None,
     resamplings: Repeats | None = None,
     jump: Repeats | None = None,
     drawn: Drawn = USUAL,

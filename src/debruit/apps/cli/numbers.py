@@ -55,13 +55,20 @@ def _flag(
 
 DrawnCount = Annotated[int, _flag(1, MOST_DRAWN, "give {range}; several seeds give more")]
 SampleCount = Annotated[int, _flag(2, MOST_DRAWN)]
-EditCount = Annotated[int, _flag(1, MOST_EDITED)]
-FrameCount = Annotated[int, _flag(2, MOST_EDITED)]
-Repeats = Annotated[int, _flag(1, 1_000)]
+EditCount = Annotated[int, _flag(1, MOST_EDITED, "{value} images were asked for: give {range}")]
+FrameCount = Annotated[
+    int,
+    _flag(
+        2,
+        MOST_EDITED,
+        "{value} frames: give 2 or more, at most {high}; the first and the last are the images themselves",
+    ),
+]
+Repeats = Annotated[int, _flag(1, 1_000, "give 1 or more of each, at most {high}; 1 resampling is none")]
 Seed = Annotated[int, _flag(0, LARGEST_SEED)]
 Steps = Annotated[int, _flag(1, MOST_STEPS, "at least 1 is needed, at most {high}")]
 Evaluations = Annotated[int, _flag(1, 2 * MOST_STEPS)]
-Batch = Annotated[int, _flag(1, LARGEST_BATCH, "a batch of {value}: give {range}")]
+Batch = Annotated[int, _flag(1, LARGEST_BATCH, "a batch of {value} images: give {range}")]
 Images = Annotated[
     int, _flag(1, MOST_IMAGES, "a training needs at least 1 image and at most {high}, for example --images 200_000")
 ]
@@ -80,5 +87,20 @@ Factor = Annotated[int, _flag(2, 256)]
 Rescale = Annotated[
     float, _flag(0, 1, "a rescaling of guidance by {value}: give 0 (none) to 1 (all of it), for example 0.7", real=True)
 ]
-Strength = Annotated[float, _flag(0, 1, "give more than 0 up to 1", real=True, above=True)]
+Strength = Annotated[
+    float,
+    _flag(
+        0,
+        1,
+        "a strength of {value}: give more than 0 (nothing changes) up to 1 (drawn from noise alone)",
+        real=True,
+        above=True,
+    ),
+]
+Amount = Annotated[
+    float,
+    _flag(
+        0, 1, "an amount of {value}: give more than 0 (the image itself) up to 1 (another image)", real=True, above=True
+    ),
+]
 Threads = Annotated[int | None, _flag(1, MOST_THREADS)]
