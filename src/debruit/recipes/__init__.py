@@ -18,7 +18,7 @@ from debruit.config import override
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.sources import builtin_sources, find_source
-from debruit.errors import InputError, nearest, unknown
+from debruit.errors import SUGGESTED, InputError, holding, nearest, unknown
 from debruit.first_stage import FirstStage
 from debruit.recipes.adapting import met
 from debruit.training import conditions, planning
@@ -58,7 +58,7 @@ def find_run(
     name = what.replace("_", "-")
     if name not in known:
         if on is not None:
-            raise unknown("recipe", what, known)
+            raise _unknown_recipe(what, on, list(known))
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
         found = conditions.conditioners(
@@ -76,6 +76,15 @@ def find_run(
     source = changed(source, assignments)
     dataset = source.build(say)
     return adapted(run, source, dataset, assignments, words, **asked), dataset
+
+
+def _unknown_recipe(what: str, on: str, known: Sequence[str]) -> InputError:
+    """Where the words given together are in the name of a recipe, that is named."""
+    together = holding([what, on], known)
+    if together:
+        names = " or ".join(f"`debruit train {name}`" for name in together[:SUGGESTED])
+        return InputError(f"there is no recipe '{what}', did you mean {names}?")
+    return unknown("recipe", what, known)
 
 
 def find_data(

@@ -5,7 +5,7 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from debruit.outputs import check_folder
 from debruit.provenance import hardware, provenance, versions
 from debruit.sampling.settings import Settings
 from debruit.training import checkpoint
+from debruit.training.moving import sources_before
 from debruit.training.run import Training
 from debruit.training.state import State
 
@@ -139,7 +140,8 @@ class RunFolder:
         if not checkpoint.saved(self.path):
             self.say("no state was saved yet: the run starts from its beginning")
             return
-        checkpoint.restore(self.path, state, (self.fingerprint, *_of_before(self.stored)), self.say)
+        known = (self.fingerprint, *_of_before(self.stored, sources_before(self.path)))
+        checkpoint.restore(self.path, state, known, self.say)
         log = self.path / LOG
         if log.exists():
             lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
@@ -239,22 +241,35 @@ def check_writable(path: Path, *, flag: str) -> None:
 
 
 def fingerprint(stored: Json) -> str:
-    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change. It is made of
-    what run.json says, and not of the run that this version makes of it: a field that is added later, or a default that changes, leaves it as it is."""
-    fixed = {key: value for key, value in stored.items() if key not in FREE}
-    fixed["model"] = {key: value for key, value in stored["model"].items() if key != "sampling"}
+    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change, and where the data
+    lies and how it is called: its own fingerprint, of the content, stands for it. It is made of what run.json says, and not of the run that this version
+    makes of it: a field that is added later, or a default that changes, leaves it as it is."""
+    fixed = _fixed(stored)
+    del fixed["source"]
+    model = fixed["model"]
+    if isinstance(model.get("data"), dict):
+        fixed["model"] = model | {"data": {key: value for key, value in model["data"].items() if key != "name"}}
     return _digest(fixed)
 
 
-def _of_before(stored: Json) -> Iterator[str]:
-    """The digests that the states of this run have from versions that set what may change to its default instead of leaving it out: with the
-    sampling settings of that time, and with today's."""
+def _fixed(stored: Json) -> dict[str, Any]:
+    fixed = {key: value for key, value in stored.items() if key not in FREE}
+    fixed["model"] = {key: value for key, value in stored["model"].items() if key != "sampling"}
+    return fixed
+
+
+def _of_before(stored: Json, former: Sequence[Json] = ()) -> Iterator[str]:
+    """The digests that the states of this run have from versions that took the source into them, whose `former` ones are known too, and before that set what
+    may change to its default instead of leaving it out: with the sampling settings of that time, and with today's."""
     settings = encode(Settings())
-    fixed = stored | {"images": 1, "minutes": None, "every": encode(type(decode(stored["every"]))()), "keep_states": 1}
-    for lacking in (("interval", "rescale"), ()):
-        sampling = {key: value for key, value in settings.items() if key not in lacking}
-        model = stored["model"] | ({"sampling": sampling} if "sampling" in stored["model"] else {})
-        yield _digest(fixed | {"model": model})
+    usual = {"images": 1, "minutes": None, "every": encode(type(decode(stored["every"]))()), "keep_states": 1}
+    for source in (stored["source"], *former):
+        fixed = stored | {"source": source}
+        yield _digest(_fixed(fixed))
+        for lacking in (("interval", "rescale"), ()):
+            sampling = {key: value for key, value in settings.items() if key not in lacking}
+            model = stored["model"] | ({"sampling": sampling} if "sampling" in stored["model"] else {})
+            yield _digest(fixed | usual | {"model": model})
 
 
 def _digest(fixed: Json) -> str:

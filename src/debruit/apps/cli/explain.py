@@ -17,6 +17,7 @@ def explain(
     /,
     *,
     image: Path | None = None,
+    data: str | None = None,
     out: Path,
     lang: Annotated[str, Parameter(negative="")] = "en",
     label: str | None = None,
@@ -34,6 +35,8 @@ def explain(
         A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
     image
         The image to explain (FILE.png#2 is image 2 of a grid, from 0); without it a held-out image of the training data, or else a sample of the model.
+    data
+        Where the training data lies now, if it was moved since: its held-out images are shown.
     out
         The folder that gets index.html: one file that works from the disk, without network.
     lang
@@ -61,7 +64,7 @@ def explain(
         raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")
     check_folder(out, files=("index.html",))
     make = _of_autoencoder if is_autoencoder(model) else _of_diffusion
-    text = make(model, image, lang, label, prompt, seed, device)
+    text = make(model, image, data, lang, label, prompt, seed, device)
     target = out / "index.html"
     write_atomically(target, lambda temporary: temporary.write_text(text, "utf-8"))
     say(f"{target} ({len(text) / 2**20:.1f} MB): open it in a browser")
@@ -69,19 +72,33 @@ def explain(
 
 
 def _of_diffusion(
-    model: str, image: Path | None, lang: str, label: str | None, prompt: str | None, seed: int, device: str
+    model: str,
+    image: Path | None,
+    data: str | None,
+    lang: str,
+    label: str | None,
+    prompt: str | None,
+    seed: int,
+    device: str,
 ) -> str:
     from debruit.evaluation.explain.page import page
     from debruit.evaluation.explain.study import begin
     from debruit.model import load
 
-    study = begin(load(model, device), image, label=label, prompt=prompt, path=model, seed=seed, say=say)
+    study = begin(load(model, device), image, label=label, prompt=prompt, path=model, data=data, seed=seed, say=say)
     say(f"image: {study.subject.origin[lang == 'fr']}")
     return page(study, lang)
 
 
 def _of_autoencoder(
-    model: str, image: Path | None, lang: str, label: str | None, prompt: str | None, seed: int, device: str
+    model: str,
+    image: Path | None,
+    data: str | None,
+    lang: str,
+    label: str | None,
+    prompt: str | None,
+    seed: int,
+    device: str,
 ) -> str:
     from debruit.evaluation.explain.autoencoder.page import page
     from debruit.evaluation.explain.autoencoder.study import begin
@@ -91,6 +108,6 @@ def _of_autoencoder(
         raise InputError(f"--label {label}: {model} is an autoencoder, which knows no classes: leave --label out")
     if prompt is not None:
         raise InputError(f"--prompt: {model} is an autoencoder, which knows no texts: leave --prompt out")
-    study = begin(FirstStage.load(model, device), image, path=model, seed=seed, say=say)
+    study = begin(FirstStage.load(model, device), image, path=model, data=data, seed=seed, say=say)
     say(f"image: {study.subject.origin[lang == 'fr']}")
     return page(study, lang)

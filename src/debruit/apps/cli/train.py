@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -27,6 +27,7 @@ def train(
     *,
     out: Path | None = None,
     resume: Path | None = None,
+    data: str | None = None,
     images: Images | None = None,
     minutes: Minutes | None = None,
     batch: Batch | None = None,
@@ -56,6 +57,8 @@ def train(
         The run folder to make.
     resume
         A run folder to continue; --images or --minutes may prolong it.
+    data
+        With --resume: where the data of the run lies now, if it was moved. Its content must be the same.
     images
         Length of the training, in images seen.
     minutes
@@ -119,7 +122,11 @@ def train(
             raise InputError(
                 f"--resume continues a run as its run.json says, so {', '.join(given)} cannot be given; only a length can"
             )
-        return _resume(resume, place, images, minutes)
+        return _resume(resume, place, images, minutes, data)
+    if data is not None:
+        raise InputError(
+            f"--data {data} is for --resume, when the data of a run was moved: name what to train on without a flag"
+        )
     if what is None:
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
     if out is None and not dry_run:
@@ -171,7 +178,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     return follow(folder, dataset, device, resume=False, replan=replan)
 
 
-def _resume(path: Path, device, images: int | None, minutes: float | None) -> int:
+def _resume(path: Path, device, images: int | None, minutes: float | None, data: str | None) -> int:
     from debruit.training import stages
     from debruit.training.folder import RunFolder, check_writable
 
@@ -182,9 +189,27 @@ def _resume(path: Path, device, images: int | None, minutes: float | None) -> in
             raise InputError(
                 f"{path} is still in its first stage, whose share of the budget is set: resume it without a length"
             )
+        source, dataset = _data_of(path, plan.first, data)
+        plan = replace(plan, first=replace(plan.first, source=source))
         folder = stages.first_folder(path, plan, say)
-        dataset = folder.run.source.build(say)
         return follow_stages(path, folder, dataset, device, plan, resume=True)
+    _, dataset = _data_of(path, RunFolder.open(path, say).run, data)
     folder = RunFolder.open(path, say, images=images, minutes=minutes)
-    dataset = folder.run.source.build(say)
     return follow(folder, dataset, device, resume=True)
+
+
+def _data_of(path: Path, run: Any, data: str | None) -> tuple[Any, Any]:
+    """The source and the data of a run, by its run.json or at the place where it lies now, which its files name from then on."""
+    from debruit.data.moved import moved
+    from debruit.training.moving import move
+
+    if data is not None:
+        source, dataset = moved(run.source, data, run.data.fingerprint, say)
+        move(path, source)
+        return source, dataset
+    try:
+        return run.source, run.source.build(say)
+    except InputError as error:
+        raise InputError(
+            f"{error}. If the data of this run was moved: debruit train --resume {path} --data PLACE"
+        ) from None

@@ -132,11 +132,13 @@ def begin(
     label: str | int | None = None,
     prompt: str | None = None,
     path: str | Path | None = None,
+    data: str | None = None,
     seed: int = 0,
     steps: int | None = None,
     say: Callable[[str], None] = quiet,
 ) -> Study:
-    """A study of `model` (loaded from `path`, by which its training data is found) on an image file. `label` and `prompt` condition the model; without
+    """A study of `model` (loaded from `path`, by which its training data is found, unless `data` says
+    where that lies) on an image file. `label` and `prompt` condition the model; without
     them the image's own class, caption and mask do where those are known, and else the condition is dropped. `steps` is the length of the chain of a
     model that has none of its own.
 
@@ -149,7 +151,12 @@ def begin(
             raise InputError(unwanted(name, known))
     values = {name: known[name].parse(value, range(1)) for name, value in given.items()}
     subject = find_subject(
-        model, None if image is None else Path(image), path=None if path is None else Path(path), seed=seed, say=say
+        model,
+        None if image is None else Path(image),
+        path=None if path is None else Path(path),
+        data=data,
+        seed=seed,
+        say=say,
     )
     for name, conditioner in known.items():
         if name not in values and conditioner.reads in subject.items:

@@ -14,6 +14,7 @@ from debruit.conditioning.asked import argument
 from debruit.config import decode
 from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.grids import picture
+from debruit.data.moved import moved
 from debruit.data.pixels import FULL, WHITE, Target, named, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.source import findable, of_record
@@ -42,20 +43,31 @@ class Subject:
 
 
 def find_subject(
-    model: Model, image: Path | None, *, path: Path | None = None, seed: int = 0, say: Callable[[str], None] = quiet
+    model: Model,
+    image: Path | None,
+    *,
+    path: Path | None = None,
+    data: str | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = quiet,
 ) -> Subject:
     """The file `image`; without it an image that the training has held out (drawn by `seed`), where the model in `path` says from which
     data and these are on this machine; else a sample. InputError: a file that is missing or no image."""
     if image is not None:
         return from_file(image, model.config.data)
-    return held_out(model, path, seed=seed, say=say) or from_model(model, seed)
+    return held_out(model, path, data=data, seed=seed, say=say) or from_model(model, seed)
 
 
 def held_out(
-    model: Model | FirstStage, path: Path | None, *, seed: int, say: Callable[[str], None] = quiet
+    model: Model | FirstStage,
+    path: Path | None,
+    *,
+    data: str | None = None,
+    seed: int,
+    say: Callable[[str], None] = quiet,
 ) -> Subject | None:
     """An image that the training has held out, drawn by `seed`; None where there is none at hand."""
-    dataset = training_data(model, path, say)
+    dataset = training_data(model, path, say, data)
     count = int(model.provenance.get("held_out_images", 0))
     if dataset is None or not count:
         return None
@@ -130,9 +142,15 @@ def from_model(model: Model, seed: int) -> Subject:
     )
 
 
-def training_data(model: Model | FirstStage, path: Path | None, say: Callable[[str], None] = quiet) -> Dataset | None:
-    """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged."""
+def training_data(
+    model: Model | FirstStage, path: Path | None, say: Callable[[str], None] = quiet, data: str | None = None
+) -> Dataset | None:
+    """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged; or where `data` says that it lies
+    now. InputError: that is other data."""
     fingerprint = model.provenance.get("data_fingerprint")
+    if data is not None:
+        source = _source(model, path, of_record(model.provenance))
+        return moved(source, data, fingerprint or "", say)[1]
     if not fingerprint:
         return None
     try:
@@ -146,13 +164,15 @@ def training_data(model: Model | FirstStage, path: Path | None, say: Callable[[s
     return dataset
 
 
-def _source(model: Model | FirstStage, path: Path | None):
-    """What run.json beside the model says, else the model's file, else the built-in source of the data's name."""
+def _source(model: Model | FirstStage, path: Path | None, recorded: Any = None):
+    """What run.json beside the model says, else `recorded`, else the model's file, else the built-in source of the data's name."""
     folder = path if path is None or path.is_dir() else path.parent
     if folder is not None and (folder / RUN).exists():
         try:
             return decode(json.loads((folder / RUN).read_text()), Training, where=str(folder / RUN)).source
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{folder / RUN} is damaged ({error})") from None
+    if recorded is not None:
+        return recorded
     source = of_record(model.provenance)
     return source if findable(source) else find_source(model.config.data.name)

@@ -45,10 +45,12 @@ def begin(
     image: str | Path | None = None,
     *,
     path: str | Path | None = None,
+    data: str | None = None,
     seed: int = 0,
     say: Callable[[str], None] = quiet,
 ) -> CodecStudy:
-    """A study of an autoencoder (loaded from `path`, by which its training data is found) on an image file, or on a held-out image of that data.
+    """A study of an autoencoder (loaded from `path`, by which its training data is found, unless `data` says
+    where that lies) on an image file, or on a held-out image of that data.
     The second image is another held-out one, or the mirror image of the first where the data is not at hand.
 
     InputError: an image that cannot be read; none given, and none to be found.
@@ -57,12 +59,12 @@ def begin(
     if image is not None:
         subject = from_file(Path(image), stage.config.data)
     else:
-        subject = held_out(stage, place, seed=seed, say=say)
+        subject = held_out(stage, place, data=data, seed=seed, say=say)
         if subject is None:
             raise InputError(
                 "an autoencoder draws no image by itself, and its training data is not at hand: give --image FILE"
             )
-    other = held_out(stage, place, seed=seed + 1)
+    other = held_out(stage, place, data=data, seed=seed + 1)
     if other is None or torch.equal(other.image, subject.image):
         origin = "its mirror image", "son image en miroir"
         other = replace(subject, image=subject.image.flip(-1), origin=origin)

@@ -1,0 +1,152 @@
+"""The data of a run lies elsewhere now: its content says that it is the same."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from debruit.apps.cli import main
+from debruit.training import fit, folder
+from debruit.training.folder import RunFolder
+
+SMALL = [
+    "--set", "model.network.channels=8", "--set", "model.network.head_channels=8", "--set", "model.network.groups=4",
+    "--set", "model.sampling.steps=2",
+]  # fmt: skip
+AE = ["model.codec.coder.channels=8", "model.codec.coder.groups=4", "criterion.perceptual=null"]
+OFTEN = ["--set", "every.report_images=32", "--batch", "16", "--images", "128"]
+COMMANDS = {
+    "pixels": ["train", "DATA", "--pixels", *SMALL, *OFTEN],
+    "autoencoder": ["train", "autoencoder", "DATA", *OFTEN, *(part for one in AE for part in ("--set", one))],
+    "both stages": [
+        "train", "ldm", "DATA", *SMALL, *OFTEN, *(part for one in [*AE, "every.report_images=32"] for part in ("--set", f"autoencoder.{one}")),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """40 images of 8 x 8 in two classes, in a folder that can be moved."""
+    place = tmp_path / "photos"
+    generator = np.random.default_rng(0)
+    for kind in ("cats", "dogs"):
+        (place / kind).mkdir(parents=True)
+        for n in range(20):
+            Image.fromarray(generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place / kind / f"{n}.png")
+    return place
+
+
+def interrupted_in(stage: int, monkeypatch):
+    """The training of this number is interrupted after its first report."""
+    honest, made = fit.open_task, []
+
+    def interrupting(*arguments):
+        task = honest(*arguments)
+        train = task.train
+        made.append(task)
+
+        def some(state, pool):
+            for report in train(state, pool):
+                state.interrupted = len(made) == stage
+                yield report
+
+        task.train = some
+        return task
+
+    monkeypatch.setattr(fit, "open_task", interrupting)
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("pixels", 1), ("autoencoder", 1), ("both stages", 1), ("both stages", 2)])
+def test_a_run_goes_on_where_its_data_lies_now(kind, stage, photos, tmp_path, monkeypatch, capsys):
+    """With the weights of a training that was never interrupted, and every file names the new place."""
+    command = [str(photos) if word == "DATA" else word for word in COMMANDS[kind]]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    interrupted_in(stage, monkeypatch)
+    out = tmp_path / "run"
+    assert main([*command, "--out", str(out)]) == 130
+    monkeypatch.undo()
+    photos.rename(tmp_path / "elsewhere")
+    capsys.readouterr()
+    assert main(["train", "--resume", str(out)]) == 2
+    assert f"If the data of this run was moved: debruit train --resume {out} --data PLACE" in capsys.readouterr().err
+    assert main(["train", "--resume", str(out), "--data", str(tmp_path / "elsewhere")]) == 0
+    mine, other = (load_file(tmp_path / name / "model.safetensors") for name in ("run", "whole"))
+    for name, value in other.items():
+        assert torch.equal(value, mine[name]), name
+    for file in (*out.glob("**/run.json"), *out.glob("stages.json")):
+        text = file.read_text()
+        assert str(tmp_path / "elsewhere") in text, file
+        assert str(photos) not in text, file
+    digests = {RunFolder.open(tmp_path / name, print).fingerprint for name in ("run", "whole")}
+    assert len(digests) == 1
+
+
+def test_other_data_is_refused_and_nothing_changes(photos, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main([*(str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]), "--out", str(out)]) == 0
+    before = (out / "run.json").read_bytes()
+    other = tmp_path / "other"
+    shutil.copytree(photos, other)
+    Image.new("RGB", (8, 8)).save(other / "cats" / "0.png")
+    capsys.readouterr()
+    for place, words in (
+        (other, "is not the data of this training (40 images of fingerprint"),
+        ("digits", "the training read a folder of images and there is digits"),
+        (tmp_path / "nowhere", "there is no source and no folder"),
+    ):
+        assert main(["train", "--resume", str(out), "--images", "256", "--data", str(place)]) == 2
+        assert words in capsys.readouterr().err
+    assert (out / "run.json").read_bytes() == before
+    assert main(["train", str(photos), "--data", str(photos), "--out", str(tmp_path / "new")]) == 2
+    assert "is for --resume" in capsys.readouterr().err
+
+
+def test_states_of_versions_that_knew_a_run_by_the_place_of_its_data(photos, tmp_path, monkeypatch):
+    """Also when the data is moved twice."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as before:
+        before.setattr(folder, "fingerprint", lambda stored: folder._digest(folder._fixed(stored)))
+        command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
+        assert main([*command, "--out", str(out)]) == 0
+    old = load_state(out)
+    for name in ("second", "third"):
+        photos = photos.rename(tmp_path / name)
+        assert main(["train", "--resume", str(out), "--data", str(photos)]) == 0
+    assert main(["train", "--resume", str(out), "--images", "160"]) == 0
+    assert load_state(out) != old
+    former = [source["path"] for source in json.loads((out / "moved.json").read_text())]
+    assert former == [str(tmp_path / "photos"), str(tmp_path / "second")]
+
+
+def load_state(out) -> str:
+    """The digest of the run in the newest state."""
+    from safetensors import safe_open
+
+    with safe_open(max((out / "state").glob("*.safetensors")), framework="pt") as file:
+        return json.loads(file.metadata()["debruit_state"])["run"]
+
+
+def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeypatch, capsys):
+    from debruit.apps.cli.reports import find_data
+    from debruit.evaluation.sides import divide
+    from debruit.evaluation.subject import Subject
+
+    out = tmp_path / "run"
+    command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
+    assert main([*command, "--set", "source.labelled=false", "--out", str(out)]) == 0
+    moved = photos.rename(tmp_path / "elsewhere")
+    for name in (out, out / "model.safetensors"):
+        subject = Subject.open(str(name), "cpu")
+        dataset = find_data(str(moved), subject)
+        assert dataset.spec.fingerprint == subject.provenance["data_fingerprint"]
+        assert divide(subject.model, dataset, 8).own
+    asked = ["explain", str(out), "--out", str(tmp_path / "page"), "--device", "cpu"]
+    assert main([*asked, "--data", str(moved)]) == 0
+    assert "image: a held-out image of the training data" in capsys.readouterr().out
+    (moved / "cats" / "0.png").unlink()
+    assert main([*asked, "--data", str(moved)]) == 2
+    assert "is not the data of this training" in capsys.readouterr().err
