@@ -36,6 +36,7 @@ from debruit.data.wording import counted, shown
 from debruit.errors import InputError
 from debruit.files import synchronise
 
+READING = 2  # the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
 PROBES, PROBE_BYTES = 16, 64 * 2**10
 PROGRESS_SECONDS = 10
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AssertionError)  # what reading an entry that is not whole raises
@@ -167,7 +168,9 @@ def flush(file) -> None:
 
 
 def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
-    read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
+    meta = read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
+    if meta.get("reading") != READING:
+        raise ValueError("it was read by the rules of another version")
     dataset = load(folder)
     masks = folder / MASKS
     if dataset.masks is not None and masks.exists() and (size := masks.stat().st_size) != dataset.masks.nbytes:
@@ -213,6 +216,7 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
         "texts": _column([item.text for item in kept]),
         "skipped": skipped,
         "notes": recording.notes,
+        "reading": READING,
     }
     write_meta(part, data, meta | dict(recording.facts))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debruit.data.captions import BESIDE, TABLES
+from debruit.data.captions import BESIDE, TABLES, stem_of
 from debruit.data.class_names import CLASS_NAMES
 from debruit.data.dataset import Skipped
 from debruit.data.keys import File
@@ -47,18 +47,23 @@ def list_images(path: str | Path) -> Listing:
             files.append(_file(name, entry))
             continue
         others[extension] += 1
-        if extension in BESIDE or entry.name in NAMED:
+        if extension in BESIDE or _is_named(entry.name):
             beside.append(_file(name, entry))
     if not files:
         raise _no_images(path, unopened, others)
-    stems = {os.path.splitext(file.name)[0] for file in files}
-    named = [f for f in beside if os.path.basename(f.name) in NAMED or os.path.splitext(f.name)[0] in stems]
+    stems = {stem_of(file.name) for file in files}
+    named = [f for f in beside if _is_named(os.path.basename(f.name)) or stem_of(f.name) in stems]
     return Listing(
         files=tuple(sorted(files)),
         beside=tuple(sorted(named)),
         unopened=tuple(unopened),
         others=tuple(sorted(others.items())),
     )
+
+
+def _is_named(base: str) -> bool:
+    """Whether a file is read because of its name: a table of captions, or names of classes."""
+    return base in NAMED or base.lower() in TABLES
 
 
 def files_of(path: str | Path, extension: str) -> list[File]:
