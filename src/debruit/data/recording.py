@@ -31,9 +31,11 @@ LARGEST_SIDE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes that are found are not used."""
+    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes that are found are not used;
+    `only`: the files or folders below `path` that are taken, by their names; all of them where none are named."""
 
     path: str
+    only: tuple[str, ...] = ()
     size: int | tuple[int, ...] | None = None
     background: str = "white"
     labelled: bool = True

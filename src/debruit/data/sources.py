@@ -63,12 +63,17 @@ def _held(path: Path) -> str:
     try:
         for entry in os.scandir(path):
             inside = os.scandir(entry) if entry.is_dir() and not entry.name.startswith(".") else (entry,)
-            found.update(os.path.splitext(item.name)[1].lower() for item in inside if not item.name.startswith("."))
+            found.update(_extension(item.name) for item in inside if not item.name.startswith("."))
     except OSError:
         return ""
     if any(extension in EXTENSIONS for extension in found):
         return ""
     return max(("", ".parquet", ".tar"), key=lambda extension: found[extension] if extension else 0.5)
+
+
+def _extension(name: str) -> str:
+    """The extension of a file; that of a compressed shard is a shard's, which then says that it is compressed."""
+    return ".tar" if name.lower().endswith(PACKED) else os.path.splitext(name)[1].lower()
 
 
 def _is_builtin(cls: Any) -> bool:
