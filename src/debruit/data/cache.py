@@ -46,7 +46,7 @@ Entry = TypeVar("Entry")
 
 class Item(NamedTuple):
     """One decoded image (C, H, W), or, with `image` None, the reason why there is none. Its captions, one or several; its mask
-    (H, W) uint8."""
+    (H, W) uint8; the part of the data that its table says (parts.py)."""
 
     name: str
     image: np.ndarray | None
@@ -54,13 +54,14 @@ class Item(NamedTuple):
     text: Sequence[str] | None = None
     mask: np.ndarray | None = None
     reason: str = ""
+    part: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
     items. If the spec names classes of masks, every item has a mask. With `places`, a row of whole numbers for each name, the images stay where they
-    are: they are checked, and their places recorded. `facts` are kept in meta.json."""
+    are: they are checked, and their places recorded. `facts` are kept in meta.json. `divisible`: its names and tables may divide it (parts.py)."""
 
     spec: DataSpec
     items: Iterable[Item]
@@ -69,6 +70,7 @@ class Recording:
     notes: tuple[str, ...] = ()
     places: Mapping[str, Sequence[int]] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    divisible: bool = False
 
 
 def stored(
@@ -94,6 +96,8 @@ def stored(
 
 
 def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
+    if not skipped:
+        return InputError(f"there is no image in {origin}: give a source that holds some")
     name, reason = skipped[0]
     return InputError(
         f"none of the {len(skipped):,} images in {origin} can be read (the first, {shown(name)}: {reason}); "
@@ -217,6 +221,7 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
         "skipped": skipped,
         "notes": recording.notes,
         "reading": READING,
+        **({"parts": _column([item.part for item in kept])} if recording.divisible else {}),
     }
     write_meta(part, data, meta | dict(recording.facts))
 

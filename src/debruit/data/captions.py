@@ -17,6 +17,7 @@ from debruit.data.annotations import are_numbers, is_document
 from debruit.data.encodings import decoded, lines_of
 from debruit.data.names import composed, lookup
 from debruit.data.parallel import mapped
+from debruit.data.parts import COLUMNS
 from debruit.data.tables import NAMES, TEXTS, Find, Row, read_table
 from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
@@ -142,6 +143,8 @@ def _from_table(
             f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: {missing[0]}): its names are "
             "relative to its own folder"
         )
+    if text_key is None and (part := table.column(COLUMNS)):
+        return [f"{name} has no captions; its column {part} says of which part of the data each image is"]
     if text_key is None:
         listed = some(sorted(table.columns), 8)
         return [f"{name} is not used: it has no column text or caption, only {listed}"]

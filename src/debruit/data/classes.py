@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from debruit.data.parts import WORDS
 from debruit.data.wording import counted, some
-
-SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +29,8 @@ def classify(names: Sequence[str]) -> Classes:
         if "" in heads:
             beside = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
             return Classes(names=(), labels={}, why=f"no classes{beside}{splits}")
-        if len(heads) > 1 and {head.lower() for head in heads} <= SPLITS:
-            splits = f"; {some(sorted(heads))} are taken together: to train on one alone, name its folder"
+        if len(heads) > 1 and {head.lower() for head in heads} <= {*WORDS}:
+            splits = f"; the classes of {some(sorted(heads))} are taken together, the parts are kept apart"
         elif len(heads) > 1:
             break
         depth += 1

@@ -5,12 +5,13 @@
 What lies beside the images is used: masks, captions, names of classes (layout.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from debruit.data.cache import Recording, stored
+from debruit.data.captions import read_captions
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
 from debruit.data.layout import MASKS, collect, paired
@@ -34,11 +35,23 @@ class Folder(Collected):
         settings = [self.name, *self.settings(), *with_masks]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         with patient():
-            return stored(key, lambda: self._recording(listing, report), report)
+            return stored(key, lambda: self._recording(listing, report), report).told_by(self)
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""
         return collect(self.path, list_images(self.path))
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the tables beside the images, but for names and captions."""
+        return tuple(sorted({column for of in self._cells().values() for column in of}))
+
+    def column(self, name: str) -> Mapping[str, str]:
+        return {image: of[name] for image, of in self._cells().items() if name in of}
+
+    def _cells(self) -> Mapping[str, Mapping[str, str]]:
+        listing = list_images(self.path)
+        images = paired([file.name for file in listing.files]).images
+        return read_captions(Path(self.path), images, [file.name for file in listing.beside]).cells
 
     def _recording(self, listing: Listing, report: Callable[[str], None]) -> Recording:
         return plan(collect(self.path, listing), self, report).recording()

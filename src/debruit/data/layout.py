@@ -17,6 +17,7 @@ from debruit.data.classes import Classes, classify
 from debruit.data.dataset import Skipped
 from debruit.data.legend import CLASSES, Legend, read_legend
 from debruit.data.listing import Listing
+from debruit.data.parts import part_of_cells
 from debruit.data.survey import Collection, Entry
 
 IMAGES, MASKS = "images", "masks"
@@ -52,6 +53,7 @@ def collect(path: str, listing: Listing) -> Collection:
                 mask_name=mask,
                 texts=captions.of.get(name, ()),
                 lacks=lacks,
+                part=part_of_cells(captions.cells.get(name, {})),
             )
 
     return Collection(

@@ -6,7 +6,7 @@ Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as aske
 their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Self
@@ -58,6 +58,14 @@ class Collected:
         """What is there, its names listed and nothing opened."""
         raise NotImplementedError
 
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the source's tables that hold one text or number for an image, by which images can be grouped."""
+        return ()
+
+    def column(self, name: str) -> Mapping[str, str]:
+        """What such a column says of each image, by the image's name."""
+        raise NotImplementedError
+
     def settings(self) -> list:
         """What the recorded pixels depend on, beside the files."""
         return [self._sides(), parse_color(self.background), self.labelled]
@@ -84,6 +92,7 @@ class Plan:
             total=len(self.found.images),
             origin=self.collection.origin,
             notes=self.notes,
+            divisible=True,
         )
 
     def items(self) -> Iterator[Item]:
@@ -100,9 +109,10 @@ class Plan:
         except Unreadable as error:
             return Item(entry.name, None, reason=str(error))
         if self.coding is None or entry.mask is None:
-            return Item(entry.name, image, label, texts)
+            return Item(entry.name, image, label, texts, part=entry.part)
         try:
-            return Item(entry.name, image, label, texts, decode_mask(entry.mask, self.target, self.coding))
+            mask = decode_mask(entry.mask, self.target, self.coding)
+            return Item(entry.name, image, label, texts, mask, part=entry.part)
         except Unreadable as error:
             return Item(entry.name, None, reason=f"its mask {entry.mask_name}: {error}")
 

@@ -55,11 +55,25 @@ class Shards(Collected):
         shards = tuple((folder / file.name, Stamp(file.size, file.mtime_ns)) for file in files)
         load = partial(open_streamed, shards=shards)
         with patient():
-            return stored(key, lambda: self._recording(folder, files, report), report, load)
+            return stored(key, lambda: self._recording(folder, files, report), report, load).told_by(self)
 
     def collection(self) -> Collection:
         """What the shards hold. InputError: there are none, or none that holds an image."""
         return self._collected(*self._files())[0]
+
+    def columns(self) -> tuple[str, ...]:
+        """The keys of JSON members, but for captions and labels."""
+        return tuple(sorted({key for _, cells in self._cells() for key in cells}))
+
+    def column(self, name: str) -> Mapping[str, str]:
+        return {image: cells[name] for image, cells in self._cells() if name in cells}
+
+    def _cells(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        folder, files = self._files()
+        for file, shard in zip(
+            files, mapped(lambda file: read_shard(folder / file.name, cells=True), files), strict=True
+        ):
+            yield from ((_name(file, sample), sample.cells or {}) for sample in shard.samples)
 
     def _recording(self, folder: Path, files: Sequence[File], report: Callable[[str], None]) -> Recording:
         report(f"reading the headers of {counted(len(files), 'shard')} in {self.path}")
@@ -152,6 +166,7 @@ def _entries(
             label=sample.label,
             texts=tuple(sample.texts),
             lacks=lacks,
+            part=sample.part,
         )
 
 

@@ -19,6 +19,7 @@ from debruit.data.captions import as_texts, split_lines
 from debruit.data.encodings import decoded
 from debruit.data.labels import read_label
 from debruit.data.names import composed
+from debruit.data.parts import COLUMNS, part_of_cells
 from debruit.data.pixels import EXTENSIONS
 from debruit.data.tables import TEXTS
 from debruit.data.tar_members import Member, Place, read_members
@@ -40,14 +41,15 @@ FURTHER = "not used, further images of a key"
 
 @dataclass
 class Sample:
-    """The members of one key; `cells`: the values of its JSON that are neither caption nor label."""
+    """The members of one key; `part`: which part of the data its JSON says (parts.py); `cells`: the other values of its JSON, where they are asked for."""
 
     key: str
     image: Place | None = None
     mask: Place | None = None
     label: int | str | None = None
     texts: list[str] = field(default_factory=list)
-    cells: dict[str, str] = field(default_factory=dict)
+    part: int | None = None
+    cells: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Part(NamedTuple):
         return f"{self.short}.{self.middle}" if self.middle else self.short
 
 
-def read_shard(path: Path) -> Shard:
+def read_shard(path: Path, *, cells: bool = False) -> Shard:
     """Goes through the headers of a tar file once. Nothing is raised for a damaged one: what can be read is returned, and what happened."""
     contents = read_members(path)
     notes = [(f"not used, {reason}", name) for name, reason in contents.passed]
@@ -86,7 +88,7 @@ def read_shard(path: Path) -> Shard:
     if not parts:
         return Shard((), contents.damage, tuple(notes))
     with open(path, "rb") as file:
-        samples = tuple(_sample(key, of, file, notes) for key, of in _keyed(parts, notes))
+        samples = tuple(_sample(key, of, file, notes, cells) for key, of in _keyed(parts, notes))
     return Shard(samples, contents.damage, tuple(notes), views)
 
 
@@ -184,8 +186,8 @@ def _parted(run: list[Part], notes: list[Note]) -> list[list[Part]]:
     return [[image] for image in images] or [run[:1]]
 
 
-def _sample(key: str, parts: Sequence[Part], file: BinaryIO, notes: list[Note]) -> Sample:
-    sample = Sample(key)
+def _sample(key: str, parts: Sequence[Part], file: BinaryIO, notes: list[Note], cells: bool) -> Sample:
+    sample = Sample(key, cells={} if cells else None)
     for part in parts:
         place, name = part.member.place, part.member.name
         if part.role == MASK and sample.mask is None:
@@ -241,9 +243,10 @@ def _fill_from(sample: Sample, facts: Mapping[str, Any]) -> str:
     read = read_label(facts.get(of_label)) if of_label else read_label(None)
     differs = sample.label is not None and read.label is not None and sample.label != read.label
     sample.label = read.label if sample.label is None else sample.label
-    for key, value in facts.items():
+    sample.part = part_of_cells({key: str(facts[key]) for key in COLUMNS if facts.get(key)})
+    for key, value in facts.items() if sample.cells is not None else ():
         if key not in (text, of_label) and isinstance(value, str | int | float) and str(value).strip():
-            sample.cells.setdefault(key, composed(str(value).strip()))
+            sample.cells[key] = composed(str(value).strip())
     if odd := [key for key in TEXTS if facts.get(key) and text is None]:
         return f"captions in .json that are neither a text nor a list of texts ({odd[0]})"
     if differs:
