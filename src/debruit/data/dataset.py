@@ -17,7 +17,7 @@ import numpy as np
 
 from debruit import config
 from debruit.data.clips import first_frames
-from debruit.data.parts import parts_of
+from debruit.data.parts import parts_of, said
 
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
@@ -148,6 +148,7 @@ class Dataset:
         assert blocks is None or sum(blocks) == spec.count, (blocks, spec.count)
         self.parts = parts
         self.tables: Tabled | None = None
+        self.splits: dict[tuple, Any] = {}  # those that were made (split.py)
         self._reopen = reopen
         self._mapping = mapping
         self._resident = 0
@@ -168,10 +169,10 @@ class Dataset:
     @classmethod
     def of_entry(cls, folder: Path, meta: Mapping[str, Any], images: Rows, **more: Any) -> "Dataset":
         """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind; `more` as the constructor."""
+        parts = parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None
         return cls(
             config.decode(meta["spec"]), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
-            skipped=[Skipped(*item) for item in meta["skipped"]], notes=meta["notes"], folder=folder,
-            parts=parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None, **more,
+            skipped=[Skipped(*item) for item in meta["skipped"]], notes=[*meta["notes"], *said(parts)], folder=folder, parts=parts, **more,
         )  # fmt: skip
 
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent

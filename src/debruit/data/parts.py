@@ -48,6 +48,15 @@ def parts_of(names: Sequence[str], told: Sequence[int | None] | None = None) -> 
     return np.array(found, dtype=np.int8) if divided else None
 
 
+def said(parts: np.ndarray | None) -> tuple[str, ...]:
+    """What there is to say about a division."""
+    if parts is None:
+        return ()
+    counts = np.bincount(parts, minlength=4).tolist()
+    named = zip(("to train on", "for validation", "for the test", "of no such part"), counts, strict=True)
+    return (f"parts of the data's own, kept apart: {', '.join(f'{count:,} {name}' for name, count in named if count)}",)
+
+
 def depth_of_parts(names: Sequence[str]) -> int | None:
     """At which level all folders are called after parts, and are several; None where there is no such level."""
     parts = [PurePosixPath(name).parts[:-1] for name in names]

@@ -244,9 +244,10 @@ def _fill_from(sample: Sample, facts: Mapping[str, Any]) -> str:
     differs = sample.label is not None and read.label is not None and sample.label != read.label
     sample.label = read.label if sample.label is None else sample.label
     sample.part = part_of_cells({key: str(facts[key]) for key in COLUMNS if facts.get(key)})
+    cells = {} if sample.cells is None else sample.cells
     for key, value in facts.items() if sample.cells is not None else ():
         if key not in (text, of_label) and isinstance(value, str | int | float) and str(value).strip():
-            sample.cells[key] = composed(str(value).strip())
+            cells[key] = composed(str(value).strip())
     if odd := [key for key in TEXTS if facts.get(key) and text is None]:
         return f"captions in .json that are neither a text nor a list of texts ({odd[0]})"
     if differs:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.agreement import Agreement
 from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.sampling.noise import generator
-from debruit.training.stream import split
 
 REFERENCE_IMAGES = 10_000  # more would cost minutes on a CPU and change a Frechet distance of 2,000 samples little
 LEAST_IMAGES = 8
@@ -108,7 +108,8 @@ def divide(model: Model | FirstStage, dataset: Dataset, count: int, *, most: int
         )
     about = model.provenance
     if dataset.spec.fingerprint == about.get("data_fingerprint"):
-        training, held_out = split(total, int(about.get("held_out_images", 0)), int(about.get("seed", 0)))
+        own = split_of_model(dataset, about)
+        training, held_out = own.training, own.unseen
     else:
         training, held_out = np.empty(0, dtype=np.int64), np.arange(total)
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])

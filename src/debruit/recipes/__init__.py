@@ -23,6 +23,7 @@ from debruit.first_stage import FirstStage
 from debruit.recipes.adapting import met
 from debruit.training import conditions, planning
 from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.division import with_division
 from debruit.training.run import Run, Training
 
 
@@ -48,12 +49,14 @@ def find_run(
     size: int | None = None,
     condition: Sequence[str] | None = None,
     words: str | None = None,
+    group: str | None = None,
     data: tuple[Any, Dataset] | None = None,
     **asked: Any,
 ) -> tuple[Run | AutoencoderRun, Dataset]:
     """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
     "source." change the source before its data is built, unless the source and its `data` are given; `condition` names the conditions (None: what the
-    data has) and `words` the words of its captions; `asked` are images, minutes, batch, seed and flip, None where not given."""
+    data has), `words` the words of its captions and `group` which images are held out together; `asked` are images, minutes, batch,
+    seed and flip, None where not given."""
     known = recipes()
     name = what.replace("_", "-")
     if name not in known:
@@ -62,9 +65,10 @@ def find_run(
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
         found = conditions.conditioners(
-            source, dataset, condition, seed=given.get("seed", 0), assignments=assignments, words=words
+            source, dataset, condition, seed=given.get("seed", 0), assignments=assignments, words=words, group=group
         )
-        return planning.recommend(source, dataset.spec, device, conditioners=found, **given), dataset
+        run = planning.recommend(source, dataset.spec, device, conditioners=found, **given)
+        return with_division(run, dataset, group), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
     run = known[name]()
@@ -75,7 +79,7 @@ def find_run(
         source = conditions.offering(source, [c.field for c in run.model.conditioners])
     source = changed(source, assignments)
     dataset = source.build(say)
-    return adapted(run, source, dataset, assignments, words, **asked), dataset
+    return with_division(adapted(run, source, dataset, assignments, words, group, **asked), dataset, group), dataset
 
 
 def find_data(
@@ -113,6 +117,7 @@ def adapted(
     dataset: Dataset,
     assignments: Sequence[str] = (),
     words: str | None = None,
+    group: str | None = None,
     **changes: Any,
 ) -> Any:
     """A recipe on real data: its DataSpec and conditions are those of the data, and the flags that were given replace its own. Of the `assignments`, which
@@ -126,7 +131,14 @@ def adapted(
     given = {key: value for key, value in changes.items() if value is not None}
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        of = conditions.material(dataset, seed=given.get("seed", run.seed), assignments=assignments, words=words)
+        of = conditions.material(
+            dataset,
+            seed=given.get("seed", run.seed),
+            assignments=assignments,
+            words=words,
+            group=group,
+            reads=[c.reads for c in run.model.conditioners],
+        )
         model = replace(model, conditioners=tuple(met(c, of) for c in run.model.conditioners))
     conditions.check_words(words, getattr(model, "conditioners", ()))
     if "images" in given:

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
 from debruit.errors import InputError
 from debruit.training.clock import Clock
 from debruit.training.folder import RunFolder, alone
 from debruit.training.run import Training
 from debruit.training.state import State
 from debruit.training.step import Diverged, Report, passed
-from debruit.training.stream import split
 from debruit.training.task import Task
 from debruit.training.tasks import open_task
 from debruit.training.validation import Validation, beside
@@ -81,7 +81,7 @@ def _fit(
     alarm: Alarm | None,
 ) -> Iterator[Progress]:
     run = folder.run
-    pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+    pool, held_out = split_of(dataset, run).sides
     task = open_task(folder, dataset, device, say)
     state = task.start()
     if resume:

@@ -5,9 +5,9 @@ import torch
 
 from debruit.conditioning.asked import Asked
 from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
 from debruit.training.batches import values
 from debruit.training.run import Run
-from debruit.training.stream import split
 
 
 def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> Asked:
@@ -15,7 +15,7 @@ def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> 
     conditioners = run.model.conditioners
     found = {c.field: c.in_turn(range(count)) for c in conditioners}
     if any(value is None for value in found.values()):
-        pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+        pool, held_out = split_of(dataset, run).sides
         found = values(conditioners, dataset, np.resize(held_out if len(held_out) else pool, count))
     keep = {name: torch.ones(count, dtype=torch.bool, device=device) for name in found}
     return Asked({name: value.to(device) for name, value in found.items() if value is not None}, keep)

@@ -38,6 +38,7 @@ def train(
     bottleneck: Literal["kl", "vq"] | None = None,
     condition: str | None = None,
     words: str | None = None,
+    group: str | None = None,
     pixels: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -81,6 +82,9 @@ def train(
     words
         For captions: bert, the word pieces of BERT-uncased and what they mean, which is the default where they are installed; captions, pieces made of
         the captions; or the path of a vocab.txt.
+    group
+        Which images belong together (a patient, a scene) and are held out together: a column of the data's tables, a pattern of file names whose brackets hold
+        the group ('p([0-9]+)_'), folder, the folder that an image is in, clip, or none.
     pixels
         Train on pixels also where latents would give better images for the minutes.
     dry_run
@@ -95,12 +99,12 @@ def train(
     check_length(images, minutes)
     asked = Request(
         what=what or "", on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
-        condition=conditions.parse(condition), words=words, assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
+        condition=conditions.parse(condition), words=words, group=group, assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
         bottleneck=bottleneck,
     )  # fmt: skip
     if resume is not None:
         given = asked.flags(
-            "batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition", "words"
+            "batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition", "words", "group"
         )
         given += (
             ["--pixels"] * pixels
@@ -152,7 +156,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     stage = None if asked.dry_run and path is None else first_stage_for(asked.what, asked.on, path)
     run, dataset = find_run(
         asked.what, asked.on, device, say, asked.assignments, size=asked.size, condition=asked.condition, words=asked.words,
-        data=data, **asked.settings,
+        group=asked.group, data=data, **asked.settings,
     )  # fmt: skip
     if stage is not None:
         run = on_autoencoder(run, stage)
