@@ -148,3 +148,15 @@ def test_an_exact_name_comes_before_one_in_the_other_form():
     assert lookup({other: 2})("e") is None
     assert position(one, ["a", other]) == 1
     assert position("b", ["a", other]) is None
+
+
+def test_masks_and_classes_in_the_other_form_match(folder, noise):
+    one, other = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
+    masked = folder({f"images/{other}.png": noise(8, 8), f"masks/{one}.png": noise(8, 8, 1) % 2}, "masked")
+    assert len(built(masked)) == 1
+    classes = folder({f"train/{one}/0.png": noise(8, 8), f"val/{other}/1.png": noise(8, 8), "train/a/2.png": noise(8, 8),
+                      "class_names.txt": f"{one} summer\na spring\n".encode()}, "classes")  # fmt: skip
+    dataset = built(classes)
+    assert dataset.spec.class_names == ("spring", "summer")
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [0, 1, 1]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from debruit.data.names import composed
 from debruit.data.parts import WORDS
 from debruit.data.wording import counted, some
 
@@ -22,7 +23,7 @@ class Classes:
 
 def classify(names: Sequence[str]) -> Classes:
     """Labels from the names of folders, by the rule that the module's docstring states."""
-    parts = [PurePosixPath(name).parts for name in names]
+    parts = [PurePosixPath(composed(name)).parts for name in names]
     depth, splits = 0, ""
     while True:
         heads = {part[depth] if len(part) > depth + 1 else "" for part in parts}

@@ -15,7 +15,7 @@ from debruit.data.captions import read_captions
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
 from debruit.data.layout import MASKS, collect, paired
-from debruit.data.listing import Listing, list_images
+from debruit.data.listing import Listing, joined, list_images
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
 from debruit.data.survey import Collection
@@ -30,7 +30,7 @@ class Folder(Collected):
 
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
         """Maps the folder's images, decoding them first if their content is not in the cache."""
-        listing = list_images(self.path)
+        listing = self._listing()
         with_masks = [MASKS] if paired([file.name for file in listing.files]).masked else []
         settings = [self.name, *self.settings(), *with_masks]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
@@ -39,7 +39,7 @@ class Folder(Collected):
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""
-        return collect(self.path, list_images(self.path))
+        return collect(self.path, self._listing())
 
     def columns(self) -> tuple[str, ...]:
         """The columns of the tables beside the images, but for names and captions."""
@@ -49,9 +49,14 @@ class Folder(Collected):
         return {image: of[name] for image, of in self._cells().items() if name in of}
 
     def _cells(self) -> Mapping[str, Mapping[str, str]]:
-        listing = list_images(self.path)
+        listing = self._listing()
         images = paired([file.name for file in listing.files]).images
         return read_captions(Path(self.path), images, [file.name for file in listing.beside]).cells
+
+    def _listing(self) -> Listing:
+        if not self.only:
+            return list_images(self.path)
+        return joined({name: list_images(Path(self.path) / name) for name in self.only})
 
     def _recording(self, listing: Listing, report: Callable[[str], None]) -> Recording:
         return plan(collect(self.path, listing), self, report).recording()

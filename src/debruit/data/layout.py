@@ -17,6 +17,7 @@ from debruit.data.classes import Classes, classify
 from debruit.data.dataset import Skipped
 from debruit.data.legend import CLASSES, Legend, read_legend
 from debruit.data.listing import Listing
+from debruit.data.names import composed
 from debruit.data.parts import part_of_cells
 from debruit.data.survey import Collection, Entry
 
@@ -110,7 +111,7 @@ def _above(name: str, folder: str) -> str | None:
     """What stands before the first part of that name: "train/" of train/images/a.png; None where there is no such part."""
     parts = name.split("/")[:-1]
     at = next((n for n, part in enumerate(parts) if part.lower() == folder), None)
-    return None if at is None else "/".join(parts[:at])
+    return None if at is None else composed("/".join(parts[:at]))
 
 
 def _key(name: str, folder: str) -> str:
@@ -118,7 +119,7 @@ def _key(name: str, folder: str) -> str:
     if above is None:
         return ""
     inside = name.split("/")[above.count("/") + 2 :] if above else name.split("/")[1:]
-    return f"{above}/{posixpath.splitext('/'.join(inside))[0]}"
+    return composed(f"{above}/{posixpath.splitext('/'.join(inside))[0]}")
 
 
 def _counterpart(name: str) -> str:

@@ -5,7 +5,7 @@ Hidden files and folders are passed over, links to folders followed, names sorte
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,20 @@ def list_images(path: str | Path) -> Listing:
         files=tuple(sorted(files)),
         beside=tuple(sorted(named)),
         unopened=tuple(unopened),
+        others=tuple(sorted(others.items())),
+    )
+
+
+def joined(listings: Mapping[str, Listing]) -> Listing:
+    """The listings of several folders as that of the folder that holds them, by their names in it."""
+    others = Counter[str]()
+    for listing in listings.values():
+        others.update(dict(listing.others))
+
+    return Listing(
+        files=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.files)),
+        beside=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.beside)),
+        unopened=tuple(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.unopened),
         others=tuple(sorted(others.items())),
     )
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.names import position
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.agreement import Agreement
@@ -155,9 +156,8 @@ def asked_classes(model: Model, spec: DataSpec) -> np.ndarray | None:
     """For each class of the model its number in the data, matched by name, (K,); None where one of them has no classes or they differ."""
     conditioner = next((c for c in model.config.conditioners if c.field == "label"), None)
     names = getattr(conditioner, "names", ())
-    if not names or not set(names) <= set(spec.class_names):
-        return None
-    return np.array([spec.class_names.index(name) for name in names])
+    found = [position(name, spec.class_names) for name in names]
+    return np.array(found) if found and None not in found else None
 
 
 def _shuffled(indices: np.ndarray) -> np.ndarray:

@@ -40,8 +40,8 @@ def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
 
 
 def find_run(
-    what: str,
-    on: str | None,
+    what: str | Sequence[str],
+    on: str | Sequence[str] | None,
     device: torch.device,
     say: Callable[[str], None],
     assignments: Sequence[str] = (),
@@ -58,10 +58,10 @@ def find_run(
     data has), `words` the words of its captions and `group` which images are held out together; `asked` are images, minutes, batch,
     seed and flip, None where not given."""
     known = recipes()
-    name = what.replace("_", "-")
+    name = recipe_name(what)
     if name not in known:
         if on is not None:
-            raise unknown("recipe", what, known)
+            raise unknown("recipe", str(what), known)
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
         found = conditions.conditioners(
@@ -82,8 +82,13 @@ def find_run(
     return with_division(adapted(run, source, dataset, assignments, words, group, **asked), dataset, group), dataset
 
 
+def recipe_name(what: str | Sequence[str]) -> str:
+    """The name of a recipe as it is listed, where this is one; "" for several sources."""
+    return what.replace("_", "-") if isinstance(what, str) else ""
+
+
 def find_data(
-    what: str,
+    what: str | Sequence[str],
     say: Callable[[str], None],
     assignments: Sequence[str] = (),
     *,
@@ -94,6 +99,8 @@ def find_data(
     try:
         source = find_source(what)
     except InputError:
+        if not isinstance(what, str):
+            raise
         known = recipes()
         hint = nearest(what, [*known, *builtin_sources()])
         if any(name in hint for name in known):
@@ -146,12 +153,12 @@ def adapted(
     return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)
 
 
-def first_stage_for(what: str, on: str | None, path: Path | None) -> FirstStage | None:
+def first_stage_for(what: str | Sequence[str], on: str | Sequence[str] | None, path: Path | None) -> FirstStage | None:
     """The trained autoencoder at `path` for the recipe on latents of this name, to be trained on the source `on`; None for any other recipe or source.
 
     InputError: none was given, one whose latents are of another size than the recipe's network, or one for what needs none.
     """
-    name = what.replace("_", "-")
+    name = recipe_name(what)
     run = recipes()[name]() if name in recipes() else None
     if not isinstance(run, Run) or not isinstance(run.model.codec, Autoencoder):
         if path is not None:
@@ -162,7 +169,7 @@ def first_stage_for(what: str, on: str | None, path: Path | None) -> FirstStage 
         return None
     codec = run.model.codec
     needed = f"factor {codec.factor} and {codec.bottleneck.channels} latent channels"
-    command, out = _first_stage_command(run, codec, on)
+    command, out = _first_stage_command(run, codec, on if on is None or isinstance(on, str) else " ".join(on))
     how = f"`{command} --out {out}`"
     if path is None:
         raise InputError(

@@ -5,15 +5,21 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.session import say
+from debruit.errors import InputError
 
 
-def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, device: str = "auto") -> int:
+def doctor(
+    *source: Annotated[str, Parameter(name=["SOURCE"])],
+    size: int | None = None,
+    minutes: float = 20,
+    device: str = "auto",
+) -> int:
     """What is in a source, what is broken, and what training on it will cost with the recommended settings.
 
     Parameters
     ----------
     source
-        A folder of images, Parquet files, tar shards or a built-in source.
+        A folder of images, Parquet files, tar shards or a built-in source; several files or folders of one kind are one source.
     size
         Side of the images to train on, in pixels.
     minutes
@@ -29,6 +35,10 @@ def doctor(source: str, /, *, size: int | None = None, minutes: float = 20, devi
     from debruit.training import conditions, planning
     from debruit.training.machine import prepare
 
+    if not source:
+        raise InputError(
+            "name what to look into: a folder of images, Parquet files, tar shards or a built-in source (debruit list data)"
+        )
     prepare()
     place = choose_device(device)
     chosen = sized(find_source(source), size)
