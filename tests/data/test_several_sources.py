@@ -49,7 +49,12 @@ def test_tables_in_several_folders(tmp_path):
         (tmp_path / part).mkdir()
         pq.write_table(pa.table({"image": [png(n), png(n + 5)]}), tmp_path / part / "0.parquet")
     dataset = find_source([str(tmp_path / part / "0.parquet") for part in ("train", "test")]).build()
-    assert dataset.paths == ("test/0.parquet row 0", "test/0.parquet row 1", "train/0.parquet row 0", "train/0.parquet row 1")
+    assert dataset.paths == (
+        "test/0.parquet row 0",
+        "test/0.parquet row 1",
+        "train/0.parquet row 0",
+        "train/0.parquet row 1",
+    )
     assert dataset.parts is not None
     assert dataset.parts.tolist() == [2, 2, 0, 0]
 
@@ -67,7 +72,10 @@ def test_what_is_no_one_source(shards, folder, noise, tmp_path):
     photos, far = folder({"0.png": noise(8, 8)}), folder({"x/0.png": noise(8, 8)}, "far")
     shard = str(shards / "s-0.tar")
     for given, sentence in (
-        ([shard, str(photos)], r"several sources are one where they are of one kind, and here are .*s-0.tar \(shards\), .*photos \(folder\)"),
+        (
+            [shard, str(photos)],
+            r"several sources are one where they are of one kind, and here are .*s-0.tar \(shards\), .*photos \(folder\)",
+        ),
         ([shard, shard], "s-0.tar is given twice"),
         ([shard, f"{shards}/./s-0.tar"], "s-0.tar is given twice"),
         ([str(photos), str(far / "x")], "several folders are one source where one folder holds them"),

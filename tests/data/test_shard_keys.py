@@ -220,3 +220,14 @@ def test_names_of_classes_beside_shards(tmp_path, heard):
     assert dataset.spec.class_names == ("tench", "goldfish")
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [1, 0]
+
+
+def test_files_beside_shards_that_are_not_read_are_counted(built, tmp_path, heard):
+    (tmp_path / "shards").mkdir()
+    for name in ("captions.csv", "a.json", "b.json", "README.txt", "classes.json", "x.parquet"):
+        (tmp_path / "shards" / name).write_text('["cat"]' if name == "classes.json" else "x")
+    built(one(1))
+    assert (
+        "not used, files beside the .tar files: 1 .csv, 2 .json, 1 .parquet; captions and labels are read from inside of them"
+        in heard
+    )

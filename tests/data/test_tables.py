@@ -160,3 +160,22 @@ def test_masks_and_classes_in_the_other_form_match(folder, noise):
     assert dataset.spec.class_names == ("spring", "summer")
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [0, 1, 1]
+
+
+def test_names_of_classes_without_classes_are_said_not_to_be_used(photos, heard):
+    built(photos({"class_names.txt": b"n01 tench\n"}), heard)
+    assert "no classes; class_names.txt is not used, there are no classes to name" in heard
+
+
+def test_an_entry_of_other_rules_is_built_again(photos, heard, cache):
+    root = photos({"a.txt": b"one"})
+    first = built(root)
+    meta = cache / "data" / first.spec.fingerprint / "meta.json"
+    meta.write_text(
+        json.dumps(
+            {key: value for key, value in json.loads(meta.read_text()).items() if key not in ("reading", "parts")}
+        )
+    )
+    again = built(root, heard)
+    assert any("it was read by the rules of another version): building it again" in line for line in heard)
+    assert again.spec == first.spec

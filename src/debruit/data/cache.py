@@ -95,6 +95,18 @@ def stored(
     return dataset
 
 
+def check_reading(meta: Mapping[str, Any]) -> None:
+    """ValueError for an entry of a user's files that was made by other rules."""
+    if meta.get("reading") != READING:
+        raise ValueError("it was read by the rules of another version")
+
+
+def load_collected(folder: Path) -> Dataset:
+    """Maps an entry of a user's files, as `Dataset.load`. ValueError also for one that was made by other rules."""
+    check_reading(json.loads((folder / META).read_bytes()))
+    return Dataset.load(folder)
+
+
 def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
     if not skipped:
         return InputError(f"there is no image in {origin}: give a source that holds some")
@@ -172,9 +184,7 @@ def flush(file) -> None:
 
 
 def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
-    meta = read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
-    if meta.get("reading") != READING:
-        raise ValueError("it was read by the rules of another version")
+    read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
     dataset = load(folder)
     masks = folder / MASKS
     if dataset.masks is not None and masks.exists() and (size := masks.stat().st_size) != dataset.masks.nbytes:
@@ -220,8 +230,7 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
         "texts": _column([item.text for item in kept]),
         "skipped": skipped,
         "notes": recording.notes,
-        "reading": READING,
-        **({"parts": _column([item.part for item in kept])} if recording.divisible else {}),
+        **({"reading": READING, "parts": _column([item.part for item in kept])} if recording.divisible else {}),
     }
     write_meta(part, data, meta | dict(recording.facts))
 

@@ -45,8 +45,12 @@ def names_beside(folder: Path) -> list[Path]:
 
 
 def renamed_by(classes: Classes, paths: Sequence[Path]) -> Classes:
-    """The classes, called as the first of these files says; as they are where there are no classes or no files."""
-    return renamed(classes, paths[0]) if paths and classes.names else classes
+    """The classes, called as the first of these files says; as they are where there are no files. Files without classes are said not to be used."""
+    if paths and not classes.names:
+        return replace(
+            classes, why=f"{classes.why}; {some(path.name for path in paths)} is not used, there are no classes to name"
+        )
+    return renamed(classes, paths[0]) if paths else classes
 
 
 def _from_json(path: Path) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from debruit.data.cache import Recording, stored
+from debruit.data.cache import Recording, load_collected, stored
 from debruit.data.captions import read_captions
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
@@ -35,7 +35,7 @@ class Folder(Collected):
         settings = [self.name, *self.settings(), *with_masks]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         with patient():
-            return stored(key, lambda: self._recording(listing, report), report).told_by(self)
+            return stored(key, lambda: self._recording(listing, report), report, load_collected).told_by(self)
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""

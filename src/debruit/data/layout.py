@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from debruit.data.captions import read_captions
-from debruit.data.class_names import CLASS_NAMES, renamed
+from debruit.data.class_names import CLASS_NAMES, renamed_by
 from debruit.data.classes import Classes, classify
 from debruit.data.dataset import Skipped
 from debruit.data.legend import CLASSES, Legend, read_legend
@@ -99,8 +99,7 @@ def _said(pairs: Pairs) -> Iterator[str]:
 
 
 def _classes(labels: Mapping[str, object], titles: Sequence[Path]) -> Classes:
-    found = classify(list(labels))
-    return renamed(found, min(titles, key=lambda path: len(path.parts))) if titles and found.names else found
+    return renamed_by(classify(list(labels)), sorted(titles, key=lambda path: len(path.parts)))
 
 
 def _shallowest(names: Sequence[str]) -> str:

@@ -5,10 +5,11 @@ Hidden files and folders are passed over, links to folders followed, names sorte
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from debruit.data.annotations import is_document
 from debruit.data.captions import BESIDE, TABLES, stem_of
 from debruit.data.class_names import CLASS_NAMES
 from debruit.data.dataset import Skipped
@@ -18,6 +19,19 @@ from debruit.data.pixels import EXTENSIONS
 from debruit.errors import InputError, nearest
 
 NAMED = {*TABLES, *CLASS_NAMES, CLASSES}
+ABOUT = {
+    ".parquet",
+    ".tar",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".txt",
+    ".caption",
+    ".arrow",
+    ".zip",
+}  # beside tables and shards
 PICTURE_LIKE = {
     ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm", ".nii", ".npy",
     ".npz", ".mp4", ".mov", ".avi", ".webm", ".ppm", ".pgm", ".exr", ".hdr", ".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".parquet",
@@ -83,6 +97,24 @@ def _is_named(base: str) -> bool:
 def files_of(path: str | Path, extension: str) -> list[File]:
     """The files below a folder that end so, in the order of their names."""
     return sorted(_file(name, entry) for name, entry in _walked(path, []) if name.lower().endswith(extension))
+
+
+def beside_containers(path: Path, own: str, used: Collection[str]) -> list[str]:
+    """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions or labels and are not read; or nothing."""
+    kinds = Counter(
+        extension
+        for name, _ in _walked(path, [])
+        if (extension := os.path.splitext(name)[1].lower()) in ABOUT
+        and extension != own
+        and os.path.basename(name) not in used
+        if not is_document(name)
+    )
+    found = ", ".join(f"{count:,} {extension}" for extension, count in sorted(kinds.items()))
+    return (
+        [f"not used, files beside the {own} files: {found}; captions and labels are read from inside of them"]
+        if found
+        else []
+    )
 
 
 def one_file(path: Path) -> File:

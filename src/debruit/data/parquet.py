@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from debruit.data.blobs import Blob, Openable
-from debruit.data.cache import Recording, stored
+from debruit.data.cache import Recording, load_collected, stored
 from debruit.data.captions import as_texts
 from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels
@@ -21,7 +21,7 @@ from debruit.data.dataset import Dataset, Skipped, quiet
 from debruit.data.keys import File, content_key
 from debruit.data.labels import read_label
 from debruit.data.legend import CLASSES, Legend, legend_of
-from debruit.data.listing import file_in, files_of, one_file
+from debruit.data.listing import beside_containers, file_in, files_of, one_file
 from debruit.data.names import composed
 from debruit.data.parquet_columns import Columns, columns_of
 from debruit.data.parts import COLUMNS, part_of_word
@@ -32,6 +32,7 @@ from debruit.data.wording import counted, some
 from debruit.errors import InputError
 
 EXTENSION = ".parquet"
+DESCRIPTIONS = ("dataset_infos.json", "dataset_info.json", "state.json")  # of a data set in Hugging Face's layout
 ROWS, CELLS = 32, 4096  # in memory at once, with and without images
 
 
@@ -51,7 +52,7 @@ class Parquet(Collected):
         beside = [file_in(folder, name) for name in sorted(named)]
         key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
         with patient():
-            return stored(key, lambda: self._recording(report), report).told_by(self)
+            return stored(key, lambda: self._recording(report), report, load_collected).told_by(self)
 
     def collection(self) -> Collection:
         """The rows of all tables. InputError: pyarrow is not installed, a table has no image."""
@@ -75,7 +76,15 @@ class Parquet(Collected):
             masked=masked,
             legend=legend_of(folder) if masked else Legend(),
             lost=lost,
-            notes=tuple(_said(usable, names)),
+            notes=(*_said(usable, names), *self._beside(folder)),
+        )
+
+    def _beside(self, folder: Path) -> list[str]:
+        """What there is to say about other files of the folder, where it was given as a folder."""
+        if self.only or not Path(self.path).is_dir():
+            return []
+        return beside_containers(
+            folder, EXTENSION, (CLASSES, *(path.name for path in names_beside(folder)), *DESCRIPTIONS)
         )
 
     def columns(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from debruit.data.classes import Classes, by_labels, classify
 from debruit.data.dataset import Dataset, Skipped, quiet
 from debruit.data.keys import File, content_key
 from debruit.data.legend import CLASSES, legend_of
-from debruit.data.listing import files_of, one_file
+from debruit.data.listing import beside_containers, files_of, one_file
 from debruit.data.parallel import mapped
 from debruit.data.patterns import expanded
 from debruit.data.pixels import patient
@@ -60,6 +60,13 @@ class Shards(Collected):
     def collection(self) -> Collection:
         """What the shards hold. InputError: there are none, or none that holds an image."""
         return self._collected(*self._files())[0]
+
+    def _beside(self, folder: Path) -> list[str]:
+        """What there is to say about other files of the folder, where it was given as a folder."""
+        if self.only or not Path(self.path).is_dir():
+            return []
+        used = (CLASSES, *(path.name for path in names_beside(folder)))
+        return [*_compressed(folder, self.only), *beside_containers(folder, EXTENSION, used)]
 
     def columns(self) -> tuple[str, ...]:
         """The keys of JSON members, but for captions and labels."""
@@ -107,7 +114,7 @@ class Shards(Collected):
             masked=masked,
             legend=legend,
             lost=lost,
-            notes=(*_said(shards, files), *_compressed(folder, self.only)),
+            notes=(*_said(shards, files), *self._beside(folder)),
         )
         return collection, {
             _name(files[n], sample): (n, *(sample.image or NOWHERE), *(sample.mask or NOWHERE)) for n, sample in samples
