@@ -94,4 +94,5 @@ def test_arguments_of_train(shards, monkeypatch):
     assert arranged(("autoencoder", "a.tar", "b.tar")) == ("autoencoder", ("a.tar", "b.tar"))
     assert arranged(("ddpm_fashion_mnist_28", "a.tar", "b.tar")) == ("ddpm_fashion_mnist_28", ("a.tar", "b.tar"))
     assert arranged(("s-0.tar", "s-1.tar")) == (("s-0.tar", "s-1.tar"), None)
+    assert arranged(("none/a", "none/b")) == (("none/a", "none/b"), None)
     assert arranged(("ddpm-fashion", "s-1.tar")) == ("ddpm-fashion", "s-1.tar")

@@ -179,3 +179,8 @@ def test_an_entry_of_other_rules_is_built_again(photos, heard, cache):
     again = built(root, heard)
     assert any("it was read by the rules of another version): building it again" in line for line in heard)
     assert again.spec == first.spec
+
+
+def test_a_table_without_rows_is_said_not_to_be_used(photos, heard):
+    built(photos({"captions.csv": b"file_name,text\n"}), heard)
+    assert "captions.csv is not used: it has no rows" in heard

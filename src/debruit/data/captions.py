@@ -127,6 +127,8 @@ def _from_table(
     if name_key is None:
         listed = some(sorted(table.columns), 8) or "nothing"
         return [f"{name} is not used: it has no column file_name, only {listed}"]
+    if not table.rows:
+        return [f"{name} is not used: it has no rows"]
     missing, rows = [], []
     for row in table.rows:
         image = find(str(row.cells.get(name_key) or ""))
@@ -138,7 +140,7 @@ def _from_table(
                 cells[image].setdefault(column, value)
             if text_key:
                 found[image] += as_texts(row.cells.get(text_key))
-    if table.rows and not rows and text_key:
+    if not rows and text_key:
         raise InputError(
             f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: {missing[0]}): its names are "
             "relative to its own folder"

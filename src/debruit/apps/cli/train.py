@@ -137,7 +137,7 @@ def arranged(names: Sequence[str]) -> tuple[str | tuple[str, ...], str | tuple[s
     first, rest = (names[0], names[1:]) if names else ("", ())
     if first in STAGES or not rest or recipe_name(first) in recipes():
         return first, one(rest) if rest else None
-    there = Path(first).expanduser().exists() or set("{*?[") & set(first)
+    there = Path(first).expanduser().exists() or set("/\\.{*?[") & set(first)  # no recipe is called so
     return (one(names), None) if there or len(rest) > 1 else (first, one(rest))  # else a misspelt recipe
 
 
