@@ -17,8 +17,9 @@ from debruit import config
 from debruit.data import find_source
 from debruit.data.doctor import examine
 from debruit.data.folder import Folder
+from debruit.data.patterns import expanded
 from debruit.data.shards import Shards
-from debruit.data.tar_index import expanded, read_shard
+from debruit.data.tar_index import read_shard
 from debruit.errors import InputError
 
 

@@ -206,3 +206,15 @@ def test_vocabularies_that_are_none(tmp_path, monkeypatch):
 def test_models_from_when_it_lay_elsewhere_are_read():
     stored = encode(TRAINED) | {"type": "debruit.conditioning.wordpiece.WordPiece"}
     assert decode(stored, WordPiece) == TRAINED
+
+
+def test_a_prompt_in_the_other_form_of_its_accents_is_the_same():
+    import unicodedata
+
+    one, other = (unicodedata.normalize(form, "un été à l'île") for form in ("NFC", "NFD"))
+    assert one != other
+    for lowercase in (True, False):
+        words = WordPiece.train([one], 100, lowercase=lowercase)
+        assert words.vocabulary == WordPiece.train([other], 100, lowercase=lowercase).vocabulary
+        assert words.encode([one], 16).tolist() == words.encode([other], 16).tolist()
+        assert not words.unknown(other)

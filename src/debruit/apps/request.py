@@ -9,11 +9,11 @@ from debruit.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The arguments and flags as they were given, None where they were not. `condition` names conditions, () none of them, and `words` the words of captions;
-    the last three are of the stages of latent diffusion."""
+    """The arguments and flags as they were given, None where they were not; several sources are a tuple. `condition` names conditions, () none of them, `words`
+    the words of captions and `group` which images are held out together; the last three are of the stages of latent diffusion."""
 
-    what: str
-    on: str | None = None
+    what: str | tuple[str, ...]
+    on: str | tuple[str, ...] | None = None
     out: Path | None = None
     images: int | None = None
     minutes: float | None = None
@@ -23,6 +23,7 @@ class Request:
     flip: bool | None = None
     condition: tuple[str, ...] | None = None
     words: str | None = None
+    group: str | None = None
     assignments: tuple[str, ...] = ()
     dry_run: bool = False
     autoencoder: Path | None = None

@@ -13,6 +13,7 @@ def settled(run, assignments: list[str], device, dataset=None):
     """The run with the user's changes, and its length and intervals from the measured speed; printed, and how much it reads of the captions of this
     data."""
     from debruit.config import override
+    from debruit.data.split import split_of
     from debruit.training.conditions import reading
 
     planning, _ = _kind(run)
@@ -21,7 +22,8 @@ def settled(run, assignments: list[str], device, dataset=None):
         if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
             run = override(run, assignment)
     read = [] if dataset is None else reading(getattr(run.model, "conditioners", ()), dataset)
-    for line in [*read, *planning.summary(run, device, speed)]:
+    parted = () if dataset is None else split_of(dataset, run).lines
+    for line in [*read, *parted, *planning.summary(run, device, speed)]:
         say(line)
     return run
 

@@ -14,6 +14,8 @@ OF_BOTH = (
     "seed",
     "flip",
     "precision",
+    "group",
+    "own_parts",
 )  # settings that are of both stages
 
 
@@ -51,7 +53,7 @@ def start_stages(asked: Request, device, data=None) -> int:
     if asked.autoencoder is not None:
         return start_second(asked, asked.autoencoder, source, dataset, device)
     if asked.what == "autoencoder":
-        run = settled_autoencoder(asked, source, dataset.spec, device, list(asked.assignments))
+        run = settled_autoencoder(asked, source, dataset, device, list(asked.assignments))
         if asked.dry_run:
             return priced(run, device)
         replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments))
@@ -73,6 +75,7 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
     """`debruit train ldm SOURCE --autoencoder A`: the second stage by itself."""
     from debruit.first_stage import FirstStage
     from debruit.training import conditions, stages
+    from debruit.training.division import with_division
 
     if asked.what == "autoencoder" or asked.factor is not None or asked.bottleneck is not None:
         raise InputError(
@@ -80,9 +83,16 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
         )
     stage = FirstStage.load(autoencoder, "cpu")
     found = conditions.conditioners(
-        source, dataset, asked.condition, seed=asked.seed or 0, assignments=asked.assignments, words=asked.words
+        source,
+        dataset,
+        asked.condition,
+        seed=asked.seed or 0,
+        assignments=asked.assignments,
+        words=asked.words,
+        group=asked.group,
     )
     run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
+    run = with_division(run, dataset, asked.group)
     run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
@@ -109,9 +119,15 @@ def planned(asked: Request, source, dataset, device):
     mine, rest = divided(asked.assignments)
     say("stage 1   an autoencoder")
     shorter = replace(asked, minutes=first_minutes, images=first_images)
-    first = settled_autoencoder(shorter, source, spec, device, mine)
+    first = settled_autoencoder(shorter, source, dataset, device, mine)
     found = conditions.conditioners(
-        source, dataset, asked.condition, seed=first.seed, assignments=rest, words=asked.words
+        source,
+        dataset,
+        asked.condition,
+        seed=first.seed,
+        assignments=rest,
+        words=asked.words,
+        group=first.group or "none",
     )
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
@@ -126,15 +142,16 @@ def planned(asked: Request, source, dataset, device):
     return plan
 
 
-def settled_autoencoder(asked: Request, source, spec, device, assignments: list[str]):
+def settled_autoencoder(asked: Request, source, dataset, device, assignments: list[str]):
     """The run of an autoencoder with the user's changes, its length and its intervals; printed."""
     from debruit.training.autoencoding import planning
+    from debruit.training.division import with_division
 
     options = {
         name: value for name, value in (("kind", asked.bottleneck), ("factor", asked.factor)) if value is not None
     }
-    run = planning.recommend(source, spec, device, **asked.settings, **options)
-    return settled(run, assignments, device)
+    run = planning.recommend(source, dataset.spec, device, **asked.settings, **options)
+    return settled(with_division(run, dataset, asked.group), assignments, device, dataset)
 
 
 def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool, replan=None) -> int:
@@ -151,6 +168,9 @@ def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool, rep
     stage = FirstStage.load(out / stages.FOLDER, "cpu")
     pace.throughput.cache_clear()  # the machine may be busier, or less busy, than it was
     run = stages.second(plan, device, stage.config.codec, taken=stages.spent(out))
+    run = replace(
+        run, group=plan.first.group, own_parts=plan.first.own_parts
+    )  # what the first stage held out it did not see
     say(f"the autoencoder is ready: {out / stages.FOLDER}; now the diffusion of its latents")
     assignments = list(plan.assignments)
     run = settled(run, assignments, device)

@@ -35,6 +35,7 @@ from debruit.data.wording import counted, shown
 from debruit.errors import InputError
 from debruit.files import synchronise
 
+READING = 2  # the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
 PROBES, PROBE_BYTES = 16, 64 * 2**10
 PROGRESS_SECONDS = 10
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AssertionError)  # what reading an entry that is not whole raises
@@ -44,7 +45,7 @@ Entry = TypeVar("Entry")
 
 class Item(NamedTuple):
     """One decoded image (C, H, W), or, with `image` None, the reason why there is none. Its captions, one or several; its mask
-    (H, W) uint8."""
+    (H, W) uint8; the part of the data that its table says (parts.py)."""
 
     name: str
     image: np.ndarray | None
@@ -52,13 +53,14 @@ class Item(NamedTuple):
     text: Sequence[str] | None = None
     mask: np.ndarray | None = None
     reason: str = ""
+    part: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
     items. If the spec names classes of masks, every item has a mask. With `places`, a row of whole numbers for each name, the images stay where they
-    are: they are checked, and their places recorded. `facts` are kept in meta.json."""
+    are: they are checked, and their places recorded. `facts` are kept in meta.json. `divisible`: its names and tables may divide it (parts.py)."""
 
     spec: DataSpec
     items: Iterable[Item]
@@ -67,6 +69,7 @@ class Recording:
     notes: tuple[str, ...] = ()
     places: Mapping[str, Sequence[int]] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    divisible: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,21 @@ def stored(
     return dataset
 
 
+def check_reading(meta: Mapping[str, Any]) -> None:
+    """ValueError for an entry of a user's files that was made by other rules."""
+    if meta.get("reading") != READING:
+        raise ValueError("it was read by the rules of another version")
+
+
+def load_collected(folder: Path) -> Dataset:
+    """Maps an entry of a user's files, as `Dataset.load`. ValueError also for one that was made by other rules."""
+    check_reading(json.loads((folder / META).read_bytes()))
+    return Dataset.load(folder)
+
+
 def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
+    if not skipped:
+        return InputError(f"there is no image in {origin}: give a source that holds some")
     name, reason = skipped[0]
     return InputError(
         f"none of the {len(skipped):,} images in {origin} can be read (the first, {shown(name)}: {reason}); "
@@ -230,6 +247,7 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
         "texts": _column([item.text for item in kept]),
         "skipped": skipped,
         "notes": recording.notes,
+        **({"reading": READING, "parts": _column([item.part for item in kept])} if recording.divisible else {}),
     }
     write_meta(part, data, meta | dict(recording.facts))
 

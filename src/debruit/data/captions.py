@@ -1,56 +1,50 @@
 """Captions that lie beside images: NAME.txt or NAME.caption (each line is a caption), and tables.
 
-    captions.jsonl, metadata.jsonl    {"file_name": "a.png", "text": "a red door"}; "text" may be a list
-    captions.csv, metadata.csv        columns file_name and text; a file_name may come several times
+    captions.jsonl, metadata.jsonl             {"file_name": "a.png", "text": "a red door"}; "text" may be a list
+    captions.csv, metadata.csv (also .tsv)     columns file_name and text; a file_name may come several times
 
-Names in a table are relative to its folder; a bare name finds the one image of that name below it.
+Names in a table are relative to its folder; a bare name finds the one image of that name below it. Boxes and numbers are no captions (annotations.py).
 """
 
-import csv
-import io
-import json
 import posixpath
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from debruit.data.annotations import are_numbers, is_document
+from debruit.data.encodings import decoded, lines_of
+from debruit.data.names import composed, lookup
 from debruit.data.parallel import mapped
+from debruit.data.parts import COLUMNS
+from debruit.data.tables import NAMES, TEXTS, Find, Row, read_table
 from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
 
 BESIDE = (".txt", ".caption")
-TABLES = ("captions.jsonl", "captions.csv", "metadata.jsonl", "metadata.csv")
-NAMES = ("file_name", "filename", "file", "image", "path", "name")
-TEXTS = ("text", "caption", "captions", "texts", "prompt", "description")
+TABLES = tuple(f"{name}{kind}" for name in ("captions", "metadata") for kind in (".jsonl", ".csv", ".tsv"))
 
 
 @dataclass(frozen=True)
 class Captions:
-    """The captions of each image that has some, and what there is to say about it."""
+    """The captions of each image that has some, the other cells of its row in a table, and what there is to say about it."""
 
     of: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def read_captions(root: Path, images: Sequence[str], beside: Sequence[str]) -> Captions:
-    """`beside`: the other files of the folder. InputError: a table none of whose names is an image here."""
+    """`beside`: the other files of the folder. InputError: a table none of whose names is an image here, or with a row that cannot be meant."""
     found: dict[str, list[str]] = defaultdict(list)
+    cells: dict[str, dict[str, str]] = defaultdict(dict)
     notes: list[str] = []
-    for table in (name for name in beside if posixpath.basename(name) in TABLES):
-        _from_table(root, table, images, found, notes)
-    stems = {posixpath.splitext(name)[0]: name for name in reversed(images)}
-    pairs = [(name, stems[posixpath.splitext(name)[0]]) for name in beside if _is_beside(name, stems)]
-    broken = []
-    for (name, image), text in zip(pairs, mapped(lambda pair: _text(root / pair[0]), pairs), strict=True):
-        if text is None:
-            broken.append(shown(name))
-        else:
-            found[image] += split_lines(text)
-    if broken:
-        notes.append(f"captions that are no UTF-8 text are not used: {some(broken)}")
-    return Captions({name: tuple(texts) for name, texts in found.items() if texts}, tuple(notes))
+    for table in (name for name in beside if posixpath.basename(name).lower() in TABLES):
+        notes += _from_table(root, table, images, found, cells)
+    notes += _from_texts(root, images, beside, found)
+    captions = {name: tuple(texts) for name, texts in found.items() if texts}
+    return Captions(captions, tuple(notes), {name: dict(of) for name, of in cells.items() if of})
 
 
 def captioned(count: int, total: int) -> str:
@@ -66,96 +60,144 @@ def captioned(count: int, total: int) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """Each line that is not blank, its accents composed."""
+    return [composed(line.strip()) for line in lines_of(text) if line.strip()]
 
 
 def as_texts(value: Any) -> list[str]:
     """The captions in a cell: a string, or a list of them."""
     if isinstance(value, str):
-        return [value.strip()] if value.strip() else []
+        return [composed(value.strip())] if value.strip() else []
     return [text for item in value for text in as_texts(item)] if isinstance(value, list | tuple) else []
 
 
-def _is_beside(name: str, stems: Mapping[str, str]) -> bool:
-    stem, extension = posixpath.splitext(name)
-    return extension.lower() in BESIDE and stem in stems
+def stem_of(name: str) -> str:
+    """A name without its extension, in the form in which names are compared."""
+    return composed(posixpath.splitext(name)[0])
+
+
+def _from_texts(root: Path, images: Sequence[str], beside: Sequence[str], found: dict[str, list[str]]) -> list[str]:
+    """Adds the captions of text files, each beside the image of its name; returns what there is to say."""
+    stems: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        stems[stem_of(image)].append(image)
+    texts = [name for name in beside if posixpath.splitext(name)[1].lower() in BESIDE and stem_of(name) in stems]
+    documents = [name for name in texts if is_document(name)]
+    texts = [name for name in texts if name not in set(documents)]
+    broken, numbers, empty, several = [], [], [], []
+    for name, text in zip(texts, mapped(lambda name: _text(root / name), texts), strict=True):
+        if text is None:
+            broken.append(shown(name))
+        elif are_numbers(text):
+            numbers.append(shown(name))
+        elif not text.strip():
+            empty.append(shown(name))
+        else:
+            if len(stems[stem_of(name)]) > 1:
+                several.append(shown(name))
+            for image in stems[stem_of(name)]:
+                found[image] += split_lines(text)
+    return [
+        *([f"captions that are no UTF-8 text are not used: {some(broken)}"] if broken else []),
+        *(
+            [f"{counted(len(numbers), 'text file')} beside images: boxes or numbers, no captions: {some(numbers)}"]
+            if numbers
+            else []
+        ),
+        *([f"{counted(len(empty), 'text file')} beside images: empty, no caption: {some(empty)}"] if empty else []),
+        *([f"no captions, by their names: {some(map(shown, documents))}"] if documents else []),
+        *([f"a caption for several images of one name: {some(several)}"] if several else []),
+    ]
 
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8-sig")
-    except (UnicodeDecodeError, OSError):
+        return decoded(path.read_bytes())
+    except OSError:
         return None
 
 
-def _from_table(root: Path, table: str, images: Sequence[str], found: dict[str, list[str]], notes: list[str]) -> None:
-    text = _text(root / table)
-    if text is None:
-        raise InputError(f"{root / table} is no UTF-8 text: save it as UTF-8, or remove it")
-    rows = list(
-        _lines(text, root / table)
-        if table.endswith(".jsonl")
-        else csv.DictReader(io.StringIO(text), dialect=_dialect(text))
-    )
-    keys = {key for row in rows[:100] for key in row if isinstance(key, str)}
-    by = {key.strip().lower(): key for key in keys}
-    name_key, text_key = (next((by[k] for k in known if k in by), None) for known in (NAMES, TEXTS))
-    if name_key is None or text_key is None:
-        lacking = "file_name" if name_key is None else "text or caption"
-        notes.append(f"{table} is not used: it has no column {lacking}, only {some(sorted(keys), 8) or 'nothing'}")
-        return
-    find, missing, used = _finder(posixpath.dirname(table), images), [], False
-    for row in rows:
-        name, texts = row.get(name_key), as_texts(row.get(text_key))
-        image = find(str(name or ""))
+def _from_table(
+    root: Path, name: str, images: Sequence[str], found: dict[str, list[str]], cells: dict[str, dict[str, str]]
+) -> list[str]:
+    """Adds the captions and the other cells of a table; returns what there is to say."""
+    find = _finder(posixpath.dirname(name), images)
+    table = read_table(root / name, find)
+    name_key, text_key = table.column(NAMES), table.column(TEXTS)
+    if name_key is None:
+        listed = some(sorted(table.columns), 8) or "nothing"
+        return [f"{name} is not used: it has no column file_name, only {listed}"]
+    if not table.rows:
+        return [f"{name} is not used: it has no rows"]
+    missing, rows = [], []
+    for row in table.rows:
+        image = find(str(row.cells.get(name_key) or ""))
         if image is None:
-            missing.append(str(name))
+            missing.append(str(row.cells.get(name_key)))
         else:
-            used = True
-            found[image] += texts
-    if rows and not used:
+            rows.append((image, row))
+            for column, value in _further(row, name_key, text_key):
+                cells[image].setdefault(column, value)
+            if text_key:
+                found[image] += as_texts(row.cells.get(text_key))
+    if not rows and text_key:
         raise InputError(
-            f"{root / table} names {counted(len(rows), 'image')}, and none of them is in the folder (the first: {missing[0]}): its names are "
+            f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: {missing[0]}): its names are "
             "relative to its own folder"
         )
-    if missing:
-        notes.append(f"{table} names images that are not in the folder ({len(missing):,}): {some(map(shown, missing))}")
+    if text_key is None and (part := table.column(COLUMNS)):
+        return [f"{name} has no captions; its column {part} says of which part of the data each image is"]
+    if text_key is None:
+        listed = some(sorted(table.columns), 8)
+        return [f"{name} is not used: it has no column text or caption, only {listed}"]
+    return [
+        *([f"{name} names images that are not in the folder ({len(missing):,}): {some(map(shown, missing))}"] if missing else []),
+        *_of_rows(name, rows, text_key),
+        *_of_columns(name, table.columns, name_key, text_key),
+    ]  # fmt: skip
 
 
-def _lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    for n, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InputError(
-                    f"{path}: line {n} is no JSON ({error}): write one object a line, or remove the line"
-                ) from None
-            if not isinstance(row, dict):
-                raise InputError(f'{path}: line {n} is no object: write {{"file_name": "a.png", "text": "a red door"}}')
-            yield row
+def _of_rows(name: str, rows: Sequence[tuple[str, Row]], text_key: str) -> list[str]:
+    """What there is to say about the captions of a table's rows."""
+    values = [(row.line, row.cells.get(text_key)) for _, row in rows]
+    empty = [line for line, value in values if value is None or (isinstance(value, str | list) and not as_texts(value))]
+    odd = [(line, value) for line, value in values if value is not None and not isinstance(value, str | list)]
+    several = sum(count > 1 for count in Counter(image for image, _ in rows).values())
+    return [
+        *([f"{name} has several rows for {counted(several)}: each row is a caption of it"] if several else []),
+        *([f"{name}: {counted(len(empty), 'row')} without a caption (the first: line {empty[0]})"] if empty else []),
+        *([f"{name}: {counted(len(odd), 'caption')} not used, neither a text nor a list of texts (the first: line {odd[0][0]}, "
+           f"{str(odd[0][1])[:40]})"] if odd else []),
+    ]  # fmt: skip
 
 
-def _dialect(text: str) -> type[csv.Dialect]:
-    header = text.split("\n", 1)[0]
-
-    class Found(csv.excel):
-        delimiter = max(",;\t", key=header.count)
-
-    return Found
+def _of_columns(name: str, columns: Sequence[str], name_key: str, text_key: str) -> list[str]:
+    """What there is to say about the columns that are neither names nor captions."""
+    others = [column for column in columns if column not in (name_key, text_key)]
+    return [f"{name}: no captions in the columns {some(sorted(others), 8)}"] if others else []
 
 
-def _finder(folder: str, images: Sequence[str]) -> Callable[[str], str | None]:
+def _further(row: Row, name_key: str, text_key: str | None) -> list[tuple[str, str]]:
+    """The cells of a row that are neither the name nor the caption, where they hold one value."""
+    return [
+        (column, composed(str(value).strip()))
+        for column, value in row.cells.items()
+        if column not in (name_key, text_key, "") and isinstance(value, str | int | float) and str(value).strip()
+    ]
+
+
+def _finder(folder: str, images: Sequence[str]) -> Find:
     """From a name in a table of this folder to the image that it means."""
     here = f"{folder}/" if folder else ""
     inside = {name.removeprefix(here): name for name in images if name.startswith(here)}
     bare: dict[str, str | None] = {}
     for name in inside.values():
-        base = posixpath.basename(name)
+        base = composed(posixpath.basename(name))
         bare[base] = None if base in bare else name
+    exact = lookup(inside)
 
     def find(name: str) -> str | None:
-        name = name.replace("\\", "/").removeprefix("./")
-        return inside.get(name) or (bare.get(name) if "/" not in name else None)
+        name = name.strip().replace("\\", "/").removeprefix("./")
+        return exact(name) or (bare.get(composed(name)) if "/" not in name else None)
 
     return find

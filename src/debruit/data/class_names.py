@@ -8,12 +8,14 @@ without a colon or comma behind it.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from debruit.data.classes import Classes
+from debruit.data.encodings import decoded, lines_of
 from debruit.data.legend import CLASSES, read_json
+from debruit.data.names import composed, lookup
 from debruit.data.wording import some
 from debruit.errors import InputError
 
@@ -23,10 +25,8 @@ CLASS_NAMES = ("class_names.txt", "synset_words.txt", "LOC_synset_mapping.txt")
 def renamed(classes: Classes, path: Path) -> Classes:
     """The classes, called as a file of names says; those that it does not name stay. InputError: a file that cannot be read."""
     known = _from_json(path) if path.name == CLASSES else _from_text(path)
-    cleaned = {key.rstrip(":,"): title for key, title in reversed(list(known.items()))}
-    found = {
-        folder: known.get(folder) or cleaned[folder] for folder in classes.names if folder in known or folder in cleaned
-    }
+    find, cleaned = lookup(known), lookup({key.rstrip(":,"): title for key, title in reversed(list(known.items()))})
+    found = {folder: title for folder in classes.names if (title := find(folder) or cleaned(folder)) is not None}
     if not found:
         return replace(classes, why=f"{classes.why}; {path.name} is not used, it names none of them")
     first = {folder: title.split(",")[0].strip() or folder for folder, title in found.items()}
@@ -42,18 +42,34 @@ def renamed(classes: Classes, path: Path) -> Classes:
     )
 
 
+def names_beside(folder: Path) -> list[Path]:
+    """The files of names that lie in a folder, beside tables or shards."""
+    return [folder / name for name in CLASS_NAMES if (folder / name).is_file()]
+
+
+def renamed_by(classes: Classes, paths: Sequence[Path]) -> Classes:
+    """The classes, called as the first of these files says; as they are where there are no files. Files without classes are said not to be used."""
+    if paths and not classes.names:
+        return replace(
+            classes, why=f"{classes.why}; {some(path.name for path in paths)} is not used, there are no classes to name"
+        )
+    return renamed(classes, paths[0]) if paths else classes
+
+
 def _from_json(path: Path) -> Mapping[str, str]:
     data = read_json(path)
     entries = data.items() if isinstance(data, dict) else ()
     # {"0": ["n01440764", "tench"]} is how ImageNet's index is often written
     pairs = [tuple(value) if isinstance(value, list) and len(value) == 2 else (key, value) for key, value in entries]
-    return {key: value for key, value in pairs if isinstance(key, str) and isinstance(value, str)}
+    return {key: composed(value) for key, value in pairs if isinstance(key, str) and isinstance(value, str)}
 
 
 def _from_text(path: Path) -> Mapping[str, str]:
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is no UTF-8 text ({error}): save it as UTF-8, or remove it") from None
-    pairs = (line.strip().replace("\t", " ").partition(" ") for line in lines if line.strip())
-    return {folder: title.strip() for folder, _, title in pairs if title.strip()}
+        text = decoded(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions, or remove it") from None
+    if text is None:
+        raise InputError(f"{path} is no UTF-8 text: save it as UTF-8, or remove it")
+    pairs = (line.strip().replace("\t", " ").partition(" ") for line in lines_of(text) if line.strip())
+    return {folder: composed(title.strip()) for folder, _, title in pairs if title.strip()}

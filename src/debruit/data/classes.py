@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import PurePosixPath
 
+from debruit.data.names import composed
+from debruit.data.parts import WORDS
 from debruit.data.wording import counted, some
-
-SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +44,15 @@ def _parts(name: str) -> list[tuple[int, int, str]]:
 
 def classify(names: Sequence[str]) -> Classes:
     """Labels from the names of folders, by the rule that the module's docstring states."""
-    parts = [PurePosixPath(name).parts for name in names]
+    parts = [PurePosixPath(composed(name)).parts for name in names]
     depth, splits = 0, ""
     while True:
         heads = {part[depth] if len(part) > depth + 1 else "" for part in parts}
         if "" in heads:
             beside = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
             return Classes(names=(), labels={}, why=f"no classes{beside}{splits}")
-        if len(heads) > 1 and {head.lower() for head in heads} <= SPLITS:
-            splits = f"; {some(sorted(heads))} are taken together: to train on one alone, name its folder"
+        if len(heads) > 1 and {head.lower() for head in heads} <= {*WORDS}:
+            splits = f"; the classes of {some(sorted(heads))} are taken together, the parts are kept apart"
         elif len(heads) > 1:
             break
         depth += 1

@@ -17,6 +17,7 @@ import numpy as np
 
 from debruit import config
 from debruit.data.clips import first_frames
+from debruit.data.parts import parts_of, said
 
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
@@ -104,11 +105,19 @@ class Rows(Protocol):
     def __getitem__(self, indices: np.ndarray, /) -> np.ndarray: ...
 
 
+class Tabled(Protocol):
+    """What knows the columns of a data set's tables: a source (recording.py)."""
+
+    def columns(self) -> tuple[str, ...]: ...
+    def column(self, name: str) -> Mapping[str, str]: ...
+
+
 class Dataset:
     """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str, "mask": (H, W) uint8}; all but the first only
     where the data has them. `texts` holds the captions of each item, one or several. `paths` names the items, `skipped` the
     ones that could not be read, `notes` says what was decided in reading them. `blocks`: how many of the items in turn lie in one file, where it
-    matters in which order they are read."""
+    matters in which order they are read. `parts` (N,): the user's own division (parts.py), None where there is none; `tables`: what knows the columns of its
+    tables."""
 
     def __init__(
         self,
@@ -124,6 +133,7 @@ class Dataset:
         mapping: mmap.mmap | None = None,
         folder: Path | None = None,
         blocks: Sequence[int] | None = None,
+        parts: np.ndarray | None = None,
         reopen: "Callable[[Path], Dataset] | None" = None,
     ):
         assert images.shape == (spec.count, *spec.shape), (images.shape, spec)
@@ -139,6 +149,9 @@ class Dataset:
         self.folder = folder
         self.blocks = None if blocks is None else tuple(blocks)
         assert blocks is None or sum(blocks) == spec.count, (blocks, spec.count)
+        self.parts = parts
+        self.tables: Tabled | None = None
+        self.splits: dict[tuple, Any] = {}  # those that were made (split.py)
         self._reopen = reopen
         self._mapping = mapping
         self._resident = 0
@@ -159,9 +172,10 @@ class Dataset:
     @classmethod
     def of_entry(cls, folder: Path, meta: Mapping[str, Any], images: Rows, **more: Any) -> "Dataset":
         """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind; `more` as the constructor."""
+        parts = parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None
         return cls(
             config.decode(meta["spec"]), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
-            skipped=[Skipped(*item) for item in meta["skipped"]], notes=meta["notes"], folder=folder, **more,
+            skipped=[Skipped(*item) for item in meta["skipped"]], notes=[*meta["notes"], *said(parts)], folder=folder, parts=parts, **more,
         )  # fmt: skip
 
     def called(self, name: str, *, notes: Sequence[str], skipped: Sequence[Skipped]) -> "Dataset":
@@ -174,6 +188,11 @@ class Dataset:
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
         assert self.folder, "only a data set that lives in the cache can be sent to another process"
         return _reopened, (self._reopen or Dataset.load, self.folder, self.spec.name, self.notes, self.skipped)
+
+    def told_by(self, tables: Tabled) -> "Dataset":
+        """The data set itself, which now knows its tables."""
+        self.tables = tables
+        return self
 
     def __len__(self) -> int:
         return self.spec.count

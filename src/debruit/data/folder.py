@@ -6,17 +6,18 @@ What lies beside the images is used: masks, captions, names of classes (layout.p
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from debruit.data.cache import Place, Recording, stored
+from debruit.data.cache import Place, Recording, load_collected, stored
+from debruit.data.captions import read_captions
 from debruit.data.classes import classify
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
 from debruit.data.layout import collect
-from debruit.data.listing import Listing, list_images
+from debruit.data.listing import Listing, joined, list_images
 from debruit.data.mask_layout import may_have_masks, paired
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
@@ -32,15 +33,34 @@ class Folder(Collected):
 
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
         """Maps the folder's images, decoding them first if their content is not in the cache."""
-        listing = list_images(self.path)
+        listing = self._listing()
         settings = [self.name, *self.settings(), *_with_masks(listing), *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
+        place = self._place(listing)
         with patient():
-            return stored(key, lambda: self._recording(listing, report), report, place=self._place(listing))
+            found = stored(key, lambda: self._recording(listing, report), report, load_collected, place=place)
+        return found.told_by(self)
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""
-        return collect(self.path, list_images(self.path))
+        return collect(self.path, self._listing())
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the tables beside the images, but for names and captions."""
+        return tuple(sorted({column for of in self._cells().values() for column in of}))
+
+    def column(self, name: str) -> Mapping[str, str]:
+        return {image: of[name] for image, of in self._cells().items() if name in of}
+
+    def _cells(self) -> Mapping[str, Mapping[str, str]]:
+        listing = self._listing()
+        images = paired([file.name for file in listing.files]).images
+        return read_captions(Path(self.path), images, [file.name for file in listing.beside]).cells
+
+    def _listing(self) -> Listing:
+        if not self.only:
+            return list_images(self.path)
+        return joined({name: list_images(Path(self.path) / name) for name in self.only})
 
     def _place(self, listing: Listing) -> Place:
         return Place(name=Path(self.path).absolute().name, notes=listing.notes, unopened=listing.unopened)

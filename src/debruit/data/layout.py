@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from debruit.data.captions import read_captions
-from debruit.data.class_names import CLASS_NAMES, renamed
+from debruit.data.class_names import CLASS_NAMES, renamed_by
 from debruit.data.classes import Classes, classify
 from debruit.data.legend import CLASSES, Legend, read_legend
 from debruit.data.listing import Listing
 from debruit.data.mask_layout import paired
 from debruit.data.masks import look_like_masks
+from debruit.data.parts import part_of_cells
 from debruit.data.survey import Collection, Entry
 
 
@@ -43,6 +44,7 @@ def collect(path: str, listing: Listing) -> Collection:
                 mask_name=mask,
                 texts=captions.of.get(name, ()),
                 lacks=lacks,
+                part=part_of_cells(captions.cells.get(name, {})),
             )
 
     return Collection(
@@ -60,8 +62,7 @@ def collect(path: str, listing: Listing) -> Collection:
 
 
 def _classes(labels: Mapping[str, object], titles: Sequence[Path]) -> Classes:
-    found = classify(list(labels))
-    return renamed(found, min(titles, key=lambda path: len(path.parts))) if titles and found.names else found
+    return renamed_by(classify(list(labels)), sorted(titles, key=lambda path: len(path.parts)))
 
 
 def _shallowest(names: Sequence[str]) -> str:

@@ -5,11 +5,12 @@ Hidden files and folders are passed over, links to folders followed (walking.py)
 
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debruit.data.captions import BESIDE, TABLES
+from debruit.data.annotations import is_document
+from debruit.data.captions import BESIDE, TABLES, stem_of
 from debruit.data.class_names import CLASS_NAMES
 from debruit.data.companions import unused
 from debruit.data.dataset import Skipped
@@ -20,6 +21,19 @@ from debruit.data.walking import about_links, walk
 from debruit.errors import InputError
 
 NAMED = {*TABLES, *CLASS_NAMES, CLASSES}
+ABOUT = {
+    ".parquet",
+    ".tar",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".txt",
+    ".caption",
+    ".arrow",
+    ".zip",
+}  # beside tables and shards
 PICTURE_LIKE = {
     ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm", ".nii", ".npy",
     ".npz", ".mp4", ".mov", ".avi", ".webm", ".ppm", ".pgm", ".exr", ".hdr", ".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".parquet",
@@ -46,7 +60,7 @@ def list_images(path: str | Path) -> Listing:
     others = Counter(_extension(file.name) for file in rest)
     if not files:
         raise _no_images(path, found.unopened, others)
-    stems = {os.path.splitext(file.name)[0] for file in files}
+    stems = {stem_of(file.name) for file in files}
     beside = sorted(file for file in rest if _is_beside(file.name, stems))
     unread = {file.name for file in rest} - {file.name for file in beside} - set(found.broken)
     others = tuple(sorted(others.items()))
@@ -60,9 +74,47 @@ def list_images(path: str | Path) -> Listing:
     )
 
 
+def joined(listings: Mapping[str, Listing]) -> Listing:
+    """The listings of several folders as that of the folder that holds them, by their names in it."""
+    others = Counter[str]()
+    for listing in listings.values():
+        others.update(dict(listing.others))
+
+    return Listing(
+        files=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.files)),
+        beside=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.beside)),
+        unopened=tuple(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.unopened),
+        others=tuple(sorted(others.items())),
+        notes=tuple(f"{name}: {note}" for name, of in listings.items() for note in of.notes),
+    )
+
+
+def _is_named(base: str) -> bool:
+    """Whether a file is read because of its name: a table of captions, or names of classes."""
+    return base in NAMED or base.lower() in TABLES
+
+
 def files_of(path: str | Path, extension: str) -> list[File]:
     """The files below a folder that end so, in the order of their names."""
     return sorted(file for file, _ in walk(path).files if file.name.lower().endswith(extension))
+
+
+def beside_containers(path: Path, own: str, used: Collection[str]) -> list[str]:
+    """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions or labels and are not read; or nothing."""
+    kinds = Counter(
+        extension
+        for name in (file.name for file, _ in walk(path).files)
+        if (extension := os.path.splitext(name)[1].lower()) in ABOUT
+        and extension != own
+        and os.path.basename(name) not in used
+        if not is_document(name)
+    )
+    found = ", ".join(f"{count:,} {extension}" for extension, count in sorted(kinds.items()))
+    return (
+        [f"not used, files beside the {own} files: {found}; captions and labels are read from inside of them"]
+        if found
+        else []
+    )
 
 
 def one_file(path: Path) -> File:
@@ -85,8 +137,7 @@ def is_image(name: str) -> bool:
 
 def _is_beside(name: str, stems: Collection[str]) -> bool:
     """Whether a file may hold the captions of an image, or names of classes."""
-    stem, extension = os.path.splitext(name)
-    return os.path.basename(name) in NAMED or (extension.lower() in BESIDE and stem in stems)
+    return _is_named(os.path.basename(name)) or (_extension(name) in BESIDE and stem_of(name) in stems)
 
 
 def _extension(name: str) -> str:

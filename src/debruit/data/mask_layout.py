@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from debruit.data.dataset import Skipped
+from debruit.data.names import composed
 from debruit.data.wording import counted, some
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "photo", "input", "inputs", "originals", "original")  # fmt: skip
@@ -174,11 +175,11 @@ def _match(names: Sequence[str], place: _Place) -> _Paired:
     images: dict[str, list[str]] = defaultdict(list)
     for name in names:
         if name not in gone and _is_in(name, place):
-            images[posixpath.splitext(name[len(place.images) :])[0]].append(name)
+            images[composed(posixpath.splitext(name[len(place.images) :])[0])].append(name)
     by_key: dict[str, str] = {}
     lost: list[Skipped] = []
     for name in of_masks:
-        stem = posixpath.splitext(name[len(place.masks) :])[0]
+        stem = composed(posixpath.splitext(name[len(place.masks) :])[0])
         key = stem if stem in images else next((bare for bare in _bare(stem) if bare in images), stem)
         if key in by_key:
             lost.append(Skipped(name, f"another mask of the same image as {by_key[key]}"))
@@ -215,7 +216,7 @@ def _suffixed(names: Sequence[str]) -> dict[str, str]:
     """Images in the folder of their masks -> the masks, which have their name with a suffix."""
     stems: dict[str, str] = {}
     for name in names:
-        stems.setdefault(posixpath.splitext(name)[0], name)
+        stems.setdefault(composed(posixpath.splitext(name)[0]), name)
     found: dict[str, str] = {}
     for stem, name in stems.items():
         image = next((stems[bare] for bare in _bare(stem, certain=True) if bare in stems), None)

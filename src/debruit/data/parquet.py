@@ -1,53 +1,39 @@
-"""Tables in Parquet, one file or a folder of them, in Hugging Face's layout: a column of images, and of captions, labels or masks.
+"""Tables in Parquet, one file or a folder of them, in Hugging Face's layout: a column of images, and of captions, labels or masks (parquet_columns.py).
 
-    image      {"bytes", "path"}, or bytes     text      a caption, or a list of captions
-    label      a number or a name              mask      as image
-
-Names of classes come from the features that Hugging Face stores beside the columns. Rows are read a few at a time.
+Files that are called after parts (train-00000-of-00002.parquet, test-...) are these parts of one data set. Rows are read a few at a time.
 """
 
 import importlib.util
-import json
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from debruit.data.blobs import Blob, Openable
-from debruit.data.cache import Recording, stored
-from debruit.data.captions import TEXTS, as_texts
-from debruit.data.classes import by_labels
+from debruit.data.cache import Recording, load_collected, stored
+from debruit.data.captions import as_texts
+from debruit.data.class_names import names_beside, renamed_by
+from debruit.data.classes import Classes, by_labels
 from debruit.data.dataset import Dataset, Skipped, quiet
 from debruit.data.keys import File, content_key
+from debruit.data.labels import read_label
 from debruit.data.legend import CLASSES, Legend, legend_of
-from debruit.data.listing import file_in, files_of, one_file
+from debruit.data.listing import beside_containers, file_in, files_of, one_file
+from debruit.data.names import composed
+from debruit.data.parquet_columns import Columns, columns_of
+from debruit.data.parts import COLUMNS, part_of_word
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
 from debruit.data.survey import Collection, Entry
-from debruit.data.wording import some
+from debruit.data.wording import counted, some
 from debruit.errors import InputError
 
 EXTENSION = ".parquet"
-ROWS = 32  # in memory at once
-IMAGES = ("image", "img", "images", "jpg", "png", "webp", "pixel_values")
-MASKS = ("mask", "segmentation", "annotation", "label")
-LABELS = ("label", "labels", "class", "cls", "fine_label")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Which column of a table is what; "" where there is none. `classes`: the names that the labels count."""
-
-    image: str
-    text: str = ""
-    label: str = ""
-    mask: str = ""
-    classes: tuple[str, ...] = ()
-
-    def wanted(self) -> list[str]:
-        return [name for name in (self.image, self.text, self.label, self.mask) if name]
+DESCRIPTIONS = ("dataset_infos.json", "dataset_info.json", "state.json")  # of a data set in Hugging Face's layout
+ROWS, CELLS = 32, 4096  # in memory at once, with and without images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +46,13 @@ class Parquet(Collected):
         """Maps the images, decoding them first if the content of the tables, or of the files that they name, is not in the cache."""
         _require()
         folder, files = self._files()
-        legend = [one_file(folder / CLASSES)] if (folder / CLASSES).exists() else []
+        legend = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
         tables = [_Table.open(folder / file.name, file.name) for file in files]
         named = {name for table in tables if isinstance(table, _Table) for name in table.named()}
         beside = [file_in(folder, name) for name in sorted(named)]
         key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
         with patient():
-            return stored(key, lambda: self._recording(report), report)
+            return stored(key, lambda: self._recording(report), report, load_collected).told_by(self)
 
     def collection(self) -> Collection:
         """The rows of all tables. InputError: pyarrow is not installed, a table has no image."""
@@ -80,22 +66,51 @@ class Parquet(Collected):
                 f"{self.path}: {lost[0].name}: {lost[0].reason}; give Parquet files with a column of images"
             )
         masked = any(table.columns.mask for table in usable)
+        names = tuple(dict.fromkeys(name for table in usable for name in table.columns.classes))
         return Collection(
             origin=self.path,
-            name=Path(self.path).absolute().name.removesuffix(EXTENSION),
+            name=folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION),
             count=sum(table.rows for table in usable),
-            entries=lambda: (entry for table in usable for entry in table.entries(masked)),
-            classes=partial(by_labels, names=usable[0].columns.classes),
+            entries=lambda: (entry for table in usable for entry in table.entries(masked, names)),
+            classes=partial(_classes, names=names, titles=names_beside(folder)),
             masked=masked,
             legend=legend_of(folder) if masked else Legend(),
             lost=lost,
+            notes=(*_said(usable, names), *self._beside(folder)),
         )
+
+    def _beside(self, folder: Path) -> list[str]:
+        """What there is to say about other files of the folder, where it was given as a folder."""
+        if self.only or not Path(self.path).is_dir():
+            return []
+        return beside_containers(
+            folder, EXTENSION, (CLASSES, *(path.name for path in names_beside(folder)), *DESCRIPTIONS)
+        )
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of texts and numbers that are no captions."""
+        return tuple(sorted({name for table in self._tables() for name in table.columns.scalars}))
+
+    def column(self, name: str) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for table in self._tables():
+            rows = table.cells([name]) if name in table.columns.scalars else ()
+            values = ((f"{table.name} row {n}", row[name]) for n, row in enumerate(rows))
+            found |= {image: _text(value) for image, value in values if value is not None and value == value}
+        return found
+
+    def _tables(self) -> "list[_Table]":
+        folder, files = self._files()
+        tables = (_Table.open(folder / file.name, file.name) for file in files)
+        return [table for table in tables if isinstance(table, _Table)]
 
     def _files(self) -> tuple[Path, list[File]]:
         path = Path(self.path)
         if path.is_file():
             return path.parent, [one_file(path)]
-        files = files_of(path, EXTENSION)
+        files = [file for file in files_of(path, EXTENSION) if not self.only or file.name in self.only]
+        if missing := sorted({*self.only} - {file.name for file in files}):
+            raise InputError(f"of the tables in {self.path} {missing[0]} is not there: put it back, or start a new run")
         if not files:
             raise InputError(f"there is no {EXTENSION} file in {self.path}: give a Parquet file or a folder of them")
         return path, files
@@ -120,7 +135,7 @@ class _Table:
 
         try:
             with pq.ParquetFile(path) as file:
-                columns = _columns(file.schema_arrow)
+                columns = columns_of(file.schema_arrow)
                 if isinstance(columns, str):
                     return Skipped(name, columns)
                 return cls(path, name, columns, file.metadata.num_rows)
@@ -142,79 +157,103 @@ class _Table:
         except (pyarrow.ArrowException, OSError):
             return  # said when its rows are read
 
-    def entries(self, masked: bool) -> Iterator[Entry]:
+    @property
+    def of_part(self) -> str:
+        """The column that says which part of the data a row is of, or ""."""
+        names = {name.lower(): name for name, _ in self.columns.others}
+        return next((names[name] for name in COLUMNS if name in names), "")
+
+    def cells(self, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Each row with these of its columns; up to the damage where there is some."""
+        import pyarrow
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(CELLS, columns=list(columns)) if columns else ():
+                    yield from batch.to_pylist()
+        except (pyarrow.ArrowException, OSError):
+            return  # said when its images are read
+
+    def entries(self, masked: bool, names: Sequence[str]) -> Iterator[Entry]:
         import pyarrow
         import pyarrow.parquet as pq
 
         done = 0
+        wanted = [*self.columns.wanted(), *filter(None, [self.of_part])]
         try:
             with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(ROWS, columns=self.columns.wanted()):
+                for batch in file.iter_batches(ROWS, columns=wanted):
                     for row in batch.to_pylist():
-                        yield self._entry(row, done, masked)
+                        yield self._entry(row, done, masked, names)
                         done += 1
         except (pyarrow.ArrowException, OSError) as error:
             reason = f"damaged here ({' '.join(str(error).split())[:100]}): its other rows are lost"
             yield Entry(name=f"{self.name} row {done}", image=Blob(b""), lacks=reason)
 
-    def _entry(self, row: Mapping[str, Any], number: int, masked: bool) -> Entry:
+    def label(self, row: Mapping[str, Any], names: Sequence[str]) -> tuple[int | str | None, str]:
+        """The label of a row, by the names of all tables, or why there is none."""
+        label, problem = read_label(row.get(self.columns.label), digits=False)
+        own = self.columns.classes or names
+        if isinstance(label, int) and own:
+            if label >= len(own):
+                return None, f"no name for their number, {len(own)} names are there"
+            return (list(names).index(own[label]) if own != names else label), ""
+        return label, problem
+
+    def _entry(self, row: Mapping[str, Any], number: int, masked: bool, names: Sequence[str]) -> Entry:
         image, mask = _bytes(row[self.columns.image], self.path.parent), None
         lacks = "" if image is not None else "it has no image"
         if masked:
             mask = _bytes(row.get(self.columns.mask), self.path.parent)
             lacks = lacks or ("" if mask is not None else "it has no mask")
-        label = row.get(self.columns.label) if self.columns.label else None
         return Entry(
             name=f"{self.name} row {number}",
             image=image or Blob(b""),
             mask=mask,
             mask_name=f"in column {self.columns.mask}",
-            label=None if label is None or label == -1 else label if isinstance(label, int) else str(label),
+            label=self.label(row, names)[0] if self.columns.label else None,
             texts=tuple(as_texts(row.get(self.columns.text))),
             lacks=lacks,
+            part=part_of_word(str(row.get(self.of_part) or "")) if self.of_part else None,
         )
 
 
-def _columns(schema: Any) -> Columns | str:
-    """Which column is what, or the reason why this table is of no use."""
-    import pyarrow.types as kinds
-
-    features = _features(schema.metadata)
-    lowered = {name.lower(): name for name in reversed(schema.names)}
-    declared = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
-
-    def holds_bytes(name: str) -> bool:
-        kind = schema.field(name).type
-        names = [kind.field(n).name for n in range(kind.num_fields)] if kinds.is_struct(kind) else []
-        return name in declared or "bytes" in names or kinds.is_binary(kind) or kinds.is_large_binary(kind)
-
-    def first(known: tuple[str, ...], suits: Callable[[str], bool]) -> str:
-        return next((lowered[name] for name in known if name in lowered and suits(lowered[name])), "")
-
-    image = first(IMAGES, holds_bytes) or next(iter(declared), "")
-    if not image:
-        return f"no column of images among {some(schema.names, 8)} (it is called image, and holds bytes)"
-    label = first(LABELS, lambda name: not holds_bytes(name) and _is_label(schema.field(name).type))
-    return Columns(
-        image=image,
-        text=first(TEXTS, lambda name: not holds_bytes(name)),
-        label=label,
-        mask=first(MASKS, lambda name: holds_bytes(name) and name != image),
-        classes=tuple(map(str, features.get(label, {}).get("names") or ())),
-    )
+def _text(value: Any) -> str:
+    """A value by which images are grouped; whole numbers are the same whether a table stores them as fractions or not."""
+    whole = isinstance(value, float) and value.is_integer()
+    return composed(str(int(value) if whole else value).strip())
 
 
-def _is_label(kind: Any) -> bool:
-    import pyarrow.types as kinds
-
-    return kinds.is_integer(kind) or kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind)
+def _classes(labels: Mapping[str, int | str | None], names: Sequence[str], titles: Sequence[Path]) -> Classes:
+    return renamed_by(by_labels(labels, names), titles)
 
 
-def _features(metadata: Mapping[bytes, bytes] | None) -> Mapping[str, Any]:
-    try:
-        return json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, ValueError, TypeError):
-        return {}
+def _said(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
+    """What is read of the tables and what is not, with counts."""
+    others: dict[str, str] = {}
+    problems: Counter[str] = Counter()
+    for table in tables:
+        others |= dict(table.columns.others)
+        if table.columns.label:
+            problems.update(
+                problem for row in table.cells([table.columns.label]) if (problem := table.label(row, names)[1])
+            )
+    if others:
+        yield f"columns that are neither images nor conditions: {some([f'{name} ({kind})' for name, kind in sorted(others.items())], 8)}"
+    for problem, count in sorted(problems.items()):
+        yield f"labels that are not used: {count:,}, {problem}"
+    unnamed = [table.name for table in tables if table.columns.label and not table.columns.classes]
+    if names and unnamed:
+        yield f"{counted(len(unnamed), 'table')} without names of classes, whose numbers count those of the others: {some(unnamed)}"
+    if names and any(table.columns.classes not in ((), tuple(names)) for table in tables):
+        yield f"tables that name their classes in different orders: brought together by their names: {some(names)}"
+    lacking = [
+        (what, [table.name for table in tables if not getattr(table.columns, what)]) for what in ("text", "label")
+    ]
+    for what, without in lacking:
+        if 0 < len(without) < len(tables):
+            yield f"{counted(len(without), 'table')} without a column of {what}s, which others have: {some(without)}"
 
 
 def _bytes(value: Any, folder: Path) -> Openable | None:

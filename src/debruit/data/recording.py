@@ -8,7 +8,7 @@ other spaces are converted to sRGB.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Self
@@ -33,9 +33,11 @@ LARGEST_SIDE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes that are found are not used."""
+    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes that are found are not used;
+    `only`: the files or folders below `path` that are taken, by their names; all of them where none are named."""
 
     path: str
+    only: tuple[str, ...] = ()
     size: int | tuple[int, ...] | None = None
     background: str = "white"
     labelled: bool = True
@@ -56,6 +58,14 @@ class Collected:
 
     def collection(self) -> Collection:
         """What is there, its names listed and nothing opened."""
+        raise NotImplementedError
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the source's tables that hold one text or number for an image, by which images can be grouped."""
+        return ()
+
+    def column(self, name: str) -> Mapping[str, str]:
+        """What such a column says of each image, by the image's name."""
         raise NotImplementedError
 
     def settings(self) -> list:
@@ -84,6 +94,7 @@ class Plan:
             total=len(self.found.images),
             origin=self.collection.origin,
             notes=self.notes,
+            divisible=True,
         )
 
     def items(self) -> Iterator[Item]:
@@ -100,9 +111,10 @@ class Plan:
         except Unreadable as error:
             return Item(entry.name, None, reason=str(error))
         if self.coding is None or entry.mask is None:
-            return Item(entry.name, image, label, texts)
+            return Item(entry.name, image, label, texts, part=entry.part)
         try:
-            return Item(entry.name, image, label, texts, decode_mask(entry.mask, self.target, self.coding))
+            mask = decode_mask(entry.mask, self.target, self.coding)
+            return Item(entry.name, image, label, texts, mask, part=entry.part)
         except Unreadable as error:
             return Item(entry.name, None, reason=f"its mask {entry.mask_name}: {error}")
 

@@ -8,6 +8,7 @@ The order of training is by shard (training/stream.py). A shard is a block: mix 
 
 import glob
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,18 +18,21 @@ from typing import ClassVar
 from debruit import config
 from debruit.data.blobs import Part, Stamp
 from debruit.data.cache import Recording, none_readable, stored
+from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels, classify
 from debruit.data.dataset import Dataset, Skipped, quiet
 from debruit.data.keys import File, content_key
 from debruit.data.legend import CLASSES, legend_of
-from debruit.data.listing import files_of, one_file
+from debruit.data.listing import beside_containers, files_of, one_file
 from debruit.data.parallel import mapped
+from debruit.data.patterns import expanded
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
 from debruit.data.streamed import open_streamed
 from debruit.data.survey import Collection, Entry
-from debruit.data.tar_index import Place, Sample, Shard, expanded, read_shard
-from debruit.data.wording import counted
+from debruit.data.tar_index import Sample, Shard, read_shard
+from debruit.data.tar_members import Place
+from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
 
 EXTENSION = ".tar"
@@ -46,16 +50,37 @@ class Shards(Collected):
     def build(self, report: Callable[[str], None] = quiet) -> Dataset:
         """Opens the shards, indexing them first if their content is not in the cache."""
         folder, files = self._files()
-        legend = [one_file(folder / CLASSES)] if (folder / CLASSES).exists() else []
-        key = content_key(folder, [*files, *legend], [self.name, *self.settings()])
+        beside = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
+        key = content_key(folder, [*files, *beside], [self.name, *self.settings()])
         shards = tuple((folder / file.name, Stamp(file.size, file.mtime_ns)) for file in files)
         load = partial(open_streamed, shards=shards)
         with patient():
-            return stored(key, lambda: self._recording(folder, files, report), report, load)
+            return stored(key, lambda: self._recording(folder, files, report), report, load).told_by(self)
 
     def collection(self) -> Collection:
         """What the shards hold. InputError: there are none, or none that holds an image."""
         return self._collected(*self._files())[0]
+
+    def _beside(self, folder: Path) -> list[str]:
+        """What there is to say about other files of the folder, where it was given as a folder."""
+        if self.only or not Path(self.path).is_dir():
+            return []
+        used = (CLASSES, *(path.name for path in names_beside(folder)))
+        return [*_compressed(folder, self.only), *beside_containers(folder, EXTENSION, used)]
+
+    def columns(self) -> tuple[str, ...]:
+        """The keys of JSON members, but for captions and labels."""
+        return tuple(sorted({key for _, cells in self._cells() for key in cells}))
+
+    def column(self, name: str) -> Mapping[str, str]:
+        return {image: cells[name] for image, cells in self._cells() if name in cells}
+
+    def _cells(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        folder, files = self._files()
+        for file, shard in zip(
+            files, mapped(lambda file: read_shard(folder / file.name, cells=True), files), strict=True
+        ):
+            yield from ((_name(file, sample), sample.cells or {}) for sample in shard.samples)
 
     def _recording(self, folder: Path, files: Sequence[File], report: Callable[[str], None]) -> Recording:
         report(f"reading the headers of {counted(len(files), 'shard')} in {self.path}")
@@ -69,6 +94,7 @@ class Shards(Collected):
     def _collected(self, folder: Path, files: Sequence[File]) -> tuple[Collection, Mapping[str, Sequence[int]]]:
         """The collection, and where each of its images lies, as streamed.py keeps it."""
         shards = list(mapped(lambda file: read_shard(folder / file.name), files))
+        _check_views(files, shards)
         lost = tuple(_damage(file, shard) for file, shard in zip(files, shards, strict=True) if shard.damage)
         samples = [(n, sample) for n, shard in enumerate(shards) for sample in shard.samples]
         if not samples:
@@ -78,17 +104,17 @@ class Shards(Collected):
         legend = legend_of(folder)
         names = [legend.names.get(n, str(n)) for n in range(max(legend.names, default=-1) + 1)] if not masked else []
         labelled = any(sample.label is not None for _, sample in samples)
+        keys = {} if labelled else {_name(files[n], sample): sample.key for n, sample in samples}
         collection = Collection(
             origin=self.path,
             name=folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem,
             count=len(samples),
             entries=entries,
-            classes=partial(by_labels, names=names)
-            if labelled
-            else partial(_by_key, keys={_name(files[n], sample): sample.key for n, sample in samples}),
+            classes=partial(_classes, names=names, keys=keys, titles=names_beside(folder)),
             masked=masked,
             legend=legend,
             lost=lost,
+            notes=(*_said(shards, files), *self._beside(folder)),
         )
         return collection, {
             _name(files[n], sample): (n, *(sample.image or NOWHERE), *(sample.mask or NOWHERE)) for n, sample in samples
@@ -104,8 +130,14 @@ class Shards(Collected):
         if path.is_file():
             return path.parent, [one_file(path)]
         if path.is_dir():
-            files = files_of(path, EXTENSION)
+            files = [file for file in files_of(path, EXTENSION) if not self.only or file.name in self.only]
+            if missing := sorted({*self.only} - {file.name for file in files}):
+                raise InputError(
+                    f"of the shards in {self.path} {missing[0]} is not there: put it back, or start a new run"
+                )
             if not files:
+                if packed := _compressed(path, ()):
+                    raise InputError(f"{self.path} holds no plain {EXTENSION} file; {packed[0]}")
                 raise InputError(f"there is no {EXTENSION} file in {self.path}: give a folder of shards, or a shard")
             return path, files
         paths = _named(self.path)
@@ -141,6 +173,7 @@ def _entries(
             label=sample.label,
             texts=tuple(sample.texts),
             lacks=lacks,
+            part=sample.part,
         )
 
 
@@ -148,10 +181,48 @@ def _name(file: File, sample: Sample) -> str:
     return f"{file.name}/{sample.key}"
 
 
-def _by_key(labels: Mapping[str, int | str | None], keys: Mapping[str, str]) -> Classes:
-    """Classes from folders inside of the shards."""
+def _classes(
+    labels: Mapping[str, int | str | None], names: Sequence[str], keys: Mapping[str, str], titles: Sequence[Path]
+) -> Classes:
+    """Classes from labels, or else from folders inside of the shards; called as the files of names beside the shards say."""
+    if not keys:
+        return renamed_by(by_labels(labels, names), titles)
     found = classify([keys[name] for name in labels])
-    return replace(found, labels={name: found.labels[keys[name]] for name in labels} if found.names else {})
+    found = replace(found, labels={name: found.labels[keys[name]] for name in labels} if found.names else {})
+    return renamed_by(found, titles)
+
+
+def _said(shards: Sequence[Shard], files: Sequence[File]) -> Iterator[str]:
+    """What was done about keys, and what is not used, with counts."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for file, shard in zip(files, shards, strict=True):
+        for what, name in shard.notes:
+            found[what].append(shown(name if name == file.name else f"{file.name}/{name}"))
+    for what, names in sorted(found.items()):
+        yield f"{what}: {len(names):,} ({some(names, 3)})"
+    shared = Counter(key for shard in shards for key in {sample.key for sample in shard.samples})
+    if several := sorted(key for key, count in shared.items() if count > 1):
+        yield f"keys that are the same in several shards, each an image of its own: {len(several):,} ({some(map(shown, several), 3)})"
+
+
+def _compressed(folder: Path, only: Sequence[str]) -> list[str]:
+    """What there is to say about compressed shards that lie beside those that are read."""
+    found = [] if only else [file.name for kind in PACKED for file in files_of(folder, kind)]
+    if not found:
+        return []
+    return [
+        f"not used, {counted(len(found), 'compressed shard')}: {some(map(shown, found), 3)}; images are read from anywhere in a shard: unpack them"
+    ]
+
+
+def _check_views(files: Sequence[File], shards: Sequence[Shard]) -> None:
+    """InputError if the keys hold several images each."""
+    for file, shard in zip(files, shards, strict=True):
+        if shard.views:
+            raise InputError(
+                f"{file.name}: its keys hold several images each ({some(shard.views)}), and which one to train on is not said: keep one of them in the "
+                f"shards as key.png, or give each a key of its own (key_{shard.views[0]}.png)"
+            )
 
 
 def _damage(file: File, shard: Shard) -> Skipped:

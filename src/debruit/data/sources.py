@@ -3,6 +3,7 @@
     a folder with an image in it, or in one of its folders    images, with what lies beside them (folder.py)
     a .parquet file, or another folder with some              tables (parquet.py)
     a .tar file, a pattern of them, or another folder         shards (shards.py)
+    several files or folders of one kind                      one source: files as a folder of them, folders as the one that holds them
 
 A built-in source is a frozen dataclass in a module of this package with defaults for all its fields and
     name                       what the user types
@@ -14,6 +15,7 @@ and, if its parts can be named, `part(text)`. It is found because its file exist
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -34,9 +36,11 @@ def builtin_sources() -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def find_source(text: str) -> Any:
-    """The source that a name or a path means. A built-in name wins over a folder of that name, which is ./NAME
-    then."""
+def find_source(text: str | Sequence[str]) -> Any:
+    """The source that a name or a path means, or several paths of one kind. A built-in name wins over a folder of that name, which is ./NAME
+    then. InputError: there is none, several of different kinds, one given twice."""
+    if not isinstance(text, str):
+        return find_source(text[0]) if len(text) == 1 else _together(text)
     known = builtin_sources()
     if text in known:
         return known[text]()
@@ -56,6 +60,58 @@ def find_source(text: str) -> Any:
     return kind(path=str(path.absolute()))
 
 
+def _together(texts: Sequence[str]) -> Any:
+    """Several paths as one source."""
+    kinds = {text: find_source(text) for text in texts}
+    if len(kinds) < len(texts):
+        raise _twice(next(text for text, count in Counter(texts).items() if count > 1))
+    if builtin := next(
+        (text for text, source in kinds.items() if not isinstance(source, Folder | Parquet | Shards)), None
+    ):
+        raise InputError(
+            f"{builtin} is a built-in source, and only files and folders of yours are taken together: give it alone"
+        )
+    if len({type(source) for source in kinds.values()}) > 1:
+        raise InputError(
+            "several sources are one where they are of one kind, and here are "
+            + ", ".join(f"{text} ({source.name})" for text, source in kinds.items())
+            + ": give those of one kind, or copy them into one folder"
+        )
+    kind = type(next(iter(kinds.values())))
+    if kind is Folder:
+        return _of_folders([Path(source.path) for source in kinds.values()])
+    paths = [path for source in kinds.values() for path in _files_of(source)]
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    if len(set(paths)) < len(paths):
+        raise _twice(next(path for path, count in Counter(paths).items() if count > 1))
+    only = tuple(sorted(path.relative_to(folder).as_posix() for path in paths))
+    return kind(path=str(folder), only=only)
+
+
+def _twice(path: str | Path) -> InputError:
+    return InputError(f"{path} is given twice: give each file or folder once")
+
+
+def _files_of(source: Any) -> list[Path]:
+    folder, files = source._files()
+    return [Path(os.path.abspath(folder / file.name)) for file in files]
+
+
+def _of_folders(paths: Sequence[Path]) -> Folder:
+    """Folders beside each other as the folder that holds them: its subfolders, as classes or parts are."""
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(f"{path} is a file, and a source is a folder of images: give the folder it is in")
+    paths = [Path(os.path.abspath(path)) for path in paths]
+    if len(set(paths)) < len(paths):
+        raise _twice(next(path for path, count in Counter(paths).items() if count > 1))
+    if len({path.parent for path in paths}) > 1:
+        raise InputError(
+            f"several folders are one source where one folder holds them, and {paths[0]} and {paths[-1]} lie apart: move or link them into one folder"
+        )
+    return Folder(path=str(paths[0].parent), only=tuple(sorted(path.name for path in paths)))
+
+
 def _held(path: Path) -> str:
     """The extension that says what a file is, or what a folder holds at its two upper levels; "" for images."""
     if path.is_file():
@@ -64,12 +120,17 @@ def _held(path: Path) -> str:
     try:
         for entry in os.scandir(path):
             inside = os.scandir(entry) if entry.is_dir() and not entry.name.startswith(".") else (entry,)
-            found.update(os.path.splitext(item.name)[1].lower() for item in inside if not item.name.startswith("."))
+            found.update(_extension(item.name) for item in inside if not item.name.startswith("."))
     except OSError:
         return ""
     if any(extension in EXTENSIONS for extension in found):
         return ""
     return max(("", ".parquet", ".tar"), key=lambda extension: found[extension] if extension else 0.5)
+
+
+def _extension(name: str) -> str:
+    """The extension of a file; that of a compressed shard is a shard's, which then says that it is compressed."""
+    return ".tar" if name.lower().endswith(PACKED) else os.path.splitext(name)[1].lower()
 
 
 def _is_builtin(cls: Any) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from debruit import config
 from debruit.data.blobs import Part, Stamp
+from debruit.data.cache import check_reading
 from debruit.data.dataset import META, PLACES, Dataset, DataSpec
 from debruit.data.masks import decode_mask
 from debruit.data.parallel import mapped
@@ -65,6 +66,7 @@ class Decoded:
 def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Dataset:
     """The data set of a cache entry whose images lie in these shards. OSError, ValueError, KeyError or TypeError: the entry is not whole."""
     meta = json.loads((folder / META).read_bytes())
+    check_reading(meta)
     spec: DataSpec = config.decode(meta["spec"])
     target: Target = config.decode(meta["target"])
     coding = config.decode(meta["coding"]) if meta["coding"] else None

@@ -20,7 +20,8 @@ from debruit.data.pixels import DEPTHS, Header, Unreadable, patient, read_header
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One image and what belongs to it. `lacks`: the reason for which it cannot be used, before anything is opened."""
+    """One image and what belongs to it. `lacks`: the reason for which it cannot be used, before anything is opened; `part`: which part of the data its table
+    says that it is of (parts.py)."""
 
     name: str
     image: Openable
@@ -29,6 +30,7 @@ class Entry:
     label: int | str | None = None
     texts: tuple[str, ...] = ()
     lacks: str = ""
+    part: int | None = None
 
 
 def by_folder(labels: Mapping[str, int | str | None]) -> Classes:

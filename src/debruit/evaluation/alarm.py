@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
 from debruit.evaluation.copying import Rate, excess
 from debruit.evaluation.memorisation import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.neighbours import mirror_columns, nearest, thumbnail_blocks, thumbnails
@@ -11,7 +12,6 @@ from debruit.sampling.noise import generator
 from debruit.training.diffusion import ALARM_COUNT, draw
 from debruit.training.run import Run
 from debruit.training.state import TrainState
-from debruit.training.stream import split
 
 SEED = 1
 MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
@@ -28,7 +28,7 @@ class CopyAlarm:
     """
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
-        pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+        pool, held_out = split_of(dataset, run).sides
         bytes_each = dataset.images.nbytes // len(dataset)
         most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
         self.run, self.dataset, self.pool = run, dataset, len(pool)

@@ -11,6 +11,7 @@ from debruit.conditioning.asked import Asked
 from debruit.conditioning.cond import Cond, Conditioner
 from debruit.data.clips import are_clips
 from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.names import position
 from debruit.model import Model
 
 
@@ -63,7 +64,9 @@ def given(conditioner: Conditioner, dataset: Dataset) -> bool:
         return True
     has = getattr(dataset, f"{conditioner.field}s", None) is not None
     names = _names(conditioner.field, dataset.spec)
-    return has and (names is None or set(names) <= set(getattr(conditioner, "names", ())))
+    return has and (
+        names is None or all(position(name, getattr(conditioner, "names", ())) is not None for name in names)
+    )
 
 
 def _names(field: str, spec: DataSpec) -> tuple[str, ...] | None:
@@ -76,4 +79,4 @@ def _numbered(conditioner: Any, spec: DataSpec, values: Tensor) -> Tensor:
     names = _names(conditioner.field, spec)
     if names is None or names == conditioner.names:
         return values
-    return torch.tensor([conditioner.names.index(name) for name in names], dtype=values.dtype)[values.long()]
+    return torch.tensor([position(name, conditioner.names) for name in names], dtype=values.dtype)[values.long()]

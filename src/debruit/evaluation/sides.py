@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.names import position
+from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.agreement import Agreement
 from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.sampling.noise import generator
-from debruit.training.stream import split
 
 REFERENCE_IMAGES = 10_000  # more would cost minutes on a CPU and change a Frechet distance of 2,000 samples little
 LEAST_IMAGES = 8
@@ -108,7 +109,8 @@ def divide(model: Model | FirstStage, dataset: Dataset, count: int, *, most: int
         )
     about = model.provenance
     if dataset.spec.fingerprint == about.get("data_fingerprint"):
-        training, held_out = split(total, int(about.get("held_out_images", 0)), int(about.get("seed", 0)))
+        own = split_of_model(dataset, about)
+        training, held_out = own.training, own.unseen
     else:
         training, held_out = np.empty(0, dtype=np.int64), np.arange(total)
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])
@@ -154,9 +156,8 @@ def asked_classes(model: Model, spec: DataSpec) -> np.ndarray | None:
     """For each class of the model its number in the data, matched by name, (K,); None where one of them has no classes or they differ."""
     conditioner = next((c for c in model.config.conditioners if c.field == "label"), None)
     names = getattr(conditioner, "names", ())
-    if not names or not set(names) <= set(spec.class_names):
-        return None
-    return np.array([spec.class_names.index(name) for name in names])
+    found = [position(name, spec.class_names) for name in names]
+    return np.array(found) if found and None not in found else None
 
 
 def _shuffled(indices: np.ndarray) -> np.ndarray:

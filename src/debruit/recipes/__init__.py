@@ -23,6 +23,7 @@ from debruit.first_stage import FirstStage
 from debruit.recipes.adapting import met
 from debruit.training import conditions, planning
 from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.division import with_division
 from debruit.training.run import Run, Training
 
 
@@ -39,8 +40,8 @@ def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
 
 
 def find_run(
-    what: str,
-    on: str | None,
+    what: str | Sequence[str],
+    on: str | Sequence[str] | None,
     device: torch.device,
     say: Callable[[str], None],
     assignments: Sequence[str] = (),
@@ -48,23 +49,26 @@ def find_run(
     size: int | None = None,
     condition: Sequence[str] | None = None,
     words: str | None = None,
+    group: str | None = None,
     data: tuple[Any, Dataset] | None = None,
     **asked: Any,
 ) -> tuple[Run | AutoencoderRun, Dataset]:
     """The run that `debruit train WHAT [ON]` means, and its data, decoded. WHAT is a recipe, or else a source; `assignments` that begin with
     "source." change the source before its data is built, unless the source and its `data` are given; `condition` names the conditions (None: what the
-    data has) and `words` the words of its captions; `asked` are images, minutes, batch, seed and flip, None where not given."""
+    data has), `words` the words of its captions and `group` which images are held out together; `asked` are images, minutes, batch,
+    seed and flip, None where not given."""
     known = recipes()
-    name = what.replace("_", "-")
+    name = recipe_name(what)
     if name not in known:
         if on is not None:
-            raise _unknown_recipe(what, on, list(known))
+            raise _unknown_recipe(str(what), on if isinstance(on, str) else on[0], list(known))
         source, dataset = data or find_data(what, say, assignments, size=size, condition=condition)
         given = {key: value for key, value in asked.items() if value is not None}
         found = conditions.conditioners(
-            source, dataset, condition, seed=given.get("seed", 0), assignments=assignments, words=words
+            source, dataset, condition, seed=given.get("seed", 0), assignments=assignments, words=words, group=group
         )
-        return planning.recommend(source, dataset.spec, device, conditioners=found, **given), dataset
+        run = planning.recommend(source, dataset.spec, device, conditioners=found, **given)
+        return with_division(run, dataset, group), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
     run = known[name]()
@@ -75,7 +79,12 @@ def find_run(
         source = conditions.offering(source, [c.field for c in run.model.conditioners])
     source = changed(source, assignments)
     dataset = source.build(say)
-    return adapted(run, source, dataset, assignments, words, **asked), dataset
+    return with_division(adapted(run, source, dataset, assignments, words, group, **asked), dataset, group), dataset
+
+
+def recipe_name(what: str | Sequence[str]) -> str:
+    """The name of a recipe as it is listed, where this is one; "" for several sources."""
+    return what.replace("_", "-") if isinstance(what, str) else ""
 
 
 def _unknown_recipe(what: str, on: str, known: Sequence[str]) -> InputError:
@@ -88,7 +97,7 @@ def _unknown_recipe(what: str, on: str, known: Sequence[str]) -> InputError:
 
 
 def find_data(
-    what: str,
+    what: str | Sequence[str],
     say: Callable[[str], None],
     assignments: Sequence[str] = (),
     *,
@@ -99,6 +108,8 @@ def find_data(
     try:
         source = find_source(what)
     except InputError:
+        if not isinstance(what, str):
+            raise
         known = recipes()
         hint = nearest(what, [*known, *builtin_sources()])
         if any(name in hint for name in known):
@@ -122,6 +133,7 @@ def adapted(
     dataset: Dataset,
     assignments: Sequence[str] = (),
     words: str | None = None,
+    group: str | None = None,
     **changes: Any,
 ) -> Any:
     """A recipe on real data: its DataSpec and conditions are those of the data, and the flags that were given replace its own. Of the `assignments`, which
@@ -135,7 +147,14 @@ def adapted(
     given = {key: value for key, value in changes.items() if value is not None}
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        of = conditions.material(dataset, seed=given.get("seed", run.seed), assignments=assignments, words=words)
+        of = conditions.material(
+            dataset,
+            seed=given.get("seed", run.seed),
+            assignments=assignments,
+            words=words,
+            group=group,
+            reads=[c.reads for c in run.model.conditioners],
+        )
         model = replace(model, conditioners=tuple(met(c, of) for c in run.model.conditioners))
     conditions.check_words(words, getattr(model, "conditioners", ()))
     if "images" in given:
@@ -143,12 +162,12 @@ def adapted(
     return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)
 
 
-def first_stage_for(what: str, on: str | None, path: Path | None) -> FirstStage | None:
+def first_stage_for(what: str | Sequence[str], on: str | Sequence[str] | None, path: Path | None) -> FirstStage | None:
     """The trained autoencoder at `path` for the recipe on latents of this name, to be trained on the source `on`; None for any other recipe or source.
 
     InputError: none was given, one whose latents are of another size than the recipe's network, or one for what needs none.
     """
-    name = what.replace("_", "-")
+    name = recipe_name(what)
     run = recipes()[name]() if name in recipes() else None
     if not isinstance(run, Run) or not isinstance(run.model.codec, Autoencoder):
         if path is not None:
@@ -159,7 +178,7 @@ def first_stage_for(what: str, on: str | None, path: Path | None) -> FirstStage 
         return None
     codec = run.model.codec
     needed = f"factor {codec.factor} and {codec.bottleneck.channels} latent channels"
-    command, out = _first_stage_command(run, codec, on)
+    command, out = _first_stage_command(run, codec, on if on is None or isinstance(on, str) else " ".join(on))
     how = f"`{command} --out {out}`"
     if path is None:
         raise InputError(

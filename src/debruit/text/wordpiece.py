@@ -5,6 +5,7 @@ continues a word begins with "##": playing -> play ##ing. An uncased vocabulary 
 BERT-uncased, so that a prompt may be typed with or without them. The captions of a batch are (B, length): [CLS], the pieces, [SEP], then [PAD].
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class WordPiece:
         own, since the library's breaks ties by chance."""
         cut, counts = _tokenizer(cls(MARKS, lowercase)), Counter[str]()
         for caption in captions:
-            plain = cut.normalizer.normalize_str(caption)
+            plain = cut.normalizer.normalize_str(composed(caption))
             counts.update(word for word, _ in cut.pre_tokenizer.pre_tokenize_str(plain))
         return cls((*MARKS, *pieces(counts, size - len(MARKS))), lowercase)
 
@@ -85,6 +86,7 @@ class WordPiece:
 
     def left_out(self, text: str, length: int) -> str:
         """The end of a text that `encode` leaves out, from the start of the first word that is not whole; "" where it fits."""
+        text = composed(text)
         found = _tokenizer(self).encode(text)
         if len(found.ids) <= length - 2:
             return ""
@@ -93,16 +95,24 @@ class WordPiece:
 
     def unknown(self, text: str) -> list[str]:
         """The words of a text that the vocabulary cannot be pieced together for, each once."""
+        text = composed(text)
         found, number = _tokenizer(self).encode(text), self._numbers(UNKNOWN)[0]
         words = (text[a:b] for piece, (a, b) in zip(found.ids, found.offsets, strict=True) if piece == number)
         return list(dict.fromkeys(words))
 
     def _pieces(self, texts: Iterable[str]) -> list[Sequence[int]]:
         tokenizer = _tokenizer(self)
-        return [tokenizer.encode(text).ids for text in texts]  # one by one: the library's threads do not survive a fork
+        return [
+            tokenizer.encode(composed(text)).ids for text in texts
+        ]  # one by one: the library's threads do not survive a fork
 
     def _numbers(self, *marks: str) -> list[int]:
         return [self.vocabulary.index(mark) for mark in marks]
+
+
+def composed(text: str) -> str:
+    """The text with its accents composed (NFC): a Mac may write "é" as two characters, which a cased vocabulary does not know."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def reads_captions() -> bool:

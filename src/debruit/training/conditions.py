@@ -19,12 +19,13 @@ from debruit.conditioning.text import Text
 from debruit.config import override
 from debruit.data.clips import are_clips
 from debruit.data.dataset import Dataset
+from debruit.data.split import divided
 from debruit.errors import InputError, nearest, unknown
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.text.wordpiece import WordPiece, knows_bert
+from debruit.training.division import usual_group
 from debruit.training.planning import held_out
 from debruit.training.run import held_back
-from debruit.training.stream import split
 
 SCALE = 4  # of super-resolution
 NONE = "none"
@@ -77,6 +78,8 @@ class HeldOut:
 
     seed: int
     validation_images: int
+    group: str
+    own_parts: bool
 
 
 def parse(asked: str | None) -> tuple[str, ...] | None:
@@ -109,21 +112,29 @@ def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **h
     for pair, because in RIVALS.items():
         if set(pair) <= set(names):
             raise InputError(f"--condition {','.join(pair)}: {because}, give one of them")
-    of = material(dataset, **how)
+    of = material(dataset, reads=names, **how)
     found = tuple(MAKE[name](of) for name in names)
     check_words(of.words, found)
     return found
 
 
-def material(dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), words: str | None = None) -> Material:
-    """That of a training of this seed, with these changes of its settings (--set) and these words (--words). Of the held-out captions not even the
-    words are learnt."""
+def material(
+    dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), words: str | None = None, group: str | None = None,
+    reads: Sequence[str] = (),
+) -> Material:  # fmt: skip
+    """That of a training of this seed and group on these conditions, with these changes of its settings (--set) and these words (--words). Of the held-out
+    captions not even the words are learnt."""
     texts = dataset.texts or ()
-    held = HeldOut(seed=seed, validation_images=held_out(len(texts)))
+    if not texts:
+        return Material(dataset=dataset, words=words)
+    wanted = held_out(len(texts))
+    group = usual_group(dataset, group, reads, wanted, seed)
+    held = HeldOut(seed=seed, validation_images=wanted, group=group, own_parts=dataset.parts is not None)
     for assignment in assignments:
         if assignment.partition("=")[0].strip() in vars(held):
             held = override(held, assignment)
-    training, _ = split(len(texts), held_back(held.validation_images, len(texts)), held.seed)
+    wanted = held_back(held.validation_images, len(texts))
+    training = divided(dataset, wanted, held.seed, group=held.group, own_parts=held.own_parts).training
     return Material(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
 from debruit.errors import InputError
 from debruit.training.folder import RunFolder, alone
 from debruit.training.run import Training
 from debruit.training.state import State
 from debruit.training.step import Diverged, Report, passed
-from debruit.training.stream import split
 from debruit.training.task import Task
 from debruit.training.tasks import open_task
 from debruit.training.time_budget import Budget
@@ -101,7 +101,7 @@ class _Fit:
     ) -> None:
         self.folder, self.dataset, self.device, self.say = folder, dataset, device, say
         self.alarm, self.replan = alarm, replan
-        self.pool, self.held_out = split(len(dataset), folder.run.held_out_images, folder.run.seed)
+        self.pool, self.held_out = split_of(dataset, folder.run).sides
         self.judging = folder.run.minutes is not None
         self.told_slow = False
         self.begin()

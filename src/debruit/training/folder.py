@@ -170,6 +170,8 @@ class RunFolder:
             "seed": self.run.seed,
             "flip": self.run.flip,
             "held_out_images": self.run.held_out_images,
+            "group": self.run.group,
+            "own_parts": self.run.own_parts,
             "train_seconds": round(state.elapsed, 1),
             "data": self.run.data.name,
             "data_fingerprint": self.run.data.fingerprint,

@@ -84,10 +84,11 @@ def recommend(
 
 def again(run: Run, device: torch.device, *, speed: float, batch: int | None) -> Run:
     """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` as there."""
-    return recommend(
+    found = recommend(
         run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip, codec=run.model.codec,
         conditioners=run.model.conditioners, speed=speed,
     )  # fmt: skip
+    return replace(found, group=run.group, own_parts=run.own_parts)
 
 
 def operations(run: Run) -> int:

@@ -9,9 +9,9 @@ from debruit import pictures
 from debruit.conditioning.asked import Asked
 from debruit.conditions_shown import shown
 from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
 from debruit.training.batches import values
 from debruit.training.run import Run
-from debruit.training.stream import split
 
 
 def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> Asked:
@@ -35,5 +35,5 @@ def picture(run: Run, dataset: Dataset, images: Tensor) -> Image:
 
 def _shown(run: Run, dataset: Dataset, count: int) -> np.ndarray:
     """The images whose conditions are taken: held-out ones where there are any."""
-    pool, held_out = split(len(dataset), run.held_out_images, run.seed)
+    pool, held_out = split_of(dataset, run).sides
     return np.resize(held_out if len(held_out) else pool, count)

@@ -88,7 +88,8 @@ class Training:
 
     `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch` images make one
     optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32; the planner
-    replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe.
+    replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe. `group` says which images belong together and are held
+    out together (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is kept (data/parts.py).
     """
 
     source: Source
@@ -103,6 +104,8 @@ class Training:
     flip: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     keep_states: int = 2
+    group: str = ""
+    own_parts: bool = False
 
     @property
     def data(self) -> DataSpec:
@@ -111,7 +114,7 @@ class Training:
 
     @property
     def held_out_images(self) -> int:
-        """How many images are kept for validation. `stream.split` says which."""
+        """How many images are to be kept for validation. `data.split.split_of` says which."""
         return held_back(self.validation_images, self.data.count)
 
     def __post_init__(self) -> None:

@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from debruit.data.split import split as split
 from debruit.sampling.noise import generator
 
-ORDER, HELD_OUT, BLOCKS = 2, 3, 15  # keys of the random streams
-
-
-def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training, held-out) indices of `count` images; the held-out ones are drawn by the seed."""
-    order = torch.randperm(count, generator=generator(seed, HELD_OUT)).numpy()
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
+ORDER, BLOCKS = 2, 15  # keys of the random streams
 
 
 class Order:

@@ -7,17 +7,22 @@ from cyclopts import Parameter
 from debruit.apps.cli.numbers import Minutes, Side, Threads
 from debruit.apps.threads import set_threads
 from debruit.console import say, text_only
+from debruit.errors import InputError
 
 
 def doctor(
-    source: str, /, *, size: Side | None = None, minutes: Minutes = 20, device: str = "auto", threads: Threads = None
+    *source: Annotated[str, Parameter(name=["SOURCE"])],
+    size: Side | None = None,
+    minutes: Minutes = 20,
+    device: str = "auto",
+    threads: Threads = None,
 ) -> int:
     """What is in a source, what is broken, and what training on it will cost with the recommended settings.
 
     Parameters
     ----------
     source
-        A folder of images, Parquet files, tar shards or a built-in source.
+        A folder of images, Parquet files, tar shards or a built-in source; several files or folders of one kind are one source.
     size
         Side of the images to train on, in pixels.
     minutes
@@ -35,6 +40,10 @@ def doctor(
     from debruit.training import conditions, planning
     from debruit.training.machine import prepare
 
+    if not source:
+        raise InputError(
+            "name what to look into: a folder of images, Parquet files, tar shards or a built-in source (debruit list data)"
+        )
     prepare()
     text_only()
     set_threads(threads)

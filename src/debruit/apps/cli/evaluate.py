@@ -15,7 +15,7 @@ def evaluate(
     model: str,
     /,
     *,
-    data: str | None = None,
+    data: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
@@ -36,7 +36,8 @@ def evaluate(
     model
         A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
     data
-        A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the model's size; without it, what the model was
+        trained on.
     metrics
         Names, "frechet,kid,bound"; without it, everything that applies.
     n

@@ -42,7 +42,8 @@ def retyped(verb: str, positional: Sequence[str], flags: Mapping[str, Any], func
     for flag, value in flags.items():
         if value == defaults.get(flag.lstrip("-")):
             continue
-        words += [flag] if value is True else [flag, str(value)]
+        given = map(str, value) if isinstance(value, list) else [str(value)]
+        words += [flag] if value is True else [flag, *given]
     return shlex.join(words)
 
 
@@ -76,9 +77,10 @@ def check_plots() -> None:
         raise InputError("the report's plots need matplotlib, which is not installed: pip install 'debruit[eval]'")
 
 
-def find_data(text: str | None, subject: Any) -> Any:
+def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     """The data set that `--data` names, brought to the model's size and with its conditions where its source can be; without it, what the model was
     trained on."""
+    from debruit.data.names import composed
     from debruit.data.sources import builtin_sources, find_source
     from debruit.training.conditions import offering
 
@@ -96,12 +98,13 @@ def find_data(text: str | None, subject: Any) -> Any:
     own = own or _at(source, subject.recorded())
     if own is not None and _same_place(own, source):
         return own.build(say)  # read as it was for the training
-    if (there := _training_data(own or subject.recorded(), text, spec.fingerprint)) is not None:
-        return there.build(say)
+    elsewhere = _training_data(own or subject.recorded(), text, spec.fingerprint) if isinstance(text, str) else None
+    if elsewhere is not None:
+        return elsewhere.build(say)
     if "size" not in {f.name for f in fields(source)}:
         return source.build(say)
     dataset = source.build(say)
-    again = dataset.spec.name == spec.name and dataset.spec.fingerprint != spec.fingerprint
+    again = composed(dataset.spec.name) == composed(spec.name) and dataset.spec.fingerprint != spec.fingerprint
     if dataset.spec.shape != spec.shape or again:
         size = spec.height if spec.height == spec.width else (spec.height, spec.width)
         return replace(source, size=size).build(say)
@@ -121,7 +124,11 @@ def _training_data(source: Any, text: str, fingerprint: str) -> Any:
 
 def _at(source: Any, recorded: Any) -> Any:
     """What a model's file says of a folder of the user's, now that it is known where that lies: at `source`, if it has that name. Else None."""
-    if type(recorded) is not type(source) or not hasattr(source, "path") or Path(source.path).name != recorded.path:
+    from debruit.data.names import composed
+
+    if type(recorded) is not type(source) or not hasattr(source, "path"):
+        return None
+    if composed(Path(source.path).name) != composed(recorded.path):
         return None
     return replace(recorded, path=source.path)
 

@@ -1,5 +1,6 @@
 """debruit train"""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,14 +18,13 @@ STAGES = ("autoencoder", "ldm")
 
 
 def train(
-    what: Annotated[
-        str | None, Parameter(name=["SOURCE|RECIPE"], help="A folder of images, a built-in source, or a recipe.")
-    ] = None,
-    on: Annotated[
-        str | None, Parameter(name=["SOURCE"], help="After a recipe: what to train it on, instead of its own source.")
-    ] = None,
-    /,
-    *,
+    *what: Annotated[
+        str,
+        Parameter(
+            name=["SOURCE|RECIPE"],
+            help="A folder of images, tar shards, Parquet files or a built-in source; or a recipe, then what to train it on instead of its own source.",
+        ),
+    ],
     out: Path | None = None,
     resume: Path | None = None,
     data: str | None = None,
@@ -42,12 +42,14 @@ def train(
     bottleneck: Literal["kl", "vq"] | None = None,
     condition: str | None = None,
     words: str | None = None,
+    group: str | None = None,
     pixels: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Train a model, and keep everything in one run folder.
 
-    SOURCE is a folder of images or a built-in source (debruit list data); settings are sized from the data, the machine and the budget, and printed. RECIPE
+    SOURCE is a folder of images, or tar shards, Parquet files or several of them (shards/*.tar), or a built-in source (debruit list data); settings are sized
+    from the data, the machine and the budget, and printed. RECIPE
     is a name from `debruit list recipes`, with its own source or the SOURCE after it; or `autoencoder`, the first stage of latent diffusion; or `ldm`, a latent
     diffusion model, both stages under one budget, or the second on a finished --autoencoder. Ctrl-C saves; --resume continues exactly.
 
@@ -89,6 +91,9 @@ def train(
     words
         For captions: bert, the word pieces of BERT-uncased and what they mean, which is the default where they are installed; captions, pieces made of
         the captions; or the path of a vocab.txt.
+    group
+        Which images belong together (a patient, a scene) and are held out together: a column of the data's tables, a pattern of file names whose brackets hold
+        the group ('p([0-9]+)_'), folder, the folder that an image is in, clip, or none.
     pixels
         Train on pixels also where latents would give better images for the minutes.
     dry_run
@@ -102,20 +107,21 @@ def train(
     set_threads(threads, recorded=None if resume is None or threads else recorded(resume))
     place = choose_device(device)
     check_length(images, minutes)
+    named, on = arranged(what)
     asked = Request(
-        what=what or "", on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
-        condition=conditions.parse(condition), words=words, assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
+        what=named, on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
+        condition=conditions.parse(condition), words=words, group=group, assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
         bottleneck=bottleneck,
     )  # fmt: skip
     if resume is not None:
         given = asked.flags(
-            "batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition", "words"
+            "batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition", "words", "group"
         )
         given += (
             ["--pixels"] * pixels
             + ["--set"] * bool(set_)
             + ["--dry-run"] * dry_run
-            + ["SOURCE"] * (what is not None)
+            + ["SOURCE"] * bool(what)
             + ["--out"] * (out is not None)
         )
         if given:
@@ -127,11 +133,25 @@ def train(
         raise InputError(
             f"--data {data} is for --resume, when the data of a run was moved: name what to train on without a flag"
         )
-    if what is None:
+    if not what:
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
     if out is None and not dry_run:
         raise InputError("name the run folder to make: --out runs/NAME")
     return _start(asked, place, pixels=pixels)
+
+
+def arranged(names: Sequence[str]) -> tuple[str | tuple[str, ...], str | tuple[str, ...] | None]:
+    """What to train, and on what (None: its own source), from the arguments: a recipe and sources, or sources alone. Several sources are a tuple."""
+    from debruit.recipes import recipe_name, recipes
+
+    def one(sources: Sequence[str]) -> str | tuple[str, ...]:
+        return sources[0] if len(sources) == 1 else tuple(sources)
+
+    first, rest = (names[0], names[1:]) if names else ("", ())
+    if first in STAGES or not rest or recipe_name(first) in recipes():
+        return first, one(rest) if rest else None
+    there = Path(first).expanduser().exists() or set("/\\.{*?[") & set(first)  # no recipe is called so
+    return (one(names), None) if there or len(rest) > 1 else (first, one(rest))  # else a misspelt recipe
 
 
 def check_length(images: int | None, minutes: float | None) -> None:
@@ -145,7 +165,7 @@ def check_length(images: int | None, minutes: float | None) -> None:
 
 
 def _start(asked: Request, device, *, pixels: bool) -> int:
-    from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipes
+    from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipe_name, recipes
     from debruit.training import stages
     from debruit.training.folder import check_free
 
@@ -157,7 +177,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
         "factor", "bottleneck", because="that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`"
     )
     data, path = None, asked.autoencoder
-    if asked.on is None and path is None and asked.what.replace("_", "-") not in recipes():
+    if asked.on is None and path is None and recipe_name(asked.what) not in recipes():
         data = find_data(asked.what, say, asked.assignments, size=asked.size, condition=asked.condition)
         if not pixels and better_on_latents(data[1].spec, asked, device):
             return start_stages(replace(asked, what="ldm", on=asked.what), device, data)
@@ -165,7 +185,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     stage = None if asked.dry_run and path is None else first_stage_for(asked.what, asked.on, path)
     run, dataset = find_run(
         asked.what, asked.on, device, say, asked.assignments, size=asked.size, condition=asked.condition, words=asked.words,
-        data=data, **asked.settings,
+        group=asked.group, data=data, **asked.settings,
     )  # fmt: skip
     if stage is not None:
         run = on_autoencoder(run, stage)
@@ -173,7 +193,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     if asked.dry_run:
         return priced(run, device)
     folder = folder_for(asked.folder, run) if stage is None else stages.create(asked.folder, run, stage, say)
-    by_plan = asked.what.replace("_", "-") not in recipes()  # a recipe says which network it means
+    by_plan = recipe_name(asked.what) not in recipes()  # a recipe says which network it means
     replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
     return follow(folder, dataset, device, resume=False, replan=replan)
 

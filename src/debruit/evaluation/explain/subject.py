@@ -19,12 +19,12 @@ from debruit.data.pixels import FULL, WHITE, Target, named, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.source import findable, of_record
 from debruit.data.sources import find_source
+from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.training.folder import RUN
 from debruit.training.run import Training
-from debruit.training.stream import split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +68,9 @@ def held_out(
 ) -> Subject | None:
     """An image that the training has held out, drawn by `seed`; None where there is none at hand."""
     dataset = training_data(model, path, say, data)
-    count = int(model.provenance.get("held_out_images", 0))
-    if dataset is None or not count:
+    indices = () if dataset is None else split_of_model(dataset, model.provenance).unseen
+    if dataset is None or not len(indices):
         return None
-    indices = split(len(dataset), count, int(model.provenance["seed"]))[1]
     n = int(indices[seed % len(indices)])
     firsts = {c.reads for c in model.config.conditioners} & {"first"} if isinstance(model, Model) else ()
     batch = dataset.batch([n]) | dataset.conditions([n], fields=firsts)

@@ -84,10 +84,11 @@ def recommend(
 def again(run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None) -> AutoencoderRun:
     """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` as there."""
     codec = run.model.codec
-    return recommend(
+    found = recommend(
         run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip,
         kind="kl" if isinstance(codec.bottleneck, KL) else "vq", factor=codec.factor, speed=speed,
     )  # fmt: skip
+    return replace(found, group=run.group, own_parts=run.own_parts)
 
 
 def operations(run: AutoencoderRun) -> int:

@@ -13,13 +13,13 @@ from debruit.autoencoders.autoencoder import measured
 from debruit.autoencoders.fidelity import psnr, ssim
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
 from debruit.first_stage import FirstStageConfig
 from debruit.training.autoencoding import watch
 from debruit.training.autoencoding.run import AutoencoderRun
 from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import train
 from debruit.training.step import Report
-from debruit.training.stream import split
 from debruit.training.time_budget import FINISHING, Length, now
 from debruit.training.validation import Validation
 
@@ -36,7 +36,7 @@ class Autoencoding:
 
     def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device) -> None:
         self.run, self.dataset, self.device = run, dataset, device
-        self.pool, self.held_out = split(len(dataset), run.held_out_images, run.seed)
+        self.pool, self.held_out = split_of(dataset, run).sides
 
     def start(self) -> AutoencoderState:
         return AutoencoderState.start(self.run, self.device)

@@ -1,0 +1,113 @@
+"""Groups and the user's own parts from the command line to the evaluation: run.json and the model's file record them, and everybody takes one split."""
+
+import io
+import json
+import tarfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+import debruit
+from debruit.apps.cli import main
+from debruit.apps.cli.reports import find_data
+from debruit.data.folder import Folder
+from debruit.data.split import divided, split_of
+from debruit.evaluation.explain.subject import held_out
+from debruit.evaluation.sides import divide
+from debruit.evaluation.subject import Subject
+from debruit.training.conditions import material
+from debruit.training.division import with_division
+from debruit.training.fit import fit
+from debruit.training.folder import RUN, RunFolder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
+
+
+def png(seed: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_shards_with_patients_are_trained_resumed_and_evaluated_by_one_split(tmp_path, capsys):
+    for s in range(3):
+        with tarfile.open(tmp_path / f"s-{s}.tar", "w") as tar:
+            for n in range(12):
+                patient = json.dumps({"patient": f"p{3 * s + n // 4}"}).encode()
+                for kind, content in (("png", png(12 * s + n)), ("json", patient)):
+                    facts = tarfile.TarInfo(f"{s}{n:02d}.{kind}")
+                    facts.size = len(content)
+                    tar.addfile(facts, io.BytesIO(content))
+    shards, out = [str(tmp_path / f"s-{s}.tar") for s in range(3)], str(tmp_path / "r")
+    flags = ["--images", "16", "--batch", "8", "--set", "validation_images=8", "--device", "cpu"]
+    assert main(["train", *shards, "--out", out, "--group", "patient", *flags]) == 0
+    assert (
+        "groups by the column patient: 7 of 9 with 28 images are trained on, 2 with 8 images are held out"
+        in capsys.readouterr().out
+    )
+    stored = json.loads((tmp_path / "r" / RUN).read_text())
+    assert (stored["group"], stored["source"]["only"]) == ("patient", ["s-0.tar", "s-1.tar", "s-2.tar"])
+    assert main(["train", "--resume", out, "--images", "24"]) == 0
+    subject = Subject.open(out, "cpu")
+    for given in (None, shards, str(tmp_path)):
+        dataset = find_data(given, subject)
+        division = divide(subject.model, dataset, 4)
+        assert (division.own, len(division.training), len(division.held_out)) == (True, 28, 8)
+        patient = dataset.tables.column("patient")
+        sides = [{patient[dataset.paths[n]] for n in side} for side in (division.training, division.held_out)]
+        assert not sides[0] & sides[1]
+    assert main(["train", *shards, "--out", f"{out}2", "--group", "age", *flags]) == 2
+    assert "--group age: " in capsys.readouterr().err
+    assert not (tmp_path / "r2").exists()
+
+
+@pytest.fixture
+def parted(tmp_path):
+    """A folder with its own training, validation and test, and captions."""
+    for part, count in (("train", 14), ("val", 6), ("test", 4)):
+        (tmp_path / "photos" / part).mkdir(parents=True)
+        for n in range(count):
+            (tmp_path / "photos" / part / f"{n}.png").write_bytes(png(n + 100 * count))
+            (tmp_path / "photos" / part / f"{n}.txt").write_text(f"a {part} image")
+    return Folder(path=str(tmp_path / "photos"), size=8)
+
+
+def run_on(source, dataset, **changes):
+    run = tiny.run(source=source, images=8, batch=8, validation_images=4, **changes)
+    return replace(
+        run,
+        model=replace(run.model, data=dataset.spec, network=replace(tiny.NETWORK, vector_channels=0), conditioners=()),
+    )
+
+
+def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted, tmp_path):
+    dataset = parted.build()
+    run = with_division(run_on(parted, dataset), dataset, None)
+    assert run.own_parts
+    folder = RunFolder.create(tmp_path / "r", run, print)
+    list(fit(folder, dataset, debruit.model.choose_device("cpu"), print))
+    subject = Subject.open(str(folder.path), "cpu")
+    division = divide(subject.model, subject.source().build(), 4)
+    parts = [
+        {dataset.paths[n].partition("/")[0] for n in side}
+        for side in (division.training, split_of(dataset, run).held_out, division.held_out)
+    ]
+    assert parts == [{"train"}, {"val"}, {"test"}]
+    found = held_out(subject.model, folder.path, seed=0)
+    assert found is not None
+    assert "photos, test/" in found.origin[0]
+    assert set(material(dataset).captions) == {"a train image"}
+
+
+def test_a_run_of_before_takes_all_parts_together(parted):
+    dataset = parted.build()
+    run = run_on(parted, dataset)
+    assert (run.group, run.own_parts) == ("", False)
+    np.testing.assert_array_equal(split_of(dataset, run).held_out, divided(dataset, 4, run.seed).held_out)
+    assert {dataset.paths[n].partition("/")[0] for n in split_of(dataset, run).training} == {"train", "val", "test"}
