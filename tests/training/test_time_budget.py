@@ -138,7 +138,8 @@ def simulate(monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None
     monkeypatch.setattr(steps, "optimise", step)
     monkeypatch.setattr(steps.ema, "update", lambda *_: None)
     monkeypatch.setattr(fits, "open_task", lambda folder, *_: Task(folder))
-    monkeypatch.setattr(fits, "split", lambda *_: (np.arange(100), np.arange(20)))
+    sides = SimpleNamespace(sides=(np.arange(100), np.arange(20)))
+    monkeypatch.setattr(fits, "split_of", lambda *_: sides)
     folder = Folder(run, machine)
     began = machine.now
     machine.work(startup, "startup")
