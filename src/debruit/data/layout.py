@@ -7,6 +7,7 @@ classes.json                           the classes of masks where there are mask
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from debruit.data.listing import Listing
 from debruit.data.mask_layout import paired
 from debruit.data.masks import look_like_masks
 from debruit.data.survey import Collection, Entry
+from debruit.data.wording import counted, some
 
 
 def collect(path: str, listing: Listing) -> Collection:
@@ -54,14 +56,26 @@ def collect(path: str, listing: Listing) -> Collection:
         masked=pairs.masked,
         legend=read_legend(root / _shallowest(legends)) if legends and pairs.masked else Legend(),
         lost=(*listing.unopened, *pairs.lost),
-        notes=(*pairs.notes, *captions.notes),
+        notes=(*pairs.notes, *_legends_left(legends, pairs.masked), *captions.notes),
         others=listing.others,
     )
 
 
+def _legends_left(legends: Sequence[str], masked: bool) -> list[str]:
+    left = sorted(set(legends) - {_shallowest(legends)}) if legends and masked else []
+    return [f"not used: {some(left)}; {_shallowest(legends)} names the classes of the masks"] if left else []
+
+
 def _classes(labels: Mapping[str, object], titles: Sequence[Path]) -> Classes:
     found = classify(list(labels))
-    return renamed(found, min(titles, key=lambda path: len(path.parts))) if titles and found.names else found
+    if not titles:
+        return found
+    used, *others = sorted(titles, key=lambda path: (len(path.parts), path))
+    if not found.names:
+        return replace(found, why=f"{found.why}; {used.name} is not used, since there is nothing for it to name")
+    found = renamed(found, used)
+    left = f"; not used: {counted(len(others), 'other file')} of names of classes" if others else ""
+    return replace(found, why=found.why + left)
 
 
 def _shallowest(names: Sequence[str]) -> str:
