@@ -90,3 +90,16 @@ def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
         assert line in heard
         assert line in examine(Folder(path=str(root))).notes
     assert not any("README" in line or "run.py" in line for line in heard)
+
+
+def test_names_of_classes_that_nothing_needs(folder, noise, heard):
+    Folder(path=str(folder({"a.png": noise(4, 4), "classes.json": b'["sky"]'}))).build(heard.append)
+    assert "no classes; classes.json is not used, since there is nothing for it to name" in heard
+    masks = {
+        "images/a.png": noise(4, 4),
+        "masks/a.png": noise(4, 4, 1) % 2,
+        "classes.json": b'["x", "y"]',
+        "masks/classes.json": b"[]",
+    }
+    Folder(path=str(folder(masks, "masked"))).build(heard.append)
+    assert "not used: masks/classes.json; classes.json names the classes of the masks" in heard

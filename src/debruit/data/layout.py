@@ -7,6 +7,7 @@ classes.json                           the classes of masks where there are mask
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from debruit.data.mask_layout import paired
 from debruit.data.masks import look_like_masks
 from debruit.data.parts import part_of_cells
 from debruit.data.survey import Collection, Entry
+from debruit.data.wording import counted, some
 
 
 def collect(path: str, listing: Listing) -> Collection:
@@ -56,13 +58,23 @@ def collect(path: str, listing: Listing) -> Collection:
         masked=pairs.masked,
         legend=read_legend(root / _shallowest(legends)) if legends and pairs.masked else Legend(),
         lost=(*listing.unopened, *pairs.lost),
-        notes=(*pairs.notes, *captions.notes),
+        notes=(*pairs.notes, *_legends_left(legends, pairs.masked), *captions.notes),
         others=listing.others,
     )
 
 
+def _legends_left(legends: Sequence[str], masked: bool) -> list[str]:
+    left = sorted(set(legends) - {_shallowest(legends)}) if legends and masked else []
+    return [f"not used: {some(left)}; {_shallowest(legends)} names the classes of the masks"] if left else []
+
+
 def _classes(labels: Mapping[str, object], titles: Sequence[Path]) -> Classes:
-    return renamed_by(classify(list(labels)), sorted(titles, key=lambda path: len(path.parts)))
+    found = classify(list(labels))
+    ordered = sorted(titles, key=lambda path: (len(path.parts), path))
+    named, others = renamed_by(found, ordered), len(ordered) - 1
+    if not found.names or others < 1:
+        return named
+    return replace(named, why=f"{named.why}; not used: {counted(others, 'other file')} of names of classes")
 
 
 def _shallowest(names: Sequence[str]) -> str:
