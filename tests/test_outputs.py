@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -172,3 +173,46 @@ def test_the_demo_refuses_before_its_work(monkeypatch, tmp_path):
     with pytest.raises(SystemExit) as end:
         demo.main(["--out", str(tmp_path / "file")])
     assert end.value.code == 2
+
+
+def test_models_that_cannot_be_compared_are_refused_before_the_first_is_drawn(made, monkeypatch, tmp_path, capsys):
+    """The second model is of another size, so that the data fits the first alone."""
+    config = tiny.run().model
+    larger = replace(config, data=replace(config.data, height=16, width=16))
+    Model(larger, larger.build(), {"images_seen": 0}).save(tmp_path / "larger.safetensors")
+
+    def begin(*arguments, **options):
+        raise AssertionError("this is work")
+
+    monkeypatch.setattr(Model, "drawing_of", begin)
+    out = tmp_path / "out"
+    command = [
+        "compare",
+        str(made / "m.safetensors"),
+        str(tmp_path / "larger.safetensors"),
+        "--data",
+        "digits",
+        "-n",
+        "20",
+        "--out",
+        str(out),
+    ]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "larger.safetensors cannot be compared: digits has images of 8 x 8 pixels" in error
+    assert not out.exists()
+    for budget in ("0", "1000000"):
+        code = main(
+            [
+                "samplers",
+                str(tmp_path / "larger.safetensors"),
+                "--data",
+                "digits",
+                "--budget",
+                budget,
+                "--network",
+                "classifier",
+            ]
+        )
+        assert code == 2
+        assert "digits has images of 8 x 8 pixels" in capsys.readouterr().err

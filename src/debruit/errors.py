@@ -26,12 +26,10 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     allowed = list(allowed)
     lowered = {known.lower(): known for known in allowed}
     match = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    if match:
-        return f", did you mean '{lowered[match[0]]}'?"
     found = holding([name], allowed)
-    if not found or len(found) > SUGGESTED:
-        return ""
-    return f", did you mean {' or '.join(repr(one) for one in found)}?"
+    if len(found) > SUGGESTED or (match and len(found) < 2):
+        found = [lowered[one] for one in match]
+    return f", did you mean {' or '.join(repr(one) for one in found)}?" if found else ""
 
 
 def holding(words: Iterable[str], allowed: Iterable[str]) -> list[str]:

@@ -214,3 +214,36 @@ def test_a_defect_is_not_dressed_as_the_users_mistake(trained, tmp_path, monkeyp
     monkeypatch.setattr(sample, "draw", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["sample", str(trained), "--out", str(tmp_path / "x.png")])
+
+
+def test_a_recipe_is_described_without_its_data(tmp_path, monkeypatch, capsys):
+    """Every recipe that states what its data is; with the flags that a dry run takes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("debruit.training.pace.throughput", lambda *arguments, **options: 1e12)
+    assert main(["train", "ldm-faces-256", "--dry-run", "--batch", "24"]) == 0
+    said = capsys.readouterr().out
+    assert "there is no folder celeba_hq" in said
+    assert "estimated for the 30,000 images of 3 x 256 x 256 that the recipe states" in said
+    for part in ("274.06 M parameters", "batch 24", "GiB"):
+        assert part in said, part
+    assert not list(tmp_path.iterdir())
+    assert main(["train", "ldm-faces-256", "nowhere", "--dry-run"]) == 2
+    assert "there is no source and no folder 'nowhere'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["ddpm", "fashion-mnist"], "did you mean `debruit train ddpm-fashion-mnist-28`?"),
+        (["ddpm", "fashion"], "did you mean `debruit train ddpm-fashion-mnist-28`?"),
+        (["DDPM", "cifar10"], "did you mean `debruit train ddpm-cifar10-32`?"),
+        (["ldm-imagenet"], "did you mean 'ldm-imagenet-f4-256' or 'ldm-imagenet-f8-256'?"),
+        (["ddpm"], "did you mean 'ddpm-cifar10-32' or 'ddpm-fashion-mnist-28'?"),
+        (["fashion"], "did you mean 'fashion-mnist' or 'ddpm-fashion-mnist-28'?"),
+        (["mnist"], "'fashion-mnist'"),
+        (["faces"], "did you mean 'ldm-faces-256'?"),
+    ],
+)
+def test_first_guesses_find_their_name(words, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert named in refused(capsys, "train", *words, "--out", "r")

@@ -72,19 +72,56 @@ def find_run(
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
     run = known[name]()
+    source = _source_of(run, on, size, assignments)
+    dataset = source.build(say)
+    return with_division(adapted(run, source, dataset, assignments, words, group, **asked), dataset, group), dataset
+
+
+def _source_of(
+    run: Run | AutoencoderRun, on: str | Sequence[str] | None, size: int | None, assignments: Sequence[str]
+) -> Any:
+    """What a recipe is trained on: its own source, or `on`, at its size and with its conditions."""
     source: Any = run.source if on is None else find_source(on)
     if size is not None or (on is not None and "size" in {f.name for f in fields(source)}):
         source = sized(source, size or run.data.height)
     if isinstance(run, Run):
         source = conditions.offering(source, [c.field for c in run.model.conditioners])
-    source = changed(source, assignments)
-    dataset = source.build(say)
-    return with_division(adapted(run, source, dataset, assignments, words, group, **asked), dataset, group), dataset
+    return changed(source, assignments)
 
 
 def recipe_name(what: str | Sequence[str]) -> str:
     """The name of a recipe as it is listed, where this is one; "" for several sources."""
     return what.replace("_", "-") if isinstance(what, str) else ""
+
+
+def stated(
+    what: str | Sequence[str],
+    say: Callable[[str], None],
+    assignments: Sequence[str] = (),
+    *,
+    size: int | None = None,
+    **asked: Any,
+) -> Any:
+    """The run of a recipe whose own data is not at hand, by what the recipe states of that data, which is said; None for anything else. Enough for an
+    estimate, not for a training."""
+    name, known = recipe_name(what), recipes()
+    if name not in known:
+        return None
+    run = known[name]()
+    try:
+        _source_of(run, None, size, assignments).build()
+        return None
+    except InputError as missing:
+        if size is not None and size != run.data.height:
+            raise
+        channels, height, width = run.data.shape
+        say(
+            f"{missing}: estimated for the {run.data.count:,} images of {channels} x {height} x {width} that the recipe states"
+        )
+    given = {key: value for key, value in asked.items() if value is not None}
+    if "images" in given:
+        given["minutes"] = None
+    return replace(run, validation_images=planning.held_out(run.data.count), **given)
 
 
 def _unknown_recipe(what: str, on: str, known: Sequence[str]) -> InputError:

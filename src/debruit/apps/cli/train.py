@@ -165,7 +165,7 @@ def check_length(images: int | None, minutes: float | None) -> None:
 
 
 def _start(asked: Request, device, *, pixels: bool) -> int:
-    from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipe_name, recipes
+    from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipe_name, recipes, stated
     from debruit.training import stages
     from debruit.training.folder import check_free
 
@@ -181,6 +181,10 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
         data = find_data(asked.what, say, asked.assignments, size=asked.size, condition=asked.condition)
         if not pixels and better_on_latents(data[1].spec, asked, device):
             return start_stages(replace(asked, what="ldm", on=asked.what), device, data)
+    if asked.dry_run and asked.on is None and data is None:
+        described = stated(asked.what, say, asked.assignments, size=asked.size, **asked.settings)
+        if described is not None:
+            return priced(settled(described, list(asked.assignments), device), device)
     # what a recipe on latents costs is known without its autoencoder
     stage = None if asked.dry_run and path is None else first_stage_for(asked.what, asked.on, path)
     run, dataset = find_run(
