@@ -24,7 +24,7 @@ def test_what_it_says():
     assert {"python", "torch", "numpy", "pillow"} <= found["versions"].keys()
     assert found["cpu"]
     assert "command" not in found, "there is none in a notebook"
-    assert f"{torch.get_num_threads()} threads on" in provenance.hardware()
+    assert f"{torch.get_num_threads()} thread" in provenance.hardware()
 
 
 def test_the_command_names_no_folder_of_the_user():

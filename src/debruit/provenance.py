@@ -53,7 +53,8 @@ def hardware() -> str:
     """The machine in one line: the GPU where there is one, the processor, threads and memory."""
     found = provenance()
     memory = f", {found['memory_gib']:g} GiB" if found["memory_gib"] else ""
-    cpu = f"{found['cpu']}, {found['threads']} threads on {found['cores']} cores{memory}"
+    threads = f"{found['threads']} thread{'s' * (found['threads'] > 1)} on {found['cores']} cores"
+    cpu = f"{found['cpu']}, {threads}{memory}"
     return f"{found['gpu']}; {cpu}" if found["gpu"] else cpu
 
 

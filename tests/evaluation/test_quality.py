@@ -55,6 +55,16 @@ def test_every_sampler_is_tried_within_every_budget(found):
     assert found.points[0].settings == found.subject.model.settings(), "the model's own comes first"
 
 
+def test_everybody_counts_alike(found):
+    """The model's own three steps with guidance: what `sample` prints, a report's page and JSON, the table of samplers."""
+    model = found.subject.model
+    assert model.drawing(1, model.settings()).evaluations == 6
+    assert (
+        model.evaluations(model.settings()) == found.subject.about()["evaluations"] == found.points[0].evaluations == 6
+    )
+    assert "3 steps (6 evaluations)" in report.conclusion(found) or found.best is not found.points[0]
+
+
 def test_a_point_is_the_distance_of_its_samples_and_the_best_is_the_lowest(found):
     dataset, projection = Digits().build(), judging.Projection()
     point = next(p for p in found.points if p.name == "euler" and p.evaluations == 6)

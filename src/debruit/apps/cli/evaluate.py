@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import Batch, SampleCount, Seed, Threads
+from debruit.apps.cli.numbers import Batch, LikelihoodCount, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
@@ -22,7 +22,7 @@ def evaluate(
     seed: Seed = 0,
     out: Path | None = None,
     batch: Batch = 64,
-    likelihood_images: SampleCount = 64,
+    likelihood_images: LikelihoodCount = 64,
     device: str = "auto",
     threads: Threads = None,
 ) -> int:

@@ -54,7 +54,8 @@ def _flag(
 
 
 DrawnCount = Annotated[int, _flag(1, MOST_DRAWN, "give {range}; several seeds give more")]
-SampleCount = Annotated[int, _flag(2, MOST_DRAWN)]
+SampleCount = Annotated[int, _flag(2, MOST_DRAWN, "figures need at least 2 samples, at most {high}")]
+LikelihoodCount = Annotated[int, _flag(2, MOST_DRAWN)]
 EditCount = Annotated[int, _flag(1, MOST_EDITED, "{value} images were asked for: give {range}")]
 FrameCount = Annotated[
     int,
@@ -67,7 +68,7 @@ FrameCount = Annotated[
 Repeats = Annotated[int, _flag(1, 1_000, "give 1 or more of each, at most {high}; 1 resampling is none")]
 Seed = Annotated[int, _flag(0, LARGEST_SEED)]
 Steps = Annotated[int, _flag(1, MOST_STEPS, "at least 1 is needed, at most {high}")]
-Evaluations = Annotated[int, _flag(1, 2 * MOST_STEPS)]
+Evaluations = Annotated[int, _flag(1, 2 * MOST_STEPS, "give 1 or more, at most {high}")]
 Batch = Annotated[int, _flag(1, LARGEST_BATCH, "a batch of {value} images: give {range}")]
 Images = Annotated[
     int, _flag(1, MOST_IMAGES, "a training needs at least 1 image and at most {high}, for example --images 200_000")
