@@ -139,7 +139,7 @@ def test_the_report_shows_what_was_asked_and_who_judges(whole):
     html = page.render(whole, "x")
     for part in (
         "As asked", "a sample without the mask", "Captions, from the left", "caption and mask and label of a real image", "The masks class by class",
-        "Segmenter(shapes) is a small network trained on masks of this data", "CCA(EffNetLite0, words) joins", "without the mask",
+        "Segmenter(shapes) is a small network trained on masks of the training data", "CCA(EffNetLite0, words) joins", "without the mask",
         "which neither the model nor that network was trained on",
     ):  # fmt: skip
         assert part in html, part

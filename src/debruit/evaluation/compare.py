@@ -9,12 +9,12 @@ from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import paired
 from debruit.evaluation.catalogue import METRICS, Metric
-from debruit.evaluation.evaluate import Evaluation, Request, evaluate
+from debruit.evaluation.evaluate import Evaluation, Request, divided, evaluate
 from debruit.evaluation.judge import REFERENCE, SAMPLES
 from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import Side, divide
+from debruit.evaluation.sides import Division, Side
 from debruit.evaluation.subject import Subject
 
 FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
@@ -57,13 +57,15 @@ def compare(
     request: Request,
     parts: Sequence[Parts],
     say: Callable[[str], None] = quiet,
+    *,
+    training: Dataset | None = None,
 ) -> Generator[Progress, None, Comparison]:
-    """Yields progress, returns the comparison. InputError: fewer than two models, one twice, data of another size than a model's, an analysis
-    among the metrics."""
+    """Yields progress, returns the comparison. `training` is as `evaluate` takes it, of the first model. InputError: fewer than two models, one twice,
+    data of another size than a model's, an analysis among the metrics."""
     check(subjects)
     check_metrics(request.metrics)
-    request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request)))
-    division, found, spent = divide(subjects[0].model, dataset, request.count), [], 0.0
+    division, found, spent = divided(subjects[0], dataset, request.count, training, say), [], 0.0
+    request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request, division)))
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
         work = evaluate(subject, dataset, request, own, say, division=division)
         one = yield from _one(work, subject, len(subjects) - k - 1, spent / k if k else 0.0)
@@ -81,14 +83,11 @@ def compare(
     return Comparison(evaluations=tuple(found), differences=tuple(differences))
 
 
-def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> list[str]:
+def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request, division: Division) -> list[str]:
     """The metrics, analyses aside, that apply to all of the models."""
     from debruit.evaluation.catalogue import choose
 
-    chosen = [
-        {m.name for m in choose((), s, dataset.spec, divide(s.model, dataset, request.count), request.count).metrics}
-        for s in subjects
-    ]
+    chosen = [{m.name for m in choose((), s, dataset.spec, division, request.count).metrics} for s in subjects]
     return [m.name for m in METRICS if m.of == "images" and all(m.name in names for names in chosen)]
 
 

@@ -40,6 +40,7 @@ from debruit.evaluation.passages import passed
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, Side, check_data, divide, passages
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.teaching import check_training, find_training
 from debruit.evaluation.wanted import Wanted, want
 
 GUESS_IMAGES_PER_SECOND = 100  # of a feature network, before it was measured
@@ -114,15 +115,16 @@ class Evaluation:
 
 def evaluate(
     subject: Subject | AutoencoderSubject, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
-    division: Division | None = None,
+    division: Division | None = None, training: Dataset | None = None,
 ) -> Generator[Progress, None, Evaluation]:  # fmt: skip
-    """Yields progress, returns the evaluation. `division` is that of another model to compare with.
+    """Yields progress, returns the evaluation. `division` is that of another model to compare with. `training` is what the model was trained on, where
+    `dataset` is other data and the model does not say where its own lies: the networks that judge samples are trained on it.
 
     InputError: data of another size, a metric asked for by name that does not apply here.
     """
     began = time.monotonic()
     check_data(subject.model, dataset.spec)
-    division = division or divide(subject.model, dataset, request.count)
+    division = division or divided(subject, dataset, request.count, training, say)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
     wanted = want(subject.model, dataset, division) if isinstance(subject, Subject) else None
     networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
@@ -152,6 +154,19 @@ def evaluate(
     )  # fmt: skip
 
 
+def divided(
+    subject: Subject | AutoencoderSubject,
+    dataset: Dataset,
+    count: int,
+    training: Dataset | None,
+    say: Callable[[str], None],
+) -> Division:
+    """The parts of the data, judges being trained on `training`, or where that is None on what the model says that it was trained on. InputError: given
+    training data is not what the model was trained on."""
+    given = None if training is None else check_training(subject, training)
+    return divide(subject.model, dataset, count, learn=lambda: given or find_training(subject, say))
+
+
 def _sampled(
     subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, request: Request, choice: Choice, networks: Networks, parts: Parts,
     pace: Pace, say: Callable[[str], None],
@@ -161,7 +176,10 @@ def _sampled(
     drawing = stages.sample(subject, parts, request.count, wanted=wanted, seed=seed, batch=batch)
     samples = yield from pace.follow("samples", request.count, drawing)
     copies, asked = _looks_at_all(choice, division, request), wanted.labels(subject.model, request.count)
-    sides = yield from look(dataset, division, samples, asked, networks, parts, pace, say, all_training=copies)
+    real = wanted.counterparts(0, request.count) if wanted.has("label") else None
+    sides = yield from look(
+        dataset, division, samples, asked, networks, parts, pace, say, all_training=copies, counterparts=real
+    )
     if choice.passages:
         floor = sides[FLOOR]
         work = passed(subject, dataset, division.floor, floor, networks, parts, pace, classify=True)

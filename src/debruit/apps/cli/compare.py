@@ -10,6 +10,7 @@ from debruit.apps.cli.reports import (
     check_diffusion,
     check_plots,
     find_data,
+    find_training,
     follow,
     retyped,
     stopped,
@@ -22,6 +23,7 @@ from debruit.errors import InputError
 def compare(
     *models: Annotated[str, Parameter(name=["MODEL"])],
     data: str | None = None,
+    training_data: str | None = None,
     metrics: str | None = None,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
@@ -40,6 +42,9 @@ def compare(
         Run folders or .safetensors files, two or more.
     data
         A folder of images or a built-in source, of the models' size; without it, what the first model was trained on.
+    training_data
+        What the first model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
+        trained on it, never on what the samples are compared with.
     metrics
         Names of scores, "frechet,kid"; without it, every score that applies to all of the models. Likelihood, memorisation and the loss
         are for `debruit evaluate`.
@@ -69,7 +74,8 @@ def compare(
     check_plots()
     request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
     flags = {
-        "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
+        "--data": data, "--training-data": training_data,
+        "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
     if out.is_file():
@@ -79,10 +85,10 @@ def compare(
         check_diffusion(model, "compare")
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
-    dataset = find_data(data, subjects[0])
+    dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
     parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
     try:
-        found = follow(run(subjects, dataset, request, parts, say))
+        found = follow(run(subjects, dataset, request, parts, say, training=training))
     except KeyboardInterrupt:
         return stopped(out, command)
     write_report(out, comparison.render(found, command), comparison.as_record(found, command))

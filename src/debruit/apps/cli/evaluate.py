@@ -5,7 +5,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
+from debruit.apps.cli.reports import (
+    WORK,
+    check_plots,
+    find_data,
+    find_training,
+    follow,
+    out_folder,
+    retyped,
+    stopped,
+    write_report,
+)
 from debruit.apps.session import say
 
 
@@ -14,6 +24,7 @@ def evaluate(
     /,
     *,
     data: str | None = None,
+    training_data: str | None = None,
     metrics: str | None = None,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
@@ -34,6 +45,9 @@ def evaluate(
         A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
     data
         A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+    training_data
+        What the model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
+        trained on it, never on what the samples are compared with.
     metrics
         Names, "frechet,kid,bound"; without it, everything that applies.
     n
@@ -65,18 +79,20 @@ def evaluate(
         count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images
     )  # fmt: skip
     command = retyped("evaluate", [model], {
-        "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch,
+        "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch,
         "--likelihood-images": likelihood_images, "--device": device,
     }, evaluate)  # fmt: skip
     folder = out_folder(out, model, "evaluation")
     subject = open_any(model, device)
-    dataset = find_data(data, subject)
+    dataset, training = find_data(data, subject), find_training(training_data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
     try:
-        found = follow(run(subject, dataset, request, parts, say))
+        found = follow(run(subject, dataset, request, parts, say, training=training))
     except KeyboardInterrupt:
         return stopped(folder, command)
     write_report(folder, page.render(found, command), record.record(found, command))
     terminal.show(*terminal.tables(found))
+    for line in terminal.left_out(found):
+        say(line)
     say(f"-> {folder / 'report.html'}, report.json")
     return 0

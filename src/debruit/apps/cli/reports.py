@@ -100,6 +100,11 @@ def find_data(text: str | None, subject: Any) -> Any:
     return dataset
 
 
+def find_training(text: str | None, subject: Any) -> Any:
+    """The data set that `--training-data` names, read as it was for the training where the model's file says how; None without it."""
+    return None if text is None else find_data(text, subject)
+
+
 def _at(source: Any, recorded: Any) -> Any:
     """What a model's file says of a folder of the user's, now that it is known where that lies: at `source`, if it has that name. Else None."""
     if type(recorded) is not type(source) or not hasattr(source, "path") or Path(source.path).name != recorded.path:

@@ -10,6 +10,7 @@ from debruit.apps.cli.reports import (
     check_diffusion,
     check_plots,
     find_data,
+    find_training,
     follow,
     out_folder,
     retyped,
@@ -25,6 +26,7 @@ def samplers(
     /,
     *,
     data: str | None = None,
+    training_data: str | None = None,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 200,
     evaluations: str = "5,10,20",
     budget: int = 20,
@@ -45,6 +47,9 @@ def samplers(
         A run folder or a .safetensors file.
     data
         A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+    training_data
+        What the model was trained on, where neither the run folder nor the model's file says where that lies: the network "classifier" is
+        trained on it, never on what the samples are compared with.
     n
         How many samples each setting draws.
     evaluations
@@ -65,7 +70,8 @@ def samplers(
         auto, cpu or cuda.
     """
     from debruit.evaluation import quality
-    from debruit.evaluation.features.find import find_extractor
+    from debruit.evaluation.evaluate import divided
+    from debruit.evaluation.judge import find_features
     from debruit.evaluation.parts import Parts
     from debruit.evaluation.report import samplers as report
     from debruit.evaluation.report import terminal
@@ -77,7 +83,8 @@ def samplers(
     check_plots()
     costs = numbers(evaluations)
     flags = {
-        "--data": data, "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--seed": seed,
+        "--data": data, "--training-data": training_data,
+        "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--seed": seed,
         "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("samplers", [model], flags, samplers)
@@ -88,9 +95,10 @@ def samplers(
     if store:
         check_writable(model)
     subject = Subject.open(model, device)
-    dataset = find_data(data, subject)
+    dataset, training = find_data(data, subject), find_training(training_data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
-    extractor = find_extractor(network, dataset, say, device=subject.model.device.type)
+    division = divided(subject, dataset, n, training, say)
+    extractor = find_features(network, dataset, division, say, device=subject.model.device.type)
     work = quality.quality(
         subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch
     )

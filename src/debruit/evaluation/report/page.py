@@ -140,8 +140,9 @@ def _classifier(found: Evaluation) -> str:
     if not about:
         return ""
     return (
-        f"{about['label']} is a small classifier trained on this data's own labels; it recognises {about['accuracy']:.1%} ({about['low']:.1%} to "
-        f"{about['high']:.1%}) of {about['held_out']:,} images that it was not trained on, and real images in the table may be among those that it was."
+        f"{about['label']} is a small classifier trained on the labels of the model's training data; it recognises {about['accuracy']:.1%} "
+        f"({about['low']:.1%} to {about['high']:.1%}) of {about['held_out']:,} images that it was not trained on. Of the real images in the table it is "
+        "asked only about those that it was not trained on."
     )
 
 

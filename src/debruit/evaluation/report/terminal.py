@@ -35,6 +35,14 @@ def show(*parts: object) -> None:
         console.print(part)
 
 
+def left_out(found: Evaluation) -> list[str]:
+    """What was not measured, a line a reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in found.left_out:
+        reasons.setdefault(reason, []).append(name)
+    return [f"not measured: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
 def tables(found: Evaluation) -> list[Table]:
     """The scores, then the figures of each analysis."""
     shown = []
