@@ -68,13 +68,13 @@ def compare(
     request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request, division)))
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
         work = evaluate(subject, dataset, request, own, say, division=division)
-        one = yield from _one(work, subject, len(subjects) - k - 1, spent / k if k else 0.0)
+        one = yield from _one(work, subject, k, len(subjects) - k - 1, spent / k if k else 0.0)
         spent += one.seconds
         found.append(one)
     metrics = [m for m in METRICS if {m.name, *m.gives} & set(request.metrics)]
     spreads = []
     for k, (one, own) in enumerate(zip(found, parts, strict=True)):
-        yield Progress(f"differences, {one.subject.name}", k, len(found), 0.0)
+        yield Progress(f"differences, {one.subject.name}", k, len(found), 0.0, 1.0)
         spreads.append({m.name: spread(m, one, own) for m in metrics})
     differences = [
         {},
@@ -137,7 +137,7 @@ def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict
 
 
 def _one(
-    work: Generator[Progress, None, Evaluation], subject: Subject, left: int, usual: float
+    work: Generator[Progress, None, Evaluation], subject: Subject, done: int, left: int, usual: float
 ) -> Generator[Progress, None, Evaluation]:
     """One model's progress under its name; the models still to come count as long as the usual one, or as the first is expected to be."""
     while True:
@@ -146,4 +146,5 @@ def _one(
         except StopIteration as end:
             return end.value
         usual = usual or p.eta_seconds
-        yield replace(p, stage=f"{subject.name}: {p.stage}", eta_seconds=p.eta_seconds + left * usual)
+        share = (done + p.share) / (done + 1 + left)  # of as many models, each as much
+        yield replace(p, stage=f"{subject.name}: {p.stage}", eta_seconds=p.eta_seconds + left * usual, share=share)

@@ -17,9 +17,10 @@ from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.keys import make_key
 from debruit.errors import InputError
 from debruit.evaluation import stages
-from debruit.evaluation.analyses import ANALYSES, Task, seconds
+from debruit.evaluation.analyses import ANALYSES, Task
 from debruit.evaluation.catalogue import Choice, choose
-from debruit.evaluation.following import BARE, follow
+from debruit.evaluation.estimate import evaluation_pace, in_words
+from debruit.evaluation.following import follow
 from debruit.evaluation.judge import (
     DECODED,
     FLOOR,
@@ -43,8 +44,6 @@ from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.evaluation.teaching import check_training, find_training
 from debruit.evaluation.wanted import Wanted, want
 
-GUESS_IMAGES_PER_SECOND = 100  # of a feature network, before it was measured
-METRIC_SECONDS = 0.002  # one metric, one image
 MOST_TRAINING = 20_000  # of more training images the features, minutes of work, are computed only if memorisation is asked for by name
 
 
@@ -128,8 +127,11 @@ def evaluate(
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
     wanted = want(subject.model, dataset, division) if isinstance(subject, Subject) else None
     networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
-    one = stages.seconds_per_evaluation(subject.model, wanted) if isinstance(subject, Subject) and wanted else 0.0
-    pace = Pace(expected(subject, division, request, choice, one, wanted))
+    pace = evaluation_pace(
+        subject, dataset, division, request.count, choice, wanted, networks, parts, seed=request.seed, batch=request.batch,
+        likelihood_images=request.likelihood_images, all_training=_looks_at_all(choice, division, request),
+    )  # fmt: skip
+    say(in_words(pace))
     if isinstance(subject, Subject):
         assert wanted is not None
         sides = yield from _sampled(subject, dataset, division, wanted, request, choice, networks, parts, pace, say)
@@ -197,32 +199,6 @@ def _looks_at_all(choice: Choice, division: Division, request: Request) -> bool:
 def _first(sets: Sequence[np.ndarray]) -> np.ndarray:
     """The first of them that has images."""
     return next(indices for indices in sets if len(indices))
-
-
-def expected(
-    subject: Subject | AutoencoderSubject, division: Division, request: Request, choice: Choice, one: float, wanted: Wanted | None
-) -> dict[str, float]:  # fmt: skip
-    """A guess at the seconds of each stage; `one` evaluation of the model's network for one image was measured, in seconds."""
-    count, guess = request.count, {}
-    images = len(division.floor) if isinstance(subject, Subject) else sum(map(len, passages(division, count)))
-    if isinstance(subject, Subject) and wanted:
-        each = one * stages.evaluations(subject.model, subject.model.settings(), wanted)
-        guess["samples"] = count * each
-        judged = wanted.has("mask") and (choice.needs("segments") or choice.needs("scorer"))
-        guess |= {"samples without the mask": min(count, BARE) * each} if judged else {}
-    if choice.needs("features") and isinstance(subject, Subject):
-        guess["features"] = count / GUESS_IMAGES_PER_SECOND
-        real = {*division.floor.tolist(), *division.reference.tolist()}
-        alone = _looks_at_all(choice, division, request)
-        real |= {*division.training.tolist(), *division.held_out.tolist()} if alone else set()
-        guess["features of real images"] = len(real) / GUESS_IMAGES_PER_SECOND
-    if choice.passages:
-        looks = [name for name in ("features", "distances") if choice.needs(name)]
-        guess["decoded images"] = images * (1 + len(looks)) / GUESS_IMAGES_PER_SECOND
-    if choice.metrics:
-        both = images + (count if isinstance(subject, Subject) else 0)
-        guess["scores"] = both * len(choice.metrics) * METRIC_SECONDS
-    return guess | {name: seconds(name, request.likelihood_images, one) for name in choice.analyses}
 
 
 def digest(division: Division) -> str:

@@ -159,6 +159,8 @@ def look_through(
     return sides
 
 
+COSTS = {"frechet": 1.0, "frechet-unbiased": 4.5, "kid": 0.5, "manifold": 0.3, "diversity": 0.3, "class-diversity": 0.3}
+"""What metrics cost, in units of a Frechet distance; others a tenth."""
 WORDS = {DECODED: "held out", SEEN: "trained on"}
 
 
@@ -174,6 +176,7 @@ def score(
         for column, name in columns[metric.of].items()
         if name in sides and len(sides[name]) >= metric.least
     ]
+    weights = np.cumsum([0.0, *(COSTS.get(metric.name, 0.1) for metric, _, _ in jobs)])
     found: dict[str, list[Score]] = {column: [] for each in columns.values() for column in each}
 
     def work() -> Generator[float, None, None]:
@@ -181,7 +184,7 @@ def score(
             found[column] += choice.shown(metric, computed(metric, name, sides, key, parts))
             yield n
 
-    yield from pace.follow("scores", len(jobs), work())
+    yield from pace.follow("scores", len(jobs), work(), weigh=lambda done: float(weights[int(done)] / weights[-1]))
     return {name: tuple(scores) for name, scores in found.items()}
 
 

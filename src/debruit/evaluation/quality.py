@@ -6,7 +6,7 @@ are the samplers'; the interval of a difference is that of the paired contributi
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ from debruit.config import implementations
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import stages
+from debruit.evaluation.estimate import in_words as estimate_in_words
+from debruit.evaluation.estimate import samplers_pace
 from debruit.evaluation.features.extractor import Extractor
-from debruit.evaluation.metrics.frechet import frechet, influence, moments
-from debruit.evaluation.pace import Pace, Progress
+from debruit.evaluation.metrics.frechet import Moments, frechet, frechet_and_influence, moments
+from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference, paired
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, check_data, divide
 from debruit.evaluation.subject import Subject
-from debruit.evaluation.wanted import Wanted, want
+from debruit.evaluation.wanted import want
 from debruit.model import Model
 from debruit.sampling.guidance import weights
 from debruit.sampling.sampler import Sampler
@@ -87,25 +89,33 @@ def quality(
     division = divide(model, dataset, count)
     tried = candidates(model, sorted({*budgets, budget}))
     wanted = want(model, dataset, division)
-    one = stages.seconds_per_evaluation(model, wanted)
     pool = np.concatenate([division.floor, division.reference])
-    pace = Pace(
-        {_stage(s): count * one * stages.evaluations(model, s, wanted) for s in tried}
-        | {"features of real images": len(pool) / 100}
-    )
+    named = dict(zip(_stages(tried), tried, strict=True))
+    pace = samplers_pace(subject, dataset, pool, count, named, extractor, parts, wanted=wanted, seed=seed, batch=batch)
+    say(estimate_in_words(pace))
     real = yield from pace.follow(
         "features of real images", len(pool), stages.extract_real(dataset, pool, extractor, say)
     )
     floor, reference = real[: len(division.floor)], moments(real[len(division.floor) :])
     found, contributions = [], []
-    for settings in tried:
-        work = _features(subject, wanted, settings, count, extractor, parts, seed=seed, batch=batch)
-        features = yield from pace.follow(_stage(settings), count, work)
+    for stage, settings in named.items():
+        work = stages.sample(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
+        images = yield from pace.follow(stage, count, work)
+        work = stages.extract(images, dataset.spec, extractor, parts)
+        features = yield from pace.follow(f"{stage}: features", count, work)
         cost = settings.sampler.evaluations(settings.steps)
-        found.append(
-            Point(settings=settings, evaluations=cost, score=frechet(features, reference, network=extractor.label))
+        key = [
+            subject.digest,
+            extractor.fingerprint,
+            dataset.spec.fingerprint,
+            pool.tolist(),
+            stages.images_key(images),
+        ]
+        score, spread = yield from pace.follow(
+            f"{stage}: distance", 1, _distance(features, reference, extractor, parts, key)
         )
-        contributions.append(influence(features, moments(features), reference))
+        found.append(Point(settings=settings, evaluations=cost, score=score))
+        contributions.append(spread)
     best = _best(found, budget)
     points = tuple(
         point
@@ -162,15 +172,24 @@ def in_words(settings: Settings) -> str:
     )
 
 
-def _features(
-    subject: Subject, wanted: Wanted, settings: Settings, count: int, extractor: Extractor, parts: Parts, *, seed: int, batch: int,
-) -> Generator[float, None, np.ndarray]:  # fmt: skip
-    images = yield from stages.sample(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
-    return (yield from stages.extract(images, wanted.dataset.spec, extractor, parts))
+def _distance(
+    features: np.ndarray, reference: Moments, extractor: Extractor, parts: Parts, key: list[Any]
+) -> Generator[float, None, tuple[Score, np.ndarray]]:
+    """The distance of a setting's samples, and what each contributes to it; kept."""
+
+    def make() -> dict[str, Any]:
+        score, spread = frechet_and_influence(features, reference, network=extractor.label)
+        return {"score": asdict(score), "influence": spread.tolist()}
+
+    kept = parts.kept("distance", key, make)
+    yield 1
+    return Score(**kept["score"]), np.asarray(kept["influence"])
 
 
-def _stage(settings: Settings) -> str:
-    return f"{type(settings.sampler).__name__}, {settings.sampler.evaluations(settings.steps)} evaluations"
+def _stages(tried: Sequence[Settings]) -> list[str]:
+    """What the settings are called while they are tried, each by another name."""
+    names = [f"{type(s.sampler).__name__}, {s.sampler.evaluations(s.steps)} evaluations" for s in tried]
+    return [f"{k} of {len(names)}: {name}" for k, name in enumerate(names, start=1)]
 
 
 def _best(points: Sequence[Point], budget: int) -> int:

@@ -15,6 +15,7 @@ from debruit.apps.cli.reports import (
     retyped,
     stopped,
     write_report,
+    written,
 )
 from debruit.apps.session import say
 from debruit.errors import InputError
@@ -66,7 +67,7 @@ def compare(
     from debruit.evaluation.compare import compare as run
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import comparison, terminal
+    from debruit.evaluation.report import columns, comparison, terminal
     from debruit.evaluation.subject import Subject
     from debruit.training.machine import prepare
 
@@ -91,7 +92,9 @@ def compare(
         found = follow(run(subjects, dataset, request, parts, say, training=training))
     except KeyboardInterrupt:
         return stopped(out, command)
-    write_report(out, comparison.render(found, command), comparison.as_record(found, command))
+    write_report(
+        out, comparison.render(found, command), comparison.as_record(found, command), columns.of_comparison(found)
+    )
     terminal.show(comparison.table(found))
-    say(f"-> {out / 'report.html'}, report.json")
+    say(written(out))
     return 0

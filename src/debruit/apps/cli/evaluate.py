@@ -15,6 +15,7 @@ from debruit.apps.cli.reports import (
     retyped,
     stopped,
     write_report,
+    written,
 )
 from debruit.apps.session import say
 
@@ -69,7 +70,7 @@ def evaluate(
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.evaluate import evaluate as run
     from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import page, record, terminal
+    from debruit.evaluation.report import columns, page, record, sheet, terminal
     from debruit.evaluation.subject import open_any
     from debruit.training.machine import prepare
 
@@ -90,9 +91,12 @@ def evaluate(
         found = follow(run(subject, dataset, request, parts, say, training=training))
     except KeyboardInterrupt:
         return stopped(folder, command)
-    write_report(folder, page.render(found, command), record.record(found, command))
+    picture = sheet.figure(found)
+    write_report(
+        folder, page.render(found, command), record.record(found, command), columns.of_evaluation(found), picture
+    )
     terminal.show(*terminal.tables(found))
     for line in terminal.left_out(found):
         say(line)
-    say(f"-> {folder / 'report.html'}, report.json")
+    say(written(folder, picture))
     return 0

@@ -16,6 +16,7 @@ from debruit.apps.cli.reports import (
     retyped,
     stopped,
     write_report,
+    written,
 )
 from debruit.apps.session import say
 from debruit.errors import InputError
@@ -73,8 +74,8 @@ def samplers(
     from debruit.evaluation.evaluate import divided
     from debruit.evaluation.judge import find_features
     from debruit.evaluation.parts import Parts
+    from debruit.evaluation.report import columns, terminal
     from debruit.evaluation.report import samplers as report
-    from debruit.evaluation.report import terminal
     from debruit.evaluation.subject import Subject
     from debruit.model_files import check_writable
     from debruit.training.machine import prepare
@@ -107,9 +108,14 @@ def samplers(
     except KeyboardInterrupt:
         return stopped(folder, command)
     stored = quality.store(subject, found.best.settings) if store else []
-    write_report(folder, report.render(found, command, stored), report.as_record(found, command, stored))
+    write_report(
+        folder,
+        report.render(found, command, stored),
+        report.as_record(found, command, stored),
+        columns.of_samplers(found),
+    )
     terminal.show(report.table(found))
-    for line in (report.conclusion(found), *stored, f"-> {folder / 'report.html'}, report.json"):
+    for line in (report.conclusion(found), *stored, written(folder)):
         say(line)
     return 0
 

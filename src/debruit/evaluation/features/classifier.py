@@ -45,6 +45,8 @@ class Classifier:
         channels_last(self.body)
         self.body.eval()
 
+    probe_images = 2 * ROWS
+
     def __call__(self, images: Tensor, spec: DataSpec) -> np.ndarray:
         found = np.empty((len(images), DIMENSIONS), np.float32)
         with torch.inference_mode():

@@ -71,13 +71,21 @@ def frechet(
 
     `prefix` "rFD" (and a name of its own) where the samples are an autoencoder's reconstructions. InputError as `check_features`.
     """
+    return frechet_and_influence(samples, reference, network=network, name=name, prefix=prefix)[0]
+
+
+def frechet_and_influence(
+    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = "FD"
+) -> tuple[Score, np.ndarray]:
+    """`frechet`, and what each sample contributes to it, (N,), which costs as much as the distance itself. InputError as `check_features`."""
     check_features(samples, "samples")
     a, b = moments(samples), _moments_of(reference, "reference images")
-    value = frechet_distance(a, b)
-    low, high = around(value, influence(samples, a, b).std() / np.sqrt(a.count))
-    return Score(
+    value, contributions = frechet_distance(a, b), influence(samples, a, b)
+    low, high = around(value, contributions.std() / np.sqrt(a.count))
+    score = Score(
         name=name, label=f"{prefix}-{network}", value=value, low=max(low, 0.0), high=high, count=a.count, better="low", note=_note(a, b)
     )  # fmt: skip
+    return score, contributions
 
 
 def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, seed: int = 0) -> Score:

@@ -11,7 +11,8 @@ from debruit.evaluation.compare import Comparison
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.report import html, words
 from debruit.evaluation.report.conditions import BY_MASK
-from debruit.evaluation.report.record import FORMAT, record, versions_here
+from debruit.evaluation.report.provenance import machine
+from debruit.evaluation.report.record import FORMAT, record
 from debruit.evaluation.report.sections import BY_CLASS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import Subject
@@ -115,7 +116,7 @@ def as_record(found: Comparison, command: str) -> dict[str, Any]:
             {label: vars(d) | {"verdict": d.verdict} for label, d in differences.items()}
             for differences in found.differences
         ],
-        "versions": versions_here(),
+        "versions": machine(),
     }
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from debruit import pictures
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
+from debruit.evaluation.report.citation import bibtex
 from debruit.evaluation.report.conditions import BY_MASK, asked_of, conditions, judges
 from debruit.evaluation.report.passages import autoencoder
-from debruit.evaluation.report.record import versions_here
+from debruit.evaluation.report.provenance import machine
 from debruit.evaluation.report.rows import beside_real
 from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
@@ -40,10 +41,14 @@ def render(found: Evaluation, command: str) -> str:
             left_out(found),
             provenance(found, about, command),
         ],
-        "Made by debruit. This page needs nothing but itself.",
+        FOOTER,
     )
 
 
+FOOTER = (
+    "Made by debruit. This page needs nothing but itself; beside it lie the same scores as scores.csv and scores.tex (booktabs), and the first images as "
+    "figure.png."
+)
 DECODED = ", and so are the real images once through the model's autoencoder, which is about as far as any diffusion on its latents could come"
 
 
@@ -188,7 +193,7 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         ("trained with", ", ".join(f"{k} {v}" for k, v in versions.items()) or "?"),
         ("evaluated on", f"{spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}, fingerprint {spec.fingerprint}"),
         *_compared(found),
-        ("evaluated with", ", ".join(f"{k} {v}" for k, v in versions_here().items())),
+        ("evaluated with", ", ".join(f"{k} {v}" for k, v in machine().items())),
         ("time", words.duration(found.seconds)),
     ]  # fmt: skip
     return html.section(
@@ -196,6 +201,7 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         html.definitions(items),
         html.paragraph("The same figures again:", "note"),
         html.code(command),
+        html.details("How to cite debruit", html.code(bibtex())),
         html.details("The model's configuration", html.code(json.dumps(about["config"], indent=1))),
     )
 

@@ -2,20 +2,18 @@
 
 import json
 import math
-import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import debruit
 from debruit.config import encode
 from debruit.evaluation.evaluate import Evaluation
+from debruit.evaluation.report.provenance import machine
 from debruit.evaluation.score import Score
 from debruit.files import write_atomically
 
 FORMAT = 1
+REASON = "_reason"
 
 
 def record(found: Evaluation, command: str) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def record(found: Evaluation, command: str) -> dict[str, Any]:
         "gaps": [asdict(s) for s in found.gaps],
         "analyses": {name: {k: v for k, v in one.items() if k != "sheet"} for name, one in found.analyses.items()},
         "left_out": dict(found.left_out),
-        "versions": versions_here(),
+        "versions": machine(),
         "seconds": round(found.seconds, 1),
     }  # fmt: skip
 
@@ -61,27 +59,35 @@ def _conditions(found: Evaluation) -> dict[str, Any] | None:
 def read(path: Path) -> dict[str, Any]:
     """A report.json, with its scores as `Score`."""
     data = json.loads(path.read_text())
-    return data | {name: [Score(**s) for s in data[name]] for name in ("scores", "floor")}
+    return data | {name: [_score(s) for s in data[name]] for name in ("scores", "floor")}
 
 
-def versions_here() -> dict[str, str]:
-    return {
-        "debruit": debruit.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+def _score(kept: dict[str, Any]) -> Score:
+    value = math.nan if kept["value"] is None else kept["value"]
+    fields: dict[str, Any] = {k: v for k, v in kept.items() if not k.endswith(REASON)} | {"value": value}
+    return Score(**fields)
 
 
 def dump(data: dict[str, Any], path: Path) -> None:
-    """Written whole. JSON has no NaN and no infinity: they become null."""
+    """Written whole. JSON has no NaN and no infinity: they become null, and NAME_reason beside it says why."""
     text = json.dumps(_finite(data), indent=1, allow_nan=False)
     write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        reasons = {f"{key}{REASON}": _reason(item) for key, item in value.items() if _reason(item)}
+        return {key: _finite(item) for key, item in value.items()} | reasons
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _reason(value: Any) -> str:
+    """Why a number is null, or some of a list of numbers are; "" where all are finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a number: nothing was there to measure" if math.isnan(value) else f"infinite ({value})"
+    if isinstance(value, list | tuple):
+        odd = sum(isinstance(item, float) and not math.isfinite(item) for item in value)
+        return f"{odd:,} of {len(value):,} are not finite: nothing was measured there" if odd else ""
+    return ""

@@ -9,7 +9,8 @@ from rich.table import Table
 from debruit.config import encode
 from debruit.evaluation.quality import Point, Quality, in_words
 from debruit.evaluation.report import html, plots, words
-from debruit.evaluation.report.record import FORMAT, versions_here
+from debruit.evaluation.report.provenance import machine
+from debruit.evaluation.report.record import FORMAT
 
 
 def render(found: Quality, command: str, stored: list[str]) -> str:
@@ -105,7 +106,7 @@ def as_record(found: Quality, command: str, stored: list[str]) -> dict[str, Any]
     return {
         "format": FORMAT, "kind": "samplers", "command": command, "model": found.subject.about(), "points": points, "budget": found.budget,
         "best": found.points.index(found.best), "floor": asdict(found.floor), "seed": found.seed, "stored": stored, "network": found.network,
-        "versions": versions_here(), "seconds": round(found.seconds, 1),
+        "versions": machine(), "seconds": round(found.seconds, 1),
     }  # fmt: skip
 
 
