@@ -97,7 +97,7 @@ def test_what_is_finished_is_not_made_again(subject, digits, projection, tmp_pat
     first = run(subject, digits, tmp_path, request)
     projection.seen = 0
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
-    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted: stages.Probe())
+    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted, batch: stages.Probe())
     monkeypatch.setattr("debruit.evaluation.stages.evaluations", lambda model, settings, wanted: 1)
     assert run(subject, digits, tmp_path, request).scores == first.scores
     assert projection.seen == 0

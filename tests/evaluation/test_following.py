@@ -120,7 +120,7 @@ def test_interrupted_and_continued_gives_the_same_numbers(subject, data, whole, 
 
 def test_what_is_finished_is_not_made_again(subject, data, tmp_path, monkeypatch):
     first = run(subject, data, tmp_path)
-    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted: stages.Probe())
+    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted, batch: stages.Probe())
     monkeypatch.setattr("debruit.evaluation.stages.evaluations", lambda model, settings, wanted: 1)
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
     assert run(subject, data, tmp_path).scores == first.scores

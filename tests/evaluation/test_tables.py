@@ -20,7 +20,15 @@ from debruit.evaluation.score import Score
 from debruit.evaluation.subject import Subject
 
 FD = Score(name="frechet", label="FD-EffNetLite0", value=12.345678, low=11.8, high=12.9, count=2000, better="low")
-SHARE = Score(name="accuracy-a&b_c", label="accuracy-Classifier(x): a&b_c", value=0.5, low=0.4, high=0.6, count=10, note='says "so", 1')
+SHARE = Score(
+    name="accuracy-a&b_c",
+    label="accuracy-Classifier(x): a&b_c",
+    value=0.5,
+    low=0.4,
+    high=0.6,
+    count=10,
+    note='says "so", 1',
+)
 PSNR = Score(name="psnr", label="PSNR", value=math.inf, count=3, unit="dB", note="identical")
 COLUMNS = [
     Column(model="runs/d", images="samples", scores=[FD, SHARE, PSNR], networks=["EffNetLite0", "Classifier(x)"]),
@@ -62,13 +70,19 @@ def test_special_characters_are_escaped():
 
 def test_several_models_are_named_in_the_head():
     other = Column(model="runs/e_2", images="samples", scores=[FD])
-    assert r"score & runs/d, samples & $n$ & runs/d, real images & $n$ & runs/e\_2, samples & $n$ \\" in as_latex([*COLUMNS, other], [])
+    assert r"score & runs/d, samples & $n$ & runs/d, real images & $n$ & runs/e\_2, samples & $n$ \\" in as_latex(
+        [*COLUMNS, other], []
+    )
 
 
-@pytest.mark.parametrize(("value", "reason"), [(math.nan, "not a number"), (math.inf, "infinite (inf)"), (-math.inf, "infinite (-inf)")])
+@pytest.mark.parametrize(
+    ("value", "reason"), [(math.nan, "not a number"), (math.inf, "infinite (inf)"), (-math.inf, "infinite (-inf)")]
+)
 def test_json_has_null_with_a_reason_and_reads_back(tmp_path, value, reason):
     score = dict(vars(FD)) | {"value": value}
-    record.dump({"scores": [score], "floor": [], "deep": {"curve": [1.0, value, 2.0], "rate": value}}, tmp_path / "r.json")
+    record.dump(
+        {"scores": [score], "floor": [], "deep": {"curve": [1.0, value, 2.0], "rate": value}}, tmp_path / "r.json"
+    )
     text = (tmp_path / "r.json").read_text()
     assert "NaN" not in text
     assert "Infinity" not in text

@@ -48,7 +48,7 @@ class Analysis:
 def _frechet(side: Side, reference: Side) -> list[Score]:
     from debruit.evaluation.metrics.frechet import frechet
 
-    return [frechet(side.features, reference.features, network=side.network)]
+    return [frechet(side.features, reference.features, network=side.network, by_choice=True)]
 
 
 def _frechet_unbiased(side: Side, reference: Side) -> list[Score]:

@@ -5,17 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from debruit.conditioning.asked import argument
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import paired
-from debruit.evaluation.catalogue import METRICS, Metric
+from debruit.evaluation.catalogue import METRICS, Metric, choose
 from debruit.evaluation.evaluate import Evaluation, Request, divided, evaluate
 from debruit.evaluation.judge import REFERENCE, SAMPLES
 from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import Division, Side
+from debruit.evaluation.sides import Division, Side, check_data, in_words
 from debruit.evaluation.subject import Subject
+from debruit.evaluation.wanted import want
+from debruit.model_files import model_file
+from debruit.training.stream import split
 
 FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
 OVER_PAIRS = ("diversity", "class-diversity")  # means over pairs of samples
@@ -47,8 +51,65 @@ def check(subjects: Sequence[Subject]) -> None:
     """InputError unless there are two or more, each once."""
     if len(subjects) < 2:
         raise InputError(f"{len(subjects)} model given: name two or more to compare, or use `debruit evaluate` for one")
-    if len({s.name for s in subjects}) < len(subjects):
+    if len({_place(s.name) for s in subjects}) < len(subjects):
         raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
+
+
+def _place(name: str) -> str:
+    """Where the file of a model lies, whatever way it is named."""
+    try:
+        return str(model_file(name).resolve())
+    except InputError:
+        return name
+
+
+def check_together(
+    subjects: Sequence[Subject],
+    dataset: Dataset,
+    request: Request,
+    division: Division,
+    say: Callable[[str], None] = quiet,
+) -> None:
+    """InputError where one of the models cannot be compared with the others on this data, or has not what a metric needs that was asked for by name.
+    Says how many of the images that count as unseen another model was trained on."""
+    first = subjects[0]
+    for other in subjects[1:]:
+        ours, theirs = first.data, other.data
+        if (ours.shape, ours.depth) != (theirs.shape, theirs.depth):
+            raise InputError(
+                f"{first.name} draws images of {in_words(ours)} and {other.name} of {in_words(theirs)}: compare models of one size, channels and depth"
+            )
+        _check_names(first, other)
+    for subject in subjects:
+        check_data(subject.model, dataset.spec)
+        want(subject.model, dataset, division)
+        try:
+            choose(request.metrics, subject, dataset.spec, division, request.count)
+        except InputError as error:
+            raise InputError(f"{subject.name}: {error}") from None
+    unseen = division.judged if division.own else division.floor[:0]
+    for other in subjects[1:]:
+        about = other.provenance
+        if about.get("data_fingerprint") == dataset.spec.fingerprint and len(unseen):
+            training, _ = split(len(dataset), int(about.get("held_out_images", 0)), int(about.get("seed", 0)))
+            if seen := int(np.isin(unseen, training).sum()):
+                say(
+                    f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of {first.name}'s training and stand for unseen "
+                    "ones: it has an advantage there; trainings of the same seed hold out the same images"
+                )
+
+
+def _check_names(first: Subject, other: Subject) -> None:
+    """InputError where two models have the same condition with other classes."""
+    for c in first.model.config.conditioners:
+        twin = next((d for d in other.model.config.conditioners if d.field == c.field), None)
+        ours, theirs = (set(getattr(x, "names", ())) for x in (c, twin))
+        if twin is not None and ours != theirs:
+            odd = ", ".join(sorted(ours ^ theirs)[:4])
+            raise InputError(
+                f"{first.name} and {other.name} know other classes of their {argument(c.field)}s (only one of them has {odd}), so they cannot be asked for "
+                "the same: compare models of the same classes"
+            )
 
 
 def compare(
@@ -64,7 +125,8 @@ def compare(
     data of another size than a model's, an analysis among the metrics."""
     check(subjects)
     check_metrics(request.metrics)
-    division, found, spent = divided(subjects[0], dataset, request.count, training, say), [], 0.0
+    division, found, spent = divided(subjects[0], dataset, request.count, training, say, request.reference), [], 0.0
+    check_together(subjects, dataset, request, division, say)
     request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request, division)))
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
         work = evaluate(subject, dataset, request, own, say, division=division)
@@ -85,8 +147,6 @@ def compare(
 
 def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request, division: Division) -> list[str]:
     """The metrics, analyses aside, that apply to all of the models."""
-    from debruit.evaluation.catalogue import choose
-
     chosen = [{m.name for m in choose((), s, dataset.spec, division, request.count).metrics} for s in subjects]
     return [m.name for m in METRICS if m.of == "images" and all(m.name in names for names in chosen)]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from debruit.data.dataset import Dataset
+from debruit.evaluation import stages
 from debruit.evaluation.analyses import ODE_COST, STRATA
 from debruit.evaluation.catalogue import Choice
 from debruit.evaluation.features.extractor import Extractor
@@ -20,7 +21,7 @@ from debruit.evaluation.judge import COSTS, Networks
 from debruit.evaluation.pace import Cost, Pace, Rate
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.sides import Division, passages
-from debruit.evaluation.stages import Probe, evaluations, missing_share, probe
+from debruit.evaluation.stages import Probe
 from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.evaluation.wanted import Wanted
 from debruit.sampling.settings import Settings
@@ -61,7 +62,7 @@ def rates(
         EVALUATION: Rate(one),
         FEATURE: Rate(seconds_per_image(extractor, dataset.spec) if features and extractor is not None else 0.01),
         DISTANCE: Rate(frechet_seconds(width) if distances and width else 1.0),
-        GRADIENT: Rate(one, like=EVALUATION),
+        GRADIENT: Rate(0.0 if drawn is None else drawn.probe.few, like=EVALUATION),
         OTHER: Rate(1.0),
     }
 
@@ -74,7 +75,9 @@ def evaluation_pace(
     costs: dict[str, Cost | float] = {}
     drawn, new = None, 0
     if isinstance(subject, Subject) and wanted is not None:
-        drawn = Drawn(wanted=wanted, seed=seed, batch=batch, probe=probe(subject.model, wanted))
+        drawn = Drawn(
+            wanted=wanted, seed=seed, batch=batch, probe=stages.probe(subject.model, wanted, min(batch, count))
+        )
         costs |= _samples(subject, parts, count, drawn, choice)
     if networks.features is not None and isinstance(subject, Subject):
         fresh = getattr(costs["samples"], "fresh", 1.0)
@@ -98,12 +101,12 @@ def samplers_pace(
     wanted: Wanted, seed: int, batch: int,
 ) -> Pace:  # fmt: skip
     """The stages of `samplers`, three for each of the settings by name; of a setting whose samples are all on the disk, nothing is left."""
-    drawn = Drawn(wanted=wanted, seed=seed, batch=batch, probe=probe(subject.model, wanted))
+    drawn = Drawn(wanted=wanted, seed=seed, batch=batch, probe=stages.probe(subject.model, wanted, min(batch, count)))
     real = unknown_count(dataset, pool, extractor)
     costs: dict[str, Cost | float] = {"features of real images": Cost(FEATURE, len(pool), real / len(pool))}
     for name, settings in tried.items():
-        each = drawn.probe.units(evaluations(subject.model, settings, wanted))
-        fresh = missing_share(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
+        each = drawn.probe.units(stages.evaluations(subject.model, settings, wanted))
+        fresh = stages.missing_share(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
         costs[name] = Cost(EVALUATION, count * each, fresh)
         costs[f"{name}: features"] = Cost(FEATURE, count, fresh)
         costs[f"{name}: distance"] = Cost(DISTANCE, 1.0, float(fresh > 0))
@@ -111,8 +114,8 @@ def samplers_pace(
 
 
 def _samples(subject: Subject, parts: Parts, count: int, drawn: Drawn, choice: Choice) -> dict[str, Cost | float]:
-    each = drawn.probe.units(evaluations(subject.model, subject.model.settings(), drawn.wanted))
-    share = lambda n, wanted: missing_share(subject, parts, n, wanted=wanted, seed=drawn.seed, batch=drawn.batch)  # noqa: E731
+    each = drawn.probe.units(stages.evaluations(subject.model, subject.model.settings(), drawn.wanted))
+    share = lambda n, wanted: stages.missing_share(subject, parts, n, wanted=wanted, seed=drawn.seed, batch=drawn.batch)  # noqa: E731
     costs: dict[str, Cost | float] = {"samples": Cost(EVALUATION, count * each, share(count, drawn.wanted))}
     if drawn.wanted.has("mask") and (choice.needs("segments") or choice.needs("scorer")):
         bare = min(count, BARE)
@@ -134,7 +137,7 @@ def _passages(
 
 def _analysis(name: str, images: int, division: Division, count: int) -> Cost | float:
     if name in ("bound", "latent-bound"):
-        return Cost(EVALUATION, 2 * images * STRATA)
+        return Cost(GRADIENT, 2 * images * STRATA)
     if name == "likelihood":
         return Cost(GRADIENT, 2 * images * ODE_COST)
     if name == "memorisation":
@@ -146,10 +149,10 @@ def in_words(pace: Pace) -> str:
     """ "about 3 min 10 s: samples 2 min 00 s, features of real images 50 s (7,000 of 12,000 to compute), ..."; the longest first."""
     from debruit.evaluation.report.words import duration
 
-    stages = sorted(((pace.seconds(name), name) for name in pace.expected), reverse=True)[:SHOWN]
+    longest = sorted(((pace.seconds(name), name) for name in pace.expected), reverse=True)[:SHOWN]
     said = [
         f"{name} {duration(seconds)}{_counted(pace.expected[name])}"
-        for seconds, name in stages
+        for seconds, name in longest
         if seconds >= SHOWN_SECONDS
     ]
     kept = any(cost.fresh < 1 for cost in pace.expected.values())

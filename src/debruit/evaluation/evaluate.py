@@ -50,7 +50,8 @@ MOST_TRAINING = 20_000  # of more training images the features, minutes of work,
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked. `metrics` are names of the catalogue, () all that apply; `network` as `find_extractor` takes it; the likelihood is
-    that of `likelihood_images` training and as many held-out images."""
+    that of `likelihood_images` training and as many held-out images. Samples are measured against up to `reference` images of the data, None the usual
+    number (sides.REFERENCE_IMAGES)."""
 
     count: int = 2000
     metrics: tuple[str, ...] = ()
@@ -58,12 +59,17 @@ class Request:
     seed: int = 0
     batch: int = 64
     likelihood_images: int = 64
+    reference: int | None = None
 
     def __post_init__(self) -> None:
         if self.count < 2:
             raise InputError(f"-n {self.count}: figures need at least 2 samples, and about 2,000 to mean something")
         if self.batch < 1:
             raise InputError(f"--batch {self.batch}: give 1 or more")
+        if self.reference is not None and self.reference < 2:
+            raise InputError(
+                f"--reference {self.reference}: a distance needs at least 2 images to compare with, and thousands to mean something"
+            )
         if self.likelihood_images < 2:
             raise InputError(f"--likelihood-images {self.likelihood_images}: a standard error needs at least 2 images")
 
@@ -123,7 +129,7 @@ def evaluate(
     """
     began = time.monotonic()
     check_data(subject.model, dataset.spec)
-    division = division or divided(subject, dataset, request.count, training, say)
+    division = division or divided(subject, dataset, request.count, training, say, request.reference)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
     wanted = want(subject.model, dataset, division) if isinstance(subject, Subject) else None
     networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
@@ -157,16 +163,14 @@ def evaluate(
 
 
 def divided(
-    subject: Subject | AutoencoderSubject,
-    dataset: Dataset,
-    count: int,
-    training: Dataset | None,
-    say: Callable[[str], None],
-) -> Division:
+    subject: Subject | AutoencoderSubject, dataset: Dataset, count: int, training: Dataset | None, say: Callable[[str], None],
+    reference: int | None = None,
+) -> Division:  # fmt: skip
     """The parts of the data, judges being trained on `training`, or where that is None on what the model says that it was trained on. InputError: given
     training data is not what the model was trained on."""
     given = None if training is None else check_training(subject, training)
-    return divide(subject.model, dataset, count, learn=lambda: given or find_training(subject, say))
+    most = {} if reference is None else {"most": reference}
+    return divide(subject.model, dataset, count, learn=lambda: given or find_training(subject, say), **most)
 
 
 def _sampled(

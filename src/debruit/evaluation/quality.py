@@ -75,18 +75,12 @@ class Quality:
 
 def quality(
     subject: Subject, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
-    budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64,
+    budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64, most: int | None = None,
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
     """Yields progress, returns the quality of every setting. InputError: data of another size, too few samples, a budget below 1."""
     began, model = time.monotonic(), subject.model
-    check_data(model, dataset.spec)
-    if count < 2:
-        raise InputError(
-            f"-n {count}: a Frechet distance needs at least 2 samples, and some hundreds to tell samplers apart"
-        )
-    if min(*budgets, budget) < 1:
-        raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
-    division = divide(model, dataset, count)
+    check(subject, dataset, count, budgets=budgets, budget=budget)
+    division = divide(model, dataset, count) if most is None else divide(model, dataset, count, most=most)
     tried = candidates(model, sorted({*budgets, budget}))
     wanted = want(model, dataset, division)
     pool = np.concatenate([division.floor, division.reference])
@@ -127,6 +121,20 @@ def quality(
         subject=subject, points=points, best=points[best], budget=budget, floor=frechet(floor, reference, network=extractor.label),
         division=division, network=extractor.label, seed=seed, seconds=time.monotonic() - began,
     )  # fmt: skip
+
+
+def check(
+    subject: Subject, dataset: Dataset, count: int, *, budgets: Sequence[int] = BUDGETS, budget: int = 20
+) -> None:
+    """InputError, before any work: data of another size or without what the model was never trained without, too few samples, a budget below 1."""
+    check_data(subject.model, dataset.spec)
+    if count < 2:
+        raise InputError(
+            f"-n {count}: a Frechet distance needs at least 2 samples, and some hundreds to tell samplers apart"
+        )
+    if min(*budgets, budget) < 1:
+        raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
+    want(subject.model, dataset, divide(subject.model, dataset, count))
 
 
 def candidates(model: Model, budgets: Sequence[int]) -> list[Settings]:

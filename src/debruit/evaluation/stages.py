@@ -26,6 +26,7 @@ from debruit.sampling.settings import Settings
 
 FEATURE_IMAGES = 250  # a part of the features: seconds of work
 PROBE_IMAGES = 8
+PROBE_SECONDS = 4.0  # a whole batch is probed where it takes no longer
 SLOW_SECONDS = 0.1  # an image a step: then fewer are probed
 
 
@@ -73,17 +74,19 @@ def images_key(images: Tensor) -> str:
 
 @dataclass(frozen=True)
 class Probe:
-    """Seconds that an evaluation of the network takes for one image, and that an image takes beside them (noise, conditions, decoding)."""
+    """Seconds that an evaluation of the network takes for one image of a batch of samples, and that an image takes beside them (noise, conditions,
+    decoding); `few` is the first in a batch of PROBE_IMAGES, where the network is called more often."""
 
     evaluation: float = 0.0
     image: float = 0.0
+    few: float = 0.0
 
     def units(self, evaluations: int) -> float:
         """What an image costs in all, counted in evaluations."""
         return evaluations + (self.image / self.evaluation if self.evaluation else 0.0)
 
 
-def probe(model: Model, wanted: Wanted) -> Probe:
+def probe(model: Model, wanted: Wanted, batch: int) -> Probe:
     """What samples cost, measured on a few: for estimates before the first stage."""
     settings = model.settings(sampler=Euler(), grid=UniformTime(), steps=1, guidance=1.0)
 
@@ -93,10 +96,14 @@ def probe(model: Model, wanted: Wanted) -> Probe:
             pass
         return (time.perf_counter() - start) / images
 
-    images = PROBE_IMAGES if spent(2, 1) < SLOW_SECONDS else 2  # this one warms up as well
-    short, long = spent(images, 1), spent(images, 3)
-    one = max((long - short) / 2, long / 10)
-    return Probe(evaluation=one, image=max(short - one, 0.0))
+    def measured(images: int) -> Probe:
+        short, long = (min(spent(images, steps) for _ in range(2)) for steps in (1, 3))
+        one = max((long - short) / 2, long / 10)
+        return Probe(evaluation=one, image=max(short - one, 0.0), few=one)
+
+    few = measured(PROBE_IMAGES if spent(2, 1) < SLOW_SECONDS else 2)  # the first warms up as well
+    whole = few if 8 * few.evaluation * batch > PROBE_SECONDS or batch <= PROBE_IMAGES else measured(batch)
+    return replace(whole, few=few.evaluation)
 
 
 def missing_share(

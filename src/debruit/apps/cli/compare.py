@@ -28,6 +28,7 @@ def compare(
     metrics: str | None = None,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
+    reference: int | None = None,
     seed: int = 0,
     out: Path = Path("comparison"),
     batch: int = 64,
@@ -53,6 +54,8 @@ def compare(
         How many samples each model draws.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    reference
+        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
     seed
         Decides the noise, the same for all.
     out
@@ -73,10 +76,12 @@ def compare(
 
     prepare()
     check_plots()
-    request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
+    request = Request(
+        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, reference=reference
+    )
     flags = {
         "--data": data, "--training-data": training_data,
-        "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
+        "--metrics": metrics, "-n": n, "--network": network, "--reference": reference, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
     if out.is_file():

@@ -29,6 +29,7 @@ def evaluate(
     metrics: str | None = None,
     n: Annotated[int, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
+    reference: int | None = None,
     seed: int = 0,
     out: Path | None = None,
     batch: int = 64,
@@ -55,6 +56,8 @@ def evaluate(
         How many samples to draw, or images to send through an autoencoder; figures of different numbers cannot be compared.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    reference
+        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
     seed
         Decides the noise of the samples.
     out
@@ -77,10 +80,11 @@ def evaluate(
     prepare()
     check_plots()
     request = Request(
-        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images
+        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images, reference=reference
     )  # fmt: skip
     command = retyped("evaluate", [model], {
-        "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch,
+        "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--reference": reference,
+        "--seed": seed, "--out": out, "--batch": batch,
         "--likelihood-images": likelihood_images, "--device": device,
     }, evaluate)  # fmt: skip
     folder = out_folder(out, model, "evaluation")

@@ -33,6 +33,7 @@ def samplers(
     budget: int = 20,
     store: Annotated[bool, Parameter(negative="")] = False,
     network: str = "efficientnet",
+    reference: int | None = None,
     seed: int = 0,
     out: Path | None = None,
     batch: int = 64,
@@ -61,6 +62,8 @@ def samplers(
         Write the best setting into the model, so that `debruit sample` uses it.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    reference
+        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
     seed
         Decides the noise, the same for all settings.
     out
@@ -85,23 +88,28 @@ def samplers(
     costs = numbers(evaluations)
     flags = {
         "--data": data, "--training-data": training_data,
-        "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--seed": seed,
+        "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--reference": reference, "--seed": seed,
         "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("samplers", [model], flags, samplers)
     folder = out_folder(out, model, "samplers")
     if n < 2 or batch < 1:
         raise InputError(f"-n {n} --batch {batch}: a distance needs at least 2 samples, and a batch 1 image")
+    if reference is not None and reference < 2:
+        raise InputError(
+            f"--reference {reference}: a distance needs at least 2 images to compare with, and thousands to mean something"
+        )
     check_diffusion(model, "samplers")
     if store:
         check_writable(model)
     subject = Subject.open(model, device)
     dataset, training = find_data(data, subject), find_training(training_data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
+    quality.check(subject, dataset, n, budgets=costs, budget=budget)
     division = divided(subject, dataset, n, training, say)
     extractor = find_features(network, dataset, division, say, device=subject.model.device.type)
     work = quality.quality(
-        subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch
+        subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch, most=reference
     )
     try:
         found = follow(work)

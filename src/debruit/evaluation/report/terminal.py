@@ -48,7 +48,7 @@ def tables(found: Evaluation) -> list[Table]:
     shown = []
     chosen = [s for s in found.scores if not s.name.startswith((BY_CLASS, BY_MASK))]  # those are many, and on the page
     if chosen:
-        title = f"{found.subject.name}: {found.request.count:,} samples against {found.data.name}"
+        title = f"{found.subject.name}: {found.request.count:,} samples against {len(found.division.reference):,} images of {found.data.name}"
         shown.append(scores(chosen, title, real_images=found.floor, decoded=found.through))
     if found.decoded:
         title = f"{found.subject.name}: images of {found.data.name} through the autoencoder"
