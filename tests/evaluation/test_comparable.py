@@ -67,7 +67,10 @@ def test_models_of_other_images(data, tmp_path, changes, sentence):
 @pytest.mark.parametrize("field", ["label", "mask"])
 def test_models_of_other_classes(data, tmp_path, field):
     names = {"label": {"class_names": ("black", "grey", "red")}, "mask": {"mask_names": ("ground", "disc")}}[field]
-    with pytest.raises(InputError, match=f"m1 and m2 know other classes of their {field}s .only one of them has .*compare models of the same"):
+    with pytest.raises(
+        InputError,
+        match=f"m1 and m2 know other classes of their {field}s .only one of them has .*compare models of the same",
+    ):
         compared(tmp_path, data, shapes.model(data, field), shapes.model(other(data, **names), field))
 
 
@@ -92,7 +95,9 @@ def test_a_metric_by_name_that_one_of_the_models_has_no_part_in(data, tmp_path, 
         compared(tmp_path, data, every, bare, metrics=(metric,))
 
 
-@pytest.mark.parametrize(("changes", "sentence"), [({"height": 9}, "9 x 8"), ({"channels": 3}, "RGB"), ({"depth": "float32"}, "float32")])
+@pytest.mark.parametrize(
+    ("changes", "sentence"), [({"height": 9}, "9 x 8"), ({"channels": 3}, "RGB"), ({"depth": "float32"}, "float32")]
+)
 def test_data_of_another_kind_for_every_verb(data, tmp_path, changes, sentence):
     model, unlike = shapes.model(data, "label"), other(data, **changes)
     with pytest.raises(InputError, match=sentence):
@@ -104,7 +109,9 @@ def test_data_of_another_kind_for_every_verb(data, tmp_path, changes, sentence):
 
 
 def test_too_few_images_for_every_verb(data, tmp_path):
-    few = Dataset(replace(data.spec, count=7), data.images[:7], paths=data.paths[:7], labels=data.labels[:7], masks=data.masks[:7])
+    few = Dataset(
+        replace(data.spec, count=7), data.images[:7], paths=data.paths[:7], labels=data.labels[:7], masks=data.masks[:7]
+    )
     model = shapes.model(data, "label")
     for work in (
         lambda: next(evaluate(subject("m", model), few, Request(count=24), Parts.open(tmp_path, "m", "0", print))),

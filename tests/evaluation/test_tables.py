@@ -61,6 +61,13 @@ def test_the_latex_table_is_booktabs_with_intervals_counts_and_networks():
     assert r"\begin{tabular}{lrrrr}" in lines
 
 
+def test_what_would_be_an_empty_column_stands_below():
+    bits = Score(name="likelihood", label="bits/dim", value=3.5, count=8)
+    text = as_latex([*COLUMNS, Column(model="runs/d", images="likelihood", scores=[bits])], [])
+    assert r"likelihood: bits/dim & $3.50$ & 8 &  &  \\" in text
+    assert r"\begin{tabular}{lrrrr}" in text
+
+
 def test_special_characters_are_escaped():
     assert escaped("100 % of a_b & {x}^2 ~ $5 #1 \\n\nFD∞") == (
         r"100 \% of a\_b \& \{x\}\textasciicircum{}2 \textasciitilde{} \$5 \#1 \textbackslash{}n FD$\infty$"

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from debruit.evaluation.score import Score
 
@@ -47,7 +47,7 @@ def as_csv(columns: Sequence[Column]) -> str:
 
 def as_latex(columns: Sequence[Column], about: Sequence[str]) -> str:
     """One table, a row a score and a column of values for each Column that has some; `about` are comments above it."""
-    shown = [column for column in columns if column.scores]
+    shown = _folded([column for column in columns if column.scores])
     labels = list(dict.fromkeys(s.label for column in shown for s in column.scores))
     models = len({column.model for column in shown}) > 1
     heads = [escaped(f"{c.model}, {c.images}" if models else c.images) for c in shown]
@@ -66,6 +66,20 @@ def as_latex(columns: Sequence[Column], about: Sequence[str]) -> str:
             cells += ["", ""] if score is None else [_cell(score), str(score.count)]
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _folded(columns: Sequence[Column]) -> list[Column]:
+    """A column that shares no score with the first one of its model stands below that one, its name before each label: it would be an empty column."""
+    found: list[Column] = []
+    for column in columns:
+        first = next((n for n, one in enumerate(found) if one.model == column.model), None)
+        labels = {s.label for s in column.scores}
+        if first is None or labels & {s.label for s in found[first].scores}:
+            found.append(column)
+        else:
+            below = [replace(s, label=f"{column.images}: {s.label}") for s in column.scores]
+            found[first] = replace(found[first], scores=[*found[first].scores, *below])
+    return found
 
 
 def escaped(text: str) -> str:
