@@ -27,7 +27,9 @@ from debruit.evaluation.wanted import Wanted
 from debruit.sampling.settings import Settings
 
 EVALUATION, FEATURE, DISTANCE, GRADIENT, OTHER = "evaluation", "feature", "distance", "gradient", "other"
-PROBE_WIDTH = 320  # features of the Frechet distance that is timed; one of other features costs by the cube
+PROBE_WIDTH = (
+    320  # features of the Frechet distance that is timed; others cost by their square, and by the rank of the samples
+)
 PRODUCTS_PER_SECOND = 1.5e10  # of two numbers, in distances of all pairs
 SHOWN, SHOWN_SECONDS = 5, 1.0  # the longest stages are named, and no shorter ones
 
@@ -42,18 +44,21 @@ class Drawn:
     probe: Probe = field(default_factory=Probe)
 
 
-def frechet_seconds(width: int) -> float:
-    """What a Frechet distance of so many features takes here and now."""
+def frechet_seconds(width: int, count: int) -> float:
+    """What a Frechet distance of so many features and samples takes here and now."""
     from debruit.evaluation.metrics.frechet import frechet, moments
 
     x = np.random.default_rng(0).normal(size=(2 * PROBE_WIDTH, PROBE_WIDTH))
-    reference, start = moments(x), time.perf_counter()
-    frechet(x, reference, network="")
-    return (time.perf_counter() - start) * (width / PROBE_WIDTH) ** 3
+    reference, spent = moments(x), []
+    for _ in range(3):  # the best counts: load only slows
+        start = time.perf_counter()
+        frechet(x, reference, network="")
+        spent.append(time.perf_counter() - start)
+    return min(spent) * (width / PROBE_WIDTH) ** 2 * min(width, count) / PROBE_WIDTH
 
 
 def rates(
-    drawn: Drawn | None, extractor: Extractor | None, dataset: Dataset, *, features: bool, distances: bool
+    drawn: Drawn | None, extractor: Extractor | None, dataset: Dataset, count: int, *, features: bool, distances: bool
 ) -> dict[str, Rate]:
     """What a unit of each kind of work takes, by probes of what is needed."""
     one = 0.0 if drawn is None else drawn.probe.evaluation
@@ -61,7 +66,7 @@ def rates(
     return {
         EVALUATION: Rate(one),
         FEATURE: Rate(seconds_per_image(extractor, dataset.spec) if features and extractor is not None else 0.01),
-        DISTANCE: Rate(frechet_seconds(width) if distances and width else 1.0),
+        DISTANCE: Rate(frechet_seconds(width, count) if distances and width else 1.0),
         GRADIENT: Rate(0.0 if drawn is None else drawn.probe.few, like=EVALUATION),
         OTHER: Rate(1.0),
     }
@@ -93,7 +98,9 @@ def evaluation_pace(
     for name in choice.analyses:
         costs[name] = _analysis(name, likelihood_images, division, count)
     needed = any(isinstance(c, Cost) and c.kind == FEATURE and c.fresh > 0 for c in costs.values())
-    return Pace(costs, rates(drawn, networks.features, dataset, features=needed, distances=choice.needs("features")))
+    return Pace(
+        costs, rates(drawn, networks.features, dataset, count, features=needed, distances=choice.needs("features"))
+    )
 
 
 def samplers_pace(
@@ -110,7 +117,7 @@ def samplers_pace(
         costs[name] = Cost(EVALUATION, count * each, fresh)
         costs[f"{name}: features"] = Cost(FEATURE, count, fresh)
         costs[f"{name}: distance"] = Cost(DISTANCE, 1.0, float(fresh > 0))
-    return Pace(costs, rates(drawn, extractor, dataset, features=True, distances=True))
+    return Pace(costs, rates(drawn, extractor, dataset, count, features=real > 0 or count > 0, distances=True))
 
 
 def _samples(subject: Subject, parts: Parts, count: int, drawn: Drawn, choice: Choice) -> dict[str, Cost | float]:
@@ -149,9 +156,12 @@ def in_words(pace: Pace) -> str:
     """ "about 3 min 10 s: samples 2 min 00 s, features of real images 50 s (7,000 of 12,000 to compute), ..."; the longest first."""
     from debruit.evaluation.report.words import duration
 
-    longest = sorted(((pace.seconds(name), name) for name in pace.expected), reverse=True)[:SHOWN]
+    together: dict[str, float] = {}
+    for name in pace.expected:
+        together[_together(name)] = together.get(_together(name), 0.0) + pace.seconds(name)
+    longest = sorted(((seconds, name) for name, seconds in together.items()), reverse=True)[:SHOWN]
     said = [
-        f"{name} {duration(seconds)}{_counted(pace.expected[name])}"
+        f"{name} {duration(seconds)}{_counted(pace.expected[name]) if name in pace.expected else ''}"
         for seconds, name in longest
         if seconds >= SHOWN_SECONDS
     ]
@@ -161,6 +171,15 @@ def in_words(pace: Pace) -> str:
         + (f": {', '.join(said)}" if said else "")
         + ("; what was computed before is kept and counted out" if kept else "")
     )
+
+
+def _together(name: str) -> str:
+    """Under which name a stage is summed: those of the settings of `samplers` by what is done, others by themselves."""
+    if not name[:1].isdigit():
+        return name
+    return f"{name.rpartition(': ')[2]}s of all settings" if name.endswith("distance") else (
+        "features of all settings" if name.endswith("features") else "samples of all settings"
+    )  # fmt: skip
 
 
 def _counted(cost: Cost) -> str:

@@ -96,13 +96,13 @@ def probe(model: Model, wanted: Wanted, batch: int) -> Probe:
             pass
         return (time.perf_counter() - start) / images
 
-    def measured(images: int) -> Probe:
-        short, long = (min(spent(images, steps) for _ in range(2)) for steps in (1, 3))
+    def measured(images: int, turns: int) -> Probe:
+        short, long = (min(spent(images, steps) for _ in range(turns)) for steps in (1, 3))
         one = max((long - short) / 2, long / 10)
         return Probe(evaluation=one, image=max(short - one, 0.0), few=one)
 
-    few = measured(PROBE_IMAGES if spent(2, 1) < SLOW_SECONDS else 2)  # the first warms up as well
-    whole = few if 8 * few.evaluation * batch > PROBE_SECONDS or batch <= PROBE_IMAGES else measured(batch)
+    few = measured(PROBE_IMAGES, 4) if spent(2, 1) < SLOW_SECONDS else measured(2, 1)  # the first warms up as well
+    whole = few if 8 * few.evaluation * batch > PROBE_SECONDS or batch <= PROBE_IMAGES else measured(batch, 2)
     return replace(whole, few=few.evaluation)
 
 
