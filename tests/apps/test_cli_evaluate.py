@@ -56,7 +56,12 @@ def test_evaluate_makes_a_page_a_record_and_a_table(run, projection, tmp_path, c
     said = capsys.readouterr().out
     for part in ("ETA", "FD-Projection", "real images", "16 samples", "near copies", "report.html"):
         assert part in said, part
-    assert sorted(p.name for p in out.iterdir()) == ["report.html", "report.json", "work"]
+    assert {p.name for p in out.iterdir()} == {
+        "debruit.bib", "figure.png", "report.html", "report.json", "scores.csv", "scores.tex", "work"
+    }  # fmt: skip
+    assert Image.open(out / "figure.png").width > 500
+    assert "FD-Projection" in (out / "scores.csv").read_text()
+    assert "about " in said
     assert json.loads((out / "report.json").read_text())["command"].startswith(f"debruit evaluate {run} --data digits")
     assert (out / "report.html").read_text().startswith("<!doctype html>")
 

@@ -13,7 +13,7 @@ from debruit.data.digits import Digits
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
-from debruit.evaluation import catalogue
+from debruit.evaluation import catalogue, stages
 from debruit.evaluation import parts as parts_module
 from debruit.evaluation.evaluate import Request, evaluate
 from debruit.evaluation.metrics.frechet import frechet_distance
@@ -97,7 +97,7 @@ def test_what_is_finished_is_not_made_again(subject, digits, projection, tmp_pat
     first = run(subject, digits, tmp_path, request)
     projection.seen = 0
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
-    monkeypatch.setattr("debruit.evaluation.stages.seconds_per_evaluation", lambda model, wanted: 0.0)
+    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted, batch: stages.Probe())
     monkeypatch.setattr("debruit.evaluation.stages.evaluations", lambda model, settings, wanted: 1)
     assert run(subject, digits, tmp_path, request).scores == first.scores
     assert projection.seen == 0

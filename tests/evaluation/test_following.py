@@ -120,7 +120,7 @@ def test_interrupted_and_continued_gives_the_same_numbers(subject, data, whole, 
 
 def test_what_is_finished_is_not_made_again(subject, data, tmp_path, monkeypatch):
     first = run(subject, data, tmp_path)
-    monkeypatch.setattr("debruit.evaluation.stages.seconds_per_evaluation", lambda model, wanted: 0.0)
+    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted, batch: stages.Probe())
     monkeypatch.setattr("debruit.evaluation.stages.evaluations", lambda model, settings, wanted: 1)
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
     assert run(subject, data, tmp_path).scores == first.scores
@@ -139,7 +139,7 @@ def test_the_report_shows_what_was_asked_and_who_judges(whole):
     html = page.render(whole, "x")
     for part in (
         "As asked", "a sample without the mask", "Captions, from the left", "caption and mask and label of a real image", "The masks class by class",
-        "Segmenter(shapes) is a small network trained on masks of this data", "CCA(EffNetLite0, words) joins", "without the mask",
+        "Segmenter(shapes) is a small network trained on masks of the training data", "CCA(EffNetLite0, words) joins", "without the mask",
         "which neither the model nor that network was trained on",
     ):  # fmt: skip
         assert part in html, part

@@ -17,7 +17,7 @@ def findings(scores=(), **analyses) -> SimpleNamespace:
     named = SimpleNamespace(name="x")
     return SimpleNamespace(
         scores=tuple(scores), floor=(), through=(), decoded=(), subject=named, data=named, request=SimpleNamespace(count=64),
-        analyses=analyses,
+        analyses=analyses, division=SimpleNamespace(reference=range(100)),
     )  # fmt: skip
 
 

@@ -241,9 +241,3 @@ ANALYSES: dict[str, Callable[[Task], Work]] = {
     "loss": loss,
     "codec": codec,
 }
-
-
-def seconds(name: str, images: int, one: float) -> float:
-    """A guess at an analysis' length: `images` of each set, `one` evaluation of the network for one image in seconds."""
-    bound = 2 * images * STRATA * one
-    return {"bound": bound, "latent-bound": bound, "likelihood": 2 * images * ODE_COST * one}.get(name, 5.0)

@@ -48,7 +48,7 @@ class Analysis:
 def _frechet(side: Side, reference: Side) -> list[Score]:
     from debruit.evaluation.metrics.frechet import frechet
 
-    return [frechet(side.features, reference.features, network=side.network)]
+    return [frechet(side.features, reference.features, network=side.network, by_choice=True)]
 
 
 def _frechet_unbiased(side: Side, reference: Side) -> list[Score]:
@@ -73,25 +73,35 @@ def _manifold(side: Side, reference: Side) -> list[Score]:
 def _accuracy(side: Side, reference: Side) -> list[Score]:
     from debruit.evaluation.metrics.classes import class_accuracy
 
-    return [class_accuracy(side.logits, side.labels, network=side.classifier)]
+    logits, targets = _recognised(side)
+    return [class_accuracy(logits, targets, network=side.classifier)] if len(logits) else []
 
 
 def _accuracy_by_class(side: Side, reference: Side) -> list[Score]:
     from debruit.evaluation.metrics.classes import accuracy_by_class
 
-    return accuracy_by_class(side.logits, side.labels, network=side.classifier, names=side.spec.class_names)
+    logits, targets = _recognised(side)
+    return accuracy_by_class(logits, targets, network=side.classifier, names=side.classes) if len(logits) else []
 
 
 def _conditional_entropy(side: Side, reference: Side) -> list[Score]:
     from debruit.evaluation.metrics.classes import conditional_entropy
 
-    return [conditional_entropy(side.logits, network=side.classifier)]
+    logits, _ = _recognised(side)
+    return [conditional_entropy(logits, network=side.classifier)] if len(logits) else []
 
 
 def _inception_score(side: Side, reference: Side) -> list[Score]:
     from debruit.evaluation.metrics.classes import inception_score
 
-    return [inception_score(side.logits, network=side.classifier)]
+    logits, _ = _recognised(side)
+    return [inception_score(logits, network=side.classifier)] if len(logits) else []
+
+
+def _recognised(side: Side) -> tuple[np.ndarray, np.ndarray | None]:
+    """Logits and targets of the images that the classifier can be asked about, since it was trained on none of them."""
+    places = side.recognisable
+    return side.logits[places], None if side.targets is None else side.targets[places]
 
 
 def _diversity(side: Side, reference: Side) -> list[Score]:
@@ -139,10 +149,10 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="manifold", gives=("precision", "recall", "density", "coverage"), needs=("features",), least=NEIGHBOURS + 1, compute=_manifold
     ),
-    Metric(name="accuracy", needs=("labels", "asked", "logits"), compute=_accuracy),
-    Metric(name="conditional-entropy", needs=("labels", "logits"), compute=_conditional_entropy),
-    Metric(name="inception-score", needs=("labels", "logits"), compute=_inception_score),
-    Metric(name="accuracy-by-class", needs=("labels", "asked", "logits"), compute=_accuracy_by_class),
+    Metric(name="accuracy", needs=("labels", "asked", "taught", "logits"), compute=_accuracy),
+    Metric(name="conditional-entropy", needs=("labels", "taught", "logits"), compute=_conditional_entropy),
+    Metric(name="inception-score", needs=("labels", "taught", "logits"), compute=_inception_score),
+    Metric(name="accuracy-by-class", needs=("labels", "asked", "taught", "logits"), compute=_accuracy_by_class),
     Metric(name="mask-iou", needs=("mask", "segments"), compute=conditional.mask_iou),
     Metric(name="mask-iou-by-class", needs=("mask", "segments"), compute=conditional.mask_iou_by_class),
     Metric(name="caption-retrieval", needs=("text", "scorer"), compute=conditional.caption_retrieval),

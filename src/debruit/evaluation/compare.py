@@ -5,18 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from debruit.conditioning.asked import argument
 from debruit.data.dataset import Dataset, quiet
+from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation import paired
 from debruit.evaluation.catalogue import METRICS, Metric, choose
-from debruit.evaluation.evaluate import Evaluation, Request, evaluate
+from debruit.evaluation.evaluate import Evaluation, Request, divided, evaluate
 from debruit.evaluation.judge import REFERENCE, SAMPLES
 from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference
 from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import Division, Side, check_data, divide
+from debruit.evaluation.sides import Division, Side, check_data, in_words
 from debruit.evaluation.subject import Subject
 from debruit.evaluation.wanted import want
+from debruit.model_files import model_file
 
 FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
 OVER_PAIRS = ("diversity", "class-diversity")  # means over pairs of samples
@@ -48,21 +51,65 @@ def check(subjects: Sequence[Subject]) -> None:
     """InputError unless there are two or more, each once."""
     if len(subjects) < 2:
         raise InputError(f"{len(subjects)} model given: name two or more to compare, or use `debruit evaluate` for one")
-    if len({s.name for s in subjects}) < len(subjects):
+    if len({_place(s.name) for s in subjects}) < len(subjects):
         raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
 
 
-def check_all(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> Division:
-    """The parts of the data for all of them. InputError, before the first is measured, if one of them cannot be: by this data, or in one of the scores."""
-    division = divide(subjects[0].model, dataset, request.count)
+def _place(name: str) -> str:
+    """Where the file of a model lies, whatever way it is named."""
+    try:
+        return str(model_file(name).resolve())
+    except InputError:
+        return name
+
+
+def check_together(
+    subjects: Sequence[Subject],
+    dataset: Dataset,
+    request: Request,
+    division: Division,
+    say: Callable[[str], None] = quiet,
+) -> None:
+    """InputError where one of the models cannot be compared with the others on this data, or has not what a metric needs that was asked for by name.
+    Says how many of the images that count as unseen another model was trained on."""
+    first = subjects[0]
+    for other in subjects[1:]:
+        ours, theirs = first.data, other.data
+        if (ours.shape, ours.depth) != (theirs.shape, theirs.depth):
+            raise InputError(
+                f"{first.name} draws images of {in_words(ours)} and {other.name} of {in_words(theirs)}: compare models of one size, channels and depth"
+            )
+        _check_names(first, other)
     for subject in subjects:
+        check_data(subject.model, dataset.spec)
+        want(subject.model, dataset, division)
         try:
-            check_data(subject.model, dataset.spec)
-            choose(request.metrics, subject, dataset.spec, divide(subject.model, dataset, request.count), request.count)
-            want(subject.model, dataset, division)
+            choose(request.metrics, subject, dataset.spec, division, request.count)
         except InputError as error:
-            raise InputError(f"{subject.name} cannot be compared: {error}") from None
-    return division
+            raise InputError(f"{subject.name}: {error}") from None
+    unseen = division.judged if division.own else division.floor[:0]
+    for other in subjects[1:]:
+        about = other.provenance
+        if about.get("data_fingerprint") == dataset.spec.fingerprint and len(unseen):
+            training = split_of_model(dataset, about).training
+            if seen := int(np.isin(unseen, training).sum()):
+                say(
+                    f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of {first.name}'s training and stand for unseen "
+                    "ones: it has an advantage there; trainings of the same seed hold out the same images"
+                )
+
+
+def _check_names(first: Subject, other: Subject) -> None:
+    """InputError where two models have the same condition with other classes."""
+    for c in first.model.config.conditioners:
+        twin = next((d for d in other.model.config.conditioners if d.field == c.field), None)
+        ours, theirs = (set(getattr(x, "names", ())) for x in (c, twin))
+        if twin is not None and ours != theirs:
+            odd = ", ".join(sorted(ours ^ theirs)[:4])
+            raise InputError(
+                f"{first.name} and {other.name} know other classes of their {argument(c.field)}s (only one of them has {odd}), so they cannot be asked for "
+                "the same: compare models of the same classes"
+            )
 
 
 def compare(
@@ -71,23 +118,25 @@ def compare(
     request: Request,
     parts: Sequence[Parts],
     say: Callable[[str], None] = quiet,
+    *,
+    training: Dataset | None = None,
 ) -> Generator[Progress, None, Comparison]:
-    """Yields progress, returns the comparison. InputError: fewer than two models, one twice, data of another size than a model's, an analysis
-    among the metrics."""
+    """Yields progress, returns the comparison. `training` is as `evaluate` takes it, of the first model. InputError: fewer than two models, one twice,
+    data of another size than a model's, an analysis among the metrics."""
     check(subjects)
     check_metrics(request.metrics)
-    division = check_all(subjects, dataset, request)
-    request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request)))
-    found, spent = [], 0.0
+    division, found, spent = divided(subjects[0], dataset, request.count, training, say, request.reference), [], 0.0
+    check_together(subjects, dataset, request, division, say)
+    request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request, division)))
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
         work = evaluate(subject, dataset, request, own, say, division=division)
-        one = yield from _one(work, subject, len(subjects) - k - 1, spent / k if k else 0.0)
+        one = yield from _one(work, subject, k, len(subjects) - k - 1, spent / k if k else 0.0)
         spent += one.seconds
         found.append(one)
     metrics = [m for m in METRICS if {m.name, *m.gives} & set(request.metrics)]
     spreads = []
     for k, (one, own) in enumerate(zip(found, parts, strict=True)):
-        yield Progress(f"differences, {one.subject.name}", k, len(found), 0.0)
+        yield Progress(f"differences, {one.subject.name}", k, len(found), 0.0, 1.0)
         spreads.append({m.name: spread(m, one, own) for m in metrics})
     differences = [
         {},
@@ -96,12 +145,9 @@ def compare(
     return Comparison(evaluations=tuple(found), differences=tuple(differences))
 
 
-def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request) -> list[str]:
+def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request, division: Division) -> list[str]:
     """The metrics, analyses aside, that apply to all of the models."""
-    chosen = [
-        {m.name for m in choose((), s, dataset.spec, divide(s.model, dataset, request.count), request.count).metrics}
-        for s in subjects
-    ]
+    chosen = [{m.name for m in choose((), s, dataset.spec, division, request.count).metrics} for s in subjects]
     return [m.name for m in METRICS if m.of == "images" and all(m.name in names for names in chosen)]
 
 
@@ -151,7 +197,7 @@ def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict
 
 
 def _one(
-    work: Generator[Progress, None, Evaluation], subject: Subject, left: int, usual: float
+    work: Generator[Progress, None, Evaluation], subject: Subject, done: int, left: int, usual: float
 ) -> Generator[Progress, None, Evaluation]:
     """One model's progress under its name; the models still to come count as long as the usual one, or as the first is expected to be."""
     while True:
@@ -160,4 +206,5 @@ def _one(
         except StopIteration as end:
             return end.value
         usual = usual or p.eta_seconds
-        yield replace(p, stage=f"{subject.name}: {p.stage}", eta_seconds=p.eta_seconds + left * usual)
+        share = (done + p.share) / (done + 1 + left)  # of as many models, each as much
+        yield replace(p, stage=f"{subject.name}: {p.stage}", eta_seconds=p.eta_seconds + left * usual, share=share)

@@ -67,7 +67,7 @@ def _ious(side: Side) -> list[Score]:
     if not len(masks):
         return []
     assert side.masks is not None
-    return mean_iou(segments, masks, names=side.spec.mask_names, network=side.masks.network)
+    return mean_iou(segments, masks, names=side.masks.names or side.spec.mask_names, network=side.masks.network)
 
 
 def _counted(agreement: Agreement | None) -> tuple[np.ndarray, np.ndarray]:

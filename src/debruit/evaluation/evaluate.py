@@ -17,9 +17,10 @@ from debruit.data.dataset import Dataset, DataSpec, quiet
 from debruit.data.keys import make_key
 from debruit.errors import InputError
 from debruit.evaluation import stages
-from debruit.evaluation.analyses import ANALYSES, Task, seconds
+from debruit.evaluation.analyses import ANALYSES, Task
 from debruit.evaluation.catalogue import Choice, choose
-from debruit.evaluation.following import BARE, follow
+from debruit.evaluation.estimate import evaluation_pace, in_words
+from debruit.evaluation.following import follow
 from debruit.evaluation.judge import (
     DECODED,
     FLOOR,
@@ -40,17 +41,17 @@ from debruit.evaluation.passages import passed
 from debruit.evaluation.score import Score
 from debruit.evaluation.sides import Division, Side, check_data, divide, passages
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.teaching import check_training, find_training
 from debruit.evaluation.wanted import Wanted, want
 
-GUESS_IMAGES_PER_SECOND = 100  # of a feature network, before it was measured
-METRIC_SECONDS = 0.002  # one metric, one image
 MOST_TRAINING = 20_000  # of more training images the features, minutes of work, are computed only if memorisation is asked for by name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked. `metrics` are names of the catalogue, () all that apply; `network` as `find_extractor` takes it; the likelihood is
-    that of `likelihood_images` training and as many held-out images."""
+    that of `likelihood_images` training and as many held-out images. Samples are measured against up to `reference` images of the data, None the usual
+    number (sides.REFERENCE_IMAGES)."""
 
     count: int = 2000
     metrics: tuple[str, ...] = ()
@@ -58,12 +59,17 @@ class Request:
     seed: int = 0
     batch: int = 64
     likelihood_images: int = 64
+    reference: int | None = None
 
     def __post_init__(self) -> None:
         if self.count < 2:
             raise InputError(f"-n {self.count}: figures need at least 2 samples, and about 2,000 to mean something")
         if self.batch < 1:
             raise InputError(f"--batch {self.batch}: give 1 or more")
+        if self.reference is not None and self.reference < 2:
+            raise InputError(
+                f"--reference {self.reference}: a distance needs at least 2 images to compare with, and thousands to mean something"
+            )
         if self.likelihood_images < 2:
             raise InputError(f"--likelihood-images {self.likelihood_images}: a standard error needs at least 2 images")
 
@@ -114,20 +120,24 @@ class Evaluation:
 
 def evaluate(
     subject: Subject | AutoencoderSubject, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
-    division: Division | None = None,
+    division: Division | None = None, training: Dataset | None = None,
 ) -> Generator[Progress, None, Evaluation]:  # fmt: skip
-    """Yields progress, returns the evaluation. `division` is that of another model to compare with.
+    """Yields progress, returns the evaluation. `division` is that of another model to compare with. `training` is what the model was trained on, where
+    `dataset` is other data and the model does not say where its own lies: the networks that judge samples are trained on it.
 
     InputError: data of another size, a metric asked for by name that does not apply here.
     """
     began = time.monotonic()
     check_data(subject.model, dataset.spec)
-    division = division or divide(subject.model, dataset, request.count)
+    division = division or divided(subject, dataset, request.count, training, say, request.reference)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
     wanted = want(subject.model, dataset, division) if isinstance(subject, Subject) else None
     networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
-    one = stages.seconds_per_evaluation(subject.model, wanted) if isinstance(subject, Subject) and wanted else 0.0
-    pace = Pace(expected(subject, division, request, choice, one, wanted))
+    pace = evaluation_pace(
+        subject, dataset, division, request.count, choice, wanted, networks, parts, seed=request.seed, batch=request.batch,
+        likelihood_images=request.likelihood_images, all_training=_looks_at_all(choice, division, request),
+    )  # fmt: skip
+    say(in_words(pace))
     if isinstance(subject, Subject):
         assert wanted is not None
         sides = yield from _sampled(subject, dataset, division, wanted, request, choice, networks, parts, pace, say)
@@ -152,6 +162,17 @@ def evaluate(
     )  # fmt: skip
 
 
+def divided(
+    subject: Subject | AutoencoderSubject, dataset: Dataset, count: int, training: Dataset | None, say: Callable[[str], None],
+    reference: int | None = None,
+) -> Division:  # fmt: skip
+    """The parts of the data, judges being trained on `training`, or where that is None on what the model says that it was trained on. InputError: given
+    training data is not what the model was trained on."""
+    given = None if training is None else check_training(subject, training)
+    most = {} if reference is None else {"most": reference}
+    return divide(subject.model, dataset, count, learn=lambda: given or find_training(subject, say), **most)
+
+
 def _sampled(
     subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, request: Request, choice: Choice, networks: Networks, parts: Parts,
     pace: Pace, say: Callable[[str], None],
@@ -161,7 +182,10 @@ def _sampled(
     drawing = stages.sample(subject, parts, request.count, wanted=wanted, seed=seed, batch=batch)
     samples = yield from pace.follow("samples", request.count, drawing)
     copies, asked = _looks_at_all(choice, division, request), wanted.labels(subject.model, request.count)
-    sides = yield from look(dataset, division, samples, asked, networks, parts, pace, say, all_training=copies)
+    real = wanted.counterparts(0, request.count) if wanted.has("label") else None
+    sides = yield from look(
+        dataset, division, samples, asked, networks, parts, pace, say, all_training=copies, counterparts=real
+    )
     if choice.passages:
         floor = sides[FLOOR]
         work = passed(subject, dataset, division.floor, floor, networks, parts, pace, classify=True)
@@ -179,32 +203,6 @@ def _looks_at_all(choice: Choice, division: Division, request: Request) -> bool:
 def _first(sets: Sequence[np.ndarray]) -> np.ndarray:
     """The first of them that has images."""
     return next(indices for indices in sets if len(indices))
-
-
-def expected(
-    subject: Subject | AutoencoderSubject, division: Division, request: Request, choice: Choice, one: float, wanted: Wanted | None
-) -> dict[str, float]:  # fmt: skip
-    """A guess at the seconds of each stage; `one` evaluation of the model's network for one image was measured, in seconds."""
-    count, guess = request.count, {}
-    images = len(division.floor) if isinstance(subject, Subject) else sum(map(len, passages(division, count)))
-    if isinstance(subject, Subject) and wanted:
-        each = one * stages.evaluations(subject.model, subject.model.settings(), wanted)
-        guess["samples"] = count * each
-        judged = wanted.has("mask") and (choice.needs("segments") or choice.needs("scorer"))
-        guess |= {"samples without the mask": min(count, BARE) * each} if judged else {}
-    if choice.needs("features") and isinstance(subject, Subject):
-        guess["features"] = count / GUESS_IMAGES_PER_SECOND
-        real = {*division.floor.tolist(), *division.reference.tolist()}
-        alone = _looks_at_all(choice, division, request)
-        real |= {*division.training.tolist(), *division.held_out.tolist()} if alone else set()
-        guess["features of real images"] = len(real) / GUESS_IMAGES_PER_SECOND
-    if choice.passages:
-        looks = [name for name in ("features", "distances") if choice.needs(name)]
-        guess["decoded images"] = images * (1 + len(looks)) / GUESS_IMAGES_PER_SECOND
-    if choice.metrics:
-        both = images + (count if isinstance(subject, Subject) else 0)
-        guess["scores"] = both * len(choice.metrics) * METRIC_SECONDS
-    return guess | {name: seconds(name, request.likelihood_images, one) for name in choice.analyses}
 
 
 def digest(division: Division) -> str:

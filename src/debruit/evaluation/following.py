@@ -22,9 +22,10 @@ from debruit.evaluation.catalogue import Choice
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.pace import Pace, Progress
 from debruit.evaluation.parts import Parts
-from debruit.evaluation.segmentation.find import Segmentation, find_segmentation
-from debruit.evaluation.sides import Division, Side, captions_of
+from debruit.evaluation.segmentation.find import Segmentation, by_colour, find_segmentation, renumbered
+from debruit.evaluation.sides import Division, Side
 from debruit.evaluation.subject import Subject
+from debruit.evaluation.teaching import captions_of
 from debruit.evaluation.wanted import Wanted
 
 BARE = 200  # samples without the mask: drawing them costs as much as drawing those with it
@@ -61,17 +62,23 @@ def find_judges(
     choice: Choice, dataset: Dataset, division: Division, eyes: Extractor | None, say: Callable[[str], None], *, device: str
 ) -> Judges:  # fmt: skip
     """What the chosen metrics need. `eyes` is EfficientNet-Lite0 where it is at hand already."""
-    segmentation = find_segmentation(dataset, division.teaching, say) if choice.needs("segments") else None
+    teaching = division.teaching
+    segmentation = None
+    if choice.needs("segments") and by_colour(dataset.spec):
+        segmentation = find_segmentation(dataset, np.empty(0, np.int64), say)
+    elif choice.needs("segments"):
+        learnt = find_segmentation(teaching.dataset, teaching.indices, say)
+        segmentation = renumbered(learnt, teaching.dataset.spec.mask_names, dataset.spec.mask_names)
     if not choice.needs("scorer"):
         return Judges(segmentation=segmentation)
     from debruit.evaluation.features.find import find_extractor
     from debruit.evaluation.features.store import reference_features
 
     eyes = eyes or find_extractor("efficientnet", dataset, say, device=device)
-    captions = captions_of(dataset, division.teaching)
-    pairs = [(n, caption) for n, caption in zip(division.teaching.tolist(), captions, strict=True) if caption]
+    captions = captions_of(teaching.dataset, teaching.indices)
+    pairs = [(n, caption) for n, caption in zip(teaching.indices.tolist(), captions, strict=True) if caption]
     pairs = pairs[:: -(-len(pairs) // MOST_PAIRS)]
-    features = reference_features(dataset, [n for n, _ in pairs], eyes, say)
+    features = reference_features(teaching.dataset, [n for n, _ in pairs], eyes, say)
     texts = [caption for _, caption in pairs]
     scorer = fitted(features, texts, find_sentences(), network=eyes.label, fingerprint=eyes.fingerprint, say=say)
     return Judges(segmentation=segmentation, scorer=scorer, eyes=eyes)
@@ -135,7 +142,10 @@ def _masks(
     dataset: Dataset, real: np.ndarray, segments: np.ndarray, counts: np.ndarray, segmentation: Segmentation
 ) -> Agreement:
     assert dataset.masks is not None
-    return Agreement(asked=np.asarray(dataset.masks[real]), found=segments, counts=counts, network=segmentation.label)
+    names = getattr(segmentation, "names", None) or dataset.spec.mask_names
+    return Agreement(
+        asked=np.asarray(dataset.masks[real]), found=segments, counts=counts, network=segmentation.label, names=names
+    )
 
 
 def _captions(dataset: Dataset, real: np.ndarray, seen: np.ndarray, counts: np.ndarray, scorer: Scorer) -> Agreement:

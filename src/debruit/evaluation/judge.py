@@ -12,6 +12,7 @@ from torch import Tensor
 
 from debruit.config import encode
 from debruit.data.dataset import Dataset
+from debruit.errors import InputError
 from debruit.evaluation import stages
 from debruit.evaluation.catalogue import Choice, Metric
 from debruit.evaluation.features.extractor import Extractor
@@ -60,23 +61,49 @@ def find_networks(
     """The feature network of that name, the classifier of the data's own labels, the network of the perceptual distance, and what judges how samples
     follow masks and captions, where a metric needs them."""
     from debruit.autoencoders.losses.perceptual import Perceptual
-    from debruit.evaluation.features.find import find_extractor
 
-    classifier = find_extractor("classifier", dataset, say, device=device) if choice.needs("logits") else None
+    if (
+        teaching := (choice.needs("logits") or choice.needs("segments") or choice.needs("scorer"))
+        and division.teaching.line()
+    ):
+        say(teaching)
+    classifier = find_classifier(division, say, device=device) if choice.needs("logits") else None
     eyes = Perceptual().build(dataset.spec.channels).to(device) if choice.needs("distances") else None
     features = None
     if choice.needs("features") or "memorisation" in choice.analyses:
-        same = network == "classifier" and classifier is not None
-        features = classifier if same else find_extractor(network, dataset, say, device=device)
+        own = classifier if network == "classifier" else None
+        features = own or find_features(network, dataset, division, say, device=device)
     judges = find_judges(choice, dataset, division, features if network == "efficientnet" else None, say, device=device)
     return Networks(features, classifier, eyes, judges)
 
 
+def find_features(
+    network: str, dataset: Dataset, division: Division, say: Callable[[str], None], *, device: str
+) -> Extractor:
+    """The feature network of that name; "classifier" is trained on the training data of the model. InputError: that is not at hand."""
+    from debruit.evaluation.features.find import find_extractor
+
+    if network == "classifier":
+        return find_classifier(division, say, device=device)
+    return find_extractor(network, dataset, say, device=device)
+
+
+def find_classifier(division: Division, say: Callable[[str], None], *, device: str) -> Extractor:
+    """The classifier, trained on the images that judges are trained on. InputError: there are none."""
+    from debruit.evaluation.features.find import find_extractor
+
+    teaching = division.teaching
+    if teaching.missing:
+        raise InputError(f"--network classifier: {teaching.missing}")
+    return find_extractor("classifier", teaching.dataset, say, device=device, indices=teaching.indices)
+
+
 def look(
     dataset: Dataset, division: Division, samples: Tensor, asked: np.ndarray | None, networks: Networks, parts: Parts, pace: Pace,
-    say: Callable[[str], None], *, all_training: bool = False,
+    say: Callable[[str], None], *, all_training: bool = False, counterparts: np.ndarray | None = None,
 ) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
-    """The three sides by name, with features and logits; `asked` are the classes asked for in the samples. Of the reference, which may be large, only as many
+    """The three sides by name, with features and logits; `asked` are the classes asked for in the samples, those of the images `counterparts` where they
+    have some. Of the reference, which may be large, only as many
     images are kept as there are samples; its features are those of all. With `all_training` there are two more sides, of features alone: the
     training images and those held out."""
     spec, count = dataset.spec, len(samples)
@@ -98,11 +125,13 @@ def look(
         logits = yield from pace.follow("classes", sum(map(len, shown.values())), work)
     labels = {SAMPLES: asked}
     labels |= {name: None if dataset.labels is None else dataset.labels[indices] for name, indices in real.items()}
-    none = samples[:0]
+    none, seen = samples[:0], getattr(networks.classifier, "names", ())
+    shown_as = {FLOOR: division.floor} | ({} if counterparts is None else {SAMPLES: counterparts})
+    fresh = {name: np.isin(indices, division.judged) for name, indices in shown_as.items()}
     return {
         name: Side(
             images=images.get(name, none), spec=spec, labels=labels.get(name), features=features.get(name, nothing()), network=_label(networks.features),
-            logits=logits.get(name, nothing()), classifier=_label(networks.classifier),
+            logits=logits.get(name, nothing()), classifier=_label(networks.classifier), classes=seen, fresh=fresh.get(name),
         )
         for name in (SAMPLES, *real, *alone)
     }  # fmt: skip
@@ -130,6 +159,8 @@ def look_through(
     return sides
 
 
+COSTS = {"frechet": 1.0, "frechet-unbiased": 4.5, "kid": 0.5, "manifold": 0.3, "diversity": 0.3, "class-diversity": 0.3}
+"""What metrics cost, in units of a Frechet distance; others a tenth."""
 WORDS = {DECODED: "held out", SEEN: "trained on"}
 
 
@@ -145,6 +176,7 @@ def score(
         for column, name in columns[metric.of].items()
         if name in sides and len(sides[name]) >= metric.least
     ]
+    weights = np.cumsum([0.0, *(COSTS.get(metric.name, 0.1) for metric, _, _ in jobs)])
     found: dict[str, list[Score]] = {column: [] for each in columns.values() for column in each}
 
     def work() -> Generator[float, None, None]:
@@ -152,7 +184,7 @@ def score(
             found[column] += choice.shown(metric, computed(metric, name, sides, key, parts))
             yield n
 
-    yield from pace.follow("scores", len(jobs), work())
+    yield from pace.follow("scores", len(jobs), work(), weigh=lambda done: float(weights[int(done)] / weights[-1]))
     return {name: tuple(scores) for name, scores in found.items()}
 
 

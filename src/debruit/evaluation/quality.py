@@ -6,7 +6,7 @@ are the samplers'; the interval of a difference is that of the paired contributi
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from debruit.config import implementations
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
 from debruit.evaluation import stages
+from debruit.evaluation.estimate import in_words as estimate_in_words
+from debruit.evaluation.estimate import samplers_pace
 from debruit.evaluation.features.extractor import Extractor
-from debruit.evaluation.metrics.frechet import frechet, influence, moments
-from debruit.evaluation.pace import Pace, Progress
+from debruit.evaluation.metrics.frechet import Moments, frechet, frechet_and_influence, moments
+from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference, paired
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.score import Score
@@ -74,36 +76,41 @@ class Quality:
 
 def quality(
     subject: Subject, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
-    budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64,
+    budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64, most: int | None = None,
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
     """Yields progress, returns the quality of every setting. InputError: data of another size, too few samples, a budget below 1."""
     began, model = time.monotonic(), subject.model
-    check(subject, dataset, count, budgets, budget)
-    division = divide(model, dataset, count)
+    check(subject, dataset, count, budgets=budgets, budget=budget)
+    division = divide(model, dataset, count) if most is None else divide(model, dataset, count, most=most)
     wanted = want(model, dataset, division)
     cost = _counted(model, wanted)
     tried = candidates(model, sorted({*budgets, budget}), cost)
-    one = stages.seconds_per_evaluation(model, wanted)
     pool = np.concatenate([division.floor, division.reference])
-    pace = Pace(
-        {_stage(s, cost(s)): count * one * cost(s) for s in tried} | {"features of real images": len(pool) / 100}
-    )
+    named = dict(zip(_stages(tried, cost), tried, strict=True))
+    pace = samplers_pace(subject, dataset, pool, count, named, extractor, parts, wanted=wanted, seed=seed, batch=batch)
+    say(estimate_in_words(pace))
     real = yield from pace.follow(
         "features of real images", len(pool), stages.extract_real(dataset, pool, extractor, say)
     )
     floor, reference = real[: len(division.floor)], moments(real[len(division.floor) :])
     found, contributions = [], []
-    for settings in tried:
-        work = _features(subject, wanted, settings, count, extractor, parts, seed=seed, batch=batch)
-        features = yield from pace.follow(_stage(settings, cost(settings)), count, work)
-        found.append(
-            Point(
-                settings=settings,
-                evaluations=cost(settings),
-                score=frechet(features, reference, network=extractor.label),
-            )
+    for stage, settings in named.items():
+        work = stages.sample(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
+        images = yield from pace.follow(stage, count, work)
+        work = stages.extract(images, dataset.spec, extractor, parts)
+        features = yield from pace.follow(f"{stage}: features", count, work)
+        key = [
+            subject.digest,
+            extractor.fingerprint,
+            dataset.spec.fingerprint,
+            pool.tolist(),
+            stages.images_key(images),
+        ]
+        score, spread = yield from pace.follow(
+            f"{stage}: distance", 1, _distance(features, reference, extractor, parts, key)
         )
-        contributions.append(influence(features, moments(features), reference))
+        found.append(Point(settings=settings, evaluations=cost(settings), score=score))
+        contributions.append(spread)
     best = _best(found, budget)
     points = tuple(
         point
@@ -117,8 +124,10 @@ def quality(
     )  # fmt: skip
 
 
-def check(subject: Subject, dataset: Dataset, count: int, budgets: Sequence[int], budget: int) -> None:
-    """InputError for what `quality` cannot measure."""
+def check(
+    subject: Subject, dataset: Dataset, count: int, *, budgets: Sequence[int] = BUDGETS, budget: int = 20
+) -> None:
+    """InputError, before any work: data of another size or without what the model was never trained without, too few samples, a budget below 1."""
     model = subject.model
     check_data(model, dataset.spec)
     if count < 2:
@@ -194,15 +203,24 @@ def in_words(settings: Settings, cost: int) -> str:
     )
 
 
-def _features(
-    subject: Subject, wanted: Wanted, settings: Settings, count: int, extractor: Extractor, parts: Parts, *, seed: int, batch: int,
-) -> Generator[float, None, np.ndarray]:  # fmt: skip
-    images = yield from stages.sample(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
-    return (yield from stages.extract(images, wanted.dataset.spec, extractor, parts))
+def _distance(
+    features: np.ndarray, reference: Moments, extractor: Extractor, parts: Parts, key: list[Any]
+) -> Generator[float, None, tuple[Score, np.ndarray]]:
+    """The distance of a setting's samples, and what each contributes to it; kept."""
+
+    def make() -> dict[str, Any]:
+        score, spread = frechet_and_influence(features, reference, network=extractor.label)
+        return {"score": asdict(score), "influence": spread.tolist()}
+
+    kept = parts.kept("distance", key, make)
+    yield 1
+    return Score(**kept["score"]), np.asarray(kept["influence"])
 
 
-def _stage(settings: Settings, cost: int) -> str:
-    return f"{name_of(settings.sampler)}, {cost} evaluations"
+def _stages(tried: Sequence[Settings], cost: Callable[[Settings], int]) -> list[str]:
+    """What the settings are called while they are tried, each by another name."""
+    names = [f"{name_of(s.sampler)}, {cost(s)} evaluations" for s in tried]
+    return [f"{k} of {len(names)}: {name}" for k, name in enumerate(names, start=1)]
 
 
 def _best(points: Sequence[Point], budget: int) -> int:

@@ -5,6 +5,7 @@ what images score that the model never saw; the reference is made of training im
 the model saw nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,13 +17,15 @@ from debruit.data.names import position
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.agreement import Agreement
+from debruit.evaluation.teaching import FLAG, Teaching, captions_of
 from debruit.first_stage import FirstStage
 from debruit.model import Model
 from debruit.sampling.noise import generator
 
-REFERENCE_IMAGES = 10_000  # more would cost minutes on a CPU and change a Frechet distance of 2,000 samples little
+REFERENCE_IMAGES = 5_000  # twice as many take twice as long, and narrow the interval over their choice from 0.7 to 0.45 of that over 2,000 samples
 LEAST_IMAGES = 8
 LEAST_JUDGED = 20  # images that the model never saw, for figures of those alone
+NOT_GIVEN = f"the networks that judge samples are trained on the model's training data, which was not given: name it with {FLAG}"
 DIVISION = 7  # key of the random stream
 
 
@@ -35,7 +38,7 @@ def nothing() -> np.ndarray:
 class Division:
     """Indices of the data. `training`: what the model was trained on (empty if that is not this data); `held_out`: what it never saw;
     `reference` and `floor` share no image, and are in random order, those of the floor that the model never saw first. `fields` are the conditions
-    that the data has beside its images, `captions` how many different ones the `judged` images have, `pairs` how many of the `teaching` images have one."""
+    that the data has beside its images, `captions` how many different ones the `judged` images have, `teaching` the images that judges are trained on."""
 
     training: np.ndarray
     held_out: np.ndarray
@@ -43,7 +46,7 @@ class Division:
     floor: np.ndarray
     fields: tuple[str, ...] = ()
     captions: int = 0
-    pairs: int = 0
+    teaching: Teaching = field(default_factory=lambda: Teaching(lambda: "", {}, None, nothing()))  # ty: ignore
 
     @property
     def own(self) -> bool:
@@ -56,12 +59,6 @@ class Division:
         unseen = min(len(self.held_out), len(self.floor))
         return self.floor[:unseen] if unseen >= LEAST_JUDGED else self.floor
 
-    @property
-    def teaching(self) -> np.ndarray:
-        """The images on which a network is trained that judges how samples agree with their conditions, rising: the model's training images, or all of
-        other data, but for the judged ones."""
-        return np.setdiff1d(self.training if self.own else self.held_out, self.judged)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
@@ -69,7 +66,8 @@ class Side:
     (N, K) of a classifier called `classifier`, both of no rows where none has looked; `labels` (N,) are the classes asked for (samples) or
     true (real images). Where they were made from other images, `originals` is the side of those, in the same order: what went into an autoencoder, or
     what samples are enlargements of; `distances` (N,) is the perceptual distance of each to its own in the eyes of the network called `eyes`. `masks`
-    and `captions` are what was asked for beside what is seen; `bare` is the side of samples drawn without the mask."""
+    and `captions` are what was asked for beside what is seen; `bare` is the side of samples drawn without the mask. The classifier knows `classes`;
+    `fresh` (N,) says which images it was not trained on, nor samples under their conditions, None for all."""
 
     images: Tensor
     spec: DataSpec
@@ -78,6 +76,8 @@ class Side:
     network: str = ""
     logits: np.ndarray = field(default_factory=nothing)
     classifier: str = ""
+    classes: tuple[str, ...] = ()
+    fresh: np.ndarray | None = None
     originals: "Side | None" = None
     distances: np.ndarray = field(default_factory=lambda: np.empty(0))
     eyes: str = ""
@@ -88,6 +88,21 @@ class Side:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def targets(self) -> np.ndarray | None:
+        """The labels as the classifier counts its classes, (N,); -1 where it knows none of that name."""
+        if self.labels is None:
+            return None
+        known = [self.classes.index(name) if name in self.classes else -1 for name in self.spec.class_names]
+        return np.asarray(known, dtype=np.int64)[self.labels]
+
+    @property
+    def recognisable(self) -> np.ndarray:
+        """Numbers of the images that the classifier can be asked about: `fresh` ones, of classes that it knows where they have labels."""
+        fresh = np.ones(len(self), bool) if self.fresh is None else self.fresh
+        targets = self.targets
+        return np.flatnonzero(fresh if targets is None else fresh & (targets >= 0))
+
     def take(self, indices: np.ndarray) -> "Side":
         """The images of these indices, with repetitions."""
         pick = lambda x: x[indices] if len(x) else x  # noqa: E731
@@ -95,13 +110,17 @@ class Side:
         bare = None if self.bare is None else self.bare.take(indices[indices < len(self.bare)])
         return replace(
             self, images=self.images[torch.from_numpy(indices)], features=pick(self.features), logits=pick(self.logits),
-            labels=None if self.labels is None else self.labels[indices], distances=pick(self.distances),
+            labels=None if self.labels is None else self.labels[indices], fresh=None if self.fresh is None else self.fresh[indices],
+            distances=pick(self.distances),
             originals=taken(self.originals), masks=taken(self.masks), captions=taken(self.captions), bare=bare,
         )  # fmt: skip
 
 
-def divide(model: Model | FirstStage, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES) -> Division:
-    """The parts of the data for `count` samples. The floor takes at most half of the data, the reference at most `most` of the rest."""
+def divide(
+    model: Model | FirstStage, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES, learn: Callable[[], Dataset | str] | None = None
+) -> Division:  # fmt: skip
+    """The parts of the data for `count` samples. The floor takes at most half of the data, the reference at most `most` of the rest. `learn` gives the
+    model's training data, or says why it is missing, where `dataset` is other data; judges learn from that."""
     total = len(dataset)
     if total < LEAST_IMAGES:
         raise InputError(
@@ -116,14 +135,9 @@ def divide(model: Model | FirstStage, dataset: Dataset, count: int, *, most: int
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])
     floor, rest = np.split(order, [min(count, total // 2)])
     division = Division(training, held_out, _shuffled(rest[-most:]), floor, _fields(dataset))
-    captions, teaching = (captions_of(dataset, part) for part in (division.judged, division.teaching))
-    return replace(division, captions=len({*captions} - {""}), pairs=len(teaching) - teaching.count(""))
-
-
-def captions_of(dataset: Dataset, indices: np.ndarray) -> list[str]:
-    """The caption of each of these images, the first where it has several, "" where it has none."""
-    texts = dataset.texts
-    return ["" if texts is None or not texts[n] else texts[n][0].strip() for n in indices]
+    captions = captions_of(dataset, division.judged)
+    find = (lambda: dataset) if division.own else learn or (lambda: NOT_GIVEN)
+    return replace(division, captions=len({*captions} - {""}), teaching=Teaching(find, about, dataset, division.judged))
 
 
 def _fields(dataset: Dataset) -> tuple[str, ...]:
@@ -147,7 +161,7 @@ def check_data(model: Model | FirstStage, spec: DataSpec) -> None:
     if (spec.shape, spec.depth) == (own.shape, own.depth):
         return
     raise InputError(
-        f"{spec.name} has images of {_size(spec)} and the model {verb} {_size(own)}: evaluate it on the data it was trained on "
+        f"{spec.name} has images of {in_words(spec)} and the model {verb} {in_words(own)}: evaluate it on the data it was trained on "
         f"({own.name}), or on images of that size, channels and depth"
     )
 
@@ -164,6 +178,7 @@ def _shuffled(indices: np.ndarray) -> np.ndarray:
     return indices[torch.randperm(len(indices), generator=generator(DIVISION, 0)).numpy()]
 
 
-def _size(spec: DataSpec) -> str:
+def in_words(spec: DataSpec) -> str:
+    """ "8 x 8 pixels (grey, uint8)"."""
     channels = {1: "grey", 3: "RGB"}.get(spec.channels, f"{spec.channels} channels")
     return f"{spec.height} x {spec.width} pixels ({channels}, {spec.depth})"

@@ -4,6 +4,7 @@ from the disk what was finished before: the result is the same, interrupted or n
 import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from debruit.sampling.settings import Settings
 
 FEATURE_IMAGES = 250  # a part of the features: seconds of work
 PROBE_IMAGES = 8
+PROBE_SECONDS = 4.0  # a whole batch is probed where it takes no longer
+SLOW_SECONDS = 0.1  # an image a step: then fewer are probed
 
 
 def sample(
@@ -69,15 +72,60 @@ def images_key(images: Tensor) -> str:
     return make_key(str(array.dtype), list(array.shape), hashlib.sha256(array.data).hexdigest())
 
 
-def seconds_per_evaluation(model: Model, wanted: Wanted) -> float:
-    """What one evaluation of the network costs for one image, measured on a few: for estimates before the first stage."""
+@dataclass(frozen=True)
+class Probe:
+    """Seconds that an evaluation of the network takes for one image of a batch of samples, and that an image takes beside them (noise, conditions,
+    decoding); `few` is the first in a batch of PROBE_IMAGES, where the network is called more often."""
+
+    evaluation: float = 0.0
+    image: float = 0.0
+    few: float = 0.0
+
+    def units(self, evaluations: int) -> float:
+        """What an image costs in all, counted in evaluations."""
+        return evaluations + (self.image / self.evaluation if self.evaluation else 0.0)
+
+
+def probe(model: Model, wanted: Wanted, batch: int) -> Probe:
+    """What samples cost, measured on a few: for estimates before the first stage."""
     settings = model.settings(sampler=Euler(), grid=UniformTime(), steps=1, guidance=1.0)
-    asked = wanted.asked(model, 0, PROBE_IMAGES)
-    for _ in range(2):  # the first warms up
-        start = time.perf_counter()
-        for _ in _drawn(model, settings, 0, 0, asked, PROBE_IMAGES):
+
+    def spent(images: int, steps: int) -> float:
+        asked, start = wanted.asked(model, 0, images), time.perf_counter()
+        for _ in _drawn(model, replace(settings, steps=steps), 0, 0, asked, images):
             pass
-    return (time.perf_counter() - start) / PROBE_IMAGES
+        return (time.perf_counter() - start) / images
+
+    def measured(images: int, turns: int) -> Probe:
+        short, long = (min(spent(images, steps) for _ in range(turns)) for steps in (1, 3))
+        one = max((long - short) / 2, long / 10)
+        return Probe(evaluation=one, image=max(short - one, 0.0), few=one)
+
+    few = measured(PROBE_IMAGES, 4) if spent(2, 1) < SLOW_SECONDS else measured(2, 1)  # the first warms up as well
+    whole = few if 8 * few.evaluation * batch > PROBE_SECONDS or batch <= PROBE_IMAGES else measured(batch, 2)
+    return replace(whole, few=few.evaluation)
+
+
+def missing_share(
+    subject: Subject,
+    parts: Parts,
+    count: int,
+    *,
+    wanted: Wanted,
+    seed: int,
+    batch: int,
+    settings: Settings | None = None,
+) -> float:
+    """The share of these samples that `sample` still has to draw."""
+    model, there = subject.model, 0
+    settings = settings or model.settings()
+    if not parts.any("samples"):
+        return 1.0
+    for start in range(0, count, batch):
+        size = min(batch, count - start)
+        asked = None if wanted.fields is None else wanted.asked(model, start, size)
+        there += size if parts.has("samples", sample_key(subject, settings, seed, start, size, asked=asked)) else 0
+    return 1 - there / count
 
 
 def evaluations(model: Model, settings: Settings, wanted: Wanted) -> int:
@@ -100,15 +148,9 @@ def extract_real(
     dataset: Dataset, indices: np.ndarray, extractor: Extractor, say: Callable[[str], None]
 ) -> Generator[float, None, np.ndarray]:
     """Features of real images, from the cache where they were computed before."""
-    from debruit.evaluation.features.store import PIECE, reference_features
+    from debruit.evaluation.features.store import features_of
 
-    # rising, as they are cached: so a slice needs few of the cache's pieces
-    wanted, places = np.unique(indices, return_inverse=True)
-    pieces = []
-    for start in range(0, len(wanted), PIECE):
-        pieces.append(reference_features(dataset, wanted[start : start + PIECE], extractor, say))
-        yield start + len(pieces[-1])
-    return np.concatenate(pieces)[places]
+    return (yield from features_of(dataset, indices, extractor, say))
 
 
 def classify(

@@ -5,17 +5,19 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import Batch, SampleCount, Seed, Threads
+from debruit.apps.cli.numbers import Batch, ReferenceCount, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import (
     WORK,
     check_diffusion,
     check_plots,
     check_report,
     find_data,
+    find_training,
     follow,
     retyped,
     stopped,
     write_report,
+    written,
 )
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
@@ -24,9 +26,11 @@ from debruit.apps.threads import set_threads
 def compare(
     *models: Annotated[str, Parameter(name=["MODEL"])],
     data: str | None = None,
+    training_data: str | None = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
+    reference: ReferenceCount = None,
     seed: Seed = 0,
     out: Path = Path("comparison"),
     batch: Batch = 64,
@@ -43,6 +47,9 @@ def compare(
         Run folders or .safetensors files, two or more.
     data
         A folder of images or a built-in source, of the models' size; without it, what the first model was trained on.
+    training_data
+        What the first model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
+        trained on it, never on what the samples are compared with.
     metrics
         Names of scores, "frechet,kid"; without it, every score that applies to all of the models. Likelihood, memorisation and the loss
         are for `debruit evaluate`.
@@ -50,6 +57,8 @@ def compare(
         How many samples each model draws.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    reference
+        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
     seed
         Decides the noise, the same for all.
     out
@@ -62,20 +71,23 @@ def compare(
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import catalogue
-    from debruit.evaluation.compare import check, check_all, check_metrics
+    from debruit.evaluation.compare import check, check_metrics
     from debruit.evaluation.compare import compare as run
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import comparison, terminal
+    from debruit.evaluation.report import columns, comparison, terminal
     from debruit.evaluation.subject import Subject
     from debruit.training.machine import prepare
 
     prepare()
     set_threads(threads)
     check_plots()
-    request = Request(count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch)
+    request = Request(
+        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, reference=reference
+    )
     flags = {
-        "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
+        "--data": data, "--training-data": training_data,
+        "--metrics": metrics, "-n": n, "--network": network, "--reference": reference, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
     check_report(out)
@@ -84,14 +96,15 @@ def compare(
         check_diffusion(model, "compare")
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
-    dataset = find_data(data, subjects[0])
-    check_all(subjects, dataset, request)
+    dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
     parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
     try:
-        found = follow(run(subjects, dataset, request, parts, say))
+        found = follow(run(subjects, dataset, request, parts, say, training=training))
     except KeyboardInterrupt:
         return stopped(out, command)
-    write_report(out, comparison.render(found, command), comparison.as_record(found, command))
+    write_report(
+        out, comparison.render(found, command), comparison.as_record(found, command), columns.of_comparison(found)
+    )
     terminal.show(comparison.table(found))
-    say(f"-> {out / 'report.html'}, report.json")
+    say(written(out))
     return 0

@@ -5,8 +5,19 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import Batch, LikelihoodCount, SampleCount, Seed, Threads
-from debruit.apps.cli.reports import WORK, check_plots, find_data, follow, out_folder, retyped, stopped, write_report
+from debruit.apps.cli.numbers import Batch, LikelihoodCount, ReferenceCount, SampleCount, Seed, Threads
+from debruit.apps.cli.reports import (
+    WORK,
+    check_plots,
+    find_data,
+    find_training,
+    follow,
+    out_folder,
+    retyped,
+    stopped,
+    write_report,
+    written,
+)
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 
@@ -16,9 +27,11 @@ def evaluate(
     /,
     *,
     data: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    training_data: str | None = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
+    reference: ReferenceCount = None,
     seed: Seed = 0,
     out: Path | None = None,
     batch: Batch = 64,
@@ -38,12 +51,17 @@ def evaluate(
     data
         A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the model's size; without it, what the model was
         trained on.
+    training_data
+        What the model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
+        trained on it, never on what the samples are compared with.
     metrics
         Names, "frechet,kid,bound"; without it, everything that applies.
     n
         How many samples to draw, or images to send through an autoencoder; figures of different numbers cannot be compared.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    reference
+        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
     seed
         Decides the noise of the samples.
     out
@@ -61,7 +79,7 @@ def evaluate(
     from debruit.evaluation.evaluate import Request
     from debruit.evaluation.evaluate import evaluate as run
     from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import page, record, terminal
+    from debruit.evaluation.report import columns, page, record, sheet, terminal
     from debruit.evaluation.subject import open_any
     from debruit.training.machine import prepare
 
@@ -69,21 +87,27 @@ def evaluate(
     set_threads(threads)
     check_plots()
     request = Request(
-        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images
+        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images, reference=reference
     )  # fmt: skip
     command = retyped("evaluate", [model], {
-        "--data": data, "--metrics": metrics, "-n": n, "--network": network, "--seed": seed, "--out": out, "--batch": batch,
+        "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--reference": reference,
+        "--seed": seed, "--out": out, "--batch": batch,
         "--likelihood-images": likelihood_images, "--device": device,
     }, evaluate)  # fmt: skip
     folder = out_folder(out, model, "evaluation")
     subject = open_any(model, device)
-    dataset = find_data(data, subject)
+    dataset, training = find_data(data, subject), find_training(training_data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
     try:
-        found = follow(run(subject, dataset, request, parts, say))
+        found = follow(run(subject, dataset, request, parts, say, training=training))
     except KeyboardInterrupt:
         return stopped(folder, command)
-    write_report(folder, page.render(found, command), record.record(found, command))
+    picture = sheet.figure(found)
+    write_report(
+        folder, page.render(found, command), record.record(found, command), columns.of_evaluation(found), picture
+    )
     terminal.show(*terminal.tables(found))
-    say(f"-> {folder / 'report.html'}, report.json")
+    for line in terminal.left_out(found):
+        say(line)
+    say(written(folder, picture))
     return 0

@@ -104,4 +104,5 @@ Amount = Annotated[
         0, 1, "an amount of {value}: give more than 0 (the image itself) up to 1 (another image)", real=True, above=True
     ),
 ]
+ReferenceCount = Annotated[int | None, _flag(2, MOST_DRAWN)]
 Threads = Annotated[int | None, _flag(1, MOST_THREADS)]

@@ -122,6 +122,11 @@ def _training_data(source: Any, text: str, fingerprint: str) -> Any:
         return None
 
 
+def find_training(text: str | None, subject: Any) -> Any:
+    """The data set that `--training-data` names, read as it was for the training where the model's file says how; None without it."""
+    return None if text is None else find_data(text, subject)
+
+
 def _at(source: Any, recorded: Any) -> Any:
     """What a model's file says of a folder of the user's, now that it is known where that lies: at `source`, if it has that name. Else None."""
     from debruit.data.names import composed
@@ -139,13 +144,30 @@ def _same_place(a: Any, b: Any) -> bool:
     return type(a) is type(b) and all(getattr(a, f.name) == getattr(b, f.name) for f in fields(a) if f.name not in ways)
 
 
-def write_report(folder: Path, page: str, data: dict[str, Any]) -> None:
-    """report.html and report.json, each written whole."""
+def write_report(folder: Path, page: str, data: dict[str, Any], columns: Sequence[Any], picture: Any = None) -> None:
+    """report.html and report.json, the scores as scores.csv and scores.tex, how to cite debruit, and a figure where there is one; each written whole."""
+    from debruit import pictures
+    from debruit.evaluation.report import tables
     from debruit.evaluation.report.record import dump
     from debruit.files import write_atomically
+    from debruit.provenance import BIBTEX
 
     dump(data, folder / "report.json")
-    write_atomically(folder / "report.html", lambda temporary: temporary.write_text(page, encoding="utf-8"))
+    versions = data["versions"]
+    about = [data["command"], f"debruit {versions['debruit']}, torch {versions['torch']}, {versions['processor']}"]
+    texts = {
+        "scores.csv": tables.as_csv(columns), "scores.tex": tables.as_latex(columns, about), "debruit.bib": BIBTEX + "\n", "report.html": page
+    }  # fmt: skip
+    for name, text in texts.items():
+        write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
+    if picture is not None:
+        pictures.save(picture, folder / "figure.png")
+
+
+def written(folder: Path, picture: Any = None) -> str:
+    """What lies in the folder of a report now."""
+    figure = ", figure.png" if picture is not None else ""
+    return f"-> {folder / 'report.html'}, report.json, scores.csv, scores.tex, debruit.bib{figure}"
 
 
 class _Lines:
@@ -169,7 +191,7 @@ class _Lines:
 
 
 class _Bar:
-    """A bar on a terminal."""
+    """A bar on a terminal: of everything, by time, so that it never goes back."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
@@ -187,7 +209,7 @@ class _Bar:
         self.bar.stop()
 
     def __call__(self, p: Any) -> None:
-        self.bar.update(self.task, total=p.total, completed=p.done, description=describe(p))
+        self.bar.update(self.task, total=1.0, completed=p.share, description=describe(p))
 
 
 def describe(p: Any) -> str:

@@ -5,17 +5,19 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import Batch, Evaluations, SampleCount, Seed, Threads
+from debruit.apps.cli.numbers import Batch, Evaluations, ReferenceCount, SampleCount, Seed, Threads
 from debruit.apps.cli.reports import (
     WORK,
     check_diffusion,
     check_plots,
     find_data,
+    find_training,
     follow,
     out_folder,
     retyped,
     stopped,
     write_report,
+    written,
 )
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
@@ -29,11 +31,13 @@ def samplers(
     /,
     *,
     data: str | None = None,
+    training_data: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 200,
     evaluations: str = "5,10,20",
     budget: Evaluations = 20,
     store: Annotated[bool, Parameter(negative="")] = False,
     network: str = "efficientnet",
+    reference: ReferenceCount = None,
     seed: Seed = 0,
     out: Path | None = None,
     batch: Batch = 64,
@@ -50,6 +54,9 @@ def samplers(
         A run folder or a .safetensors file.
     data
         A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+    training_data
+        What the model was trained on, where neither the run folder nor the model's file says where that lies: the network "classifier" is
+        trained on it, never on what the samples are compared with.
     n
         How many samples each setting draws.
     evaluations
@@ -60,6 +67,8 @@ def samplers(
         Write the best setting into the model, so that `debruit sample` uses it.
     network
         What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+    reference
+        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
     seed
         Decides the noise, the same for all settings.
     out
@@ -72,10 +81,11 @@ def samplers(
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import quality
-    from debruit.evaluation.features.find import find_extractor
+    from debruit.evaluation.evaluate import divided
+    from debruit.evaluation.judge import find_features
     from debruit.evaluation.parts import Parts
+    from debruit.evaluation.report import columns, terminal
     from debruit.evaluation.report import samplers as report
-    from debruit.evaluation.report import terminal
     from debruit.evaluation.subject import Subject
     from debruit.model_files import check_writable, model_file
     from debruit.training.machine import prepare
@@ -85,33 +95,44 @@ def samplers(
     check_plots()
     costs = numbers(evaluations)
     flags = {
-        "--data": data, "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--seed": seed,
+        "--data": data, "--training-data": training_data,
+        "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--reference": reference, "--seed": seed,
         "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("samplers", [model], flags, samplers)
     folder = out_folder(out, model, "samplers")
     if n < 2 or batch < 1:
         raise InputError(f"-n {n} --batch {batch}: a distance needs at least 2 samples, and a batch 1 image")
+    if reference is not None and reference < 2:
+        raise InputError(
+            f"--reference {reference}: a distance needs at least 2 images to compare with, and thousands to mean something"
+        )
     check_diffusion(model, "samplers")
     if store:
         check_writable(model)
         check_file(model_file(model), flag="--store")
     subject = Subject.open(model, device)
-    dataset = find_data(data, subject)
-    quality.check(subject, dataset, n, costs, budget)
+    dataset, training = find_data(data, subject), find_training(training_data, subject)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
-    extractor = find_extractor(network, dataset, say, device=subject.model.device.type)
+    quality.check(subject, dataset, n, budgets=costs, budget=budget)
+    division = divided(subject, dataset, n, training, say)
+    extractor = find_features(network, dataset, division, say, device=subject.model.device.type)
     work = quality.quality(
-        subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch
+        subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch, most=reference
     )
     try:
         found = follow(work)
     except KeyboardInterrupt:
         return stopped(folder, command)
     stored = quality.store(subject, found.best.settings) if store else []
-    write_report(folder, report.render(found, command, stored), report.as_record(found, command, stored))
+    write_report(
+        folder,
+        report.render(found, command, stored),
+        report.as_record(found, command, stored),
+        columns.of_samplers(found),
+    )
     terminal.show(report.table(found))
-    for line in (report.conclusion(found), *stored, f"-> {folder / 'report.html'}, report.json"):
+    for line in (report.conclusion(found), *stored, written(folder)):
         say(line)
     return 0
 

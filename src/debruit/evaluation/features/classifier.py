@@ -45,6 +45,8 @@ class Classifier:
         channels_last(self.body)
         self.body.eval()
 
+    probe_images = 2 * ROWS
+
     def __call__(self, images: Tensor, spec: DataSpec) -> np.ndarray:
         found = np.empty((len(images), DIMENSIONS), np.float32)
         with torch.inference_mode():
@@ -59,14 +61,18 @@ class Classifier:
             return self.head(torch.from_numpy(np.array(features, np.float32))).numpy()
 
 
-def classifier(dataset: Dataset, *, seed: int = 0, images: int = IMAGES, say: Say = print) -> Classifier:
-    """The classifier of this data, trained on `images` images at most, or from the cache where that was done before.
+def classifier(
+    dataset: Dataset, indices: np.ndarray | None = None, *, seed: int = 0, images: int = IMAGES, say: Say = print
+) -> Classifier:
+    """The classifier of this data by its images `indices` (all where None), a tenth of them held out to measure it, trained on `images` at most in all
+    passes together, or from the cache where that was done before.
 
     InputError: data without labels, of one class only, or of fewer images than two a class.
     """
-    labels = _labels(dataset)
-    held = min(max(round(HELD_OUT * len(labels)), 1), MOST_HELD_OUT)
-    training, held_out = split(len(labels), held, seed)
+    indices = np.arange(len(dataset)) if indices is None else indices
+    labels = _labels(dataset, indices)
+    held = min(max(round(HELD_OUT * len(indices)), 1), MOST_HELD_OUT)
+    training, held_out = (indices[part] for part in split(len(indices), held, seed))
 
     def make():
         fitted = fit(dataset, labels, training, seed=seed, images=images, say=say)
@@ -75,7 +81,7 @@ def classifier(dataset: Dataset, *, seed: int = 0, images: int = IMAGES, say: Sa
         return {name: weight.numpy() for name, weight in fitted.weights.items()}, facts
 
     if dataset.spec.fingerprint:
-        key = make_key("classifier", VERSION, dataset.spec.fingerprint, seed, images)
+        key = make_key("classifier", VERSION, dataset.spec.fingerprint, indices.tolist(), seed, images)
         arrays, facts = kept(root() / "classifiers" / f"{key}.safetensors", make, say)
     else:
         arrays, facts = make()
@@ -83,25 +89,25 @@ def classifier(dataset: Dataset, *, seed: int = 0, images: int = IMAGES, say: Sa
     found = Classifier(
         dataset.spec, Fitted(weights, facts["mean"], facts["deviation"]), hits=facts["hits"], held_out=held
     )
-    say(_verdict(found, chance=float(np.bincount(labels).max() / len(labels))))
+    say(_verdict(found, chance=float(np.bincount(labels[indices]).max() / len(indices))))
     return found
 
 
-def _labels(dataset: Dataset) -> np.ndarray:
+def _labels(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
     spec = dataset.spec
     if dataset.labels is None:
         raise InputError(
             f"{spec.name} has no labels, and the classifier learns from them: sort the images into one subfolder a class, or take the "
             "features efficientnet"
         )
-    classes = len(np.unique(dataset.labels))
+    classes = len(np.unique(dataset.labels[indices]))
     if classes < 2:
         raise InputError(
             f"{spec.name} has one class only, which no classifier can tell from others: take the features efficientnet"
         )
-    if len(dataset) < 2 * classes:
+    if len(indices) < 2 * classes:
         raise InputError(
-            f"{spec.name} has {len(dataset)} images in {classes} classes: a classifier needs at least two a class, better fifty"
+            f"{spec.name} has {len(indices)} images in {classes} classes: a classifier needs at least two a class, better fifty"
         )
     return dataset.labels
 

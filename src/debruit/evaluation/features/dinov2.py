@@ -16,7 +16,7 @@ from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features.network import NetworkExtractor, digest
 from debruit.evaluation.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, seen
-from debruit.evaluation.features.runtime import run
+from debruit.evaluation.features.runtime import BATCHES, run
 from debruit.evaluation.features.stored import Say
 
 SIZE, HEAD, EPS = 224, 64, 1e-6
@@ -119,7 +119,8 @@ def dinov2(
     fingerprint = digest(weights, "dinov2", SIZE, "antialiased bicubic", IMAGENET_MEAN, IMAGENET_DEVIATION)
     forward, used = run(partial(DINOv2, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime, say=say)
     return NetworkExtractor(
-        label=label, dimensions=width, fingerprint=fingerprint, prepare=prepare, forward=forward, batch=16, runtime=used
+        label=label, dimensions=width, fingerprint=fingerprint, prepare=prepare, forward=forward, batch=min(16, BATCHES[used]),
+        runtime=used
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from debruit.data.dataset import DataSpec
 from debruit.evaluation.features.network import NetworkExtractor, digest
 from debruit.evaluation.features.preparation import normalised, seen
-from debruit.evaluation.features.runtime import run
+from debruit.evaluation.features.runtime import BATCHES, run
 from debruit.evaluation.features.stored import Say
 from debruit.networks.efficientnet import EfficientNetLite0, packaged_weights
 
@@ -41,5 +41,6 @@ def efficientnet(
         fingerprint=fingerprint,
         prepare=prepare,
         forward=forward,
+        batch=BATCHES[used],
         runtime=used,
     )

@@ -1,5 +1,7 @@
 """The name that a user types -> a feature extractor."""
 
+import numpy as np
+
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError, nearest
 from debruit.evaluation.features.extractor import Extractor
@@ -10,9 +12,12 @@ NAMES = ("efficientnet", "classifier")
 WEIGHTS = (".safetensors", ".pth", ".pt")
 
 
-def find_extractor(name: str, dataset: Dataset | None = None, say: Say = print, *, device: str = "auto") -> Extractor:
-    """ "efficientnet"; "classifier", trained on the labels of `dataset`; or a file: an .onnx network, or weights (.safetensors, .pth, .pt) of
-    a network whose layout is known. InputError: a misspelt name, a file that is not there or not known, a classifier without labels."""
+def find_extractor(
+    name: str, dataset: Dataset | None = None, say: Say = print, *, device: str = "auto", indices: np.ndarray | None = None
+) -> Extractor:  # fmt: skip
+    """ "efficientnet"; "classifier", trained on the labels of `dataset`, of its images `indices` where they are given; or a file: an .onnx network, or
+    weights (.safetensors, .pth, .pt) of a network whose layout is known. InputError: a misspelt name, a file that is not there or not known, a
+    classifier without labels."""
     if name == "efficientnet":
         from debruit.evaluation.features.efficientnet import efficientnet
 
@@ -22,7 +27,7 @@ def find_extractor(name: str, dataset: Dataset | None = None, say: Say = print, 
 
         if dataset is None:
             raise InputError("the classifier is trained on labelled data: name it with --data")
-        return classifier(dataset, say=say)
+        return classifier(dataset, indices, say=say)
     path = expanded(name)
     if path.suffix.lower() not in (".onnx", *WEIGHTS):
         hint = nearest(name, NAMES) or ";"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from debruit.data.dataset import DataSpec
 from debruit.evaluation.features.network import NetworkExtractor, digest
 from debruit.evaluation.features.preparation import on_255
-from debruit.evaluation.features.runtime import run
+from debruit.evaluation.features.runtime import BATCHES, run
 from debruit.evaluation.features.stored import Say
 from debruit.networks.folded import FoldedConv
 
@@ -118,5 +118,6 @@ def inception(
         partial(InceptionV3, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime, say=say
     )
     return NetworkExtractor(
-        label="InceptionV3", dimensions=DIMENSIONS, fingerprint=fingerprint, prepare=prepare, forward=forward, runtime=used
+        label="InceptionV3", dimensions=DIMENSIONS, fingerprint=fingerprint, prepare=prepare, forward=forward,
+        batch=BATCHES[used], runtime=used
     )  # fmt: skip

@@ -20,10 +20,10 @@ from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features.network import NetworkExtractor
 from debruit.evaluation.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, seen
-from debruit.evaluation.features.runtime import open_session, session_forward
+from debruit.evaluation.features.runtime import BATCHES, open_session, session_forward
 from debruit.evaluation.features.stored import Say
 
-DEFAULT_SIZE, BATCH = 224, 16
+DEFAULT_SIZE = 224
 
 
 class Preparation(BaseModel):
@@ -75,7 +75,7 @@ def onnx_network(path: Path, *, say: Say = print) -> NetworkExtractor:
         fingerprint=_fingerprint(path, preparation, shape),
         prepare=prepare,
         forward=forward,
-        batch=shape.batch or BATCH,
+        batch=shape.batch or BATCHES["onnxruntime"],
         runtime="onnxruntime",
     )
 

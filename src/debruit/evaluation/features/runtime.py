@@ -16,6 +16,7 @@ from debruit.evaluation.features.stored import Say
 from debruit.files import write_atomically
 from debruit.model import choose_device
 
+BATCHES = {"torch": 32, "onnxruntime": 8}  # images a call: of onnxruntime, what the caches of a core hold
 NEEDED = ("onnxruntime", "onnx", "onnxscript")  # the last two for the export
 
 
@@ -55,11 +56,11 @@ def exported(build: Callable[[], nn.Module], shape: tuple[int, int, int], path: 
 
 
 def open_session(path: Path):
-    """An onnxruntime session on the CPU, with as many threads as torch uses."""
+    """An onnxruntime session on the CPU that works in the thread that calls it; several may at once."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

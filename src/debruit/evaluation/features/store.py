@@ -1,12 +1,12 @@
 """Features of the data, each image's computed once: the files of <root>/features/<key>/, the key being that of the data and the network.
 
-Each file is a piece: up to a few thousand indices (n,), rising, and their features (n, D). An image that is asked for is looked up in all
+Each file is a piece: up to a thousand indices (n,), rising, and their features (n, D). An image that is asked for is looked up in all
 pieces, whatever it was computed for; those that are in none are computed, and are a new piece as soon as it is complete. So an interrupted
 computation goes on where it was, and a damaged piece costs only itself.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from debruit.errors import InputError
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.features.stored import DAMAGE, Say, peek, read, write
 
-PIECE = 4096  # images
+PIECE = 1024  # images: what an interruption costs at most
 PROGRESS_SECONDS = 10
 
 
@@ -47,6 +47,27 @@ def reference_features(
 ) -> np.ndarray:
     """The features (len(indices), D) float32 of these images of the data, in this order; from the cache where they are there.
 
+    InputError as `features_of`, whose progress is said in a line every ten seconds.
+    """
+    progress = None
+    work = features_of(dataset, indices, extractor, say, batch=batch)
+    while True:
+        try:
+            done = next(work)
+        except StopIteration as end:
+            return end.value
+        if progress is None:  # the first says what was known
+            progress = _Progress(len(np.unique(indices)), extractor.label, say)
+            progress.add(int(done), computed=False)
+        else:
+            progress.add(int(done) - progress.done, computed=True)
+
+
+def features_of(
+    dataset: Dataset, indices: Sequence[int] | np.ndarray, extractor: Extractor, say: Say = quiet, *, batch: int = 256
+) -> Generator[float, None, np.ndarray]:
+    """Yields how many different images are done, first those that were known; returns the features (len(indices), D) float32.
+
     `batch` images are read at a time; beside the result, one piece is in memory. Data without a fingerprint (made by hand) is not cached.
     InputError: no images, or an index that the data does not have.
     """
@@ -57,18 +78,39 @@ def reference_features(
     if not 0 <= odd < len(dataset):
         raise InputError(f"image {odd} was asked for, and {dataset.spec.name} has 0 to {len(dataset) - 1}")
     wanted, places = np.unique(indices, return_inverse=True)
-    progress = _Progress(len(wanted), extractor.label, say)
     found = np.empty((len(wanted), extractor.dimensions), np.float32)
-    data = dataset.spec.fingerprint
-    folder = root() / "features" / make_key("features", data, extractor.fingerprint) if data else None
+    folder = _folder(dataset, extractor)
     missing = np.arange(len(wanted)) if folder is None else _take_known(folder, wanted, found, say)
-    progress.add(len(wanted) - len(missing), computed=False)
+    done = len(wanted) - len(missing)
+    yield done
     for start in range(0, len(missing), PIECE):
         rows = missing[start : start + PIECE]
-        found[rows] = _computed(dataset, wanted[rows], extractor, progress, batch)
+        for first in range(0, len(rows), batch):
+            part = rows[first : first + batch]
+            found[part] = extractor(dataset.images_of(wanted[part]), dataset.spec)
+            done += len(part)
+            yield done
         if folder is not None:
             _keep(folder, wanted[rows], found[rows], say)
     return found[places]
+
+
+def unknown_count(dataset: Dataset, indices: np.ndarray, extractor: Extractor) -> int:
+    """How many of these images, each counted once, have no features in the cache. Only the indices of the pieces are read."""
+    wanted, folder = np.unique(indices), _folder(dataset, extractor)
+    missing = np.ones(len(wanted), dtype=bool)
+    for path in () if folder is None else sorted(folder.glob("*.safetensors")):
+        try:
+            missing &= ~np.isin(wanted, peek(path, "indices"))
+        except DAMAGE:
+            continue  # said when it is read
+    return int(missing.sum())
+
+
+def _folder(dataset: Dataset, extractor: Extractor) -> Path | None:
+    """Where features of this data by this network are kept; None for data without a fingerprint."""
+    data = dataset.spec.fingerprint
+    return root() / "features" / make_key("features", data, extractor.fingerprint) if data else None
 
 
 def _take_known(folder: Path, wanted: np.ndarray, found: np.ndarray, say: Say) -> np.ndarray:
@@ -91,17 +133,6 @@ def _take_known(folder: Path, wanted: np.ndarray, found: np.ndarray, say: Say) -
         found[ours] = features[theirs]
         missing[ours] = False
     return np.flatnonzero(missing)
-
-
-def _computed(
-    dataset: Dataset, indices: np.ndarray, extractor: Extractor, progress: _Progress, batch: int
-) -> np.ndarray:
-    parts = []
-    for start in range(0, len(indices), batch):
-        images = dataset.batch(indices[start : start + batch])["image"]
-        parts.append(extractor(images, dataset.spec))
-        progress.add(len(images), computed=True)
-    return np.concatenate(parts)
 
 
 def _keep(folder: Path, indices: np.ndarray, features: np.ndarray, say: Say) -> None:

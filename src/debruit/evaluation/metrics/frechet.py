@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from debruit.evaluation.metrics.checks import check_features, check_widths
-from debruit.evaluation.metrics.interval import around
+from debruit.evaluation.metrics.interval import NORMAL, around
 from debruit.evaluation.score import Score
 
 ROWS = 8192  # converted to float64 at a time
@@ -65,19 +65,33 @@ def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
 
 
 def frechet(
-    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = "FD"
-) -> Score:
+    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = "FD", by_choice: bool = False
+) -> Score:  # fmt: skip
     """The Frechet distance of the samples' features (N, D) to the reference's, with an interval over the choice of samples.
 
-    `prefix` "rFD" (and a name of its own) where the samples are an autoencoder's reconstructions. InputError as `check_features`.
+    `prefix` "rFD" (and a name of its own) where the samples are an autoencoder's reconstructions. With `by_choice` the note says how far another
+    choice of as many reference images, features (M, D), would move it: 1.96 standard errors, as for the samples. InputError as `check_features`.
     """
+    return frechet_and_influence(samples, reference, network=network, name=name, prefix=prefix, by_choice=by_choice)[0]
+
+
+def frechet_and_influence(
+    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = "FD", by_choice: bool = False
+) -> tuple[Score, np.ndarray]:  # fmt: skip
+    """`frechet`, and what each sample contributes to it, (N,), which costs as much as the distance itself. InputError as `check_features`."""
     check_features(samples, "samples")
     a, b = moments(samples), _moments_of(reference, "reference images")
-    value = frechet_distance(a, b)
-    low, high = around(value, influence(samples, a, b).std() / np.sqrt(a.count))
-    return Score(
-        name=name, label=f"{prefix}-{network}", value=value, low=max(low, 0.0), high=high, count=a.count, better="low", note=_note(a, b)
+    value, contributions = frechet_distance(a, b), influence(samples, a, b)
+    low, high = around(value, contributions.std() / np.sqrt(a.count))
+    note = _note(a, b)
+    if by_choice and not isinstance(reference, Moments):
+        half = NORMAL * float(influence(reference, b, a).std()) / np.sqrt(b.count)
+        chosen = f"another choice of the {b.count:,} reference images would move it by about {half:.2g} (95 %)"
+        note = f"{note}; {chosen}" if note else chosen
+    score = Score(
+        name=name, label=f"{prefix}-{network}", value=value, low=max(low, 0.0), high=high, count=a.count, better="low", note=note
     )  # fmt: skip
+    return score, contributions
 
 
 def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, seed: int = 0) -> Score:

@@ -7,8 +7,8 @@ from debruit.conditioning.asked import argument
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html
 from debruit.evaluation.report.rows import beside_real
-from debruit.evaluation.sides import captions_of
 from debruit.evaluation.subject import Subject
+from debruit.evaluation.teaching import captions_of
 
 BY_MASK = "iou-"
 SHOWN, MOST_CLASSES = 12, 20
@@ -67,8 +67,8 @@ def judges(found: Evaluation) -> str:
     if about := found.networks.get("segmentation"):
         trained = about["accuracy"] is not None
         what = (
-            f"{about['label']} is a small network trained on masks of this data; on {about['held_out']:,} images that it was not trained on its mean IoU is "
-            f"{about['accuracy']:.3f}."
+            f"{about['label']} is a small network trained on masks of the training data; on {about['held_out']:,} images that it was not trained "
+            f"on its mean IoU is {about['accuracy']:.3f}."
             if trained
             else "Masks are found again by the colours of the palette."
         )
@@ -77,7 +77,8 @@ def judges(found: Evaluation) -> str:
         )
     if about := found.networks.get("scorer"):
         parts.append(
-            f"{about['label']} joins features of images and of captions by {about['pairs']:,} pairs of this data; images without a caption are left out."
+            f"{about['label']} joins features of images and of captions by {about['pairs']:,} pairs of the training data; images "
+            "without a caption are left out."
         )
     if parts:
         parts.append(

@@ -12,11 +12,12 @@ from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
 from debruit.evaluation.report.conditions import BY_MASK, asked_of, conditions, judges
 from debruit.evaluation.report.passages import autoencoder
-from debruit.evaluation.report.record import evaluations, versions_here
+from debruit.evaluation.report.record import evaluations
 from debruit.evaluation.report.rows import beside_real
 from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.provenance import BIBTEX
 from debruit.sampling.guidance import weights
 from debruit.sampling.sampler import name_of
 
@@ -41,10 +42,14 @@ def render(found: Evaluation, command: str) -> str:
             left_out(found),
             provenance(found, about, command),
         ],
-        "Made by debruit. This page needs nothing but itself.",
+        FOOTER,
     )
 
 
+FOOTER = (
+    "Made by debruit. This page needs nothing but itself; beside it lie the same scores as scores.csv and scores.tex (booktabs), and the first images as "
+    "figure.png."
+)
 DECODED = ", and so are the real images once through the model's autoencoder, which is about as far as any diffusion on its latents could come"
 
 
@@ -141,8 +146,9 @@ def _classifier(found: Evaluation) -> str:
     if not about:
         return ""
     return (
-        f"{about['label']} is a small classifier trained on this data's own labels; it recognises {about['accuracy']:.1%} ({about['low']:.1%} to "
-        f"{about['high']:.1%}) of {about['held_out']:,} images that it was not trained on, and real images in the table may be among those that it was."
+        f"{about['label']} is a small classifier trained on the labels of the model's training data; it recognises {about['accuracy']:.1%} "
+        f"({about['low']:.1%} to {about['high']:.1%}) of {about['held_out']:,} images that it was not trained on. Of the real images in the table it is "
+        "asked only about those that it was not trained on."
     )
 
 
@@ -188,7 +194,7 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         ("trained with", ", ".join(f"{k} {v}" for k, v in versions.items()) or "?"),
         ("evaluated on", f"{spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}, fingerprint {spec.fingerprint}"),
         *_compared(found),
-        ("evaluated with", ", ".join(f"{k} {v}" for k, v in versions_here().items())),
+        ("evaluated with", in_words(about["environment"])),
         ("time", words.duration(found.seconds)),
     ]  # fmt: skip
     return html.section(
@@ -196,8 +202,17 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         html.definitions(items),
         html.paragraph("The same figures again:", "note"),
         html.code(command),
+        html.details("How to cite debruit", html.code(BIBTEX)),
         html.details("The model's configuration", html.code(json.dumps(about["config"], indent=1))),
     )
+
+
+def in_words(environment: dict[str, Any]) -> str:
+    """Hardware and versions (debruit/provenance.py) in a line."""
+    flat = {
+        key: value for key, value in environment.items() if key not in ("versions", "command") and value is not None
+    }
+    return ", ".join(f"{key} {value}" for key, value in (environment["versions"] | flat).items())
 
 
 def _compared(found: Evaluation) -> list[tuple[str, str]]:

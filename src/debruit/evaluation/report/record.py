@@ -1,6 +1,7 @@
 """An evaluation as JSON: everything that the page shows and more, for machines. `format` is raised when a field changes its meaning."""
 
 import json
+import math
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -12,10 +13,10 @@ from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import Subject
 from debruit.files import write_atomically
-from debruit.finite import as_json
 from debruit.provenance import provenance, versions
 
 FORMAT = 1
+REASON = "_reason"
 
 
 def record(found: Evaluation, command: str) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _conditions(found: Evaluation) -> dict[str, Any] | None:
 def read(path: Path) -> dict[str, Any]:
     """A report.json, with its scores as `Score`."""
     data = json.loads(path.read_text())
-    return data | {name: [Score(**s) for s in data[name]] for name in ("scores", "floor")}
+    return data | {name: [_score(s) for s in data[name]] for name in ("scores", "floor")}
 
 
 def versions_here() -> dict[str, str]:
@@ -78,7 +79,32 @@ def versions_here() -> dict[str, str]:
     return versions() | {"machine": platform.machine()}
 
 
+def _score(kept: dict[str, Any]) -> Score:
+    value = math.nan if kept["value"] is None else kept["value"]
+    fields: dict[str, Any] = {k: v for k, v in kept.items() if not k.endswith(REASON)} | {"value": value}
+    return Score(**fields)
+
+
 def dump(data: dict[str, Any], path: Path) -> None:
-    """Written whole. JSON has no NaN and no infinity: they become null."""
-    text = json.dumps(as_json(data), indent=1, allow_nan=False)
+    """Written whole. JSON has no NaN and no infinity: they become null, and NAME_reason beside it says why."""
+    text = json.dumps(_finite(data), indent=1, allow_nan=False)
     write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        reasons = {f"{key}{REASON}": _reason(item) for key, item in value.items() if _reason(item)}
+        return {key: _finite(item) for key, item in value.items()} | reasons
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _reason(value: Any) -> str:
+    """Why a number is null, or some of a list of numbers are; "" where all are finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a number: nothing was there to measure" if math.isnan(value) else f"infinite ({value})"
+    if isinstance(value, list | tuple):
+        odd = sum(isinstance(item, float) and not math.isfinite(item) for item in value)
+        return f"{odd:,} of {len(value):,} are not finite: nothing was measured there" if odd else ""
+    return ""

@@ -5,6 +5,7 @@ from html import escape
 
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.report import html, words
+from debruit.evaluation.report.judged import own_figure
 from debruit.evaluation.score import Score
 
 
@@ -17,7 +18,8 @@ def beside_real(chosen: Sequence[Score], found: Evaluation) -> str:
         unit = f"{s.unit}; " if s.unit and not words.shown_unit(s) else ""
         rows.append([
             html.cell(s.label, (unit + words.ARROWS[s.better]).removesuffix("; ")), html.cell(words.value(s), words.interval(s)),
-            *(html.cell(words.value(one), words.interval(one)) if one else "" for one in beside), html.cell(f"{s.count:,}"), note(s),
+            *(html.cell(words.value(one), _beside(one, found)) if one else "" for one in beside), html.cell(f"{s.count:,}"),
+            note(s, own_figure(s, found.networks)),
         ])  # fmt: skip
     heads = [f"{len(found.division.floor):,} real images", *(["the same, decoded"] if through else [])]
     return html.table(["score", "samples", *heads, "N", ""], rows, numbers=range(1, 3 + len(heads)))
@@ -32,6 +34,12 @@ def plain(chosen: Sequence[Score], what: str) -> str:
     return html.table(["figure", "value", what, ""], rows, numbers=(1, 2))
 
 
-def note(score: Score) -> str:
+def note(score: Score, more: str = "") -> str:
     """What is to know of a score, in smaller letters."""
-    return f'<span class="note">{escape(score.note)}</span>'
+    return f'<span class="note">{escape("; ".join(part for part in (score.note, more) if part))}</span>'
+
+
+def _beside(score: Score, found: Evaluation) -> str:
+    """The interval of a score of real images, and how many, where that is not the number in the head of the column."""
+    counted = f"N = {score.count:,}" if score.count != len(found.division.floor) else ""
+    return ", ".join(part for part in (words.interval(score), counted) if part)

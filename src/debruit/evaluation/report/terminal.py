@@ -35,12 +35,20 @@ def show(*parts: object) -> None:
         console.print(part)
 
 
+def left_out(found: Evaluation) -> list[str]:
+    """What was not measured, a line a reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in found.left_out:
+        reasons.setdefault(reason, []).append(name)
+    return [f"not measured: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
 def tables(found: Evaluation) -> list[Table]:
     """The scores, then the figures of each analysis."""
     shown = []
     chosen = [s for s in found.scores if not s.name.startswith((BY_CLASS, BY_MASK))]  # those are many, and on the page
     if chosen:
-        title = f"{found.subject.name}: {found.request.count:,} samples against {found.data.name}"
+        title = f"{found.subject.name}: {found.request.count:,} samples against {len(found.division.reference):,} images of {found.data.name}"
         shown.append(scores(chosen, title, real_images=found.floor, decoded=found.through))
     if found.decoded:
         title = f"{found.subject.name}: images of {found.data.name} through the autoencoder"

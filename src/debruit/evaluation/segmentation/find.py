@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.keys import make_key
 from debruit.evaluation.features.stored import Say
 
 
@@ -36,8 +37,35 @@ class ByColour:
         return self.segment(images.numpy())
 
 
+@dataclass(frozen=True)
+class Renumbered:
+    """A segmentation whose class numbers are those of other data: `numbers` (K,) uint8 by its own. `names` are those of the new numbers."""
+
+    of: Any
+    numbers: np.ndarray
+    names: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> Any:  # its label, accuracy and what else a report says of it
+        return getattr(self.of, name)
+
+    @property
+    def fingerprint(self) -> str:
+        return make_key(self.of.fingerprint, self.numbers.tolist(), list(self.names))
+
+    def __call__(self, images: Tensor, spec: DataSpec) -> np.ndarray:
+        return self.numbers[self.of(images, spec)]
+
+
+def renumbered(found: Any, ours: tuple[str, ...], theirs: tuple[str, ...]) -> Any:
+    """A segmentation into classes named `ours` as one into those of other data, named `theirs`; classes that the other data lacks come after its own."""
+    if ours == theirs:
+        return found
+    names = (*theirs, *(name for name in ours if name not in theirs))
+    return Renumbered(found, np.array([names.index(name) for name in ours], np.uint8), names)
+
+
 def find_segmentation(dataset: Dataset, teaching: np.ndarray, say: Say) -> Segmentation:
-    """By colour where the data is known to allow that, else a network trained on the images `teaching` and their masks."""
+    """By colour where the data is known to allow that, else a network trained on the images `teaching` of the data and their masks."""
     if by_colour(dataset.spec):
         from debruit.data.openmoji_segmentation import VERSION, segment
 
