@@ -154,7 +154,7 @@ def write_report(folder: Path, page: str, data: dict[str, Any], columns: Sequenc
 
     dump(data, folder / "report.json")
     versions = data["versions"]
-    about = [data["command"], f"debruit {versions['debruit']}, torch {versions['torch']}, {versions['processor']}"]
+    about = [data["command"], f"debruit {versions['debruit']}, torch {versions['torch']}, {data['environment']['cpu']}"]
     texts = {
         "scores.csv": tables.as_csv(columns), "scores.tex": tables.as_latex(columns, about), "debruit.bib": BIBTEX + "\n", "report.html": page
     }  # fmt: skip
