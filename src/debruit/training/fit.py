@@ -1,10 +1,7 @@
 """From a Run to a run folder: the shell around the loop. It owns the clock, the files and the interruptions, and yields what a screen shows."""
 
 import math
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +11,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
 from debruit.errors import InputError
 from debruit.training.folder import RunFolder, alone
+from debruit.training.interruption import interruptible
 from debruit.training.run import Training
 from debruit.training.state import State
 from debruit.training.step import Diverged, Report, passed
@@ -125,7 +123,7 @@ class _Fit:
             with self.clock.spends("save"):
                 folder.save(self.state, self.task.model(self.state))
         try:
-            with _interruptible(self.state) as signals:
+            with interruptible(self.state) as signals:
                 if not self.clock.over(self.state) and (prepare := getattr(self.alarm, "prepare", None)):
                     prepare()
                 self.clock.restart(self.state)
@@ -289,38 +287,3 @@ def _record(progress: Progress, state: State) -> dict:
 def _number(value: float | int) -> float | int | None:
     """JSON has no NaN."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@dataclass
-class _Signals:
-    """Whose training a signal interrupts."""
-
-    state: State
-
-
-@contextmanager
-def _interruptible(state: State) -> Generator[_Signals]:
-    """The first SIGINT, SIGTERM or SIGHUP (a terminal that is closed, unless nohup has it ignored) asks the loop to stop after its step; a second SIGINT or
-    SIGTERM interrupts at once. A closed terminal sends SIGHUP several times."""
-    state.interrupted = False
-    signals = _Signals(state)
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
-
-    hangup = getattr(signal, "SIGHUP", None)
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
-        numbers.append(hangup)
-
-    def ask(number, frame) -> None:
-        if signals.state.interrupted and number != hangup:
-            raise KeyboardInterrupt
-        signals.state.interrupted = True
-
-    old = {number: signal.signal(number, ask) for number in numbers}
-    try:
-        yield signals
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
