@@ -199,7 +199,7 @@ def test_models_that_cannot_be_compared_are_refused_before_the_first_is_drawn(ma
     ]
     assert main(command) == 2
     error = capsys.readouterr().err
-    assert "larger.safetensors cannot be compared: digits has images of 8 x 8 pixels" in error
+    assert "m.safetensors draws images of 8 x 8 pixels" in error
     assert not out.exists()
     for budget in ("0", "1000000"):
         code = main(

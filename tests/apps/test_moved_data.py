@@ -49,8 +49,8 @@ def interrupted_in(stage: int, monkeypatch):
         train = task.train
         made.append(task)
 
-        def some(state, pool):
-            for report in train(state, pool):
+        def some(state, pool, length):
+            for report in train(state, pool, length):
                 state.interrupted = len(made) == stage
                 yield report
 

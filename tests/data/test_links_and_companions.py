@@ -94,7 +94,7 @@ def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
 
 def test_names_of_classes_that_nothing_needs(folder, noise, heard):
     Folder(path=str(folder({"a.png": noise(4, 4), "classes.json": b'["sky"]'}))).build(heard.append)
-    assert "no classes; classes.json is not used, since there is nothing for it to name" in heard
+    assert "no classes; classes.json is not used, there are no classes to name" in heard
     masks = {
         "images/a.png": noise(4, 4),
         "masks/a.png": noise(4, 4, 1) % 2,

@@ -127,3 +127,15 @@ def test_expand():
     assert expand(torch.ones(2, dtype=F64), like).shape == (2, 1, 1, 1)
     assert expand(torch.ones((), dtype=F64), like).shape == ()
     assert expand(torch.ones(2, dtype=F64), like).dtype == torch.float32
+
+
+def test_a_chain_that_was_first_used_without_gradients_has_them_all_the_same():
+    """Its tables are computed once: by a validation, for example."""
+    process = Tabulated(chain=Chain(schedule=Linear(), steps=7))
+    with torch.inference_mode():
+        process.alpha(torch.tensor([0.3]))
+        process.chain.posterior_beta
+    t = torch.tensor([0.3], dtype=torch.float64, requires_grad=True)
+    process.alpha(t).sum().backward()
+    assert t.grad is not None
+    assert not process.chain.posterior_beta.is_inference()

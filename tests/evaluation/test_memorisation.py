@@ -12,11 +12,12 @@ from scipy.stats import binomtest
 
 from debruit.data.dataset import Dataset, quiet
 from debruit.errors import InputError
-from debruit.evaluation.alarm import SAMPLES, CopyAlarm
+from debruit.evaluation.alarm import CopyAlarm
 from debruit.evaluation.copying import Rate, excess, verdict
 from debruit.evaluation.memorisation import Features, contact_sheet, memorisation
 from debruit.evaluation.neighbours import PIECE_BYTES, mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.model import Model
+from debruit.training.diffusion import ALARM_COUNT
 from debruit.training.run import Ema, Optimiser
 from debruit.training.state import TrainState
 from debruit.training.step import train
@@ -366,7 +367,7 @@ def test_the_alarm_hears_a_model_that_remembers_and_no_other(digits):
         said = CopyAlarm(changed, digits)(TrainState.start(changed, CPU))
         assert (said is not None) is speaks, said
         if said:
-            assert said.startswith(f"alarm: samples copy training images: {SAMPLES} of {SAMPLES}")
+            assert said.startswith(f"alarm: samples copy training images: {ALARM_COUNT} of {ALARM_COUNT}")
     untrained = TrainState.start(run, CPU)
     assert CopyAlarm(run, digits)(untrained) is None
     alone = exact.remembering_run(training[:100], validation_images=0)

@@ -225,6 +225,7 @@ def test_the_names_are_those_of_the_files():
         "ancestral", "ddim", "dpmpp_2m", "dpmpp_2m_sde", "euler", "heun", "predictor_corrector", "unipc"
     }  # fmt: skip
     with pytest.raises(
-        InputError, match="unknown sampler 'dpmpp', did you mean 'dpmpp_2m'. allowed: ancestral, ddim, dpmpp_2m,"
+        InputError,
+        match="unknown sampler 'dpmpp', did you mean 'dpmpp_2m' or 'dpmpp_2m_sde'. allowed: ancestral, ddim, dpmpp_2m,",
     ):
         choose(Sampler, "dpmpp", "sampler")

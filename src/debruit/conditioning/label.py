@@ -96,7 +96,7 @@ class Label:
     def _no_such_number(self, text: str) -> InputError:
         numbered = [name for name in (*self.names, *self.ids) if number_in(name.strip()) is not None]
         return InputError(
-            f"there is no class called '{text}': classes of this model are called by numbers, so that a number is a name and not a place among the "
+            f"unknown label '{text}': classes of this model are called by numbers, so that a number is a name and not a place among the "
             f"classes; allowed: {some(self.names, SHOWN)}{'' if set(numbered) <= set(self.names) else f', also called {some(numbered, SHOWN)}'}"
         )
 

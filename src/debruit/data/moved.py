@@ -17,7 +17,11 @@ def relocated(source: Any, text: str) -> Any:
     found = find_source(text)
     if type(found) is type(source):
         there = {name: getattr(found, name) for name in PLACES if hasattr(source, name)}
-        return replace(source, **there)
+        if there:
+            return replace(source, **there)
+        raise InputError(
+            f"--data {text}: the training read {source.name}, which is installed and lies nowhere else: leave --data out"
+        )
     if hasattr(source, "folder") and Path(text).is_dir():
         return replace(source, folder=text)
     raise InputError(

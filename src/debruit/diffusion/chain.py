@@ -92,6 +92,7 @@ class Chain:
             )
 
     @cached_property
+    @torch.inference_mode(False)  # kept, and so for a backward pass, too
     def beta(self) -> Tensor:
         """(T + 1,), float64; entry 0 is 0."""
         beta = self.schedule.betas(self.steps)
@@ -103,16 +104,19 @@ class Chain:
         return torch.cat([torch.zeros(1, dtype=torch.float64), beta])
 
     @cached_property
+    @torch.inference_mode(False)  # kept, and so for a backward pass, too
     def alpha(self) -> Tensor:
         """1 - beta, (T + 1,). This is the DDPM papers' alpha_t; a process's alpha(t) is sqrt(abar)."""
         return 1 - self.beta
 
     @cached_property
+    @torch.inference_mode(False)  # kept, and so for a backward pass, too
     def abar(self) -> Tensor:
         """Signal variance left after i steps, (T + 1,); entry 0 is 1."""
         return torch.cumprod(self.alpha, 0)
 
     @cached_property
+    @torch.inference_mode(False)  # kept, and so for a backward pass, too
     def posterior_beta(self) -> Tensor:
         """beta~_i = (1 - abar_{i-1}) / (1 - abar_i) beta_i, (T + 1,); entries 0 and 1 are 0."""
         tilde = torch.zeros_like(self.beta)

@@ -20,6 +20,7 @@ class Tabulated:
     chain: Chain = field(default_factory=Chain)
 
     @cached_property
+    @torch.inference_mode(False)  # kept, and so for a backward pass, too
     def _log_snr(self) -> Tensor:
         """lambda_0..lambda_T with its infinite ends clamped (they are never interpolated)."""
         abar = self.chain.abar

@@ -18,6 +18,7 @@ from debruit.evaluation.report.sections import BY_CLASS, SECTIONS
 from debruit.evaluation.score import Score
 from debruit.evaluation.subject import AutoencoderSubject, Subject
 from debruit.provenance import BIBTEX
+from debruit.provenance import provenance as environment
 from debruit.sampling.guidance import weights
 from debruit.sampling.sampler import name_of
 
@@ -194,7 +195,7 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
         ("trained with", ", ".join(f"{k} {v}" for k, v in versions.items()) or "?"),
         ("evaluated on", f"{spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}, fingerprint {spec.fingerprint}"),
         *_compared(found),
-        ("evaluated with", in_words(about["environment"])),
+        ("evaluated with", in_words(environment())),
         ("time", words.duration(found.seconds)),
     ]  # fmt: skip
     return html.section(
@@ -207,12 +208,10 @@ def provenance(found: Evaluation, about: dict[str, Any], command: str) -> str:
     )
 
 
-def in_words(environment: dict[str, Any]) -> str:
+def in_words(about: dict[str, Any]) -> str:
     """Hardware and versions (debruit/provenance.py) in a line."""
-    flat = {
-        key: value for key, value in environment.items() if key not in ("versions", "command") and value is not None
-    }
-    return ", ".join(f"{key} {value}" for key, value in (environment["versions"] | flat).items())
+    flat = {key: value for key, value in about.items() if key not in ("versions", "command") and value is not None}
+    return ", ".join(f"{key} {value}" for key, value in (about["versions"] | flat).items())
 
 
 def _compared(found: Evaluation) -> list[tuple[str, str]]:
