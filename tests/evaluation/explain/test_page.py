@@ -53,7 +53,7 @@ def test_the_page_is_whole_in_itself(text):
 def test_names_in_the_data_cannot_end_the_script():
     names = ("</script><b>", *"123456789")
     model = chained(conditioners=(dataclasses.replace(labelled(0.1)[0], names=names),))
-    text = page(begin(model, label=0))
+    text = page(begin(model, label="</script><b>"))
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;" in text
     assert text.count("</script>") == 2

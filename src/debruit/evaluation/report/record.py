@@ -80,7 +80,11 @@ def versions_here() -> dict[str, str]:
 
 
 def _score(kept: dict[str, Any]) -> Score:
-    value = math.nan if kept["value"] is None else kept["value"]
+    value = kept["value"]
+    if (
+        value is None
+    ):  # the only number of a score that JSON lacks is an infinite one, as the PSNR of images that are equal
+        value = -math.inf if "-inf" in kept.get(f"value{REASON}", "") else math.inf
     fields: dict[str, Any] = {k: v for k, v in kept.items() if not k.endswith(REASON)} | {"value": value}
     return Score(**fields)
 
