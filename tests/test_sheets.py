@@ -1,15 +1,20 @@
 """Samples beside their conditions: every sample once and whole, nearly square, the mask in its palette, a legend of the classes that it holds."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from debruit import pictures
 from debruit.conditioning.asked import ask
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.conditions_shown import shown
+from debruit.data import grids
 from debruit.data.dataset import DataSpec
+from debruit.errors import InputError
 from debruit.model import ModelConfig
 from debruit.sheets import LEAST_SIDE, Group, sheet
 
@@ -98,3 +103,20 @@ def test_prompts_in_turn_make_a_group_each():
     assert len({found.boxes[n][:2] for n in range(7)}) == 7
     assert tops[0] <= tops[1] <= tops[2]
     assert Text.field == "text"
+
+
+def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):
+    draw = np.random.default_rng(0)
+    samples = draw.integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)
+    masks = draw.integers(0, 256, (2, 12, 20, 3), dtype=np.uint8)
+    groups = [
+        Group(samples=samples[[0, 2, 4]], numbers=(0, 2, 4), caption="a cat", condition=masks[0]),
+        Group(samples=samples[[1, 3]], numbers=(1, 3), caption="a dog", condition=masks[1]),
+    ]
+    path = tmp_path / "sheet.png"
+    pictures.save(sheet(groups).picture, path)
+    for n, sample in enumerate(samples):
+        with Image.open(io.BytesIO(grids.picture(f"{path}#{n}").data)) as cell:
+            np.testing.assert_array_equal(np.asarray(cell), sample)
+    with pytest.raises(InputError, match=r"sheet.png is a grid of 5 images: say which, .*sheet.png#0 to .*sheet.png#4"):
+        grids.picture(path)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from debruit.data.grids import KEY, Cells
+
 GAP, BETWEEN = 4, 16  # pixels between cells, and between blocks
 LETTERS, LINE, MOST_LINES = 13, 17, 3  # points, pixels a line of a caption, and how many lines it may have
 LEAST_SIDE = 96  # pixels of a cell's longer side: smaller images are enlarged without smoothing
@@ -75,6 +77,7 @@ def sheet(groups: Sequence[Group], *, legend: Sequence[tuple[str, tuple[int, int
                 )
         top += block_height + BETWEEN
     _draw_legend(pen, below, top, font)
+    picture.info[KEY] = Cells(boxes=tuple(boxes[n] for n in sorted(boxes)), scale=scale).text()
     return Sheet(picture=picture, boxes=boxes)
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -43,13 +44,43 @@ class Grid:
         return left, top, left + self.width * self.scale, top + self.height * self.scale
 
 
-def grid_in(path: Path) -> Grid | None:
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each."""
+
+    boxes: tuple[tuple[int, int, int, int], ...]
+    scale: int = 1
+    by_column: ClassVar[bool] = False
+
+    @property
+    def count(self) -> int:
+        return len(self.boxes)
+
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(asdict(self))
+
+    def box(self, n: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of image n."""
+        return self.boxes[n]
+
+
+def _read(text: str) -> Grid | Cells:
+    found = json.loads(text)
+    if "boxes" not in found:
+        return Grid(**found)
+    return Cells(
+        boxes=tuple((left, top, right, bottom) for left, top, right, bottom in found["boxes"]), scale=found["scale"]
+    )
+
+
+def grid_in(path: Path) -> Grid | Cells | None:
     """What a file says of a grid; None where it says nothing, or is no picture."""
     try:
         with open(path, "rb") as file, Image.open(file, formats=("PNG",)) as image:
-            found = Grid(**json.loads(image.info[KEY]))
-            right, bottom = max(found.box(n)[2] for n in (0, found.count - 1)), found.box(found.count - 1)[3]
-            fits = found.count > 0 and right <= image.width and bottom <= image.height
+            found = _read(image.info[KEY])
+            boxes = [found.box(n) for n in range(found.count)]
+            fits = boxes and max(b[2] for b in boxes) <= image.width and max(b[3] for b in boxes) <= image.height
             return found if fits else None  # a grid that was cut or made smaller since
     except Exception:  # whatever a foreign file holds: reading it as a picture will say what is wrong
         return None
@@ -80,17 +111,16 @@ def _of_one(path: Path) -> Path | Blob:
         return path
     if found.count == 1:
         return _cell(path, found, 0)
-    raise InputError(
-        f"{path} is a grid of {found.count} images ({found.columns} x {found.rows}): say which, {_ways(path, found)}"
-    )
+    shape = f" ({found.columns} x {found.rows})" if isinstance(found, Grid) else ""
+    raise InputError(f"{path} is a grid of {found.count} images{shape}: say which, {_ways(path, found)}")
 
 
-def _ways(base: str | Path, grid: Grid) -> str:
+def _ways(base: str | Path, grid: Grid | Cells) -> str:
     order = "column by column" if grid.by_column else "row by row"
     return f"{base}#0 to {base}#{grid.count - 1}, {order}"
 
 
-def _cell(path: Path, grid: Grid, n: int) -> Blob:
+def _cell(path: Path, grid: Grid | Cells, n: int) -> Blob:
     """Image n as a file of its own, in the size that it had."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB").crop(grid.box(n)))[:: grid.scale, :: grid.scale]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from debruit.data.blobs import Blob, Openable
-from debruit.data.cache import Recording, load_collected, stored
+from debruit.data.cache import Place, Recording, load_collected, stored
 from debruit.data.captions import as_texts
 from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels
@@ -52,7 +52,11 @@ class Parquet(Collected):
         beside = [file_in(folder, name) for name in sorted(named)]
         key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
         with patient():
-            return stored(key, lambda: self._recording(report), report, load_collected).told_by(self)
+            place = Place(name=self._called(folder))
+            return stored(key, lambda: self._recording(report), report, load_collected, place=place).told_by(self)
+
+    def _called(self, folder: Path) -> str:
+        return folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION)
 
     def collection(self) -> Collection:
         """The rows of all tables. InputError: pyarrow is not installed, a table has no image."""
@@ -69,7 +73,7 @@ class Parquet(Collected):
         names = tuple(dict.fromkeys(name for table in usable for name in table.columns.classes))
         return Collection(
             origin=self.path,
-            name=folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION),
+            name=self._called(folder),
             count=sum(table.rows for table in usable),
             entries=lambda: (entry for table in usable for entry in table.entries(masked, names)),
             classes=partial(_classes, names=names, titles=names_beside(folder)),

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from debruit import config
 from debruit.data.blobs import Part, Stamp
-from debruit.data.cache import Recording, none_readable, stored
+from debruit.data.cache import Place, Recording, none_readable, stored
 from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels, classify
 from debruit.data.dataset import Dataset, Skipped, quiet
@@ -31,13 +31,13 @@ from debruit.data.recording import Collected, plan
 from debruit.data.streamed import open_streamed
 from debruit.data.survey import Collection, Entry
 from debruit.data.tar_index import Sample, Shard, read_shard
-from debruit.data.tar_members import Place
+from debruit.data.tar_members import Span
 from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
 
 EXTENSION = ".tar"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-NOWHERE = Place(0, 0)
+NOWHERE = Span(0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,11 @@ class Shards(Collected):
         shards = tuple((folder / file.name, Stamp(file.size, file.mtime_ns)) for file in files)
         load = partial(open_streamed, shards=shards)
         with patient():
-            return stored(key, lambda: self._recording(folder, files, report), report, load).told_by(self)
+            place = Place(name=self._called(folder, files))
+            return stored(key, lambda: self._recording(folder, files, report), report, load, place=place).told_by(self)
+
+    def _called(self, folder: Path, files: Sequence[File]) -> str:
+        return folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem
 
     def collection(self) -> Collection:
         """What the shards hold. InputError: there are none, or none that holds an image."""
@@ -107,7 +111,7 @@ class Shards(Collected):
         keys = {} if labelled else {_name(files[n], sample): sample.key for n, sample in samples}
         collection = Collection(
             origin=self.path,
-            name=folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem,
+            name=self._called(folder, files),
             count=len(samples),
             entries=entries,
             classes=partial(_classes, names=names, keys=keys, titles=names_beside(folder)),

@@ -22,7 +22,7 @@ from debruit.data.names import composed
 from debruit.data.parts import COLUMNS, part_of_cells
 from debruit.data.pixels import EXTENSIONS
 from debruit.data.tables import TEXTS
-from debruit.data.tar_members import Member, Place, read_members
+from debruit.data.tar_members import Member, Span, read_members
 
 TEXT_MEMBERS = ("txt", "caption", "text")
 LABEL_MEMBERS = ("cls", "cls2", "class")
@@ -44,8 +44,8 @@ class Sample:
     """The members of one key; `part`: which part of the data its JSON says (parts.py); `cells`: the other values of its JSON, where they are asked for."""
 
     key: str
-    image: Place | None = None
-    mask: Place | None = None
+    image: Span | None = None
+    mask: Span | None = None
     label: int | str | None = None
     texts: list[str] = field(default_factory=list)
     part: int | None = None

@@ -24,7 +24,7 @@ CHUNK = 2**20
 MOST_LINKS = 40  # from link to link
 
 
-class Place(NamedTuple):
+class Span(NamedTuple):
     """`size` bytes from `offset` of a shard."""
 
     offset: int
@@ -35,7 +35,7 @@ class Member(NamedTuple):
     """A file of a tar file."""
 
     name: str
-    place: Place
+    place: Span
 
 
 @dataclass
@@ -112,8 +112,8 @@ class _Files:
     """The files of a tar file as they come, links beside them."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, Place | None, str]] = []  # name, place, or what it is a link to
-        self.places: dict[str, Place] = {}
+        self.found: list[tuple[str, Span | None, str]] = []  # name, place, or what it is a link to
+        self.places: dict[str, Span] = {}
         self.links: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -129,7 +129,7 @@ class _Files:
         elif member.issparse():
             contents.passed.append((name, "members with holes (sparse files)"))
         elif member.isreg():
-            self._add(name, Place(member.offset_data, member.size))
+            self._add(name, Span(member.offset_data, member.size))
         elif member.islnk():
             place = self.places.get(_plain(member.linkname))
             if place is None:
@@ -155,7 +155,7 @@ class _Files:
             else:
                 yield Member(name, place)
 
-    def _add(self, name: str, place: Place) -> None:
+    def _add(self, name: str, place: Span) -> None:
         self.places[name] = place
         self.found.append((name, place, ""))
 
