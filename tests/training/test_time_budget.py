@@ -104,6 +104,9 @@ def simulate(monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None
         def train(self, state, pool, length):
             return steps.train(state, self.run, SimpleNamespace(blocks=None), pool, torch.device("cpu"), length=length)
 
+        def as_planned(self, state):
+            return True
+
         def beside(self, held_out):
             per_image = machine.step / self.run.batch
             return {kind: cost / per_image for kind, cost in COSTS.items() if kind != "save"}

@@ -76,6 +76,9 @@ class Diffusion:
     def train(self, state: TrainState, pool: np.ndarray, length: Length) -> Iterator[Report]:
         return train(state, self.run, self.dataset, pool, self.device, latents=self.latents, length=length)
 
+    def as_planned(self, state: TrainState) -> bool:
+        return True
+
     def beside(self, held_out: int) -> dict[str, float]:
         """A forward pass is a third of a training step; guidance takes two for an image."""
         drawn = self._drawn

@@ -208,6 +208,8 @@ class _Fit:
     def judge(self) -> None:
         """Compares the speed with the plan's: once early, when the network can still be chosen again, and once later. Raises Misjudged."""
         state, clock = self.state, self.clock
+        if not self.task.as_planned(state):
+            return
         if self.judging and clock.judged(state):
             self.judging = False
             if factor := clock.misjudged(state):

@@ -30,6 +30,10 @@ class Task(Protocol):
         """Steps from where the state is to the end of `length`, on the images `pool` of the data. Raises Diverged."""
         ...
 
+    def as_planned(self, state: Any) -> bool:
+        """Whether a step is of the kind whose speed the plan measured: not with a discriminator, which comes late."""
+        ...
+
     def beside(self, held_out: int) -> Mapping[str, float]:
         """What the work beside the training is expected to cost, by kind (time_budget.py), in images of training: a validation on so many held-out images
         and as many training images, a preview, an alarm, and what the last save takes longer than others."""

@@ -17,7 +17,7 @@ from debruit.data.split import split_of
 from debruit.first_stage import FirstStageConfig
 from debruit.training.autoencoding import watch
 from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.autoencoding.state import AutoencoderState
+from debruit.training.autoencoding.state import NEVER, AutoencoderState
 from debruit.training.autoencoding.step import train
 from debruit.training.step import Report
 from debruit.training.time_budget import FINISHING, Length, now
@@ -43,6 +43,9 @@ class Autoencoding:
 
     def train(self, state: AutoencoderState, pool: np.ndarray, length: Length) -> Iterator[Report]:
         return train(state, self.run, self.dataset, pool, self.device, length=length)
+
+    def as_planned(self, state: AutoencoderState) -> bool:
+        return state.entered == NEVER
 
     def beside(self, held_out: int) -> dict[str, float]:
         """A forward pass is a third of a training step, and the encoder half of it."""
