@@ -46,7 +46,7 @@ def timed(load: str, source: str, minutes: float, out: Path, rest: list[str]) ->
     command = [
         sys.executable,
         "-m",
-        "debruit.apps.cli",
+        "debruit",
         "train",
         source,
         "--out",

@@ -37,11 +37,12 @@ class Machine:
     rates: list = field(default_factory=list)
     spent: dict = field(default_factory=dict)
     steps: int = 0
+    jump_in: str = ""  # the kind of work that finds the clock moved on; any if not given
 
     def work(self, seconds, kind="step"):
         start = self.now
         self.now += seconds * self.load(self.now - 1000.0)
-        due = [jump for jump in self.jumps if self.now - 1000.0 >= jump[0]]
+        due = [jump for jump in self.jumps if self.now - 1000.0 >= jump[0] and self.jump_in in ("", kind)]
         for jump in due:
             self.jumps = tuple(j for j in self.jumps if j is not jump)
             self.now += jump[1]
@@ -86,7 +87,9 @@ class Simulated(State):
         super().restore(tensors, numbers)
 
 
-def simulate(monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None, say=None):
+def simulate(
+    monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None, say=None, sessions=None, stop_at=None
+):
     """The real loop and the real shell around it, on a machine that only pretends to work; returns the folder and the reports."""
     state_of = {}
 
@@ -127,6 +130,7 @@ def simulate(monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None
     def step(state, run, gradient, batch, rate):
         machine.rates.append(rate)
         machine.steps += 1
+        session.state.interrupted |= stop_at is not None and session.state.images_seen >= stop_at
         machine.work(machine.step)
         return torch.zeros(()), torch.ones(())
 
@@ -147,6 +151,8 @@ def simulate(monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None
     began = machine.now
     machine.work(startup, "startup")
     session = fits._Fit(folder, range(120), torch.device("cpu"), say or (lambda line: None), alarm=alarm, replan=replan)
+    if sessions is not None:
+        sessions.append(session)
     if resume is not None:
         folder.stored = resume
     found = list(session.run(resume=resume is not None, began=began))
@@ -284,6 +290,42 @@ def test_a_resumed_run_has_the_time_that_was_left(monkeypatch, speed):
     assert 0.97 * 600 - 300 <= machine.now - 1000.0 <= 1.01 * 600 - 300
     assert state.elapsed == pytest.approx(300 + machine.now - 1000.0)
     assert machine.rates[0] == pytest.approx(0.5, abs=0.03), "the rate goes on where it was"
+
+
+def test_the_schedule_goes_on_where_it_was_when_a_run_is_resumed(monkeypatch):
+    """Share and rate never go back, though the new session has not seen what the end will cost."""
+    run = planned(4.0)
+    first = Machine()
+    _, found, state = simulate(monkeypatch, first, run, stop_at=5_000)
+    assert found[-1].interrupted
+    second = Machine()
+    _, more, _ = simulate(monkeypatch, second, run, resume=state.numbers())
+    shares = [p.share for p in (*found, *more)]
+    assert shares == sorted(shares)
+    assert never_rises_after_its_peak(first.rates + second.rates)
+    longer = planned(8.0)
+    _, more, _ = simulate(monkeypatch, Machine(), longer, resume=state.numbers())
+    assert more[0].share < found[-1].share, "a prolonged run has another share"
+
+
+def test_a_signal_that_comes_while_the_settings_are_chosen_again_ends_the_training(monkeypatch):
+    sessions = []
+
+    def replan(factor):
+        sessions[0].state.interrupted = True
+        return planned(4.0, seed=9)
+
+    machine = Machine()
+    _, found, _ = simulate(monkeypatch, machine, planned(4.0, off=3.0), replan=replan, sessions=sessions)
+    assert found[-1].interrupted
+    assert machine.now - 1000.0 < 30
+
+
+def test_a_machine_that_sleeps_in_the_middle_of_a_save_saves_later(monkeypatch):
+    """An hour's sleep in a training of eight hours is more than all that saves may take."""
+    machine = Machine(step=20.0, jumps=((3600.0, 3600.0),), jump_in="save")
+    folder, _, _ = simulate(monkeypatch, machine, planned(480.0, step=20.0))
+    assert len(folder.saves) >= 6
 
 
 def test_minutes_that_are_over_before_the_first_step_still_make_one(monkeypatch):

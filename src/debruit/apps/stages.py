@@ -66,7 +66,7 @@ def start_stages(asked: Request, device, data=None) -> int:
         say("stage 2   as it would be with what the plan leaves for it")
         return priced(settled(stages.second(plan, device), list(plan.assignments), device), device)
     mine, _ = divided(asked.assignments)
-    replan = replanner(plan.first, device, batch=None, assignments=mine)
+    replan = replanner(plan.first, device, batch=asked.batch, assignments=mine)
     folder = stages.begin(asked.folder, plan, say)
     return follow_stages(asked.folder, folder, dataset, device, plan, resume=False, replan=replan)
 

@@ -239,7 +239,9 @@ class _Fit:
             return
         self.say("another network fits the minutes better now: the training starts over with it")
         self.folder.start_over(new)
+        interrupted = self.state.interrupted  # a signal that came while the settings were chosen
         self.begin()
+        self.state.interrupted = interrupted
         self.clock.follow(new)
         self.state.elapsed = self.clock.elapsed
         self.folder.save(self.state, self.task.model(self.state))

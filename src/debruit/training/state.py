@@ -24,13 +24,15 @@ class State:
     """Where a training is. What else a kind of training changes, its subclass adds.
 
     `total_images` is the length by --images (with --minutes an estimate, for the display), `elapsed` the seconds so far, of which `begun` had passed
-    when the first step began, `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other noise.
+    when the first step began, `share` what is spent of so many `share_minutes`, `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other noise.
     """
 
     images_seen: int
     total_images: int
     elapsed: float = 0.0
     begun: float | None = None
+    share: float = 0.0
+    share_minutes: float = 0.0
     lr_factor: float = 1.0
     attempt: int = 0
     lost_in_a_row: int = 0  # steps without a finite gradient, up to now
@@ -39,7 +41,7 @@ class State:
     interrupted: bool = False  # somebody asked the loop to stop after its step
 
     NUMBERS: ClassVar[tuple[str, ...]] = (
-        "images_seen", "total_images", "elapsed", "begun", "lr_factor", "attempt", "validated", "finished",
+        "images_seen", "total_images", "elapsed", "begun", "share", "share_minutes", "lr_factor", "attempt", "validated", "finished",
     )  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ FINISHING = 0.01  # share of the minutes that the last save may take longer than
 MARGIN = 1.25  # on what the end is expected to take
 # share of the minutes by which the reserve may exceed what the end takes at the least: if all goes well, 0.97 are reached all the same
 EXCESS = 0.012
+CHARGED = 5.0  # times what is usual
 RECENT = 9  # costs of one kind that an estimate is made of
 PLANNED = 0.95  # of the minutes are training steps, as far as a plan of images is concerned
 OFF = 1.5  # a speed that differs by more than this factor from the plan's is told
@@ -89,8 +90,11 @@ class Costs:
         self.spent: dict[str, float] = {}
 
     def add(self, kind: str, seconds: float) -> None:
+        """One of them took so long. What is charged for it is at most CHARGED times what is usual, so that a machine that was suspended in the middle of a
+        save still saves later."""
         self.seen.setdefault(kind, []).append(seconds)
-        self.spent[kind] = self.spent.get(kind, 0.0) + seconds
+        charged = min(seconds, CHARGED * self.estimate(kind)) if len(self._values(kind)) > 1 else seconds
+        self.spent[kind] = self.spent.get(kind, 0.0) + charged
 
     def estimate(self, kind: str) -> float:
         """The lower median of the last costs of this kind and of what was expected: one bad moment does not count."""
@@ -129,14 +133,16 @@ class Budget:
         self.costs = Costs({})
         self.images = ByImages()
         self.opened = self.elapsed
-        self._share = 0.0
+        self._share = (
+            state.share if state.share_minutes == run.minutes else 0.0
+        )  # a run that is prolonged has another share
         self._mark(state)
 
     def restart(self, state: State) -> None:
         """The training begins, or goes on after a roll-back or with another network: its speed is measured from here."""
         self._mark(state)
         if state.begun is None:
-            state.begun = self.elapsed
+            state.begun = 0.0 if state.images_seen else self.elapsed
 
     def _mark(self, state: State) -> None:
         self.first_image, self.beside = state.images_seen, 0.0
@@ -185,7 +191,8 @@ class Budget:
             return self.images.share(state)
         begun = state.begun or 0.0
         passed = (self.elapsed - begun) / max(self.last_step_by - begun, 1e-9)
-        self._share = min(max(self._share, passed), 1.0)
+        self._share = state.share = min(max(self._share, passed), 1.0)
+        state.share_minutes = self.run.minutes or 0.0
         return self._share
 
     def over(self, state: State) -> bool:
