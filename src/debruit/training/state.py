@@ -23,8 +23,9 @@ INIT = 1  # keys the random stream of the initial weights apart from the others
 class State:
     """Where a training is. What else a kind of training changes, its subclass adds.
 
-    `total_images` is the length by --images (with --minutes an estimate, for the display), `elapsed` the seconds so far, of which `begun` had passed
-    when the first step began, `share` what is spent of so many `share_minutes`, `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other noise.
+    `total_images` is the length by --images (with --minutes an estimate, for the display). `elapsed` are the seconds so far, of which `begun` had passed when
+    the first step began; `share` is what is spent of so many `share_minutes`. `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so
+    that the images after one meet other noise.
     """
 
     images_seen: int
