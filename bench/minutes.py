@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--source", default="fashion-mnist")
     parser.add_argument("--loads", nargs="+", choices=sorted(LOADS), default=list(LOADS))
     options, rest = parser.parse_known_args()
-    print(f"{'load':<8}  {'seconds':>8}  {'of its minutes':>14}  {'images':>9}  exit  settings")
+    print(f"{'load':<8}  {'seconds':>8}  {'of its minutes':>14}  {'by its log':>10}  {'images':>9}  exit  settings")
     failed = 0
     for name in options.loads:
         with tempfile.TemporaryDirectory() as folder:
@@ -37,7 +37,9 @@ def main() -> int:
             log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
             share = seconds / (60 * options.minutes)
             failed += not 0.97 <= share <= 1.01 or code != 0
-            print(f"{name:<8}  {seconds:8.1f}  {share:14.1%}  {log[-1]['images_seen']:9,}  {code:4}  {settings(out)}")
+            print(
+                f"{name:<8}  {seconds:8.1f}  {share:14.1%}  {log[-1]['elapsed']:10.1f}  {log[-1]['images_seen']:9,}  {code:4}  {settings(out)}"
+            )
     return 1 if failed else 0
 
 

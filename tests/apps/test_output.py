@@ -185,3 +185,9 @@ def test_a_terminal_that_is_closed_saves_the_training_unless_nohup_keeps_it(igno
     seen = json.loads((out / "log.jsonl").read_text().splitlines()[-1])["images_seen"]
     assert (out / "state" / f"{seen:012d}.safetensors").exists()
     assert (run.returncode, seen == 640) == ((0, True) if ignored else (130, False))
+
+
+def test_a_command_counts_from_the_start_of_its_process():
+    code = "import time; time.sleep(0.5); from debruit.apps.cli import process_start; print(time.monotonic() - process_start())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0.5 <= float(found.stdout) < 60

@@ -4,10 +4,13 @@ Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130
 command makes (as for a program that SIGPIPE ends).
 """
 
+import contextlib
+import os
 import sys
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from cyclopts import App
@@ -60,10 +63,10 @@ def cite() -> int:
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code."""
+def main(arguments: Sequence[str] | None = None, *, started: float | None = None) -> int:
+    """Runs one command; returns its exit code. It `started` (time.monotonic()) now, by default."""
     global began
-    began = time.monotonic()
+    began = time.monotonic() if started is None else started
     said.clear()
     given = sys.argv[1:] if arguments is None else arguments
     remember(given)
@@ -122,5 +125,23 @@ def _refuse(sentence: str) -> int:
 
 
 def entry() -> None:
-    """The console script."""
-    sys.exit(main())
+    """The console script. The command counts from the start of the process. It ends without taking torch apart, which takes a second and more on a busy
+    machine, when everything is written already."""
+    code = main(started=process_start())
+    if "torch" not in sys.modules:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
+def process_start() -> float:
+    """When this process started, as a value of time.monotonic(); now, where the system does not say."""
+    now = time.monotonic()
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])  # since the machine was started
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return now
+    return now - age if 0 <= age < 3600 else now
