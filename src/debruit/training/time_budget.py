@@ -20,9 +20,8 @@ AIM, LATEST = 0.995, 1.01
 ALLOWANCE = {"save": 0.03, "validate": 0.02, "preview": 0.02, "alarm": 0.01}
 FINAL = ("validate", "preview", "alarm", "save")  # what the end of a training does, for which time is reserved
 FINISHING = 0.01  # share of the minutes that the last save may take longer than others, see Task.model
-MARGIN = 1.25  # on what the end is expected to take
 # share of the minutes by which the reserve may exceed what the end takes at the least: if all goes well, 0.97 are reached all the same
-EXCESS = 0.012
+EXCESS = 0.014
 CHARGED = 5.0  # times what is usual
 RECENT = 9  # costs of one kind that an estimate is made of
 PLANNED = 0.95  # of the minutes are training steps, as far as a plan of images is concerned
@@ -101,6 +100,10 @@ class Costs:
         values = self._values(kind)
         return statistics.median_low(values) if values else 0.0
 
+    def most(self, kind: str) -> float:
+        """The highest of the last costs of this kind and of what was expected."""
+        return max(self._values(kind), default=0.0)
+
     def least(self, kind: str) -> float:
         """What work of this kind takes at the least: the lowest cost so far, or half of the lowest that was expected."""
         expected = [self.lowest[kind] / 2] if kind in self.lowest else []
@@ -167,8 +170,8 @@ class Budget:
         assert self.seconds is not None
         kinds = [kind for kind in FINAL if self._cheap(kind)]
         finishing = min(self.costs.estimate("finish"), FINISHING * self.seconds)
-        expected = MARGIN * sum(map(self.costs.estimate, kinds)) + finishing
-        return min(expected, sum(map(self.costs.least, kinds)) + EXCESS * self.seconds)
+        most = sum(map(self.costs.most, kinds)) + finishing
+        return min(most, sum(map(self.costs.least, kinds)) + EXCESS * self.seconds)
 
     @property
     def last_step_by(self) -> float:
@@ -227,7 +230,8 @@ class Budget:
             return True
         cost, spent = self.costs.estimate(kind), self.costs.spent.get(kind, 0.0)
         if last:
-            return self._cheap(kind) and self.elapsed + cost + self.costs.estimate("save") <= LATEST * self.seconds
+            latest = LATEST * self.seconds
+            return self._cheap(kind) and self.elapsed + self.costs.most(kind) + self.costs.most("save") <= latest
         share = ALLOWANCE[kind]
         return spent + cost <= share * (self.elapsed - self.opened) and spent + 2 * cost <= share * self.seconds
 
