@@ -186,6 +186,25 @@ def test_a_column_of_parts(data):
     )
 
 
+def test_a_column_of_parts_that_names_no_image_is_refused(data):
+    with pytest.raises(InputError, match=r"metadata.csv names 2 images, and none of them is in the folder"):
+        data(["a.png", "b.png"], {"metadata.csv": b"file_name,split\nx.png,train\ny.png,test\n"})
+
+
+def test_rows_of_parts_that_name_no_image_or_do_not_agree_are_counted(data):
+    rows = [("a", "train"), ("a", "test"), ("b", "val"), ("b", "dev"), ("c", "test"), ("x", "test"), ("y", "train")]
+    table = "file_name,split\n" + "".join(f"{stem}.png,{part}\n" for stem, part in rows)
+    dataset = data([f"{stem}.png" for stem in "abcde"], {"metadata.csv": table.encode()})
+    assert dataset.parts is not None
+    assert dataset.parts.tolist() == [TRAINING, VALIDATION, TEST, NEITHER, NEITHER]
+    for line in (
+        "metadata.csv names images that are not in the folder (2): x.png, y.png",
+        "metadata.csv: rows of one image that differ in the column split (1 image): the first row counts",
+        "images of which no table says the part: 2 (d.png, e.png)",
+    ):
+        assert line in dataset.notes
+
+
 @pytest.mark.parametrize(
     ("name", "part"),
     [
