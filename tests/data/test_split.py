@@ -6,6 +6,7 @@ import unicodedata
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from debruit.data.classes import classify
 from debruit.data.folder import Folder
@@ -140,7 +141,7 @@ def parted(*counts):
 def test_the_parts_of_the_user_are_kept(data, heard):
     dataset = data(parted(10, 6, 4))
     assert dataset.spec.class_names == ("cat", "dog")
-    assert "parts of the data's own, kept apart: 20 to train on, 12 for validation, 8 for the test" in dataset.notes
+    assert "parts found: 20 to train on, 12 for validation, 8 for the test" in dataset.notes
     found = divided(dataset, 5, 0, own_parts=True)
     sides = [
         {dataset.paths[n].partition("/")[0] for n in side} for side in (found.training, found.held_out, found.unseen)
@@ -152,6 +153,10 @@ def test_the_parts_of_the_user_are_kept(data, heard):
     )
     together = divided(dataset, 5, 0)
     np.testing.assert_array_equal(together.held_out, split(40, 5, 0)[1])
+    assert not any("kept apart" in note for note in dataset.notes)
+    line = "the data's own parts are taken together, as asked: all 40 images are divided anew"
+    assert together.lines == (line,)
+    assert divided(dataset, 5, 0, group=r"(\d+)").lines[0] == line
 
 
 def test_parts_without_a_validation_or_a_test(data):
@@ -171,6 +176,15 @@ def test_groups_in_parts_of_the_user(data):
     assert len(found.held_out) == 3
     if "train/p0" in of_patients(dataset, found.training):
         assert "1 group on both sides of the data's own parts, which are kept as they are: 0" in found.lines
+
+
+def test_a_column_groups_images_beside_masks_of_any_layout(data):
+    mask = Image.fromarray(np.tile(np.array([0, 1], np.uint8), (4, 2)))
+    table = "file_name,patient\n" + "".join(f"{n}.png,{n // 2}\n" for n in range(8))
+    files = {f"labels/{n}.png": mask for n in range(8)} | {"images/metadata.csv": table.encode()}
+    dataset = data([f"images/{n}.png" for n in range(8)], files)
+    assert dataset.masks is not None
+    assert groups_of(dataset, "patient").names == ("0", "1", "2", "3")
 
 
 def test_a_column_of_parts(data):
