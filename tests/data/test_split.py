@@ -12,7 +12,7 @@ from debruit.data.classes import classify
 from debruit.data.folder import Folder
 from debruit.data.groups import groups_of
 from debruit.data.parts import NEITHER, TEST, TRAINING, VALIDATION, part_of_file, parts_of
-from debruit.data.split import divided, split, split_of_model
+from debruit.data.split import divided, judging, split, split_of_model
 from debruit.errors import InputError
 from debruit.sampling.noise import generator
 
@@ -119,6 +119,17 @@ def test_groups_that_cannot_be_made(data, asked, sentence):
     dataset = data(PATIENTS, {"metadata.csv": table.encode()})
     with pytest.raises(InputError, match=f"--group .*: .*{sentence}"):
         divided(dataset, 8, 0, group=asked)
+
+
+def test_a_judge_is_measured_on_whole_groups(data):
+    dataset, indices = data(PATIENTS), np.arange(2, 28)
+    training, held = judging(dataset, indices, 4, 0, group=r"p(\d+)_")
+    assert sorted([*training, *held]) == indices.tolist()
+    assert not of_patients(dataset, training) & of_patients(dataset, held)
+    assert 3 <= len(held) <= 5
+    alone, drawn = judging(dataset, indices, 4, 0)
+    np.testing.assert_array_equal(drawn, indices[split(26, 4, 0)[1]])
+    np.testing.assert_array_equal(alone, indices[split(26, 4, 0)[0]])
 
 
 def test_a_group_larger_than_half_is_trained_on(data):

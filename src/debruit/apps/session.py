@@ -41,7 +41,7 @@ def changed(run, assignments: list[str]):
 
 
 def replanner(run, device, dataset, *, batch: int | None, assignments: list[str]):
-    """For `fit` on this data: the run that is planned when the machine turns out to be `speed` times as fast as was measured, with the same changes by the user; None
+    """For `fit`: the run that is planned when the machine turns out to be `speed` times as fast as was measured, with the same changes by the user; None
     where its network is about as large, so that starting over would gain nothing."""
 
     from debruit.data.split import split_of

@@ -101,6 +101,20 @@ def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
+def judging(
+    dataset: Dataset, indices: np.ndarray, held_out: int, seed: int, *, group: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
+    """(training, held-out) images of these indices for a judge of an evaluation: about `held_out`, whole groups where there are groups, images by
+    themselves where no group is small enough to be held out."""
+    if group:
+        numbers = groups_of(dataset, group).numbers[indices]
+        training, held = _whole_groups(indices, numbers, min(held_out, len(indices) // 2), seed)
+        if len(held):
+            return training, held
+    training, held = split(len(indices), held_out, seed)
+    return indices[training], indices[held]
+
+
 def _permutation(count: int, *key: int) -> np.ndarray:
     import torch
 

@@ -121,7 +121,8 @@ def on_latents(
     speed: float = 1.0,
     data_split: Split | None = None,
 ) -> Run:
-    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend. InputError: images that cannot go through it."""
+    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend. InputError: images that
+    cannot go through it."""
     stage.check_fits(spec)
     return planning.recommend(
         source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec,

@@ -34,10 +34,10 @@ def doctor(
     """
     from debruit.data.doctor import examine
     from debruit.data.sources import find_source
+    from debruit.data.split import split_of
     from debruit.model import choose_device
     from debruit.recipes import sized
     from debruit.text.wordpiece import reads_captions
-    from debruit.data.split import split_of
     from debruit.training import conditions, planning
     from debruit.training.division import with_division
     from debruit.training.machine import prepare

@@ -61,8 +61,8 @@ def recommend(
     speed: float = 1.0,
     split: Split | None = None,
 ) -> AutoencoderRun:
-    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in planning.recommend. InputError: a factor that is
-    no power of 2."""
+    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in planning.recommend.
+    InputError: a factor that is no power of 2."""
     minutes = planning.DEFAULT_MINUTES if images is None and minutes is None else minutes
     factor = suited_factor(spec) if factor is None else factor
     bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
