@@ -13,11 +13,11 @@ from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.autoencoders.kl import KL
 from debruit.data.digits import Digits
+from debruit.data.split import split
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.model import Model
-from debruit.training.stream import split
 
 HELD_OUT, SEED = 40, 3
 

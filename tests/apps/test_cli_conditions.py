@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from debruit.apps.cli import main
+from debruit.data.split import split
 from debruit.model import load
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.text import wordpiece
@@ -17,7 +18,6 @@ from debruit.text.wordpiece import BERT_PACKAGE, BERT_WORDS, MARKS
 from debruit.training import checkpoint, fit, pace, stages
 from debruit.training.autoencoding import planning as first_planning
 from debruit.training.folder import RunFolder
-from debruit.training.stream import split
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255)}
 CAPTIONS = {"red": "a red square", "blue": "un carré bleu"}

@@ -105,6 +105,20 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     assert set(material(dataset).captions) == {"a train image"}
 
 
+@pytest.mark.parametrize("kind", [[], ["autoencoder"], ["ldm"]])
+def test_what_is_printed_counts_the_images_that_are_trained_on(parted, kind, capsys):
+    flags = ["--images", "500", "--size", "8", "--condition", "none", "--device", "cpu", "--dry-run"]
+    flags = flags if kind != ["autoencoder"] else [flag for flag in flags if flag not in ("--condition", "none")]
+    assert main(["train", *kind, parted.path, *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    lengths = [line for line in lines if line.startswith("training")]
+    counts = [int(line.split()[1].replace(",", "")) for line in lengths]
+    assert sum(counts) == 500
+    for line, count in zip(lengths, counts, strict=True):
+        assert f"({count / 14:.1f} epochs)" in line
+    assert all(line.endswith("; 1 held out") for line in lines if line.startswith("data "))
+
+
 def test_a_run_of_before_takes_all_parts_together(parted):
     dataset = parted.build()
     run = run_on(parted, dataset)

@@ -15,13 +15,13 @@ from debruit.data.fashion_mnist import FashionMnist
 from debruit.data.folder import Folder
 from debruit.data.openmoji import OpenMoji
 from debruit.data.source import findable, of_record, recorded
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.explain.subject import find_subject
 from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import Subject
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
-from debruit.training.stream import split
 
 NAME = "openmoji/activities"
 

@@ -136,7 +136,17 @@ def test_a_bare_name_is_found_if_there_is_one_of_it(tmp_path):
         (
             "metadata.csv",
             b"file_name,age\na.png,3\n",
-            "metadata.csv is not used: it has no column text or caption, only age, file_name",
+            "metadata.csv has no captions; its columns can be named with --group: age",
+        ),
+        (
+            "metadata.csv",
+            b"file_name\na.png\n",
+            "metadata.csv is not used: it has no column text or caption, only file_name",
+        ),
+        (
+            "metadata.csv",
+            b"file_name,age\nz.png,3\n",
+            "metadata.csv is not used: none of its 1 row names an image of the folder",
         ),
         ("captions.jsonl", lines({"text": "x"}), "captions.jsonl is not used: it has no column file_name, only text"),
         ("captions.csv", b"", "captions.csv is not used: it has no column file_name, only nothing"),

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -186,3 +187,18 @@ def test_memory_stays_bounded(table, noise):
     done = subprocess.run([sys.executable, "-c", MEMORY, path, small], capture_output=True, text=True, check=True)
     assert path.stat().st_size > 2e6
     assert float(done.stdout) < 14
+
+
+def test_files_beside_tables_are_told_as_they_are_here_and_now(table, tmp_path):
+    first = table("a/0.parquet").parent
+    shutil.copytree(first, second := first.parent / "b")
+    beside = first / "x.csv"
+    beside.write_text("x")
+
+    def told(root):
+        return [note for note in Parquet(path=str(root)).build().notes if "beside" in note]
+
+    assert len(told(first)) == 1
+    assert told(second) == []
+    beside.unlink()
+    assert told(first) == []

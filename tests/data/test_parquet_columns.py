@@ -43,6 +43,21 @@ def built(root, heard=None):
     return Parquet(path=str(root)).build((heard if heard is not None else []).append)
 
 
+@pytest.mark.parametrize("name", ["label", "class"])
+def test_labels_that_are_bytes_are_names_unless_they_are_pictures(table, name):
+    dataset = built(table(**{name: [b"cat", b"BMW", b"cat", b"BMW"]}))
+    assert dataset.spec.class_names == ("BMW", "cat")
+    assert dataset.masks is None
+
+
+def test_a_label_of_pictures_is_a_mask(table):
+    buffer = io.BytesIO()
+    Image.fromarray(np.tile(np.array([0, 1], np.uint8), (8, 4))).save(buffer, "PNG")
+    dataset = built(table(label=[buffer.getvalue()] * 4))
+    assert dataset.masks is not None
+    assert dataset.labels is None
+
+
 @pytest.mark.parametrize(
     ("label", "classes", "labels"),
     [
@@ -55,14 +70,10 @@ def built(root, heard=None):
         ([True, False, False, True], ("False", "True"), [1, 0, 0, 1]),
         ([2.0, 0.0, 0.0, 2.0], ("0", "2"), [1, 0, 0, 1]),
         ([[1], [0], [0], [1]], ("0", "1"), [1, 0, 0, 1]),
-        ([b"b", b"a", b"a", b"b"], (), None),  # bytes are masks, and these are none
+        ([b"b", b"a", b"a", b"b"], ("a", "b"), [1, 0, 0, 1]),
     ],
 )
 def test_labels_of_every_type(table, label, classes, labels):
-    if not classes:
-        with pytest.raises(InputError):
-            built(table(label=label))
-        return
     dataset = built(table(label=label))
     assert dataset.spec.class_names == classes
     assert dataset.labels is not None

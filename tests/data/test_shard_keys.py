@@ -231,3 +231,19 @@ def test_files_beside_shards_that_are_not_read_are_counted(built, tmp_path, hear
         "not used, files beside the .tar files: 1 .csv, 2 .json, 1 .parquet; captions and labels are read from inside of them"
         in heard
     )
+
+
+def test_files_beside_shards_are_told_as_they_are_here_and_now(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.tar").write_bytes(packed([("0.png", picture(1))]))
+    beside = tmp_path / "a" / "x.csv"
+    beside.write_text("x")
+
+    def told(name):
+        return [note for note in Shards(path=str(tmp_path / name)).build().notes if "beside" in note]
+
+    assert len(told("a")) == 1
+    assert told("b") == []
+    beside.unlink()
+    assert told("a") == []

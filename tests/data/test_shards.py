@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from debruit import config
-from debruit.data import find_source
+from debruit.data import blobs, find_source
+from debruit.data.blobs import Stamp
 from debruit.data.doctor import examine
 from debruit.data.folder import Folder
 from debruit.data.patterns import expanded
@@ -179,13 +180,21 @@ def test_a_broken_member_is_found_at_indexing(shard, noise, heard):
     assert torch.equal(dataset[0]["image"], dataset[1]["image"])
 
 
-@pytest.mark.parametrize("how", ["written over", "shortened", "removed"])
+@pytest.mark.parametrize(
+    "how", ["written over", "shortened", "removed", "copied with its time", "moved there with its time"]
+)
 def test_a_shard_that_changes_under_a_training_ends_it_with_a_sentence(shards, how):
     root = shards(2, 3)
     dataset = Shards(path=str(root)).build()
     path = root / "s-0001.tar"
     if how == "removed":
         path.unlink()
+    elif how.endswith("with its time"):  # as cp -p does, and mv
+        times, data = path.stat(), path.read_bytes()
+        target = path if how.startswith("copied") else path.with_suffix(".new")
+        target.write_bytes(data)
+        os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+        target.replace(path)
     else:
         data = path.read_bytes()
         path.write_bytes(data[:-512] if how == "shortened" else data)
@@ -197,8 +206,8 @@ def test_a_shard_that_changes_under_a_training_ends_it_with_a_sentence(shards, h
         dataset.batch([0, 4])
 
 
-def test_an_image_that_cannot_be_read_any_more_ends_the_training(shards):
-    """The disk gave other bytes than at indexing, behind an unchanged time stamp."""
+def test_an_image_that_cannot_be_read_any_more_ends_the_training(shards, monkeypatch):
+    """The disk gave other bytes than at indexing, behind an unchanged stamp."""
     root = shards(1, 2, size=(64, 64))
     dataset, path = Shards(path=str(root)).build(), root / "s-0000.tar"
     before = path.stat()
@@ -207,7 +216,7 @@ def test_an_image_that_cannot_be_read_any_more_ends_the_training(shards):
         start = tar.getmember("0001.png").offset_data
     data[start : start + 40] = bytes(40)
     path.write_bytes(data)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    monkeypatch.setattr(blobs, "stamp_of", lambda path: Stamp.of(before))
     assert dataset[0]["image"].shape == (3, 64, 64)
     with pytest.raises(
         InputError, match=rf"the image at byte {start:,} of .*s-0000.tar cannot be read any more \(damaged"

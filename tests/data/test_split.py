@@ -6,12 +6,13 @@ import unicodedata
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from debruit.data.classes import classify
 from debruit.data.folder import Folder
 from debruit.data.groups import groups_of
 from debruit.data.parts import NEITHER, TEST, TRAINING, VALIDATION, part_of_file, parts_of
-from debruit.data.split import divided, split, split_of_model
+from debruit.data.split import divided, judging, split, split_of_model
 from debruit.errors import InputError
 from debruit.sampling.noise import generator
 
@@ -120,6 +121,17 @@ def test_groups_that_cannot_be_made(data, asked, sentence):
         divided(dataset, 8, 0, group=asked)
 
 
+def test_a_judge_is_measured_on_whole_groups(data):
+    dataset, indices = data(PATIENTS), np.arange(2, 28)
+    training, held = judging(dataset, indices, 4, 0, group=r"p(\d+)_")
+    assert sorted([*training, *held]) == indices.tolist()
+    assert not of_patients(dataset, training) & of_patients(dataset, held)
+    assert 3 <= len(held) <= 5
+    alone, drawn = judging(dataset, indices, 4, 0)
+    np.testing.assert_array_equal(drawn, indices[split(26, 4, 0)[1]])
+    np.testing.assert_array_equal(alone, indices[split(26, 4, 0)[0]])
+
+
 def test_a_group_larger_than_half_is_trained_on(data):
     dataset = data([f"a_{n}.png" for n in range(8)] + ["b_0.png", "b_1.png"])
     found = divided(dataset, 3, 0, group="(.)_")
@@ -140,7 +152,7 @@ def parted(*counts):
 def test_the_parts_of_the_user_are_kept(data, heard):
     dataset = data(parted(10, 6, 4))
     assert dataset.spec.class_names == ("cat", "dog")
-    assert "parts of the data's own, kept apart: 20 to train on, 12 for validation, 8 for the test" in dataset.notes
+    assert "parts found: 20 to train on, 12 for validation, 8 for the test" in dataset.notes
     found = divided(dataset, 5, 0, own_parts=True)
     sides = [
         {dataset.paths[n].partition("/")[0] for n in side} for side in (found.training, found.held_out, found.unseen)
@@ -152,6 +164,10 @@ def test_the_parts_of_the_user_are_kept(data, heard):
     )
     together = divided(dataset, 5, 0)
     np.testing.assert_array_equal(together.held_out, split(40, 5, 0)[1])
+    assert not any("kept apart" in note for note in dataset.notes)
+    line = "the data's own parts are taken together, as asked: all 40 images are divided anew"
+    assert together.lines == (line,)
+    assert divided(dataset, 5, 0, group=r"(\d+)").lines[0] == line
 
 
 def test_parts_without_a_validation_or_a_test(data):
@@ -173,6 +189,15 @@ def test_groups_in_parts_of_the_user(data):
         assert "1 group on both sides of the data's own parts, which are kept as they are: 0" in found.lines
 
 
+def test_a_column_groups_images_beside_masks_of_any_layout(data):
+    mask = Image.fromarray(np.tile(np.array([0, 1], np.uint8), (4, 2)))
+    table = "file_name,patient\n" + "".join(f"{n}.png,{n // 2}\n" for n in range(8))
+    files = {f"labels/{n}.png": mask for n in range(8)} | {"images/metadata.csv": table.encode()}
+    dataset = data([f"images/{n}.png" for n in range(8)], files)
+    assert dataset.masks is not None
+    assert groups_of(dataset, "patient").names == ("0", "1", "2", "3")
+
+
 def test_a_column_of_parts(data):
     table = b"file_name,split\na.png,train\nb.png,TRAIN\nc.png,dev\nd.png,test\ne.png,extra\n"
     dataset = data([f"{stem}.png" for stem in "abcdef"], {"metadata.csv": table})
@@ -184,6 +209,25 @@ def test_a_column_of_parts(data):
     assert (
         "metadata.csv has no captions; its column split says of which part of the data each image is" in dataset.notes
     )
+
+
+def test_a_column_of_parts_that_names_no_image_is_refused(data):
+    with pytest.raises(InputError, match=r"metadata.csv names 2 images, and none of them is in the folder"):
+        data(["a.png", "b.png"], {"metadata.csv": b"file_name,split\nx.png,train\ny.png,test\n"})
+
+
+def test_rows_of_parts_that_name_no_image_or_do_not_agree_are_counted(data):
+    rows = [("a", "train"), ("a", "test"), ("b", "val"), ("b", "dev"), ("c", "test"), ("x", "test"), ("y", "train")]
+    table = "file_name,split\n" + "".join(f"{stem}.png,{part}\n" for stem, part in rows)
+    dataset = data([f"{stem}.png" for stem in "abcde"], {"metadata.csv": table.encode()})
+    assert dataset.parts is not None
+    assert dataset.parts.tolist() == [TRAINING, VALIDATION, TEST, NEITHER, NEITHER]
+    for line in (
+        "metadata.csv names images that are not in the folder (2): x.png, y.png",
+        "metadata.csv: rows of one image that differ in the column split (1 image): the first row counts",
+        "images of which no table says the part: 2 (d.png, e.png)",
+    ):
+        assert line in dataset.notes
 
 
 @pytest.mark.parametrize(

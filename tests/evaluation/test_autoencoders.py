@@ -14,6 +14,7 @@ from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.autoencoders.vq import VQ
 from debruit.data.dataset import Dataset
 from debruit.data.digits import Digits
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation import catalogue
 from debruit.evaluation.compare import check_metrics
@@ -23,7 +24,6 @@ from debruit.evaluation.parts import Parts
 from debruit.evaluation.report import page, record, terminal
 from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import AutoencoderSubject, Subject, open_any
-from debruit.training.stream import split
 
 PASSAGES = ("reconstruction", "perceptual", "rfd", "codec")
 

@@ -13,6 +13,7 @@ from torch.distributions import Normal
 
 import judging_latent
 from debruit.data.dataset import Dataset
+from debruit.data.split import split
 from debruit.diffusion.bound import log_density
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.gaussian import Gaussian
@@ -21,7 +22,6 @@ from debruit.errors import InputError
 from debruit.evaluation import likelihood, overfitting
 from debruit.evaluation.likelihood import bound_bits, measure, strata_of
 from debruit.model import Model
-from debruit.training.stream import split
 
 MEAN, STD = 0.1, 0.2
 CHAIN = Tabulated(chain=Chain(schedule=Cosine(), steps=200))

@@ -10,6 +10,7 @@ import pytest
 
 import judging
 from debruit.data.digits import Digits
+from debruit.data.split import split
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
@@ -24,7 +25,6 @@ from debruit.evaluation.sides import check_data, divide
 from debruit.evaluation.stages import extract
 from debruit.evaluation.subject import Subject
 from debruit.model import Model, ModelConfig
-from debruit.training.stream import split
 
 CHEAP = ("frechet", "kid", "precision", "diversity", "colour")
 

@@ -11,6 +11,7 @@ import torch
 from scipy.stats import binomtest
 
 from debruit.data.dataset import Dataset, quiet
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.alarm import CopyAlarm
 from debruit.evaluation.copying import Rate, excess, verdict
@@ -21,7 +22,6 @@ from debruit.training.diffusion import ALARM_COUNT
 from debruit.training.run import Ema, Optimiser
 from debruit.training.state import TrainState
 from debruit.training.step import train
-from debruit.training.stream import split
 
 CPU = torch.device("cpu")
 

@@ -11,6 +11,7 @@ import judging
 import judging_conditions as shapes
 from debruit.apps.cli import main
 from debruit.data.dataset import Dataset
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation import catalogue, teaching
 from debruit.evaluation.evaluate import Request, evaluate
@@ -18,7 +19,6 @@ from debruit.evaluation.parts import Parts
 from debruit.evaluation.report import page
 from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import Subject
-from debruit.training.stream import split
 
 JUDGED = ("accuracy", "mask-iou", "caption-retrieval")
 

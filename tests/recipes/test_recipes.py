@@ -3,15 +3,19 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from debruit.config import decode, encode
 from debruit.data.dataset import DataSpec
 from debruit.data.digits import Digits
+from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.recipes import adapted, find_run, recipes, sized
 from debruit.training import pace, planning
+from debruit.training.autoencoding import planning as autoencoders
+from debruit.training.estimate import Speed
 from debruit.training.run import Run
 
 CPU = torch.device("cpu")
@@ -145,3 +149,26 @@ def test_names_that_mean_nothing():
         find_run("fashionmnist", None, CPU, print, **options)
     with pytest.raises(InputError, match="Digits has images of one size only"):
         sized(Digits(), 16)
+
+
+def test_epochs_and_dropout_are_of_the_images_that_are_trained_on():
+    of = spec(16, classes=("a", "b"))
+    few = replace(of, count=60)
+    parted = Split(np.arange(12), np.arange(12, 15), np.arange(20, 60))
+    whole = planning.recommend(Digits(), few, CPU, images=500)
+    run = planning.recommend(Digits(), few, CPU, images=500, split=parted)
+    assert (whole.model.network.dropout, run.model.network.dropout) == (0, 0.1)
+    lines = "\n".join(planning.summary(run, CPU, Speed(1.0), parted))
+    assert "3 held out" in lines
+    assert "500 images (41.7 epochs)" in lines
+    encoder = autoencoders.recommend(Digits(), few, CPU, images=500, split=parted)
+    lines = "\n".join(autoencoders.summary(encoder, CPU, Speed(1.0), parted))
+    assert "3 held out" in lines
+    assert "500 images (41.7 epochs)" in lines
+
+
+def test_without_held_out_images_there_is_no_discriminator():
+    big = replace(spec(64), count=1_000)
+    alone = Split(np.arange(1_000), np.arange(0), np.arange(0))
+    assert autoencoders.recommend(Digits(), big, CPU, images=200_000).criterion.adversarial is not None
+    assert autoencoders.recommend(Digits(), big, CPU, images=200_000, split=alone).criterion.adversarial is None

@@ -15,6 +15,7 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.reconstruction.l1 import L1
 from debruit.autoencoders.losses.reconstruction.laplace import Laplace
 from debruit.autoencoders.vq import VQ
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage
 from debruit.training.autoencoding import planning, watch
@@ -25,7 +26,7 @@ from debruit.training.autoencoding.state import NEVER, AutoencoderState, Trained
 from debruit.training.autoencoding.step import make_batch, sharing, step
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
-from debruit.training.stream import Order, split
+from debruit.training.stream import Order
 from debruit.training.tasks import open_task
 
 CPU = torch.device("cpu")

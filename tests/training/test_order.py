@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 
 from debruit.data.dataset import Dataset
 from debruit.data.shards import Shards
+from debruit.data.split import split
 from debruit.training.batches import training_batch
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
 from debruit.training.run import Run
-from debruit.training.stream import Order, split
+from debruit.training.stream import Order
 
 BLOCKS = (5, 1, 7, 4)
 CPU = torch.device("cpu")

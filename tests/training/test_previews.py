@@ -7,10 +7,10 @@ import torch
 
 from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
+from debruit.data.split import split
 from debruit.training import diffusion
 from debruit.training.previews import conditions
 from debruit.training.state import TrainState
-from debruit.training.stream import split
 
 CPU = torch.device("cpu")
 

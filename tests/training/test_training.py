@@ -7,11 +7,12 @@ import pytest
 import tiny
 import torch
 
+from debruit.data.split import split
 from debruit.training.batches import training_batch
 from debruit.training.run import Ema, Optimiser
 from debruit.training.state import TrainState
 from debruit.training.step import train
-from debruit.training.stream import Order, ahead, split
+from debruit.training.stream import Order, ahead
 
 CPU = torch.device("cpu")
 

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.apps.session import describe, show
+from debruit.data.split import split
 from debruit.model import load, named
 from debruit.training.batches import validation_batch
 from debruit.training.fit import fit
 from debruit.training.folder import RunFolder
 from debruit.training.state import TrainState
-from debruit.training.stream import split
 from debruit.training.validation import beside, validate
 
 CPU = torch.device("cpu")

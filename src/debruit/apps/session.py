@@ -9,9 +9,9 @@ from debruit.console import say
 ALIKE = 1.25  # networks whose operations differ by less are worth no new start
 
 
-def settled(run, assignments: list[str], device, dataset=None):
+def settled(run, assignments: list[str], device, dataset=None, *, again: bool = False):
     """The run with the user's changes, and its length and intervals from the measured speed; printed, and how much it reads of the captions of this
-    data."""
+    data, and how that is divided, unless that was said before (`again`)."""
     from debruit.config import override
     from debruit.data.split import split_of
     from debruit.training.conditions import reading
@@ -21,9 +21,11 @@ def settled(run, assignments: list[str], device, dataset=None):
     for assignment in assignments:
         if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
             run = override(run, assignment)
-    read = [] if dataset is None else reading(getattr(run.model, "conditioners", ()), dataset)
-    parted = () if dataset is None else split_of(dataset, run).lines
-    for line in [*read, *parted, *planning.summary(run, device, speed)]:
+    split = None if dataset is None else split_of(dataset, run)
+    told = []
+    if dataset is not None and split is not None and not again:
+        told = [*reading(getattr(run.model, "conditioners", ()), dataset), *split.lines]
+    for line in [*told, *planning.summary(run, device, speed, split)]:
         say(line)
     return run
 
@@ -38,17 +40,20 @@ def changed(run, assignments: list[str]):
     return run
 
 
-def replanner(run, device, *, batch: int | None, assignments: list[str]):
+def replanner(run, device, dataset, *, batch: int | None, assignments: list[str]):
     """For `fit`: the run that is planned when the machine turns out to be `speed` times as fast as was measured, with the same changes by the user; None
     where its network is about as large, so that starting over would gain nothing."""
 
+    from debruit.data.split import split_of
+
     def replan(speed: float):
         planning, _ = _kind(run)
-        again = changed(planning.again(run, device, speed=speed, batch=batch), assignments)
+        split = split_of(dataset, run)
+        again = changed(planning.again(run, device, speed=speed, batch=batch, split=split), assignments)
         before, now = planning.operations(run), planning.operations(again)
         if 1 / ALIKE < now / before < ALIKE:
             return None
-        return settled(again, assignments, device)
+        return settled(again, assignments, device, dataset, again=True)
 
     return replan
 

@@ -56,17 +56,19 @@ def start_stages(asked: Request, device, data=None) -> int:
         run = settled_autoencoder(asked, source, dataset, device, list(asked.assignments))
         if asked.dry_run:
             return priced(run, device)
-        replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments))
+        replan = replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments))
         return follow(folder_for(asked.folder, run), dataset, device, resume=False, replan=replan)
     plan = planned(asked, source, dataset, device)
+    from debruit.data.split import split_of
     from debruit.training import stages
 
     if asked.dry_run:
         priced(plan.first, device)
         say("stage 2   as it would be with what the plan leaves for it")
-        return priced(settled(stages.second(plan, device), list(plan.assignments), device), device)
+        run = stages.second(plan, device, data_split=split_of(dataset, plan.first))
+        return priced(settled(run, list(plan.assignments), device, dataset, again=True), device)
     mine, _ = divided(asked.assignments)
-    replan = replanner(plan.first, device, batch=asked.batch, assignments=mine)
+    replan = replanner(plan.first, device, dataset, batch=asked.batch, assignments=mine)
     folder = stages.begin(asked.folder, plan, say)
     return follow_stages(asked.folder, folder, dataset, device, plan, resume=False, replan=replan)
 
@@ -91,12 +93,21 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
         words=asked.words,
         group=asked.group,
     )
-    run = stages.on_latents(stage, source, dataset.spec, device, conditioners=found, **asked.settings)
+    parted = conditions.planned_split(
+        dataset,
+        seed=asked.seed or 0,
+        assignments=asked.assignments,
+        group=asked.group,
+        reads=[c.reads for c in found],
+    )
+    run = stages.on_latents(
+        stage, source, dataset.spec, device, conditioners=found, data_split=parted, **asked.settings
+    )
     run = with_division(run, dataset, asked.group)
     run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
-    replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments))
+    replan = replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments))
     return follow(stages.create(asked.folder, run, stage, say), dataset, device, resume=False, replan=replan)
 
 
@@ -145,17 +156,20 @@ def planned(asked: Request, source, dataset, device):
 def settled_autoencoder(asked: Request, source, dataset, device, assignments: list[str]):
     """The run of an autoencoder with the user's changes, its length and its intervals; printed."""
     from debruit.training.autoencoding import planning
+    from debruit.training.conditions import planned_split
     from debruit.training.division import with_division
 
     options = {
         name: value for name, value in (("kind", asked.bottleneck), ("factor", asked.factor)) if value is not None
     }
-    run = planning.recommend(source, dataset.spec, device, **asked.settings, **options)
+    parted = planned_split(dataset, seed=asked.seed or 0, assignments=assignments, group=asked.group)
+    run = planning.recommend(source, dataset.spec, device, split=parted, **asked.settings, **options)
     return settled(with_division(run, dataset, asked.group), assignments, device, dataset)
 
 
 def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool, replan=None) -> int:
     """The first stage to its end, then the second."""
+    from debruit.data.split import split_of
     from debruit.first_stage import FirstStage
     from debruit.training import pace, stages
 
@@ -167,12 +181,10 @@ def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool, rep
         return 130
     stage = FirstStage.load(out / stages.FOLDER, "cpu")
     pace.throughput.cache_clear()  # the machine may be busier, or less busy, than it was
-    run = stages.second(plan, device, stage.config.codec, taken=stages.spent(out))
-    run = replace(
-        run, group=plan.first.group, own_parts=plan.first.own_parts
-    )  # what the first stage held out it did not see
+    parted = split_of(dataset, plan.first)  # what the first stage held out it did not see
+    run = stages.second(plan, device, stage.config.codec, taken=stages.spent(out), data_split=parted)
     say(f"the autoencoder is ready: {out / stages.FOLDER}; now the diffusion of its latents")
     assignments = list(plan.assignments)
-    run = settled(run, assignments, device)
-    replan = replanner(run, device, batch=plan.batch, assignments=assignments)
+    run = settled(run, assignments, device, dataset, again=True)
+    replan = replanner(run, device, dataset, batch=plan.batch, assignments=assignments)
     return follow(stages.create(out, run, stage, say), dataset, device, resume=False, began=began, replan=replan)

@@ -5,6 +5,7 @@ checked at every reading.
 """
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -13,10 +14,25 @@ from debruit.errors import InputError
 
 
 class Stamp(NamedTuple):
-    """By what a file is known to be unchanged."""
+    """By what a file is known to be unchanged. Tools that keep the time of modification (cp -p, rsync -t) cannot keep the time of change, and what is
+    moved into the place of a file has another inode."""
 
     size: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Stamp":
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def differs(self, now: "Stamp") -> str:
+        """How a file differs from this, in words."""
+        if now.size != self.size:
+            return f"{self.size:,} bytes then, {now.size:,} now"
+        return (
+            f"of {self.size:,} bytes as before, but {'replaced' if now.inode != self.inode else 'written'} since then"
+        )
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,7 @@ class Part:
         except OSError as error:
             raise _changed(self.path, error.strerror or str(error)) from None
         if now != self.stamp or len(data) != self.size:
-            raise _changed(self.path, f"{self.stamp.size:,} bytes then, {now.size:,} now")
+            raise _changed(self.path, self.stamp.differs(now))
         return data
 
 
@@ -58,8 +74,7 @@ Openable = Path | Blob | Part
 
 
 def stamp_of(path: Path) -> Stamp:
-    status = path.stat()
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return Stamp.of(path.stat())
 
 
 def _changed(path: Path, how: str) -> InputError:

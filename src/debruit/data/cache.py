@@ -35,7 +35,7 @@ from debruit.data.wording import counted, shown
 from debruit.errors import InputError
 from debruit.files import synchronise
 
-READING = 2  # the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
+READING = 3  # the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
 PROBES, PROBE_BYTES = 16, 64 * 2**10
 PROGRESS_SECONDS = 10
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AssertionError)  # what reading an entry that is not whole raises

@@ -17,8 +17,8 @@ from debruit.data.annotations import are_numbers, is_document
 from debruit.data.encodings import decoded, lines_of
 from debruit.data.names import composed, lookup
 from debruit.data.parallel import mapped
-from debruit.data.parts import COLUMNS
-from debruit.data.tables import NAMES, TEXTS, Find, Row, read_table
+from debruit.data.parts import COLUMNS, part_of_cells, part_of_word
+from debruit.data.tables import NAMES, TEXTS, Find, Row, Table, read_table
 from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError
 
@@ -42,6 +42,7 @@ def read_captions(root: Path, images: Sequence[str], beside: Sequence[str]) -> C
     notes: list[str] = []
     for table in (name for name in beside if posixpath.basename(name).lower() in TABLES):
         notes += _from_table(root, table, images, found, cells)
+    notes += _without_part(images, cells)
     notes += _from_texts(root, images, beside, found)
     captions = {name: tuple(texts) for name, texts in found.items() if texts}
     return Captions(captions, tuple(notes), {name: dict(of) for name, of in cells.items() if of})
@@ -129,7 +130,7 @@ def _from_table(
         return [f"{name} is not used: it has no column file_name, only {listed}"]
     if not table.rows:
         return [f"{name} is not used: it has no rows"]
-    missing, rows = [], []
+    missing, rows, differing = [], [], []
     for row in table.rows:
         image = find(str(row.cells.get(name_key) or ""))
         if image is None:
@@ -137,24 +138,44 @@ def _from_table(
         else:
             rows.append((image, row))
             for column, value in _further(row, name_key, text_key):
-                cells[image].setdefault(column, value)
+                if _differ(column, cells[image].setdefault(column, value), value):
+                    differing.append((column, image))
             if text_key:
                 found[image] += as_texts(row.cells.get(text_key))
-    if not rows and text_key:
+    if not rows and (text_key or table.column(COLUMNS)):
         raise InputError(
             f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: {missing[0]}): its names are "
             "relative to its own folder"
         )
-    if text_key is None and (part := table.column(COLUMNS)):
-        return [f"{name} has no captions; its column {part} says of which part of the data each image is"]
-    if text_key is None:
-        listed = some(sorted(table.columns), 8)
-        return [f"{name} is not used: it has no column text or caption, only {listed}"]
+    lines = _of_rows(name, rows, text_key) if text_key else []
     return [
         *([f"{name} names images that are not in the folder ({len(missing):,}): {some(map(shown, missing))}"] if missing else []),
-        *_of_rows(name, rows, text_key),
-        *_of_columns(name, table.columns, name_key, text_key),
+        *lines,
+        *_of_columns(name, table, name_key, text_key, rows),
+        *_of_differing(name, differing),
     ]  # fmt: skip
+
+
+def _differ(column: str, one: str, other: str) -> bool:
+    """Whether two rows of an image say different things in a column; several words mean the same part."""
+    return part_of_word(one) != part_of_word(other) if column in COLUMNS else one != other
+
+
+def _of_differing(name: str, differing: Sequence[tuple[str, str]]) -> list[str]:
+    """What there is to say about images whose rows do not agree."""
+    counts = Counter(column for column, _ in dict.fromkeys(differing))
+    if not counts:
+        return []
+    listed = some((f"{column} ({counted(count)})" for column, count in sorted(counts.items())), 8)
+    return [f"{name}: rows of one image that differ in the column {listed}: the first row counts"]
+
+
+def _without_part(images: Sequence[str], cells: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What there is to say about images without a part, where tables say the parts of others."""
+    lacking = [name for name in images if part_of_cells(cells.get(name, {})) is None]
+    if not 0 < len(lacking) < len(images):
+        return []
+    return [f"images of which no table says the part: {len(lacking):,} ({some(map(shown, lacking), 3)})"]
 
 
 def _of_rows(name: str, rows: Sequence[tuple[str, Row]], text_key: str) -> list[str]:
@@ -171,10 +192,24 @@ def _of_rows(name: str, rows: Sequence[tuple[str, Row]], text_key: str) -> list[
     ]  # fmt: skip
 
 
-def _of_columns(name: str, columns: Sequence[str], name_key: str, text_key: str) -> list[str]:
+def _of_columns(
+    name: str, table: Table, name_key: str, text_key: str | None, rows: Sequence[tuple[str, Row]]
+) -> list[str]:
     """What there is to say about the columns that are neither names nor captions."""
-    others = [column for column in columns if column not in (name_key, text_key)]
-    return [f"{name}: no captions in the columns {some(sorted(others), 8)}"] if others else []
+    others = sorted(column for column in table.columns if column not in (name_key, text_key))
+    if text_key:
+        return [f"{name}: no captions in the columns {some(others, 8)}"] if others else []
+    usable = sorted({column for _, row in rows for column, _ in _further(row, name_key, None)})
+    if part := next((column for column in COLUMNS if column in usable), None):
+        return [f"{name} has no captions; its column {part} says of which part of the data each image is"]
+    if usable:
+        return [f"{name} has no captions; its columns can be named with --group: {some(usable, 8)}"]
+    listed = some(sorted(table.columns), 8)
+    return [
+        f"{name} is not used: it has no column text or caption, only {listed}"
+        if rows
+        else f"{name} is not used: none of its {counted(len(table.rows), 'row')} names an image of the folder"
+    ]
 
 
 def _further(row: Row, name_key: str, text_key: str | None) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 
 from debruit.data.names import composed
-from debruit.data.parts import TRAINING, WORDS
+from debruit.data.parts import WORDS
 from debruit.data.wording import counted, some
 
 
@@ -52,8 +52,7 @@ def classify(names: Sequence[str]) -> Classes:
             beside = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
             return Classes(names=(), labels={}, why=f"no classes{beside}{splits}")
         if len(heads) > 1 and {head.lower() for head in heads} <= {*WORDS}:
-            apart = ", the parts are kept apart" if any(WORDS[head.lower()] == TRAINING for head in heads) else ""
-            splits = f"; the classes of {some(sorted(heads))} are taken together{apart}"
+            splits = f"; the classes of {some(sorted(heads))} are taken together"
         elif len(heads) > 1:
             break
         depth += 1

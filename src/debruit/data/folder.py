@@ -16,7 +16,7 @@ from debruit.data.captions import read_captions
 from debruit.data.classes import classify
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import content_key
-from debruit.data.layout import collect
+from debruit.data.layout import collect, pairs_of
 from debruit.data.listing import Listing, joined, list_images
 from debruit.data.mask_layout import may_have_masks, paired
 from debruit.data.pixels import patient
@@ -54,7 +54,7 @@ class Folder(Collected):
 
     def _cells(self) -> Mapping[str, Mapping[str, str]]:
         listing = self._listing()
-        images = paired([file.name for file in listing.files]).images
+        images = pairs_of(self.path, listing).images
         return read_captions(Path(self.path), images, [file.name for file in listing.beside]).cells
 
     def _listing(self) -> Listing:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from debruit import config
+from debruit.data.blobs import Stamp
 from debruit.data.parallel import mapped
 from debruit.errors import InputError
 from debruit.home import cache
@@ -29,8 +30,7 @@ RACY_SECONDS = 2  # a file this young may change again without changing its time
 
 
 class File(NamedTuple):
-    """A file of a source, as its folder lists it. Tools that keep the time of modification (cp -p, rsync -t, unzip) cannot keep the time of change, and what is
-    moved into the place of a file has another inode."""
+    """A file of a source, as its folder lists it, and by what it is known to be unchanged (blobs.py)."""
 
     name: str
     size: int
@@ -41,6 +41,10 @@ class File(NamedTuple):
     @classmethod
     def of(cls, name: str, status: os.stat_result) -> "File":
         return cls(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.size, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 def root() -> Path:

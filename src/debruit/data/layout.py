@@ -16,19 +16,23 @@ from debruit.data.class_names import CLASS_NAMES, renamed_by
 from debruit.data.classes import Classes, classify
 from debruit.data.legend import CLASSES, Legend, read_legend
 from debruit.data.listing import Listing
-from debruit.data.mask_layout import paired
+from debruit.data.mask_layout import Pairs, paired
 from debruit.data.masks import look_like_masks
 from debruit.data.parts import part_of_cells
 from debruit.data.survey import Collection, Entry
 from debruit.data.wording import counted, some
 
 
+def pairs_of(path: str, listing: Listing) -> Pairs:
+    """Which files of a folder are images, and which are their masks."""
+    names = [file.name for file in listing.files]
+    return paired(names, lambda names: look_like_masks([Path(path) / name for name in names]))
+
+
 def collect(path: str, listing: Listing) -> Collection:
     """What a folder holds, its captions and classes read. InputError: files beside the images that cannot be understood."""
     root = Path(path)
-    pairs = paired(
-        [file.name for file in listing.files], lambda names: look_like_masks([root / name for name in names])
-    )
+    pairs = pairs_of(path, listing)
     beside = [file.name for file in listing.beside]
     captions = read_captions(root, pairs.images, beside)
     named = [name for name in beside if posixpath.basename(name) in (*CLASS_NAMES, CLASSES)]

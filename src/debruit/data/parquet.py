@@ -52,7 +52,7 @@ class Parquet(Collected):
         beside = [file_in(folder, name) for name in sorted(named)]
         key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
         with patient():
-            place = Place(name=self._called(folder))
+            place = Place(name=self._called(folder), notes=tuple(self._beside(folder)))
             return stored(key, lambda: self._recording(report), report, load_collected, place=place).told_by(self)
 
     def _called(self, folder: Path) -> str:
@@ -80,7 +80,7 @@ class Parquet(Collected):
             masked=masked,
             legend=legend_of(folder) if masked else Legend(),
             lost=lost,
-            notes=(*_said(usable, names), *self._beside(folder)),
+            notes=tuple(_said(usable, names)),
         )
 
     def _beside(self, folder: Path) -> list[str]:
@@ -139,7 +139,7 @@ class _Table:
 
         try:
             with pq.ParquetFile(path) as file:
-                columns = columns_of(file.schema_arrow)
+                columns = columns_of(file.schema_arrow, partial(_first_bytes, file))
                 if isinstance(columns, str):
                     return Skipped(name, columns)
                 return cls(path, name, columns, file.metadata.num_rows)
@@ -267,6 +267,12 @@ def _bytes(value: Any, folder: Path) -> Openable | None:
         return Blob(value["bytes"])
     path = _inside(value)
     return folder / path if path else None
+
+
+def _first_bytes(file: Any, column: str) -> bytes:
+    """The first value of a column of bytes that is not empty, or nothing."""
+    batches = file.iter_batches(ROWS, columns=[column])
+    return next((row[column] for batch in batches for row in batch.to_pylist() if row[column]), b"")
 
 
 def _inside(value: Any) -> str:

@@ -3,6 +3,7 @@
     image      {"bytes", "path"}, or bytes     text      a caption, or a list of captions
     label      a number or a name              mask      as image
 
+A column called label holds masks where it is declared as images, has {"bytes", "path"}, or its bytes begin as those of a picture; other bytes are names.
 Labels may be integers, texts, true and false, whole numbers stored as fractions (as pandas stores integers of which some are missing), and dictionaries of
 them. Names of classes come from the features that Hugging Face stores beside the columns. A column that is not used is named.
 """
@@ -37,14 +38,20 @@ class Columns:
         return [name for name in (self.image, self.text, self.label, self.mask) if name]
 
 
-def columns_of(schema: Any) -> Columns | str:
-    """Which column is what, or the reason why this table is of no use."""
+def columns_of(schema: Any, first_bytes: Callable[[str], bytes]) -> Columns | str:
+    """Which column is what, or the reason why this table is of no use. `first_bytes`: the first value of a column of bytes that is not empty."""
     features = _features(schema.metadata)
     lowered = {name.lower(): name for name in reversed(schema.names)}
     declared = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
 
     def holds_bytes(name: str) -> bool:
         return name in declared or _holds_bytes(schema.field(name).type)
+
+    def holds_pictures(name: str) -> bool:
+        kind = schema.field(name).type
+        if name in declared or name.lower() not in LABELS or not _is_bytes(kind):
+            return holds_bytes(name)
+        return is_picture(first_bytes(name))
 
     def first(known: tuple[str, ...], suits: Callable[[str], bool]) -> str:
         return next((lowered[name] for name in known if name in lowered and suits(lowered[name])), "")
@@ -53,17 +60,24 @@ def columns_of(schema: Any) -> Columns | str:
     if not image:
         return f"no column of images among {some(schema.names, 8)} (it is called image, and holds bytes)"
     named = [name for name in schema.names if features.get(name, {}).get("_type") == "ClassLabel"]
-    label = first(LABELS, lambda name: not holds_bytes(name)) or (named[0] if len(named) == 1 else "")
+    label = first(LABELS, lambda name: not holds_pictures(name)) or (named[0] if len(named) == 1 else "")
     found = Columns(
         image=image,
         text=first(TEXTS, lambda name: _holds_text(schema.field(name).type)),
         label=label,
-        mask=first(MASKS, lambda name: holds_bytes(name) and name != image),
+        mask=first(MASKS, lambda name: name != image and holds_pictures(name)),
         classes=tuple(map(str, features.get(label, {}).get("names") or ())),
     )
     others = tuple((name, _type(schema.field(name).type)) for name in schema.names if name not in found.wanted())
     scalars = tuple(name for name in schema.names if name != found.text and _is_scalar(schema.field(name).type))
     return replace(found, others=others, scalars=scalars)
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether bytes begin as a PNG, JPEG, GIF, TIFF, WebP or BMP file does. What is called "BMW" is none."""
+    known = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return data.startswith(known) or webp or (data[:2] == b"BM" and data[6:10] == bytes(4))
 
 
 def _is_scalar(kind: Any) -> bool:
@@ -81,7 +95,14 @@ def _holds_bytes(kind: Any) -> bool:
     import pyarrow.types as kinds
 
     names = [kind.field(n).name for n in range(kind.num_fields)] if kinds.is_struct(kind) else []
-    return "bytes" in names or kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_fixed_size_binary(kind)
+    return "bytes" in names or _is_bytes(kind)
+
+
+def _is_bytes(kind: Any) -> bool:
+    import pyarrow.types as kinds
+
+    views = getattr(kinds, "is_binary_view", lambda kind: False)
+    return kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_fixed_size_binary(kind) or views(kind)
 
 
 def _holds_text(kind: Any) -> bool:

@@ -54,7 +54,7 @@ def said(parts: np.ndarray | None) -> tuple[str, ...]:
         return ()
     counts = np.bincount(parts, minlength=4).tolist()
     named = zip(("to train on", "for validation", "for the test", "of no such part"), counts, strict=True)
-    return (f"parts of the data's own, kept apart: {', '.join(f'{count:,} {name}' for name, count in named if count)}",)
+    return (f"parts found: {', '.join(f'{count:,} {name}' for name, count in named if count)}",)
 
 
 def depth_of_parts(names: Sequence[str]) -> int | None:

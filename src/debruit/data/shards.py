@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from debruit import config
-from debruit.data.blobs import Part, Stamp
+from debruit.data.blobs import Part
 from debruit.data.cache import Place, Recording, none_readable, stored
 from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels, classify
@@ -52,10 +52,10 @@ class Shards(Collected):
         folder, files = self._files()
         beside = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
         key = content_key(folder, [*files, *beside], [self.name, *self.settings()])
-        shards = tuple((folder / file.name, Stamp(file.size, file.mtime_ns)) for file in files)
+        shards = tuple((folder / file.name, file.stamp) for file in files)
         load = partial(open_streamed, shards=shards)
         with patient():
-            place = Place(name=self._called(folder, files))
+            place = Place(name=self._called(folder, files), notes=tuple(self._beside(folder)))
             return stored(key, lambda: self._recording(folder, files, report), report, load, place=place).told_by(self)
 
     def _called(self, folder: Path, files: Sequence[File]) -> str:
@@ -118,7 +118,7 @@ class Shards(Collected):
             masked=masked,
             legend=legend,
             lost=lost,
-            notes=(*_said(shards, files), *self._beside(folder)),
+            notes=tuple(_said(shards, files)),
         )
         return collection, {
             _name(files[n], sample): (n, *(sample.image or NOWHERE), *(sample.mask or NOWHERE)) for n, sample in samples
@@ -165,7 +165,7 @@ def _entries(
     folder: Path, files: Sequence[File], samples: Sequence[tuple[int, Sample]], masked: bool
 ) -> Iterator[Entry]:
     for n, sample in samples:
-        path, stamp = folder / files[n].name, Stamp(files[n].size, files[n].mtime_ns)
+        path, stamp = folder / files[n].name, files[n].stamp
         lacks = "" if sample.image else "no image of this key (key.jpg, key.png, key.webp ...)"
         if masked and not sample.mask:
             lacks = lacks or "it has no mask (key.mask.png)"

@@ -72,7 +72,7 @@ def divided(dataset: Dataset, held_out: int, seed: int, *, group: str = "", own_
     """The split with about `held_out` images held out, drawn by the seed. InputError: groups that cannot be made."""
     if not group and (not own_parts or dataset.parts is None):
         training, held = split(len(dataset), held_out, seed)
-        return Split(training, held, held)
+        return Split(training, held, held, _of_joined_parts(dataset.parts))
     key = held_out, seed, group, own_parts
     if key not in dataset.splits:
         dataset.splits[key] = _divided(dataset, held_out, seed, group, dataset.parts if own_parts else None)
@@ -90,7 +90,8 @@ def _divided(dataset: Dataset, held_out: int, seed: int, group: str, parts: np.n
     else:
         training, held = (pool[chosen] for chosen in split(len(pool), min(held_out, len(pool) // 2), seed))
     unseen = test if len(test) else validation if len(validation) else held
-    lines = [*_of_parts(parts, training, held, unseen), *_of_groups(groups, training, held, unseen)]
+    joined = _of_joined_parts(dataset.parts) if parts is None else ()
+    lines = [*joined, *_of_parts(parts, training, held, unseen), *_of_groups(groups, training, held, unseen)]
     return Split(training, held, unseen, tuple(lines))
 
 
@@ -98,6 +99,20 @@ def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     """(training, held-out) indices of `count` images; the held-out ones are drawn one by one by the seed."""
     order = _permutation(count, seed, HELD_OUT)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def judging(
+    dataset: Dataset, indices: np.ndarray, held_out: int, seed: int, *, group: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
+    """(training, held-out) images of these indices for a judge of an evaluation: about `held_out`, whole groups where there are groups, images by
+    themselves where no group is small enough to be held out."""
+    if group:
+        numbers = groups_of(dataset, group).numbers[indices]
+        training, held = _whole_groups(indices, numbers, min(held_out, len(indices) // 2), seed)
+        if len(held):
+            return training, held
+    training, held = split(len(indices), held_out, seed)
+    return indices[training], indices[held]
 
 
 def _permutation(count: int, *key: int) -> np.ndarray:
@@ -130,6 +145,12 @@ def _whole_groups(pool: np.ndarray, numbers: np.ndarray, wanted: int, seed: int)
         chosen.append(min(further, key=lambda n: sizes[n]))
     held = np.isin(inverse, chosen)
     return pool[~held], pool[held]
+
+
+def _of_joined_parts(parts: np.ndarray | None) -> tuple[str, ...]:
+    if parts is None:
+        return ()
+    return (f"the data's own parts are taken together, as asked: all {counted(len(parts))} are divided anew",)
 
 
 def _of_parts(parts: np.ndarray | None, training: np.ndarray, held: np.ndarray, unseen: np.ndarray) -> list[str]:

@@ -67,7 +67,7 @@ def find_judges(
     if choice.needs("segments") and by_colour(dataset.spec):
         segmentation = find_segmentation(dataset, np.empty(0, np.int64), say)
     elif choice.needs("segments"):
-        learnt = find_segmentation(teaching.dataset, teaching.indices, say)
+        learnt = find_segmentation(teaching.dataset, teaching.indices, say, group=teaching.group)
         segmentation = renumbered(learnt, teaching.dataset.spec.mask_names, dataset.spec.mask_names)
     if not choice.needs("scorer"):
         return Judges(segmentation=segmentation)

@@ -95,7 +95,9 @@ def find_classifier(division: Division, say: Callable[[str], None], *, device: s
     teaching = division.teaching
     if teaching.missing:
         raise InputError(f"--network classifier: {teaching.missing}")
-    return find_extractor("classifier", teaching.dataset, say, device=device, indices=teaching.indices)
+    return find_extractor(
+        "classifier", teaching.dataset, say, device=device, indices=teaching.indices, group=teaching.group
+    )
 
 
 def look(

@@ -46,6 +46,11 @@ class Teaching:
         """The training data; the scored data where that is missing, so that its description can be read."""
         return self._scored if isinstance(self._found, str) else self._found
 
+    @property
+    def group(self) -> str:
+        """Which of its images belong together (data/groups.py), "" where none do."""
+        return str(self._provenance.get("group", ""))
+
     @cached_property
     def _split(self) -> tuple[np.ndarray, int]:
         if isinstance(self._found, str):

@@ -67,7 +67,14 @@ def find_run(
         found = conditions.conditioners(
             source, dataset, condition, seed=given.get("seed", 0), assignments=assignments, words=words, group=group
         )
-        run = planning.recommend(source, dataset.spec, device, conditioners=found, **given)
+        parted = conditions.planned_split(
+            dataset,
+            seed=given.get("seed", 0),
+            assignments=assignments,
+            group=group,
+            reads=[c.reads for c in found],
+        )
+        run = planning.recommend(source, dataset.spec, device, conditioners=found, split=parted, **given)
         return with_division(run, dataset, group), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")

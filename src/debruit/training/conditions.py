@@ -19,7 +19,7 @@ from debruit.conditioning.text import Text
 from debruit.config import override
 from debruit.data.clips import are_clips
 from debruit.data.dataset import Dataset
-from debruit.data.split import divided
+from debruit.data.split import Split, divided
 from debruit.errors import InputError, nearest, unknown
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.text.wordpiece import WordPiece, knows_bert
@@ -127,15 +127,22 @@ def material(
     texts = dataset.texts or ()
     if not texts:
         return Material(dataset=dataset, words=words)
-    wanted = held_out(len(texts))
+    training = planned_split(dataset, seed=seed, assignments=assignments, group=group, reads=reads).training
+    return Material(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
+
+
+def planned_split(
+    dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), group: str | None = None, reads: Sequence[str] = ()
+) -> Split:  # fmt: skip
+    """The split of a training of this seed and group on these conditions, with these changes of its settings (--set)."""
+    wanted = held_out(len(dataset))
     group = usual_group(dataset, group, reads, wanted, seed)
     held = HeldOut(seed=seed, validation_images=wanted, group=group, own_parts=dataset.parts is not None)
     for assignment in assignments:
         if assignment.partition("=")[0].strip() in vars(held):
             held = override(held, assignment)
-    wanted = held_back(held.validation_images, len(texts))
-    training = divided(dataset, wanted, held.seed, group=held.group, own_parts=held.own_parts).training
-    return Material(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
+    wanted = held_back(held.validation_images, len(dataset))
+    return divided(dataset, wanted, held.seed, group=held.group, own_parts=held.own_parts)
 
 
 def text(of: Material) -> Text:

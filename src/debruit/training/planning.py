@@ -17,6 +17,7 @@ from debruit.conditioning.cond import Conditioner
 from debruit.conditioning.label import Label
 from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
+from debruit.data.split import Split
 from debruit.device import has_bf16
 from debruit.model import ModelConfig
 from debruit.networks.unet import UNet
@@ -61,10 +62,11 @@ def recommend(
     codec: Codec | None = None,
     conditioners: Sequence[Conditioner] | None = None,
     speed: float = 1.0,
+    split: Split | None = None,
 ) -> Run:
     """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on pixels; under these conditions, or
     on the data's classes where it has some. The device trains at `speed` times what a short measurement says: other than 1 where a training has shown
-    it."""
+    it. `split`: which images are trained on, where that is known; else all but those that are held out of this many."""
     if images is not None:
         model = choose_model(spec, SHARE * images, codec=codec, conditioners=conditioners)
         expected = images
@@ -73,7 +75,8 @@ def recommend(
         operations = speed * pace.throughput(device, half=device.type == "cpu" and has_bf16(device)) * minutes * 60
         model = choose_model(spec, math.sqrt(SHARE * operations / 3), codec=codec, conditioners=conditioners)
         expected = max(int(operations / (3 * cost(model).forward_flops)), 1)
-    model = regularised(model, expected / max(spec.count - held_out(spec.count), 1))
+    training, _ = sizes(spec, held_out(spec.count), split)
+    model = regularised(model, expected / training)
     usual, rate = usual_batch(model, expected, device)
     batch, rate = (usual, rate) if batch is None else (batch, LR)
     return Run(
@@ -82,11 +85,12 @@ def recommend(
     )  # fmt: skip
 
 
-def again(run: Run, device: torch.device, *, speed: float, batch: int | None) -> Run:
-    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` as there."""
+def again(run: Run, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None) -> Run:
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` and `split` as
+    there."""
     found = recommend(
         run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip, codec=run.model.codec,
-        conditioners=run.model.conditioners, speed=speed,
+        conditioners=run.model.conditioners, speed=speed, split=split,
     )  # fmt: skip
     return replace(found, group=run.group, own_parts=run.own_parts)
 
@@ -208,6 +212,13 @@ def held_out(count: int) -> int:
     return min(count // 20, 512)
 
 
+def sizes(spec: DataSpec, held_out: int, split: Split | None) -> tuple[int, int]:
+    """How many images are trained on, at least 1, and how many are held out."""
+    if split is None:
+        return max(spec.count - held_out, 1), held_out
+    return max(len(split.training), 1), len(split.held_out)
+
+
 def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
     """The run with its length, when it has minutes, and its intervals from the speed; and that speed."""
     run = pace.halved(pace.affordable(run, device), device)
@@ -224,23 +235,24 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
     return replace(run, every=pace.intervals(run, rate)), found
 
 
-def summary(run: Run, device: torch.device, speed: Speed) -> list[str]:
-    """What will be done and what it costs, in lines."""
+def summary(run: Run, device: torch.device, speed: Speed, split: Split | None = None) -> list[str]:
+    """What will be done and what it costs, in lines. `split`: that of the run, where its data is at hand."""
     model, c = run.model, cost(run.model)
     spec, network = model.data, model.network
-    epochs = run.images / max(spec.count - run.validation_images, 1)
+    training, held = sizes(spec, run.held_out_images, split)
+    epochs = run.images / training
     classes = f", {len(spec.class_names)} classes" if spec.class_names else ""
     length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
     peak = c.peak_bytes(run.microbatch or run.batch)
-    split = f" ({run.microbatch} at a time)" if run.microbatch else ""
+    portion = f" ({run.microbatch} at a time)" if run.microbatch else ""
     how = (", compiled" if run.compile else "") + (", bfloat16" if run.precision == "bf16" else "")
     return [
         f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}{classes}; "
-        f"{run.validation_images} held out",
+        f"{held} held out",
         f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} MFLOP an image; "
         f"{type(model.process).__name__}, predicts {model.predicts}"
         + "".join(f", conditioned on {x.field} (dropped {x.drop:.0%})" for x in model.conditioners),
-        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{split}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{portion}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
         f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
         f"machine   {device}, {speed}{how}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "

@@ -8,7 +8,7 @@ OUT/autoencoder.safetensors     what came of it, which the second stage needs be
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from debruit.autoencoders.codec import Codec
 from debruit.conditioning.cond import Conditioner
 from debruit.config import decode, encode
 from debruit.data.dataset import DataSpec
+from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.files import write_atomically
 from debruit.first_stage import FirstStage
@@ -87,9 +88,10 @@ def second(
     taken: float | None = None,
     *,
     speed: float = 1.0,
+    data_split: Split | None = None,
 ) -> Run:
     """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it after `taken` seconds; before it
-    is trained (None), as far as that can be known. `speed` as in planning.recommend."""
+    is trained (None), as far as that can be known. `speed` and `data_split` as in planning.recommend; its data is divided as that of the first."""
     first, minutes, images = plan.first, None, None
     if plan.minutes is not None:
         used = (first.minutes or 0) if taken is None else taken / 60
@@ -97,10 +99,11 @@ def second(
     else:
         assert plan.images is not None
         images = max(plan.images - first.images, 1)
-    return planning.recommend(
+    found = planning.recommend(
         first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        codec=codec or first.model.codec, conditioners=plan.conditioners, speed=speed,
+        codec=codec or first.model.codec, conditioners=plan.conditioners, speed=speed, split=data_split,
     )  # fmt: skip
+    return replace(found, group=first.group, own_parts=first.own_parts)
 
 
 def on_latents(
@@ -116,12 +119,14 @@ def on_latents(
     flip: bool = False,
     conditioners: Sequence[Conditioner] | None = None,
     speed: float = 1.0,
+    data_split: Split | None = None,
 ) -> Run:
-    """The run of a diffusion model on an autoencoder's latents; `speed` as in planning.recommend. InputError: images that cannot go through it."""
+    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend. InputError: images that
+    cannot go through it."""
     stage.check_fits(spec)
     return planning.recommend(
         source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec,
-        conditioners=conditioners, speed=speed,
+        conditioners=conditioners, speed=speed, split=data_split,
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from debruit.data.split import split as split
 from debruit.sampling.noise import generator
 
 ORDER, BLOCKS = 2, 15  # keys of the random streams

@@ -16,13 +16,13 @@ from debruit.apps.cli import main
 from debruit.autoencoders.fidelity import psnr
 from debruit.autoencoders.vq import VQ
 from debruit.data.digits import Digits
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.explain.autoencoder import panels, wording
 from debruit.evaluation.explain.autoencoder.chapters import CHAPTERS
 from debruit.evaluation.explain.autoencoder.page import page
 from debruit.evaluation.explain.autoencoder.study import begin
 from debruit.evaluation.explain.maths import mathml
-from debruit.training.stream import split
 
 # on a canvas of its own: the browser warns of frequent readings of one that is drawn on
 READ = """c => {

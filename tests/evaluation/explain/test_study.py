@@ -11,11 +11,11 @@ from PIL import Image
 
 import debruit
 from debruit.data.digits import Digits
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.explain import numbers
 from debruit.evaluation.explain.study import begin
 from debruit.evaluation.explain.subject import from_file
-from debruit.training.stream import split
 
 
 def picture(path, pixels):

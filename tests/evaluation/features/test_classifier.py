@@ -112,3 +112,16 @@ def test_data_that_cannot_teach_it():
         classifier(made(labels=np.zeros(60, int)))
     with pytest.raises(InputError, match="5 images in 3 classes: a classifier needs at least two a class"):
         classifier(made(5, 3))
+
+
+def test_no_group_is_on_both_sides(monkeypatch):
+    data, seen = made(), []
+    data.paths = tuple(f"p{n // 6}_{n}.png" for n in range(60))
+    fit = module.fit
+    monkeypatch.setattr(
+        module, "fit", lambda d, labels, indices, **o: seen.extend(indices) or fit(d, labels, indices, **o)
+    )
+    found = classifier(data, images=256, say=lambda line: None, group=r"p(\d+)_")
+    held = {*range(60)} - {*seen}
+    assert len(held) == found.held_out == 6
+    assert len({n // 6 for n in held}) == 1

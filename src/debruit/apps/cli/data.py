@@ -34,10 +34,12 @@ def doctor(
     """
     from debruit.data.doctor import examine
     from debruit.data.sources import find_source
+    from debruit.data.split import split_of
     from debruit.model import choose_device
     from debruit.recipes import sized
     from debruit.text.wordpiece import reads_captions
     from debruit.training import conditions, planning
+    from debruit.training.division import with_division
     from debruit.training.machine import prepare
 
     if not source:
@@ -61,10 +63,18 @@ def doctor(
         )
     found = conditions.conditioners(chosen, dataset, names)
     run, speed = planning.fitted(
-        planning.recommend(chosen, report.spec, place, minutes=minutes, conditioners=found), place
-    )
+        with_division(
+            planning.recommend(
+                chosen, report.spec, place, minutes=minutes, conditioners=found,
+                split=conditions.planned_split(dataset, reads=[c.reads for c in found]),
+            ),
+            dataset,
+            None,
+        ),
+        place,
+    )  # fmt: skip
     say("")
-    for line in planning.summary(run, place, speed):
+    for line in planning.summary(run, place, speed, split_of(dataset, run)):
         say(line)
     return 0
 

@@ -198,7 +198,9 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
         return priced(run, device)
     folder = folder_for(asked.folder, run) if stage is None else stages.create(asked.folder, run, stage, say)
     by_plan = recipe_name(asked.what) not in recipes()  # a recipe says which network it means
-    replan = replanner(run, device, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
+    replan = (
+        replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
+    )
     return follow(folder, dataset, device, resume=False, replan=replan)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.keys import make_key, root
+from debruit.data.split import judging
 from debruit.errors import InputError
 from debruit.evaluation.features.classifier_network import DIMENSIONS, Body, Preparation, input_shape
 from debruit.evaluation.features.classifier_training import IMAGES, fit
@@ -21,7 +22,6 @@ from debruit.evaluation.features.network import digest
 from debruit.evaluation.features.stored import Say, kept
 from debruit.evaluation.metrics.interval import proportion
 from debruit.networks.layers import channels_last
-from debruit.training.stream import split
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 5_000
 ROWS = 256  # images in the network at a time
@@ -62,17 +62,21 @@ class Classifier:
 
 
 def classifier(
-    dataset: Dataset, indices: np.ndarray | None = None, *, seed: int = 0, images: int = IMAGES, say: Say = print
-) -> Classifier:
+    dataset: Dataset, indices: np.ndarray | None = None, *, seed: int = 0, images: int = IMAGES, say: Say = print,
+    group: str = "",
+) -> Classifier:  # fmt: skip
     """The classifier of this data by its images `indices` (all where None), a tenth of them held out to measure it, trained on `images` at most in all
     passes together, or from the cache where that was done before.
+
+    `group`: which images belong together (data/groups.py), so that no group is on both sides.
 
     InputError: data without labels, of one class only, or of fewer images than two a class.
     """
     indices = np.arange(len(dataset)) if indices is None else indices
     labels = _labels(dataset, indices)
     held = min(max(round(HELD_OUT * len(indices)), 1), MOST_HELD_OUT)
-    training, held_out = (indices[part] for part in split(len(indices), held, seed))
+    training, held_out = judging(dataset, indices, held, seed, group=group)
+    held = len(held_out)
 
     def make():
         fitted = fit(dataset, labels, training, seed=seed, images=images, say=say)
@@ -81,7 +85,8 @@ def classifier(
         return {name: weight.numpy() for name, weight in fitted.weights.items()}, facts
 
     if dataset.spec.fingerprint:
-        key = make_key("classifier", VERSION, dataset.spec.fingerprint, indices.tolist(), seed, images)
+        of_groups = [held_out.tolist()] if group else []
+        key = make_key("classifier", VERSION, dataset.spec.fingerprint, indices.tolist(), seed, images, *of_groups)
         arrays, facts = kept(root() / "classifiers" / f"{key}.safetensors", make, say)
     else:
         arrays, facts = make()

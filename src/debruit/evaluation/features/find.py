@@ -13,9 +13,11 @@ WEIGHTS = (".safetensors", ".pth", ".pt")
 
 
 def find_extractor(
-    name: str, dataset: Dataset | None = None, say: Say = print, *, device: str = "auto", indices: np.ndarray | None = None
+    name: str, dataset: Dataset | None = None, say: Say = print, *, device: str = "auto", indices: np.ndarray | None = None,
+    group: str = "",
 ) -> Extractor:  # fmt: skip
-    """ "efficientnet"; "classifier", trained on the labels of `dataset`, of its images `indices` where they are given; or a file: an .onnx network, or
+    """ "efficientnet"; "classifier", trained on the labels of `dataset`, of its images `indices` where they are given and measured on whole groups
+    where there is a `group` (data/groups.py); or a file: an .onnx network, or
     weights (.safetensors, .pth, .pt) of a network whose layout is known. InputError: a misspelt name, a file that is not there or not known, a
     classifier without labels."""
     if name == "efficientnet":
@@ -27,7 +29,7 @@ def find_extractor(
 
         if dataset is None:
             raise InputError("the classifier is trained on labelled data: name it with --data")
-        return classifier(dataset, indices, say=say)
+        return classifier(dataset, indices, say=say, group=group)
     path = expanded(name)
     if path.suffix.lower() not in (".onnx", *WEIGHTS):
         hint = nearest(name, NAMES) or ";"

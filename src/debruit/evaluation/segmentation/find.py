@@ -64,15 +64,16 @@ def renumbered(found: Any, ours: tuple[str, ...], theirs: tuple[str, ...]) -> An
     return Renumbered(found, np.array([names.index(name) for name in ours], np.uint8), names)
 
 
-def find_segmentation(dataset: Dataset, teaching: np.ndarray, say: Say) -> Segmentation:
-    """By colour where the data is known to allow that, else a network trained on the images `teaching` of the data and their masks."""
+def find_segmentation(dataset: Dataset, teaching: np.ndarray, say: Say, *, group: str = "") -> Segmentation:
+    """By colour where the data is known to allow that, else a network trained on the images `teaching` of the data and their masks,
+    measured on whole groups where there is a `group` (data/groups.py)."""
     if by_colour(dataset.spec):
         from debruit.data.openmoji_segmentation import VERSION, segment
 
         return ByColour("palette", f"openmoji {VERSION}", segment)
     from debruit.evaluation.segmentation.trained import trained
 
-    return trained(dataset, teaching, say=say)
+    return trained(dataset, teaching, say=say, group=group)
 
 
 def by_colour(spec: DataSpec) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset, DataSpec
 from debruit.data.keys import make_key, root
+from debruit.data.split import judging
 from debruit.evaluation.features.classifier_network import Preparation, input_shape
 from debruit.evaluation.features.fitting import Fitted
 from debruit.evaluation.features.network import digest
@@ -21,7 +22,6 @@ from debruit.evaluation.metrics.masks import mean_iou
 from debruit.evaluation.segmentation.network import SIDE, Segmenter
 from debruit.evaluation.segmentation.training import IMAGES, fit
 from debruit.networks.layers import channels_last
-from debruit.training.stream import split
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 1_000
 ROWS = 64  # images in the network at a time
@@ -56,11 +56,13 @@ class TrainedSegmentation:
 
 
 def trained(
-    dataset: Dataset, indices: np.ndarray, *, seed: int = 0, images: int = IMAGES, say: Say = print
+    dataset: Dataset, indices: np.ndarray, *, seed: int = 0, images: int = IMAGES, say: Say = print, group: str = ""
 ) -> TrainedSegmentation:
-    """The segmentation of this data by these of its images, trained on `images` at most, or from the cache where that was done before."""
+    """The segmentation of this data by these of its images, trained on `images` at most, or from the cache where that was done before. `group`: which
+    images belong together (data/groups.py), so that no group is on both sides."""
     held = min(max(round(HELD_OUT * len(indices)), 1), MOST_HELD_OUT)
-    training, held_out = (indices[part] for part in split(len(indices), held, seed))
+    training, held_out = judging(dataset, indices, held, seed, group=group)
+    held = len(held_out)
 
     def make() -> tuple[Arrays, dict]:
         fitted = fit(dataset, training, seed=seed, images=images, say=say)
@@ -69,7 +71,8 @@ def trained(
         return {name: weight.numpy() for name, weight in fitted.weights.items()}, facts
 
     if dataset.spec.fingerprint:
-        key = make_key("segmentation", VERSION, dataset.spec.fingerprint, indices.tolist(), seed, images)
+        of_groups = [held_out.tolist()] if group else []
+        key = make_key("segmentation", VERSION, dataset.spec.fingerprint, indices.tolist(), seed, images, *of_groups)
         arrays, facts = kept(root() / "segmentations" / f"{key}.safetensors", make, say)
     else:
         arrays, facts = make()

@@ -16,6 +16,7 @@ from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
 from debruit.autoencoders.vq import VQ
 from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
+from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.first_stage import FirstStageConfig
 from debruit.networks.discriminator import least_side
@@ -58,9 +59,10 @@ def recommend(
     kind: Kind = "kl",
     factor: int | None = None,
     speed: float = 1.0,
+    split: Split | None = None,
 ) -> AutoencoderRun:
-    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` as in planning.recommend. InputError: a factor that is
-    no power of 2."""
+    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in planning.recommend.
+    InputError: a factor that is no power of 2."""
     minutes = planning.DEFAULT_MINUTES if images is None and minutes is None else minutes
     factor = suited_factor(spec) if factor is None else factor
     bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
@@ -75,18 +77,21 @@ def recommend(
     run = AutoencoderRun(
         source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
         batch=(CPU_BATCH if device.type == "cpu" else 64) if batch is None else batch, validation_images=held_out,
-        criterion=suited_criterion(spec, expected, held_out), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
+        criterion=suited_criterion(spec, expected, planning.sizes(spec, held_out, split)[1]), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
     )  # fmt: skip
     latent_shape(run)  # images smaller than the factor are refused here
     return run if batch is not None else affordable(run, device)
 
 
-def again(run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None) -> AutoencoderRun:
-    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` as there."""
+def again(
+    run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None
+) -> AutoencoderRun:
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` and `split` as
+    there."""
     codec = run.model.codec
     found = recommend(
         run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip,
-        kind="kl" if isinstance(codec.bottleneck, KL) else "vq", factor=codec.factor, speed=speed,
+        kind="kl" if isinstance(codec.bottleneck, KL) else "vq", factor=codec.factor, speed=speed, split=split,
     )  # fmt: skip
     return replace(found, group=run.group, own_parts=run.own_parts)
 
@@ -189,8 +194,8 @@ def seconds(run: AutoencoderRun, speed: Speed) -> float:
     return (begins + (run.images - begins) * slower) / speed.images_per_second
 
 
-def summary(run: AutoencoderRun, device: torch.device, speed: Speed) -> list[str]:
-    """What will be done and what it costs, in lines."""
+def summary(run: AutoencoderRun, device: torch.device, speed: Speed, split: Split | None = None) -> list[str]:
+    """What will be done and what it costs, in lines. `split`: that of the run, where its data is at hand."""
     spec, codec, c = run.data, run.model.codec, run.criterion
     latent = " x ".join(map(str, latent_shape(run)))
     terms = [type(c.reconstruction).__name__]
@@ -198,11 +203,12 @@ def summary(run: AutoencoderRun, device: torch.device, speed: Speed) -> list[str
     terms += [f"KL {c.kl_weight:g}" if isinstance(codec.bottleneck, KL) else f"codebook {c.codebook_weight:g}"]
     terms += [f"adversarial {c.adversarial.weight:g}"] if c.adversarial else ["no discriminator"]
     length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
-    epochs = run.images / max(spec.count - run.held_out_images, 1)
+    training, held = planning.sizes(spec, run.held_out_images, split)
+    epochs = run.images / training
     later = step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
     slower = f", {later:.1f} times slower with the discriminator" if later > 1.05 else ""
     return [
-        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; {run.held_out_images} held out",
+        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; {held} held out",
         f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M parameters, "
         f"{forward_flops(codec, spec.shape) / 1e6:,.0f} MFLOP an image; factor {codec.factor}, latents {latent}",
         f"loss      {' + '.join(terms)}",
