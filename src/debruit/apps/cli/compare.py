@@ -19,14 +19,15 @@ from debruit.apps.cli.reports import (
     write_report,
     written,
 )
+from debruit.apps.cli.sources import Sources, check_no_models
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 
 
 def compare(
     *models: Annotated[str, Parameter(name=["MODEL"])],
-    data: str | None = None,
-    training_data: str | None = None,
+    data: Sources = None,
+    training_data: Sources = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
@@ -46,7 +47,8 @@ def compare(
     models
         Run folders or .safetensors files, two or more.
     data
-        A folder of images or a built-in source, of the models' size; without it, what the first model was trained on.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the models' size; without it, what the first model
+        was trained on. It takes all that follows it: name the models first.
     training_data
         What the first model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
         trained on it, never on what the samples are compared with.
@@ -91,6 +93,8 @@ def compare(
         "--metrics": metrics, "-n": n, "--network": network, "--reference": reference, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
+    check_no_models("--data", data)
+    check_no_models("--training-data", training_data)
     check_report(out)
     check_metrics(request.metrics)
     for model in models:

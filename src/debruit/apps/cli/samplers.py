@@ -19,6 +19,7 @@ from debruit.apps.cli.reports import (
     write_report,
     written,
 )
+from debruit.apps.cli.sources import Sources
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 from debruit.errors import InputError
@@ -30,8 +31,8 @@ def samplers(
     model: str,
     /,
     *,
-    data: str | None = None,
-    training_data: str | None = None,
+    data: Sources = None,
+    training_data: Sources = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 200,
     evaluations: str = "5,10,20",
     budget: Evaluations = 20,
@@ -53,7 +54,8 @@ def samplers(
     model
         A run folder or a .safetensors file.
     data
-        A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the model's size; without it, what the model was
+        trained on.
     training_data
         What the model was trained on, where neither the run folder nor the model's file says where that lies: the network "classifier" is
         trained on it, never on what the samples are compared with.
