@@ -40,8 +40,8 @@ def moved(
     dataset = there.build(report)
     if dataset.spec.fingerprint != fingerprint:
         raise InputError(
-            f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint {dataset.spec.fingerprint:.8}, and {fingerprint:.8} is "
-            "needed): names and content of all its files must be as they were"
+            f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint {dataset.spec.fingerprint:.8}, and "
+            f"{fingerprint:.8} is needed): names and content of all its files must be as they were"
         )
     return there, dataset
 

@@ -72,11 +72,10 @@ def compare(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.data.dataset import quiet
     from debruit.evaluation import catalogue
-    from debruit.evaluation.compare import check, check_metrics, check_together
+    from debruit.evaluation.compare import check, check_metrics, prepared
     from debruit.evaluation.compare import compare as run
-    from debruit.evaluation.evaluate import Request, divided
+    from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
     from debruit.evaluation.report import columns, comparison, terminal
     from debruit.evaluation.subject import Subject
@@ -102,10 +101,10 @@ def compare(
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
-    check_together(subjects, dataset, request, divided(subjects[0], dataset, n, training, quiet, reference))
+    division = prepared(subjects, dataset, request, training, say)
     parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
     try:
-        found = follow(run(subjects, dataset, request, parts, say, training=training))
+        found = follow(run(subjects, dataset, request, parts, say, division=division))
     except KeyboardInterrupt:
         return stopped(out, command)
     write_report(
