@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -150,3 +151,54 @@ def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeyp
     (moved / "cats" / "0.png").unlink()
     assert main([*asked, "--data", str(moved)]) == 2
     assert "is not the data of this training" in capsys.readouterr().err
+
+
+def test_data_on_the_command_line_is_a_list_of_one(photos, tmp_path):
+    """Moved, and read in another way than by default."""
+    from debruit.apps.cli.reports import find_data
+    from debruit.evaluation.sides import divide
+    from debruit.evaluation.subject import Subject
+
+    out = tmp_path / "run"
+    command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
+    assert main([*command, "--set", "source.background=black", "--out", str(out)]) == 0
+    moved = photos.rename(tmp_path / "elsewhere")
+    for name in (out, out / "model.safetensors"):
+        subject = Subject.open(str(name), "cpu")
+        assert divide(subject.model, find_data([str(moved)], subject), 8).own
+
+
+def test_several_shards_that_were_moved(photos, tmp_path, capsys):
+    """A run goes on, and is explained and evaluated, with each of its shards named at its new place."""
+    from debruit.apps.cli.reports import find_data
+    from debruit.evaluation.subject import Subject
+
+    (tmp_path / "here").mkdir()
+    for name in ("a", "b"):
+        with tarfile.open(tmp_path / "here" / f"{name}.tar", "w") as tar:
+            for file in sorted((photos / "cats").iterdir()):
+                tar.add(file, f"{name}{file.name}")
+    shards = [str(tmp_path / "here" / f"{name}.tar") for name in ("a", "b")]
+    out = tmp_path / "run"
+    assert main(["train", *shards, "--pixels", *SMALL, *OFTEN, "--out", str(out)]) == 0
+    (tmp_path / "here").rename(tmp_path / "there")
+    there = [shard.replace("/here/", "/there/") for shard in shards]
+    subject = Subject.open(str(out / "model.safetensors"), "cpu")
+    assert find_data(there, subject).spec.fingerprint == subject.provenance["data_fingerprint"]
+    assert main(["explain", str(out), "--out", str(tmp_path / "page"), "--device", "cpu", "--data", *there]) == 0
+    assert "image: a held-out image of the training data" in capsys.readouterr().out
+    assert main(["train", "--resume", str(out), "--images", "160", "--data", *there]) == 0
+    assert str(tmp_path / "there") in (out / "run.json").read_text()
+
+
+def test_models_after_sources_are_refused_with_the_way_out(capsys):
+    for verb in ("evaluate", "samplers", "explain"):
+        assert main([verb, "--data", "digits", "openmoji-64"]) == 2
+        said = capsys.readouterr().err
+        assert "take all that follows them up to the next flag: name the model first" in said
+    for flag in ("--data", "--training-data"):
+        assert main(["compare", flag, "digits", "openmoji-64", "b.safetensors"]) == 2
+        said = capsys.readouterr().err
+        assert f"{flag} takes all that follows it up to the next flag, and openmoji-64 is a model: name the mod" in said
+    assert main(["compare", "openmoji-64", "nowhere", "--data", "a.tar", "b.tar", "--out", "x"]) == 2
+    assert "there is no model at nowhere" in capsys.readouterr().err

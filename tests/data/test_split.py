@@ -259,3 +259,22 @@ def test_parts_by_folders_and_shards():
 def test_groups_compare_names_by_their_composed_form(data):
     names = [f"{unicodedata.normalize(form, 'é')}_{n}.png" for n, form in enumerate(("NFC", "NFD", "NFC", "NFD"))]
     assert set(groups_of(data([*names, "z_0.png"]), "(.+)_").names) == {"z", "é"}
+
+
+def test_an_evaluation_halves_what_the_model_was_trained_on_or_never_saw(data):
+    """Also where most images are for validation, which is neither."""
+    from types import SimpleNamespace
+    from typing import Any
+
+    from debruit.evaluation.sides import divide
+
+    dataset = data(parted(6, 20, 4))
+    model: Any = SimpleNamespace(
+        provenance={"data_fingerprint": dataset.spec.fingerprint, "held_out_images": 5, "seed": 0, "own_parts": True}
+    )
+    found = divide(model, dataset, 100)
+    assert [len(part) for part in (found.training, found.held_out, found.floor, found.reference)] == [12, 8, 10, 10]
+    few = data(parted(2, 20, 1), name="few")
+    model.provenance["data_fingerprint"] = few.spec.fingerprint
+    with pytest.raises(InputError, match="has 6 images of 46 that the model was trained on or never saw: figures of a"):
+        divide(model, few, 100)

@@ -12,6 +12,7 @@ from debruit.errors import InputError
 from debruit.evaluation import quality
 from debruit.evaluation.compare import compare
 from debruit.evaluation.evaluate import Request, evaluate
+from debruit.evaluation.pace import Progress
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.subject import Subject
 from debruit.model import Model
@@ -145,3 +146,23 @@ def test_images_that_only_one_of_two_models_saw_are_said(data, tmp_path, monkeyp
     second.provenance["seed"] = shapes.SEED
     check_together(pair, data, Request(count=60, metrics=("diversity",)), divide(first, data, 60), said.append)
     assert said == []
+
+
+def test_what_was_divided_and_checked_once_is_not_again(data, tmp_path, monkeypatch):
+    from debruit.evaluation import compare as module
+
+    pair = [subject("a", shapes.model(data, "label")), subject("b", shapes.model(data, "label"))]
+    request = Request(count=24, metrics=("diversity",))
+    division = module.prepared(pair, data, request, None, print)
+    for name in ("divided", "check_together", "prepared"):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("once is enough"))
+    began = []
+
+    def begun(*_, division):
+        began.append(division)
+        yield Progress("samples", 0, 1, 0.0, 0.0)
+
+    monkeypatch.setattr(module, "evaluate", begun)
+    parts = [Parts.open(tmp_path / one.name, one.name, one.digest, print) for one in pair]
+    next(compare(pair, data, request, parts, division=division))
+    assert began == [division]

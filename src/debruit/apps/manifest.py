@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +48,40 @@ def check_same(out: Path, settings: Settings, what: str) -> None:
 
 
 def digest(path: str | Path | None) -> str | None:
-    """Of a file's content; None for no file. A text that is no path stands for itself."""
-    if path is None:
-        return None
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
-    except OSError:
-        return str(path)
+    """Of a picture's content, FILE#NUMBER being one of a grid; None for no file. InputError: it cannot be read."""
+    from debruit.data.grids import picture
+
+    return None if path is None else _digest(picture(path), path)
+
+
+def digests(paths: Sequence[str] | None) -> list[str | None]:
+    """`digest` of several, "a.png,b.png" being two."""
+    from debruit.conditioning.mask import several
+
+    return [digest(path) for path in several(paths or ())]
 
 
 def settings_of(command: str, model: str, **more: Any) -> Settings:
     """All that determines image number n, as JSON: the command, the model's file, the version of the code, and `more`."""
     from debruit import __version__
+
+    return {"command": command, "model": model_digest(model), "version": __version__, **more}
+
+
+def model_digest(model: str | None) -> str | None:
+    """Of the content of a model's file; None for no model. InputError: there is none."""
     from debruit.model_files import model_file
 
-    return {"command": command, "model": digest(model_file(model)), "version": __version__, **more}
+    return None if model is None else _digest(model_file(model), model)
+
+
+def _digest(place: Any, named: str | Path) -> str:
+    """Of the bytes in a place that opens as a path does."""
+    try:
+        with place.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    except OSError as error:
+        raise InputError(f"the file {named} cannot be read: {error.strerror or error}; give another path") from None
 
 
 def _short(value: Any) -> str:

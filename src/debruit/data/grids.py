@@ -14,6 +14,7 @@ from PIL import Image
 
 from debruit.data.blobs import Blob
 from debruit.errors import InputError
+from debruit.home import expanded
 
 KEY = "debruit-grid"  # of the text chunk in a PNG
 
@@ -89,7 +90,7 @@ def grid_in(path: Path) -> Grid | Cells | None:
 def picture(given: str | Path) -> Path | Blob:
     """The file that is meant, or the one image of a grid that FILE#NUMBER means. InputError: a grid, and not which of its images; a number that it does not
     have; a number of a file that is no grid."""
-    path = Path(given).expanduser()
+    path = expanded(given)
     if path.exists():
         return _of_one(path)
     base, mark, number = str(path).rpartition("#")

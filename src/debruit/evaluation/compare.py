@@ -112,6 +112,21 @@ def _check_names(first: Subject, other: Subject) -> None:
             )
 
 
+def prepared(
+    subjects: Sequence[Subject],
+    dataset: Dataset,
+    request: Request,
+    training: Dataset | None,
+    say: Callable[[str], None],
+) -> Division:
+    """The parts of the data for all of the models, after every check. InputError: what cannot be compared."""
+    check(subjects)
+    check_metrics(request.metrics)
+    division = divided(subjects[0], dataset, request.count, training, say, request.reference)
+    check_together(subjects, dataset, request, division, say)
+    return division
+
+
 def compare(
     subjects: Sequence[Subject],
     dataset: Dataset,
@@ -120,13 +135,12 @@ def compare(
     say: Callable[[str], None] = quiet,
     *,
     training: Dataset | None = None,
+    division: Division | None = None,
 ) -> Generator[Progress, None, Comparison]:
-    """Yields progress, returns the comparison. `training` is as `evaluate` takes it, of the first model. InputError: fewer than two models, one twice,
+    """Yields progress, returns the comparison. `training` is as `evaluate` takes it, of the first model; `division` is what `prepared` gave, where the
+    caller has called it. InputError: fewer than two models, one twice,
     data of another size than a model's, an analysis among the metrics."""
-    check(subjects)
-    check_metrics(request.metrics)
-    division, found, spent = divided(subjects[0], dataset, request.count, training, say, request.reference), [], 0.0
-    check_together(subjects, dataset, request, division, say)
+    division, found, spent = division or prepared(subjects, dataset, request, training, say), [], 0.0
     request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request, division)))
     for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
         work = evaluate(subject, dataset, request, own, say, division=division)

@@ -77,11 +77,12 @@ class Quality:
 def quality(
     subject: Subject, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
     budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64, most: int | None = None,
+    division: Division | None = None,
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
-    """Yields progress, returns the quality of every setting. InputError: data of another size, too few samples, a budget below 1."""
+    """Yields progress, returns the quality of every setting. `division` are the parts of the data where the caller has made them. InputError: data of another size, too few samples, a budget below 1."""
     began, model = time.monotonic(), subject.model
-    check(subject, dataset, count, budgets=budgets, budget=budget)
-    division = divide(model, dataset, count) if most is None else divide(model, dataset, count, most=most)
+    division = division or divide(model, dataset, count, **({} if most is None else {"most": most}))
+    check(subject, dataset, count, division=division, budgets=budgets, budget=budget)
     wanted = want(model, dataset, division)
     cost = _counted(model, wanted)
     tried = candidates(model, sorted({*budgets, budget}), cost)
@@ -125,7 +126,13 @@ def quality(
 
 
 def check(
-    subject: Subject, dataset: Dataset, count: int, *, budgets: Sequence[int] = BUDGETS, budget: int = 20
+    subject: Subject,
+    dataset: Dataset,
+    count: int,
+    *,
+    division: Division | None = None,
+    budgets: Sequence[int] = BUDGETS,
+    budget: int = 20,
 ) -> None:
     """InputError, before any work: data of another size or without what the model was never trained without, too few samples, a budget below 1."""
     model = subject.model
@@ -136,7 +143,7 @@ def check(
         )
     if min(*budgets, budget) < 1:
         raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
-    wanted = want(model, dataset, divide(model, dataset, count))
+    wanted = want(model, dataset, division or divide(model, dataset, count))
     cost = _counted(model, wanted)
     if not any(cost(settings) <= budget for settings in candidates(model, sorted({*budgets, budget}), cost)):
         least = cost(model.settings(sampler=Euler(), steps=1))

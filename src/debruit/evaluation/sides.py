@@ -119,20 +119,22 @@ class Side:
 def divide(
     model: Model | FirstStage, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES, learn: Callable[[], Dataset | str] | None = None
 ) -> Division:  # fmt: skip
-    """The parts of the data for `count` samples. The floor takes at most half of the data, the reference at most `most` of the rest. `learn` gives the
+    """The parts of the data for `count` samples. The floor takes at most half of the images that the model was trained on or never saw, the
+    reference at most `most` of the rest. `learn` gives the
     model's training data, or says why it is missing, where `dataset` is other data; judges learn from that."""
-    total = len(dataset)
-    if total < LEAST_IMAGES:
-        raise InputError(
-            f"{dataset.spec.name} has {total} images: figures of a model need at least {LEAST_IMAGES}, and hundreds to mean something"
-        )
     about = model.provenance
     if dataset.spec.fingerprint == about.get("data_fingerprint"):
         own = split_of_model(dataset, about)
         training, held_out = own.training, own.unseen
     else:
-        training, held_out = np.empty(0, dtype=np.int64), np.arange(total)
+        training, held_out = np.empty(0, dtype=np.int64), np.arange(len(dataset))
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])
+    total = len(order)  # of data with parts of its own, what steered the training is neither
+    if total < LEAST_IMAGES:
+        of = "" if total == len(dataset) else f" of {len(dataset)} that the model was trained on or never saw"
+        raise InputError(
+            f"{dataset.spec.name} has {total} images{of}: figures of a model need at least {LEAST_IMAGES}, and hundreds to mean something"
+        )
     floor, rest = np.split(order, [min(count, total // 2)])
     division = Division(training, held_out, _shuffled(rest[-most:]), floor, _fields(dataset))
     captions = captions_of(dataset, division.judged)

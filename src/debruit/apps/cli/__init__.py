@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cyclopts import App
-from cyclopts.exceptions import CycloptsError, ValidationError
+from cyclopts.exceptions import CycloptsError, MissingArgumentError, ValidationError
 
 import debruit
 from debruit import console
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
         except InputError as error:
             return _refuse(str(error))
         except CycloptsError as error:
-            return _refuse(_in_words(error))
+            return _refuse(_in_words(error, given))
         except KeyboardInterrupt:
             console.complain("interrupted")
             return 130
@@ -111,12 +111,15 @@ def _show(
         usual(message, category, filename, lineno, file, line)
 
 
-def _in_words(error: CycloptsError) -> str:
+def _in_words(error: CycloptsError, given: Sequence[str]) -> str:
     """What is wrong with the command line, in one sentence."""
     if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
         token = error.argument.tokens[0]
         return f"{token.keyword or error.argument.name} {token.value}: {error.exception_message}"
-    return " ".join(str(error).split())
+    sentence = " ".join(str(error).split())
+    if isinstance(error, MissingArgumentError) and "MODEL" in sentence and {"--data", "--training-data"} & set(given):
+        return f"{sentence} --data and --training-data take all that follows them up to the next flag: name the model first"
+    return sentence
 
 
 def _refuse(sentence: str) -> int:

@@ -19,14 +19,15 @@ from debruit.apps.cli.reports import (
     write_report,
     written,
 )
+from debruit.apps.cli.sources import Sources, check_no_models
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 
 
 def compare(
     *models: Annotated[str, Parameter(name=["MODEL"])],
-    data: str | None = None,
-    training_data: str | None = None,
+    data: Sources = None,
+    training_data: Sources = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",
@@ -46,7 +47,8 @@ def compare(
     models
         Run folders or .safetensors files, two or more.
     data
-        A folder of images or a built-in source, of the models' size; without it, what the first model was trained on.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the models' size; without it, what the first model
+        was trained on. It takes all that follows it: name the models first.
     training_data
         What the first model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
         trained on it, never on what the samples are compared with.
@@ -70,11 +72,10 @@ def compare(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.data.dataset import quiet
     from debruit.evaluation import catalogue
-    from debruit.evaluation.compare import check, check_metrics, check_together
+    from debruit.evaluation.compare import check, check_metrics, prepared
     from debruit.evaluation.compare import compare as run
-    from debruit.evaluation.evaluate import Request, divided
+    from debruit.evaluation.evaluate import Request
     from debruit.evaluation.parts import Parts
     from debruit.evaluation.report import columns, comparison, terminal
     from debruit.evaluation.subject import Subject
@@ -91,6 +92,8 @@ def compare(
         "--metrics": metrics, "-n": n, "--network": network, "--reference": reference, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
+    check_no_models("--data", data)
+    check_no_models("--training-data", training_data)
     check_report(out)
     check_metrics(request.metrics)
     for model in models:
@@ -98,10 +101,10 @@ def compare(
     subjects = [Subject.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
-    check_together(subjects, dataset, request, divided(subjects[0], dataset, n, training, quiet, reference))
+    division = prepared(subjects, dataset, request, training, say)
     parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
     try:
-        found = follow(run(subjects, dataset, request, parts, say, training=training))
+        found = follow(run(subjects, dataset, request, parts, say, division=division))
     except KeyboardInterrupt:
         return stopped(out, command)
     write_report(

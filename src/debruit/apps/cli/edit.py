@@ -91,6 +91,7 @@ def edit(
         return _invert(loaded, images, wanted.out, options)
     from debruit.apps import manifest, places
 
+    work = _work(wanted, loaded, images, margins, options)  # reads what else is named
     about = manifest.settings_of(
         "edit", model, way=wanted.way, value=_named(wanted), images=[manifest.digest(file) for file in wanted.files], own=dict(wanted.own),
         **drawn.named,
@@ -104,7 +105,7 @@ def edit(
     )
     batch = made if wanted.way == "interpolate" else drawn.batch  # all frames come of the same two noises
     try:
-        places.fill(place, made, batch, _work(wanted, loaded, images, margins, options), what="editing")
+        places.fill(place, made, batch, work, what="editing")
     except KeyboardInterrupt:
         return places.interrupted(place)
     places.say_kept(place)

@@ -18,6 +18,7 @@ from debruit.apps.cli.reports import (
     write_report,
     written,
 )
+from debruit.apps.cli.sources import Sources
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 
@@ -26,8 +27,8 @@ def evaluate(
     model: str,
     /,
     *,
-    data: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    training_data: str | None = None,
+    data: Sources = None,
+    training_data: Sources = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     network: str = "efficientnet",

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Seed, Threads
+from debruit.apps.cli.sources import Sources
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 from debruit.errors import InputError
@@ -17,7 +18,7 @@ def explain(
     /,
     *,
     image: Path | None = None,
-    data: str | None = None,
+    data: Sources = None,
     out: Path,
     lang: Annotated[str, Parameter(negative="")] = "en",
     label: str | None = None,
@@ -74,7 +75,7 @@ def explain(
 def _of_diffusion(
     model: str,
     image: Path | None,
-    data: str | None,
+    data: list[str] | None,
     lang: str,
     label: str | None,
     prompt: str | None,
@@ -93,7 +94,7 @@ def _of_diffusion(
 def _of_autoencoder(
     model: str,
     image: Path | None,
-    data: str | None,
+    data: list[str] | None,
     lang: str,
     label: str | None,
     prompt: str | None,

@@ -84,6 +84,8 @@ def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     from debruit.data.sources import builtin_sources, find_source
     from debruit.training.conditions import offering
 
+    if text is not None and not isinstance(text, str) and len(text) == 1:
+        text = text[0]
     spec, own = subject.data, subject.source()
     conditions = [c.field for c in getattr(subject.model.config, "conditioners", ())]
     if text is None:
@@ -98,7 +100,7 @@ def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     own = own or _at(source, subject.recorded())
     if own is not None and _same_place(own, source):
         return own.build(say)  # read as it was for the training
-    elsewhere = _training_data(own or subject.recorded(), text, spec.fingerprint) if isinstance(text, str) else None
+    elsewhere = _training_data(own or subject.recorded(), text, spec.fingerprint)
     if elsewhere is not None:
         return elsewhere.build(say)
     if "size" not in {f.name for f in fields(source)}:
@@ -111,7 +113,7 @@ def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     return dataset
 
 
-def _training_data(source: Any, text: str, fingerprint: str) -> Any:
+def _training_data(source: Any, text: str | Sequence[str], fingerprint: str) -> Any:
     """The source of the training at the place that `text` names, if its content is the same there; else None."""
     from debruit.data.dataset import quiet
     from debruit.data.moved import moved
@@ -122,7 +124,7 @@ def _training_data(source: Any, text: str, fingerprint: str) -> Any:
         return None
 
 
-def find_training(text: str | None, subject: Any) -> Any:
+def find_training(text: str | Sequence[str] | None, subject: Any) -> Any:
     """The data set that `--training-data` names, read as it was for the training where the model's file says how; None without it."""
     return None if text is None else find_data(text, subject)
 

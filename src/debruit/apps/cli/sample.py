@@ -86,7 +86,6 @@ def sample(
     from debruit.conditioning.mask import several
     from debruit.config import encode, override
     from debruit.model import load
-    from debruit.model_files import model_file
     from debruit.sampling.guidance.weights import in_words, none
     from debruit.training.machine import prepare
 
@@ -115,8 +114,8 @@ def sample(
     drawing = loaded.drawing(min(turns, n), settings, seed=seed, **given)
     _ = drawing.times
     about = manifest.settings_of(
-        "sample", model, sampling=encode(settings), seed=seed, label=label, prompt=prompt, mask=[manifest.digest(one) for one in masks or []],
-        image=manifest.digest(image), weaker=manifest.digest(weaker and model_file(weaker)),
+        "sample", model, sampling=encode(settings), seed=seed, label=label, prompt=prompt, mask=manifest.digests(mask),
+        image=manifest.digest(image), weaker=manifest.model_digest(weaker),
     )  # fmt: skip
     spec = loaded.config.data
     place = places.find_place(

@@ -19,6 +19,7 @@ from debruit.apps.cli.reports import (
     write_report,
     written,
 )
+from debruit.apps.cli.sources import Sources
 from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 from debruit.errors import InputError
@@ -30,8 +31,8 @@ def samplers(
     model: str,
     /,
     *,
-    data: str | None = None,
-    training_data: str | None = None,
+    data: Sources = None,
+    training_data: Sources = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 200,
     evaluations: str = "5,10,20",
     budget: Evaluations = 20,
@@ -53,7 +54,8 @@ def samplers(
     model
         A run folder or a .safetensors file.
     data
-        A folder of images or a built-in source, of the model's size; without it, what the model was trained on.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the model's size; without it, what the model was
+        trained on.
     training_data
         What the model was trained on, where neither the run folder nor the model's file says where that lies: the network "classifier" is
         trained on it, never on what the samples are compared with.
@@ -101,24 +103,28 @@ def samplers(
     }  # fmt: skip
     command = retyped("samplers", [model], flags, samplers)
     folder = out_folder(out, model, "samplers")
-    if n < 2 or batch < 1:
-        raise InputError(f"-n {n} --batch {batch}: a distance needs at least 2 samples, and a batch 1 image")
-    if reference is not None and reference < 2:
-        raise InputError(
-            f"--reference {reference}: a distance needs at least 2 images to compare with, and thousands to mean something"
-        )
     check_diffusion(model, "samplers")
     if store:
         check_writable(model)
         check_file(model_file(model), flag="--store")
     subject = Subject.open(model, device)
     dataset, training = find_data(data, subject), find_training(training_data, subject)
+    division = divided(subject, dataset, n, training, say, reference)
+    quality.check(subject, dataset, n, division=division, budgets=costs, budget=budget)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
-    quality.check(subject, dataset, n, budgets=costs, budget=budget)
-    division = divided(subject, dataset, n, training, say)
     extractor = find_features(network, dataset, division, say, device=subject.model.device.type)
     work = quality.quality(
-        subject, dataset, n, extractor, parts, say, budgets=costs, budget=budget, seed=seed, batch=batch, most=reference
+        subject,
+        dataset,
+        n,
+        extractor,
+        parts,
+        say,
+        budgets=costs,
+        budget=budget,
+        seed=seed,
+        batch=batch,
+        division=division,
     )
     try:
         found = follow(work)

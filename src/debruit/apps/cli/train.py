@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, Side, Threads
+from debruit.apps.cli.sources import Sources
 from debruit.apps.request import Request
 from debruit.apps.session import folder_for, follow, priced, replanner, say, settled
 from debruit.apps.stages import better_on_latents, follow_stages, start_stages
@@ -27,7 +28,7 @@ def train(
     ],
     out: Path | None = None,
     resume: Path | None = None,
-    data: str | None = None,
+    data: Sources = None,
     images: Images | None = None,
     minutes: Minutes | None = None,
     batch: Batch | None = None,
@@ -131,7 +132,7 @@ def train(
         return _resume(resume, place, images, minutes, data)
     if data is not None:
         raise InputError(
-            f"--data {data} is for --resume, when the data of a run was moved: name what to train on without a flag"
+            f"--data {' '.join(data)} is for --resume, when the data of a run was moved: name what to train on without a flag"
         )
     if not what:
         raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
@@ -204,7 +205,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     return follow(folder, dataset, device, resume=False, replan=replan)
 
 
-def _resume(path: Path, device, images: int | None, minutes: float | None, data: str | None) -> int:
+def _resume(path: Path, device, images: int | None, minutes: float | None, data: list[str] | None) -> int:
     from debruit.training import stages
     from debruit.training.folder import RunFolder, check_writable
 
@@ -224,7 +225,7 @@ def _resume(path: Path, device, images: int | None, minutes: float | None, data:
     return follow(folder, dataset, device, resume=True)
 
 
-def _data_of(path: Path, run: Any, data: str | None) -> tuple[Any, Any]:
+def _data_of(path: Path, run: Any, data: list[str] | None) -> tuple[Any, Any]:
     """The source and the data of a run, by its run.json or at the place where it lies now, which its files name from then on."""
     from debruit.data.moved import moved
     from debruit.training.moving import move

@@ -1,6 +1,6 @@
 """What every panel looks at: a model, an image, the conditions under which the model sees it, and the chain."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -132,7 +132,7 @@ def begin(
     label: str | int | None = None,
     prompt: str | None = None,
     path: str | Path | None = None,
-    data: str | None = None,
+    data: str | Sequence[str] | None = None,
     seed: int = 0,
     steps: int | None = None,
     say: Callable[[str], None] = quiet,

@@ -1,7 +1,7 @@
 """The image that the lecture is shown on: the user's file, else a held-out image of the training data, else a sample of the model."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def find_subject(
     image: Path | None,
     *,
     path: Path | None = None,
-    data: str | None = None,
+    data: str | Sequence[str] | None = None,
     seed: int = 0,
     say: Callable[[str], None] = quiet,
 ) -> Subject:
@@ -62,7 +62,7 @@ def held_out(
     model: Model | FirstStage,
     path: Path | None,
     *,
-    data: str | None = None,
+    data: str | Sequence[str] | None = None,
     seed: int,
     say: Callable[[str], None] = quiet,
 ) -> Subject | None:
@@ -142,7 +142,10 @@ def from_model(model: Model, seed: int) -> Subject:
 
 
 def training_data(
-    model: Model | FirstStage, path: Path | None, say: Callable[[str], None] = quiet, data: str | None = None
+    model: Model | FirstStage,
+    path: Path | None,
+    say: Callable[[str], None] = quiet,
+    data: str | Sequence[str] | None = None,
 ) -> Dataset | None:
     """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged; or where `data` says that it lies
     now. InputError: that is other data."""

@@ -1,6 +1,6 @@
 """What every panel of an autoencoder looks at: the autoencoder, an image, and a second one to go to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +45,7 @@ def begin(
     image: str | Path | None = None,
     *,
     path: str | Path | None = None,
-    data: str | None = None,
+    data: str | Sequence[str] | None = None,
     seed: int = 0,
     say: Callable[[str], None] = quiet,
 ) -> CodecStudy:
