@@ -1,5 +1,6 @@
 """evaluate, compare and samplers as a user meets them: files, exit codes and sentences."""
 
+import importlib
 import json
 import shutil
 import sys
@@ -246,3 +247,33 @@ def test_help_loads_nothing_heavy():
     for verb in ("evaluate", "compare", "samplers"):
         check = f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "samplers", "compare"])
+def test_each_file_of_a_report_is_checked_before_the_work(verb, tmp_path, capsys):
+    from debruit.apps.cli.reports import FILES
+
+    models = ["openmoji-64", *["nowhere"] * (verb == "compare")]
+    for name in FILES:
+        (tmp_path / name / name).mkdir(parents=True)
+        said = refused(capsys, verb, *models, "--out", tmp_path / name)
+        assert f"{name}/{name} is a folder, and a file of that name is to be written" in said
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "samplers", "compare"])
+def test_the_command_of_a_report_has_its_threads(verb, tmp_path, monkeypatch):
+    from debruit.apps.cli import reports
+    from debruit.errors import InputError
+
+    printed = []
+
+    def retyped(*given):
+        printed.append(reports.retyped(*given))
+        raise InputError("enough")
+
+    module = importlib.import_module(f"debruit.apps.cli.{verb}")
+    monkeypatch.setattr(module, "retyped", retyped)
+    monkeypatch.setattr(module, "set_threads", lambda threads: None)
+    assert main([verb, "m", "--threads", "3"]) == 2
+    assert main([verb, "m"]) == 2
+    assert printed == [f"debruit {verb} m --threads 3", f"debruit {verb} m"]

@@ -2,14 +2,15 @@
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 
+from debruit.apps import places
 from debruit.apps.cli import compare, drawn, edit, evaluate, explain, main, sample, samplers, train, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
-from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
 
 VERBS = {
@@ -84,13 +85,20 @@ def test_numbers_inside_texts_have_a_range(tmp_path, capsys, monkeypatch):
         samplers.numbers("5,1000000000")
 
 
-def test_a_grid_or_an_array_that_is_too_large_is_refused_before_work():
-    spec = DataSpec(name="x", channels=3, height=64, width=64, depth="uint8", low=0, high=255, count=1)
+def test_a_grid_that_is_too_large_is_refused_before_work():
     with pytest.raises(
         InputError,
-        match=r"-n 100,000: a grid holds at most 24,414 images of 64 x 64 pixels: give --out FOLDER for more",
+        match=r"a grid of 100,000 images would have 436 million pixels, and it may have 100 million, 22,956 images: give a",
     ):
-        sample.check_amount(100_000, spec, Path("x.png"))
-    with pytest.raises(InputError, match="GiB of memory: give --out FOLDER instead"):
-        sample.check_amount(10**9, spec, Path("x.npy"))
-    sample.check_amount(10**7, spec, Path("folder"))
+        places.find_place(Path("x.png"), {}, 100_000, (3, 64, 64), "uint8", print)
+
+
+def test_an_array_may_be_larger_than_the_memory(monkeypatch, tmp_path):
+    """It is written batch by batch: only the disk must have the room."""
+    room = SimpleNamespace(free=10**15)
+    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: room)
+    place = places.find_place(tmp_path / "x.npy", {}, 10**9, (3, 64, 64), "uint8", print)
+    assert [*place.missing()] == [range(10**9)]
+    room.free = 10**12
+    with pytest.raises(InputError, match="needs 12,288,000 MB, and its disk has 1,000,000 MB left"):
+        places.find_place(tmp_path / "x.npy", {}, 10**9, (3, 64, 64), "uint8", print)

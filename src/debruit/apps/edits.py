@@ -53,8 +53,6 @@ def asked(given: Mapping[str, Any], *, image: Path | None, out: Path | None, n: 
     if n > 1 and way in COUNTED:
         raise InputError(f"-n {n} does not go with --{way}: {COUNTED[way]}")
     count = given["variations"] if way == "variations" else n
-    if count < 1:
-        raise InputError(f"{count} images were asked for: give 1 or more")
     files = tuple(given["interpolate"]) if image is None else (image,)
     out = out or Path(f"{files[0].stem}-{way}.png")
     check_out(

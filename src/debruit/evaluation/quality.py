@@ -79,7 +79,8 @@ def quality(
     budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64, most: int | None = None,
     division: Division | None = None,
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
-    """Yields progress, returns the quality of every setting. `division` are the parts of the data where the caller has made them. InputError: data of another size, too few samples, a budget below 1."""
+    """Yields progress, returns the quality of every setting. `division` are the parts of the data where the caller has made them.
+    InputError: data of another size, too few samples, a budget below 1."""
     began, model = time.monotonic(), subject.model
     division = division or divide(model, dataset, count, **({} if most is None else {"most": most}))
     check(subject, dataset, count, division=division, budgets=budgets, budget=budget)

@@ -90,6 +90,7 @@ def compare(
     flags = {
         "--data": data, "--training-data": training_data,
         "--metrics": metrics, "-n": n, "--network": network, "--reference": reference, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
+        "--threads": threads,
     }  # fmt: skip
     command = retyped("compare", models, flags, compare)
     check_no_models("--data", data)

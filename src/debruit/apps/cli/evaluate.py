@@ -93,7 +93,7 @@ def evaluate(
     command = retyped("evaluate", [model], {
         "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--reference": reference,
         "--seed": seed, "--out": out, "--batch": batch,
-        "--likelihood-images": likelihood_images, "--device": device,
+        "--likelihood-images": likelihood_images, "--device": device, "--threads": threads,
     }, evaluate)  # fmt: skip
     folder = out_folder(out, model, "evaluation")
     subject = open_any(model, device)

@@ -14,6 +14,14 @@ from debruit.apps.session import say
 from debruit.errors import InputError
 from debruit.outputs import check_folder
 
+FILES = (
+    "report.html",
+    "report.json",
+    "scores.csv",
+    "scores.tex",
+    "debruit.bib",
+    "figure.png",
+)  # of a report; not all have a figure
 WORK = "work"  # the folder of finished parts, inside that of the report
 SAID_SECONDS = 10
 
@@ -57,7 +65,7 @@ def out_folder(out: Path | None, model: str, name: str) -> Path:
 
 def check_report(folder: Path) -> None:
     """InputError unless a report and its finished parts can be written there."""
-    check_folder(folder, files=("report.html", "report.json"), folders=(WORK,))
+    check_folder(folder, files=FILES, folders=(WORK,))
 
 
 def check_diffusion(model: str, verb: str) -> None:
@@ -154,22 +162,23 @@ def write_report(folder: Path, page: str, data: dict[str, Any], columns: Sequenc
     from debruit.files import write_atomically
     from debruit.provenance import BIBTEX
 
-    dump(data, folder / "report.json")
+    html, whole, csv, latex, bibliography, figure = (folder / name for name in FILES)
+    dump(data, whole)
     versions = data["versions"]
     about = [data["command"], f"debruit {versions['debruit']}, torch {versions['torch']}, {data['environment']['cpu']}"]
     texts = {
-        "scores.csv": tables.as_csv(columns), "scores.tex": tables.as_latex(columns, about), "debruit.bib": BIBTEX + "\n", "report.html": page
+        csv: tables.as_csv(columns), latex: tables.as_latex(columns, about), bibliography: BIBTEX + "\n", html: page
     }  # fmt: skip
-    for name, text in texts.items():
-        write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
+    for path, text in texts.items():
+        write_atomically(path, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
     if picture is not None:
-        pictures.save(picture, folder / "figure.png")
+        pictures.save(picture, figure)
 
 
 def written(folder: Path, picture: Any = None) -> str:
     """What lies in the folder of a report now."""
-    figure = ", figure.png" if picture is not None else ""
-    return f"-> {folder / 'report.html'}, report.json, scores.csv, scores.tex, debruit.bib{figure}"
+    first, *others = FILES if picture is not None else FILES[:-1]
+    return f"-> {', '.join([str(folder / first), *others])}"
 
 
 class _Lines:

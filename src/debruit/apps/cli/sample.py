@@ -13,7 +13,6 @@ from debruit.errors import InputError
 from debruit.outputs import check_file, check_folder
 
 SUFFIXES = (".png", ".npy")
-MOST_GRID_PIXELS = 100_000_000
 
 
 def sample(
@@ -93,12 +92,9 @@ def sample(
     set_threads(threads)
     if out.suffix and out.suffix.lower() not in SUFFIXES:
         raise InputError(f"--out {out}: give FILE.png for a grid, FILE.npy for an array, or a folder")
-    if n < 1 or batch < 1:
-        raise InputError(f"-n {n} --batch {batch}: give 1 or more of each")
     check_file(out) if out.suffix else check_folder(out)
     check_diffusion(model, "sample")
     loaded = load(model, device)
-    check_amount(n, loaded.config.data, out)
     settings = loaded.settings(
         sampler=sampler, steps=steps, guidance=guidance, interval=times(interval), rescale=rescale
     )
@@ -139,24 +135,6 @@ def sample(
     places.say_kept(place)
     say(f"{n} images{_of(label, prompt, masks, image)} ({_how(drawing, weaker)}, seed {seed}, EMA weights) -> {out}")
     return 0
-
-
-def check_amount(n: int, spec, out: Path) -> None:
-    """InputError, before any work: a grid that no viewer opens, an array larger than the memory."""
-    pixels, suffix = n * spec.height * spec.width, out.suffix.lower()
-    if suffix == ".png" and pixels > MOST_GRID_PIXELS:
-        most = MOST_GRID_PIXELS // (spec.height * spec.width)
-        raise InputError(
-            f"-n {n:,}: a grid holds at most {most:,} images of {spec.width} x {spec.height} pixels: give --out FOLDER for more"
-        )
-    from debruit.provenance import memory_gib
-
-    values = {"uint8": 1, "uint16": 2}.get(spec.depth, 4) * pixels * spec.channels / 2**30
-    memory = memory_gib()
-    if suffix == ".npy" and memory is not None and values > memory:
-        raise InputError(
-            f"-n {n:,}: an array of {values:,.0f} GiB, and this machine has {memory:g} GiB of memory: give --out FOLDER instead"
-        )
 
 
 def times(interval: str | None) -> tuple[float, float] | None:

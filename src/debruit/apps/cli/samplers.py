@@ -99,7 +99,7 @@ def samplers(
     flags = {
         "--data": data, "--training-data": training_data,
         "-n": n, "--evaluations": evaluations, "--budget": budget, "--store": store, "--network": network, "--reference": reference, "--seed": seed,
-        "--out": out, "--batch": batch, "--device": device,
+        "--out": out, "--batch": batch, "--device": device, "--threads": threads,
     }  # fmt: skip
     command = retyped("samplers", [model], flags, samplers)
     folder = out_folder(out, model, "samplers")

@@ -107,7 +107,8 @@ def train(
     prepare()
     set_threads(threads, recorded=None if resume is None or threads else recorded(resume))
     place = choose_device(device)
-    check_length(images, minutes)
+    if images is not None and minutes is not None:
+        raise InputError("--images and --minutes both set the length of the training: give one of them")
     named, on = arranged(what)
     asked = Request(
         what=named, on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
@@ -153,16 +154,6 @@ def arranged(names: Sequence[str]) -> tuple[str | tuple[str, ...], str | tuple[s
         return first, one(rest) if rest else None
     there = Path(first).expanduser().exists() or set("/\\.{*?[") & set(first)  # no recipe is called so
     return (one(names), None) if there or len(rest) > 1 else (first, one(rest))  # else a misspelt recipe
-
-
-def check_length(images: int | None, minutes: float | None) -> None:
-    """InputError unless at most one of them is given, and is positive."""
-    if images is not None and minutes is not None:
-        raise InputError("--images and --minutes both set the length of the training: give one of them")
-    if minutes is not None and not minutes > 0:
-        raise InputError(f"--minutes {minutes:g}: a training needs more than 0 minutes, for example --minutes 10")
-    if images is not None and images < 1:
-        raise InputError(f"--images {images}: a training needs at least 1 image, for example --images 200_000")
 
 
 def _start(asked: Request, device, *, pixels: bool) -> int:

@@ -11,7 +11,6 @@ from debruit.apps.cli.numbers import EditCount
 from debruit.apps.cli.reports import check_diffusion
 from debruit.apps.threads import set_threads
 from debruit.console import say
-from debruit.errors import InputError
 
 
 def upscale(
@@ -36,8 +35,6 @@ def upscale(
     n
         How many enlargements, which differ in what the small image does not say.
     """
-    if n < 1:
-        raise InputError(f"{n} images were asked for: give 1 or more")
     out = out or Path(f"{image.stem}-upscaled.png")
     edits.check_out(out, edits.SUFFIXES)
     check_diffusion(model, "upscale")
