@@ -15,6 +15,7 @@ from debruit.conditions_shown import shown
 from debruit.data import grids
 from debruit.data.dataset import DataSpec
 from debruit.errors import InputError
+from debruit.evaluation.report import sheet as figure
 from debruit.model import ModelConfig
 from debruit.sheets import LEAST_SIDE, Group, sheet
 
@@ -118,5 +119,28 @@ def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):
     for n, sample in enumerate(samples):
         with Image.open(io.BytesIO(grids.picture(f"{path}#{n}").data)) as cell:
             np.testing.assert_array_equal(np.asarray(cell), sample)
-    with pytest.raises(InputError, match=r"sheet.png is a grid of 5 images: say which, .*sheet.png#0 to .*sheet.png#4"):
+    with pytest.raises(
+        InputError, match=r"sheet.png is a grid of 5 images: say which, .*sheet.png#0 to .*sheet.png#4, counted as they"
+    ):
         grids.picture(path)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [pictures.captioned, lambda rows: pictures.captioned(rows, scale=3), lambda rows: figure._drawn(rows, [], [], [])],
+)
+def test_rows_under_their_names_are_read_back_row_by_row(tmp_path, made):
+    samples = np.random.default_rng(0).integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)
+    path = tmp_path / "rows.png"
+    pictures.save(made([("a cat", samples[:2]), ("a dog", samples[2:4])]), path)
+    for n, sample in enumerate(samples[:4]):
+        with Image.open(io.BytesIO(grids.picture(f"{path}#{n}").data)) as cell:
+            np.testing.assert_array_equal(np.asarray(cell), sample)
+    with pytest.raises(
+        InputError, match=r"rows.png is a grid of 4 images: say which, .*#0 to .*rows.png#3, row by row"
+    ):
+        grids.picture(path)
+
+
+def test_sheets_of_before_say_no_order():
+    assert grids._read('{"boxes": [[0, 0, 2, 2]], "scale": 1}') == grids.Cells(boxes=((0, 0, 2, 2),))

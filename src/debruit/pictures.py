@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from debruit.data.dataset import DataSpec
-from debruit.data.grids import KEY, Grid
+from debruit.data.grids import KEY, Cells, Grid
 from debruit.errors import tell
 from debruit.files import write_atomically
 
@@ -51,19 +51,24 @@ def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scal
 def captioned(
     rows: Sequence[tuple[str, np.ndarray]], *, heads: Sequence[str] = (), scale: int = 1, gap: int = 6
 ) -> Image.Image:
-    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand above the columns."""
+    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand above the columns. The pictures are
+    numbered row by row."""
     height, width = rows[0][1].shape[1] * scale, rows[0][1].shape[2] * scale
     columns, margin, top = max(len(pictures) for _, pictures in rows), CAPTION_WIDTH, 20 if heads else gap
     sheet = Image.new("RGB", (margin + columns * (width + gap), top + len(rows) * (height + gap)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
     for column, head in enumerate(heads):
         pen.text((margin + column * (width + gap), 2), head, fill="gray", font=font)
+    boxes = []
     for row, (caption, pictures) in enumerate(rows):
         y = top + row * (height + gap)
         pen.multiline_text((gap, y + gap), textwrap.fill(caption, CAPTION_LETTERS), fill="black", font=font)
         for column, picture in enumerate(pictures):
             image = Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1))
-            sheet.paste(image, (margin + column * (width + gap), y))
+            x = margin + column * (width + gap)
+            sheet.paste(image, (x, y))
+            boxes.append((x, y, x + width, y + height))
+    sheet.info[KEY] = Cells(boxes=tuple(boxes), scale=scale, by_row=True).text()
     return sheet
 
 

@@ -7,7 +7,6 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -33,6 +32,11 @@ class Grid:
     count: int
     by_column: bool = False
 
+    @property
+    def order(self) -> str:
+        """Of the numbers, in words."""
+        return "column by column" if self.by_column else "row by row"
+
     def text(self) -> str:
         """As it stands in the file."""
         return json.dumps(asdict(self))
@@ -47,15 +51,21 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each."""
+    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each. They are numbered `by_row`, or as they were
+    drawn, which blocks of one condition each are not."""
 
     boxes: tuple[tuple[int, int, int, int], ...]
     scale: int = 1
-    by_column: ClassVar[bool] = False
+    by_row: bool = False
 
     @property
     def count(self) -> int:
         return len(self.boxes)
+
+    @property
+    def order(self) -> str:
+        """Of the numbers, in words."""
+        return "row by row" if self.by_row else "counted as they were drawn, those of one condition in a block"
 
     def text(self) -> str:
         """As it stands in the file."""
@@ -70,9 +80,8 @@ def _read(text: str) -> Grid | Cells:
     found = json.loads(text)
     if "boxes" not in found:
         return Grid(**found)
-    return Cells(
-        boxes=tuple((left, top, right, bottom) for left, top, right, bottom in found["boxes"]), scale=found["scale"]
-    )
+    boxes = tuple((left, top, right, bottom) for left, top, right, bottom in found["boxes"])
+    return Cells(boxes=boxes, scale=found["scale"], by_row=found.get("by_row", False))
 
 
 def grid_in(path: Path) -> Grid | Cells | None:
@@ -117,8 +126,7 @@ def _of_one(path: Path) -> Path | Blob:
 
 
 def _ways(base: str | Path, grid: Grid | Cells) -> str:
-    order = "column by column" if grid.by_column else "row by row"
-    return f"{base}#0 to {base}#{grid.count - 1}, {order}"
+    return f"{base}#0 to {base}#{grid.count - 1}, {grid.order}"
 
 
 def _cell(path: Path, grid: Grid | Cells, n: int) -> Blob:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from debruit import pictures
+from debruit.data.grids import KEY, Cells
 from debruit.evaluation.evaluate import Evaluation
 from debruit.evaluation.sides import Side
 from debruit.evaluation.subject import Subject
@@ -98,11 +99,15 @@ def _drawn(
     pen = ImageDraw.Draw(sheet)
     for column, head in enumerate(heads):
         pen.text((MARGIN + column * (wide + GAP), GAP // 2), _fitting(pen, head, wide, font), fill="black", font=font)
+    boxes = []
     for row, (name, shown) in enumerate(rows):
         y = top + row * (high + GAP)
         pen.text((GAP, y + high // 2 - SIZE // 2), name, fill="black", font=font)
         for column, picture in enumerate(shown):
-            sheet.paste(Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1)), (MARGIN + column * (wide + GAP), y))
+            left = MARGIN + column * (wide + GAP)
+            sheet.paste(Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1)), (left, y))
+            boxes.append((left, y, left + wide, y + high))
+    sheet.info[KEY] = Cells(boxes=tuple(boxes), scale=scale, by_row=True).text()
     x = MARGIN
     for name, colour in legend:
         needed = LINE + GAP + round(pen.textlength(name, font=font)) + 2 * GAP
