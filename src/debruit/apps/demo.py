@@ -13,18 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from debruit import pictures
 from debruit.apps import cli
 from debruit.console import complain, installed, say
 from debruit.data.openmoji import OpenMoji
+from debruit.data.split import split_of
 from debruit.errors import InputError
+from debruit.first_stage import FirstStage
 from debruit.home import settle
 from debruit.model import Model, load
 from debruit.outputs import check_folder
 from debruit.training import stages
-from debruit.training.folder import LOG, PREVIEWS
+from debruit.training.folder import LOG, RunFolder
 
 SOURCE, SIZE = "openmoji/faces", 64
 SHIPPED = "openmoji-64"
@@ -117,11 +118,14 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
     pictures.save(pictures.grid(pictures.displayable(frames, model.config.data), columns=columns, scale=2), path)
 
 
-def draw_reconstruction(run: Path, path: Path) -> None:
-    """The autoencoder's last picture: held-out images beside what became of them."""
-    previews = sorted((run / stages.FOLDER / PREVIEWS).glob("*.png"))
-    if previews:  # minutes that are too short have none
-        pictures.save(Image.open(previews[-1]), path)
+def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
+    """Held-out images, each beside what the autoencoder makes of it."""
+    stage, first = FirstStage.load(run / stages.FOLDER, "cpu"), RunFolder.open(run / stages.FOLDER, say).run
+    dataset = first.source.build()
+    training, held_out = split_of(dataset, first).sides
+    images = dataset.images_of((held_out if len(held_out) else training)[:count])
+    both = torch.stack([images, stage.reconstruct(images)], dim=1).flatten(0, 1)
+    pictures.save(pictures.grid(pictures.displayable(both, first.data), columns=8), path)
 
 
 def draw_loss(log: Path, path: Path) -> None:

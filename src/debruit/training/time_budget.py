@@ -236,9 +236,9 @@ class Budget:
         return spent + cost <= share * (self.elapsed - self.opened) and spent + 2 * cost <= share * self.seconds
 
     def _cheap(self, kind: str) -> bool:
-        """Whether work of this kind fits into its allowance of the whole at least once."""
+        """Whether work of this kind fits into its allowance of the whole at least once, or takes less than a second."""
         assert self.seconds is not None
-        return kind == "save" or self.costs.estimate(kind) <= ALLOWANCE[kind] * self.seconds
+        return kind == "save" or self.costs.estimate(kind) <= max(ALLOWANCE[kind] * self.seconds, 1.0)
 
     # --- what is shown ---
 
