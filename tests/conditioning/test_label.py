@@ -20,7 +20,7 @@ def number(label: Label, value) -> int:
 def test_where_classes_are_called_by_numbers_a_number_is_a_name(make):
     for place, name in enumerate(DIGITS.names):
         assert number(DIGITS, make(int(name))) == place
-    with pytest.raises(InputError, match="there is no class called '5': classes of this model are called by numbers, so that a number is a name and "
+    with pytest.raises(InputError, match="unknown label '5': classes of this model are called by numbers, so that a number is a name and "
                                          "not a place among the classes; allowed: 0, 1, 2, 3, 4, 6, 7, 8, 9"):  # fmt: skip
         number(DIGITS, make(5))
 
@@ -28,7 +28,7 @@ def test_where_classes_are_called_by_numbers_a_number_is_a_name(make):
 def test_one_class_called_by_a_number_is_enough():
     mixed = Label(names=("7", "cat", "dog"))
     assert (number(mixed, 7), number(mixed, "cat")) == (0, 1)
-    with pytest.raises(InputError, match="there is no class called '1'"):
+    with pytest.raises(InputError, match="unknown label '1'"):
         number(mixed, 1)
 
 
@@ -59,7 +59,7 @@ def test_an_exact_name_comes_before_another_way_of_writing_one(names, text, foun
 
 
 def test_a_number_that_two_classes_may_be_is_refused():
-    with pytest.raises(InputError, match="there is no class called '1'"):
+    with pytest.raises(InputError, match="unknown label '1'"):
         number(Label(names=("01", "001")), "1")
 
 
@@ -69,7 +69,7 @@ def test_folders_of_numbers_that_have_names_are_found_by_both(tmp_path):
     assert (found.names, found.ids) == (("zero", "six", "ten"), ("0", "6", "10"))
     label = Label(names=found.names, ids=found.ids)
     assert [number(label, value) for value in ("six", "6", 10, "ten", 0)] == [1, 1, 2, 2, 0]
-    with pytest.raises(InputError, match="there is no class called '1'.*allowed: zero, six, ten, also called 0, 6, 10"):
+    with pytest.raises(InputError, match="unknown label '1'.*allowed: zero, six, ten, also called 0, 6, 10"):
         number(label, 1)
 
 

@@ -25,7 +25,7 @@ from debruit.evaluation.pace import Progress
 from debruit.evaluation.paired import Difference, paired
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.score import Score
-from debruit.evaluation.sides import REFERENCE_IMAGES, Division, check_data, divide
+from debruit.evaluation.sides import Division, check_data, divide
 from debruit.evaluation.subject import Subject
 from debruit.evaluation.wanted import Wanted, want
 from debruit.model import Model
@@ -82,7 +82,8 @@ def quality(
     """Yields progress, returns the quality of every setting. `division` are the parts of the data where the caller has made them.
     InputError: data of another size, too few samples, a budget below 1."""
     began, model = time.monotonic(), subject.model
-    division = division or divide(model, dataset, count, most=REFERENCE_IMAGES if most is None else most)
+    if division is None:
+        division = divide(model, dataset, count) if most is None else divide(model, dataset, count, most=most)
     check(subject, dataset, count, division=division, budgets=budgets, budget=budget)
     wanted = want(model, dataset, division)
     cost = _counted(model, wanted)
