@@ -24,6 +24,7 @@ def trained(run, pool=None):
     return state, list(train(state, run, dataset, pool, CPU))
 
 
+@pytest.mark.slow
 def test_overfits_one_batch():
     """Eight images for a thousand steps: the loss falls far below what the noise alone would leave."""
     run = tiny.run(images=16_000, batch=16, optimiser=Optimiser(lr=5e-3, warmup_images=160, decay="none"))
