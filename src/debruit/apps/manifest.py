@@ -1,4 +1,4 @@
-"""Of which settings the images in a folder or an unfinished array are: a small JSON file beside it, so that they are never mixed with others."""
+"""The settings of the images in a folder or an unfinished array: a small JSON file beside it, so that they are never mixed with others."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ def check_same(out: Path, settings: Settings, what: str) -> None:
 
 
 def digest(path: str | Path | None) -> str | None:
-    """Of a picture's content, FILE#NUMBER being one of a grid; None for no file. InputError: it cannot be read."""
+    """Digest of the content of a picture, FILE#NUMBER being one of a grid; None for no file. InputError: it cannot be read."""
     from debruit.data.grids import picture
 
     return None if path is None else _digest(picture(path), path)
@@ -69,14 +69,14 @@ def settings_of(command: str, model: str, **more: Any) -> Settings:
 
 
 def model_digest(model: str | None) -> str | None:
-    """Of the content of a model's file; None for no model. InputError: there is none."""
+    """Digest of the content of the file of a model; None for no model. InputError: there is none."""
     from debruit.model_files import model_file
 
     return None if model is None else _digest(model_file(model), model)
 
 
 def _digest(place: Any, named: str | Path) -> str:
-    """Of the bytes in a place that opens as a path does."""
+    """Digest of the bytes of what opens as a path does."""
     try:
         with place.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:32]

@@ -248,7 +248,7 @@ def check_room(out: Path, needed: int) -> None:
 
 
 def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
-    """Of a .npy file; as long for any number of rows (numpy leaves room for its digits)."""
+    """Header of a .npy file; as long for any number of rows (numpy leaves room for its digits)."""
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         file, {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
