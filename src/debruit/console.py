@@ -182,7 +182,7 @@ def complain(sentence: str) -> None:
 
 
 def printable(text: str, encoding: str) -> str:
-    """The same text where the encoding has all of its characters; else in ASCII what is usual there, and escapes."""
+    """Text that the encoding can express: unchanged if it has all characters, else with ASCII substitutes and escapes."""
     try:
         text.encode(encoding)
         return text

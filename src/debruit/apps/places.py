@@ -269,7 +269,7 @@ def gaps(found: set[int], count: int) -> Iterator[range]:
 
 
 def _bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """Of one row."""
+    """Bytes of one row of the array."""
     return int(np.prod(shape[1:])) * dtype.itemsize
 
 

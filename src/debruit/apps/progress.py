@@ -38,7 +38,7 @@ class Shown:
         """ "sampling  640/10,000  ETA 0:52"."""
         done = share - self.begun_at
         left = (now - self.began) * (1 - share) / done if done > 0 else float("inf")
-        return f"{self.what}  {share * self.total:,.0f}/{self.total:,}  ETA {_clock(left)}"
+        return f"{self.what}  {share * self.total:,.0f}/{self.total:,}  ETA {clock(left)}"
 
     def _show(self, share: float, now: float) -> None:
         if self.bar is None:
@@ -57,7 +57,8 @@ def _bar() -> tuple[Any, Any]:
     return bar, task
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss or m:ss; "?" where they are not known."""
     if seconds == float("inf"):
         return "?"
     minutes, s = divmod(round(seconds), 60)

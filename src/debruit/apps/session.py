@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from debruit.apps import cli
+from debruit.apps.progress import clock
 from debruit.console import say
 
 ALIKE = 1.25  # networks whose operations differ by less are worth no new start
@@ -126,7 +127,7 @@ def next_step(run, path) -> str:
 
 
 def show(progress: Iterator, *, after: float = 0.0) -> Iterator:
-    """The same progress, with a bar on a terminal and plain lines elsewhere; the time to the end counts `after` seconds that come after it."""
+    """Passes progress on and shows it, as a bar on a terminal and as plain lines elsewhere. `after` seconds of later work count towards the time to the end."""
     if not sys.stdout.isatty():
         for p in progress:
             say(describe(p, after))
@@ -160,7 +161,7 @@ def describe(p, after: float = 0.0) -> str:
         *([_fidelity(p.validation.parts)] if p.validation and "psnr" in p.validation.parts else []),
         *([f"(training images {p.training.loss:.4f})"] if p.training else []),
         f"{p.images_per_second:.0f} images/s",
-        f"ETA {_clock(p.eta_seconds + after)}",
+        f"ETA {clock(p.eta_seconds + after)}",
         *([f"{p.report.skipped} steps skipped (no finite gradient)"] if p.report.skipped else []),
     ]
     return "  ".join(parts)
@@ -180,14 +181,6 @@ def _fidelity(parts) -> str:
         else f"{parts['active_units']:.0%} of units active"
     )
     return f"PSNR {parts['psnr']:.2f} dB  SSIM {parts['ssim']:.3f}  {codes}"
-
-
-def _clock(seconds: float) -> str:
-    if seconds == float("inf"):
-        return "?"
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
 
 
 def _kind(run):

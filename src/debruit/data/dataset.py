@@ -179,7 +179,7 @@ class Dataset:
         )  # fmt: skip
 
     def called(self, name: str, *, notes: Sequence[str], skipped: Sequence[Skipped]) -> "Dataset":
-        """The same items under another name, with other notes and reasons."""
+        """A data set of these items under another name, with other notes and reasons."""
         found = object.__new__(type(self))  # `copy` would read it again
         found.__dict__.update(self.__dict__)
         found.spec, found.notes, found.skipped = replace(self.spec, name=name), tuple(notes), tuple(skipped)

@@ -34,7 +34,7 @@ class Grid:
 
     @property
     def order(self) -> str:
-        """Of the numbers, in words."""
+        """How the images are numbered, in words."""
         return "column by column" if self.by_column else "row by row"
 
     def text(self) -> str:
@@ -64,7 +64,7 @@ class Cells:
 
     @property
     def order(self) -> str:
-        """Of the numbers, in words."""
+        """How the images are numbered, in words."""
         return "row by row" if self.by_row else "counted as they were drawn, those of one condition in a block"
 
     def text(self) -> str:

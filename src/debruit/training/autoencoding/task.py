@@ -120,7 +120,7 @@ class Autoencoding:
 
 
 def _spread(indices: np.ndarray, stride: int = 64) -> np.ndarray:
-    """The same indices in an order whose beginning is spread over the whole, since a measurement that runs out of time sees only the beginning."""
+    """Reorders indices so that the first ones are spread over the whole, since a measurement that runs out of time sees only the beginning."""
     return np.concatenate([indices[first::stride] for first in range(min(stride, len(indices)))])
 
 
