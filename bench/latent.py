@@ -38,8 +38,9 @@ from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.pixels import Pixels
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStageConfig
 from debruit.training import pace, planning
 from debruit.training.autoencoding.planning import recommend as recommend_autoencoder

@@ -19,7 +19,8 @@ from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
 from debruit.evaluation.features.find import find_extractor
 from debruit.evaluation.neighbours import nearest
-from debruit.model import Model, ModelConfig, named
+from debruit.model import Model, named
+from debruit.model_config import ModelConfig
 from debruit.model_files import save
 from debruit.networks.text_transformer import TextTransformer
 from debruit.recipes import recipes

@@ -27,7 +27,7 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     prepare()
     import torch
 
-    from debruit.data.dataset import DataSpec
+    from debruit.data.spec import DataSpec
     from debruit.model import Model
     from debruit.networks.unet import UNet
     from debruit.recipes.ddpm import ddpm, l_simple

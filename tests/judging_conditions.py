@@ -12,8 +12,10 @@ from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.data.dataset import Dataset, DataSpec
-from debruit.model import Model, ModelConfig
+from debruit.data.dataset import Dataset
+from debruit.data.spec import DataSpec
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.sampling.settings import Settings
 from debruit.text.wordpiece import WordPiece

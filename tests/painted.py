@@ -9,11 +9,12 @@ from torch import Tensor
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.kl import KL
 from debruit.conditioning.label import Label
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.drawing import Drawing
-from debruit.model import Model, ModelConfig
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun

@@ -10,7 +10,7 @@ import debruit
 from debruit import config
 from debruit.conditioning.label import Label
 from debruit.config import choose, classes, decode, encode, implementations, override, slug
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import Chain, Cosine, Schedule
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.flow import Flow

@@ -8,9 +8,9 @@ from PIL import Image
 from debruit import pictures
 from debruit.conditioning.image import Image as Condition
 from debruit.conditioning.mask import Mask
-from debruit.data.dataset import DataSpec
 from debruit.data.grids import picture
 from debruit.data.pixels import Target, decode, read_header
+from debruit.data.spec import DataSpec
 from debruit.editing.reading import read_image, read_region
 from debruit.errors import InputError
 from debruit.evaluation.explain.subject import from_file

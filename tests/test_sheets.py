@@ -13,10 +13,10 @@ from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.conditions_shown import shown
 from debruit.data import grids
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.report import sheet as figure
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.sheets import LEAST_SIDE, Group, sheet
 
 SIZE = 16

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from debruit.conditioning.label import Label
 from debruit.data.digits import Digits
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings
 from debruit.training.run import Every, Optimiser, Run

@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "InputError": "debruit.errors",
     "Model": "debruit.model",
-    "ModelConfig": "debruit.model",
+    "ModelConfig": "debruit.model_config",
     "Run": "debruit.training.run",
     "find_source": "debruit.data",
     "load": "debruit.model",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from debruit import pictures
 from debruit.conditioning.asked import Asked
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.sheets import Group, Sheet, sheet
 
 Legend = list[tuple[str, tuple[int, int, int]]]

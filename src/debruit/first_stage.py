@@ -16,7 +16,7 @@ from debruit.autoencoders import bounded
 from debruit.autoencoders.autoencoder import Autoencoder, AutoencoderModule, fingerprint
 from debruit.autoencoders.codec import Moments
 from debruit.config import check
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.finite import check_finite
 from debruit.model import choose_device

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
 from debruit.data.grids import KEY, Cells, Grid
+from debruit.data.spec import DataSpec
 from debruit.errors import tell
 from debruit.files import write_atomically
 

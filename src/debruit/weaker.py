@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.conditioning.image import Image
 from debruit.errors import InputError
 from debruit.sampling.guidance.weights import Weights, in_words
 
 if TYPE_CHECKING:
-    from debruit.model import Model, ModelConfig
+    from debruit.model import Model
+    from debruit.model_config import ModelConfig
 
 
 def check_pair(model: "Model", weaker: "Model", guidance: Weights) -> float:

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from debruit.apps.cli import main
 from debruit.autoencoders.autoencoder import fingerprint
-from debruit.data.dataset import DataSpec
 from debruit.data.keys import root
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStage
 from debruit.model import load
 from debruit.training import fit, stages

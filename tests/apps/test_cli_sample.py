@@ -12,7 +12,8 @@ from debruit.conditioning.asked import ask
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.conditions_shown import shown
-from debruit.model import Model, ModelConfig, load
+from debruit.model import Model, load
+from debruit.model_config import ModelConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.euler import Euler

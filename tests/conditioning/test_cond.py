@@ -6,7 +6,8 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from debruit.conditioning.cond import Cond, Conditioner
+from debruit.conditioning.base import Conditioner
+from debruit.conditioning.cond import Cond
 from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask

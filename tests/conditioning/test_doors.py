@@ -11,7 +11,7 @@ from debruit.conditioning.cond import Cond
 from debruit.conditioning.doors import check
 from debruit.conditioning.label import Label
 from debruit.errors import InputError
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.training.planning import opened
 

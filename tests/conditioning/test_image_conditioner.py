@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from debruit import config
 from debruit.conditioning.image import Image
 from debruit.conditioning.outlines import is_drawing, lines, outlines
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError, Notice
 
 SMALL = Image(height=12, width=16)  # 3 x 4

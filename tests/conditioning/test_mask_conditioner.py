@@ -11,8 +11,8 @@ from PIL import Image
 
 from debruit import config
 from debruit.conditioning.mask import Mask
-from debruit.data.dataset import DataSpec
 from debruit.data.palette import picture_of
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError, Notice
 
 NAMES, PALETTE = ("sky", "sea", "sand"), ((128, 200, 255), (0, 60, 160), (250, 220, 130))

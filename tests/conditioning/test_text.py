@@ -13,7 +13,8 @@ from debruit.conditioning.text import Text
 from debruit.config import decode, encode
 from debruit.data.digits import Digits
 from debruit.errors import InputError, Notice
-from debruit.model import Model, ModelConfig
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 from debruit.networks.sentence_encoder import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet

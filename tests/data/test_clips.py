@@ -3,7 +3,8 @@
 import numpy as np
 
 from debruit.data.clips import are_clips, first_frames
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
+from debruit.data.spec import DataSpec
 
 PATHS = ["a/10.png", "a/9.png", "b/x/frame2.png", "b/x/frame11.png", "b/y/1.png", "a/9b.png"]
 

@@ -15,9 +15,10 @@ import pytest
 
 from debruit.data import keys
 from debruit.data.cache import Item, Recording, stored
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.folder import Folder
 from debruit.data.keys import make_key
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 
 recording_module = import_module("debruit.data.recording")

@@ -22,8 +22,9 @@ from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.vq import VQ
 from debruit.data import latent_encoding
-from debruit.data.dataset import FAULT_BYTES, Dataset, DataSpec
+from debruit.data.dataset import FAULT_BYTES, Dataset
 from debruit.data.latents import UNUSED_DAYS, LatentCache, latent_cache, open_latents
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 
 COUNT = 10

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.editing.reading import read_region
 from debruit.errors import InputError
 

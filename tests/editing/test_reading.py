@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from debruit.conditioning.image import Image as Condition
-from debruit.data.dataset import DataSpec
 from debruit.data.pixels import read_header
+from debruit.data.spec import DataSpec
 from debruit.editing.reading import read_image
 from debruit.evaluation.explain.subject import from_file
 

@@ -7,10 +7,12 @@ import numpy as np
 import tiny
 import torch
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
+from debruit.data.spec import DataSpec
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.flow import Flow
-from debruit.model import Model, ModelConfig
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 from debruit.sampling.heun import Heun
 from debruit.sampling.settings import Settings
 

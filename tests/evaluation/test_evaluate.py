@@ -24,7 +24,8 @@ from debruit.evaluation.report import page, record
 from debruit.evaluation.sides import check_data, divide
 from debruit.evaluation.stages import extract
 from debruit.evaluation.subject import Subject
-from debruit.model import Model, ModelConfig
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 
 CHEAP = ("frechet", "kid", "precision", "diversity", "colour")
 

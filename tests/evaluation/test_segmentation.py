@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import judging_conditions as shapes
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
+from debruit.data.spec import DataSpec
 from debruit.evaluation.segmentation import trained as module
 from debruit.evaluation.segmentation.find import by_colour, find_segmentation
 from debruit.evaluation.segmentation.network import Segmenter

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import judging
-from debruit.data.dataset import DataSpec
 from debruit.data.digits import Digits
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation import stages
 from debruit.evaluation.evaluate import Request, evaluate

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from debruit.config import override
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.recipes import adapted, recipes

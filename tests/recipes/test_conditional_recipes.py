@@ -14,8 +14,9 @@ from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.config import decode, encode, override
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet

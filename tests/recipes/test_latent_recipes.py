@@ -17,7 +17,7 @@ from debruit.apps.cli import main
 from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.recipes import first_stage_for, on_autoencoder, recipes
 from debruit.training import pace

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from debruit.config import decode, encode
-from debruit.data.dataset import DataSpec
 from debruit.data.digits import Digits
+from debruit.data.spec import DataSpec
 from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.recipes import adapted, find_run, recipes, sized

@@ -11,7 +11,8 @@ from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
+from debruit.data.spec import DataSpec
 from debruit.data.transforms import flip, flips
 from debruit.errors import InputError
 from debruit.networks.sentence_encoder import SentenceEncoder

@@ -15,8 +15,8 @@ from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.autoencoders.vq import VQ
-from debruit.data.dataset import DataSpec
 from debruit.data.digits import Digits
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStageConfig
 from debruit.training import estimate, pace, planning
 from debruit.training.autoencoding import estimate as autoencoding

@@ -9,9 +9,11 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.conditioning.text import Text
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.digits import Digits
-from debruit.model import Model, ModelConfig
+from debruit.data.spec import DataSpec
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings

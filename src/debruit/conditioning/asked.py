@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.errors import InputError
 
 ARGUMENTS = {

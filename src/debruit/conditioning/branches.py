@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from debruit.conditioning.asked import Asked, argument, field_of, without
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.errors import InputError, nearest
 from debruit.sampling.guidance.weights import Weights, coefficients, none
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.errors import InputError
 
 FIELDS = {"vector": "vector_channels", "tokens": "token_channels", "spatial": "spatial_channels"}  # of a network

@@ -27,7 +27,7 @@ from debruit.home import expanded
 from debruit.ranges import Share
 
 if TYPE_CHECKING:
-    from debruit.data.dataset import DataSpec
+    from debruit.data.spec import DataSpec
 
 DROP = 0.1  # of outlines and of first frames
 

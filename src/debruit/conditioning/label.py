@@ -18,7 +18,7 @@ from debruit.errors import SHOWN, InputError, unknown
 from debruit.ranges import Share, Width
 
 if TYPE_CHECKING:
-    from debruit.data.dataset import DataSpec
+    from debruit.data.spec import DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)

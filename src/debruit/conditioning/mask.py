@@ -26,7 +26,7 @@ from debruit.home import expanded
 from debruit.ranges import Share, Width
 
 if TYPE_CHECKING:
-    from debruit.data.dataset import DataSpec
+    from debruit.data.spec import DataSpec
 
 MOST_CHANNELS = 8  # that a fitting conditioner has: as many as there are classes, and no more than this
 EMPTY = "is {} x {} pixels, which is empty: give one that is not"

@@ -5,7 +5,8 @@ A source is a config whose `build(report)` returns a `Dataset`: a map-style sequ
 machine.
 """
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.sources import builtin_sources, find_source
+from debruit.data.spec import DataSpec
 
 __all__ = ["DataSpec", "Dataset", "builtin_sources", "find_source"]

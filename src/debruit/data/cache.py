@@ -29,8 +29,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from debruit import config
-from debruit.data.dataset import IMAGES, MASKS, META, PLACES, Dataset, DataSpec, Skipped
+from debruit.data.dataset import IMAGES, MASKS, META, PLACES, Dataset
 from debruit.data.keys import root, storage
+from debruit.data.spec import DataSpec, Skipped
 from debruit.data.wording import counted, shown
 from debruit.errors import InputError
 from debruit.files import synchronise

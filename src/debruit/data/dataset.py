@@ -8,16 +8,17 @@ else.
 import json
 import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from debruit import config
 from debruit.data.clips import first_frames
 from debruit.data.parts import parts_of, said
+from debruit.data.spec import DataSpec, Skipped
 
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
@@ -29,62 +30,6 @@ FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the ke
 
 def quiet(line: str) -> None:
     """The report that nobody reads."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSpec:
-    """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
-    255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
-    `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
-    user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others.
-    Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for each class
-    in the files: nothing where these colours did, None where there were no files."""
-
-    name: str
-    channels: int
-    height: int
-    width: int
-    depth: str
-    low: float
-    high: float
-    count: int
-    class_names: tuple[str, ...] = ()
-    class_ids: tuple[str, ...] = ()
-    mask_names: tuple[str, ...] = ()
-    palette: tuple[tuple[int, int, int], ...] = ()
-    mask_numbers: tuple[int, ...] | None = None
-    lettered: bool = False
-    fingerprint: str = ""
-
-    def __post_init__(self):
-        assert self.depth in ("uint8", "uint16", "float32"), self.depth
-        assert self.high > self.low, (self.low, self.high)
-        assert len(self.palette) == len(self.mask_names), (self.palette, self.mask_names)
-        assert len(self.class_ids) in (0, len(self.class_names)), (self.class_ids, self.class_names)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.channels, self.height, self.width
-
-    def to_model(self, x: "torch.Tensor") -> "torch.Tensor":
-        """Values at rest -> float32 in [-1, 1]."""
-        import torch
-
-        return (x.to(torch.float32) - self.low) * (2 / (self.high - self.low)) - 1
-
-    def from_model(self, x: "torch.Tensor") -> "torch.Tensor":
-        """The inverse of `to_model`: clamped to the range, rounded where the data is integer, in the data's dtype."""
-        import torch
-
-        x = (x.to(torch.float32).clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
-        return x if self.depth == "float32" else x.round().to(getattr(torch, self.depth))
-
-
-class Skipped(NamedTuple):
-    """An item that could not be read, and why."""
-
-    name: str
-    reason: str
 
 
 def captions_of(texts: Sequence[str | Sequence[str] | None] | None) -> list[tuple[str, ...]] | None:

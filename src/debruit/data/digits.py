@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from debruit.data.cache import Item, Recording, stored
-from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.install import install_packages, require
 from debruit.data.keys import make_key
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 
 LEVELS = 16  # the brightest value; here it becomes 255

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, DataSpec, Skipped, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.findings import Facts, findings
 from debruit.data.recording import Collected
+from debruit.data.spec import DataSpec, Skipped
 from debruit.data.survey import survey
 from debruit.data.wording import counted, shown, some
 

@@ -18,9 +18,10 @@ from typing import IO, Any, ClassVar, Self
 import numpy as np
 
 from debruit.data.cache import Item, Recording, stored
-from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.install import download, unpack_debian
 from debruit.data.keys import File, content_key, source_folder, storage
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError, unknown
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

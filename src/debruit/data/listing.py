@@ -13,10 +13,10 @@ from debruit.data.annotations import is_document
 from debruit.data.captions import BESIDE, TABLES, stem_of
 from debruit.data.class_names import CLASS_NAMES
 from debruit.data.companions import unused
-from debruit.data.dataset import Skipped
 from debruit.data.keys import File
 from debruit.data.legend import CLASSES
 from debruit.data.pixels import EXTENSIONS
+from debruit.data.spec import Skipped
 from debruit.data.walking import about_links, walk
 from debruit.errors import InputError
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from debruit.data.dataset import Skipped
 from debruit.data.names import composed
+from debruit.data.spec import Skipped
 from debruit.data.wording import counted, some
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "photo", "input", "inputs", "originals", "original")  # fmt: skip

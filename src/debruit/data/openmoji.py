@@ -19,13 +19,14 @@ from PIL import Image
 
 from debruit.data import openmoji_masks, openmoji_segmentation, svg_layers
 from debruit.data.cache import Item, Recording, stored
-from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.install import install_packages, require
 from debruit.data.keys import make_key
 from debruit.data.openmoji_groups import EXTRAS, GROUPS, PARTS, in_part, unicode_group
 from debruit.data.openmoji_names import ENGLISH, captions, check_languages, is_emoji
 from debruit.data.parallel import mapped
 from debruit.data.pixels import parse_color
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError, unknown
 
 SKIN_TONE = re.compile("-1F3F[B-F]")  # behind another code point: alone it is a swatch of colour

@@ -17,7 +17,7 @@ from debruit.data.cache import Place, Recording, load_collected, stored
 from debruit.data.captions import as_texts
 from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels
-from debruit.data.dataset import Dataset, Skipped, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import File, content_key
 from debruit.data.labels import read_label
 from debruit.data.legend import CLASSES, Legend, legend_of
@@ -27,6 +27,7 @@ from debruit.data.parquet_columns import Columns, columns_of
 from debruit.data.parts import COLUMNS, part_of_word
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
+from debruit.data.spec import Skipped
 from debruit.data.survey import Collection, Entry
 from debruit.data.wording import counted, some
 from debruit.errors import InputError

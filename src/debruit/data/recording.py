@@ -16,11 +16,11 @@ from typing import Self
 from debruit.data.cache import Item, Recording
 from debruit.data.captions import captioned
 from debruit.data.classes import Classes
-from debruit.data.dataset import DataSpec
 from debruit.data.mask_coding import coding
 from debruit.data.masks import Coding, decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode, parse_color
+from debruit.data.spec import DataSpec
 from debruit.data.survey import Collection, Entry, Survey, survey
 from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError

@@ -20,7 +20,7 @@ from debruit.data.blobs import Part
 from debruit.data.cache import Place, Recording, none_readable, stored
 from debruit.data.class_names import names_beside, renamed_by
 from debruit.data.classes import Classes, by_labels, classify
-from debruit.data.dataset import Dataset, Skipped, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import File, content_key
 from debruit.data.legend import CLASSES, legend_of
 from debruit.data.listing import beside_containers, files_of, one_file
@@ -28,6 +28,7 @@ from debruit.data.parallel import mapped
 from debruit.data.patterns import expanded
 from debruit.data.pixels import patient
 from debruit.data.recording import Collected, plan
+from debruit.data.spec import Skipped
 from debruit.data.streamed import open_streamed
 from debruit.data.survey import Collection, Entry
 from debruit.data.tar_index import Sample, Shard, read_shard

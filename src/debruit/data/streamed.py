@@ -15,10 +15,11 @@ import numpy as np
 from debruit import config
 from debruit.data.blobs import Part, Stamp
 from debruit.data.cache import check_reading
-from debruit.data.dataset import META, PLACES, Dataset, DataSpec
+from debruit.data.dataset import META, PLACES, Dataset
 from debruit.data.masks import decode_mask
 from debruit.data.parallel import mapped
 from debruit.data.pixels import Target, Unreadable, decode
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 
 COLUMNS = 5

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from debruit.data.blobs import Openable
 from debruit.data.cache import none_readable
 from debruit.data.classes import Classes, classify
-from debruit.data.dataset import Skipped
 from debruit.data.legend import Legend
 from debruit.data.masks import Tones, tones
 from debruit.data.parallel import mapped
 from debruit.data.pixels import DEPTHS, Header, Unreadable, patient, read_header
+from debruit.data.spec import Skipped
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from debruit.data.dataset import Skipped
 from debruit.data.keys import File
+from debruit.data.spec import Skipped
 from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError, nearest
 

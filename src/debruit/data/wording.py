@@ -1,5 +1,6 @@
 """Words for reports: names that can be printed, counts, and lists that end."""
 
+import math
 import os
 from collections.abc import Iterable
 
@@ -18,3 +19,14 @@ def some(names: Iterable[str], most: int = 5) -> str:
     """The first names and the number of the others: "a, b and 3 more"."""
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def duration(seconds: float) -> str:
+    """ "8 s", "2 min 05 s", "1 h 10 min"; "?" where it is not known."""
+    if not math.isfinite(seconds):
+        return "?"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours} h {m:02d} min" if hours else f"{m} min {s:02d} s"

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from debruit.data.blobs import Openable
 from debruit.data.colour_profiles import said
-from debruit.data.dataset import DataSpec
 from debruit.data.grids import picture
 from debruit.data.masks import cut
 from debruit.data.pixels import FULL, WHITE, Header, Target, decode, named, read_header
+from debruit.data.spec import DataSpec
 from debruit.editing.marked import marked
 from debruit.errors import InputError, tell
 

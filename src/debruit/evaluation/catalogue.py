@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError, unknown
 from debruit.evaluation import conditional
 from debruit.evaluation.needs import NEEDS, Either

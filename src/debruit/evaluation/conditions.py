@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from debruit.conditioning.asked import Asked
-from debruit.conditioning.cond import Cond, Conditioner
+from debruit.conditioning.base import Conditioner
+from debruit.conditioning.cond import Cond
 from debruit.data.clips import are_clips
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.names import position
+from debruit.data.spec import DataSpec
 from debruit.model import Model
 
 

@@ -154,7 +154,7 @@ def _analysis(name: str, images: int, division: Division, count: int) -> Cost | 
 
 def in_words(pace: Pace) -> str:
     """ "about 3 min 10 s: samples 2 min 00 s, features of real images 50 s (7,000 of 12,000 to compute), ..."; the longest first."""
-    from debruit.evaluation.report.words import duration
+    from debruit.data.wording import duration
 
     together: dict[str, float] = {}
     for name in pace.expected:

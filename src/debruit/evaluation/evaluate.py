@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.keys import make_key
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation import stages
 from debruit.evaluation.analyses import ANALYSES, Task

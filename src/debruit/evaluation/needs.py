@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.cond import Conditioner
-from debruit.data.dataset import DataSpec
+from debruit.conditioning.base import Conditioner
+from debruit.data.spec import DataSpec
 from debruit.evaluation.captions.scorer import AMONG, LEAST_PAIRS
 from debruit.evaluation.likelihood import no_bound
 from debruit.evaluation.segmentation.find import by_colour

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.dataset import Dataset, quiet
+from debruit.data.spec import DataSpec
 
 THUMBNAIL = 32  # pixels a side
 ROWS, QUERIES = 4096, 1024  # training images and queries of one block of distances

@@ -7,13 +7,12 @@ groups:        the score with each of G groups of samples left out  the same by 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from debruit.evaluation.metrics.interval import NORMAL
 from debruit.evaluation.score import Score, bootstrap
-from debruit.evaluation.sides import Side
 
 GROUPS = 10
 STUDENT = 2.262  # 97.5 % quantile of Student's law with GROUPS - 1 degrees of freedom
@@ -93,7 +92,7 @@ def groups(count: int, seed: int = 0) -> list[np.ndarray]:
     return [np.sort(np.delete(order, np.s_[k::GROUPS])) for k in range(GROUPS)]
 
 
-def left_out(compute: Callable[[Side, Side], list[Score]], side: Side, reference: Side) -> dict[str, list[float]]:
+def left_out(compute: Callable[[Any, Any], list[Score]], side: Any, reference: Any) -> dict[str, list[float]]:
     """For each score's label its values with each group left out."""
     found: dict[str, list[float]] = {}
     for kept in groups(len(side)):

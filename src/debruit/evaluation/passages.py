@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
+from debruit.data.spec import DataSpec
 from debruit.evaluation import stages
 from debruit.evaluation.pace import Pace, Progress
 from debruit.evaluation.parts import Parts

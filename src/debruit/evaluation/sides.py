@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.names import position
+from debruit.data.spec import DataSpec
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.agreement import Agreement

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from debruit.conditioning.asked import Asked
 from debruit.config import encode
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.keys import make_key
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.extractor import Extractor
 from debruit.evaluation.parts import Parts
 from debruit.evaluation.subject import Subject

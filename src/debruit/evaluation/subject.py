@@ -10,8 +10,8 @@ import torch
 
 from debruit.autoencoders.codec import CodecModule
 from debruit.config import decode, encode
-from debruit.data.dataset import DataSpec
 from debruit.data.source import findable, of_record
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStage, FirstStageConfig
 from debruit.model import Model, load
 from debruit.model_files import header, model_file

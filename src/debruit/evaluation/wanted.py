@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from debruit.conditioning.asked import Asked, argument, ask
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.config import Json
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
 from debruit.text.wordpiece import BERT_WORDS, knows_bert

@@ -20,8 +20,8 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.kl import per_value
 from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.first_stage import FirstStageConfig
 from debruit.recipes.faces import celeba_hq
 from debruit.recipes.ldm import UNCLIPPED

@@ -1,14 +1,14 @@
 """The DDPM of the lecture and of Ho, Jain, Abbeel 2020: linear chain of 1000 steps, eps prediction, L_simple, ancestral sampling."""
 
-from debruit.data.dataset import DataSpec
 from debruit.data.fashion_mnist import FashionMnist
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import Chain, Linear
 from debruit.diffusion.density import UniformSteps
 from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import ChainSteps

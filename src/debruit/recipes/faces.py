@@ -1,8 +1,8 @@
 """The unconditional model of faces of Rombach et al. 2022 (ldm.py says what is common to their models)."""
 
 from debruit.autoencoders import reference
-from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import ScaledLinear
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs

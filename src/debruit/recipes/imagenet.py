@@ -9,8 +9,8 @@ The data is ImageNet's folder-per-class, or any folder whose subfolders are clas
 
 from debruit.autoencoders import reference
 from debruit.conditioning.label import Label
-from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import ScaledLinear
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs

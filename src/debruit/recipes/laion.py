@@ -9,8 +9,8 @@ The data is captioned images: tar shards (KEY.jpg beside KEY.txt), or a folder w
 
 from debruit.autoencoders import reference
 from debruit.conditioning.text import Text
-from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import ScaledLinear
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet

@@ -9,8 +9,8 @@ rescaling, is concatenated to z_t.
 
 from debruit.autoencoders import reference
 from debruit.conditioning.mask import Mask
-from debruit.data.dataset import DataSpec
 from debruit.data.folder import Folder
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import ScaledLinear
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs

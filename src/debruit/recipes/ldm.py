@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 from debruit.autoencoders.codec import Codec
-from debruit.conditioning.cond import Conditioner
-from debruit.data.dataset import DataSpec
+from debruit.conditioning.base import Conditioner
+from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import Chain, ScaledLinear
 from debruit.diffusion.density import UniformSteps
 from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.grids import ChainSteps

@@ -5,9 +5,9 @@ from debruit.autoencoders.kl import KL
 from debruit.conditioning.image import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.data.dataset import DataSpec
 from debruit.data.openmoji import OpenMoji
 from debruit.data.openmoji_segmentation import NAMES, PALETTE
+from debruit.data.spec import DataSpec
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.text.wordpiece import bert_numbers

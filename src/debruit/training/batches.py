@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.data.transforms import flip, flips

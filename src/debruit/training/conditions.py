@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
 from debruit.conditioning.mask import Mask

@@ -15,7 +15,8 @@ from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache, latent_cache
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage
-from debruit.model import Model, ModelConfig, named
+from debruit.model import Model, named
+from debruit.model_config import ModelConfig
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformTime
 from debruit.training import previews

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.conditioning.cond import Cond
-from debruit.model import Backbone, ModelConfig
+from debruit.model_config import Backbone, ModelConfig
 from debruit.training.diffusion import PREVIEW_COUNT
 from debruit.training.run import Optimiser, Run
 from debruit.training.state import build_optimiser, trained

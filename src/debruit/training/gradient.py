@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from debruit.device import has_bf16
-from debruit.model import Backbone
+from debruit.model_config import Backbone
 from debruit.networks.dropout import draw_from, drops
 from debruit.sampling.noise import generator
 from debruit.training.batches import Batch

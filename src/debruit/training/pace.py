@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 
 from debruit.device import has_bf16
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.sampling.noise import generator
 from debruit.training.batches import Batch
 from debruit.training.estimate import Speed, cost

@@ -13,13 +13,13 @@ import torch
 
 from debruit.autoencoders.codec import Codec
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.conditioning.label import Label
-from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
+from debruit.data.spec import DataSpec
 from debruit.data.split import Split
 from debruit.device import has_bf16
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.grids import Karras, UniformTime
 from debruit.sampling.guidance.interval import EVERYWHERE

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
+from debruit.data.spec import DataSpec
 from debruit.diffusion.objective import Objective
 from debruit.errors import InputError
-from debruit.model import ModelConfig
+from debruit.model_config import ModelConfig
 from debruit.ranges import Batch, Images, NotNegative, Positive, Seed, Share
 
 

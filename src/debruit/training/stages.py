@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from debruit.autoencoders.codec import Codec
-from debruit.conditioning.cond import Conditioner
+from debruit.conditioning.base import Conditioner
 from debruit.config import decode, encode
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.files import write_atomically

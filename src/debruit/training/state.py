@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from debruit.autoencoders.codec import CodecModule
-from debruit.model import Backbone
+from debruit.model_config import Backbone
 from debruit.sampling.noise import generator
 from debruit.training.muon import NARROWEST, Muon
 from debruit.training.run import Optimiser, Run

@@ -9,7 +9,7 @@ import torch
 
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
-from debruit.model import Backbone
+from debruit.model_config import Backbone
 from debruit.sampling.noise import generator
 from debruit.training.batches import validation_batch
 from debruit.training.gradient import losses

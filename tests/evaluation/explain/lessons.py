@@ -12,7 +12,8 @@ from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.conditioning.label import Label
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.processes.tabulated import Tabulated
-from debruit.model import Model, ModelConfig
+from debruit.model import Model
+from debruit.model_config import ModelConfig
 from debruit.sampling.settings import Settings
 
 

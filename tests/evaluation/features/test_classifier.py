@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.digits import Digits
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features import classifier as module
 from debruit.evaluation.features.classifier import classifier

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features.dinov2 import DINOv2, dinov2, is_dinov2, positions, renamed
 

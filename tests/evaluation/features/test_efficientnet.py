@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features import runtime
 from debruit.evaluation.features.efficientnet import efficientnet, prepare

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from inception_layout import random_weights
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.inception import InceptionV3, inception, is_inception, prepare, resized_as_tensorflow
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.preparation import normalised, seen
 
 

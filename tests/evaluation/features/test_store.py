@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.digits import Digits
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features import store
 from debruit.evaluation.features.store import reference_features

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.colour import channel_moments, colour_shift
 

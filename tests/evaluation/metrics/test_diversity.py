@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from debruit.autoencoders.fidelity import ssim
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.diversity import _pairs, diversity
 

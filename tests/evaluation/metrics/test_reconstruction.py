@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.frechet import frechet_distance
 from debruit.evaluation.metrics.reconstruction import gap, perceptual, psnr, reconstruction, rfd

@@ -225,7 +225,7 @@ class _Bar:
 
 def describe(p: Any) -> str:
     """One line: the stage, how much of it is done, and the time to the end of everything."""
-    from debruit.evaluation.report.words import duration
+    from debruit.data.wording import duration
 
     return f"{p.stage}  {p.done:,.0f}/{p.total:,.0f}  ETA {duration(p.eta_seconds)}"
 

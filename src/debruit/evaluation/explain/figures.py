@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.explain.forward import Forward
 from debruit.evaluation.explain.guidance import Guidance

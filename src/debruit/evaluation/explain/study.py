@@ -11,7 +11,8 @@ from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.asked import Asked, argument, dropped, unwanted
-from debruit.conditioning.cond import Cond, Conditioner
+from debruit.conditioning.base import Conditioner
+from debruit.conditioning.cond import Cond
 from debruit.conditioning.label import Label
 from debruit.data.dataset import quiet
 from debruit.diffusion.chain import Variance

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from debruit.conditioning.asked import argument
 from debruit.config import decode
-from debruit.data.dataset import Dataset, DataSpec, quiet
+from debruit.data.dataset import Dataset, quiet
 from debruit.data.grids import picture
 from debruit.data.moved import moved
 from debruit.data.pixels import FULL, WHITE, Target, named, read_header
 from debruit.data.pixels import decode as read_pixels
 from debruit.data.source import findable, of_record
 from debruit.data.sources import find_source
+from debruit.data.spec import DataSpec
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.first_stage import FirstStage

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.keys import make_key, root
+from debruit.data.spec import DataSpec
 from debruit.data.split import judging
 from debruit.errors import InputError
 from debruit.evaluation.features.classifier_network import DIMENSIONS, Body, Preparation, input_shape

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.preparation import on_255
 
 SIDE = 32  # pixels of the longer side, at most

@@ -9,7 +9,7 @@ from functools import partial
 
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.network import NetworkExtractor, digest
 from debruit.evaluation.features.preparation import normalised, seen
 from debruit.evaluation.features.runtime import BATCHES, run

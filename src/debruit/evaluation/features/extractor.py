@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.network import NetworkExtractor, digest
 from debruit.evaluation.features.preparation import on_255
 from debruit.evaluation.features.runtime import BATCHES, run

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.networks.layers import channels_last
 
 GUESS_SECONDS = 0.01

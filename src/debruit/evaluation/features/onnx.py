@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.features.network import NetworkExtractor
 from debruit.evaluation.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, seen

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of values on 0..255, red, green, blue
 IMAGENET_DEVIATION = (58.395, 57.12, 57.375)

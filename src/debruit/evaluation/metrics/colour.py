@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.values import unit
 from debruit.evaluation.score import Score, bootstrap

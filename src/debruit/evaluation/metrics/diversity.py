@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from debruit.autoencoders.fidelity import ssim
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.values import unit
 from debruit.evaluation.score import Score, bootstrap

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from debruit.autoencoders.fidelity import psnr, ssim
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.evaluation.metrics.frechet import frechet_distance, influence, moments
 from debruit.evaluation.metrics.interval import around

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 
 
 def unit(images: Tensor, spec: DataSpec) -> Tensor:

@@ -44,17 +44,6 @@ def shown_unit(score: Score) -> str:
     return "%" if score.unit in ("%", "share") else ""
 
 
-def duration(seconds: float) -> str:
-    """ "8 s", "2 min 05 s", "1 h 10 min"; "?" where it is not known."""
-    if not math.isfinite(seconds):
-        return "?"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours} h {m:02d} min" if hours else f"{m} min {s:02d} s"
-
-
 SMALL_SAMPLES = (
     "A Frechet distance at N samples lies above its limit by roughly C / N, and C depends on the model: compare figures of equal N and the same "
     "network only, with what as many real images score beside them, or take the extrapolated FD∞. KID has no such bias. Intervals are 95 % over the "

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.keys import make_key
+from debruit.data.spec import DataSpec
 from debruit.evaluation.features.stored import Say
 
 

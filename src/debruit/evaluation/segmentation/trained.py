@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, DataSpec
+from debruit.data.dataset import Dataset
 from debruit.data.keys import make_key, root
+from debruit.data.spec import DataSpec
 from debruit.data.split import judging
 from debruit.evaluation.features.classifier_network import Preparation, input_shape
 from debruit.evaluation.features.fitting import Fitted

@@ -14,8 +14,8 @@ from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
 from debruit.autoencoders.vq import VQ
-from debruit.data.dataset import DataSpec
 from debruit.data.source import Source
+from debruit.data.spec import DataSpec
 from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.first_stage import FirstStageConfig

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from debruit.autoencoders.losses.criterion import Criterion
-from debruit.data.dataset import DataSpec
+from debruit.data.spec import DataSpec
 from debruit.errors import InputError
 from debruit.first_stage import FirstStageConfig
 from debruit.ranges import Images, NotNegative, Repeats
