@@ -26,28 +26,27 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from debruit import pictures
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
 from debruit.autoencoders.losses.reconstruction.l1 import L1
 from debruit.config import decode, encode
 from debruit.data.dataset import Dataset
+from debruit.data.order import split
 from debruit.errors import InputError
-from debruit.evaluation.features.extractor import Extractor
-from debruit.evaluation.features.find import find_extractor
-from debruit.evaluation.metrics.frechet import frechet
-from debruit.evaluation.metrics.reconstruction import reconstruction
-from debruit.files import write_atomically
-from debruit.first_stage import FirstStage
-from debruit.model import choose_device
+from debruit.files.atomic import write_atomically
+from debruit.images import pictures
+from debruit.judges.features.extractor import Extractor
+from debruit.judges.features.find import find_extractor
+from debruit.metrics.frechet import frechet
+from debruit.metrics.reconstruction import reconstruction
+from debruit.models.autoencoder import FirstStage
+from debruit.models.diffusion import choose_device
+from debruit.planning import autoencoder
 from debruit.recipes import find_data
-from debruit.training.autoencoding import planning
-from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.fit import fit
-from debruit.training.folder import LOG, RUN, RunFolder, hardware
-from debruit.training.machine import prepare
-from debruit.training.run import Every
-from debruit.training.stream import split
+from debruit.training.allocator import prepare
+from debruit.training.config import AutoencoderRun, Every
+from debruit.training.run_folder import LOG, RUN, RunFolder, hardware
+from debruit.training.supervisor import fit
 
 Change = Callable[[Criterion], Criterion]
 SETTINGS: dict[str, Change] = {
@@ -77,13 +76,13 @@ def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch
             )
         return run
     spec = dataset.spec
-    run = planning.recommend(
+    run = autoencoder.recommend(
         source, spec, device, images=options.images, minutes=options.minutes_each, batch=options.batch, seed=options.seed
     )  # fmt: skip
-    criterion = planning.suited_criterion(spec, max(run.images, planning.ADVERSARIAL_IMAGES), run.held_out_images)
+    criterion = autoencoder.suited_criterion(spec, max(run.images, autoencoder.ADVERSARIAL_IMAGES), run.held_out_images)
     run = replace(run, criterion=criterion, validation_images=options.held_out or run.validation_images)
     if options.minutes_each:
-        run, _ = planning.fitted(run, device)
+        run, _ = autoencoder.fitted(run, device)
     else:
         n = run.images
         run = replace(
@@ -226,7 +225,7 @@ def ablation(options: argparse.Namespace) -> None:
         if getattr(run.criterion, name) is None:
             say(f"images of {dataset.spec.height} x {dataset.spec.width} pixels are too small for the {name} term: it is left out everywhere")  # fmt: skip
     say(
-        f"{planning.parameters(run.model.codec, dataset.spec.channels) / 1e6:.2f} M parameters, factor {run.model.codec.factor}, batch {run.batch}; "
+        f"{autoencoder.parameters(run.model.codec, dataset.spec.channels) / 1e6:.2f} M parameters, factor {run.model.codec.factor}, batch {run.batch}; "
         f"{len(losses)} settings of {f'{run.minutes:g} minutes' if run.minutes else f'{run.images:,} images'} each"
     )
     chosen = {name: loss for name, loss in losses.items() if not options.only or name in options.only}

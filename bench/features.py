@@ -17,14 +17,14 @@ import onnxruntime
 import torch
 import torch.nn.functional as F
 
-from debruit.data.fashion_mnist import FashionMnist
-from debruit.data.keys import root
-from debruit.evaluation.features.efficientnet import DEVIATION, MEAN, SIZE, efficientnet
-from debruit.evaluation.features.preparation import normalised, seen
-from debruit.evaluation.features.runtime import run
-from debruit.evaluation.metrics.frechet import frechet_distance, influence, moments
-from debruit.evaluation.metrics.interval import NORMAL
-from debruit.networks.efficientnet import EfficientNetLite0, packaged_weights
+from debruit.data.sources.fashion_mnist import FashionMnist
+from debruit.files.keys import root
+from debruit.judges.features.efficientnet import DEVIATION, MEAN, SIZE, efficientnet
+from debruit.judges.features.preparation import normalised, seen
+from debruit.judges.features.runtime import run
+from debruit.metrics.frechet import frechet_distance, influence, moments
+from debruit.metrics.interval import NORMAL
+from debruit.networks.pretrained.efficientnet import EfficientNetLite0, packaged_weights
 
 IMAGES, TURNS = 128, 3
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import debruit
-from debruit.model_files import model_file
+from debruit.models.model_file import model_file
 from debruit.sampling.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent / "fashion"))

@@ -8,7 +8,7 @@
    backward, clipping, optimiser, EMA), not compiled. The codec is the one that `debruit train ldm` would build, with random weights; its share of
    the minutes is taken off those on latents. They come from the cache; what filling it costs is said in seconds per 1,000 images.
 
-All contenders live in one process, with debruit's settings of it (training/machine.py), and take turns of one action each; ratios are taken turn by
+All contenders live in one process, with debruit's settings of it (training/allocator.py), and take turns of one action each; ratios are taken turn by
 turn, so that a machine whose speed drifts hurts all alike. Peak memory is of a fresh process for each figure, which does the action twice. On a CPU
 (Linux): its largest resident set less what it held before it built the model. On CUDA: torch.cuda.max_memory_allocated.
 
@@ -40,22 +40,21 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
-from debruit.data.spec import DataSpec
-from debruit.first_stage import FirstStageConfig
-from debruit.training import pace, planning
-from debruit.training.autoencoding.planning import recommend as recommend_autoencoder
-from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.images.spec import DataSpec
+from debruit.models.config import FirstStageConfig
+from debruit.planning import heuristics, throughput
+from debruit.planning.autoencoder import recommend as recommend_autoencoder
+from debruit.planning.footprint import cost
+from debruit.planning.two_stage import FIRST_SHARE
+from debruit.training.allocator import prepare
 from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import latent_shape
 from debruit.training.autoencoding.step import train as train_autoencoder
-from debruit.training.estimate import cost
-from debruit.training.folder import hardware
-from debruit.training.gradient import autocast
-from debruit.training.machine import prepare
-from debruit.training.run import Every, Optimiser, Run
-from debruit.training.stages import FIRST_SHARE
+from debruit.training.config import AutoencoderRun, Every, Optimiser, Run
+from debruit.training.loop import train
+from debruit.training.optim.gradient import autocast
+from debruit.training.run_folder import hardware
 from debruit.training.state import TrainState, seeded
-from debruit.training.step import train
 
 Action = Callable[[], object]
 SMALL = Autoencoder(coder=Coder(channels=32, multipliers=(1, 2, 4), blocks=2, groups=8), bottleneck=KL(channels=4))
@@ -249,10 +248,12 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
     images = spec.to_model(dataset.images_of(np.arange(min(MEASURED_IMAGES, spec.count)))).to(device)
     codec = measured(codec, codec_module(codec, device), images.split(32))
     runs = {
-        "pixels": planning.recommend(None, spec, device, minutes=options.minutes),
-        "latents": planning.recommend(None, spec, device, minutes=options.minutes - share, codec=codec),
+        "pixels": heuristics.recommend(None, spec, device, minutes=options.minutes),
+        "latents": heuristics.recommend(None, spec, device, minutes=options.minutes - share, codec=codec),
     }
-    runs = {name: pace.affordable(replace(run, precision=options.precision), device) for name, run in runs.items()}
+    runs = {
+        name: throughput.affordable(replace(run, precision=options.precision), device) for name, run in runs.items()
+    }
     module = codec_module(codec, device)
     begin = time.perf_counter()
     latents = latent_cache(dataset, codec, module, flip=False, device=device, autocast=False)

@@ -2,7 +2,7 @@
 
 debruit train autoencoder openmoji --size 64 --images 45_000 --out runs/ae
 debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
-python bench/shipped.py export runs/o          # -> src/debruit/models/openmoji-64.safetensors, in half precision
+python bench/shipped.py export runs/o          # -> src/debruit/models/weights/openmoji-64.safetensors, in half precision
 python bench/shipped.py pictures               # -> docs/prompts.png, docs/masks.png: held-out names, the nearest training image beside each
 python bench/shipped.py held-out               # the names that it never saw
 """
@@ -14,19 +14,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from debruit import load, pictures
+from debruit import load
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
-from debruit.evaluation.features.find import find_extractor
-from debruit.evaluation.neighbours import nearest
-from debruit.model import Model, named
-from debruit.model_config import ModelConfig
-from debruit.model_files import save
+from debruit.data.order import split
+from debruit.evaluation.memorisation.nearest import nearest
+from debruit.images import pictures
+from debruit.judges.features.find import find_extractor
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model, named
+from debruit.models.model_file import save
 from debruit.networks.text_transformer import TextTransformer
 from debruit.recipes import recipes
 from debruit.text.wordpiece import MARKS
-from debruit.training.machine import prepare
-from debruit.training.stream import split
+from debruit.training.allocator import prepare
 
 NAME, RECIPE = "openmoji-64", "openmoji-text-mask-64"
 MOST_BYTES = 25_000_000

@@ -22,21 +22,21 @@ BATCH, SIZE, SAMPLING_STEPS = 64, 28, 10
 
 def debruit(width: int) -> tuple[int, Callable, Callable]:
     """The product's own step, as `debruit train` runs it (process settings included)."""
-    from debruit.training.machine import prepare
+    from debruit.training.allocator import prepare
 
     prepare()
     import torch
 
-    from debruit.data.spec import DataSpec
-    from debruit.model import Model
+    from debruit.images.spec import DataSpec
+    from debruit.models.diffusion import Model
     from debruit.networks.unet import UNet
+    from debruit.planning.throughput import synthetic
     from debruit.recipes.ddpm import ddpm, l_simple
-    from debruit.training import ema
-    from debruit.training.gradient import Gradient
-    from debruit.training.pace import synthetic
-    from debruit.training.run import Optimiser, Run
+    from debruit.training.config import Optimiser, Run
+    from debruit.training.loop import optimise
+    from debruit.training.optim import ema
+    from debruit.training.optim.gradient import Gradient
     from debruit.training.state import TrainState
-    from debruit.training.step import optimise
 
     spec = DataSpec(name="x", channels=1, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, count=1000)
     network = UNet(channels=width, multipliers=(1, 2, 2), attention=(4,), head_channels=32, groups=8)

@@ -7,8 +7,8 @@ import numpy as np
 import tiny
 import torch
 
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import fit
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Projection:
 
 def look_through(projection: Projection, monkeypatch) -> Projection:
     """The projection stands in for the default network; every other name is found as ever."""
-    from debruit.evaluation.features import find
+    from debruit.judges.features import find
 
     real = find.find_extractor
 

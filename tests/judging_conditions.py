@@ -7,15 +7,15 @@ import numpy as np
 import tiny
 import torch
 
-from debruit.conditioning.doors import FIELDS
-from debruit.conditioning.image import Image
+from debruit.conditioning.compatibility import FIELDS
 from debruit.conditioning.label import Label
+from debruit.conditioning.low_res import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
-from debruit.data.spec import DataSpec
-from debruit.model import Model
-from debruit.model_config import ModelConfig
+from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model
 from debruit.networks.text_transformer import TextTransformer
 from debruit.sampling.settings import Settings
 from debruit.text.wordpiece import WordPiece

@@ -12,12 +12,13 @@ import tiny_latent
 from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.autoencoders.kl import KL
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.data.split import split
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.processes.tabulated import Tabulated
-from debruit.first_stage import FirstStage, FirstStageConfig
-from debruit.model import Model
+from debruit.models.autoencoder import FirstStage
+from debruit.models.config import FirstStageConfig
+from debruit.models.diffusion import Model
 
 HELD_OUT, SEED = 40, 3
 

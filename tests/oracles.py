@@ -11,13 +11,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from debruit.config import implementations
 from debruit.diffusion.chain import Chain, Schedule
 from debruit.diffusion.chain import Cosine as CosineSchedule
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process, time_of_log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.sampling.sampler import Sampler, level
+from debruit.seams import implementations
 
 F64 = torch.float64
 

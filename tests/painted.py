@@ -9,15 +9,15 @@ from torch import Tensor
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.kl import KL
 from debruit.conditioning.label import Label
-from debruit.data.spec import DataSpec
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
-from debruit.drawing import Drawing
-from debruit.model import Model
-from debruit.model_config import ModelConfig
+from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model
 from debruit.networks.unet import UNet
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
+from debruit.sampling.job import Drawing
 from debruit.sampling.sampler import Sampler, level
 from debruit.sampling.settings import Settings
 from tiny_latent import CODER

@@ -9,12 +9,15 @@ import pytest
 import tiny
 import torch
 
-from debruit import config, model_files
-from debruit.config import check, classes, decode, encode, override
+from debruit import config
+from debruit.config import check, decode, encode
 from debruit.errors import InputError
-from debruit.model import Model, load
+from debruit.models import model_file
+from debruit.models.diffusion import Model, load
+from debruit.overrides import override
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.settings import Settings
+from debruit.seams import classes
 
 PACKAGES = ("diffusion", "sampling", "networks", "autoencoders", "conditioning", "training")
 
@@ -38,7 +41,7 @@ def default_configs():
 def test_no_float_field_takes_what_is_not_finite(cls, names, value):
     for name in names:
         with pytest.raises(InputError, match=name):
-            decode(json.loads(json.dumps(encode(cls()) | {name: value})))
+            decode(json.loads(json.dumps(encode(cls()) | {name: value})), cls)
         with pytest.raises(InputError, match=name):
             override(cls(), f"{name}={value}")
 
@@ -99,7 +102,7 @@ def test_weights_that_are_not_finite_are_neither_written_nor_read(model, tmp_pat
     ):
         broken(model).save(path)
     assert path.read_bytes() == before
-    monkeypatch.setattr(model_files, "check_weights", lambda *_: None)
+    monkeypatch.setattr(model_file, "check_weights", lambda *_: None)
     model.save(path)
     monkeypatch.undo()
     with pytest.raises(InputError, match=r"m.safetensors: its weights \S+ hold values that are NaN or infinite"):
@@ -111,15 +114,15 @@ def test_a_setting_that_is_not_finite_in_a_model_file_is_refused(model, tmp_path
     found = encode(model.config)
     found["sampling"]["rescale"] = math.nan
     with pytest.raises(InputError, match="sampling.rescale: nan is not valid"):
-        model_files.decoded({"config": found}, type(model.config), path)
+        model_file.decoded({"config": found}, type(model.config), path)
 
 
 def test_ranges_leave_no_trace_in_sentences():
     with pytest.raises(
         InputError, match=r"^config.steps: 0 is not valid, expected int \(input should be greater than or equal to 1\)$"
     ):
-        decode({"type": "debruit.sampling.settings.Settings", "steps": 0})
-    assert config._expected(dict(config._hints(Settings))["steps"]) == "int"
+        decode({"type": "Settings", "steps": 0}, Settings)
+    assert config._expected(dict(config.hints(Settings))["steps"]) == "int"
 
 
 def test_images_to_encode_are_checked(model):

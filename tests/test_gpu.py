@@ -10,11 +10,11 @@ import tiny_latent
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.vq import VQ
-from debruit.first_stage import FirstStage
-from debruit.model import Model
-from debruit.training import stages
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
+from debruit.models.autoencoder import FirstStage
+from debruit.models.diffusion import Model
+from debruit.planning import two_stage
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import fit
 
 pytestmark = [
     pytest.mark.gpu,
@@ -61,7 +61,7 @@ def test_both_stages_train_and_resume(tmp_path, bottleneck):
             break
     assert list(fit(RunFolder.open(folder.path, print), first.source.build(), device, print, resume=True))[-1].saved
     stage = FirstStage.load(folder.path, "cuda")
-    run = stages.on_latents(stage, first.source, first.data, device, images=320)
-    latent = stages.create(tmp_path / "ldm", run, stage, print)
+    run = two_stage.on_latents(stage, first.source, first.data, device, images=320)
+    latent = two_stage.create(tmp_path / "ldm", run, stage, print)
     assert list(fit(latent, first.source.build(), device, print))[-1].saved
     assert Model.load(latent.path, "cuda").generate(2).shape == (2, 1, 8, 8)

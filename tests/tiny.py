@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from debruit.conditioning.label import Label
-from debruit.data.digits import Digits
-from debruit.model_config import ModelConfig
+from debruit.data.sources.digits import Digits
+from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings
-from debruit.training.run import Every, Optimiser, Run
+from debruit.training.config import Every, Optimiser, Run
 
 NETWORK = UNet(channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, vector_channels=4)
 

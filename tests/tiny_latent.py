@@ -7,10 +7,9 @@ from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.criterion import Criterion
-from debruit.data.digits import Digits
-from debruit.first_stage import FirstStageConfig
-from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.run import Every, Optimiser
+from debruit.data.sources.digits import Digits
+from debruit.models.config import FirstStageConfig
+from debruit.training.config import AutoencoderRun, Every, Optimiser
 
 CODER = Coder(channels=8, multipliers=(1, 2), blocks=1, groups=4, middle_attention=False, resample="fold")
 ADVERSARIAL = Adversarial(layers=1, channels=4, norm="group", begins_images=64, ramp_images=32)

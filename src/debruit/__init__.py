@@ -18,14 +18,15 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "InputError": "debruit.errors",
-    "Model": "debruit.model",
-    "ModelConfig": "debruit.model_config",
-    "Run": "debruit.training.run",
+    "Model": "debruit.models.diffusion",
+    "ModelConfig": "debruit.models.config",
+    "Run": "debruit.training.config",
     "find_source": "debruit.data",
-    "load": "debruit.model",
+    "load": "debruit.models.diffusion",
+    "register": "debruit.seams",
 }
 
-__all__ = ["InputError", "Model", "ModelConfig", "Run", "__version__", "find_source", "load"]
+__all__ = ["InputError", "Model", "ModelConfig", "Run", "__version__", "find_source", "load", "register"]
 
 
 def __getattr__(name: str):

@@ -219,7 +219,7 @@ def test_a_defect_is_not_dressed_as_the_users_mistake(trained, tmp_path, monkeyp
 def test_a_recipe_is_described_without_its_data(tmp_path, monkeypatch, capsys):
     """Every recipe that states what its data is; with the flags that a dry run takes."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("debruit.training.pace.throughput", lambda *arguments, **options: 1e12)
+    monkeypatch.setattr("debruit.planning.throughput.throughput", lambda *arguments, **options: 1e12)
     assert main(["train", "ldm-faces-256", "--dry-run", "--batch", "24"]) == 0
     said = capsys.readouterr().out
     assert "there is no folder celeba_hq" in said

@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 
 from debruit.apps.cli import main
 from debruit.data.split import split
-from debruit.model import load
-from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.models.diffusion import load
+from debruit.networks.pretrained.minilm import SentenceEncoder
+from debruit.planning import autoencoder as first_planning
+from debruit.planning import throughput, two_stage
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_PACKAGE, BERT_WORDS, MARKS
-from debruit.training import checkpoint, fit, pace, stages
-from debruit.training.autoencoding import planning as first_planning
-from debruit.training.folder import RunFolder
+from debruit.training import checkpoint, supervisor
+from debruit.training.run_folder import RunFolder
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255)}
 CAPTIONS = {"red": "a red square", "blue": "un carré bleu"}
@@ -75,7 +76,7 @@ def run(folder, tmp_path_factory):
 def _speed():
     """Measured by its own tests; here it would take longer than the trainings."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (pace, first_planning):
+        for module in (throughput, first_planning):
             patch.setattr(module, "measure", lambda run, device, seconds=0.0: 100.0)
         yield
 
@@ -166,7 +167,7 @@ def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, mon
         *FIRST,
     ]
     assert main([*command, "--out", "whole"]) == 0
-    honest, made = fit.open_task, []
+    honest, made = supervisor.open_task, []
 
     def interrupting(folder, dataset, device, say):
         task = honest(folder, dataset, device, say)
@@ -181,9 +182,9 @@ def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, mon
         task.train = interrupted
         return task
 
-    monkeypatch.setattr(fit, "open_task", interrupting)
+    monkeypatch.setattr(supervisor, "open_task", interrupting)
     assert main([*command, "--out", "parts"]) == 130
-    assert (stages.pending(tmp_path / "parts") is not None) == (stage == 1)
+    assert (two_stage.pending(tmp_path / "parts") is not None) == (stage == 1)
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--resume", "parts"]) == 0

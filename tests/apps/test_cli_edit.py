@@ -6,7 +6,7 @@ from PIL import Image
 
 import painted
 from debruit.apps.cli import main
-from debruit.conditioning.image import Image as Small
+from debruit.conditioning.low_res import Image as Small
 
 
 @pytest.fixture(scope="module")

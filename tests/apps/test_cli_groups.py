@@ -13,15 +13,15 @@ from PIL import Image
 import debruit
 from debruit.apps.cli import main
 from debruit.apps.cli.reports import find_data
-from debruit.data.folder import Folder
+from debruit.data.sources.folder import Folder
 from debruit.data.split import divided, split_of
-from debruit.evaluation.explain.subject import held_out
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import Subject
-from debruit.training.conditions import material
-from debruit.training.division import with_division
-from debruit.training.fit import fit
-from debruit.training.folder import RUN, RunFolder
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import Subject
+from debruit.lecture.example import held_out
+from debruit.planning.conditions import material
+from debruit.planning.division import with_division
+from debruit.training.run_folder import RUN, RunFolder
+from debruit.training.supervisor import fit
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     run = with_division(run_on(parted, dataset), dataset, None)
     assert run.own_parts
     folder = RunFolder.create(tmp_path / "r", run, print)
-    list(fit(folder, dataset, debruit.model.choose_device("cpu"), print))
+    list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu"), print))
     subject = Subject.open(str(folder.path), "cpu")
     division = divide(subject.model, subject.source().build(), 4)
     parts = [

@@ -11,12 +11,13 @@ from safetensors.torch import load_file
 
 from debruit.apps.cli import main
 from debruit.autoencoders.autoencoder import fingerprint
-from debruit.data.keys import root
-from debruit.data.spec import DataSpec
-from debruit.first_stage import FirstStage
-from debruit.model import load
-from debruit.training import fit, stages
-from debruit.training.folder import RunFolder
+from debruit.files.keys import root
+from debruit.images.spec import DataSpec
+from debruit.models.autoencoder import FirstStage
+from debruit.models.diffusion import load
+from debruit.planning import two_stage
+from debruit.training import supervisor
+from debruit.training.run_folder import RunFolder
 
 AE = [
     "--set",
@@ -136,7 +137,7 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
     """Weights as of a training that was never interrupted, of both stages."""
     command = ["train", "ldm", "digits", "--images", "600", "--batch", "16", *BOTH, *OFTEN]
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
-    honest, made = fit.open_task, []
+    honest, made = supervisor.open_task, []
 
     def interrupting(folder, dataset, device, say):
         task = honest(folder, dataset, device, say)
@@ -151,7 +152,7 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
         task.train = interrupted
         return task
 
-    monkeypatch.setattr(fit, "open_task", interrupting)
+    monkeypatch.setattr(supervisor, "open_task", interrupting)
     assert main([*command, "--out", str(tmp_path / "run")]) == 130
     assert f"debruit train --resume {tmp_path / 'run'}" in capsys.readouterr().out
     monkeypatch.undo()
@@ -165,10 +166,10 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
 def test_the_minutes_are_for_both_stages(tmp_path, capsys):
     out = tmp_path / "ldm"
     assert main(["train", "ldm", "digits", "--out", str(out), "--minutes", "0.3", *BOTH]) == 0
-    plan = stages.decode(load_dict(out / "stages.json"), stages.Stages)
+    plan = two_stage.decode(load_dict(out / "stages.json"), two_stage.Stages)
     first, second = RunFolder.open(out / "autoencoder", print).run, RunFolder.open(out, print).run
-    assert first.minutes == pytest.approx(0.3 * stages.FIRST_SHARE)
-    assert second.minutes == pytest.approx(plan.minutes - stages.spent(out) / 60, abs=1e-6)
+    assert first.minutes == pytest.approx(0.3 * two_stage.FIRST_SHARE)
+    assert second.minutes == pytest.approx(plan.minutes - two_stage.spent(out) / 60, abs=1e-6)
 
 
 def test_latents_are_cached_and_computed_anew_for_a_changed_autoencoder(autoencoder, tmp_path, capsys):
@@ -288,7 +289,7 @@ def test_a_folder_in_its_first_stage(tmp_path, capsys):
 
 
 def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(stages, "suits", lambda spec, minutes, device: minutes == 0.2)
+    monkeypatch.setattr(two_stage, "suits", lambda spec, minutes, device: minutes == 0.2)
     out = tmp_path / "a"
     assert main(["train", "digits", "--minutes", "0.2", "--out", str(out), *BOTH]) == 0
     assert "are better learnt as latents in 0.2 minutes (--pixels: on pixels)" in capsys.readouterr().out
@@ -302,12 +303,12 @@ def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypa
 def test_latents_suit_large_images_on_a_machine_that_is_fast_enough(monkeypatch):
     device = torch.device("cpu")
     spec = DataSpec(name="x", channels=3, height=64, width=80, depth="uint8", low=0, high=255, count=1000)
-    monkeypatch.setattr(stages.pace, "throughput", lambda device, **_: 5e10)
-    assert stages.suits(spec, 10.0, device)
-    assert not stages.suits(spec, 0.5, device), "the autoencoder would see too few images"
-    assert not stages.suits(replace(spec, height=28, width=28), 10.0, device)
-    monkeypatch.setattr(stages, "PERCEPTUAL_PACKAGE", "a_package_that_is_not_there")
-    assert not stages.suits(spec, 10.0, device)
+    monkeypatch.setattr(two_stage.pace, "throughput", lambda device, **_: 5e10)
+    assert two_stage.suits(spec, 10.0, device)
+    assert not two_stage.suits(spec, 0.5, device), "the autoencoder would see too few images"
+    assert not two_stage.suits(replace(spec, height=28, width=28), 10.0, device)
+    monkeypatch.setattr(two_stage, "PERCEPTUAL_PACKAGE", "a_package_that_is_not_there")
+    assert not two_stage.suits(spec, 10.0, device)
 
 
 def test_a_mistake_in_the_second_stages_settings_shows_before_the_first(tmp_path, capsys):

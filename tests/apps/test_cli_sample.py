@@ -8,12 +8,12 @@ from PIL import Image
 
 import debruit
 from debruit.apps.cli import main
-from debruit.conditioning.asked import ask
+from debruit.conditioning.batch import ask
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.conditions_shown import shown
-from debruit.model import Model, load
-from debruit.model_config import ModelConfig
+from debruit.models.condition_images import shown
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model, load
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.euler import Euler

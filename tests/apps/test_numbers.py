@@ -7,11 +7,11 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 
-from debruit.apps import places
 from debruit.apps.cli import compare, drawn, edit, evaluate, explain, main, sample, samplers, train, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
 from debruit.errors import InputError
+from debruit.workflows import places
 
 VERBS = {
     "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate, ["m"]),

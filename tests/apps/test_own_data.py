@@ -11,17 +11,17 @@ from PIL import Image
 
 import debruit
 from debruit.apps.cli.reports import find_data
-from debruit.data.fashion_mnist import FashionMnist
-from debruit.data.folder import Folder
-from debruit.data.openmoji import OpenMoji
 from debruit.data.source import findable, of_record, recorded
+from debruit.data.sources.fashion_mnist import FashionMnist
+from debruit.data.sources.folder import Folder
+from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.evaluation.explain.subject import find_subject
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import Subject
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import Subject
+from debruit.lecture.example import find_subject
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import fit
 
 NAME = "openmoji/activities"
 
@@ -32,7 +32,7 @@ def trained(path, source):
     network = replace(tiny.NETWORK, vector_channels=0)
     run = tiny.run(source=source, images=16, batch=8, validation_images=5)
     run = replace(run, model=replace(run.model, data=dataset.spec, network=network, conditioners=()))
-    list(fit(RunFolder.create(path, run, print), dataset, debruit.model.choose_device("cpu"), print))
+    list(fit(RunFolder.create(path, run, print), dataset, debruit.models.diffusion.choose_device("cpu"), print))
     return path
 
 

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 import painted
-from debruit import pictures
 from debruit.apps.cli import main
-from debruit.apps.manifest import digest, digests, model_digest
 from debruit.conditioning.mask import Mask
 from debruit.errors import InputError
+from debruit.images import pictures
+from debruit.workflows.manifest import digest, digests, model_digest
 
 MASK = Mask(names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)), numbers=(0, 255), height=16, width=16)
 

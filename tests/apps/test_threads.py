@@ -9,7 +9,7 @@ import torch
 
 from debruit.apps import threads
 from debruit.errors import InputError, Notice
-from debruit.model_files import save
+from debruit.models.model_file import save
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.vq import VQ
 from debruit.errors import InputError
+from debruit.overrides import override
+from debruit.seams import implementations
 
 CODER = Coder(channels=8, multipliers=(1, 2), blocks=1, groups=4)
 FOLDED = Coder(channels=8, multipliers=(1, 2), blocks=1, patch=2, resample="fold", middle_attention=False)
@@ -42,8 +44,8 @@ def images(count: int, channels: int = 3, height: int = 12, width: int = 20):
 
 
 def test_both_bottlenecks_are_found():
-    assert config.implementations(Bottleneck) == {"KL": KL, "VQ": VQ}
-    assert config.implementations(Codec)["Autoencoder"] is Autoencoder
+    assert implementations(Bottleneck) == {"KL": KL, "VQ": VQ}
+    assert implementations(Codec)["Autoencoder"] is Autoencoder
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -132,8 +134,8 @@ def test_round_trip_through_json():
     for codec in (measured(CODECS[1], module, [images(2)]), CODECS[2], reference.vq_f8()):
         text = json.dumps(config.encode(codec))
         assert config.decode(json.loads(text), Codec) == codec
-    assert config.override(CODECS[0], "bottleneck=VQ").bottleneck == VQ()
-    assert config.override(CODECS[0], "coder.multipliers=1,2,4").factor == 4
+    assert override(CODECS[0], "bottleneck=VQ").bottleneck == VQ()
+    assert override(CODECS[0], "coder.multipliers=1,2,4").factor == 4
 
 
 def test_weights_fit_whatever_was_measured():

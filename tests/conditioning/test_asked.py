@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from debruit.conditioning.asked import ask, dropped, without
-from debruit.conditioning.branches import branches, check, check_given
+from debruit.conditioning.batch import ask, dropped, without
+from debruit.conditioning.guidance_terms import branches, check, check_given
 from debruit.conditioning.label import Label
 from debruit.errors import InputError
 

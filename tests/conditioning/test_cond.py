@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from debruit.conditioning.base import Conditioner
-from debruit.conditioning.cond import Cond
-from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
+from debruit.conditioning.low_res import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.config import implementations
 from debruit.errors import InputError
-from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.networks.cond import Cond
+from debruit.networks.pretrained.minilm import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
+from debruit.seams import implementations
 from debruit.text.wordpiece import BERT_PACKAGE, WordPiece
 
 EXAMPLES = {

@@ -7,13 +7,13 @@ import pytest
 import torch
 from tiny import run
 
-from debruit.conditioning.cond import Cond
-from debruit.conditioning.doors import check
+from debruit.conditioning.compatibility import check
 from debruit.conditioning.label import Label
 from debruit.errors import InputError
-from debruit.model_config import ModelConfig
+from debruit.models.config import ModelConfig
+from debruit.networks.cond import Cond
 from debruit.networks.unet import UNet
-from debruit.training.planning import opened
+from debruit.planning.heuristics import opened
 
 LABEL = Label(names=("a", "b"), channels=6, door="tokens")
 READER = UNet(

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 
 from debruit import config
-from debruit.conditioning.image import Image
-from debruit.conditioning.outlines import is_drawing, lines, outlines
-from debruit.data.spec import DataSpec
+from debruit.conditioning.edges import is_drawing, lines, outlines
+from debruit.conditioning.low_res import Image
 from debruit.errors import InputError, Notice
+from debruit.images.spec import DataSpec
 
 SMALL = Image(height=12, width=16)  # 3 x 4
 EDGES = Image(kind="edges", height=12, width=16)
@@ -233,7 +233,7 @@ def test_suited_to_the_data():
     edges = Image.suited(spec, "edges", 1)
     assert edges.drop > 0
     assert (edges.size, edges.channels) == ((12, 16), 1)
-    assert config.decode(config.encode(edges.fitted(4))) == dataclasses.replace(edges, factor=4)
+    assert config.decode(config.encode(edges.fitted(4)), type(edges)) == dataclasses.replace(edges, factor=4)
     for scale in (0, 13):
         with pytest.raises(InputError, match=f"scale={scale} of a condition on images of 16 x 12 pixels: give 1 to 12"):
             Image.suited(spec, "low", scale)

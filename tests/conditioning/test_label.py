@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from debruit.annotations.class_titles import renamed
+from debruit.annotations.image_classes import by_labels, classify, in_order
 from debruit.conditioning.label import Label
-from debruit.data.class_names import renamed
-from debruit.data.classes import by_labels, classify, in_order
 from debruit.errors import InputError
 
 DIGITS = Label(names=("0", "1", "2", "3", "4", "6", "7", "8", "9"))

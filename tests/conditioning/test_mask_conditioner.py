@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from debruit import config
+from debruit.annotations.palette import picture_of
 from debruit.conditioning.mask import Mask
-from debruit.data.palette import picture_of
-from debruit.data.spec import DataSpec
 from debruit.errors import InputError, Notice
+from debruit.images.spec import DataSpec
 
 NAMES, PALETTE = ("sky", "sea", "sand"), ((128, 200, 255), (0, 60, 160), (250, 220, 130))
 MASK = Mask(names=NAMES, palette=PALETTE, height=12, width=16)
@@ -81,7 +81,7 @@ class TestModule:
 
 
 def test_survives_a_model_file():
-    assert config.decode(config.encode(MASK)) == MASK
+    assert config.decode(config.encode(MASK), type(MASK)) == MASK
     assert MASK.fitted(8) == dataclasses.replace(MASK, factor=8)
 
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-from debruit.conditioning.asked import ask, dropped
+from debruit.conditioning.batch import ask, dropped
 from debruit.conditioning.text import Text
 from debruit.config import decode, encode
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.errors import InputError, Notice
-from debruit.model import Model
-from debruit.model_config import ModelConfig
-from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model
+from debruit.networks.pretrained.minilm import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings

@@ -24,8 +24,8 @@ from debruit.autoencoders.vq import VQ
 from debruit.data import latent_encoding
 from debruit.data.dataset import FAULT_BYTES, Dataset
 from debruit.data.latents import UNUSED_DAYS, LatentCache, latent_cache, open_latents
-from debruit.data.spec import DataSpec
 from debruit.errors import InputError
+from debruit.images.spec import DataSpec
 
 COUNT = 10
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from debruit.data.classes import classify
-from debruit.data.folder import Folder
+from debruit.annotations.image_classes import classify
+from debruit.annotations.parts import NEITHER, TEST, TRAINING, VALIDATION, part_of_file, parts_of
 from debruit.data.groups import groups_of
-from debruit.data.parts import NEITHER, TEST, TRAINING, VALIDATION, part_of_file, parts_of
+from debruit.data.sources.folder import Folder
 from debruit.data.split import divided, judging, split, split_of_model
 from debruit.errors import InputError
 from debruit.sampling.noise import generator
@@ -266,7 +266,7 @@ def test_an_evaluation_halves_what_the_model_was_trained_on_or_never_saw(data):
     from types import SimpleNamespace
     from typing import Any
 
-    from debruit.evaluation.sides import divide
+    from debruit.evaluation.image_set import divide
 
     dataset = data(parted(6, 20, 4))
     model: Any = SimpleNamespace(

@@ -8,9 +8,9 @@ import torch
 from oracles import F64, PROCESSES
 from scipy import stats
 
-from debruit.config import implementations
 from debruit.diffusion.density import Density, LogitNormal, LogNormalSigma, UniformSteps, UniformTime, uniforms
 from debruit.diffusion.process import log_snr
+from debruit.seams import implementations
 
 EVEN = (torch.arange(2000, dtype=F64) + 0.5) / 2000  # its image under a quantile function is within 1 / 4000 of the law
 DENSITIES = {name: cls() for name, cls in implementations(Density).items()}

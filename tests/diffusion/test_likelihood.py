@@ -8,14 +8,7 @@ import torch
 from oracles import F64, REMEMBERED, Mixture, gaussian
 from torch.distributions import MultivariateNormal, Normal
 
-from debruit.diffusion.likelihood import (
-    FLOOR,
-    bits_per_dim,
-    coordinates,
-    dequantised,
-    evaluations,
-    log_likelihood,
-)
+from debruit.diffusion.ode_likelihood import FLOOR, bits_per_dim, coordinates, dequantised, evaluations, log_likelihood
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.cosine import VPCosine

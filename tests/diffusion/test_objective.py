@@ -5,7 +5,6 @@ import torch
 from oracles import F64, PROCESSES
 from torch import nn
 
-from debruit.config import implementations
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.denoiser import NOISE_SCALE, Denoiser
 from debruit.diffusion.objective import Objective
@@ -14,6 +13,7 @@ from debruit.diffusion.process import Coefficients, expand
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple, Weighting
 from debruit.errors import InputError
+from debruit.seams import implementations
 
 processes = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 STEPS = torch.tensor([1, 12, 27, 45, 60], dtype=F64) / 60  # the first and the last step among them

@@ -6,7 +6,6 @@ import pytest
 import torch
 from oracles import CHAINS, F64, PROCESSES
 
-from debruit.config import implementations
 from debruit.diffusion.bound import step_term
 from debruit.diffusion.density import UniformSteps
 from debruit.diffusion.objective import Objective
@@ -14,6 +13,7 @@ from debruit.diffusion.prediction import PREDICTIONS, determinant
 from debruit.diffusion.process import Coefficients, log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import EDM, Bound, MinSNR, Simple, Weighting
+from debruit.seams import implementations
 
 processes = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 WEIGHTINGS = {name: cls() for name, cls in implementations(Weighting).items()}

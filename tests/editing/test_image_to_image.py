@@ -7,7 +7,7 @@ import torch
 from oracles import F64, REMEMBERED, gaussian
 
 import painted
-from debruit.conditioning.image import Image
+from debruit.conditioning.low_res import Image
 from debruit.conditioning.mask import Mask
 from debruit.editing.image_to_image import descend, image_to_image, nearest
 from debruit.editing.inpainting import inpaint

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from debruit.data.spec import DataSpec
 from debruit.editing.reading import read_region
 from debruit.errors import InputError
+from debruit.images.spec import DataSpec
 
 SPEC = DataSpec(name="x", channels=3, height=16, width=16, depth="uint8", low=0, high=255, count=1)
 HOLE = np.zeros((16, 16), bool)

@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from debruit.conditioning.image import Image as Condition
-from debruit.data.pixels import read_header
-from debruit.data.spec import DataSpec
+from debruit.conditioning.low_res import Image as Condition
 from debruit.editing.reading import read_image
-from debruit.evaluation.explain.subject import from_file
+from debruit.images.pixels import read_header
+from debruit.images.spec import DataSpec
+from debruit.lecture.example import from_file
 
 spec_of = importlib.util.spec_from_file_location(
-    "profiles", Path(__file__).parents[1] / "data" / "test_colour_profiles.py"
+    "profiles", Path(__file__).parents[1] / "images" / "test_colour_profiles.py"
 )
 profiles = importlib.util.module_from_spec(spec_of)
 spec_of.loader.exec_module(profiles)

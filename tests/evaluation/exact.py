@@ -8,11 +8,11 @@ import tiny
 import torch
 
 from debruit.data.dataset import Dataset
-from debruit.data.spec import DataSpec
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.flow import Flow
-from debruit.model import Model
-from debruit.model_config import ModelConfig
+from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model
 from debruit.sampling.heun import Heun
 from debruit.sampling.settings import Settings
 

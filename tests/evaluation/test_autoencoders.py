@@ -10,20 +10,21 @@ from rich.console import Console
 
 import judging
 import judging_latent
+from debruit import seams
 from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.autoencoders.vq import VQ
 from debruit.data.dataset import Dataset
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.evaluation import catalogue
+from debruit.evaluation import registry
 from debruit.evaluation.compare import check_metrics
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.metrics.frechet import frechet_distance
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.report import page, record, terminal
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import AutoencoderSubject, Subject, open_any
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import AutoencoderSubject, Subject, open_any
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
+from debruit.metrics.frechet import frechet_distance
+from debruit.reports import page, record, terminal
 
 PASSAGES = ("reconstruction", "perceptual", "rfd", "codec")
 
@@ -118,12 +119,12 @@ def test_scores_are_those_of_the_held_out_images_and_of_as_many_of_its_training(
 def test_what_needs_a_diffusion_is_left_out_with_the_reason(alone, autoencoder, digits):
     left_out = dict(alone.left_out)
     measured = {"reconstruction", "perceptual", "rfd", "codec"}
-    assert left_out.keys() == {e.name for e in (*catalogue.METRICS, *catalogue.ANALYSES)} - measured
+    assert left_out.keys() == {e.name for e in (*registry.METRICS, *registry.ANALYSES)} - measured
     assert all("an autoencoder, which draws no images" in reason for reason in left_out.values())
     division = divide(autoencoder.model, digits, 20)
     for name in ("kid", "likelihood", "memorisation", "loss", "latent-bound"):
         with pytest.raises(InputError, match=f"--metrics {name}: this is an autoencoder, which draws no images"):
-            catalogue.choose((name,), autoencoder, digits.spec, division, 20)
+            registry.choose((name,), autoencoder, digits.spec, division, 20)
 
 
 def test_a_model_of_pixels_has_no_codec(digits, tmp_path):
@@ -131,7 +132,7 @@ def test_a_model_of_pixels_has_no_codec(digits, tmp_path):
     pixels = open_any(judging_latent.saved(model, tmp_path), "cpu")
     for name in ("psnr", "perceptual", "rfd", "codec", "latent-bound"):
         with pytest.raises(InputError, match=f"--metrics {name}: this model works on pixels"):
-            catalogue.choose((name,), pixels, digits.spec, divide(pixels.model, digits, 20), 20)
+            registry.choose((name,), pixels, digits.spec, divide(pixels.model, digits, 20), 20)
 
 
 def test_the_page_the_record_and_the_table_of_an_autoencoder(alone, tmp_path):
@@ -152,7 +153,7 @@ def test_the_page_the_record_and_the_table_of_an_autoencoder(alone, tmp_path):
 
 
 def _score(fields):
-    from debruit.evaluation.score import Score
+    from debruit.metrics.score import Score
 
     return Score(**fields)
 
@@ -242,14 +243,14 @@ def test_the_bound_of_the_latents_is_labelled_as_such(inside, latent, digits):
     with pytest.raises(
         InputError, match="bound: bits/dim of a latent model is not defined by its chain alone.*latent-bound"
     ):
-        catalogue.choose(("bound",), latent, digits.spec, divide(latent.model, digits, 20), 20)
+        registry.choose(("bound",), latent, digits.spec, divide(latent.model, digits, 20), 20)
     with pytest.raises(InputError, match="bits/dim of a latent model is not defined by its chain alone"):
         latent.model.bound(digits.images_of([0]))
 
 
 def test_a_codec_without_loss_is_no_ceiling(digits, projection, tmp_path, monkeypatch):
     """What went in came out: rFD 0, no perceptual distance, and decoded real images are real images."""
-    monkeypatch.setattr("debruit.config.TRUSTED", ["debruit", "judging_latent"])
+    monkeypatch.setitem(seams._PLUGINS, judging_latent.Halved, "judging_latent")
     model = judging_latent.latent_model(judging_latent.Halved(), chain=4)
     subject = open_any(judging_latent.saved(model, tmp_path / "m"), "cpu")
     metrics = ("frechet", "colour", "psnr", "perceptual", "rfd", "codec")

@@ -19,9 +19,9 @@ from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.gaussian import Gaussian
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
-from debruit.evaluation import likelihood, overfitting
+from debruit.evaluation import likelihood, nll
 from debruit.evaluation.likelihood import bound_bits, measure, strata_of
-from debruit.model import Model
+from debruit.models.diffusion import Model
 
 MEAN, STD = 0.1, 0.2
 CHAIN = Tabulated(chain=Chain(schedule=Cosine(), steps=200))
@@ -65,7 +65,7 @@ def test_the_bound_lies_above_the_entropy_and_near_it():
     whole = model.bound(data.batch(np.arange(600))["image"]).bits_per_dim  # every step of the chain
     deviation = math.hypot(found.held_out.standard_error, float(whole.std()) / 600**0.5)
     assert abs(found.held_out.mean - float(whole.mean())) < 4 * deviation
-    rows = {score.label: score.value for score in overfitting.scores(found)}
+    rows = {score.label: score.value for score in nll.scores(found)}
     parts = rows["L_T, this data"] + rows["sum of L_(t-1), this data"] + rows["L_0, this data"]
     assert parts == pytest.approx(rows["bits/dim (bound), this data"])
 
@@ -94,14 +94,14 @@ def test_strata_cut_the_chain_without_gaps(steps, most):
 def test_the_curve_by_step_falls_from_its_start():
     data = exact.gaussian_data(64, MEAN, STD)
     found = last(gaussian_model(data, CHAIN), data, method="bound", count=64, strata=20)
-    curve = overfitting.curve(found, "held_out")
+    curve = nll.curve(found, "held_out")
     assert curve.first[0] == curve.last[0] == 1
     assert curve.last[-1] == 200
     total = (curve.mean * (curve.last - curve.first + 1)).sum() + found.held_out.terms[:, 0].mean()
     assert total == pytest.approx(found.held_out.mean)
     assert curve.mean[-1] < curve.mean[1] / 10
-    assert overfitting.curve(found, "train") is None
-    assert overfitting.curve(last(gaussian_model(data), data, count=2), "held_out") is None
+    assert nll.curve(found, "train") is None
+    assert nll.curve(last(gaussian_model(data), data, count=2), "held_out") is None
 
 
 def test_a_model_that_remembers_its_images_has_a_gap_and_another_has_none():
@@ -115,13 +115,13 @@ def test_a_model_that_remembers_its_images_has_a_gap_and_another_has_none():
         count=8,
         steps=12,
     )
-    gap = overfitting.scores(fitted)[-1]
+    gap = nll.scores(fitted)[-1]
     assert gap.label == "bits/dim (ODE), gap"
     assert gap.low > 0.5
     assert "it has overfitted" in gap.note
     data = exact.gaussian_data(200, MEAN, STD)
     parts = {"training": np.arange(100), "held_out": np.arange(100, 200)}
-    honest = overfitting.scores(last(gaussian_model(data), data, count=100, **parts))[-1]
+    honest = nll.scores(last(gaussian_model(data), data, count=100, **parts))[-1]
     assert honest.low < 0 < honest.high
     assert "no overfitting can be told" in honest.note
 
@@ -198,7 +198,7 @@ def test_the_bound_of_latents_lies_above_their_entropy_and_near_it():
     above = found.held_out.mean - differential
     assert -4 * found.held_out.standard_error < above < 0.1
     assert found.unit == "bits/dim of the latents' density"
-    rows = {score.label: score for score in overfitting.scores(found)}
+    rows = {score.label: score for score in nll.scores(found)}
     total = rows["bits/dim of the latents' density (bound), this data"]
     assert "of the mean of each image's latents, and not of its pixels" in total.note
     parts = ("L_T, this data", "sum of L_(t-1), this data", "L_0, this data")
@@ -252,7 +252,7 @@ def test_bad_requests_get_a_sentence():
 def test_what_the_steps_cost_is_said_when_it_matters():
     data = exact.gaussian_data(30, MEAN, 0.02)
     model = exact.model(data.spec, torch.full((1, 1, 2, 2), MEAN), 0.02)
-    coarse = overfitting.scores(last(model, data, count=30, steps=2))[0]
+    coarse = nll.scores(last(model, data, count=30, steps=2))[0]
     assert "the steps of the ODE cost up to" in coarse.note
-    assert "the steps" not in overfitting.scores(last(model, data, count=30, steps=30))[0].note
+    assert "the steps" not in nll.scores(last(model, data, count=30, steps=30))[0].note
     assert likelihood.standard_error(np.array([1.0])) == math.inf

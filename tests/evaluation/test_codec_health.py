@@ -9,8 +9,8 @@ from torch.distributions import Normal, kl_divergence
 import judging_latent
 from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.autoencoders.vq import VQ
-from debruit.data.digits import Digits
-from debruit.evaluation.codec_health import LEAST, health
+from debruit.data.sources.digits import Digits
+from debruit.evaluation.latent_diagnostics import LEAST, health
 
 
 class Known(CodecModule):

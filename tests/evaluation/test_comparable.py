@@ -9,13 +9,13 @@ import judging
 import judging_conditions as shapes
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
-from debruit.evaluation import quality
+from debruit.evaluation import sampler_sweep
 from debruit.evaluation.compare import compare
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.pace import Progress
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.subject import Subject
-from debruit.model import Model
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
+from debruit.evaluation.progress import Progress
+from debruit.models.diffusion import Model
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,9 @@ def data():
 def _nothing_is_drawn(monkeypatch, tmp_path):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("an evaluation began"))
-    monkeypatch.setattr("debruit.evaluation.judge.find_networks", lambda *a, **k: pytest.fail("a network was trained"))
+    monkeypatch.setattr(
+        "debruit.evaluation.protocol.find_networks", lambda *a, **k: pytest.fail("a network was trained")
+    )
     judging.look_through(judging.Projection(), monkeypatch)
 
 
@@ -83,7 +85,7 @@ def test_a_model_that_was_never_trained_without_what_the_data_lacks(data, tmp_pa
     with pytest.raises(InputError, match="never trained without a mask, and shapes has none"):
         compared(tmp_path, bare, shapes.model(data, "label"), always)
     with pytest.raises(InputError, match="never trained without a mask"):
-        quality.check(subject("m", always), bare, 24)
+        sampler_sweep.check(subject("m", always), bare, 24)
     with pytest.raises(InputError, match="never trained without a mask"):
         next(evaluate(subject("m", always), bare, Request(count=24), Parts.open(tmp_path, "m", "0", print)))
 
@@ -106,7 +108,7 @@ def test_data_of_another_kind_for_every_verb(data, tmp_path, changes, sentence):
     with pytest.raises(InputError, match=sentence):
         compared(tmp_path, unlike, model, model)
     with pytest.raises(InputError, match=sentence):
-        quality.check(subject("m", model), unlike, 24)
+        sampler_sweep.check(subject("m", model), unlike, 24)
 
 
 def test_too_few_images_for_every_verb(data, tmp_path):
@@ -117,7 +119,7 @@ def test_too_few_images_for_every_verb(data, tmp_path):
     for work in (
         lambda: next(evaluate(subject("m", model), few, Request(count=24), Parts.open(tmp_path, "m", "0", print))),
         lambda: compared(tmp_path, few, model, model),
-        lambda: quality.check(subject("m", model), few, 24),
+        lambda: sampler_sweep.check(subject("m", model), few, 24),
     ):
         with pytest.raises(InputError, match="shapes has 7 images: figures of a model need at least 8"):
             work()
@@ -134,7 +136,7 @@ def test_one_model_under_two_names(data, tmp_path, monkeypatch):
 
 def test_images_that_only_one_of_two_models_saw_are_said(data, tmp_path, monkeypatch):
     from debruit.evaluation.compare import check_together
-    from debruit.evaluation.sides import divide
+    from debruit.evaluation.image_set import divide
 
     first, second = shapes.model(data, "label"), shapes.model(data, "label")
     second.provenance["seed"] = shapes.SEED + 1

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import judging
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
-from debruit.evaluation import paired
 from debruit.evaluation.compare import check_metrics, compare
-from debruit.evaluation.evaluate import Request
-from debruit.evaluation.metrics.diversity import _pairs, differences
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.report import comparison
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request
+from debruit.metrics import paired
+from debruit.metrics.diversity import _pairs, differences
+from debruit.reports import comparison
 
 REQUEST = Request(count=40, metrics=("frechet", "precision", "diversity", "class-diversity", "colour"))
 

@@ -8,9 +8,9 @@ import tiny
 import torch
 
 from debruit.errors import InputError
-from debruit.evaluation.curves import advice, read_curves
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
+from debruit.evaluation.loss_curves import advice, read_curves
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import fit
 
 
 def log(path, validation, training=None, planned=None, rises=None):

@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 
 import judging
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.data.split import split
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
-from debruit.evaluation import catalogue, stages
-from debruit.evaluation import parts as parts_module
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.metrics.frechet import frechet_distance
-from debruit.evaluation.pace import Pace
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.report import page, record
-from debruit.evaluation.sides import check_data, divide
-from debruit.evaluation.stages import extract
-from debruit.evaluation.subject import Subject
-from debruit.model import Model
-from debruit.model_config import ModelConfig
+from debruit.evaluation import part_store as parts_module
+from debruit.evaluation import registry, sampling_stage
+from debruit.evaluation.image_set import check_data, divide
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
+from debruit.evaluation.progress import Pace
+from debruit.evaluation.sampling_stage import extract
+from debruit.metrics.frechet import frechet_distance
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model
+from debruit.reports import page, record
 
 CHEAP = ("frechet", "kid", "precision", "diversity", "colour")
 
@@ -98,8 +98,8 @@ def test_what_is_finished_is_not_made_again(subject, digits, projection, tmp_pat
     first = run(subject, digits, tmp_path, request)
     projection.seen = 0
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
-    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted, batch: stages.Probe())
-    monkeypatch.setattr("debruit.evaluation.stages.evaluations", lambda model, settings, wanted: 1)
+    monkeypatch.setattr("debruit.evaluation.sampling_stage.probe", lambda model, wanted, batch: sampling_stage.Probe())
+    monkeypatch.setattr("debruit.evaluation.sampling_stage.evaluations", lambda model, settings, wanted: 1)
     assert run(subject, digits, tmp_path, request).scores == first.scores
     assert projection.seen == 0
 
@@ -117,8 +117,8 @@ def test_more_samples_go_on_from_fewer(subject, digits, projection, tmp_path):
 
 def test_another_request_looks_at_new_images_only(subject, digits, projection, tmp_path, monkeypatch):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("debruit.evaluation.evaluate.divide", partial(divide, most=200))
-    monkeypatch.setattr("debruit.evaluation.stages.FEATURE_IMAGES", 8)
+    monkeypatch.setattr("debruit.evaluation.pipeline.divide", partial(divide, most=200))
+    monkeypatch.setattr("debruit.evaluation.sampling_stage.FEATURE_IMAGES", 8)
     request = Request(count=16, metrics=("frechet",), batch=8)
     known: set[int] = set()
     for count, metrics, samples in (
@@ -158,7 +158,7 @@ def test_networks_look_on_the_device_of_the_model(subject, digits, projection, t
         asked.append((name, device))
         return projection
 
-    monkeypatch.setattr("debruit.evaluation.features.find.find_extractor", found)
+    monkeypatch.setattr("debruit.judges.features.find.find_extractor", found)
     run(subject, digits, tmp_path, Request(count=16, metrics=("frechet",)))
     assert asked == [("efficientnet", "cpu")]
 
@@ -211,7 +211,7 @@ def test_every_metric_of_the_catalogue_makes_its_row(everything):
     )
     side, reference = everything.sides["samples"].take(np.arange(24)), everything.sides["reference"]
     left_out = dict(everything.left_out)
-    for metric in [m for m in catalogue.METRICS if m.of == "images" and m.name not in left_out]:
+    for metric in [m for m in registry.METRICS if m.of == "images" and m.name not in left_out]:
         rows = metric.compute(side, reference)
         assert rows, metric.name
         assert {s.label for s in rows} <= made
@@ -269,7 +269,7 @@ def test_other_data_is_a_reference_but_no_training_set(subject, digits):
     with pytest.raises(
         InputError, match="--metrics memorisation: digits is not the data that the model was trained on"
     ):
-        catalogue.choose(("memorisation",), subject, other, division, 100)
+        registry.choose(("memorisation",), subject, other, division, 100)
 
 
 def _with_spec(dataset, spec):
@@ -280,7 +280,7 @@ def _with_spec(dataset, spec):
 
 def test_a_chain_less_model_asked_for_the_bound(subject, digits):
     with pytest.raises(InputError, match="process is Flow, in continuous time: ask for likelihood"):
-        catalogue.choose(("bound",), subject, digits.spec, divide(subject.model, digits, 10), 10)
+        registry.choose(("bound",), subject, digits.spec, divide(subject.model, digits, 10), 10)
 
 
 def test_a_chain_has_its_bound(digits, tmp_path, projection):
@@ -325,28 +325,28 @@ def test_data_of_another_size_or_depth(subject, digits):
 )
 def test_misspelt_metrics(metrics, sentence):
     with pytest.raises(InputError, match=sentence):
-        catalogue.parse(metrics)
+        registry.parse(metrics)
 
 
 def test_names_of_metrics_are_forgiving_and_parts_of_one_can_be_asked_for(subject, digits):
-    assert catalogue.parse("Frechet_unbiased, kid") == ("frechet-unbiased", "kid")
-    choice = catalogue.choose(("recall",), subject, digits.spec, divide(subject.model, digits, 10), 10)
+    assert registry.parse("Frechet_unbiased, kid") == ("frechet-unbiased", "kid")
+    choice = registry.choose(("recall",), subject, digits.spec, divide(subject.model, digits, 10), 10)
     assert [m.name for m in choice.metrics] == ["manifold"]
 
 
 def test_too_few_images_a_class_for_a_classifier(subject, digits):
     division = divide(subject.model, digits, 20)
-    left = dict(catalogue.choose((), subject, replace(digits.spec, count=30), division, 20).left_out)
+    left = dict(registry.choose((), subject, replace(digits.spec, count=30), division, 20).left_out)
     assert "30 images in 10 classes are too few" in left["accuracy"]
-    assert "accuracy" not in dict(catalogue.choose((), subject, digits.spec, division, 20).left_out)
+    assert "accuracy" not in dict(registry.choose((), subject, digits.spec, division, 20).left_out)
 
 
 def test_class_metrics_without_labels(subject, digits):
     plain = replace(digits.spec, class_names=())
     division = divide(subject.model, digits, 10)
     with pytest.raises(InputError, match="--metrics accuracy: digits has no class labels"):
-        catalogue.choose(("accuracy",), subject, plain, division, 10)
-    left_out = dict(catalogue.choose((), subject, plain, division, 10).left_out)
+        registry.choose(("accuracy",), subject, plain, division, 10)
+    left_out = dict(registry.choose((), subject, plain, division, 10).left_out)
     assert {"accuracy", "inception-score"} <= left_out.keys()
 
 
@@ -360,10 +360,10 @@ def test_too_few_samples_for_a_metric_are_said(subject, digits):
     division = divide(subject.model, digits, 4)
     assert (
         "at least 8 samples"
-        in dict(catalogue.choose((), subject, digits.spec, division, 4).left_out)["frechet-unbiased"]
+        in dict(registry.choose((), subject, digits.spec, division, 4).left_out)["frechet-unbiased"]
     )
     with pytest.raises(InputError, match="--metrics kid,?|at least 6 samples, and -n is 4"):
-        catalogue.choose(("precision",), subject, digits.spec, division, 4)
+        registry.choose(("precision",), subject, digits.spec, division, 4)
 
 
 def test_the_eta_is_measured_where_it_can_be_and_guessed_where_not():

@@ -9,14 +9,14 @@ import pytest
 
 import judging
 import judging_conditions as shapes
-from debruit.evaluation import stages
-from debruit.evaluation.catalogue import METRICS
+from debruit.evaluation import sampling_stage
 from debruit.evaluation.compare import compare
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.report import comparison, page, record, terminal
-from debruit.evaluation.subject import Subject
-from debruit.model import Model
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
+from debruit.evaluation.registry import METRICS
+from debruit.models.diffusion import Model
+from debruit.reports import comparison, page, record, terminal
 
 METRICS_ASKED = ("accuracy", "mask-iou", "mask-iou-by-class", "caption-retrieval")
 REQUEST = Request(count=80, metrics=METRICS_ASKED, batch=32)
@@ -32,16 +32,16 @@ def _quick(tmp_path_factory):
     """Networks that learn these simple images in a second, once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEBRUIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("debruit.evaluation.segmentation.training.PASSES", 6)
-        patch.setattr("debruit.evaluation.features.classifier_training.PASSES", 8)
-        patch.setattr("debruit.evaluation.captions.sentences.find_sentences", words)
-        patch.setattr("debruit.evaluation.following.find_sentences", words)
+        patch.setattr("debruit.judges.segmentation.training.PASSES", 6)
+        patch.setattr("debruit.judges.features.classifier_training.PASSES", 8)
+        patch.setattr("debruit.judges.captions.sentences.find_sentences", words)
+        patch.setattr("debruit.evaluation.alignment.find_sentences", words)
         judging.look_through(judging.Projection(dimensions=24, label="EffNetLite0"), patch)
         yield
 
 
 def words():
-    from debruit.evaluation.captions.sentences import Sentences, hashed
+    from debruit.judges.captions.sentences import Sentences, hashed
 
     return Sentences("words", "words", hashed)
 
@@ -77,7 +77,7 @@ def scores(found, side="scores") -> dict[str, float]:
 
 
 def test_a_perfect_sampler_reaches_what_real_images_do(subject, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "sample", partial(drawn, 0, 7))
+    monkeypatch.setattr(sampling_stage, "sample", partial(drawn, 0, 7))
     found = run(subject, data, tmp_path)
     own, real = scores(found), scores(found, "floor")
     for name in ("accuracy", "mask-iou", "iou-square", "caption-retrieval"):
@@ -91,7 +91,7 @@ def test_a_perfect_sampler_reaches_what_real_images_do(subject, data, tmp_path, 
 
 
 def test_samples_of_other_images_fall_to_the_baseline_and_to_chance(subject, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "sample", partial(drawn, 11, 11))
+    monkeypatch.setattr(sampling_stage, "sample", partial(drawn, 11, 11))
     found = run(subject, data, tmp_path)
     own = scores(found)
     assert own["mask-iou"] == own["mask-iou-bare"]
@@ -120,8 +120,8 @@ def test_interrupted_and_continued_gives_the_same_numbers(subject, data, whole, 
 
 def test_what_is_finished_is_not_made_again(subject, data, tmp_path, monkeypatch):
     first = run(subject, data, tmp_path)
-    monkeypatch.setattr("debruit.evaluation.stages.probe", lambda model, wanted, batch: stages.Probe())
-    monkeypatch.setattr("debruit.evaluation.stages.evaluations", lambda model, settings, wanted: 1)
+    monkeypatch.setattr("debruit.evaluation.sampling_stage.probe", lambda model, wanted, batch: sampling_stage.Probe())
+    monkeypatch.setattr("debruit.evaluation.sampling_stage.evaluations", lambda model, settings, wanted: 1)
     monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
     assert run(subject, data, tmp_path).scores == first.scores
 
@@ -179,7 +179,7 @@ def test_an_enlargement_is_measured_against_the_image_itself(data, tmp_path, mon
     assert [s.label for s in found.scores] == ["PSNR to the image", "SSIM to the image"]
     assert 0 < scores(found)["sample-psnr"] < 30
     assert found.floor == ()
-    monkeypatch.setattr(stages, "sample", partial(drawn, 0, 0))
+    monkeypatch.setattr(sampling_stage, "sample", partial(drawn, 0, 0))
     exact = scores(run(subject, data, tmp_path / "b", request))
     assert exact["sample-psnr"] == np.inf
     assert exact["sample-ssim"] == pytest.approx(1)

@@ -13,15 +13,21 @@ from scipy.stats import binomtest
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.evaluation.alarm import CopyAlarm
-from debruit.evaluation.copying import Rate, excess, verdict
-from debruit.evaluation.memorisation import Features, contact_sheet, memorisation
-from debruit.evaluation.neighbours import PIECE_BYTES, mirror_columns, nearest, thumbnail_blocks, thumbnails
-from debruit.model import Model
-from debruit.training.diffusion import ALARM_COUNT
-from debruit.training.run import Ema, Optimiser
+from debruit.evaluation.memorisation.monitor import CopyAlarm
+from debruit.evaluation.memorisation.nearest import (
+    PIECE_BYTES,
+    mirror_columns,
+    nearest,
+    thumbnail_blocks,
+    thumbnails,
+)
+from debruit.evaluation.memorisation.report import Features, contact_sheet, memorisation
+from debruit.evaluation.memorisation.verdict import Rate, excess, verdict
+from debruit.models.diffusion import Model
+from debruit.training.config import Ema, Optimiser
+from debruit.training.loop import train
 from debruit.training.state import TrainState
-from debruit.training.step import train
+from debruit.training.tasks.diffusion import ALARM_COUNT
 
 CPU = torch.device("cpu")
 
@@ -165,7 +171,7 @@ def test_large_images_are_read_and_converted_a_few_at_a_time(converted):
 
 def test_pieces_make_no_difference(digits, monkeypatch):
     """Blocks keep their rows, and the thumbnails their values."""
-    from debruit.evaluation import neighbours
+    from debruit.evaluation.memorisation import nearest as neighbours
 
     indices = np.arange(len(digits))[::-1]
     whole = thumbnails(digits.batch(indices)["image"], digits.spec)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from debruit.evaluation.pace import Cost, Pace, Rate
+from debruit.evaluation.progress import Cost, Pace, Rate
 
 KINDS = {"evaluation": 0.004, "feature": 0.007, "score": 1.5}
 STAGES = (

@@ -10,23 +10,25 @@ import torch
 from safetensors.torch import load_file
 
 import judging
-from debruit import model_files
 from debruit.apps.cli import main
-from debruit.config import decode, names
-from debruit.data.digits import Digits
+from debruit.config import decode
+from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
-from debruit.evaluation import quality
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.metrics.frechet import frechet_distance
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.report import samplers as report
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import Subject
-from debruit.model import load
-from debruit.model_files import header, read, save
+from debruit.evaluation import sampler_sweep
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
+from debruit.metrics.frechet import frechet_distance
+from debruit.models import model_file
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import load
+from debruit.models.model_file import header, read, save
+from debruit.reports import samplers as report
 from debruit.sampling.heun import Heun
 from debruit.sampling.sampler import Sampler
-from debruit.training.folder import RUN, RunFolder
+from debruit.seams import names
+from debruit.training.run_folder import RUN, RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def folder(tmp_path_factory):
 def found(folder, tmp_path_factory):
     subject, projection = Subject.open(str(folder), "cpu"), judging.Projection()
     parts = Parts.open(tmp_path_factory.mktemp("work"), subject.name, subject.digest, print)
-    work = quality.quality(subject, Digits().build(), 20, projection, parts, budgets=(2, 6), budget=6)
+    work = sampler_sweep.quality(subject, Digits().build(), 20, projection, parts, budgets=(2, 6), budget=6)
     while True:
         try:
             next(work)
@@ -91,7 +93,7 @@ def test_a_stored_setting_is_what_the_model_samples_with(folder, tmp_path):
     before, subject = load(tmp_path / "a", "cpu"), Subject.open(str(tmp_path / "a"), "cpu")
     wanted = before.settings(sampler=Heun(), steps=2)
     expected = before.generate(3, sampler="heun", steps=2)
-    said = quality.store(subject, wanted)
+    said = sampler_sweep.store(subject, wanted)
     after = load(tmp_path / "a", "cpu")
     assert after.config == replace(before.config, sampling=wanted)
     assert after.provenance == before.provenance
@@ -105,7 +107,7 @@ def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "a")
     subject = Subject.open(str(tmp_path / "a"), "cpu")
     wanted = subject.model.settings(sampler=Heun(), steps=2)
-    said = quality.store(subject, wanted)
+    said = sampler_sweep.store(subject, wanted)
     folders = [RunFolder.open(path, print) for path in (folder, tmp_path / "a")]
     before, after = (each.run for each in folders)
     assert after == replace(before, model=replace(before.model, sampling=wanted))
@@ -116,17 +118,17 @@ def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):
 def test_a_lone_model_file_keeps_the_setting(folder, tmp_path):
     shutil.copy(folder / "model.safetensors", tmp_path / "m.safetensors")
     subject = Subject.open(str(tmp_path / "m.safetensors"), "cpu")
-    assert len(quality.store(subject, subject.model.settings(steps=7))) == 1
+    assert len(sampler_sweep.store(subject, subject.model.settings(steps=7))) == 1
     assert header(tmp_path / "m.safetensors")["config"]["sampling"]["steps"] == 7
 
 
 def test_a_file_in_half_precision_stays_one(folder, tmp_path):
     path = tmp_path / "m.safetensors"
     head, weights = read(folder / "model.safetensors")
-    save(path, decode(head["config"]), weights, head["provenance"], half=True)
+    save(path, decode(head["config"], ModelConfig), weights, head["provenance"], half=True)
     before, stored = path.stat().st_size, load_file(path)
     subject = Subject.open(str(path), "cpu")
-    quality.store(subject, subject.model.settings(steps=7))
+    sampler_sweep.store(subject, subject.model.settings(steps=7))
     assert header(path)["config"]["sampling"]["steps"] == 7
     assert abs(path.stat().st_size - before) < 200
     found = load_file(path)
@@ -137,7 +139,7 @@ def test_a_file_in_half_precision_stays_one(folder, tmp_path):
 def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, monkeypatch, capsys):
     path = tmp_path / "own.safetensors"
     shutil.copy(folder / "model.safetensors", path)
-    monkeypatch.setattr(model_files, "shipped", lambda: {"own-8": path})
+    monkeypatch.setattr(model_file, "shipped", lambda: {"own-8": path})
     monkeypatch.chdir(tmp_path)
     before = path.read_bytes()
     for name in ("own-8", "own.safetensors", str(path)):
@@ -145,7 +147,7 @@ def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, mon
         assert f"{name} comes with debruit, and what is installed is not written to: copy" in capsys.readouterr().err
         subject = Subject.open(name, "cpu")
         with pytest.raises(InputError, match="copy .*own.safetensors to a place of your own and give that"):
-            quality.store(subject, subject.model.settings(steps=7))
+            sampler_sweep.store(subject, subject.model.settings(steps=7))
     assert path.read_bytes() == before
 
 
@@ -163,7 +165,7 @@ def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, 
         return projection.seen - before
 
     judged = lambda parts: evaluate(subject, digits, Request(count=20, metrics=("frechet",)), parts)  # noqa: E731
-    tried = lambda parts: quality.quality(subject, digits, 20, projection, parts, budgets=(2,), budget=2)  # noqa: E731
+    tried = lambda parts: sampler_sweep.quality(subject, digits, 20, projection, parts, budgets=(2,), budget=2)  # noqa: E731
     assert seen("a", "evaluation", judged) == 20 + 120
     after = seen("a", "samplers", tried)
     assert after % 20 == 0
@@ -177,4 +179,4 @@ def test_requests_that_make_no_sense(folder, tmp_path, changes, sentence):
     parts = Parts.open(tmp_path, subject.name, subject.digest, print)
     asked = {"count": 20, "budget": 4} | changes
     with pytest.raises(InputError, match=sentence):
-        next(quality.quality(subject, Digits().build(), asked.pop("count"), judging.Projection(), parts, **asked))
+        next(sampler_sweep.quality(subject, Digits().build(), asked.pop("count"), judging.Projection(), parts, **asked))

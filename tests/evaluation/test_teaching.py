@@ -13,12 +13,12 @@ from debruit.apps.cli import main
 from debruit.data.dataset import Dataset
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.evaluation import catalogue, teaching
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.report import page
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import Subject
+from debruit.evaluation import registry, teaching
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
+from debruit.reports import page
 
 JUDGED = ("accuracy", "mask-iou", "caption-retrieval")
 
@@ -26,11 +26,11 @@ JUDGED = ("accuracy", "mask-iou", "caption-retrieval")
 @pytest.fixture(autouse=True)
 def _quick(tmp_path, monkeypatch):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("debruit.evaluation.segmentation.training.PASSES", 6)
-    monkeypatch.setattr("debruit.evaluation.features.classifier_training.PASSES", 8)
-    from debruit.evaluation.captions.sentences import Sentences, hashed
+    monkeypatch.setattr("debruit.judges.segmentation.training.PASSES", 6)
+    monkeypatch.setattr("debruit.judges.features.classifier_training.PASSES", 8)
+    from debruit.judges.captions.sentences import Sentences, hashed
 
-    monkeypatch.setattr("debruit.evaluation.following.find_sentences", lambda: Sentences("words", "words", hashed))
+    monkeypatch.setattr("debruit.evaluation.alignment.find_sentences", lambda: Sentences("words", "words", hashed))
     judging.look_through(judging.Projection(dimensions=24, label="EffNetLite0"), monkeypatch)
 
 
@@ -72,7 +72,7 @@ def run(subject, dataset, folder, *, said=None, metrics=JUDGED, **more):
 def learnt(monkeypatch) -> list[tuple[str, set[int]]]:
     """What each network that judges was trained on: the fingerprint of the data, and which of its images."""
     seen: list[tuple[str, set[int]]] = []
-    for module in ("debruit.evaluation.segmentation.trained", "debruit.evaluation.features.classifier"):
+    for module in ("debruit.judges.segmentation.trained", "debruit.judges.features.classifier"):
         real = __import__(module, fromlist=["fit"]).fit
 
         def fit(dataset, *rest, real=real, **options):
@@ -141,7 +141,7 @@ def test_on_the_models_own_data_too(data, tmp_path, learnt, few):
 def test_without_the_training_data_what_is_judged_is_left_out_and_the_way_out_is_said(subject, data, tmp_path):
     other = some(data, held_out(data))
     division = divide(subject.model, other, 24, learn=lambda: teaching.find_training(subject, print))
-    left = dict(catalogue.choose((), subject, other.spec, division, 24).left_out)
+    left = dict(registry.choose((), subject, other.spec, division, 24).left_out)
     for name in ("accuracy", "inception-score", "mask-iou", "caption-retrieval"):
         assert "are trained on the model's training data (shapes), and m does not say where that lies" in left[name]
         assert "name it with --training-data SOURCE" in left[name]

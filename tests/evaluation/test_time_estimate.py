@@ -9,16 +9,16 @@ import pytest
 import torch
 
 import judging
-from debruit.data.digits import Digits
-from debruit.data.spec import DataSpec
+from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
-from debruit.evaluation import stages
-from debruit.evaluation.evaluate import Request, evaluate
-from debruit.evaluation.features.network import NetworkExtractor, seconds_per_image
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import Subject
+from debruit.evaluation import sampling_stage
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Request, evaluate
 from debruit.evaluation.wanted import want
+from debruit.images.spec import DataSpec
+from debruit.judges.features.network import NetworkExtractor, seconds_per_image
 
 REQUEST = Request(count=24, metrics=("frechet",), batch=8)
 
@@ -32,7 +32,7 @@ def runs(tmp_path_factory):
 @pytest.fixture
 def projection(monkeypatch, tmp_path):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("debruit.evaluation.evaluate.divide", partial(divide, most=100))
+    monkeypatch.setattr("debruit.evaluation.pipeline.divide", partial(divide, most=100))
     return judging.look_through(judging.Projection(), monkeypatch)
 
 
@@ -68,7 +68,7 @@ def test_features_are_kept_for_a_second_evaluation_and_for_another_model(runs, p
 
 
 def test_an_interruption_among_the_features_costs_a_piece_at_most(runs, projection, tmp_path, monkeypatch):
-    from debruit.evaluation.features import store
+    from debruit.judges.features import store
 
     monkeypatch.setattr(store, "PIECE", 40)
     projection.fails_after = 24 + 80
@@ -84,7 +84,9 @@ def test_an_interruption_among_the_features_costs_a_piece_at_most(runs, projecti
 def test_the_time_is_said_before_the_first_stage_and_less_after_an_interruption(
     runs, projection, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("debruit.evaluation.estimate.stages.probe", lambda *a: stages.Probe(evaluation=1.0, few=1.0))
+    monkeypatch.setattr(
+        "debruit.evaluation.estimate.stages.probe", lambda *a: sampling_stage.Probe(evaluation=1.0, few=1.0)
+    )
     monkeypatch.setattr("debruit.evaluation.estimate.seconds_per_image", lambda *a: 0.1)
     said: list[str] = []
     work = evaluate(
@@ -92,7 +94,7 @@ def test_the_time_is_said_before_the_first_stage_and_less_after_an_interruption(
     )
     first = next(work)
     assert re.match(r"about \d", said[-1])
-    each = stages.evaluations(
+    each = sampling_stage.evaluations(
         runs[0].model,
         runs[0].model.settings(),
         want(runs[0].model, Digits().build(), divide(runs[0].model, Digits().build(), 24)),
@@ -122,7 +124,7 @@ def test_the_share_that_is_done_never_falls_and_totals_stay(runs, projection, tm
 
 
 def test_fewer_reference_images_are_recorded_and_never_mixed(runs, projection, tmp_path, monkeypatch):
-    monkeypatch.setattr("debruit.evaluation.evaluate.divide", divide)
+    monkeypatch.setattr("debruit.evaluation.pipeline.divide", divide)
     few, _, _ = run(runs[0], tmp_path, replace(REQUEST, reference=50))
     more, _, _ = run(runs[0], tmp_path, replace(REQUEST, reference=200))
     assert (len(few.division.reference), len(more.division.reference)) == (50, 200)

@@ -8,13 +8,13 @@ import pytest
 import judging
 import judging_conditions as shapes
 from debruit.data.dataset import Dataset
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.evaluation import catalogue, stages
+from debruit.evaluation import registry, sampling_stage
 from debruit.evaluation.conditions import of_images, prepared
-from debruit.evaluation.sides import divide
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.image_set import divide
+from debruit.evaluation.loaded import Subject
 from debruit.evaluation.wanted import Wanted, digest, want
 
 FIELDS = ("text", "mask", "label")
@@ -80,8 +80,8 @@ def test_a_model_of_classes_takes_them_in_turn_and_its_parts_are_found_again():
     assert wanted.asked(model, 3, 4).values["label"].tolist() == [3, 4, 5, 6]
     assert wanted.labels(model, 12).tolist() == [*range(10), 0, 1]
     settings = model.settings()
-    key = stages.sample_key(subject(model), settings, 1, 0, 8, asked=None)
-    assert key == ["0", stages.encode(settings), 1, 0, 8, "cpu"], "as before there were other conditions"
+    key = sampling_stage.sample_key(subject(model), settings, 1, 0, 8, asked=None)
+    assert key == ["0", sampling_stage.encode(settings), 1, 0, 8, "cpu"], "as before there were other conditions"
 
 
 def test_other_conditions_are_other_parts(model, data):
@@ -151,7 +151,7 @@ def test_samples_are_drawn_as_asked_image_by_image(model, data):
     """Sample k of the evaluation is image k under the conditions of its counterpart, whatever the batch."""
     parts = judging_parts()
     wanted = wanted_of(model, data)
-    work = stages.sample(subject(model), parts, 10, wanted=wanted, seed=4, batch=4)
+    work = sampling_stage.sample(subject(model), parts, 10, wanted=wanted, seed=4, batch=4)
     while True:
         try:
             next(work)
@@ -179,7 +179,7 @@ def judging_parts():
 
 def reasons(model, dataset, count=100) -> dict[str, str]:
     division = divide(model, dataset, count)
-    return dict(catalogue.choose((), subject(model), dataset.spec, division, count).left_out)
+    return dict(registry.choose((), subject(model), dataset.spec, division, count).left_out)
 
 
 def test_what_does_not_apply_is_left_out_with_the_reason(model, data):
@@ -205,7 +205,7 @@ def test_what_does_not_apply_is_left_out_with_the_reason(model, data):
     assert "the classes of the masks of shapes are not those that the model knows" in reasons(model, disc)["mask-iou"]
     bare = without(data, masks=None)
     with pytest.raises(InputError, match="--metrics mask-iou: shapes has no masks"):
-        catalogue.choose(("mask-iou",), subject(model), bare.spec, divide(model, bare, 50), 50)
+        registry.choose(("mask-iou",), subject(model), bare.spec, divide(model, bare, 50), 50)
 
 
 def test_few_held_out_images_are_not_the_only_ones_to_judge_by(model, data):

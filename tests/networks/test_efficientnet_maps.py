@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from debruit.networks.efficientnet import STAGES, EfficientNetLite0, EfficientNetMaps, packaged_weights
+from debruit.networks.pretrained.efficientnet import STAGES, EfficientNetLite0, EfficientNetMaps, packaged_weights
 
 
 @pytest.fixture(scope="module")

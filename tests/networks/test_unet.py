@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from debruit.conditioning.cond import Cond
 from debruit.errors import InputError
+from debruit.networks.cond import Cond
 from debruit.networks.dropout import draw_from
 from debruit.networks.unet import UNet
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from debruit.errors import InputError
-from debruit.networks.vgg import VGG16Maps, check_layout, head_shapes, vgg16_shapes
+from debruit.networks.pretrained.vgg import VGG16Maps, check_layout, head_shapes, vgg16_shapes
 from vgg_layout import random_heads, random_vgg16
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from debruit.errors import InputError
-from debruit.networks.weights import read_weights
+from debruit.networks.pretrained.weights import read_weights
 
 
 class Malicious:

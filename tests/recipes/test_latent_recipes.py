@@ -17,11 +17,12 @@ from debruit.apps.cli import main
 from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
-from debruit.data.spec import DataSpec
-from debruit.first_stage import FirstStage, FirstStageConfig
+from debruit.images.spec import DataSpec
+from debruit.models.autoencoder import FirstStage
+from debruit.models.config import FirstStageConfig
+from debruit.planning import autoencoder as autoencoder_planning
+from debruit.planning import throughput
 from debruit.recipes import first_stage_for, on_autoencoder, recipes
-from debruit.training import pace
-from debruit.training.autoencoding import planning as autoencoder_planning
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference-models.md"
 SMALL_NETWORK = ["multipliers=1,1", "blocks=1", "attention=2", "channels=8", "groups=4", "head_channels=8"]
@@ -119,9 +120,9 @@ def test_the_trained_codec_takes_the_recipes_place(tmp_path):
 
 def test_a_dry_run_prices_the_latent_recipe_without_its_autoencoder(look_alike, capsys, monkeypatch, no_training):
     """With a narrow network; the numbers of the real one are below."""
-    monkeypatch.setattr(pace, "throughput", lambda device, **_: 1e7)
-    monkeypatch.setattr(pace, "QUICK_FLOPS", 0)
-    monkeypatch.setattr(pace, "measure", lambda *a, **k: pytest.fail("it measured"))
+    monkeypatch.setattr(throughput, "throughput", lambda device, **_: 1e7)
+    monkeypatch.setattr(throughput, "QUICK_FLOPS", 0)
+    monkeypatch.setattr(throughput, "measure", lambda *a, **k: pytest.fail("it measured"))
     small = [f"--set=model.network.{setting}" for setting in SMALL_NETWORK]
     assert main(["train", "ldm-faces-256", str(look_alike), "--dry-run", *small]) == 0
     said = capsys.readouterr().out
@@ -133,8 +134,8 @@ def test_a_dry_run_prices_the_latent_recipe_without_its_autoencoder(look_alike, 
 
 
 def test_a_dry_run_prices_a_first_stage(look_alike, capsys, monkeypatch, no_training):
-    monkeypatch.setattr(pace, "throughput", lambda device, **_: 1e7)
-    monkeypatch.setattr(pace, "QUICK_FLOPS", 0)
+    monkeypatch.setattr(throughput, "throughput", lambda device, **_: 1e7)
+    monkeypatch.setattr(throughput, "QUICK_FLOPS", 0)
     monkeypatch.setattr(autoencoder_planning, "measure", lambda *a, **k: pytest.fail("it measured"))
     small = [f"--set=model.codec.coder.{setting}" for setting in SMALL_CODER]
     assert main(["train", "vq-f4-256", str(look_alike), "--dry-run", *small]) == 0

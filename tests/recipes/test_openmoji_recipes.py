@@ -11,10 +11,11 @@ import debruit
 from debruit.apps.cli import main
 from debruit.autoencoders.autoencoder import measured
 from debruit.errors import InputError
-from debruit.first_stage import FirstStage, FirstStageConfig
+from debruit.models.autoencoder import FirstStage
+from debruit.models.config import FirstStageConfig
+from debruit.planning.footprint import parameters
 from debruit.recipes import first_stage_for, recipes
 from debruit.text.wordpiece import WordPiece
-from debruit.training.estimate import parameters
 
 DRAWS, ENLARGES = recipes()["openmoji-text-mask-64"](), recipes()["upscale-openmoji-64"]()
 MOST_BYTES = 25e6  # of the model in the repository, in half precision

@@ -11,10 +11,10 @@ from diffusers import UNet2DModel
 from debruit.autoencoders import reference
 from debruit.autoencoders.kl import KL
 from debruit.diffusion.denoiser import Denoiser
+from debruit.planning.footprint import parameters
 from debruit.recipes import recipes
 from debruit.sampling.ddim import DDIM
-from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.estimate import parameters
+from debruit.training.config import AutoencoderRun
 
 FACES = recipes()["ldm-faces-256"]()
 CHAIN = FACES.model.process.chain

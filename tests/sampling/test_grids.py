@@ -7,13 +7,13 @@ import pytest
 import torch
 from oracles import F64, PROCESSES
 
-from debruit.config import implementations
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.process import log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.sampling.grids import ChainSteps, Grid, Karras, UniformLogSNR, UniformTime
 from debruit.sampling.sampler import level
+from debruit.seams import implementations
 
 GRIDS = {name: cls() for name, cls in implementations(Grid).items()}
 QUICK = (

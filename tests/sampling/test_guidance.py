@@ -8,11 +8,11 @@ import torch
 from diffusers.guiders.guider_utils import rescale_noise_cfg
 from oracles import PROCESSES
 
-from debruit.conditioning.cond import Cond
-from debruit.config import implementations, override
 from debruit.diffusion.denoiser import Denoiser
 from debruit.diffusion.prediction import PREDICTIONS, Estimate
 from debruit.errors import InputError
+from debruit.networks.cond import Cond
+from debruit.overrides import override
 from debruit.sampling.guidance import weights
 from debruit.sampling.guidance.autoguidance import autoguidance
 from debruit.sampling.guidance.classifier_free import classifier_free
@@ -24,6 +24,7 @@ from debruit.sampling.heun import Heun
 from debruit.sampling.loop import trajectory
 from debruit.sampling.sampler import Sampler, level
 from debruit.sampling.settings import Settings
+from debruit.seams import implementations
 
 SAMPLERS = implementations(Sampler)
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from oracles import F64, PROCESSES, REMEMBERED, SAMPLERS, Affine, Mixture, gaussian, log_snr_grid, sample
 
-from debruit.config import choose, implementations, names, override
 from debruit.diffusion.process import log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
+from debruit.overrides import override
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.dpmpp_2m import DPMpp2M
@@ -22,6 +22,7 @@ from debruit.sampling.noise import ImageNoise
 from debruit.sampling.predictor_corrector import PredictorCorrector
 from debruit.sampling.sampler import Sampler, level, name_of, transition
 from debruit.sampling.settings import Settings
+from debruit.seams import choose, implementations, names
 
 VARIANTS = {
     "Ancestral-learned": Ancestral(variance="learned"),

@@ -203,11 +203,6 @@ def test_vocabularies_that_are_none(tmp_path, monkeypatch):
         WordPiece.bert()
 
 
-def test_models_from_when_it_lay_elsewhere_are_read():
-    stored = encode(TRAINED) | {"type": "debruit.conditioning.wordpiece.WordPiece"}
-    assert decode(stored, WordPiece) == TRAINED
-
-
 def test_a_prompt_in_the_other_form_of_its_accents_is_the_same():
     import unicodedata
 

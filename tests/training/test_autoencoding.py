@@ -15,19 +15,20 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.reconstruction.l1 import L1
 from debruit.autoencoders.losses.reconstruction.laplace import Laplace
 from debruit.autoencoders.vq import VQ
+from debruit.data.order import Order
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.first_stage import FirstStage
-from debruit.training.autoencoding import planning, watch
+from debruit.models.autoencoder import FirstStage
+from debruit.planning import autoencoder
+from debruit.planning.autoencoder_footprint import footprint
+from debruit.training import discriminator_guard
 from debruit.training.autoencoding import step as steps
-from debruit.training.autoencoding.estimate import footprint
-from debruit.training.autoencoding.run import Watch
 from debruit.training.autoencoding.state import NEVER, AutoencoderState, Trained
 from debruit.training.autoencoding.step import make_batch, sharing, step
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
-from debruit.training.stream import Order
-from debruit.training.tasks import open_task
+from debruit.training.config import Watch
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import fit
+from debruit.training.tasks.registry import open_task
 
 CPU = torch.device("cpu")
 
@@ -156,7 +157,7 @@ def test_what_the_discriminator_is_not_good_for(tmp_path, monkeypatch):
     assert "it is left out from now on" in said[2]
     assert len(said) == Watch().roll_backs + 1
     _, state = state_of(folder)
-    assert watch.strength(state, run) == 0
+    assert discriminator_guard.strength(state, run) == 0
     scores = [p.validation.loss for p in found if p.validation]
     assert scores[-1] < 1.2 * min(scores)
     assert any("ruining" in line for line in (folder.path / "log.jsonl").read_text().splitlines())
@@ -166,17 +167,17 @@ def test_the_discriminator_enters_when_reconstruction_has_flattened():
     run = tiny_latent.run(criterion=criterion(begins_images=None))
     state = AutoencoderState.start(run, CPU)
     state.images_seen = 100
-    assert watch.judge(state, run, 1.0, CPU) is None
-    assert watch.judge(state, run, 0.5, CPU) is None
+    assert discriminator_guard.judge(state, run, 1.0, CPU) is None
+    assert discriminator_guard.judge(state, run, 0.5, CPU) is None
     assert state.entered == NEVER
-    assert watch.strength(state, run) == 0
+    assert discriminator_guard.strength(state, run) == 0
     state.images_seen = 300
-    assert "the discriminator enters at 300 images" in watch.judge(state, run, 0.495, CPU)
-    assert watch.strength(state, run) == 0
+    assert "the discriminator enters at 300 images" in discriminator_guard.judge(state, run, 0.495, CPU)
+    assert discriminator_guard.strength(state, run) == 0
     state.images_seen = 316
-    assert watch.strength(state, run) == 0.5, "half of the ramp"
+    assert discriminator_guard.strength(state, run) == 0.5, "half of the ramp"
     state.images_seen = 1000
-    assert watch.strength(state, run) == 1.0
+    assert discriminator_guard.strength(state, run) == 1.0
 
 
 def test_the_best_is_the_lowest_or_later_within_the_slack():
@@ -186,7 +187,7 @@ def test_the_best_is_the_lowest_or_later_within_the_slack():
 
     def told(score, mark):
         state.average.state_dict()[name].fill_(mark)
-        watch.judge(state, run, score, CPU)
+        discriminator_guard.judge(state, run, score, CPU)
         return float(state.best[name].flatten()[0])
 
     assert told(0.5, 1.0) == 1.0
@@ -379,9 +380,9 @@ def test_a_gradient_of_the_discriminator_that_is_not_finite_is_not_applied(monke
 def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
     spec = replace(tiny_latent.run().data, channels=3, height=256, width=256)
     source = tiny_latent.run().source
-    usual = planning.recommend(source, spec, CPU, images=1000)
-    monkeypatch.setattr(planning.pace, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
-    small = planning.recommend(source, spec, CPU, images=1000)
-    assert usual.batch == planning.CPU_BATCH
+    usual = autoencoder.recommend(source, spec, CPU, images=1000)
+    monkeypatch.setattr(autoencoder.pace, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
+    small = autoencoder.recommend(source, spec, CPU, images=1000)
+    assert usual.batch == autoencoder.CPU_BATCH
     assert small.batch == 1
-    assert planning.recommend(source, spec, CPU, images=1000, batch=4).batch == 4, "what was asked for is left alone"
+    assert autoencoder.recommend(source, spec, CPU, images=1000, batch=4).batch == 4, "what was asked for is left alone"

@@ -5,9 +5,9 @@ import pytest
 import tiny
 import torch
 
-from debruit.training import pace
+from debruit.planning import throughput
+from debruit.training.loop import train
 from debruit.training.state import TrainState
-from debruit.training.step import train
 
 
 @pytest.mark.slow
@@ -35,8 +35,8 @@ def test_a_compiled_training_is_the_same_training():
 )
 @pytest.mark.filterwarnings("ignore:torch.compile does not work here")
 def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, device, minutes, speeds, expected):
-    monkeypatch.setattr(pace, "measure", lambda run, device, seconds: speeds[run.compile])
-    run, speed = pace.compiled_where_it_pays(tiny.run(minutes=minutes), torch.device(device), speeds[False])
+    monkeypatch.setattr(throughput, "measure", lambda run, device, seconds: speeds[run.compile])
+    run, speed = throughput.compiled_where_it_pays(tiny.run(minutes=minutes), torch.device(device), speeds[False])
     assert run.compile is expected
     assert speed == speeds[expected]
 
@@ -44,4 +44,4 @@ def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, devi
 def test_a_choice_to_compile_is_kept():
     for choice in (False, True):
         run = tiny.run(compile=choice, minutes=60)
-        assert pace.compiled_where_it_pays(run, torch.device("cpu"), 5.0) == (run, 5.0)
+        assert throughput.compiled_where_it_pays(run, torch.device("cpu"), 5.0) == (run, 5.0)

@@ -6,8 +6,8 @@ import pytest
 import tiny
 import torch
 
-from debruit.training.gradient import Gradient
-from debruit.training.pace import synthetic
+from debruit.planning.throughput import synthetic
+from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from debruit.errors import InputError
-from debruit.training.muon import Muon, newton_schulz
-from debruit.training.run import Optimiser
+from debruit.training.config import Optimiser
+from debruit.training.optim.muon import Muon, newton_schulz
 from debruit.training.state import build_optimiser
 
 SETTINGS = {"lr": 0.01, "betas": (0.9, 0.99), "eps": 1e-8, "momentum": 0.9}

@@ -12,13 +12,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from debruit.data.dataset import Dataset
-from debruit.data.shards import Shards
+from debruit.data.order import Order
+from debruit.data.sources.shards import Shards
 from debruit.data.split import split
 from debruit.training.batches import training_batch
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
-from debruit.training.run import Run
-from debruit.training.stream import Order
+from debruit.training.config import Run
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import fit
 
 BLOCKS = (5, 1, 7, 4)
 CPU = torch.device("cpu")

@@ -5,12 +5,12 @@ import pytest
 import tiny
 import torch
 
-from debruit.data.digits import Digits
+from debruit.data.sources.digits import Digits
 from debruit.networks.attention import SelfAttention
 from debruit.networks.layers import GroupNorm
-from debruit.training import pace, planning
+from debruit.planning import heuristics, throughput
+from debruit.training.loop import train
 from debruit.training.state import TrainState
-from debruit.training.step import train
 
 CPU = torch.device("cpu")
 
@@ -45,19 +45,19 @@ def test_two_trainings_in_bfloat16_agree_to_the_bit():
     ],
 )
 def test_a_training_is_in_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, device, has, flops, expected):
-    monkeypatch.setattr(pace, "has_bf16", lambda device: has)
-    monkeypatch.setattr(pace, "HALF_FLOPS", flops)
-    assert pace.halved(tiny.run(), torch.device(device)).precision == expected
+    monkeypatch.setattr(throughput, "has_bf16", lambda device: has)
+    monkeypatch.setattr(throughput, "HALF_FLOPS", flops)
+    assert throughput.halved(tiny.run(), torch.device(device)).precision == expected
     for chosen in ("fp32", "bf16"):
-        assert pace.halved(tiny.run(precision=chosen), torch.device(device)).precision == chosen
+        assert throughput.halved(tiny.run(precision=chosen), torch.device(device)).precision == chosen
 
 
 def test_the_plan_decides_it_and_says_so(monkeypatch):
-    monkeypatch.setattr(pace, "has_bf16", lambda device: True)
-    monkeypatch.setattr(pace, "HALF_FLOPS", 0)
-    run, speed = planning.fitted(tiny.run(), CPU)
+    monkeypatch.setattr(throughput, "has_bf16", lambda device: True)
+    monkeypatch.setattr(throughput, "HALF_FLOPS", 0)
+    run, speed = heuristics.fitted(tiny.run(), CPU)
     assert run.precision == "bf16"
-    assert "images/s, bfloat16, memory" in planning.summary(run, CPU, speed)[-1]
+    assert "images/s, bfloat16, memory" in heuristics.summary(run, CPU, speed)[-1]
 
 
 def test_attention_in_bfloat16_is_attention():
@@ -84,20 +84,20 @@ def test_attention_in_bfloat16_is_attention():
     ],
 )
 def test_batches_are_larger_in_bfloat16_and_in_long_trainings(monkeypatch, has, images, batch):
-    monkeypatch.setattr(pace, "has_bf16", lambda device: has)
-    monkeypatch.setattr(pace, "HALF_FLOPS", 0)
+    monkeypatch.setattr(throughput, "has_bf16", lambda device: has)
+    monkeypatch.setattr(throughput, "HALF_FLOPS", 0)
     source = Digits()
-    run = planning.recommend(source, source.build().spec, CPU, images=images)
+    run = heuristics.recommend(source, source.build().spec, CPU, images=images)
     assert run.batch == batch
-    assert (run.optimiser.lr > planning.LR) == (batch == 128), "the rate of the batch it was measured with"
-    chosen = planning.recommend(source, source.build().spec, CPU, images=images, batch=16)
-    assert (chosen.batch, chosen.optimiser.lr) == (16, planning.LR)
+    assert (run.optimiser.lr > heuristics.LR) == (batch == 128), "the rate of the batch it was measured with"
+    chosen = heuristics.recommend(source, source.build().spec, CPU, images=images, batch=16)
+    assert (chosen.batch, chosen.optimiser.lr) == (16, heuristics.LR)
 
 
 @pytest.mark.parametrize("side", [8, 28, 64, 256])
 def test_the_networks_of_the_plan_have_norms_of_16_channels_and_more(side):
     """In bfloat16 narrower ones are several times as slow (bench/RESULTS.md)."""
-    for network in (network for family in planning.candidates(side, side) for network in family):
+    for network in (network for family in heuristics.candidates(side, side) for network in family):
         with torch.device("meta"):
             module = network.build(3, 3)
         norms = [layer for layer in module.modules() if isinstance(layer, GroupNorm)]

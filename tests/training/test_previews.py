@@ -5,12 +5,12 @@ from dataclasses import replace
 import tiny
 import torch
 
-from debruit.conditioning.image import Image
 from debruit.conditioning.label import Label
+from debruit.conditioning.low_res import Image
 from debruit.data.split import split
-from debruit.training import diffusion
 from debruit.training.previews import conditions
 from debruit.training.state import TrainState
+from debruit.training.tasks import diffusion
 
 CPU = torch.device("cpu")
 

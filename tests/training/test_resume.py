@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from debruit.errors import InputError
 from debruit.training import checkpoint
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
-from debruit.training.run import Optimiser
+from debruit.training.config import Optimiser
+from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState
+from debruit.training.supervisor import fit
 
 CPU = torch.device("cpu")
 

@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.errors import InputError
-from debruit.model import load
-from debruit.training import folder as folders
-from debruit.training import gradient, step
-from debruit.training.fit import ROLL_BACKS, fit
-from debruit.training.folder import RunFolder
+from debruit.models.diffusion import load
+from debruit.training import loop
+from debruit.training import run_folder as folders
+from debruit.training.optim import gradient
+from debruit.training.run_folder import RunFolder
+from debruit.training.supervisor import ROLL_BACKS, fit
 
 CPU = torch.device("cpu")
 
@@ -43,7 +44,7 @@ def test_a_single_nan_is_skipped_and_counted(tmp_path, monkeypatch):
 
 def test_lasting_nan_rolls_back_and_goes_on(tmp_path, monkeypatch):
     said = []
-    poison(monkeypatch, lambda call: 6 <= call < 6 + step.PATIENCE)
+    poison(monkeypatch, lambda call: 6 <= call < 6 + loop.PATIENCE)
     run = tiny.run(images=480)
     folder, reports = train(tmp_path / "run", run, said)
     assert any("back to the last good state at 64 images, now with 0.5 of the learning rate" in line for line in said)

@@ -10,22 +10,22 @@ from safetensors.torch import load_file
 
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
-from debruit.data.digits import Digits
-from debruit.data.spec import DataSpec
-from debruit.model import Model
-from debruit.model_config import ModelConfig
+from debruit.data.order import Order
+from debruit.data.sources.digits import Digits
+from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.settings import Settings
 from debruit.text.wordpiece import WordPiece
 from debruit.training import checkpoint
 from debruit.training.batches import training_batch
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
-from debruit.training.gradient import Gradient
-from debruit.training.run import Every, Optimiser
+from debruit.training.config import Every, Optimiser
+from debruit.training.optim.gradient import Gradient
+from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState
-from debruit.training.stream import Order
+from debruit.training.supervisor import fit
 
 CPU = torch.device("cpu")
 DARK, BRIGHT = ("a black square", "a very dark square", "night"), ("a white square", "a very bright square", "day")

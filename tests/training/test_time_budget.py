@@ -13,12 +13,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from debruit.training import fit as fits
-from debruit.training import step as steps
+from debruit.training import loop as steps
+from debruit.training import supervisor as fits
 from debruit.training import time_budget
-from debruit.training.run import Every, Optimiser
+from debruit.training.config import Every, Optimiser
+from debruit.training.loop import optimise  # noqa: F401  (what the machine below takes the place of)
 from debruit.training.state import State
-from debruit.training.step import optimise  # noqa: F401  (what the machine below takes the place of)
 from debruit.training.time_budget import ALLOWANCE, Budget, Costs
 from debruit.training.validation import Validation
 

@@ -7,12 +7,12 @@ import pytest
 import tiny
 import torch
 
+from debruit.data.order import Order, ahead
 from debruit.data.split import split
 from debruit.training.batches import training_batch
-from debruit.training.run import Ema, Optimiser
+from debruit.training.config import Ema, Optimiser
+from debruit.training.loop import train
 from debruit.training.state import TrainState
-from debruit.training.step import train
-from debruit.training.stream import Order, ahead
 
 CPU = torch.device("cpu")
 

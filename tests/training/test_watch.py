@@ -8,14 +8,14 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from debruit.apps.session import describe, show
 from debruit.data.split import split
-from debruit.model import load, named
+from debruit.models.diffusion import load, named
 from debruit.training.batches import validation_batch
-from debruit.training.fit import fit
-from debruit.training.folder import RunFolder
+from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState
+from debruit.training.supervisor import fit
 from debruit.training.validation import beside, validate
+from debruit.workflows.session import describe, show
 
 CPU = torch.device("cpu")
 
@@ -103,7 +103,7 @@ class Time:
 @pytest.fixture
 def budgets(monkeypatch):
     """The budgets that `fit` makes."""
-    from debruit.training import fit as fits
+    from debruit.training import supervisor as fits
     from debruit.training import time_budget
 
     made = []
@@ -132,9 +132,10 @@ def test_the_clock_counts_the_alarm(tmp_path, monkeypatch, budgets):
 
 def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch, budgets):
     """It comes once, before the first step, out of the minutes."""
-    from debruit.training import diffusion, step
+    from debruit.training import loop
+    from debruit.training.tasks import diffusion
 
-    clock, batch, said = Time(monkeypatch), step.training_batch, []
+    clock, batch, said = Time(monkeypatch), loop.training_batch, []
     monkeypatch.setattr(diffusion, "ALARM_COUNT", 1)  # so that an alarm is expected to take no more than it may
 
     class Slow:
@@ -152,7 +153,7 @@ def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch
         clock.now += 1.0 * run.batch / 16
         return batch(run, *arguments, **latents)
 
-    monkeypatch.setattr(step, "training_batch", timed)
+    monkeypatch.setattr(loop, "training_batch", timed)
     alarm, run = Slow(), tiny.run(minutes=1.0, images=900)
     folder = RunFolder.create(tmp_path / "run", run, print)
     reports = list(fit(folder, run.source.build(), CPU, said.append, alarm=alarm))
@@ -178,8 +179,8 @@ def test_a_model_file_says_whether_it_was_trained_on_mirror_images(tmp_path):
 
 
 def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):
-    from debruit.apps import session
-    from debruit.evaluation import alarm
+    from debruit.evaluation.memorisation import monitor as alarm
+    from debruit.workflows import session
 
     monkeypatch.setattr(alarm, "CopyAlarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
     folder = RunFolder.create(tmp_path / "run", tiny.run(), print)

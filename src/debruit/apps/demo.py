@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from debruit import pictures
 from debruit.apps import cli
 from debruit.console import complain, installed, say
-from debruit.data.openmoji import OpenMoji
+from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split_of
 from debruit.errors import InputError
-from debruit.first_stage import FirstStage
-from debruit.home import settle
-from debruit.model import Model, load
-from debruit.outputs import check_folder
-from debruit.training import stages
-from debruit.training.folder import LOG, RunFolder
+from debruit.files.home import settle
+from debruit.files.outputs import check_folder
+from debruit.images import pictures
+from debruit.models.autoencoder import FirstStage
+from debruit.models.diffusion import Model, load
+from debruit.planning import two_stage
+from debruit.training.run_folder import LOG, RunFolder
 
 SOURCE, SIZE = "openmoji/faces", 64
 SHIPPED = "openmoji-64"
@@ -120,7 +120,7 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
 
 def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
     """Held-out images, each beside what the autoencoder makes of it."""
-    stage, first = FirstStage.load(run / stages.FOLDER, "cpu"), RunFolder.open(run / stages.FOLDER, say).run
+    stage, first = FirstStage.load(run / two_stage.FOLDER, "cpu"), RunFolder.open(run / two_stage.FOLDER, say).run
     dataset = first.source.build()
     training, held_out = split_of(dataset, first).sides
     images = dataset.images_of((held_out if len(held_out) else training)[:count])

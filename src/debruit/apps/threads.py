@@ -43,7 +43,7 @@ def set_threads(threads: int | None = None, *, recorded: int | None = None) -> i
 def recorded(run: Path) -> int | None:
     """The number of threads that a run folder was last trained with, None where it does not say, so that resuming continues to the bit. Where this machine
     has fewer cores that is said, and it is None too."""
-    from debruit.model_files import header
+    from debruit.models.model_file import header
 
     for file in (run / "model.safetensors", run / "autoencoder" / "model.safetensors"):
         if not file.exists():

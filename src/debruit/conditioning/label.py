@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from debruit.data.classes import number_in
-from debruit.data.wording import some
+from debruit.annotations.image_classes import number_in
 from debruit.errors import SHOWN, InputError, unknown
 from debruit.ranges import Share, Width
+from debruit.text.wording import some
 
 if TYPE_CHECKING:
-    from debruit.data.spec import DataSpec
+    from debruit.images.spec import DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)

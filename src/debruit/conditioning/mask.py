@@ -17,16 +17,16 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 from torch import Tensor, nn
 
-from debruit.data.grids import picture as one_picture
-from debruit.data.masks import cut
-from debruit.data.palette import UNLABELLED, in_hex, read_numbers, read_picture
-from debruit.data.pixels import JPEG, named, opened, orientation
+from debruit.annotations.masks import cut
+from debruit.annotations.palette import UNLABELLED, in_hex, read_numbers, read_picture
 from debruit.errors import InputError, tell
-from debruit.home import expanded
+from debruit.files.home import expanded
+from debruit.images.grids import picture as one_picture
+from debruit.images.pixels import JPEG, named, opened, orientation
 from debruit.ranges import Share, Width
 
 if TYPE_CHECKING:
-    from debruit.data.spec import DataSpec
+    from debruit.images.spec import DataSpec
 
 MOST_CHANNELS = 8  # that a fitting conditioner has: as many as there are classes, and no more than this
 EMPTY = "is {} x {} pixels, which is empty: give one that is not"
@@ -87,7 +87,7 @@ class Mask:
         return masks
 
     def parse(self, value: Any, indices: Sequence[int]) -> Tensor:
-        """Masks, one or several in turn, as (B, H, W) uint8: files or Pillow's pictures, of class numbers or in the palette's colours (data/palette.py says
+        """Masks, one or several in turn, as (B, H, W) uint8: files or Pillow's pictures, of class numbers or in the palette's colours (palette.py says
         which), or arrays of class numbers (H, W) or (N, H, W). Another size is cut and resized by nearest as in training, and said."""
         given = value if isinstance(value, (list, tuple)) else [value]
         masks = [mask for one in several(given) for mask in self._masks(one)]

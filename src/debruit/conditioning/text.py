@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from debruit.errors import InputError, tell
-from debruit.networks.sentence_encoder import SentenceEncoder
+from debruit.networks.pretrained.minilm import SentenceEncoder
+from debruit.networks.pretrained.weights import is_shape_alone
+from debruit.networks.pretrained.word_vectors import word_vectors
 from debruit.networks.text_transformer import TextTransformer
-from debruit.networks.weights import is_shape_alone
-from debruit.networks.word_vectors import word_vectors
 from debruit.ranges import Share
 from debruit.text.wordpiece import BERT_WORDS, PAD, WordPiece
 

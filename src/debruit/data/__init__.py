@@ -6,7 +6,7 @@ machine.
 """
 
 from debruit.data.dataset import Dataset
-from debruit.data.sources import builtin_sources, find_source
-from debruit.data.spec import DataSpec
+from debruit.data.find import builtin_sources, find_source
+from debruit.images.spec import DataSpec
 
 __all__ = ["DataSpec", "Dataset", "builtin_sources", "find_source"]

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from debruit import config
-from debruit.data.clips import first_frames
-from debruit.data.parts import parts_of, said
-from debruit.data.spec import DataSpec, Skipped
+from debruit.annotations.parts import parts_of, said
+from debruit.data.sources.clips import first_frames
+from debruit.images.spec import DataSpec, Skipped
 
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
@@ -51,7 +51,7 @@ class Rows(Protocol):
 
 
 class Tabled(Protocol):
-    """What knows the columns of a data set's tables: a source (recording.py)."""
+    """What knows the columns of a data set's tables: a source (plan.py)."""
 
     def columns(self) -> tuple[str, ...]: ...
     def column(self, name: str) -> Mapping[str, str]: ...
@@ -105,7 +105,7 @@ class Dataset:
     def load(cls, folder: Path) -> "Dataset":
         """Maps a cache entry. OSError, ValueError, KeyError or TypeError mean that the entry is not whole."""
         meta = json.loads((folder / META).read_bytes())
-        spec = config.decode(meta["spec"])
+        spec = config.decode(meta["spec"], DataSpec)
         with open(folder / IMAGES, "rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         images = np.frombuffer(mapping, dtype=spec.depth).reshape(spec.count, *spec.shape)
@@ -119,7 +119,7 @@ class Dataset:
         """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind; `more` as the constructor."""
         parts = parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None
         return cls(
-            config.decode(meta["spec"]), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
+            config.decode(meta["spec"], DataSpec), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
             skipped=[Skipped(*item) for item in meta["skipped"]], notes=[*meta["notes"], *said(parts)], folder=folder, parts=parts, **more,
         )  # fmt: skip
 

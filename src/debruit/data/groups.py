@@ -14,11 +14,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from debruit.annotations.names import composed, lookup
+from debruit.annotations.parts import CONTAINER, depth_of_parts
 from debruit.data.dataset import Dataset
-from debruit.data.names import composed, lookup
-from debruit.data.parts import CONTAINER, depth_of_parts
-from debruit.data.wording import counted, shown, some
 from debruit.errors import InputError, nearest
+from debruit.text.wording import counted, shown, some
 
 FOLDER, CLIP, COLUMN = "folder", "clip", "column:"
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from debruit.data.cache import PROGRESS_SECONDS, check_space, flush, write_meta
 from debruit.data.dataset import Dataset
-from debruit.data.wording import shown
+from debruit.data.ingest.cache import PROGRESS_SECONDS, check_space, flush, write_meta
 from debruit.errors import InputError
+from debruit.text.wording import shown
 
 if TYPE_CHECKING:  # as in dataset.py: the sources are listed without waiting for torch
     import torch

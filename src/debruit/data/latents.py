@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from debruit import config
-from debruit.data.cache import DAMAGE, find_entry, read_meta, write_entry
 from debruit.data.dataset import FAULT_BYTES, META, RELEASE_BYTES, Dataset, quiet
-from debruit.data.keys import make_key, root, storage
+from debruit.data.ingest.cache import DAMAGE, find_entry, read_meta, write_entry
 from debruit.data.latent_encoding import LATENTS, Encoding, write_latents
-from debruit.data.wording import counted
 from debruit.errors import InputError
+from debruit.files.keys import make_key, root, storage
+from debruit.text.wording import counted
 
 if TYPE_CHECKING:  # as in dataset.py: the sources are listed without waiting for torch
     import torch

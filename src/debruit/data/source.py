@@ -29,7 +29,7 @@ def recorded(source: Source) -> config.Json:
 def of_record(provenance: Mapping[str, Any]) -> Any:
     """The source that `recorded` wrote, the path of a folder being its name alone; None where there is none, or none that is known here."""
     try:
-        return config.decode(provenance["source"], where="provenance.source")
+        return config.decode(provenance["source"], Source, where="provenance.source")
     except (ValueError, KeyError, TypeError):  # InputError is a ValueError
         return None
 

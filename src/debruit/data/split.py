@@ -15,16 +15,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from debruit.annotations.parts import NEITHER, TEST, TRAINING, VALIDATION
 from debruit.data.dataset import Dataset
 from debruit.data.groups import Groups, groups_of
-from debruit.data.parts import NEITHER, TEST, TRAINING, VALIDATION
-from debruit.data.wording import counted, shown, some
+from debruit.text.wording import counted, shown, some
 
 HELD_OUT = 3  # key of the random stream
 
 
 class Divided(Protocol):
-    """What a run says of its division (training/run.py)."""
+    """What a run says of its division (training/config.py)."""
 
     @property
     def held_out_images(self) -> int: ...

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from debruit.conditioning.asked import ARGUMENTS, Asked, ask, dropped
-from debruit.drawing import Drawing
+from debruit.conditioning.batch import ARGUMENTS, Asked, ask, dropped
 from debruit.errors import InputError
-from debruit.model import Model
+from debruit.models.diffusion import Model
+from debruit.sampling.job import Drawing
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.settings import Settings
 

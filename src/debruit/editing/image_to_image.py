@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from debruit.drawing import Drawing
 from debruit.editing.batches import Watch, check_images, request, unseen, walked
 from debruit.errors import InputError, tell
-from debruit.model import Model
+from debruit.models.diffusion import Model
+from debruit.sampling.job import Drawing
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.sampler import level
 

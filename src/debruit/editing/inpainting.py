@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from debruit.drawing import Drawing, quietly
 from debruit.editing.batches import Watch, check_images, request, unseen, walked
 from debruit.editing.region import as_region, at_latents, put_back
 from debruit.errors import InputError
-from debruit.model import Model
+from debruit.models.diffusion import Model
+from debruit.sampling.job import Drawing, quietly
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.sampler import level, transition
 

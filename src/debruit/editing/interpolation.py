@@ -13,7 +13,7 @@ from debruit.editing.batches import Watch, stretch, unseen
 from debruit.editing.inversion import invert, redraw
 from debruit.editing.slerp import slerp
 from debruit.errors import InputError
-from debruit.model import Model
+from debruit.models.diffusion import Model
 
 
 def interpolate(

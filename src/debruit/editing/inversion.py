@@ -13,13 +13,13 @@ from torch import Tensor
 
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
-from debruit.drawing import Drawing, quietly
 from debruit.editing.batches import Request, Watch, check_images, request, unseen, walked
 from debruit.errors import tell
-from debruit.model import Model
+from debruit.models.diffusion import Model
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.euler import Euler
 from debruit.sampling.heun import Heun
+from debruit.sampling.job import Drawing, quietly
 from debruit.sampling.loop import Snapshot, trajectory
 from debruit.sampling.sampler import Denoise, Sampler, level, name_of
 

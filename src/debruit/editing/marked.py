@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from debruit.data.blobs import Openable
-from debruit.data.pixels import BLACK, FULL, Header, Target, decode, opened, orientation, room_for, turned_upright
 from debruit.errors import InputError
+from debruit.files.blobs import Openable
+from debruit.images.pixels import BLACK, FULL, Header, Target, decode, opened, orientation, room_for, turned_upright
 
 TRANSPARENT = 128  # of 255: what is less opaque than that is painted anew
 DARK, LIGHT = 32 / 255, 223 / 255  # what counts as black and as white

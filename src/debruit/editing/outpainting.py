@@ -14,7 +14,7 @@ from debruit.editing.batches import check_images
 from debruit.editing.inpainting import inpaint
 from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
-from debruit.model import Model
+from debruit.models.diffusion import Model
 
 Margins = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 

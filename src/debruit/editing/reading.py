@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.data.blobs import Openable
-from debruit.data.colour_profiles import said
-from debruit.data.grids import picture
-from debruit.data.masks import cut
-from debruit.data.pixels import FULL, WHITE, Header, Target, decode, named, read_header
-from debruit.data.spec import DataSpec
+from debruit.annotations.masks import cut
 from debruit.editing.marked import marked
 from debruit.errors import InputError, tell
+from debruit.files.blobs import Openable
+from debruit.images.colour_profiles import said
+from debruit.images.grids import picture
+from debruit.images.pixels import FULL, WHITE, Header, Target, decode, named, read_header
+from debruit.images.spec import DataSpec
 
 
 def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from debruit.model import Model
+from debruit.models.diffusion import Model
 
 
 def at_size(model: Model, height: int, width: int) -> Model:

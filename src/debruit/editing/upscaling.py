@@ -1,6 +1,6 @@
 """Super-resolution: an image, larger, by a model that was trained to draw the large one under the small one (SR3, Saharia et al. 2022).
 
-The small image enters through the spatial door (conditioning/image.py, kind "low"). The networks take any size, so that an image of any size is enlarged
+The small image enters through the spatial door (conditioning/low_res.py, kind "low"). The networks take any size, so that an image of any size is enlarged
 whole, by the model's scale; only the autoencoder of a latent model goes over a large one in tiles.
 """
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from debruit.conditioning.image import Image
+from debruit.conditioning.low_res import Image
 from debruit.editing.batches import Watch, request, unseen, walked
 from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
-from debruit.model import Model
+from debruit.models.diffusion import Model
 
 
 def upscale(

@@ -8,7 +8,7 @@ from debruit.editing.batches import Watch, check_images, stretch, unseen
 from debruit.editing.inversion import invert, redraw
 from debruit.editing.slerp import slerp
 from debruit.errors import InputError
-from debruit.model import Model
+from debruit.models.diffusion import Model
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import level
 

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
-from debruit.evaluation.judge import HELD_OUT, SAMPLES, TRAINING
+from debruit.evaluation.image_set import Division, Side
 from debruit.evaluation.likelihood import Bits, Likelihoods, Method, measure
-from debruit.evaluation.overfitting import curve
-from debruit.evaluation.overfitting import scores as likelihood_scores
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.passages import at_a_time
-from debruit.evaluation.sides import Division, Side
-from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.nll import curve
+from debruit.evaluation.nll import scores as likelihood_scores
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.protocol import HELD_OUT, SAMPLES, TRAINING
+from debruit.evaluation.reconstruction import at_a_time
 from debruit.sampling.noise import generator
 
 Findings = dict[str, Any]
@@ -153,8 +153,8 @@ def memorisation(task: Task) -> Work:
 
 
 def _memorised(task: Task) -> Generator[float, None, Findings]:
-    from debruit.evaluation.memorisation import Features
-    from debruit.evaluation.memorisation import memorisation as find
+    from debruit.evaluation.memorisation.report import Features
+    from debruit.evaluation.memorisation.report import memorisation as find
 
     sides, samples = task.sides, task.sides[SAMPLES]
     features = []
@@ -175,7 +175,7 @@ def _memorised(task: Task) -> Generator[float, None, Findings]:
 
 def _copies(task: Task, samples: Side, found: Any) -> Findings:
     """What the report says and shows of the nearest training images. `sheet` is a PNG in base64."""
-    from debruit.evaluation.memorisation import THRESHOLD, contact_sheet
+    from debruit.evaluation.memorisation.report import THRESHOLD, contact_sheet
 
     buffer = io.BytesIO()
     contact_sheet(samples.images, task.dataset, found).save(buffer, format="PNG")
@@ -199,7 +199,7 @@ def loss(task: Task) -> Work:
 
 
 def _curves(task: Task) -> Generator[float, None, Findings]:
-    from debruit.evaluation.curves import advice, read_curves
+    from debruit.evaluation.loss_curves import advice, read_curves
 
     assert task.subject.log is not None, "the catalogue asks for it"
     try:
@@ -216,7 +216,7 @@ def codec(task: Task) -> Work:
 
 
 def _health(task: Task) -> Generator[float, None, Findings]:
-    from debruit.evaluation.codec_health import health
+    from debruit.evaluation.latent_diagnostics import health
 
     key = [task.subject.digest, task.subject.device.type, task.dataset.spec.fingerprint, task.through.tolist()]
 

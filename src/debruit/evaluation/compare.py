@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from debruit.conditioning.asked import argument
+from debruit.conditioning.batch import argument
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
-from debruit.evaluation import paired
-from debruit.evaluation.catalogue import METRICS, Metric, choose
-from debruit.evaluation.evaluate import Evaluation, Request, divided, evaluate
-from debruit.evaluation.judge import REFERENCE, SAMPLES
-from debruit.evaluation.pace import Progress
-from debruit.evaluation.paired import Difference
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import Division, Side, check_data, in_words
-from debruit.evaluation.subject import Subject
+from debruit.evaluation.image_set import Division, Side, check_data, in_words
+from debruit.evaluation.loaded import Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.pipeline import Evaluation, Request, divided, evaluate
+from debruit.evaluation.progress import Progress
+from debruit.evaluation.protocol import REFERENCE, SAMPLES
+from debruit.evaluation.registry import METRICS, Metric, choose
 from debruit.evaluation.wanted import want
-from debruit.model_files import model_file
+from debruit.metrics import paired
+from debruit.metrics.paired import Difference
+from debruit.models.model_file import model_file
 
 FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
 OVER_PAIRS = ("diversity", "class-diversity")  # means over pairs of samples
@@ -171,7 +171,7 @@ def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list]:
     side, reference = found.sides[SAMPLES], found.sides[REFERENCE]
     key = [found.subject.digest, found.key, metric.name]
     if metric.name in FIRST_ORDER:
-        from debruit.evaluation.metrics.frechet import influence, moments
+        from debruit.metrics.frechet import influence, moments
 
         label = next(s.label for s in found.scores if s.name == metric.name)
         make = lambda: {label: influence(side.features, moments(side.features), moments(reference.features)).tolist()}  # noqa: E731
@@ -185,7 +185,7 @@ def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list]:
 
 def _pairs(metric: Metric, side: Side) -> list[list[float]]:
     """The pairs of the score and what each adds to it: drawn once, over all samples."""
-    from debruit.evaluation.metrics.diversity import differences
+    from debruit.metrics.diversity import differences
 
     labels = side.labels if metric.name == "class-diversity" else None
     return paired.pair_rows(*differences(side.images, side.spec, labels=labels)).tolist()

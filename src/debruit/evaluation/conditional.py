@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from debruit.evaluation.agreement import Agreement
-from debruit.evaluation.score import Score
-from debruit.evaluation.sides import Side
+from debruit.evaluation.image_set import Side
+from debruit.metrics.score import Score
 
 BARE = ", without the mask"
 
@@ -29,8 +29,8 @@ def caption_retrieval(side: Side, reference: Side) -> list[Score]:
 
 
 def _retrieved(side: Side) -> list[Score]:
-    from debruit.evaluation.captions.scorer import AMONG
-    from debruit.evaluation.metrics.retrieval import caption_retrieval as retrieval
+    from debruit.judges.captions.scorer import AMONG
+    from debruit.metrics.retrieval import caption_retrieval as retrieval
 
     captions, images = _counted(side.captions)
     if not len(captions) or len(np.unique(captions, axis=0)) < AMONG:
@@ -41,7 +41,7 @@ def _retrieved(side: Side) -> list[Score]:
 
 def fidelity(side: Side, reference: Side) -> list[Score]:
     """PSNR and SSIM of images to those that they are enlargements of (or of decoded images to those that went in)."""
-    from debruit.evaluation.metrics.reconstruction import reconstruction
+    from debruit.metrics.reconstruction import reconstruction
 
     if side.originals is None:
         return []
@@ -61,7 +61,7 @@ def _bare(side: Side, judge: Callable[[Side], list[Score]]) -> list[Score]:
 
 
 def _ious(side: Side) -> list[Score]:
-    from debruit.evaluation.metrics.masks import mean_iou
+    from debruit.metrics.masks import mean_iou
 
     masks, segments = _counted(side.masks)
     if not len(masks):

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.conditioning.asked import Asked
+from debruit.annotations.names import position
 from debruit.conditioning.base import Conditioner
-from debruit.conditioning.cond import Cond
-from debruit.data.clips import are_clips
+from debruit.conditioning.batch import Asked
 from debruit.data.dataset import Dataset
-from debruit.data.names import position
-from debruit.data.spec import DataSpec
-from debruit.model import Model
+from debruit.data.sources.clips import are_clips
+from debruit.images.spec import DataSpec
+from debruit.models.diffusion import Model
+from debruit.networks.cond import Cond
 
 
 def prepared(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, Cond]:

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from debruit.data.dataset import Dataset
-from debruit.evaluation import stages
+from debruit.evaluation import sampling_stage
+from debruit.evaluation.alignment import BARE
 from debruit.evaluation.analyses import ODE_COST, STRATA
-from debruit.evaluation.catalogue import Choice
-from debruit.evaluation.features.extractor import Extractor
-from debruit.evaluation.features.network import seconds_per_image
-from debruit.evaluation.features.store import unknown_count
-from debruit.evaluation.following import BARE
-from debruit.evaluation.judge import COSTS, Networks
-from debruit.evaluation.pace import Cost, Pace, Rate
-from debruit.evaluation.parts import Parts
-from debruit.evaluation.sides import Division, passages
-from debruit.evaluation.stages import Probe
-from debruit.evaluation.subject import AutoencoderSubject, Subject
+from debruit.evaluation.image_set import Division, passages
+from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.part_store import Parts
+from debruit.evaluation.progress import Cost, Pace, Rate
+from debruit.evaluation.protocol import COSTS, Networks
+from debruit.evaluation.registry import Choice
+from debruit.evaluation.sampling_stage import Probe
 from debruit.evaluation.wanted import Wanted
+from debruit.judges.features.extractor import Extractor
+from debruit.judges.features.network import seconds_per_image
+from debruit.judges.features.store import unknown_count
 from debruit.sampling.settings import Settings
 
 EVALUATION, FEATURE, DISTANCE, GRADIENT, OTHER = "evaluation", "feature", "distance", "gradient", "other"
@@ -46,7 +46,7 @@ class Drawn:
 
 def frechet_seconds(width: int, count: int) -> float:
     """What a Frechet distance of so many features and samples takes here and now."""
-    from debruit.evaluation.metrics.frechet import frechet, moments
+    from debruit.metrics.frechet import frechet, moments
 
     x = np.random.default_rng(0).normal(size=(2 * PROBE_WIDTH, PROBE_WIDTH))
     reference, spent = moments(x), []
@@ -81,7 +81,7 @@ def evaluation_pace(
     drawn, new = None, 0
     if isinstance(subject, Subject) and wanted is not None:
         drawn = Drawn(
-            wanted=wanted, seed=seed, batch=batch, probe=stages.probe(subject.model, wanted, min(batch, count))
+            wanted=wanted, seed=seed, batch=batch, probe=sampling_stage.probe(subject.model, wanted, min(batch, count))
         )
         costs |= _samples(subject, parts, count, drawn, choice)
     if networks.features is not None and isinstance(subject, Subject):
@@ -108,12 +108,16 @@ def samplers_pace(
     wanted: Wanted, seed: int, batch: int,
 ) -> Pace:  # fmt: skip
     """The stages of `samplers`, three for each of the settings by name; of a setting whose samples are all on the disk, nothing is left."""
-    drawn = Drawn(wanted=wanted, seed=seed, batch=batch, probe=stages.probe(subject.model, wanted, min(batch, count)))
+    drawn = Drawn(
+        wanted=wanted, seed=seed, batch=batch, probe=sampling_stage.probe(subject.model, wanted, min(batch, count))
+    )
     real = unknown_count(dataset, pool, extractor)
     costs: dict[str, Cost | float] = {"features of real images": Cost(FEATURE, len(pool), real / len(pool))}
     for name, settings in tried.items():
-        each = drawn.probe.units(stages.evaluations(subject.model, settings, wanted))
-        fresh = stages.missing_share(subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings)
+        each = drawn.probe.units(sampling_stage.evaluations(subject.model, settings, wanted))
+        fresh = sampling_stage.missing_share(
+            subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings
+        )
         costs[name] = Cost(EVALUATION, count * each, fresh)
         costs[f"{name}: features"] = Cost(FEATURE, count, fresh)
         costs[f"{name}: distance"] = Cost(DISTANCE, 1.0, float(fresh > 0))
@@ -121,8 +125,11 @@ def samplers_pace(
 
 
 def _samples(subject: Subject, parts: Parts, count: int, drawn: Drawn, choice: Choice) -> dict[str, Cost | float]:
-    each = drawn.probe.units(stages.evaluations(subject.model, subject.model.settings(), drawn.wanted))
-    share = lambda n, wanted: stages.missing_share(subject, parts, n, wanted=wanted, seed=drawn.seed, batch=drawn.batch)  # noqa: E731
+    each = drawn.probe.units(sampling_stage.evaluations(subject.model, subject.model.settings(), drawn.wanted))
+
+    def share(n: int, wanted: Wanted) -> float:
+        return sampling_stage.missing_share(subject, parts, n, wanted=wanted, seed=drawn.seed, batch=drawn.batch)
+
     costs: dict[str, Cost | float] = {"samples": Cost(EVALUATION, count * each, share(count, drawn.wanted))}
     if drawn.wanted.has("mask") and (choice.needs("segments") or choice.needs("scorer")):
         bare = min(count, BARE)
@@ -154,7 +161,7 @@ def _analysis(name: str, images: int, division: Division, count: int) -> Cost | 
 
 def in_words(pace: Pace) -> str:
     """ "about 3 min 10 s: samples 2 min 00 s, features of real images 50 s (7,000 of 12,000 to compute), ..."; the longest first."""
-    from debruit.data.wording import duration
+    from debruit.text.wording import duration
 
     together: dict[str, float] = {}
     for name in pace.expected:

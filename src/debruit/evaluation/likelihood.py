@@ -3,7 +3,7 @@
 Two measures. The bound of a chain, L = L_T + sum of L_{t-1} + L_0 (diffusion/bound.py), over strata of its steps: one step drawn at random from
 each stratum for each image, weighted by the stratum's size, is unbiased, and the spread over images holds what the drawing adds. Of a latent
 model it is the bound of the latents' density ("latent-bound"), L_0 a density too: its chain knows no pixels, so that its bits/dim are of latents. The
-likelihood of the probability-flow ODE (diffusion/likelihood.py), which any process has, of integers spread evenly over their bins, or, for
+likelihood of the probability-flow ODE (diffusion/ode_likelihood.py), which any process has, of integers spread evenly over their bins, or, for
 latents and float data, of the density itself. Both are of the model without guidance, and each image keeps its own condition
 where the data has it. The gap, held-out minus train, is the measure of overfitting.
 """
@@ -22,12 +22,12 @@ from debruit.data.dataset import Dataset
 from debruit.diffusion.bound import log_density, prior_term, step_term
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.gaussian import discretised_log_likelihood
-from debruit.diffusion.likelihood import bits_per_dim, dequantised, log_likelihood
+from debruit.diffusion.ode_likelihood import bits_per_dim, dequantised, log_likelihood
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.evaluation.conditions import in_words, prepared
-from debruit.evaluation.sides import check_data
-from debruit.model import Model
+from debruit.evaluation.image_set import check_data
+from debruit.models.diffusion import Model
 from debruit.sampling.noise import ImageNoise, generator
 
 Method = Literal["bound", "latent-bound", "likelihood"]

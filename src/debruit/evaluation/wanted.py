@@ -10,14 +10,14 @@ from typing import Self
 
 import numpy as np
 
-from debruit.conditioning.asked import Asked, argument, ask
 from debruit.conditioning.base import Conditioner
+from debruit.conditioning.batch import Asked, argument, ask
 from debruit.config import Json
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation.conditions import given, of_images
-from debruit.evaluation.sides import Division, asked_classes
-from debruit.model import Model
+from debruit.evaluation.image_set import Division, asked_classes
+from debruit.models.diffusion import Model
 
 
 @dataclass(frozen=True)

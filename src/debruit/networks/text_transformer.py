@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from debruit.errors import InputError
 from debruit.networks.attention import Attention
 from debruit.networks.layers import zero
-from debruit.networks.sentence_encoder import WIDTH
+from debruit.networks.pretrained.minilm import WIDTH
 from debruit.ranges import Repeats, Width
 
 DEVIATION = 0.02  # of the embeddings at the start

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from debruit.conditioning.cond import Cond
 from debruit.errors import InputError
 from debruit.networks.attention import SelfAttention, SpatialTransformer
+from debruit.networks.cond import Cond
 from debruit.networks.layers import (
     Downsample,
     Fold,

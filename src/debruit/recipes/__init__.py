@@ -1,7 +1,7 @@
 """Recipes: functions that return a Run or an AutoencoderRun, named for data and size; each says what it costs, what to expect, and its command.
 
 A recipe on latents has the codec of an untrained autoencoder, in whose place a trained one comes (`first_stage_for`, `on_autoencoder`).
-Without a recipe the settings are sized from the data, the machine and the budget (training/planning.py).
+Without a recipe the settings are sized from the data, the machine and the budget (planning/heuristics.py).
 """
 
 import importlib
@@ -14,17 +14,16 @@ from typing import Any
 import torch
 
 from debruit.autoencoders.autoencoder import Autoencoder
-from debruit.config import override
 from debruit.data.dataset import Dataset
+from debruit.data.find import builtin_sources, find_source
 from debruit.data.source import Source
-from debruit.data.sources import builtin_sources, find_source
 from debruit.errors import SUGGESTED, InputError, holding, nearest, unknown
-from debruit.first_stage import FirstStage
+from debruit.models.autoencoder import FirstStage
+from debruit.overrides import override
+from debruit.planning import conditions, heuristics
+from debruit.planning.division import with_division
 from debruit.recipes.adapting import met
-from debruit.training import conditions, planning
-from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.division import with_division
-from debruit.training.run import Run, Training
+from debruit.training.config import AutoencoderRun, Run, Training
 
 
 def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
@@ -74,7 +73,7 @@ def find_run(
             group=group,
             reads=[c.reads for c in found],
         )
-        run = planning.recommend(source, dataset.spec, device, conditioners=found, split=parted, **given)
+        run = heuristics.recommend(source, dataset.spec, device, conditioners=found, split=parted, **given)
         return with_division(run, dataset, group), dataset
     if condition is not None:
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
@@ -128,7 +127,7 @@ def stated(
     given = {key: value for key, value in asked.items() if value is not None}
     if "images" in given:
         given["minutes"] = None
-    return replace(run, validation_images=planning.held_out(run.data.count), **given)
+    return replace(run, validation_images=heuristics.held_out(run.data.count), **given)
 
 
 def _unknown_recipe(what: str, on: str, known: Sequence[str]) -> InputError:
@@ -203,7 +202,7 @@ def adapted(
     conditions.check_words(words, getattr(model, "conditioners", ()))
     if "images" in given:
         given["minutes"] = None
-    return replace(run, source=source, model=model, validation_images=planning.held_out(dataset.spec.count), **given)
+    return replace(run, source=source, model=model, validation_images=heuristics.held_out(dataset.spec.count), **given)
 
 
 def first_stage_for(what: str | Sequence[str], on: str | Sequence[str] | None, path: Path | None) -> FirstStage | None:

@@ -7,8 +7,8 @@ from typing import Any
 from debruit.conditioning.base import Conditioner
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
+from debruit.planning.conditions import BERT, CAPTIONS, LACKS, Material, offered, vocabulary
 from debruit.text.wordpiece import BERT_WORDS, knows_bert
-from debruit.training.conditions import BERT, CAPTIONS, LACKS, Material, offered, vocabulary
 
 WORDS = {"label": "classes", "mask": "masks", "text": "captions"}
 

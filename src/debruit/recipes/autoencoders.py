@@ -8,7 +8,7 @@ and 0.9, at a constant 4.5e-6 for each image of a batch. Batches of 12, as a dev
 
 What differs from the release. d is measured by EfficientNet-Lite0, since LPIPS' weights ship in no package; with files of VGG16 and of LPIPS' heads:
 `--set criterion.perceptual.network=vgg16.pth --set criterion.perceptual.heads=lpips.pth`. Its VQ models were trained with other entries and weights of
-the discriminator; these have those of its KL models. Dead codes are revived, and the watch on the discriminator (training/autoencoding/watch.py)
+the discriminator; these have those of its KL models. Dead codes are revived, and the watch on the discriminator (training/discriminator_guard.py)
 rolls back a collapse. Its data was OpenImages; a first stage for one data set is trained on that one.
 """
 
@@ -20,13 +20,12 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.kl import per_value
 from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
-from debruit.first_stage import FirstStageConfig
+from debruit.data.sources.folder import Folder
+from debruit.images.spec import DataSpec
+from debruit.models.config import FirstStageConfig
 from debruit.recipes.faces import celeba_hq
 from debruit.recipes.ldm import UNCLIPPED
-from debruit.training.autoencoding.run import AutoencoderRun
-from debruit.training.run import Ema, Optimiser
+from debruit.training.config import AutoencoderRun, Ema, Optimiser
 
 BATCH = 12
 LR = 4.5e-6 * BATCH

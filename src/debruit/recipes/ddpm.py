@@ -1,19 +1,19 @@
 """The DDPM of the lecture and of Ho, Jain, Abbeel 2020: linear chain of 1000 steps, eps prediction, L_simple, ancestral sampling."""
 
-from debruit.data.fashion_mnist import FashionMnist
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
+from debruit.data.sources.fashion_mnist import FashionMnist
+from debruit.data.sources.folder import Folder
 from debruit.diffusion.chain import Chain, Linear
 from debruit.diffusion.density import UniformSteps
 from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple
-from debruit.model_config import ModelConfig
+from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.grids import ChainSteps
 from debruit.sampling.settings import Settings
-from debruit.training.run import Ema, Optimiser, Run
+from debruit.training.config import Ema, Optimiser, Run
 
 
 def ddpm_fashion_mnist_28() -> Run:

@@ -1,12 +1,12 @@
 """The unconditional model of faces of Rombach et al. 2022 (ldm.py says what is common to their models)."""
 
 from debruit.autoencoders import reference
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
+from debruit.data.sources.folder import Folder
 from debruit.diffusion.chain import ScaledLinear
+from debruit.images.spec import DataSpec
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
-from debruit.training.run import Run
+from debruit.training.config import Run
 
 
 def ldm_faces_256() -> Run:

@@ -9,12 +9,12 @@ The data is ImageNet's folder-per-class, or any folder whose subfolders are clas
 
 from debruit.autoencoders import reference
 from debruit.conditioning.label import Label
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
+from debruit.data.sources.folder import Folder
 from debruit.diffusion.chain import ScaledLinear
+from debruit.images.spec import DataSpec
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
-from debruit.training.run import Run
+from debruit.training.config import Run
 
 CLASSES = tuple(f"class {n}" for n in range(1000))  # their names are found in the data
 CONTEXT = 512

@@ -9,14 +9,14 @@ The data is captioned images: tar shards (KEY.jpg beside KEY.txt), or a folder w
 
 from debruit.autoencoders import reference
 from debruit.conditioning.text import Text
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
+from debruit.data.sources.folder import Folder
 from debruit.diffusion.chain import ScaledLinear
+from debruit.images.spec import DataSpec
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
 from debruit.text.wordpiece import bert_numbers
-from debruit.training.run import Run
+from debruit.training.config import Run
 
 CONTEXT = 1280
 DROPPED = 0.1  # of the captions in training; the release does not tell its own rate

@@ -9,12 +9,12 @@ rescaling, is concatenated to z_t.
 
 from debruit.autoencoders import reference
 from debruit.conditioning.mask import Mask
-from debruit.data.folder import Folder
-from debruit.data.spec import DataSpec
+from debruit.data.sources.folder import Folder
 from debruit.diffusion.chain import ScaledLinear
+from debruit.images.spec import DataSpec
 from debruit.networks.unet import UNet
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
-from debruit.training.run import Run
+from debruit.training.config import Run
 
 CLASSES = tuple(
     f"class {n}" for n in range(182)

@@ -20,18 +20,18 @@ from typing import Literal
 
 from debruit.autoencoders.codec import Codec
 from debruit.conditioning.base import Conditioner
-from debruit.data.spec import DataSpec
 from debruit.diffusion.chain import Chain, ScaledLinear
 from debruit.diffusion.density import UniformSteps
 from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple
-from debruit.model_config import ModelConfig
+from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.grids import ChainSteps
 from debruit.sampling.settings import Settings
-from debruit.training.run import Ema, Optimiser
+from debruit.training.config import Ema, Optimiser
 
 SIZE = 256  # pixels a side, of all of them
 STEPS = 1000

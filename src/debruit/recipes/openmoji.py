@@ -2,18 +2,18 @@
 
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.kl import KL
-from debruit.conditioning.image import Image
+from debruit.conditioning.low_res import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.data.openmoji import OpenMoji
-from debruit.data.openmoji_segmentation import NAMES, PALETTE
-from debruit.data.spec import DataSpec
+from debruit.data.sources.openmoji.openmoji import OpenMoji
+from debruit.data.sources.openmoji.segmentation import NAMES, PALETTE
+from debruit.images.spec import DataSpec
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
+from debruit.planning import heuristics
+from debruit.planning.autoencoder import LATENT_CHANNELS, coders
 from debruit.text.wordpiece import bert_numbers
-from debruit.training import planning
-from debruit.training.autoencoding.planning import LATENT_CHANNELS, coders
-from debruit.training.run import Run
+from debruit.training.config import Run
 
 SIZE, COUNT = 64, 2_465
 FACTOR = 4
@@ -40,8 +40,8 @@ def openmoji_text_mask_64() -> Run:
         channels=64, multipliers=(1, 2), blocks=1, attention=(2,), head_channels=32, groups=8, resample="fold", dropout=0.1
     )  # fmt: skip
     return Run(
-        source=OpenMoji(size=SIZE, masks=True, languages=("en", "fr")), model=planning.configure(spec, network, codec, [text, mask]),
-        images=200_000, batch=32, validation_images=planning.held_out(COUNT),
+        source=OpenMoji(size=SIZE, masks=True, languages=("en", "fr")), model=heuristics.configure(spec, network, codec, [text, mask]),
+        images=200_000, batch=32, validation_images=heuristics.held_out(COUNT),
     )  # fmt: skip
 
 
@@ -56,8 +56,8 @@ def upscale_openmoji_64() -> Run:
         channels=32, multipliers=(1, 2, 4), blocks=1, patch=2, attention=(4,), head_channels=32, groups=8, resample="fold"
     )  # fmt: skip
     return Run(
-        source=OpenMoji(size=SIZE), model=planning.configure(spec, network, conditioners=[Image.suited(spec, "low", SCALE)]),
-        images=40_000, minutes=10, batch=32, validation_images=planning.held_out(COUNT),
+        source=OpenMoji(size=SIZE), model=heuristics.configure(spec, network, conditioners=[Image.suited(spec, "low", SCALE)]),
+        images=40_000, minutes=10, batch=32, validation_images=heuristics.held_out(COUNT),
     )  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from debruit.config import spell
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
+from debruit.seams import spell
 
 Denoise = Callable[[Tensor, float], Estimate]
 Noise = Callable[[], Tensor]

@@ -12,10 +12,10 @@ from torch import Tensor
 from debruit.conditioning.base import Conditioner
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
+from debruit.data.order import Order
 from debruit.data.transforms import flip, flips
 from debruit.sampling.noise import generator
-from debruit.training.run import Run
-from debruit.training.stream import Order
+from debruit.training.config import Run
 
 NOISE = 4  # key of the random stream
 

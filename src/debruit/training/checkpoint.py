@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from debruit.errors import InputError
-from debruit.files import write_atomically
+from debruit.files.atomic import write_atomically
 from debruit.training.state import State
 
 FOLDER = "state"

@@ -5,13 +5,13 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from debruit import pictures
-from debruit.conditioning.asked import Asked
-from debruit.conditions_shown import shown
+from debruit.conditioning.batch import Asked
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
+from debruit.images import pictures
+from debruit.models.condition_images import shown
 from debruit.training.batches import values
-from debruit.training.run import Run
+from debruit.training.config import Run
 
 
 def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> Asked:

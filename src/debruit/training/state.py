@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from debruit.autoencoders.codec import CodecModule
-from debruit.model_config import Backbone
+from debruit.models.config import Backbone
 from debruit.sampling.noise import generator
-from debruit.training.muon import NARROWEST, Muon
-from debruit.training.run import Optimiser, Run
+from debruit.training.config import Optimiser, Run
+from debruit.training.optim.muon import NARROWEST, Muon
 
 Built = TypeVar("Built", bound=nn.Module | None)
 Averaged = TypeVar("Averaged", bound=nn.Module)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from debruit.training.run import Training
+from debruit.training.config import Training
 from debruit.training.state import State
 
 # shares of the minutes: where a training aims to end, and the latest end that is promised (the earliest is 0.97)

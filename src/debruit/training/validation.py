@@ -9,11 +9,11 @@ import torch
 
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
-from debruit.model_config import Backbone
+from debruit.models.config import Backbone
 from debruit.sampling.noise import generator
 from debruit.training.batches import validation_batch
-from debruit.training.gradient import losses
-from debruit.training.run import Run
+from debruit.training.config import Run
+from debruit.training.optim.gradient import losses
 
 BESIDE = 5  # key of the random stream
 

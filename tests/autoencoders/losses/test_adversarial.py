@@ -13,9 +13,10 @@ from debruit.autoencoders.losses.adversarial import (
     combined_gradient,
     r1_penalty,
 )
-from debruit.config import decode, encode, override
+from debruit.config import decode, encode
 from debruit.errors import InputError
 from debruit.networks.discriminator import PatchDiscriminator
+from debruit.overrides import override
 
 REAL = torch.tensor([[2.0, 0.5], [-1.0, -3.0]]).view(2, 1, 1, 2)
 FAKE = torch.tensor([[-2.0, 0.25], [1.0, 3.0]]).view(2, 1, 1, 2)

@@ -13,8 +13,9 @@ from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.autoencoders.losses.reconstruction.l1 import L1
 from debruit.autoencoders.losses.reconstruction.l2 import L2
 from debruit.autoencoders.losses.reconstruction.laplace import Laplace
-from debruit.config import decode, encode, override
+from debruit.config import decode, encode
 from debruit.errors import InputError
+from debruit.overrides import override
 
 FULL = Criterion(
     reconstruction=L2(weight=0.7),

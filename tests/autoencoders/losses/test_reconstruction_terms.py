@@ -12,8 +12,9 @@ from debruit.autoencoders.losses.reconstruction.l1 import L1
 from debruit.autoencoders.losses.reconstruction.l2 import L2
 from debruit.autoencoders.losses.reconstruction.laplace import Laplace
 from debruit.autoencoders.losses.reconstruction.reconstruction import Reconstruction
-from debruit.config import choose, decode, encode, implementations
+from debruit.config import decode, encode
 from debruit.errors import InputError
+from debruit.seams import choose, implementations
 
 TERMS = implementations(Reconstruction)
 

@@ -19,11 +19,10 @@ from cyclopts.exceptions import CycloptsError, MissingArgumentError, ValidationE
 import debruit
 from debruit import console
 from debruit.errors import InputError, Notice
-from debruit.files import storage_problem
+from debruit.files.atomic import storage_problem
 from debruit.provenance import BIBTEX, remember
 
 UNREAD = 141
-began = time.monotonic()  # when the command at hand started
 usual = warnings.showwarning
 said: set[str] = set()  # notices of the command at hand
 
@@ -65,8 +64,7 @@ def cite() -> int:
 
 def main(arguments: Sequence[str] | None = None, *, started: float | None = None) -> int:
     """Runs one command; returns its exit code. It `started` (time.monotonic()) now, by default."""
-    global began
-    began = time.monotonic() if started is None else started
+    console.began = time.monotonic() if started is None else started
     said.clear()
     given = sys.argv[1:] if arguments is None else arguments
     remember(given)

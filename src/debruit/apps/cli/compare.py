@@ -20,8 +20,8 @@ from debruit.apps.cli.reports import (
     written,
 )
 from debruit.apps.cli.sources import Sources, check_no_models
-from debruit.apps.session import say
 from debruit.apps.threads import set_threads
+from debruit.workflows.session import say
 
 
 def compare(
@@ -72,20 +72,20 @@ def compare(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.evaluation import catalogue
+    from debruit.evaluation import registry
     from debruit.evaluation.compare import check, check_metrics, prepared
     from debruit.evaluation.compare import compare as run
-    from debruit.evaluation.evaluate import Request
-    from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import columns, comparison, terminal
-    from debruit.evaluation.subject import Subject
-    from debruit.training.machine import prepare
+    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.part_store import Parts
+    from debruit.evaluation.pipeline import Request
+    from debruit.reports import columns, comparison, terminal
+    from debruit.training.allocator import prepare
 
     prepare()
     set_threads(threads)
     check_plots()
     request = Request(
-        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, reference=reference
+        count=n, metrics=registry.parse(metrics), network=network, seed=seed, batch=batch, reference=reference
     )
     flags = {
         "--data": data, "--training-data": training_data,

@@ -32,15 +32,15 @@ def doctor(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.data.doctor import examine
-    from debruit.data.sources import find_source
+    from debruit.data.doctor.doctor import examine
+    from debruit.data.find import find_source
     from debruit.data.split import split_of
-    from debruit.model import choose_device
+    from debruit.models.diffusion import choose_device
+    from debruit.planning import conditions, heuristics
+    from debruit.planning.division import with_division
     from debruit.recipes import sized
     from debruit.text.wordpiece import reads_captions
-    from debruit.training import conditions, planning
-    from debruit.training.division import with_division
-    from debruit.training.machine import prepare
+    from debruit.training.allocator import prepare
 
     if not source:
         raise InputError(
@@ -62,9 +62,9 @@ def doctor(
             "the captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
         )
     found = conditions.conditioners(chosen, dataset, names)
-    run, speed = planning.fitted(
+    run, speed = heuristics.fitted(
         with_division(
-            planning.recommend(
+            heuristics.recommend(
                 chosen, report.spec, place, minutes=minutes, conditioners=found,
                 split=conditions.planned_split(dataset, reads=[c.reads for c in found]),
             ),
@@ -74,7 +74,7 @@ def doctor(
         place,
     )  # fmt: skip
     say("")
-    for line in planning.summary(run, place, speed, split_of(dataset, run)):
+    for line in heuristics.summary(run, place, speed, split_of(dataset, run)):
         say(line)
     return 0
 
@@ -87,9 +87,9 @@ def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
     name
         A name from `debruit list data`.
     """
-    from debruit.data.get import get as fetch
-    from debruit.data.keys import root
-    from debruit.outputs import check_folder
+    from debruit.data.sources.get import get as fetch
+    from debruit.files.keys import root
+    from debruit.files.outputs import check_folder
 
     check_folder(root(), folders=("sources",), flag="the cache")
     say(fetch(name, say))

@@ -65,7 +65,7 @@ class Drawn:
     @property
     def named(self) -> dict[str, Any]:
         """What of this determines the images, as JSON: of a mask its content."""
-        from debruit.apps.manifest import digests
+        from debruit.workflows.manifest import digests
 
         flags = {name: value for name, value in self.flags.items() if name not in ("batch", "mask")}
         return {**flags, "mask": None if self.mask is None else digests([self.mask]), "set": list(self.assignments)}

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.numbers import Amount, EditCount, FrameCount, Repeats, Strength
 from debruit.apps.cli.reports import check_diffusion
 from debruit.apps.threads import set_threads
 from debruit.console import say
+from debruit.workflows import edits
 
 
 def edit(
@@ -79,8 +79,8 @@ def edit(
     margins = None if outpaint is None else edits.margins(outpaint)
     check_diffusion(model, "edit")
 
-    from debruit.model import load
-    from debruit.training.machine import prepare
+    from debruit.models.diffusion import load
+    from debruit.training.allocator import prepare
 
     prepare()
     set_threads(drawn.threads)
@@ -89,7 +89,7 @@ def edit(
     images = _read(wanted, loaded)
     if wanted.way == "invert":
         return _invert(loaded, images, wanted.out, options)
-    from debruit.apps import manifest, places
+    from debruit.workflows import manifest, places
 
     work = _work(wanted, loaded, images, margins, options)  # reads what else is named
     about = manifest.settings_of(
@@ -147,7 +147,7 @@ def _work(wanted: edits.Edit, model: Any, images: Any, margins: Any, options: di
 
 def _named(wanted: edits.Edit) -> Any:
     """The value of an edit's flag, as JSON; of a file its content."""
-    from debruit.apps import manifest
+    from debruit.workflows import manifest
 
     return (
         manifest.digest(wanted.value)
@@ -164,7 +164,7 @@ def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
     from debruit.autoencoders.pixels import Pixels
     from debruit.editing.batches import stretch
     from debruit.editing.inversion import invert, redraw
-    from debruit.files import write_array
+    from debruit.files.atomic import write_array
     from debruit.sampling.sampler import level
 
     def work(watch):

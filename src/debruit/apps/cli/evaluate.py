@@ -19,8 +19,8 @@ from debruit.apps.cli.reports import (
     written,
 )
 from debruit.apps.cli.sources import Sources
-from debruit.apps.session import say
 from debruit.apps.threads import set_threads
+from debruit.workflows.session import say
 
 
 def evaluate(
@@ -76,19 +76,19 @@ def evaluate(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.evaluation import catalogue
-    from debruit.evaluation.evaluate import Request
-    from debruit.evaluation.evaluate import evaluate as run
-    from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import columns, page, record, sheet, terminal
-    from debruit.evaluation.subject import open_any
-    from debruit.training.machine import prepare
+    from debruit.evaluation import registry
+    from debruit.evaluation.loaded import open_any
+    from debruit.evaluation.part_store import Parts
+    from debruit.evaluation.pipeline import Request
+    from debruit.evaluation.pipeline import evaluate as run
+    from debruit.reports import columns, page, record, sheet, terminal
+    from debruit.training.allocator import prepare
 
     prepare()
     set_threads(threads)
     check_plots()
     request = Request(
-        count=n, metrics=catalogue.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images, reference=reference
+        count=n, metrics=registry.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images, reference=reference
     )  # fmt: skip
     command = retyped("evaluate", [model], {
         "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--reference": reference,

@@ -7,10 +7,10 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Seed, Threads
 from debruit.apps.cli.sources import Sources
-from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 from debruit.errors import InputError
-from debruit.outputs import check_folder
+from debruit.files.outputs import check_folder
+from debruit.workflows.session import say
 
 
 def explain(
@@ -53,10 +53,10 @@ def explain(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.evaluation.explain.page import check_language
-    from debruit.evaluation.subject import is_autoencoder
-    from debruit.files import write_atomically
-    from debruit.training.machine import prepare
+    from debruit.evaluation.loaded import is_autoencoder
+    from debruit.files.atomic import write_atomically
+    from debruit.lecture.page import check_language
+    from debruit.training.allocator import prepare
 
     prepare()
     set_threads(threads)
@@ -82,9 +82,9 @@ def _of_diffusion(
     seed: int,
     device: str,
 ) -> str:
-    from debruit.evaluation.explain.page import page
-    from debruit.evaluation.explain.study import begin
-    from debruit.model import load
+    from debruit.lecture.page import page
+    from debruit.lecture.study import begin
+    from debruit.models.diffusion import load
 
     study = begin(load(model, device), image, label=label, prompt=prompt, path=model, data=data, seed=seed, say=say)
     say(f"image: {study.subject.origin[lang == 'fr']}")
@@ -101,9 +101,9 @@ def _of_autoencoder(
     seed: int,
     device: str,
 ) -> str:
-    from debruit.evaluation.explain.autoencoder.page import page
-    from debruit.evaluation.explain.autoencoder.study import begin
-    from debruit.first_stage import FirstStage
+    from debruit.lecture.autoencoder.page import page
+    from debruit.lecture.autoencoder.study import begin
+    from debruit.models.autoencoder import FirstStage
 
     if label is not None:
         raise InputError(f"--label {label}: {model} is an autoencoder, which knows no classes: leave --label out")

@@ -31,8 +31,8 @@ def _samplers() -> list[tuple[str, str]]:
     """By the one name that --sampler, --set and every table use."""
     import sys
 
-    from debruit.config import names
     from debruit.sampling.sampler import Sampler
+    from debruit.seams import names
 
     found = {}
     samplers: dict[str, Any] = names(Sampler)
@@ -44,7 +44,7 @@ def _samplers() -> list[tuple[str, str]]:
 
 
 def _data() -> list[tuple[str, str]]:
-    from debruit.data.sources import builtin_sources
+    from debruit.data.find import builtin_sources
 
     return [(name, _first_line(cls.__doc__)) for name, cls in sorted(builtin_sources().items())]
 
@@ -54,7 +54,7 @@ def _models() -> list[tuple[str, str]]:
     from pathlib import Path
 
     from debruit.errors import InputError
-    from debruit.model_files import header, shipped
+    from debruit.models.model_file import header, shipped
 
     found = [(name, f"comes with debruit; {_about(header(path)['provenance'])}") for name, path in shipped().items()]
     for path in sorted(Path().glob("**/*.safetensors")):

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from debruit.apps.session import say
 from debruit.errors import InputError
-from debruit.outputs import check_folder
+from debruit.files.outputs import check_folder
+from debruit.workflows.session import say
 
 FILES = (
     "report.html",
@@ -70,7 +70,7 @@ def check_report(folder: Path) -> None:
 
 def check_diffusion(model: str, verb: str) -> None:
     """InputError for an autoencoder where `verb` needs a model that draws images, before anything is done. (Also where there is no model at all.)"""
-    from debruit.evaluation.subject import is_autoencoder
+    from debruit.evaluation.loaded import is_autoencoder
 
     if is_autoencoder(model):
         raise InputError(
@@ -88,9 +88,9 @@ def check_plots() -> None:
 def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     """The data set that `--data` names, brought to the model's size and with its conditions where its source can be; without it, what the model was
     trained on."""
-    from debruit.data.names import composed
-    from debruit.data.sources import builtin_sources, find_source
-    from debruit.training.conditions import offering
+    from debruit.annotations.names import composed
+    from debruit.data.find import builtin_sources, find_source
+    from debruit.planning.conditions import offering
 
     if text is not None and not isinstance(text, str) and len(text) == 1:
         text = text[0]
@@ -124,7 +124,7 @@ def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
 def _training_data(source: Any, text: str | Sequence[str], fingerprint: str) -> Any:
     """The source of the training at the place that `text` names, if its content is the same there; else None."""
     from debruit.data.dataset import quiet
-    from debruit.data.moved import moved
+    from debruit.data.sources.moved import moved
 
     try:
         return None if source is None else moved(source, text, fingerprint, quiet)[0]
@@ -139,7 +139,7 @@ def find_training(text: str | Sequence[str] | None, subject: Any) -> Any:
 
 def _at(source: Any, recorded: Any) -> Any:
     """What a model's file says of a folder of the user's, now that it is known where that lies: at `source`, if it has that name. Else None."""
-    from debruit.data.names import composed
+    from debruit.annotations.names import composed
 
     if type(recorded) is not type(source) or not hasattr(source, "path"):
         return None
@@ -156,11 +156,11 @@ def _same_place(a: Any, b: Any) -> bool:
 
 def write_report(folder: Path, page: str, data: dict[str, Any], columns: Sequence[Any], picture: Any = None) -> None:
     """report.html and report.json, the scores as scores.csv and scores.tex, how to cite debruit, and a figure where there is one; each written whole."""
-    from debruit import pictures
-    from debruit.evaluation.report import tables
-    from debruit.evaluation.report.record import dump
-    from debruit.files import write_atomically
+    from debruit.files.atomic import write_atomically
+    from debruit.images import pictures
     from debruit.provenance import BIBTEX
+    from debruit.reports import tables
+    from debruit.reports.record import dump
 
     html, whole, csv, latex, bibliography, figure = (folder / name for name in FILES)
     dump(data, whole)
@@ -225,7 +225,7 @@ class _Bar:
 
 def describe(p: Any) -> str:
     """One line: the stage, how much of it is done, and the time to the end of everything."""
-    from debruit.data.wording import duration
+    from debruit.text.wording import duration
 
     return f"{p.stage}  {p.done:,.0f}/{p.total:,.0f}  ETA {duration(p.eta_seconds)}"
 

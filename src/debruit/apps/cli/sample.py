@@ -10,7 +10,7 @@ from debruit.apps.cli.reports import check_diffusion
 from debruit.apps.threads import set_threads
 from debruit.console import say
 from debruit.errors import InputError
-from debruit.outputs import check_file, check_folder
+from debruit.files.outputs import check_file, check_folder
 
 SUFFIXES = (".png", ".npy")
 
@@ -81,12 +81,13 @@ def sample(
     set_
         Change one sampling setting: KEY=VALUE, for example sampler.eta=0.5 or grid=Karras. May be repeated.
     """
-    from debruit.apps import manifest, places
     from debruit.conditioning.mask import several
-    from debruit.config import encode, override
-    from debruit.model import load
+    from debruit.config import encode
+    from debruit.models.diffusion import load
+    from debruit.overrides import override
     from debruit.sampling.guidance.weights import in_words, none
-    from debruit.training.machine import prepare
+    from debruit.training.allocator import prepare
+    from debruit.workflows import manifest, places
 
     prepare()
     set_threads(threads)
@@ -169,8 +170,8 @@ def beside_conditions(images, model, **given):
         return None
     import torch
 
-    from debruit.conditioning.asked import ask
-    from debruit.conditions_shown import shown
+    from debruit.conditioning.batch import ask
+    from debruit.models.condition_images import shown
 
     asked = ask(model.config.conditioners, range(len(images)), given, torch.device("cpu"))
     found = shown(images, model.config, asked, captions=given["text"] or ())
@@ -208,7 +209,7 @@ def _how(drawing, weaker: str | None) -> str:
 def write_grid(images, model, out: Path, *, rows: int = 1, **given) -> None:
     """A single image as it is, or a grid of images at rest beside the conditions that they were drawn under; with several `rows` of a grid without
     conditions to show, image n is in row n mod `rows`."""
-    from debruit import pictures
+    from debruit.images import pictures
 
     beside, spec = beside_conditions(images, model, **given), model.config.data
     if len(images) == 1:

@@ -20,11 +20,11 @@ from debruit.apps.cli.reports import (
     written,
 )
 from debruit.apps.cli.sources import Sources
-from debruit.apps.session import say
 from debruit.apps.threads import set_threads
 from debruit.errors import InputError
-from debruit.outputs import check_file
+from debruit.files.outputs import check_file
 from debruit.ranges import MOST_STEPS
+from debruit.workflows.session import say
 
 
 def samplers(
@@ -82,15 +82,15 @@ def samplers(
     threads
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
-    from debruit.evaluation import quality
-    from debruit.evaluation.evaluate import divided
-    from debruit.evaluation.judge import find_features
-    from debruit.evaluation.parts import Parts
-    from debruit.evaluation.report import columns, terminal
-    from debruit.evaluation.report import samplers as report
-    from debruit.evaluation.subject import Subject
-    from debruit.model_files import check_writable, model_file
-    from debruit.training.machine import prepare
+    from debruit.evaluation import sampler_sweep
+    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.part_store import Parts
+    from debruit.evaluation.pipeline import divided
+    from debruit.evaluation.protocol import find_features
+    from debruit.models.model_file import check_writable, model_file
+    from debruit.reports import columns, terminal
+    from debruit.reports import samplers as report
+    from debruit.training.allocator import prepare
 
     prepare()
     set_threads(threads)
@@ -110,10 +110,10 @@ def samplers(
     subject = Subject.open(model, device)
     dataset, training = find_data(data, subject), find_training(training_data, subject)
     division = divided(subject, dataset, n, training, say, reference)
-    quality.check(subject, dataset, n, division=division, budgets=costs, budget=budget)
+    sampler_sweep.check(subject, dataset, n, division=division, budgets=costs, budget=budget)
     parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
     extractor = find_features(network, dataset, division, say, device=subject.model.device.type)
-    work = quality.quality(
+    work = sampler_sweep.quality(
         subject,
         dataset,
         n,
@@ -130,7 +130,7 @@ def samplers(
         found = follow(work)
     except KeyboardInterrupt:
         return stopped(folder, command)
-    stored = quality.store(subject, found.best.settings) if store else []
+    stored = sampler_sweep.store(subject, found.best.settings) if store else []
     write_report(
         folder,
         report.render(found, command, stored),

@@ -13,8 +13,8 @@ Sources = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=
 
 def check_no_models(flag: str, given: Sequence[str] | None) -> None:
     """InputError where a flag that takes several sources was given models after them."""
-    from debruit.model_files import shipped
-    from debruit.training.folder import RUN
+    from debruit.models.model_file import shipped
+    from debruit.training.run_folder import RUN
 
     for text in given or ():
         path = Path(text)

@@ -9,11 +9,11 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, Side, Threads
 from debruit.apps.cli.sources import Sources
-from debruit.apps.request import Request
-from debruit.apps.session import folder_for, follow, priced, replanner, say, settled
-from debruit.apps.stages import better_on_latents, follow_stages, start_stages
 from debruit.apps.threads import recorded, set_threads
 from debruit.errors import InputError
+from debruit.workflows.request import Request
+from debruit.workflows.session import folder_for, follow, priced, replanner, say, settled
+from debruit.workflows.two_stage import better_on_latents, follow_stages, start_stages
 
 STAGES = ("autoencoder", "ldm")
 
@@ -100,9 +100,9 @@ def train(
     dry_run
         Print the settings, the memory and the time, and stop.
     """
-    from debruit.model import choose_device
-    from debruit.training import conditions
-    from debruit.training.machine import prepare
+    from debruit.models.diffusion import choose_device
+    from debruit.planning import conditions
+    from debruit.training.allocator import prepare
 
     prepare()
     set_threads(threads, recorded=None if resume is None or threads else recorded(resume))
@@ -157,9 +157,9 @@ def arranged(names: Sequence[str]) -> tuple[str | tuple[str, ...], str | tuple[s
 
 
 def _start(asked: Request, device, *, pixels: bool) -> int:
+    from debruit.planning import two_stage
     from debruit.recipes import find_data, find_run, first_stage_for, on_autoencoder, recipe_name, recipes, stated
-    from debruit.training import stages
-    from debruit.training.folder import check_free
+    from debruit.training.run_folder import check_free
 
     if asked.out is not None:
         check_free(asked.out)
@@ -188,7 +188,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
-    folder = folder_for(asked.folder, run) if stage is None else stages.create(asked.folder, run, stage, say)
+    folder = folder_for(asked.folder, run) if stage is None else two_stage.create(asked.folder, run, stage, say)
     by_plan = recipe_name(asked.what) not in recipes()  # a recipe says which network it means
     replan = (
         replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
@@ -197,11 +197,11 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
 
 
 def _resume(path: Path, device, images: int | None, minutes: float | None, data: list[str] | None) -> int:
-    from debruit.training import stages
-    from debruit.training.folder import RunFolder, check_writable
+    from debruit.planning import two_stage
+    from debruit.training.run_folder import RunFolder, check_writable
 
     check_writable(path, flag="--resume")
-    plan = stages.pending(path)
+    plan = two_stage.pending(path)
     if plan is not None:
         if images is not None or minutes is not None:
             raise InputError(
@@ -209,7 +209,7 @@ def _resume(path: Path, device, images: int | None, minutes: float | None, data:
             )
         source, dataset = _data_of(path, plan.first, data)
         plan = replace(plan, first=replace(plan.first, source=source))
-        folder = stages.first_folder(path, plan, say)
+        folder = two_stage.first_folder(path, plan, say)
         return follow_stages(path, folder, dataset, device, plan, resume=True)
     _, dataset = _data_of(path, RunFolder.open(path, say).run, data)
     folder = RunFolder.open(path, say, images=images, minutes=minutes)
@@ -218,7 +218,7 @@ def _resume(path: Path, device, images: int | None, minutes: float | None, data:
 
 def _data_of(path: Path, run: Any, data: list[str] | None) -> tuple[Any, Any]:
     """The source and the data of a run, by its run.json or at the place where it lies now, which its files name from then on."""
-    from debruit.data.moved import moved
+    from debruit.data.sources.moved import moved
     from debruit.training.moving import move
 
     if data is not None:

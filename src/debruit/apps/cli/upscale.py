@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from debruit.apps import edits
 from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.numbers import EditCount
 from debruit.apps.cli.reports import check_diffusion
 from debruit.apps.threads import set_threads
 from debruit.console import say
+from debruit.workflows import edits
 
 
 def upscale(
@@ -39,12 +39,12 @@ def upscale(
     edits.check_out(out, edits.SUFFIXES)
     check_diffusion(model, "upscale")
 
-    from debruit.apps import manifest, places
     from debruit.editing.reading import read_image
     from debruit.editing.upscaling import condition
     from debruit.editing.upscaling import upscale as enlarge
-    from debruit.model import load
-    from debruit.training.machine import prepare
+    from debruit.models.diffusion import load
+    from debruit.training.allocator import prepare
+    from debruit.workflows import manifest, places
 
     prepare()
     set_threads(drawn.threads)

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from debruit.autoencoders.losses.checks import check_weight
 from debruit.errors import InputError
-from debruit.networks.efficientnet import EfficientNetMaps, packaged_weights
 from debruit.networks.layers import channels_last
-from debruit.networks.vgg import VGG16Maps, check_layout, head_shapes, vgg16_shapes
-from debruit.networks.weights import read_weights
+from debruit.networks.pretrained.efficientnet import EfficientNetMaps, packaged_weights
+from debruit.networks.pretrained.vgg import VGG16Maps, check_layout, head_shapes, vgg16_shapes
+from debruit.networks.pretrained.weights import read_weights
 
 EFFICIENTNET = "efficientnet"
 LEAST_SIDE = 8

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from debruit.autoencoders.autoencoder import AutoencoderModule
 from debruit.autoencoders.losses.criterion import CriterionModule
 from debruit.networks.discriminator import PatchDiscriminator
-from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training.config import AutoencoderRun
 from debruit.training.state import (
     State,
     averaged,
@@ -31,7 +31,7 @@ class AutoencoderState(State):
     """Weights, their average and the best of them, the learned scale of the loss, the discriminator, and the optimisers' moments.
 
     `lowest` is the lowest held-out score so far, `before` the one of the last validation; the discriminator `entered` at so many images (NEVER
-    before), and after each of `collapses` its weight counts half. `best` are averaged weights (watch.py), empty before the first validation.
+    before), and after each of `collapses` its weight counts half. `best` are averaged weights (discriminator_guard.py), empty before the first validation.
     """
 
     module: AutoencoderModule

@@ -1,4 +1,4 @@
-"""The loop of an autoencoder: a generator of reports, as that of a diffusion model (training/step.py).
+"""The loop of an autoencoder: a generator of reports, as that of a diffusion model (training/loop.py).
 
 x^ = D(z), z ~ q(z|x)
 g_n = gradient of mean(L_recons + b2 L_perceptual) at x^,   g_G = gradient of mean L_G at x^      each network is passed once
@@ -20,17 +20,17 @@ from debruit.autoencoders.losses.adversarial import Adversarial, accuracy, r1_pe
 from debruit.autoencoders.losses.criterion import CriterionModule, Penalty
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
+from debruit.data.order import Order, ahead
 from debruit.data.transforms import flip, flips
 from debruit.networks.dropout import draw_from
 from debruit.sampling.noise import generator
-from debruit.training import ema
-from debruit.training.autoencoding import watch
-from debruit.training.autoencoding.run import AutoencoderRun
+from debruit.training import discriminator_guard
 from debruit.training.autoencoding.state import AutoencoderState, Trained
-from debruit.training.gradient import autocast
-from debruit.training.shares import Shares
-from debruit.training.step import PATIENCE, Diverged, Report, passed
-from debruit.training.stream import Order, ahead
+from debruit.training.config import AutoencoderRun
+from debruit.training.cpu_parallel import Shares
+from debruit.training.loop import PATIENCE, Diverged, Report, passed
+from debruit.training.optim import ema
+from debruit.training.optim.gradient import autocast
 from debruit.training.time_budget import ByImages, Length
 
 LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
@@ -81,7 +81,7 @@ def train(
     means, skipped, rate, mark = Means(), 0, 0.0, length.position(state)
     with sharing(state, run, device) as shares:
         for batch in batches:
-            watch.enter_as_asked(state, run)
+            discriminator_guard.enter_as_asked(state, run)
             rate = run.optimiser.rate(state.images_seen, length.share(state)) * state.lr_factor
             terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device)), rate, shares)
             finite = bool(torch.isfinite(terms["grad_norm"]))
@@ -118,7 +118,7 @@ def step(
 ) -> dict[str, Tensor]:
     """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
     finite: "grad_norm" is then not finite either."""
-    strength, adversarial = watch.strength(state, run), run.criterion.adversarial
+    strength, adversarial = discriminator_guard.strength(state, run), run.criterion.adversarial
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
     seed = generator(run.seed, DROPOUT, state.images_seen, state.attempt).initial_seed()

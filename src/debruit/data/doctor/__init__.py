@@ -1,0 +1,1 @@
+"""A report on a data set: what is wrong with it and what would help."""

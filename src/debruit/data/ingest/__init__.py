@@ -1,0 +1,1 @@
+"""From files to the cache: find, scan, plan, decode."""

@@ -1,0 +1,164 @@
+"""The files of a folder, by their names alone: images by extension, what may belong to them, the others counted.
+
+Hidden files and folders are passed over, links to folders followed (walking.py), names sorted.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from debruit.annotations.annotations import is_document
+from debruit.annotations.captions import BESIDE, TABLES, stem_of
+from debruit.annotations.class_titles import CLASS_NAMES
+from debruit.annotations.mask_classes import CLASSES
+from debruit.data.ingest.companions import unused
+from debruit.data.ingest.walking import about_links, walk
+from debruit.errors import InputError
+from debruit.files.keys import File
+from debruit.images.pixels import EXTENSIONS
+from debruit.images.spec import Skipped
+
+NAMED = {*TABLES, *CLASS_NAMES, CLASSES}
+ABOUT = {
+    ".parquet",
+    ".tar",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".txt",
+    ".caption",
+    ".arrow",
+    ".zip",
+}  # beside tables and shards
+PICTURE_LIKE = {
+    ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm", ".nii", ".npy",
+    ".npz", ".mp4", ".mov", ".avi", ".webm", ".ppm", ".pgm", ".exr", ".hdr", ".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".parquet",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The image files of a folder by their extension, the files that may hold captions or names of classes, the folders that could not be opened,
+    all other files than images counted. `notes`: lines about links, and about what is not used."""
+
+    files: tuple[File, ...]
+    beside: tuple[File, ...] = ()
+    unopened: tuple[Skipped, ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def list_images(path: str | Path) -> Listing:
+    """The image files below a folder, by extension, in the order of their names."""
+    found = walk(path, is_image)
+    files = sorted(file for file, _ in found.files if is_image(file.name))
+    rest = [file for file, _ in found.files if not is_image(file.name)]
+    others = Counter(_extension(file.name) for file in rest)
+    if not files:
+        raise _no_images(path, found.unopened, others)
+    stems = {stem_of(file.name) for file in files}
+    beside = sorted(file for file in rest if _is_beside(file.name, stems))
+    unread = {file.name for file in rest} - {file.name for file in beside} - set(found.broken)
+    others = tuple(sorted(others.items()))
+    notes = (ignored(others), *about_links(found, is_image), *unused(unread, found.passed))
+    return Listing(
+        files=tuple(files),
+        beside=tuple(beside),
+        unopened=tuple(found.unopened),
+        others=others,
+        notes=tuple(filter(None, notes)),
+    )
+
+
+def joined(listings: Mapping[str, Listing]) -> Listing:
+    """The listings of several folders as that of the folder that holds them, by their names in it."""
+    others = Counter[str]()
+    for listing in listings.values():
+        others.update(dict(listing.others))
+
+    return Listing(
+        files=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.files)),
+        beside=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.beside)),
+        unopened=tuple(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.unopened),
+        others=tuple(sorted(others.items())),
+        notes=tuple(f"{name}: {note}" for name, of in listings.items() for note in of.notes),
+    )
+
+
+def _is_named(base: str) -> bool:
+    """Whether a file is read because of its name: a table of captions, or names of classes."""
+    return base in NAMED or base.lower() in TABLES
+
+
+def files_of(path: str | Path, extension: str) -> list[File]:
+    """The files below a folder that end so, in the order of their names."""
+    return sorted(file for file, _ in walk(path).files if file.name.lower().endswith(extension))
+
+
+def beside_containers(path: Path, own: str, used: Collection[str]) -> list[str]:
+    """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions or labels and are not read; or nothing."""
+    kinds = Counter(
+        extension
+        for name in (file.name for file, _ in walk(path).files)
+        if (extension := os.path.splitext(name)[1].lower()) in ABOUT
+        and extension != own
+        and os.path.basename(name) not in used
+        if not is_document(name)
+    )
+    found = ", ".join(f"{count:,} {extension}" for extension, count in sorted(kinds.items()))
+    return (
+        [f"not used, files beside the {own} files: {found}; captions and labels are read from inside of them"]
+        if found
+        else []
+    )
+
+
+def one_file(path: Path) -> File:
+    """A file by itself, named without its folder."""
+    return File.of(path.name, path.stat())
+
+
+def file_in(folder: Path, name: str) -> File:
+    """A file by its name in a folder, where it may be missing."""
+    try:
+        return File.of(name, (folder / name).stat())
+    except OSError:
+        return File(name, 0, 0)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its name."""
+    return _extension(name) in EXTENSIONS
+
+
+def _is_beside(name: str, stems: Collection[str]) -> bool:
+    """Whether a file may hold the captions of an image, or names of classes."""
+    return _is_named(os.path.basename(name)) or (_extension(name) in BESIDE and stem_of(name) in stems)
+
+
+def _extension(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def ignored(others: Sequence[tuple[str, int]]) -> str:
+    """A sentence about the files that look like pictures or archives and are of no format that is read, or nothing."""
+    found = ", ".join(f"{count:,} {extension}" for extension, count in others if extension in PICTURE_LIKE)
+    return f"ignored {found}: PNG, JPEG, WebP, TIFF, BMP and GIF are read" if found else ""
+
+
+def _no_images(path: str | Path, unopened: Sequence[Skipped], others: Counter[str]) -> InputError:
+    if unopened:
+        return InputError(f"no image found in {path}: {unopened[0].name}: {unopened[0].reason}")
+    if not others:
+        return InputError(
+            f"the folder {path} is empty: put PNG, JPEG, WebP, TIFF, BMP or GIF images into it, or give another folder"
+        )
+    kinds = ", ".join(f"{count:,} {kind or 'without extension'}" for kind, count in others.most_common(4))
+    return InputError(
+        f"the folder {path} holds no image, only other files ({kinds}): PNG, JPEG, WebP, TIFF, BMP and GIF "
+        "are read; convert them, or give another folder"
+    )

@@ -1,0 +1,56 @@
+"""Data that lies elsewhere now. What identifies data is its content (the fingerprint); where it lies is not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from debruit.data.dataset import Dataset
+from debruit.data.find import find_source
+from debruit.errors import InputError
+from debruit.files.home import expanded
+
+PLACES = ("path", "folder")  # fields of sources that say where the data lies
+
+
+def relocated(source: Any, text: str | Sequence[str]) -> Any:
+    """The source as it was, with all its settings, but at the place that `text` names, or at several of one kind. InputError: what is there is of another
+    kind."""
+    found, shown = find_source(text), _shown(text)
+    if type(found) is type(source):
+        there = {name: getattr(found, name) for name in PLACES if hasattr(source, name)}
+        if there:
+            if not isinstance(text, str) and len(text) > 1:
+                there["only"] = found.only
+            return replace(source, **there)
+        raise InputError(
+            f"--data {shown}: the training read {source.name}, which is installed and lies nowhere else: leave --data out"
+        )
+    if hasattr(source, "folder") and expanded(shown).is_dir():
+        return replace(source, folder=str(expanded(shown)))
+    raise InputError(
+        f"--data {shown}: the training read {_kind(source)} and there is {_kind(found)}: give the same data at its new place"
+    )
+
+
+def moved(
+    source: Any, text: str | Sequence[str], fingerprint: str, report: Callable[[str], None]
+) -> tuple[Any, Dataset]:
+    """The source at its new place, and its data. InputError: the content there is not that of this fingerprint."""
+    there = relocated(source, text)
+    dataset = there.build(report)
+    if dataset.spec.fingerprint != fingerprint:
+        raise InputError(
+            f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint {dataset.spec.fingerprint:.8}, and "
+            f"{fingerprint:.8} is needed): names and content of all its files must be as they were"
+        )
+    return there, dataset
+
+
+def _shown(text: str | Sequence[str]) -> str:
+    return text if isinstance(text, str) else " ".join(text)
+
+
+def _kind(source: Any) -> str:
+    return {"folder": "a folder of images", "parquet": "Parquet files", "shards": "tar shards"}.get(
+        source.name, source.name
+    )

@@ -1,0 +1,1 @@
+"""OpenMoji: the drawings, their names, groups and masks."""

@@ -1,0 +1,76 @@
+"""While a model trains: do its samples already copy training images more often than held-out images resemble them?"""
+
+import numpy as np
+import torch
+
+from debruit.data.dataset import Dataset
+from debruit.data.split import split_of
+from debruit.evaluation.memorisation.nearest import mirror_columns, nearest, thumbnail_blocks, thumbnails
+from debruit.evaluation.memorisation.report import NEIGHBOURS, THRESHOLD
+from debruit.evaluation.memorisation.verdict import Rate, excess
+from debruit.sampling.noise import generator
+from debruit.training.config import Run
+from debruit.training.state import TrainState
+from debruit.training.tasks.diffusion import ALARM_COUNT, draw
+
+SEED = 1
+MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
+SURE = 3.0  # standard deviations: it is asked again and again, and should not cry at chance
+ALARM = 10  # key of the random stream
+
+
+class CopyAlarm:
+    """For `fit`: draws a few samples with the averaged weights and returns a line when their rate of near copies (report.py, on pixels) surely
+    passes that of the held-out images, else None. Without held-out images it never speaks.
+
+    A large data set is looked at in part, so copies of the other images go unseen. A run with flips counts mirror images as copies. Nothing random
+    is drawn from the training's streams. In memory: a piece of the images, their thumbnails in 8 bits, a block of them in floats.
+    """
+
+    def __init__(self, run: Run, dataset: Dataset) -> None:
+        pool, held_out = split_of(dataset, run).sides
+        bytes_each = dataset.images.nbytes // len(dataset)
+        most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
+        self.run, self.dataset, self.pool = run, dataset, len(pool)
+        self.looked_at, self.held_out = _some(pool, most, run.seed), _some(held_out, most, run.seed)
+        self.mirror = mirror_columns(dataset.spec) if run.flip else None
+        self._small: list[np.ndarray] = []
+        self._baseline = Rate(0, 0)
+
+    def prepare(self) -> None:
+        """The training images' thumbnails and the baseline, once: later looks cost the samples and their comparison."""
+        if self._small or not self._can_tell:
+            return
+        self._small = [
+            (block * 255).round().astype(np.uint8) for block in thumbnail_blocks(self.dataset, self.looked_at)
+        ]
+        rates = [self._rate(block) for block in thumbnail_blocks(self.dataset, self.held_out)]
+        self._baseline = Rate(sum(rate.hits for rate in rates), len(self.held_out))
+
+    def __call__(self, state: TrainState) -> str | None:
+        if not self._can_tell:
+            return None
+        self.prepare()
+        rate = self._rate(thumbnails(draw(self.run, state, self.dataset, ALARM_COUNT, SEED), self.dataset.spec))
+        if excess(rate, self._baseline, SURE)[0] <= 0:
+            return None
+        part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"
+        return (
+            f"alarm: samples copy training images{part}: {rate} are near copies, against {self._baseline} of the held-out images; "
+            "stop here, train on more images, or take a smaller network"
+        )
+
+    @property
+    def _can_tell(self) -> bool:
+        return len(self.held_out) > 0 and len(self.looked_at) >= 2
+
+    def _rate(self, queries: np.ndarray) -> Rate:
+        blocks = (block.astype(np.float32) / 255 for block in self._small)
+        found = nearest(queries, blocks, min(NEIGHBOURS, len(self.looked_at)), mirror=self.mirror)
+        return Rate(int((found.ratio < THRESHOLD).sum()), len(queries))
+
+
+def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many of them, drawn by the seed."""
+    order = torch.randperm(len(indices), generator=generator(seed, ALARM)).numpy()
+    return np.sort(indices[order[:most]])

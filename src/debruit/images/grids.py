@@ -1,0 +1,139 @@
+"""Grids of images that debruit writes say so in their file, and where each image lies: one of them is read by FILE#NUMBER, counted from 0 as images are.
+
+A file whose name really ends in "#2" is that file.
+"""
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from debruit.errors import InputError
+from debruit.files.blobs import Blob
+from debruit.files.home import expanded
+
+KEY = "debruit-grid"  # of the text chunk in a PNG
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """`count` images of `height` x `width` pixels, each enlarged `scale` times, in `columns` and `rows` with `gap` pixels around each. Image n is in row
+    n div columns; with `by_column` in row n mod rows."""
+
+    columns: int
+    rows: int
+    height: int
+    width: int
+    scale: int = 1
+    gap: int = 0
+    count: int
+    by_column: bool = False
+
+    @property
+    def order(self) -> str:
+        """How the images are numbered, in words."""
+        return "column by column" if self.by_column else "row by row"
+
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(asdict(self))
+
+    def box(self, n: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of image n."""
+        row, column = (n % self.rows, n // self.rows) if self.by_column else divmod(n, self.columns)
+        left = self.gap + column * (self.width * self.scale + self.gap)
+        top = self.gap + row * (self.height * self.scale + self.gap)
+        return left, top, left + self.width * self.scale, top + self.height * self.scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each. They are numbered `by_row`, or as they were
+    drawn, which blocks of one condition each are not."""
+
+    boxes: tuple[tuple[int, int, int, int], ...]
+    scale: int = 1
+    by_row: bool = False
+
+    @property
+    def count(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def order(self) -> str:
+        """How the images are numbered, in words."""
+        return "row by row" if self.by_row else "counted as they were drawn, those of one condition in a block"
+
+    def text(self) -> str:
+        """As it stands in the file."""
+        return json.dumps(asdict(self))
+
+    def box(self, n: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of image n."""
+        return self.boxes[n]
+
+
+def _read(text: str) -> Grid | Cells:
+    found = json.loads(text)
+    if "boxes" not in found:
+        return Grid(**found)
+    boxes = tuple((left, top, right, bottom) for left, top, right, bottom in found["boxes"])
+    return Cells(boxes=boxes, scale=found["scale"], by_row=found.get("by_row", False))
+
+
+def grid_in(path: Path) -> Grid | Cells | None:
+    """What a file says of a grid; None where it says nothing, or is no picture."""
+    try:
+        with open(path, "rb") as file, Image.open(file, formats=("PNG",)) as image:
+            found = _read(image.info[KEY])
+            boxes = [found.box(n) for n in range(found.count)]
+            fits = boxes and max(b[2] for b in boxes) <= image.width and max(b[3] for b in boxes) <= image.height
+            return found if fits else None  # a grid that was cut or made smaller since
+    except Exception:  # whatever a foreign file holds: reading it as a picture will say what is wrong
+        return None
+
+
+def picture(given: str | Path) -> Path | Blob:
+    """The file that is meant, or the one image of a grid that FILE#NUMBER means. InputError: a grid, and not which of its images; a number that it does not
+    have; a number of a file that is no grid."""
+    path = expanded(given)
+    if path.exists():
+        return _of_one(path)
+    base, mark, number = str(path).rpartition("#")
+    if not mark or not Path(base).is_file():
+        return path
+    found = grid_in(Path(base))
+    if found is None:
+        raise InputError(
+            f"{path}: {base} is no grid that debruit wrote, so that it has no image {number}: leave #{number} out"
+        )
+    if not (number.isdecimal() and number.isascii() and int(number) < found.count):
+        raise InputError(f"{path}: {base} is a grid of {found.count} images, {_ways(base, found)}")
+    return _cell(Path(base), found, int(number))
+
+
+def _of_one(path: Path) -> Path | Blob:
+    found = grid_in(path) if path.is_file() else None
+    if found is None:
+        return path
+    if found.count == 1:
+        return _cell(path, found, 0)
+    shape = f" ({found.columns} x {found.rows})" if isinstance(found, Grid) else ""
+    raise InputError(f"{path} is a grid of {found.count} images{shape}: say which, {_ways(path, found)}")
+
+
+def _ways(base: str | Path, grid: Grid | Cells) -> str:
+    return f"{base}#0 to {base}#{grid.count - 1}, {grid.order}"
+
+
+def _cell(path: Path, grid: Grid | Cells, n: int) -> Blob:
+    """Image n as a file of its own, in the size that it had."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB").crop(grid.box(n)))[:: grid.scale, :: grid.scale]
+    grey = bool((pixels == pixels[..., :1]).all())
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels)).save(file, "PNG")
+    return Blob(file.getvalue())

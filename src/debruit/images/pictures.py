@@ -1,0 +1,129 @@
+"""Images as pictures to look at: grids, strips, PNG files."""
+
+import json
+import math
+import struct
+import textwrap
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from debruit.errors import tell
+from debruit.files.atomic import write_atomically
+from debruit.images.grids import KEY, Cells, Grid
+from debruit.images.spec import DataSpec
+
+CAPTION_WIDTH, CAPTION_LETTERS, CAPTION_SIZE = 170, 24, 13  # pixels, letters a line, points
+
+
+def displayable(images: Tensor, spec: DataSpec) -> np.ndarray:
+    """Images at rest, (N, C, H, W), as uint8 (N, H, W, 3): the data's range on 0..255; of other than 1 or 3 channels the first three
+    (or the first, in grey)."""
+    values = ((spec.to_model(images) + 1) * 127.5).round().clamp(0, 255).byte()
+    values = values[:, :3] if spec.channels >= 3 else values[:, :1].expand(-1, 3, -1, -1)
+    return values.permute(0, 2, 3, 1).numpy()
+
+
+def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scale: int | None = None) -> Image.Image:
+    """(N, H, W, 3) uint8 side by side, in rows of `columns` (as square as can be when None), enlarged `scale` times without smoothing
+    (so that a picture has at least 64 pixels when None)."""
+    count, height, width, _ = pictures.shape
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    rows = math.ceil(count / columns)
+    scale = scale or max(1, round(64 / max(height, width)))
+    cell_h, cell_w = height * scale + gap, width * scale + gap
+    sheet = np.full((rows * cell_h + gap, columns * cell_w + gap, 3), 255, np.uint8)
+    for n, picture in enumerate(pictures):
+        top, left = gap + n // columns * cell_h, gap + n % columns * cell_w
+        sheet[top : top + height * scale, left : left + width * scale] = picture.repeat(scale, 0).repeat(scale, 1)
+    made = Image.fromarray(sheet)
+    layout = Grid(columns=columns, rows=rows, height=height, width=width, scale=scale, gap=gap, count=count)
+    made.info[KEY] = layout.text()
+    return made
+
+
+def captioned(
+    rows: Sequence[tuple[str, np.ndarray]], *, heads: Sequence[str] = (), scale: int = 1, gap: int = 6
+) -> Image.Image:
+    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand above the columns. The pictures are
+    numbered row by row."""
+    height, width = rows[0][1].shape[1] * scale, rows[0][1].shape[2] * scale
+    columns, margin, top = max(len(pictures) for _, pictures in rows), CAPTION_WIDTH, 20 if heads else gap
+    sheet = Image.new("RGB", (margin + columns * (width + gap), top + len(rows) * (height + gap)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
+    for column, head in enumerate(heads):
+        pen.text((margin + column * (width + gap), 2), head, fill="gray", font=font)
+    boxes = []
+    for row, (caption, pictures) in enumerate(rows):
+        y = top + row * (height + gap)
+        pen.multiline_text((gap, y + gap), textwrap.fill(caption, CAPTION_LETTERS), fill="black", font=font)
+        for column, picture in enumerate(pictures):
+            image = Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1))
+            x = margin + column * (width + gap)
+            sheet.paste(image, (x, y))
+            boxes.append((x, y, x + width, y + height))
+    sheet.info[KEY] = Cells(boxes=tuple(boxes), scale=scale, by_row=True).text()
+    return sheet
+
+
+def grid_by_row(pictures: np.ndarray, rows: int) -> Image.Image:
+    """Such a grid with picture n in row n mod `rows`; what is missing at the ends is white."""
+    columns = math.ceil(len(pictures) / rows)
+    places = np.full((rows, columns, *pictures.shape[1:]), 255, np.uint8)
+    for n, picture in enumerate(pictures):
+        places[n % rows, n // rows] = picture
+    made = grid(places.reshape(-1, *pictures.shape[1:]), columns=columns)
+    layout = replace(Grid(**json.loads(made.info[KEY])), count=len(pictures), by_column=True)
+    made.info[KEY] = layout.text()
+    return made
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """A PNG, written atomically; a grid says in it that it is one (images/grids.py)."""
+    text = PngInfo()
+    if KEY in picture.info:
+        text.add_text(KEY, picture.info[KEY])
+    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=text))
+
+
+def save_grid(images: Tensor, spec: DataSpec, path: Path, *, columns: int | None = None, rows: int = 1) -> None:
+    """Images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row n mod `rows`. What that loses is said."""
+    if spec.depth != "uint8":
+        tell(
+            f"{path} is a grid of 8 bits a value and the model's images are {spec.depth}: FILE.npy or a folder keeps them exactly"
+        )
+    shown = displayable(images, spec)
+    save(grid(shown, columns=columns) if rows == 1 else grid_by_row(shown, rows), path)
+
+
+def save_single(image: Tensor, spec: DataSpec, path: Path) -> None:
+    """One image at rest, (C, H, W), as a PNG of its own size, channels and depth; where PNG has none such, in 8 bits a value, which is said."""
+    depth, pixels = str(image.dtype).removeprefix("torch."), image.numpy()
+    if len(pixels) not in (1, 3) or depth not in ("uint8", "uint16"):
+        tell(
+            f"{path} holds 8 bits a value and at most three channels, the model's images are {len(pixels)} x {depth}: FILE.npy keeps them exactly"
+        )
+        save(Image.fromarray(displayable(image[None], spec)[0]), path)
+    elif depth == "uint16" and len(pixels) == 3:
+        data = _png_of_16_bits(pixels.transpose(1, 2, 0))
+        write_atomically(path, lambda temporary: temporary.write_bytes(data))
+    else:
+        save(Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)), path)
+
+
+def _png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint16 as a PNG, which Pillow does not write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, _ = pixels.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,1 @@
+"""Networks that look at images to score them: feature networks, classifiers, segmenters, caption scorers."""

@@ -1,0 +1,97 @@
+"""What runs a feature network: torch, or onnxruntime where it is installed, which on a CPU is several times faster for the same numbers."""
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from debruit.errors import InputError, unknown
+from debruit.files.atomic import write_atomically
+from debruit.files.keys import root
+from debruit.judges.features.network import Forward, eager
+from debruit.judges.features.stored import Say
+from debruit.models.diffusion import choose_device
+
+BATCHES = {"torch": 32, "onnxruntime": 8}  # images a call: of onnxruntime, what the caches of a core hold
+NEEDED = ("onnxruntime", "onnx", "onnxscript")  # the last two for the export
+
+
+def run(
+    build: Callable[[], nn.Module],
+    shape: tuple[int, int, int],
+    fingerprint: str,
+    *,
+    device: str = "auto",
+    runtime: str = "auto",
+    say: Say = print,
+) -> tuple[Forward, str]:
+    """The network that `build` makes, for inputs (N, *shape), as a function, and the name of what runs it.
+
+    InputError: an unknown runtime, or onnxruntime asked for by name where it is not installed.
+    """
+    if runtime not in ("auto", "torch", "onnxruntime"):
+        raise unknown("runtime", runtime, ("auto", "torch", "onnxruntime"))
+    chosen = choose_device(device)
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if runtime == "onnxruntime" and missing:
+        raise InputError(f"{missing[0]} is not installed: run pip install 'debruit[eval]', or take the runtime torch")
+    if runtime == "torch" or chosen.type != "cpu" or missing:
+        return eager(build(), chosen), "torch"
+    return exported(build, shape, root() / "networks" / f"{fingerprint}.onnx", say), "onnxruntime"
+
+
+def exported(build: Callable[[], nn.Module], shape: tuple[int, int, int], path: Path, say: Say) -> Forward:
+    """The network through onnxruntime, exported once to `path`; a file that onnxruntime does not read is made again."""
+    if path.exists():
+        try:
+            return session_forward(open_session(path))
+        except Exception as error:  # onnxruntime has an exception for each way in which a file is broken
+            say(f"the exported network {path} is damaged ({str(error).splitlines()[0][:80]}): exporting it again")
+    write_atomically(path, lambda temporary: _export(build(), shape, temporary))
+    return session_forward(open_session(path))
+
+
+def open_session(path: Path):
+    """An onnxruntime session on the CPU that works in the thread that calls it; several may at once."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def session_forward(session) -> Forward:
+    """The first output of a session for its only input."""
+    name = session.get_inputs()[0].name
+
+    def forward(x: Tensor, /) -> Tensor:
+        return torch.from_numpy(session.run(None, {name: x.cpu().contiguous().numpy()})[0])
+
+    return forward
+
+
+def _export(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
+    """Any number of images a call. torch's exporter comments on what it does; its failures are exceptions."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    try:
+        logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                network.eval(),
+                (torch.zeros(2, *shape),),
+                path,
+                input_names=["images"],
+                output_names=["features"],
+                dynamic_shapes=({0: torch.export.Dim("count")},),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,181 @@
+"""The image that the lecture is shown on: the user's file, else a held-out image of the training data, else a sample of the model."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from debruit.conditioning.batch import argument
+from debruit.config import decode
+from debruit.data.dataset import Dataset, quiet
+from debruit.data.find import find_source
+from debruit.data.source import findable, of_record
+from debruit.data.sources.moved import moved
+from debruit.data.split import split_of_model
+from debruit.errors import InputError
+from debruit.images.grids import picture
+from debruit.images.pixels import FULL, WHITE, Target, named, read_header
+from debruit.images.pixels import decode as read_pixels
+from debruit.images.spec import DataSpec
+from debruit.models.autoencoder import FirstStage
+from debruit.models.diffusion import Model
+from debruit.training.config import AnyRun
+from debruit.training.run_folder import RUN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `conditions` are
+    its class, caption, mask and first frame where those are known, as `Dataset.conditions` gives them."""
+
+    image: Tensor
+    origin: tuple[str, str]
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def items(self) -> Mapping[str, Any]:
+        """The conditions and the image itself: what a conditioner reads. An image whose clip is not known is its own first frame."""
+        return {"image": self.image, "first": self.image, **self.conditions}
+
+
+def find_subject(
+    model: Model,
+    image: Path | None,
+    *,
+    path: Path | None = None,
+    data: str | Sequence[str] | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = quiet,
+) -> Subject:
+    """The file `image`; without it an image that the training has held out (drawn by `seed`), where the model in `path` says from which
+    data and these are on this machine; else a sample. InputError: a file that is missing or no image."""
+    if image is not None:
+        return from_file(image, model.config.data)
+    return held_out(model, path, data=data, seed=seed, say=say) or from_model(model, seed)
+
+
+def held_out(
+    model: Model | FirstStage,
+    path: Path | None,
+    *,
+    data: str | Sequence[str] | None = None,
+    seed: int,
+    say: Callable[[str], None] = quiet,
+) -> Subject | None:
+    """An image that the training has held out, drawn by `seed`; None where there is none at hand."""
+    dataset = training_data(model, path, say, data)
+    indices = () if dataset is None else split_of_model(dataset, model.provenance).unseen
+    if dataset is None or not len(indices):
+        return None
+    n = int(indices[seed % len(indices)])
+    firsts = {c.reads for c in model.config.conditioners} & {"first"} if isinstance(model, Model) else ()
+    batch = dataset.batch([n]) | dataset.conditions([n], fields=firsts)
+    name = f"{dataset.spec.name}, {dataset.paths[n]}"
+    return Subject(
+        image=batch.pop("image"),
+        conditions=batch,
+        origin=(
+            f"a held-out image of the training data ({name})",
+            f"une image des données mise de côté pour la validation ({name})",
+        ),
+    )
+
+
+def from_file(path: Path, spec: DataSpec) -> Subject:
+    """The user's picture as an image of the model's data: central part, size, channels and depth made to fit, and said."""
+    if spec.channels not in (1, 3):
+        raise InputError(
+            f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or colour: leave --image out"
+        )
+    file = picture(path)
+    with named(f"--image {path}", "give a PNG, JPEG, WebP, TIFF, BMP or GIF file"):
+        header = read_header(file, name=path.name)
+        pixels = read_pixels(
+            file,
+            Target(height=spec.height, width=spec.width, channels=spec.channels, depth=header.depth, background=WHITE),
+        )
+    english, french = [f"the file {path.name}"], [f"le fichier {path.name}"]
+    if (header.height, header.width) != (spec.height, spec.width):
+        sizes = f"{header.width} x {header.height}", f"{spec.width} x {spec.height}"
+        english.append(f"its central part resized from {sizes[0]} to the model's {sizes[1]} pixels")
+        french.append(f"sa partie centrale ramenée de {sizes[0]} aux {sizes[1]} pixels du modèle")
+    if header.channels != spec.channels:
+        english.append("colour made grey" if spec.channels == 1 else "grey made colour")
+        french.append("la couleur changée en gris" if spec.channels == 1 else "le gris changé en couleur")
+    if header.profile is not None and header.profile.problem:
+        english.append(f"its colour profile, which cannot be used ({header.profile.problem}), left aside")
+        french.append("son profil de couleurs, inutilisable, laissé de côté")
+    elif header.profile is not None:
+        english.append(f"its colours converted from {header.profile.name} to sRGB")
+        french.append(f"ses couleurs converties de {header.profile.name} en sRGB")
+    values = torch.from_numpy(pixels.astype(np.float32))[None]
+    if header.depth == spec.depth:
+        at_rest = values.clamp(spec.low, spec.high).to(getattr(torch, spec.depth))
+    else:
+        english.append(f"{header.depth} values brought to the range of the model's {spec.depth}")
+        french.append(f"les valeurs {header.depth} ramenées à l'intervalle de celles du modèle ({spec.depth})")
+        at_rest = spec.from_model(values / FULL[header.depth] * 2 - 1)
+    return Subject(image=at_rest, origin=(", ".join(english), ", ".join(french)))
+
+
+def from_model(model: Model, seed: int) -> Subject:
+    """A sample of the model itself, of its first class where it has classes. InputError: a model that needs more than that."""
+    for c in model.config.conditioners:
+        if c.drop == 0 and c.in_turn(range(1)) is None:
+            raise InputError(
+                f"this model never saw an image without its {argument(c.field)}, and its training data, which has them, is not at hand: install the "
+                "data, or put it where the run folder says"
+            )
+    return Subject(
+        image=model.generate(1, seed=seed),
+        conditions={"label": torch.tensor([0])} if any(c.field == "label" for c in model.config.conditioners) else {},
+        origin=(
+            "a sample of the model itself, since its training data is not at hand: give --image for an image that the model has not made",
+            "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez --image pour une image que le "
+            "modèle n'a pas faite",
+        ),
+    )
+
+
+def training_data(
+    model: Model | FirstStage,
+    path: Path | None,
+    say: Callable[[str], None] = quiet,
+    data: str | Sequence[str] | None = None,
+) -> Dataset | None:
+    """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged; or where `data` says that it lies
+    now. InputError: that is other data."""
+    fingerprint = model.provenance.get("data_fingerprint")
+    if data is not None:
+        source = _source(model, path, of_record(model.provenance))
+        return moved(source, data, fingerprint or "", say)[1]
+    if not fingerprint:
+        return None
+    try:
+        dataset = _source(model, path).build(say)
+    except InputError as reason:
+        say(f"the training data is not at hand: {reason}")
+        return None
+    if dataset.spec.shape != model.config.data.shape or dataset.spec.fingerprint != fingerprint:
+        say(f"{dataset.spec.name} is not what it was when the model was trained: no held-out image is taken from it")
+        return None
+    return dataset
+
+
+def _source(model: Model | FirstStage, path: Path | None, recorded: Any = None):
+    """What run.json beside the model says, else `recorded`, else the model's file, else the built-in source of the data's name."""
+    folder = path if path is None or path.is_dir() else path.parent
+    if folder is not None and (folder / RUN).exists():
+        try:
+            return decode(json.loads((folder / RUN).read_text()), AnyRun, where=str(folder / RUN)).source
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{folder / RUN} is damaged ({error})") from None
+    if recorded is not None:
+        return recorded
+    source = of_record(model.provenance)
+    return source if findable(source) else find_source(model.config.data.name)

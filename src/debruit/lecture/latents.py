@@ -1,0 +1,45 @@
+"""What a latent model sees: the channels of its latents, and the pictures that they decode to.
+
+z_0 = E(x_0),  z_i = sqrt(abar_i) z_0 + sqrt(1 - abar_i) eps,  z_0^ = the model's estimate,  x_0^ = D(z_0^)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from debruit.lecture.forward import Forward
+from debruit.lecture.study import BATCH, Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latents:
+    """At each of K steps: the noisy latents and the estimate of the clean ones, (K, C, h, w), with the images at rest that they decode to, (K, C', H, W);
+    `reconstruction` is D(E(x_0)), (C', H, W)."""
+
+    steps: list[int]
+    z_t: Tensor
+    z0_hat: Tensor
+    decoded_z_t: Tensor
+    decoded_z0_hat: Tensor
+    reconstruction: Tensor
+
+
+@torch.inference_mode()
+def latents(study: Study, chain: Forward) -> Latents | None:
+    """The latents of the forward chain, decoded; None for a model of pixels, whose images are their own latents. No evaluation of the network."""
+    if not study.latent:
+        return None
+    return Latents(
+        steps=chain.steps,
+        z_t=chain.x_t,
+        z0_hat=chain.x0_hat,
+        decoded_z_t=_decoded(study, chain.x_t),
+        decoded_z0_hat=_decoded(study, chain.x0_hat),
+        reconstruction=_decoded(study, chain.x0[None])[0],
+    )
+
+
+def _decoded(study: Study, z: Tensor) -> Tensor:
+    parts = [study.model.images(part.to(study.model.device)) for part in z.split(BATCH)]
+    return torch.cat(parts)

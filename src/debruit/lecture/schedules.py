@@ -1,0 +1,81 @@
+"""Schedules side by side: beta, abar, the signal-to-noise ratio abar / (1 - abar) and the signal left, sqrt(abar); and what they do to the image.
+
+Every schedule of diffusion/chain.py, and every process in diffusion/processes/ as a chain of as many steps (chains.py).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from debruit.diffusion.chain import Chain, Schedule
+from debruit.diffusion.process import Process
+from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.lecture.chains import ModelChain, chain_of
+from debruit.lecture.study import Study
+from debruit.seams import implementations
+
+LENGTH = 1000  # T of the compared chains: variances of single steps can be compared at one T only
+POINTS = 100  # of each curve
+PICTURES = 9  # of the image along each chain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One schedule at the times t = i / T of the points: beta, abar (P,), float64. `pictures` (9, C, H, W) are x_i of the image at
+    t = 0, 1/8, ..., 1, all with one noise. `model` marks the model's own."""
+
+    name: str
+    steps: int
+    t: Tensor
+    beta: Tensor
+    abar: Tensor
+    pictures: Tensor
+    model: bool
+
+    @property
+    def snr(self) -> Tensor:
+        return self.abar / (1 - self.abar)
+
+    @property
+    def signal(self) -> Tensor:
+        return self.abar.sqrt()
+
+
+def schedules(study: Study) -> list[Curve]:
+    """Every schedule that is known, and the model's own; no network."""
+    own = study.chain
+    known = {name: ModelChain(process=Tabulated(chain=c), chain=c, own=True) for name, c in _chains().items()}
+    known |= {name: chain_of(process, LENGTH) for name, process in _processes().items()}
+    same = [name for name, other in known.items() if _same(other, own)]
+    if not same:
+        label = type(own.chain.schedule).__name__ if own.own else type(own.process).__name__
+        known = {f"{label} *": own if own.own else chain_of(own.process, LENGTH)} | known
+        same = [f"{label} *"]
+    return [_curve(name, other, study, name == same[0]) for name, other in known.items()]
+
+
+def _curve(name: str, chain: ModelChain, study: Study, model: bool) -> Curve:
+    table, steps = chain.chain, chain.chain.steps
+    points = sorted({max(1, round(steps * k / POINTS)) for k in range(1, POINTS + 1)})
+    places = [round(steps * k / (PICTURES - 1)) for k in range(PICTURES)]
+    x0 = study.x0.cpu().expand(PICTURES, *study.x0.shape[1:])
+    pictures = table.q(x0, torch.tensor(places)).sample(study.noise()().cpu())
+    return Curve(
+        name=name, steps=steps, t=chain.times[points], beta=table.beta[points], abar=table.abar[points], pictures=pictures, model=model
+    )  # fmt: skip
+
+
+def _chains() -> dict[str, Chain]:
+    classes: dict[str, Any] = implementations(Schedule)
+    return {name: Chain(schedule=cls(), steps=LENGTH) for name, cls in classes.items()}
+
+
+def _processes() -> dict[str, Process]:
+    classes: dict[str, Any] = implementations(Process)
+    return {name: cls() for name, cls in classes.items() if cls is not Tabulated}
+
+
+def _same(a: ModelChain, b: ModelChain) -> bool:
+    return a.chain == b.chain if b.own else a.process == b.process

@@ -1,0 +1,1 @@
+"""Trained models: diffusion models and autoencoders, their configuration and their file."""

@@ -1,0 +1,85 @@
+"""The first stage of a latent diffusion model: a trained autoencoder with its file (Rombach et al. 2022).
+
+L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/autoencoding/) and then frozen: its latents are shifted and
+scaled to mean 0 and standard deviation 1 per channel, as measured over the training images, and its fingerprint is in every model built on it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from debruit.autoencoders import bounded
+from debruit.autoencoders.autoencoder import AutoencoderModule, fingerprint
+from debruit.autoencoders.codec import Moments
+from debruit.config import check
+from debruit.errors import InputError
+from debruit.finite import check_finite
+from debruit.images.spec import DataSpec
+from debruit.models.config import FirstStageConfig
+from debruit.models.diffusion import choose_device
+from debruit.models.model_file import decoded, fill, model_file, read, save
+
+
+class FirstStage:
+    """A trained autoencoder: images at rest to latents and back."""
+
+    def __init__(
+        self, config: FirstStageConfig, module: AutoencoderModule, provenance: Mapping[str, Any] | None = None
+    ) -> None:
+        check(config, "autoencoder")
+        self.config, self.module, self.provenance = config, module.eval(), dict(provenance or {})
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> "FirstStage":
+        """From a file or a run folder of `debruit train autoencoder`. InputError: none there, damaged, newer, or a model of another kind."""
+        path = model_file(path)
+        header, weights = read(path)
+        config = decoded(header, FirstStageConfig, path)
+        with torch.device("meta"):
+            module = config.codec.build(config.data.channels)
+        fill(module, weights, path)
+        if config.codec.fingerprint not in ("", fingerprint(module)):
+            raise InputError(
+                f"the weights in {path} are not those that its latents were measured with: the file was changed, copy it again"
+            )
+        return cls(config, module.to(choose_device(device)), header["provenance"])
+
+    def save(self, path: str | Path) -> None:
+        """To one file, atomically."""
+        save(path, self.config, self.module.state_dict(), self.provenance)
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Moments:
+        """The law of the latents of images at rest, (B, C, H, W)."""
+        check_finite(images, "the images to encode", "replace these values, or leave the images out")
+        moments = bounded.encode(self.module, self.config.data.to_model(images).to(self.device))
+        check_finite(moments.mean, "the latents are not finite", "look at the images and at the autoencoder")
+        return moments
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
+        """Latents (B, c, h, w) as images at rest of this size, on the CPU."""
+        decoded = bounded.decode(self.module, latents.to(self.device), size).float().cpu()
+        check_finite(decoded, "the decoded images are not finite", "look at the latents and at the autoencoder")
+        return self.config.data.from_model(decoded)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """What becomes of images at rest: D(E(x)), by the mean of the latents' law."""
+        return self.decode(self.encode(images).mean, (images.shape[2], images.shape[3]))
+
+    def check_fits(self, spec: DataSpec) -> None:
+        """InputError if images of this spec cannot go through the autoencoder."""
+        own = self.config.data
+        if spec.channels != own.channels:
+            raise InputError(
+                f"the autoencoder was trained on images of {own.channels} channels ({own.name}) and {spec.name} has {spec.channels}: train "
+                "one on this data with `debruit train autoencoder`"
+            )
+        self.config.codec.latent_size(spec.height, spec.width)

@@ -1,0 +1,100 @@
+"""The configuration of a diffusion model (process + prediction + network + conditioners + codec) or of an autoencoder, and the modules that are trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.autoencoders.codec import Codec
+from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning import compatibility
+from debruit.conditioning.base import Conditioner
+from debruit.diffusion.denoiser import Denoiser
+from debruit.diffusion.prediction import prediction
+from debruit.diffusion.process import Process
+from debruit.diffusion.processes.flow import Flow
+from debruit.errors import InputError
+from debruit.images.spec import DataSpec
+from debruit.networks.cond import Cond
+from debruit.networks.network import Network
+from debruit.networks.unet import UNet
+from debruit.ranges import Positive
+from debruit.sampling.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything about a model but its weights. `data_std` is the standard deviation of the latents, which scales the network's input."""
+
+    data: DataSpec
+    process: Process = field(default_factory=Flow)
+    predicts: str = "velocity"
+    network: Network = field(default_factory=UNet)
+    conditioners: tuple[Conditioner, ...] = ()
+    codec: Codec = field(default_factory=Pixels)
+    data_std: Positive = 0.5
+    learned_variance: bool = False
+    sampling: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        prediction(self.predicts)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what the network sees."""
+        return (
+            self.codec.latent_channels(self.data.channels),
+            *self.codec.latent_size(self.data.height, self.data.width),
+        )
+
+    def check(self) -> None:
+        """InputError if the prediction says nothing at pure noise, where sampling starts."""
+        ends_in_noise = float(self.process.alpha(torch.ones((), dtype=torch.float64))) == 0
+        if ends_in_noise and self.predicts in ("eps", "score"):
+            raise InputError(
+                f"at t = 1 {type(self.process).__name__} leaves no signal, and there a prediction of {self.predicts} says nothing about the "
+                "image: set predicts=v, velocity or x0, or a process whose chain does not end in pure noise"
+            )
+
+    def build(self) -> "Backbone":
+        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
+        compatibility.check(self.conditioners, self.network)
+        return Backbone(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstStageConfig:
+    """Everything about an autoencoder but its weights; `data` is what it was trained on."""
+
+    data: DataSpec
+    codec: Autoencoder
+
+
+class Backbone(nn.Module):
+    """What is trained: the network and its conditioners."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = config.latent_shape[0]
+        self.config = config
+        self.network = config.network.build(channels, channels * (2 if config.learned_variance else 1))
+        self.conditioners = nn.ModuleDict({c.field: c.build() for c in config.conditioners})
+
+    def cond(self, values: Mapping[str, Tensor], keep: Mapping[str, Tensor]) -> Cond:
+        """The conditions of a batch. `values` holds each conditioner's field, `keep` (B,) bool which images keep it."""
+        cond = Cond()
+        for conditioner in self.config.conditioners:
+            name = conditioner.field
+            encoded = self.conditioners[name](values[name], keep[name])
+            cond = cond.beside(Cond(**{conditioner.door: encoded}))
+        return cond
+
+    def forward(self, x: Tensor, noise_level: Tensor, cond: Cond | None = None) -> Tensor:
+        return self.network(x, noise_level, cond)
+
+    def denoiser(self, network=None) -> Denoiser:
+        """This backbone as a denoiser; `network` stands in for it, compiled say."""
+        c = self.config
+        return Denoiser(self if network is None else network, c.process, c.predicts, c.data_std, c.learned_variance)

@@ -1,0 +1,139 @@
+"""Model files: one .safetensors file with the weights, and in the header, under "debruit", a JSON object with `format` (an integer), `config` (a dataclass
+as config.py encodes it) and `provenance`. Nothing else is needed to use the model. Weights may be stored in half precision; they are used in
+float32.
+
+Some models come with debruit: a name that is no path means the file of that name in `weights/`, which has their licences too.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from debruit.config import decode, encode
+from debruit.errors import InputError, nearest
+from debruit.files.atomic import write_atomically
+from debruit.models.config import FirstStageConfig, ModelConfig
+from debruit.networks.layers import channels_last
+
+FORMAT = 1
+Kind = TypeVar("Kind")
+_KINDS = {
+    "ModelConfig": "a diffusion model (`debruit train SOURCE`)",
+    "FirstStageConfig": "an autoencoder (`debruit train autoencoder SOURCE`)",
+}
+
+
+def save(
+    path: str | Path, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], *, half: bool = False
+) -> None:
+    """A model file from its parts, atomically; with `half` its floating-point weights take two bytes each."""
+    header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
+    tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    check_weights(tensors, f"{path} is not written")
+    if half:
+        tensors = {name: weight.half() if weight.is_floating_point() else weight for name, weight in tensors.items()}
+    write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata={"debruit": header}))
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and weights of a model file, those in half precision as float32."""
+    found, weights = header(path), load_file(path)
+    return found, {name: w.float() if w.dtype == torch.float16 else w for name, w in weights.items()}
+
+
+def header(path: Path) -> dict[str, Any]:
+    """What a model file says of itself, without its weights."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier one"
+        ) from None
+    if "debruit" not in metadata:
+        raise InputError(
+            f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote"
+        )
+    found = json.loads(metadata["debruit"])
+    if missing := {"format", "config", "provenance"} - set(found):
+        raise InputError(f"{path} is damaged: its header lacks {', '.join(sorted(missing))}")
+    if found["format"] > FORMAT:
+        raise InputError(
+            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer debruit"
+        )
+    return found
+
+
+def shipped() -> dict[str, Path]:
+    """The models that come with debruit, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "weights").glob("*.safetensors"))}
+
+
+def model_file(path: str | Path) -> Path:
+    """The file that a MODEL argument means: itself, the model of a run folder, or one that comes with debruit. InputError: none of these."""
+    path = Path(path)
+    if not path.exists() and str(path) in shipped():
+        return shipped()[str(path)]
+    if path.is_dir():
+        inside = path / "model.safetensors"
+        if not inside.exists():
+            raise InputError(f"{path} holds no model.safetensors: is it a run folder, and has its training saved yet?")
+        return inside
+    if not path.exists():
+        raise InputError(
+            f"there is no model at {path}{nearest(str(path), shipped())}: give a run folder, a .safetensors file, or one that comes with debruit "
+            "(`debruit list models`)"
+        )
+    return path
+
+
+def check_writable(path: str | Path) -> None:
+    """InputError: a MODEL argument that means a model which comes with debruit."""
+    if model_file(path).resolve() in [one.resolve() for one in shipped().values()]:
+        raise InputError(
+            f"{path} comes with debruit, and what is installed is not written to: copy {model_file(path)} to a place of your own and give that"
+        )
+
+
+def restore(path: Path, config: Any) -> None:
+    """Writes another configuration into a model file, atomically; its weights stay as they are stored, in half precision too."""
+    save(path, config, load_file(path), header(path)["provenance"])
+
+
+def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
+    """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is damaged."""
+    config = decode(header["config"], ModelConfig | FirstStageConfig, where=str(path))
+    if not isinstance(config, kind):
+        raise InputError(
+            f"{path} holds {_KINDS.get(type(config).__name__, 'another thing')} and this needs {_KINDS[kind.__name__]}"
+        )
+    return config
+
+
+def check_weights(weights: Mapping[str, Tensor], what: str) -> None:
+    """InputError, naming the first, where weights are NaN or infinite: a training that diverged, or a damaged file."""
+    if odd := [name for name, w in weights.items() if w.is_floating_point() and not w.isfinite().all()]:
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        raise InputError(
+            f"{what}: its weights {odd[0]}{more} hold values that are NaN or infinite; use an earlier state or file, and train with a smaller optimiser.lr"
+        )
+
+
+def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Gives a module that was built on the meta device its weights; InputError if they are not exactly those it has."""
+    expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
+    found = {name: tuple(w.shape) for name, w in weights.items()}
+    if expected != found:
+        odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise InputError(
+            f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
+        )
+    check_weights(weights, str(path))
+    module.load_state_dict(weights, assign=True)
+    channels_last(module)

@@ -1,0 +1,1 @@
+"""Networks with weights that others trained, read from their packages or files."""

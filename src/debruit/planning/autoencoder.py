@@ -1,0 +1,218 @@
+"""Settings of an autoencoder from the data, the machine and the budget; and what they will cost, before step 1."""
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.autoencoders.bottleneck import Bottleneck
+from debruit.autoencoders.coder import Coder
+from debruit.autoencoders.kl import KL
+from debruit.autoencoders.losses.adversarial import Adversarial
+from debruit.autoencoders.losses.criterion import Criterion
+from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
+from debruit.autoencoders.vq import VQ
+from debruit.data.source import Source
+from debruit.data.split import Split
+from debruit.errors import InputError
+from debruit.images.spec import DataSpec
+from debruit.models.config import FirstStageConfig
+from debruit.networks.discriminator import least_side
+from debruit.planning import footprint as estimate
+from debruit.planning import heuristics, throughput
+from debruit.planning.autoencoder_footprint import footprint, forward_flops, step_flops
+from debruit.planning.footprint import Speed
+from debruit.sampling.noise import generator
+from debruit.training.autoencoding.state import AutoencoderState
+from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
+from debruit.training.config import AutoencoderRun, Optimiser
+from debruit.training.time_budget import PLANNED
+
+Kind = Literal["kl", "vq"]
+LATENT_SIDE = 16  # about so many places a side are left of an image, with a factor of at most MOST_FACTOR
+MOST_FACTOR = 8
+LATENT_CHANNELS = 4
+CODES = 1024
+WIDTHS = (16, 24, 32, 48, 64, 96, 128)
+SMALL_VALUES = 2**18  # of a batch: so few fit everywhere, and the estimate takes a second
+SHARE = 20_000.0  # forward operations per image over the images seen
+CPU_BATCH = 8  # many small steps: the gradient of a reconstruction is hardly noisy (bench/RESULTS.md)
+KL_WEIGHT = 1e-3  # costs no fidelity, and takes a tenth of the latents' needless precision
+PERCEPTUAL_WEIGHT = 0.2
+ADVERSARIAL_IMAGES = (
+    100_000  # shorter trainings do without a discriminator: it would enter too late to help (bench/RESULTS.md)
+)
+
+
+def recommend(
+    source: Source,
+    spec: DataSpec,
+    device: torch.device,
+    *,
+    images: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    flip: bool = False,
+    kind: Kind = "kl",
+    factor: int | None = None,
+    speed: float = 1.0,
+    split: Split | None = None,
+) -> AutoencoderRun:
+    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in planning.recommend.
+    InputError: a factor that is no power of 2."""
+    minutes = heuristics.DEFAULT_MINUTES if images is None and minutes is None else minutes
+    factor = suited_factor(spec) if factor is None else factor
+    bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
+    if images is not None:
+        codec, expected = choose(spec, factor, bottleneck, SHARE * images), images
+    else:
+        assert minutes is not None
+        operations = speed * throughput.throughput(device) * minutes * 60
+        codec = choose(spec, factor, bottleneck, math.sqrt(SHARE * operations / 3))
+        expected = max(int(operations / (3 * forward_flops(codec, spec.shape))), 1)
+    held_out = heuristics.held_out(spec.count)
+    run = AutoencoderRun(
+        source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
+        batch=(CPU_BATCH if device.type == "cpu" else 64) if batch is None else batch, validation_images=held_out,
+        criterion=suited_criterion(spec, expected, heuristics.sizes(spec, held_out, split)[1]), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
+    )  # fmt: skip
+    latent_shape(run)  # images smaller than the factor are refused here
+    return run if batch is not None else affordable(run, device)
+
+
+def again(
+    run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None
+) -> AutoencoderRun:
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` and `split` as
+    there."""
+    codec = run.model.codec
+    found = recommend(
+        run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip,
+        kind="kl" if isinstance(codec.bottleneck, KL) else "vq", factor=codec.factor, speed=speed, split=split,
+    )  # fmt: skip
+    return replace(found, group=run.group, own_parts=run.own_parts)
+
+
+def operations(run: AutoencoderRun) -> int:
+    """Floating-point operations of one forward pass of an image."""
+    return forward_flops(run.model.codec, run.data.shape)
+
+
+def affordable(run: AutoencoderRun, device: torch.device) -> AutoencoderRun:
+    """The run with a batch whose estimated peak stays below half of the device's memory, or of 1 image."""
+    if run.batch * math.prod(run.data.shape) <= SMALL_VALUES:
+        return run
+    return replace(run, batch=max(footprint(run).most(throughput.memory(device) / 2), 1))
+
+
+def suited_factor(spec: DataSpec) -> int:
+    """The power of 2 that leaves about LATENT_SIDE places of the longer side, between 2 and MOST_FACTOR."""
+    longer = max(spec.height, spec.width)
+    return int(min(max(2 ** round(math.log2(longer / LATENT_SIDE)), 2), MOST_FACTOR))
+
+
+def suited_criterion(spec: DataSpec, images: int, held_out: int) -> Criterion:
+    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels, and the latter held-out images, by which
+    it is watched."""
+    shorter = min(spec.height, spec.width)
+    layers = next((n for n in (3, 2, 1) if shorter >= 2 * least_side(n)), 0)
+    adversarial = None
+    if layers and held_out and images >= ADVERSARIAL_IMAGES:
+        adversarial = Adversarial(layers=layers, channels=32, norm="group", ramp_images=images // 20)
+    perceptual = Perceptual(weight=PERCEPTUAL_WEIGHT) if shorter >= LEAST_SIDE else None
+    return Criterion(kl_weight=KL_WEIGHT, perceptual=perceptual, adversarial=adversarial)
+
+
+def choose(spec: DataSpec, factor: int, bottleneck: Bottleneck, target: float) -> Autoencoder:
+    """The candidate whose forward pass, through encoder and decoder, is nearest to `target` operations an image."""
+    found = [Autoencoder(coder=coder, bottleneck=bottleneck) for coder in coders(factor)]
+    return min(found, key=lambda codec: abs(math.log(forward_flops(codec, spec.shape) / target)))
+
+
+def narrowest(spec: DataSpec) -> Autoencoder:
+    """The cheapest candidate for this data."""
+    return Autoencoder(coder=coders(suited_factor(spec))[0], bottleneck=KL(channels=LATENT_CHANNELS))
+
+
+def coders(factor: int) -> list[Coder]:
+    """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far enough."""
+    if factor < 1 or factor & (factor - 1):
+        raise InputError(f"a factor of {factor}: it must be a power of 2, for example 4")
+    patch = min(factor, 2)
+    levels = int(math.log2(factor // patch)) + 1
+    return [
+        Coder(
+            channels=width, multipliers=tuple(min(2**k, 4) for k in range(levels)), patch=patch, blocks=1, groups=8,
+            middle_attention=False, resample="fold",
+        )
+        for width in WIDTHS
+    ]  # fmt: skip
+
+
+def parameters(codec: Autoencoder, channels: int) -> int:
+    with torch.device("meta"):
+        return estimate.parameters(codec.build(channels))
+
+
+def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> float:
+    """Images per second of this run's real training step on this device, on synthetic images; without the discriminator, which comes late."""
+    state = AutoencoderState.start(run, device)
+    g = generator(0)
+    images = torch.rand((run.batch, *run.data.shape), generator=g) * 2 - 1
+    batch = Batch(images.to(device), torch.randn((run.batch, *latent_shape(run)), generator=g).to(device))
+    with sharing(state, run, device) as shares:
+
+        def once() -> None:
+            step(state, run, batch, 0.0, shares)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        once()
+        return run.batch * throughput.best_rate(once, seconds)
+
+
+def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
+    """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and that speed."""
+    speed = throughput.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
+    if speed is None:
+        speed = Speed(measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0))
+    rate = speed.images_per_second
+    if run.minutes is not None:
+        run = replace(run, images=max(int(PLANNED * rate * run.minutes * 60), run.batch))
+    return replace(run, every=throughput.intervals(run, rate)), speed
+
+
+def seconds(run: AutoencoderRun, speed: Speed) -> float:
+    """Of the whole training: slower from the discriminator's entry on, by its operations. Where it enters when the reconstruction has flattened, it
+    counts from the beginning, and this is the most."""
+    adversarial, early = run.criterion.adversarial, step_flops(run, discriminator=False)
+    begins = run.images if adversarial is None else min(adversarial.begins_images or 0, run.images)
+    slower = step_flops(run, discriminator=True) / early
+    return (begins + (run.images - begins) * slower) / speed.images_per_second
+
+
+def summary(run: AutoencoderRun, device: torch.device, speed: Speed, split: Split | None = None) -> list[str]:
+    """What will be done and what it costs, in lines. `split`: that of the run, where its data is at hand."""
+    spec, codec, c = run.data, run.model.codec, run.criterion
+    latent = " x ".join(map(str, latent_shape(run)))
+    terms = [type(c.reconstruction).__name__]
+    terms += [f"perceptual {c.perceptual.weight:g} ({c.perceptual.network})"] if c.perceptual else []
+    terms += [f"KL {c.kl_weight:g}" if isinstance(codec.bottleneck, KL) else f"codebook {c.codebook_weight:g}"]
+    terms += [f"adversarial {c.adversarial.weight:g}"] if c.adversarial else ["no discriminator"]
+    length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
+    training, held = heuristics.sizes(spec, run.held_out_images, split)
+    epochs = run.images / training
+    later = step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
+    slower = f", {later:.1f} times slower with the discriminator" if later > 1.05 else ""
+    return [
+        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; {held} held out",
+        f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M parameters, "
+        f"{forward_flops(codec, spec.shape) / 1e6:,.0f} MFLOP an image; factor {codec.factor}, latents {latent}",
+        f"loss      {' + '.join(terms)}",
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, {heuristics.OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g}, "
+        f"seed {run.seed}, flips {'on' if run.flip else 'off'}",
+        f"machine   {device}, {speed}{slower}; ETA {heuristics.duration(run.minutes * 60 if run.minutes else seconds(run, speed))}",
+    ]  # fmt: skip

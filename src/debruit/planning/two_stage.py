@@ -1,0 +1,148 @@
+"""A latent diffusion model in one command: an autoencoder, then diffusion in its latent space, under one budget.
+
+OUT/stages.json                 the plan, until the second stage begins
+OUT/autoencoder/                the run of the first stage
+OUT/autoencoder.safetensors     what came of it, which the second stage needs beside its own run.json
+"""
+
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from debruit.autoencoders.codec import Codec
+from debruit.conditioning.base import Conditioner
+from debruit.config import decode, encode
+from debruit.data.split import Split
+from debruit.errors import InputError
+from debruit.files.atomic import write_atomically
+from debruit.images.spec import DataSpec
+from debruit.models.autoencoder import FirstStage
+from debruit.networks.pretrained.efficientnet import PACKAGE as PERCEPTUAL_PACKAGE
+from debruit.planning import autoencoder as autoencoders
+from debruit.planning import heuristics, throughput
+from debruit.planning.autoencoder_footprint import forward_flops
+from debruit.training.config import AutoencoderRun, Run
+from debruit.training.run_folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder, alone, check_free
+
+FOLDER = "autoencoder"
+FIRST_SHARE = 0.3  # of the minutes or images, for the autoencoder (bench/RESULTS.md)
+LEAST_SIDE, LEAST_FIRST_IMAGES = 64, 3_000
+LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """The plan. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are the user's for the second stage."""
+
+    first: AutoencoderRun
+    minutes: float | None = None
+    images: int | None = None
+    batch: int | None = None
+    conditioners: tuple[Conditioner, ...] | None = None
+    assignments: tuple[str, ...] = ()
+
+
+def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
+    """Whether latents give better images than pixels for these minutes (bench/RESULTS.md): from LEAST_SIDE pixels on, if the autoencoder's share
+    lasts for LEAST_FIRST_IMAGES of the narrowest one, and its perceptual network is installed."""
+    if min(spec.height, spec.width) < LEAST_SIDE or importlib.util.find_spec(PERCEPTUAL_PACKAGE) is None:
+        return False
+    narrowest = autoencoders.narrowest(spec)
+    operations = throughput.throughput(device) * 60 * minutes * FIRST_SHARE
+    return operations / (3 * forward_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
+
+
+def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
+    """The folder of the plan, and in it that of the first stage."""
+    with alone(path):
+        check_free(path)
+        write_atomically(path / PLAN, lambda temporary: temporary.write_text(json.dumps(encode(plan), indent=2)))
+    return RunFolder.create(path / FOLDER, plan.first, say)
+
+
+def first_folder(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
+    """The folder of the first stage, made where a kill came before it was."""
+    inside = path / FOLDER
+    return RunFolder.open(inside, say) if (inside / RUN).exists() else RunFolder.create(inside, plan.first, say)
+
+
+def pending(path: Path) -> Stages | None:
+    """The plan of a folder whose second stage has not begun, else None. InputError: a plan that is damaged."""
+    if not (path / PLAN).exists() or (path / RUN).exists():
+        return None
+    try:
+        return decode(json.loads((path / PLAN).read_text()), Stages, where=str(path / PLAN))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path / PLAN} is damaged ({error}): restore it, or start a new run") from None
+
+
+def second(
+    plan: Stages,
+    device: torch.device,
+    codec: Codec | None = None,
+    taken: float | None = None,
+    *,
+    speed: float = 1.0,
+    data_split: Split | None = None,
+) -> Run:
+    """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it after `taken` seconds; before it
+    is trained (None), as far as that can be known. `speed` and `data_split` as in planning.recommend; its data is divided as that of the first."""
+    first, minutes, images = plan.first, None, None
+    if plan.minutes is not None:
+        used = (first.minutes or 0) if taken is None else taken / 60
+        minutes = max(plan.minutes - used, LEAST_MINUTES)
+    else:
+        assert plan.images is not None
+        images = max(plan.images - first.images, 1)
+    found = heuristics.recommend(
+        first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
+        codec=codec or first.model.codec, conditioners=plan.conditioners, speed=speed, split=data_split,
+    )  # fmt: skip
+    return replace(found, group=first.group, own_parts=first.own_parts)
+
+
+def on_latents(
+    stage: FirstStage,
+    source,
+    spec: DataSpec,
+    device: torch.device,
+    *,
+    minutes: float | None = None,
+    images: int | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    flip: bool = False,
+    conditioners: Sequence[Conditioner] | None = None,
+    speed: float = 1.0,
+    data_split: Split | None = None,
+) -> Run:
+    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend. InputError: images that
+    cannot go through it."""
+    stage.check_fits(spec)
+    return heuristics.recommend(
+        source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec,
+        conditioners=conditioners, speed=speed, split=data_split,
+    )  # fmt: skip
+
+
+def create(path: Path, run: Run, stage: FirstStage, say: Callable[[str], None]) -> RunFolder:
+    """The run folder of a diffusion model on latents, with its autoencoder beside run.json."""
+    return RunFolder.create(path, run, say, write_beside=lambda: stage.save(path / FIRST_STAGE))
+
+
+def split(minutes: float | None, images: int | None) -> tuple[float | None, int | None]:
+    """(minutes, images) of the first stage."""
+    return (
+        None if minutes is None else minutes * FIRST_SHARE,
+        None if images is None else max(int(images * FIRST_SHARE), 1),
+    )
+
+
+def spent(path: Path) -> float:
+    """Seconds that the first stage took, by its log."""
+    lines = (path / FOLDER / LOG).read_text().splitlines()
+    return float(json.loads(lines[-1])["elapsed"]) if lines else 0.0

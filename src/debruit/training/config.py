@@ -1,0 +1,196 @@
+"""A Run: one frozen value that holds everything that determines a training. Schedules and intervals count images seen."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from debruit.autoencoders.losses.criterion import Criterion
+from debruit.data.source import Source
+from debruit.diffusion.objective import Objective
+from debruit.errors import InputError
+from debruit.images.spec import DataSpec
+from debruit.models.config import FirstStageConfig, ModelConfig
+from debruit.ranges import Batch, Images, NotNegative, Positive, Repeats, Seed, Share
+
+
+def held_back(asked: int, count: int) -> int:
+    """How many of `count` images are kept for validation: as asked, but at most half of them."""
+    return min(asked, count // 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimiser:
+    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps` are
+    AdamW's. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the
+    training's budget, linearly or as a cosine."""
+
+    kind: Literal["muon", "adamw"] = "muon"
+    lr: float = 4e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: NotNegative = 1e-8
+    momentum: float = 0.95
+    weight_decay: NotNegative = 0.01
+    clip_norm: Positive = 1.0
+    warmup_images: Images = 5_000
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    decay_fraction: Share = 1.0
+    final_lr_factor: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise InputError(f"optimiser.lr={self.lr:g}: the learning rate must be more than 0")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"optimiser.momentum={self.momentum:g}: give at least 0 and below 1")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InputError(f"optimiser.betas={self.betas}: each must be at least 0 and below 1")
+
+    def rate(self, images_seen: int, share: float) -> float:
+        """The learning rate after `images_seen` images, when a `share` of the budget (images or minutes) is spent: the lower of the warm-up, which only
+        rises, and the decay, which only falls. So the rate never rises again once it has fallen."""
+        warm = min(1.0, (images_seen + 1) / self.warmup_images) if self.warmup_images else 1.0
+        if self.decay == "none":
+            return self.lr * warm
+        left = min(1.0, (1.0 - min(share, 1.0)) / max(self.decay_fraction, 1e-9))
+        shape = left if self.decay == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+        return self.lr * min(warm, self.final_lr_factor + (1 - self.final_lr_factor) * shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ema:
+    """Averaged weights: those of `halflife_images` ago count half. Early on the half-life is `ramp` times the images seen, so that the
+    first weights are forgotten. Karras et al. 2022, section F.2."""
+
+    halflife_images: Images = 500_000
+    ramp: NotNegative = 0.05
+
+    def decay(self, images_seen: int, batch: int) -> float:
+        """How much of the average survives a step of `batch` images that ends at `images_seen`."""
+        return 0.5 ** (batch / max(min(self.halflife_images, self.ramp * images_seen), 1e-8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Every:
+    """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is that share of its minutes."""
+
+    report_images: Images = 2_000
+    validate_images: Images = 20_000
+    preview_images: Images = 20_000
+    save_images: Images = 50_000
+
+    def __post_init__(self) -> None:
+        for name, interval in vars(self).items():
+            if interval < 1:
+                raise InputError(f"every.{name}={interval}: an interval is at least 1 image")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What every training has, of a diffusion model (`Run`) or of an autoencoder (`AutoencoderRun`).
+
+    `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch` images make one
+    optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32; the planner
+    replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe. `group` says which images belong together and are held
+    out together (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is kept (parts.py).
+    """
+
+    source: Source
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    ema: Ema = field(default_factory=Ema)
+    every: Every = field(default_factory=Every)
+    images: Images = 200_000
+    minutes: float | None = None
+    batch: Batch = 128
+    validation_images: Images = 256
+    seed: Seed = 0
+    flip: bool = False
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    keep_states: int = 2
+    group: str = ""
+    own_parts: bool = False
+
+    @property
+    def data(self) -> DataSpec:
+        """What it is trained on."""
+        raise NotImplementedError
+
+    @property
+    def held_out_images(self) -> int:
+        """How many images are to be kept for validation. `data.split.split_of` says which."""
+        return held_back(self.validation_images, self.data.count)
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise InputError(f"a batch of {self.batch}: give --batch 1 or more")
+        if self.images < 1:
+            raise InputError(f"a training of {self.images} images: give --images 1 or more")
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(
+                f"a training of {self.minutes:g} minutes: give --minutes more than 0, for example --minutes 10"
+            )
+        if self.keep_states < 1:
+            raise InputError(f"keep_states={self.keep_states}: at least 1 state must be kept to resume from")
+        if self.validation_images < 0:
+            raise InputError(f"validation_images={self.validation_images}: give 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Training):
+    """The training of a diffusion model, on pixels or on the latents of a codec.
+
+    `microbatch` images of the batch go through the network at a time (0: all). `compile` None leaves it to a measurement (planning.py).
+    """
+
+    model: ModelConfig
+    objective: Objective = field(default_factory=Objective)
+    microbatch: Batch = 0
+    compile: bool | None = None
+
+    @property
+    def data(self) -> DataSpec:
+        return self.model.data
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.microbatch < 0 or (self.microbatch and self.batch % self.microbatch):
+            raise InputError(
+                f"microbatch={self.microbatch} does not divide the batch of {self.batch}; 0 is the whole batch"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is held against the discriminator, which can ruin an autoencoder. Scores are held-out reconstruction losses, perceptual part included.
+
+    It enters when reconstruction has flattened: one validation improves the score by less than `flat` of itself (or after the criterion's
+    `begins_images`). A validation whose score passes `collapse` times the lowest rolls the weights back to the best and halves the adversarial
+    weight; after `roll_backs` of them the discriminator is left out. The best is the latest whose score is within `slack` of the lowest.
+    """
+
+    flat: NotNegative = 0.04
+    slack: NotNegative = 0.1
+    collapse: NotNegative = 1.5
+    roll_backs: Repeats = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.slack < self.collapse - 1:
+            raise InputError(
+                f"watch.slack={self.slack:g} and watch.collapse={self.collapse:g}: slack is at least 0 and below collapse - 1"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderRun(Training):
+    """The training of an autoencoder. The codec's shift, scale and fingerprint are measured when its file is written. Dead codes of a VQ bottleneck
+    are revived every `revive_images`."""
+
+    model: FirstStageConfig
+    criterion: Criterion = field(default_factory=Criterion)
+    watch: Watch = field(default_factory=Watch)
+    revive_images: Images = 2_000
+
+    @property
+    def data(self) -> DataSpec:
+        return self.model.data
+
+
+AnyRun = Run | AutoencoderRun

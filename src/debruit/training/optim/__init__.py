@@ -1,0 +1,1 @@
+"""Optimiser steps, gradients and averaged weights."""

@@ -1,0 +1,74 @@
+"""The gradient of a batch's loss: part by part where memory is short, and on a CPU each core its own share of the images (cpu_parallel.py)."""
+
+import contextlib
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from debruit.device import has_bf16
+from debruit.models.config import Backbone
+from debruit.networks.dropout import draw_from, drops
+from debruit.sampling.noise import generator
+from debruit.training.batches import Batch
+from debruit.training.config import Run, Training
+from debruit.training.cpu_parallel import Shares
+
+
+class Gradient:
+    """Adds the gradient of a run's loss to a backbone's parameters. A context: on leaving it its threads end."""
+
+    def __init__(self, run: Run, backbone: Backbone, device: torch.device) -> None:
+        self.run, self.backbone, self.device = run, backbone, device
+        self.network = torch.compile(backbone) if run.compile else backbone
+        self.dropout = drops(backbone)
+        allowed = device.type == "cpu" and not run.compile  # compiled code is not shared among threads
+        self.shares = Shares(backbone, run.microbatch or run.batch, allowed=allowed)
+
+    def __enter__(self) -> "Gradient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shares.__exit__()
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """The mean loss over the batch, (); its gradient is added to the parameters'."""
+        total = torch.zeros((), device=self.device)
+        size = self.run.microbatch or len(batch)
+        with self._randomness(batch.seed):
+            for start in range(0, len(batch), size):
+                total += self.shares(start, min(start + size, len(batch)), lambda *share: self._backward(batch, *share))
+        return total
+
+    def _backward(self, batch: Batch, backbone: Backbone, start: int, stop: int) -> Tensor:
+        part = batch.part(start, stop, self.device)
+        if self.dropout and not self.run.compile:
+            draw_from(backbone, generator(batch.seed, start).initial_seed())
+        network = self.network if backbone is self.backbone else backbone
+        loss = losses(self.run, backbone, network, part, self.device).sum() / len(batch)
+        loss.backward()
+        return loss.detach()
+
+    @contextlib.contextmanager
+    def _randomness(self, seed: int):
+        """Compiled dropout draws from torch's global stream: it gets the batch's own for this long."""
+        if not (self.dropout and self.run.compile):
+            yield
+            return
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+
+
+def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device: torch.device) -> Tensor:
+    """The objective of each image of a batch that is on the device, (B,)."""
+    with autocast(run, device):
+        cond = backbone.cond(part.values, part.keep)
+        return run.objective.loss(backbone.denoiser(network), part.x0, part.t, part.eps, cond)
+
+
+def autocast(run: Training, device: torch.device):
+    """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
+    by_itself = run.precision == "auto" and device.type == "cuda" and has_bf16(device)
+    wanted = run.precision == "bf16" or by_itself
+    return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()

@@ -1,0 +1,269 @@
+"""A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is installed."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from PIL.Image import Image
+
+from debruit.config import Json, check, decode, encode
+from debruit.data.source import recorded
+from debruit.errors import InputError
+from debruit.files.atomic import storage_problem, write_atomically
+from debruit.files.outputs import check_folder
+from debruit.finite import as_json
+from debruit.images import pictures
+from debruit.models import model_file
+from debruit.provenance import hardware, provenance, versions
+from debruit.training import checkpoint
+from debruit.training.config import AnyRun, Training
+from debruit.training.state import State
+
+RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
+LOCK, EVENTS = ".lock", "events"
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a disk without locks says
+FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
+FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change while it goes on
+
+Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weights of a model
+
+
+class RunFolder:
+    """The files of one run. Everything that is written is written whole or not at all."""
+
+    def __init__(self, path: str | Path, run: Training, say: Callable[[str], None], *, stored: Json) -> None:
+        """`stored` is the run as its run.json holds it."""
+        self.path, self.run, self.say, self.stored = Path(path), run, say, stored
+        self.fingerprint = fingerprint(self.stored)
+        self._events: Any = None
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        run: Training,
+        say: Callable[[str], None],
+        *,
+        write_beside: Callable[[], None] | None = None,
+    ) -> "RunFolder":
+        """A new folder with its run.json, and before it what `write_beside` writes; InputError if it already holds a run."""
+        path = Path(path)
+        if path.is_file():
+            check_free(path)
+        check(run, "run")
+        text = json.dumps(encode(run), indent=2)
+        with alone(path):
+            if (path / RUN).exists():
+                check_free(path)
+            if write_beside:
+                write_beside()
+            write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
+        return cls(path, run, say, stored=json.loads(text))
+
+    @classmethod
+    def open(cls, path: str | Path, say: Callable[[str], None], **changes: Any) -> "RunFolder":
+        """An existing folder, to resume; `changes` (images, minutes) replace fields of the run, and are written."""
+        path = Path(path)
+        if not (path / RUN).exists():
+            raise InputError(
+                f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made"
+            )
+        try:
+            written = json.loads((path / RUN).read_text())
+            stored = decode(written, AnyRun, where=str(path / RUN))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path / RUN} is damaged ({error}): restore it, or start a new run") from None
+        given = {key: value for key, value in changes.items() if value is not None}
+        if "images" in given:
+            given["minutes"] = None  # the images end it, not the clock
+        elif "minutes" in given and stored.minutes is not None:
+            given["images"] = max(
+                int(stored.images * given["minutes"] / stored.minutes), 1
+            )  # what the plan expects of them
+        run = replace(stored, **given)
+        with alone(path):
+            for left_over in path.glob("**/.*.part"):
+                left_over.unlink(missing_ok=True)
+            if run != stored:
+                written |= {key: encode(getattr(run, key)) for key in given}  # what the file does not say stays unsaid
+                write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
+        return cls(path, run, say, stored=written)
+
+    def start_over(self, run: Training) -> None:
+        """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new one."""
+        text = json.dumps(encode(run), indent=2)
+        write_atomically(self.path / RUN, lambda temporary: temporary.write_text(text))
+        self.close()
+        for name in (checkpoint.FOLDER, PREVIEWS, EVENTS):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        (self.path / LOG).unlink(missing_ok=True)
+        self.run, self.stored = run, json.loads(text)
+        self.fingerprint = fingerprint(self.stored)
+
+    def holds_model_of(self, state: State) -> bool:
+        """Whether the model's file was written with this state."""
+        if not (self.path / MODEL).exists():
+            return False
+        found, now = model_file.header(self.path / MODEL)["provenance"], self.provenance(state)
+        return all(found.get(key) == now[key] for key in ("run_fingerprint", "images_seen", "train_seconds"))
+
+    def save(self, state: State, model: Parts) -> bool:
+        """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
+        then a good one."""
+        if state.lost_in_a_row:
+            self.say(
+                f"the last {state.lost_in_a_row} steps had no finite gradient: not saved, the state before them is kept"
+            )
+            return False
+        checkpoint.save(self.path, state, self.fingerprint, self.run.keep_states)
+        self.save_model(state, model)
+        return True
+
+    def close(self) -> None:
+        """Writes out what TensorBoard's writer still holds."""
+        if self._events:
+            self._events.close()
+            self._events = None
+
+    def restore(self, state: State) -> None:
+        """The newest whole state; the log forgets what came after it. Where no state was saved yet, the run starts from its beginning, which its
+        seed determines."""
+        if not checkpoint.saved(self.path):
+            self.say("no state was saved yet: the run starts from its beginning")
+            return
+        checkpoint.restore(self.path, state, (self.fingerprint,), self.say)
+        log = self.path / LOG
+        if log.exists():
+            lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
+            write_atomically(log, lambda temporary: temporary.write_text("".join(lines)))
+
+    def log(self, record: dict[str, Any]) -> None:
+        """One line of log.jsonl, null where a number is not finite, and the same numbers for TensorBoard."""
+        try:
+            with open(self.path / LOG, "a") as file:
+                file.write(json.dumps(as_json(record), allow_nan=False) + "\n")
+        except OSError as error:
+            raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
+        self._tensorboard(record)
+
+    def preview(self, state: State, picture: Image) -> None:
+        """What the model makes at this moment, as a picture."""
+        pictures.save(picture, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
+
+    def provenance(self, state: State) -> dict[str, Any]:
+        """What the model file says of its origin."""
+        return {
+            **state.weights(),
+            "ema": asdict(self.run.ema),
+            "images_seen": state.images_seen,
+            "batch": self.run.batch,
+            "seed": self.run.seed,
+            "flip": self.run.flip,
+            "held_out_images": self.run.held_out_images,
+            "group": self.run.group,
+            "own_parts": self.run.own_parts,
+            "train_seconds": round(state.elapsed, 1),
+            "data": self.run.data.name,
+            "data_fingerprint": self.run.data.fingerprint,
+            "source": recorded(self.run.source),
+            "run_fingerprint": self.fingerprint,
+            "versions": versions(),
+            "hardware": hardware(),
+            "environment": provenance(),
+        }
+
+    def save_model(self, state: State, model: Parts) -> None:
+        """The model's file alone."""
+        model_file.save(self.path / MODEL, *model, self.provenance(state))
+
+    def _tensorboard(self, record: dict[str, Any]) -> None:
+        """The numbers of a record for TensorBoard, where it is installed: a copy for convenience, which must not end a training."""
+        try:
+            if self._events is None:
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._events = SummaryWriter(str(self.path / EVENTS))
+            if self._events:
+                for key, value in record.items():
+                    if isinstance(value, int | float) and key != "images_seen":
+                        self._events.add_scalar(key, value, record["images_seen"])
+        except ImportError:
+            self._events = False
+        except Exception as error:
+            self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
+            self._events = False
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Generator[None]:
+    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its lock ends with it. On a disk that
+    knows no locks there is none."""
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except NotImplementedError:
+        pass
+    except Timeout:
+        raise InputError(
+            f"another process is training in {path}: wait until it ends, or stop it (Ctrl-C, which saves), and resume then"
+        ) from None
+    except OSError as error:
+        if error.errno not in LOCKLESS:
+            raise InputError(f"cannot write {path / LOCK}: {storage_problem(error) or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_free(path: Path) -> None:
+    """InputError if a folder cannot take a new run."""
+    check_writable(path, flag="--out")
+    if (path / RUN).exists() or (path / PLAN).exists():
+        raise InputError(
+            f"{path} already holds a run: continue it with `debruit train --resume {path}`, or give another --out"
+        )
+
+
+def check_writable(path: Path, *, flag: str) -> None:
+    """InputError if what a training writes cannot be written in this folder."""
+    check_folder(
+        path, files=(RUN, MODEL, LOG, PLAN, FIRST_STAGE), folders=("state", PREVIEWS, "autoencoder"), flag=flag
+    )
+
+
+def fingerprint(stored: Json) -> str:
+    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change, and where the data
+    lies and how it is called: its own fingerprint, of the content, stands for it. It is made of what run.json says, and not of the run that this version
+    makes of it: a field that is added later, or a default that changes, leaves it as it is."""
+    fixed = _fixed(stored)
+    del fixed["source"]
+    model = fixed["model"]
+    if isinstance(model.get("data"), dict):
+        fixed["model"] = model | {"data": {key: value for key, value in model["data"].items() if key != "name"}}
+    return _digest(fixed)
+
+
+def _fixed(stored: Json) -> dict[str, Any]:
+    fixed = {key: value for key, value in stored.items() if key not in FREE}
+    fixed["model"] = {key: value for key, value in stored["model"].items() if key != "sampling"}
+    return fixed
+
+
+def _digest(fixed: Json) -> str:
+    return hashlib.blake2b(json.dumps(fixed, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _images(line: str) -> int:
+    try:
+        return json.loads(line)["images_seen"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return 2**62  # half a line: cut by the interruption

@@ -1,0 +1,1 @@
+"""What is trained: a diffusion model or an autoencoder, behind one protocol."""

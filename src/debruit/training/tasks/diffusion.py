@@ -1,0 +1,129 @@
+"""The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.autoencoders.codec import CodecModule
+from debruit.data.dataset import Dataset
+from debruit.data.latents import LatentCache, latent_cache
+from debruit.errors import InputError
+from debruit.models.autoencoder import FirstStage
+from debruit.models.config import ModelConfig
+from debruit.models.diffusion import Model, named
+from debruit.sampling.dpmpp_2m import DPMpp2M
+from debruit.sampling.grids import UniformTime
+from debruit.training import previews
+from debruit.training.config import Run
+from debruit.training.loop import Report, train
+from debruit.training.previews import conditions
+from debruit.training.state import TrainState
+from debruit.training.time_budget import Length
+from debruit.training.validation import Validation, validate
+
+PREVIEW_COUNT, PREVIEW_SEED = 16, 0
+PREVIEW_STEPS = (
+    10  # of DPM-Solver++ 2M, whatever the model's own sampler takes: a preview costs a few steps of training
+)
+PREVIEW_SHARE = 0.01
+ALARM_COUNT = 32  # images that the alarm on copies draws in the same way
+
+
+class Diffusion:
+    """See Task. `codec` is the frozen autoencoder of a latent model, and `latents` what it makes of the data."""
+
+    watches: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        run: Run,
+        dataset: Dataset,
+        device: torch.device,
+        *,
+        codec: CodecModule | None = None,
+        latents: LatentCache | None = None,
+    ) -> None:
+        self.run, self.dataset, self.device, self.codec, self.latents = run, dataset, device, codec, latents
+
+    @classmethod
+    def open(
+        cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path, say: Callable[[str], None]
+    ) -> "Diffusion":
+        """With what its codec needs: the autoencoder in the file `first_stage`, and the latents, from the cache where they are there.
+
+        InputError: no such file, another autoencoder than the one the run was made for.
+        """
+        codec = run.model.codec
+        if not isinstance(codec, Autoencoder):
+            return cls(run, dataset, device)
+        stage = FirstStage.load(first_stage, str(device))
+        if stage.config.codec != codec:
+            raise InputError(
+                f"{first_stage} holds another autoencoder (fingerprint {stage.config.codec.fingerprint:.8}) than the one this model was trained "
+                f"on ({codec.fingerprint:.8}), and latents of different autoencoders do not mix: put the right one back, or start a new run"
+            )
+        cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device, report=say)
+        return cls(run, dataset, device, codec=stage.module, latents=cache)
+
+    def start(self) -> TrainState:
+        return TrainState.start(self.run, self.device, self.codec)
+
+    def train(self, state: TrainState, pool: np.ndarray, length: Length) -> Iterator[Report]:
+        return train(state, self.run, self.dataset, pool, self.device, latents=self.latents, length=length)
+
+    def as_planned(self, state: TrainState) -> bool:
+        return True
+
+    def beside(self, held_out: int) -> dict[str, float]:
+        """A forward pass is a third of a training step; guidance takes two for an image."""
+        drawn = self._drawn
+        return {"validate": 2 * held_out / 3, "preview": self.preview_count * drawn, "alarm": ALARM_COUNT * drawn}
+
+    @property
+    def _drawn(self) -> float:
+        """What drawing an image takes, in images of training."""
+        branches = 2 if any(c.drop > 0 for c in self.run.model.conditioners) else 1
+        return PREVIEW_STEPS * branches / 3
+
+    @property
+    def preview_count(self) -> int:
+        """Images of a preview: fewer where minutes are so few that all of them would take more than PREVIEW_SHARE of the plan's images."""
+        if self.run.minutes is None:
+            return PREVIEW_COUNT
+        return min(max(int(PREVIEW_SHARE * self.run.images / self._drawn), 1), PREVIEW_COUNT)
+
+    def validate(self, state: TrainState, indices: np.ndarray) -> Validation:
+        return validate(state.average, self.run, self.dataset, indices, self.device, latents=self.latents)
+
+    def watch(self, state: TrainState, validation: Validation) -> str | None:
+        return None
+
+    def picture(self, state: TrainState) -> Image:
+        images = draw(self.run, state, self.dataset, self.preview_count, PREVIEW_SEED)
+        return previews.picture(self.run, self.dataset, images)
+
+    def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
+        return self.run.model, named(state.average, state.codec)
+
+
+def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
+    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by DPM-Solver++ 2M, with as many
+    evaluations as the model's own sampler takes but at most PREVIEW_STEPS."""
+    own = run.model.sampling
+    steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
+    model = Model(run.model, state.average, codec=state.codec)
+    settings = model.settings(sampler=DPMpp2M(), grid=UniformTime(), steps=steps)
+    asked = conditions(run, dataset, count, model.device)
+    last = None
+    for last in model.drawing_of(asked, settings, range(count), seed=seed).run():
+        pass
+    assert last is not None
+    return model.images(
+        torch.nan_to_num(last.x, 0, 0, 0)
+    )  # a diverged training goes back by itself, and a preview must not end it
