@@ -44,7 +44,7 @@ from debruit.models.diffusion import choose_device
 from debruit.planning import autoencoder
 from debruit.recipes import find_data
 from debruit.training.allocator import prepare
-from debruit.training.config import AutoencoderRun, Every
+from debruit.training.config import AutoencoderRun, Intervals
 from debruit.training.run_folder import LOG, RUN, RunFolder, hardware
 from debruit.training.supervisor import fit
 
@@ -86,7 +86,7 @@ def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch
     else:
         n = run.images
         run = replace(
-            run, every=Every(report_images=max(n // 50, 1), validate_images=max(n // 10, 1), preview_images=n, save_images=max(n // 4, 1))
+            run, every=Intervals(report_images=max(n // 50, 1), validate_images=max(n // 10, 1), preview_images=n, save_images=max(n // 4, 1))
         )  # fmt: skip
     if criterion.adversarial:
         begins, ramp = int(options.begins * run.images), run.images // 20

@@ -22,7 +22,7 @@ import numpy as np
 
 import debruit
 from debruit.models.model_file import model_file
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 
 sys.path.insert(0, str(Path(__file__).parent / "fashion"))
 
@@ -84,7 +84,7 @@ def curve(options: argparse.Namespace) -> None:
     print(f"-> {options.csv}, {options.figure}")
 
 
-def describe(options: argparse.Namespace, settings: Settings) -> dict[str, str]:
+def describe(options: argparse.Namespace, settings: SamplingConfig) -> dict[str, str]:
     """All that a row depends on but the weight."""
     from classifier import digest
 
@@ -96,7 +96,7 @@ def describe(options: argparse.Namespace, settings: Settings) -> dict[str, str]:
     }  # fmt: skip
 
 
-def measure(model: debruit.Model, settings: Settings, options: argparse.Namespace) -> dict[str, str]:
+def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Namespace) -> dict[str, str]:
     """Frechet distance and recognition at one weight, each with its 95 % interval over the samples."""
     from classifier import load_classifier
     from fashion_data import load
@@ -121,7 +121,7 @@ def measure(model: debruit.Model, settings: Settings, options: argparse.Namespac
     }
 
 
-def draw(model: debruit.Model, settings: Settings, count: int, batch: int, seed: int = 0) -> np.ndarray:
+def draw(model: debruit.Model, settings: SamplingConfig, count: int, batch: int, seed: int = 0) -> np.ndarray:
     """Images 0..count - 1 of the seed, the classes in turn, (count, C, H, W)."""
     parts = []
     for start in range(0, count, batch):

@@ -50,7 +50,7 @@ from debruit.training.allocator import prepare
 from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import latent_shape
 from debruit.training.autoencoding.step import train as train_autoencoder
-from debruit.training.config import AutoencoderRun, Every, Optimiser, Run
+from debruit.training.config import AutoencoderRun, Intervals, Optimiser, Run
 from debruit.training.loop import train
 from debruit.training.optim.gradient import autocast
 from debruit.training.run_folder import hardware
@@ -84,7 +84,7 @@ class Setting:
         )
         return AutoencoderRun(
             source=None, model=FirstStageConfig(data=spec, codec=self.codec), batch=self.batch, precision=self.precision, images=ENDLESS,
-            criterion=Criterion(kl_weight=KL_WEIGHT, perceptual=None, adversarial=None), every=Every(report_images=self.batch),
+            criterion=Criterion(kl_weight=KL_WEIGHT, perceptual=None, adversarial=None), every=Intervals(report_images=self.batch),
             optimiser=Optimiser(kind="adamw", lr=LR, clip_norm=CLIP_NORM),
         )  # fmt: skip
 
@@ -290,7 +290,7 @@ def training(run: Run, device: str) -> Action:
     latents = None
     if not isinstance(codec, Pixels):
         latents = latent_cache(dataset, codec, codec_module(codec, place), flip=run.flip, device=place)
-    each = replace(run, minutes=None, images=ENDLESS, every=Every(report_images=run.batch))
+    each = replace(run, minutes=None, images=ENDLESS, every=Intervals(report_images=run.batch))
     state = TrainState.start(each, place)
     reports = train(state, each, dataset, np.arange(len(dataset)), place, latents=latents)
     return lambda: next(reports)

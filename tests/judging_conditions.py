@@ -17,7 +17,7 @@ from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 from debruit.networks.text_transformer import TextTransformer
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 from debruit.text.wordpiece import WordPiece
 
 COLOURS = ("black", "grey", "white")
@@ -66,7 +66,7 @@ def model(dataset: Dataset, *fields: str, drop: float = 0.1) -> Model:
     chosen = conditioners(dataset, *fields, drop=drop)
     doors: dict[str, Any] = {field: sum(c.channels for c in chosen if c.door == door) for door, field in FIELDS.items()}
     network = replace(tiny.NETWORK, **doors, transformer_depth=1 if "text" in fields else 0)
-    config = ModelConfig(data=dataset.spec, network=network, conditioners=chosen, sampling=Settings(steps=2))
+    config = ModelConfig(data=dataset.spec, network=network, conditioners=chosen, sampling=SamplingConfig(steps=2))
     torch.manual_seed(1)
     backbone = config.build()
     with torch.no_grad():

@@ -15,11 +15,11 @@ from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 from debruit.networks.unet import UNet
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
-from debruit.sampling.job import Drawing
+from debruit.sampling.job import SamplingJob
 from debruit.sampling.sampler import Sampler, level
-from debruit.sampling.settings import Settings
 from tiny_latent import CODER
 
 SIDE = 16
@@ -47,7 +47,7 @@ def model(
         data=spec(depth, channels),
         network=network,
         conditioners=conditioners,
-        sampling=Settings(sampler=Heun(), steps=3),
+        sampling=SamplingConfig(sampler=Heun(), steps=3),
         **codec,
         **changes,
     )
@@ -99,9 +99,9 @@ class Normal:
         return torch.randn(self.shape, generator=self.generator, dtype=F64)
 
 
-def drawing(denoise, process: Process, sampler: Sampler, steps: int, noise, grid=None) -> Drawing:
-    settings = Settings(sampler=sampler, grid=grid or UniformTime(), steps=steps)
-    return Drawing(denoise=denoise, process=process, settings=settings, noise=noise, device=torch.device("cpu"))
+def drawing(denoise, process: Process, sampler: Sampler, steps: int, noise, grid=None) -> SamplingJob:
+    settings = SamplingConfig(sampler=sampler, grid=grid or UniformTime(), steps=steps)
+    return SamplingJob(denoise=denoise, process=process, settings=settings, noise=noise, device=torch.device("cpu"))
 
 
 def end(snapshots) -> Tensor:

@@ -72,7 +72,7 @@ CONFIGS = every_config()
 
 def test_the_walk_finds_them():
     wanted = {
-        "training.Run", "training.Optimiser", "networks.UNet", "sampling.Settings", "sampling.Heun", "sampling.Karras",
+        "training.Run", "training.Optimiser", "networks.UNet", "sampling.SamplingConfig", "sampling.Heun", "sampling.Karras",
         "diffusion.Tabulated", "diffusion.Chain", "diffusion.Objective", "conditioning.Label", "images.DataSpec",
         "autoencoders.Pixels",
     }  # fmt: skip
@@ -121,7 +121,7 @@ def spoilt(**changes):
             {"model__process": encode(choose(Sampler, "euler", ""))},
             "unknown Process in config.model.process 'Euler'; allowed: Flow, Tabulated, VE",
         ),
-        ({"model__sampling": None}, "config.model.sampling: None is not valid, expected Settings"),
+        ({"model__sampling": None}, "config.model.sampling: None is not valid, expected SamplingConfig"),
         ({"model__conditioners": [3]}, "config.model.conditioners[0]: 3 is not valid, expected Conditioner"),
         ({"model__network__time_embedding": "ad"}, "expected Literal['add', 'scale_shift']"),
         ({"type": "join"}, "unknown Run in config 'join'; allowed: Run; the file may come from a newer version"),
@@ -217,7 +217,7 @@ def test_overrides_inside_a_tuple():
         ("model.process=flw", "unknown value for --set model.process 'flw', did you mean 'Flow'? allowed: Flow, "),
         ("model.process=none", "--set model.process: None is not valid, expected Process"),
         ("model.process={", "--set model.process: '{' is no valid JSON"),
-        ("model.sampling=5", "--set model.sampling: '5' is not valid, expected Settings"),
+        ("model.sampling=5", "--set model.sampling: '5' is not valid, expected SamplingConfig"),
         (
             "model.conditioners=Label",
             "value for --set model.conditioners Label needs a value for names; give it as JSON",

@@ -15,8 +15,8 @@ from debruit.errors import InputError
 from debruit.models import model_file
 from debruit.models.diffusion import Model, load
 from debruit.overrides import override
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.ddim import DDIM
-from debruit.sampling.settings import Settings
 from debruit.seams import classes
 
 PACKAGES = ("diffusion", "sampling", "networks", "autoencoders", "conditioning", "training")
@@ -47,15 +47,15 @@ def test_no_float_field_takes_what_is_not_finite(cls, names, value):
 
 
 def test_python_is_told_the_same_sentence():
-    assert check(Settings()) is None
+    assert check(SamplingConfig()) is None
     sentence = "nan is not valid, expected float (input should be a finite number)"
     with pytest.raises(InputError) as by_hand:
-        check(Settings(sampler=DDIM(eta=math.nan)), "sampling")
+        check(SamplingConfig(sampler=DDIM(eta=math.nan)), "sampling")
     assert str(by_hand.value) == f"sampling.sampler.eta: {sentence}"
     with pytest.raises(InputError, match="input should be less than or equal to 100000"):
-        check(Settings(steps=10**9))
+        check(SamplingConfig(steps=10**9))
     with pytest.raises(InputError, match="expected int"):
-        check(Settings(steps=2.5))  # ty: ignore[invalid-argument-type]
+        check(SamplingConfig(steps=2.5))  # ty: ignore[invalid-argument-type]
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def test_ranges_leave_no_trace_in_sentences():
     with pytest.raises(
         InputError, match=r"^config.steps: 0 is not valid, expected int \(input should be greater than or equal to 1\)$"
     ):
-        decode({"type": "Settings", "steps": 0}, Settings)
-    assert config._expected(dict(config.hints(Settings))["steps"]) == "int"
+        decode({"type": "SamplingConfig", "steps": 0}, SamplingConfig)
+    assert config._expected(dict(config.hints(SamplingConfig))["steps"]) == "int"
 
 
 def test_images_to_encode_are_checked(model):

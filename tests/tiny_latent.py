@@ -9,7 +9,7 @@ from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.data.sources.digits import Digits
 from debruit.models.config import FirstStageConfig
-from debruit.training.config import AutoencoderRun, Every, Optimiser
+from debruit.training.config import AutoencoderRun, Intervals, Optimiser
 
 CODER = Coder(channels=8, multipliers=(1, 2), blocks=1, groups=4, middle_attention=False, resample="fold")
 ADVERSARIAL = Adversarial(layers=1, channels=4, norm="group", begins_images=64, ramp_images=32)
@@ -20,6 +20,6 @@ def run(**changes) -> AutoencoderRun:
     chosen = AutoencoderRun(
         source=Digits(), model=FirstStageConfig(data=Digits().build().spec, codec=Autoencoder(coder=CODER, bottleneck=KL(channels=2))),
         criterion=Criterion(perceptual=None, adversarial=ADVERSARIAL), images=160, batch=16, validation_images=20, seed=3,
-        optimiser=Optimiser(lr=3e-3, warmup_images=32), every=Every(report_images=32, validate_images=96, preview_images=96, save_images=64),
+        optimiser=Optimiser(lr=3e-3, warmup_images=32), every=Intervals(report_images=32, validate_images=96, preview_images=96, save_images=64),
     )  # fmt: skip
     return replace(chosen, **changes)

@@ -16,7 +16,7 @@ from debruit.apps.cli.reports import find_data
 from debruit.data.sources.folder import Folder
 from debruit.data.split import divided, split_of
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.lecture.example import held_out
 from debruit.planning.conditions import material
 from debruit.planning.division import with_division
@@ -54,7 +54,7 @@ def test_shards_with_patients_are_trained_resumed_and_evaluated_by_one_split(tmp
     stored = json.loads((tmp_path / "r" / RUN).read_text())
     assert (stored["group"], stored["source"]["only"]) == ("patient", ["s-0.tar", "s-1.tar", "s-2.tar"])
     assert main(["train", "--resume", out, "--images", "24"]) == 0
-    subject = Subject.open(out, "cpu")
+    subject = LoadedModel.open(out, "cpu")
     for given in (None, shards, str(tmp_path)):
         dataset = find_data(given, subject)
         division = divide(subject.model, dataset, 4)
@@ -92,7 +92,7 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     assert run.own_parts
     folder = RunFolder.create(tmp_path / "r", run, print)
     list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu"), print))
-    subject = Subject.open(str(folder.path), "cpu")
+    subject = LoadedModel.open(str(folder.path), "cpu")
     division = divide(subject.model, subject.source().build(), 4)
     parts = [
         {dataset.paths[n].partition("/")[0] for n in side}

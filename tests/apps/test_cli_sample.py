@@ -16,8 +16,8 @@ from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model, load
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.euler import Euler
-from debruit.sampling.settings import Settings
 from debruit.text.wordpiece import WordPiece
 
 
@@ -34,7 +34,7 @@ def written(path, channels: int = 8, **changes):
     conditions = {
         "conditioners": (text, mask),
         "network": network,
-        "sampling": Settings(sampler=Euler(), steps=4),
+        "sampling": SamplingConfig(sampler=Euler(), steps=4),
     } | changes
     config = ModelConfig(data=tiny.run().model.data, **conditions)
     model = Model(config, config.build(), {"images_seen": 0})
@@ -145,7 +145,7 @@ def test_an_empty_prompt_is_none_and_guidance_without_a_condition_is_said_to_do_
 
 def test_requests_that_are_refused(model, masks, tmp_path, capsys):
     out = tmp_path / "x.png"
-    other = written(tmp_path / "other.safetensors", sampling=Settings(guidance=2.0), predicts="v", data_std=1.0)
+    other = written(tmp_path / "other.safetensors", sampling=SamplingConfig(guidance=2.0), predicts="v", data_std=1.0)
     cases = {
         ("--label", "cat"): "a label was given, but this model was trained with prompt, mask: leave --label out, or give --prompt or --mask instead",
         ("--guidance", "much"): "--guidance much: give one weight, for example --guidance 3, or one for each condition, for example --guidance text=5,mask=2",

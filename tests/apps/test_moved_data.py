@@ -129,14 +129,14 @@ def load_state(out) -> str:
 def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeypatch, capsys):
     from debruit.apps.cli.reports import find_data
     from debruit.evaluation.image_set import divide
-    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.loaded import LoadedModel
 
     out = tmp_path / "run"
     command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
     assert main([*command, "--set", "source.labelled=false", "--out", str(out)]) == 0
     moved = photos.rename(tmp_path / "elsewhere")
     for name in (out, out / "model.safetensors"):
-        subject = Subject.open(str(name), "cpu")
+        subject = LoadedModel.open(str(name), "cpu")
         dataset = find_data(str(moved), subject)
         assert dataset.spec.fingerprint == subject.provenance["data_fingerprint"]
         assert divide(subject.model, dataset, 8).own
@@ -152,21 +152,21 @@ def test_data_on_the_command_line_is_a_list_of_one(photos, tmp_path):
     """Moved, and read in another way than by default."""
     from debruit.apps.cli.reports import find_data
     from debruit.evaluation.image_set import divide
-    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.loaded import LoadedModel
 
     out = tmp_path / "run"
     command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
     assert main([*command, "--set", "source.background=black", "--out", str(out)]) == 0
     moved = photos.rename(tmp_path / "elsewhere")
     for name in (out, out / "model.safetensors"):
-        subject = Subject.open(str(name), "cpu")
+        subject = LoadedModel.open(str(name), "cpu")
         assert divide(subject.model, find_data([str(moved)], subject), 8).own
 
 
 def test_several_shards_that_were_moved(photos, tmp_path, capsys):
     """A run goes on, and is explained and evaluated, with each of its shards named at its new place."""
     from debruit.apps.cli.reports import find_data
-    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.loaded import LoadedModel
 
     (tmp_path / "here").mkdir()
     for name in ("a", "b"):
@@ -178,7 +178,7 @@ def test_several_shards_that_were_moved(photos, tmp_path, capsys):
     assert main(["train", *shards, "--pixels", *SMALL, *OFTEN, "--out", str(out)]) == 0
     (tmp_path / "here").rename(tmp_path / "there")
     there = [shard.replace("/here/", "/there/") for shard in shards]
-    subject = Subject.open(str(out / "model.safetensors"), "cpu")
+    subject = LoadedModel.open(str(out / "model.safetensors"), "cpu")
     assert find_data(there, subject).spec.fingerprint == subject.provenance["data_fingerprint"]
     assert main(["explain", str(out), "--out", str(tmp_path / "page"), "--device", "cpu", "--data", *there]) == 0
     assert "image: a held-out image of the training data" in capsys.readouterr().out

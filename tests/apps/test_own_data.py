@@ -18,7 +18,7 @@ from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.lecture.example import find_subject
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
@@ -61,7 +61,7 @@ def photos(tmp_path_factory):
 
 def check_own(model, data):
     """That the data is the model's own, and the images are held out that its training has held out."""
-    subject = Subject.open(str(model), "cpu")
+    subject = LoadedModel.open(str(model), "cpu")
     dataset = find_data(data, subject)
     assert dataset.spec == subject.data
     division = divide(subject.model, dataset, 8)
@@ -79,7 +79,7 @@ def test_what_a_model_never_saw_is_known(emoji, alone, data):
 
 
 def test_another_part_of_the_drawings_is_other_data(emoji):
-    subject = Subject.open(str(emoji[1]), "cpu")
+    subject = LoadedModel.open(str(emoji[1]), "cpu")
     dataset = find_data("openmoji/component", subject)
     assert dataset.spec.shape == subject.data.shape
     assert not divide(subject.model, dataset, 8).own
@@ -98,7 +98,7 @@ def test_a_folder_is_read_as_it_was_once_it_is_named(photos):
     with pytest.raises(
         InputError, match=r"name the data to compare .*alone.safetensors with: --data SOURCE; it was trained on photos"
     ):
-        find_data(None, Subject.open(str(alone), "cpu"))
+        find_data(None, LoadedModel.open(str(alone), "cpu"))
     said: list[str] = []
     assert (
         "a sample of the model" in find_subject(debruit.load(alone, "cpu"), None, path=alone, say=said.append).origin[0]
@@ -109,7 +109,7 @@ def test_a_folder_is_read_as_it_was_once_it_is_named(photos):
 def test_a_folder_of_another_name_is_other_data(photos, tmp_path):
     shutil.copytree(photos[0], tmp_path / "others")
     (tmp_path / "others" / "0.png").unlink()
-    dataset = find_data(str(tmp_path / "others"), subject := Subject.open(str(photos[1]), "cpu"))
+    dataset = find_data(str(tmp_path / "others"), subject := LoadedModel.open(str(photos[1]), "cpu"))
     assert dataset.spec.shape == subject.data.shape
     assert dataset.spec.fingerprint != subject.data.fingerprint
 

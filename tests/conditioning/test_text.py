@@ -18,7 +18,7 @@ from debruit.models.diffusion import Model
 from debruit.networks.pretrained.minilm import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
 
 CAPTIONS = ("a smiling cat", "a cat with a hat", "a grinning dog", "un éléphant à l'école", "a dog, a cat")
@@ -33,7 +33,9 @@ def pixel_model(text: Text) -> ModelConfig:
     network = UNet(
         channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=text.channels
     )  # fmt: skip
-    return ModelConfig(data=Digits().build().spec, network=network, conditioners=(text,), sampling=Settings(steps=2))
+    return ModelConfig(
+        data=Digits().build().spec, network=network, conditioners=(text,), sampling=SamplingConfig(steps=2)
+    )
 
 
 class TestPrompts:

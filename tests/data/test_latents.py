@@ -438,13 +438,13 @@ def test_entries_that_nobody_uses_are_said_and_kept(photos, cache, heard):
 def test_bfloat16_where_it_is_asked_for(photos):
     asked = []
 
-    class Asked(FakeModule):
+    class ConditionBatch(FakeModule):
         def encode(self, images):
             asked.append(torch.is_autocast_enabled("cpu"))
             return super().encode(images)
 
-    build(photos, module=Asked(FakeCodec(), 2))
-    half = build(photos, module=Asked(FakeCodec(), 2), autocast=True)
+    build(photos, module=ConditionBatch(FakeCodec(), 2))
+    half = build(photos, module=ConditionBatch(FakeCodec(), 2), autocast=True)
     assert asked == [False] * 3 + [True] * 3
     mean = direct(photos).mean
     error = (half.batch(range(COUNT)).mean - mean).abs().max()

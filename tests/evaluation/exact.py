@@ -13,8 +13,8 @@ from debruit.diffusion.processes.flow import Flow
 from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.heun import Heun
-from debruit.sampling.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def model(spec: DataSpec, images: torch.Tensor, std: float, process: Process | N
     process = process or Flow()
     config = ModelConfig(
         data=spec, process=process, predicts="x0", network=Exact(images=images, std=std, process=process),  # ty: ignore
-        sampling=Settings(sampler=Heun(), steps=20),
+        sampling=SamplingConfig(sampler=Heun(), steps=20),
     )  # fmt: skip
     return Model(config, config.build())
 

@@ -20,7 +20,7 @@ from debruit.errors import InputError
 from debruit.evaluation import registry
 from debruit.evaluation.compare import check_metrics
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import AutoencoderSubject, Subject, open_any
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel, open_any
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.metrics.frechet import frechet_distance
@@ -88,8 +88,8 @@ def values(scores):
 
 
 def test_each_kind_of_file_opens_as_what_it_is(autoencoder, latent):
-    assert isinstance(autoencoder, AutoencoderSubject)
-    assert isinstance(latent, Subject)
+    assert isinstance(autoencoder, LoadedAutoencoder)
+    assert isinstance(latent, LoadedModel)
     assert autoencoder.about()["latents"] == [2, 4, 4]
     json.dumps([autoencoder.about(), latent.about()])
 

@@ -11,7 +11,7 @@ from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation import sampler_sweep
 from debruit.evaluation.compare import compare
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.evaluation.progress import Progress
@@ -44,8 +44,8 @@ def other(data: Dataset, **changes) -> Dataset:
     )  # fmt: skip
 
 
-def subject(name: str, model: Model) -> Subject:
-    return Subject(name=name, model=model, digest=name)
+def subject(name: str, model: Model) -> LoadedModel:
+    return LoadedModel(name=name, model=model, digest=name)
 
 
 def compared(tmp_path, data, *models, metrics=()):
@@ -129,7 +129,7 @@ def test_one_model_under_two_names(data, tmp_path, monkeypatch):
     path = tmp_path / "m.safetensors"
     shapes.model(data, "label").save(path)
     monkeypatch.chdir(tmp_path)
-    twice = [Subject.open(str(path), "cpu"), Subject.open("m.safetensors", "cpu")]
+    twice = [LoadedModel.open(str(path), "cpu"), LoadedModel.open("m.safetensors", "cpu")]
     with pytest.raises(InputError, match="a model is named twice"):
         next(compare(twice, data, Request(count=24), []))
 

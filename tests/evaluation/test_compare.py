@@ -10,7 +10,7 @@ import judging
 from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation.compare import check_metrics, compare
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request
 from debruit.metrics import paired
@@ -31,7 +31,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folders, tmp_path_factory):
-    subjects, folder = [Subject.open(name, "cpu") for name in folders], tmp_path_factory.mktemp("parts")
+    subjects, folder = [LoadedModel.open(name, "cpu") for name in folders], tmp_path_factory.mktemp("parts")
     parts = [Parts.open(folder / str(k), s.name, s.digest, print) for k, s in enumerate(subjects)]
     with pytest.MonkeyPatch.context() as patch:
         judging.look_through(judging.Projection(), patch)
@@ -70,7 +70,7 @@ def test_the_page_and_the_table_name_all_models(found, folders):
 
 
 def test_too_few_models_and_one_twice(folders):
-    subject = Subject.open(folders[0], "cpu")
+    subject = LoadedModel.open(folders[0], "cpu")
     with pytest.raises(InputError, match="name two or more"):
         next(compare([subject], Digits().build(), REQUEST, []))
     with pytest.raises(InputError, match="named twice"):
@@ -99,7 +99,7 @@ def test_paired_intervals_hold_the_truth_and_are_narrower_than_unpaired_ones():
 @pytest.mark.parametrize("names", ["bound", "likelihood", "memorisation", "loss", "frechet,loss"])
 def test_analyses_of_one_model_are_refused(names, folders, tmp_path):
     sentence = f"--metrics {names.split(',')[-1]}: a figure of one model, which `debruit evaluate` measures model by model.*frechet, "
-    subjects = [Subject.open(name, "cpu") for name in folders[:2]]
+    subjects = [LoadedModel.open(name, "cpu") for name in folders[:2]]
     with pytest.raises(InputError, match=sentence):
         next(compare(subjects, Digits().build(), replace(REQUEST, metrics=tuple(names.split(","))), []))
     check_metrics(("frechet", "recall", "diversity"))

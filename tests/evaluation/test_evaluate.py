@@ -17,7 +17,7 @@ from debruit.errors import InputError
 from debruit.evaluation import part_store as parts_module
 from debruit.evaluation import registry, sampling_stage
 from debruit.evaluation.image_set import check_data, divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.evaluation.progress import Pace
@@ -32,7 +32,7 @@ CHEAP = ("frechet", "kid", "precision", "diversity", "colour")
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
-    return Subject.open(str(judging.trained(tmp_path_factory.mktemp("runs") / "a")), "cpu")
+    return LoadedModel.open(str(judging.trained(tmp_path_factory.mktemp("runs") / "a")), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +293,7 @@ def test_a_chain_has_its_bound(digits, tmp_path, projection):
         config, config.build(), {"data_fingerprint": digits.spec.fingerprint, "seed": 0, "held_out_images": 20}
     )
     model.save(tmp_path / "chain.safetensors")
-    chain = Subject.open(str(tmp_path / "chain.safetensors"), "cpu")
+    chain = LoadedModel.open(str(tmp_path / "chain.safetensors"), "cpu")
     found = run(chain, digits, tmp_path / "work", Request(count=8, metrics=("bound",), likelihood_images=3)).analyses[
         "bound"
     ]

@@ -11,7 +11,7 @@ import judging
 import judging_conditions as shapes
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.compare import compare
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.evaluation.registry import METRICS
@@ -50,7 +50,7 @@ def words():
 def subject(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
     shapes.model(data, "text", "mask", "label").save(path)
-    return Subject.open(str(path), "cpu")
+    return LoadedModel.open(str(path), "cpu")
 
 
 def ended(work):
@@ -173,7 +173,7 @@ def test_a_model_and_itself_compared_and_each_difference_is_that_of_the_scores(s
 
 def test_an_enlargement_is_measured_against_the_image_itself(data, tmp_path, monkeypatch):
     model = shapes.model(data, "image")
-    subject = Subject(name="sr", model=model, digest="2")
+    subject = LoadedModel(name="sr", model=model, digest="2")
     request = Request(count=24, metrics=("fidelity",), batch=16)
     found = run(subject, data, tmp_path / "a", request)
     assert [s.label for s in found.scores] == ["PSNR to the image", "SSIM to the image"]
@@ -186,7 +186,7 @@ def test_an_enlargement_is_measured_against_the_image_itself(data, tmp_path, mon
 
 
 def test_a_model_that_was_never_without_its_mask_has_no_baseline(data, tmp_path):
-    subject = Subject(name="always", model=shapes.model(data, "mask", drop=0.0), digest="3")
+    subject = LoadedModel(name="always", model=shapes.model(data, "mask", drop=0.0), digest="3")
     found = run(subject, data, tmp_path, replace(REQUEST, metrics=("mask-iou",), count=24))
     assert [s.name for s in found.scores] == ["mask-iou"]
     assert not list(tmp_path.glob("samples-*"))[2:], "nothing was drawn for it"

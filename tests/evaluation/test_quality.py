@@ -16,7 +16,7 @@ from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import sampler_sweep
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.metrics.frechet import frechet_distance
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder, tmp_path_factory):
-    subject, projection = Subject.open(str(folder), "cpu"), judging.Projection()
+    subject, projection = LoadedModel.open(str(folder), "cpu"), judging.Projection()
     parts = Parts.open(tmp_path_factory.mktemp("work"), subject.name, subject.digest, print)
     work = sampler_sweep.quality(subject, Digits().build(), 20, projection, parts, budgets=(2, 6), budget=6)
     while True:
@@ -90,7 +90,7 @@ def test_the_page_has_every_setting(found):
 
 def test_a_stored_setting_is_what_the_model_samples_with(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "a")
-    before, subject = load(tmp_path / "a", "cpu"), Subject.open(str(tmp_path / "a"), "cpu")
+    before, subject = load(tmp_path / "a", "cpu"), LoadedModel.open(str(tmp_path / "a"), "cpu")
     wanted = before.settings(sampler=Heun(), steps=2)
     expected = before.generate(3, sampler="heun", steps=2)
     said = sampler_sweep.store(subject, wanted)
@@ -105,7 +105,7 @@ def test_a_stored_setting_is_what_the_model_samples_with(folder, tmp_path):
 
 def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "a")
-    subject = Subject.open(str(tmp_path / "a"), "cpu")
+    subject = LoadedModel.open(str(tmp_path / "a"), "cpu")
     wanted = subject.model.settings(sampler=Heun(), steps=2)
     said = sampler_sweep.store(subject, wanted)
     folders = [RunFolder.open(path, print) for path in (folder, tmp_path / "a")]
@@ -117,7 +117,7 @@ def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):
 
 def test_a_lone_model_file_keeps_the_setting(folder, tmp_path):
     shutil.copy(folder / "model.safetensors", tmp_path / "m.safetensors")
-    subject = Subject.open(str(tmp_path / "m.safetensors"), "cpu")
+    subject = LoadedModel.open(str(tmp_path / "m.safetensors"), "cpu")
     assert len(sampler_sweep.store(subject, subject.model.settings(steps=7))) == 1
     assert header(tmp_path / "m.safetensors")["config"]["sampling"]["steps"] == 7
 
@@ -127,7 +127,7 @@ def test_a_file_in_half_precision_stays_one(folder, tmp_path):
     head, weights = read(folder / "model.safetensors")
     save(path, decode(head["config"], ModelConfig), weights, head["provenance"], half=True)
     before, stored = path.stat().st_size, load_file(path)
-    subject = Subject.open(str(path), "cpu")
+    subject = LoadedModel.open(str(path), "cpu")
     sampler_sweep.store(subject, subject.model.settings(steps=7))
     assert header(path)["config"]["sampling"]["steps"] == 7
     assert abs(path.stat().st_size - before) < 200
@@ -145,14 +145,14 @@ def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, mon
     for name in ("own-8", "own.safetensors", str(path)):
         assert main(["samplers", name, "--store", "-n", "2"]) == 2
         assert f"{name} comes with debruit, and what is installed is not written to: copy" in capsys.readouterr().err
-        subject = Subject.open(name, "cpu")
+        subject = LoadedModel.open(name, "cpu")
         with pytest.raises(InputError, match="copy .*own.safetensors to a place of your own and give that"):
             sampler_sweep.store(subject, subject.model.settings(steps=7))
     assert path.read_bytes() == before
 
 
 def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, monkeypatch):
-    subject, digits = Subject.open(str(folder), "cpu"), Digits().build()
+    subject, digits = LoadedModel.open(str(folder), "cpu"), Digits().build()
     for module in ("evaluate", "quality"):
         monkeypatch.setattr(f"debruit.evaluation.{module}.divide", partial(divide, most=100))
     projection = judging.look_through(judging.Projection(), monkeypatch)
@@ -175,7 +175,7 @@ def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, 
 
 @pytest.mark.parametrize(("changes", "sentence"), [({"budget": 0}, "1 or more"), ({"count": 1}, "at least 2 samples")])
 def test_requests_that_make_no_sense(folder, tmp_path, changes, sentence):
-    subject = Subject.open(str(folder), "cpu")
+    subject = LoadedModel.open(str(folder), "cpu")
     parts = Parts.open(tmp_path, subject.name, subject.digest, print)
     asked = {"count": 20, "budget": 4} | changes
     with pytest.raises(InputError, match=sentence):

@@ -15,7 +15,7 @@ from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation import registry, teaching
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.reports import page
@@ -41,7 +41,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def subject(data):
-    return Subject(name="m", model=shapes.model(data, "text", "mask", "label"), digest="0")
+    return LoadedModel(name="m", model=shapes.model(data, "text", "mask", "label"), digest="0")
 
 
 def some(data: Dataset, indices: np.ndarray, **changes) -> Dataset:
@@ -131,7 +131,7 @@ def test_images_that_are_scored_are_never_trained_on_and_their_number_is_said(su
 def test_on_the_models_own_data_too(data, tmp_path, learnt, few):
     model = shapes.model(data, "text", "mask", "label")
     model.provenance["held_out_images"] = 5 if few else shapes.HELD_OUT
-    found = run(Subject(name="m", model=model, digest="1"), data, tmp_path)
+    found = run(LoadedModel(name="m", model=model, digest="1"), data, tmp_path)
     scored = set(found.division.judged.tolist())
     assert all(fingerprint == "shapes" and not images & scored for fingerprint, images in learnt)
     counts = {s.name: s.count for s in found.floor if s.name in ("accuracy", "mask-iou")}

@@ -13,7 +13,7 @@ from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.evaluation.wanted import want
@@ -26,7 +26,9 @@ REQUEST = Request(count=24, metrics=("frechet",), batch=8)
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     base = tmp_path_factory.mktemp("runs")
-    return [Subject.open(str(judging.trained(base / name, seed=seed)), "cpu") for name, seed in (("a", 3), ("b", 4))]
+    return [
+        LoadedModel.open(str(judging.trained(base / name, seed=seed)), "cpu") for name, seed in (("a", 3), ("b", 4))
+    ]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from debruit.errors import InputError
 from debruit.evaluation import registry, sampling_stage
 from debruit.evaluation.conditions import of_images, prepared
 from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.wanted import Wanted, digest, want
 
 FIELDS = ("text", "mask", "label")
@@ -34,8 +34,8 @@ def wanted_of(model, dataset, count=100) -> Wanted:
     return want(model, dataset, divide(model, dataset, count))
 
 
-def subject(model) -> Subject:
-    return Subject(name="m", model=model, digest="0")
+def subject(model) -> LoadedModel:
+    return LoadedModel(name="m", model=model, digest="0")
 
 
 def without(dataset: Dataset, **changes) -> Dataset:

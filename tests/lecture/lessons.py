@@ -14,7 +14,7 @@ from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 
 
 def fresh(**changes) -> Model:
@@ -37,7 +37,7 @@ def chained(steps: int = 12, **changes) -> Model:
 def unconditional(**changes) -> Model:
     """A model that was trained without a condition."""
     network = dataclasses.replace(tiny.NETWORK, vector_channels=0)
-    return fresh(conditioners=(), network=network, sampling=Settings(steps=3), **changes)
+    return fresh(conditioners=(), network=network, sampling=SamplingConfig(steps=3), **changes)
 
 
 def labelled(drop: float) -> tuple[Label, ...]:

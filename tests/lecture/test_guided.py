@@ -14,7 +14,7 @@ from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
 from debruit.lecture import example, figures
-from debruit.lecture.example import Subject
+from debruit.lecture.example import Example
 from debruit.lecture.forward import forward
 from debruit.lecture.guidance import guidance
 from debruit.lecture.page import page
@@ -74,7 +74,7 @@ def held_out(monkeypatch):
     mask = torch.zeros(1, 8, 8, dtype=torch.uint8)
     mask[:, 2:6] = 1
     image = torch.randint(0, 256, (1, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    found = Subject(
+    found = Example(
         image=image,
         origin=("here", "ici"),
         conditions={"label": torch.tensor([4]), "text": ["a black cat"], "mask": mask},

@@ -16,7 +16,7 @@ from debruit.networks.pretrained.minilm import (
     HEADS,
     LAYERS,
     WIDTH,
-    Kept,
+    FeatureLRU,
     MiniLM,
     SentenceEncoder,
     sentence_vectors,
@@ -74,7 +74,7 @@ class TestFeatures:
     text = Text.frozen(SENTENCES) if wordpiece.find_spec(BERT_PACKAGE) else None
 
     def alone(self, ids: torch.Tensor) -> torch.Tensor:
-        return Kept()(ids)
+        return FeatureLRU()(ids)
 
     def test_are_the_same_to_the_bit_whatever_is_around(self):
         ids = self.text.read({"text": SENTENCES})
@@ -98,7 +98,7 @@ class TestFeatures:
         assert torch.equal(features.any(dim=-1), ids != 0)
 
     def test_made_in_a_preview_serve_a_step_with_a_gradient(self, monkeypatch):
-        monkeypatch.setattr(minilm, "_kept", Kept())
+        monkeypatch.setattr(minilm, "_kept", FeatureLRU())
         ids, module, layer = self.text.read({"text": SENTENCES}), self.text.build(), nn.Linear(WIDTH, 3)
         keep = torch.tensor([True, True, True, False, True])
         with torch.inference_mode():
@@ -114,14 +114,14 @@ class TestFeatures:
         out = module(self.text.read({"text": ["", "a cat"]}), keep)
         assert torch.equal(out[0], module.none.expand_as(out[0]))
         assert not torch.equal(out[1], out[0])
-        kept, ids = Kept(), self.text.read({"text": SENTENCES})
+        kept, ids = FeatureLRU(), self.text.read({"text": SENTENCES})
         with ThreadPoolExecutor(4) as pool:
             results = list(pool.map(kept, [ids] * 8))
         assert all(torch.equal(result, results[0]) for result in results)
 
     def test_what_is_kept_is_bounded_and_the_oldest_goes(self, monkeypatch):
-        kept, ids = Kept(pieces=16), self.text.read({"text": SENTENCES})
-        whole = Kept()(ids)
+        kept, ids = FeatureLRU(pieces=16), self.text.read({"text": SENTENCES})
+        whole = FeatureLRU()(ids)
         made = []
         original = minilm.encoded
         monkeypatch.setattr(minilm, "encoded", lambda rows, device: made.extend(rows) or original(rows, device))

@@ -13,7 +13,7 @@ from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.overrides import override
-from debruit.planning.conditions import Material
+from debruit.planning.conditions import DataContext
 from debruit.recipes import adapted, recipes
 from debruit.recipes.adapting import met
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
@@ -94,7 +94,7 @@ def test_without_berts_words_the_small_text_model_learns_those_of_the_captions(m
 
 def test_the_range_of_the_images_is_that_of_the_data():
     run = recipes()["upscale-openmoji-64"]()
-    image = met(run.model.conditioners[0], Material(dataset=data((3, 64, 64), depth="uint16", high=4095)))
+    image = met(run.model.conditioners[0], DataContext(dataset=data((3, 64, 64), depth="uint16", high=4095)))
     assert image == replace(run.model.conditioners[0], depth="uint16", high=4095)
 
 

@@ -12,7 +12,7 @@ import pytest
 import judging
 import judging_conditions as shapes
 from debruit import __version__
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Request, evaluate
 from debruit.metrics.score import Score
@@ -117,7 +117,7 @@ def test_the_citation_names_no_person_and_no_address():
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     data, folder = shapes.shapes(), tmp_path_factory.mktemp("work")
-    subject = Subject(name="m", model=shapes.model(data, "text", "mask", "label"), digest="0")
+    subject = LoadedModel(name="m", model=shapes.model(data, "text", "mask", "label"), digest="0")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEBRUIT_CACHE", str(folder / "cache"))
         judging.look_through(judging.Projection(), patch)

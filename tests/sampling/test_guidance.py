@@ -13,6 +13,7 @@ from debruit.diffusion.prediction import PREDICTIONS, Estimate
 from debruit.errors import InputError
 from debruit.networks.cond import Cond
 from debruit.overrides import override
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance import weights
 from debruit.sampling.guidance.autoguidance import autoguidance
 from debruit.sampling.guidance.classifier_free import classifier_free
@@ -23,7 +24,6 @@ from debruit.sampling.guidance.rescale import rescaled
 from debruit.sampling.heun import Heun
 from debruit.sampling.loop import trajectory
 from debruit.sampling.sampler import Sampler, level
-from debruit.sampling.settings import Settings
 from debruit.seams import implementations
 
 SAMPLERS = implementations(Sampler)
@@ -188,7 +188,7 @@ def test_guidance_is_on_in_its_interval_alone(x):
 @pytest.mark.parametrize("interval", [(0.0, 1.0), (0.25, 0.8), (0.0, 0.5), (0.9, 1.0)])
 def test_the_cost_is_what_the_network_sees(name, interval, x):
     """Counted by a network, for every sampler and one, two and three branches."""
-    settings = Settings(sampler=SAMPLERS[name](), steps=7, interval=interval)
+    settings = SamplingConfig(sampler=SAMPLERS[name](), steps=7, interval=interval)
     for given in ([], [3.0], [3.0, 2.0]):
         network = Network(channels=2)
         denoiser = Denoiser(network, VP, "v", learned_variance=True)
@@ -256,7 +256,7 @@ def test_weights_that_are_none(given):
 )  # fmt: skip
 def test_settings_that_cannot_be(changes, sentence):
     with pytest.raises(InputError) as caught:
-        Settings(**changes)
+        SamplingConfig(**changes)
     assert sentence in str(caught.value)
 
 
@@ -271,7 +271,7 @@ def test_settings_that_cannot_be(changes, sentence):
     ],
 )
 def test_settings_by_set(assignment, name, value):
-    assert getattr(override(Settings(), assignment), name) == value
+    assert getattr(override(SamplingConfig(), assignment), name) == value
 
 
 @pytest.mark.parametrize(
@@ -279,12 +279,12 @@ def test_settings_by_set(assignment, name, value):
 )
 def test_settings_by_set_that_cannot_be(assignment):
     with pytest.raises(InputError, match="guidance|interval"):
-        override(Settings(), assignment)
+        override(SamplingConfig(), assignment)
 
 
 def test_the_churn_asks_at_raised_times():
     """Heun's churn moves t up before it asks: the interval counts by the times that are asked."""
-    settings = Settings(sampler=Heun(churn=0.4), steps=5, interval=(0.0, 0.8))
+    settings = SamplingConfig(sampler=Heun(churn=0.4), steps=5, interval=(0.0, 0.8))
     grid = settings.grid.times(VP, 5)
     asked = times(VP, settings)
     assert 0.8 in grid

@@ -11,6 +11,7 @@ from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.overrides import override
 from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.dpmpp_2m_sde import DPMpp2MSDE
@@ -21,7 +22,6 @@ from debruit.sampling.loop import trajectory
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.predictor_corrector import PredictorCorrector
 from debruit.sampling.sampler import Sampler, level, name_of, transition
-from debruit.sampling.settings import Settings
 from debruit.seams import choose, implementations, names
 
 VARIANTS = {
@@ -218,7 +218,7 @@ def test_levels(process):
 )  # fmt: skip
 def test_a_sampler_has_one_name_and_is_known_by_others(given, name):
     assert name_of(choose(Sampler, given, "sampler")) == name
-    assert name_of(override(Settings(), f"sampler={given}").sampler) == name
+    assert name_of(override(SamplingConfig(), f"sampler={given}").sampler) == name
 
 
 def test_the_names_are_those_of_the_files():

@@ -25,7 +25,7 @@ from debruit.training import discriminator_guard
 from debruit.training.autoencoding import step as steps
 from debruit.training.autoencoding.state import NEVER, AutoencoderState, Trained
 from debruit.training.autoencoding.step import make_batch, sharing, step
-from debruit.training.config import Watch
+from debruit.training.config import DiscriminatorGuard
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
 from debruit.training.tasks.registry import open_task
@@ -155,7 +155,7 @@ def test_what_the_discriminator_is_not_good_for(tmp_path, monkeypatch):
     assert "the discriminator was ruining the reconstruction" in said[0]
     assert "it enters again with 0.5 of its weight" in said[0]
     assert "it is left out from now on" in said[2]
-    assert len(said) == Watch().roll_backs + 1
+    assert len(said) == DiscriminatorGuard().roll_backs + 1
     _, state = state_of(folder)
     assert discriminator_guard.strength(state, run) == 0
     scores = [p.validation.loss for p in found if p.validation]
@@ -253,7 +253,7 @@ def test_dead_codes_are_revived_in_the_average_too(tmp_path):
 
 def test_watching_has_limits():
     with pytest.raises(InputError, match="slack is at least 0 and below collapse - 1"):
-        Watch(slack=0.6, collapse=1.5)
+        DiscriminatorGuard(slack=0.6, collapse=1.5)
 
 
 def test_cores_that_share_a_batch_give_its_gradient():
@@ -283,7 +283,9 @@ def test_cores_that_share_a_batch_give_its_gradient():
 @pytest.mark.parametrize("stopped_at", [96, 104, 112])
 def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at):
     """The watch acts at validations, so the resumed training must make them at the same images."""
-    run = tiny_latent.run(batch=8, images=320, criterion=criterion(begins_images=None), watch=Watch(flat=0.9))
+    run = tiny_latent.run(
+        batch=8, images=320, criterion=criterion(begins_images=None), watch=DiscriminatorGuard(flat=0.9)
+    )
     whole, _ = train(tmp_path / "whole", run)
     folder = RunFolder.create(tmp_path / "run", run, print)
     seen = steps.watch.enter_as_asked

@@ -120,7 +120,8 @@ def test_a_state_of_another_run_is_refused(tmp_path):
 def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
     """The digits' training part has 1777 images; a run that crosses its end, resumed just before."""
     run = tiny.run(
-        images=1840, every=tiny.Every(report_images=592, save_images=592, validate_images=10**6, preview_images=10**6)
+        images=1840,
+        every=tiny.Intervals(report_images=592, save_images=592, validate_images=10**6, preview_images=10**6),
     )
     whole = RunFolder.create(tmp_path / "whole", run, print)
     finish(whole)

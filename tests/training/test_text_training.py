@@ -17,11 +17,11 @@ from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 from debruit.text.wordpiece import WordPiece
 from debruit.training import checkpoint
 from debruit.training.batches import training_batch
-from debruit.training.config import Every, Optimiser
+from debruit.training.config import Intervals, Optimiser
 from debruit.training.optim.gradient import Gradient
 from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState
@@ -55,9 +55,9 @@ def captioned_run(**changes):
         transformer_depth=1, token_channels=16,
     )  # fmt: skip
     model = ModelConfig(
-        data=squares().spec, network=network, conditioners=(text,), sampling=Settings(steps=5, guidance=1.0)
+        data=squares().spec, network=network, conditioners=(text,), sampling=SamplingConfig(steps=5, guidance=1.0)
     )
-    every = Every(report_images=32, validate_images=10**6, preview_images=10**6, save_images=64)
+    every = Intervals(report_images=32, validate_images=10**6, preview_images=10**6, save_images=64)
     return tiny.run(model=model, validation_images=0, every=every, source=Digits(), **changes)
 
 
@@ -72,7 +72,9 @@ def finish(folder, *, resume=False, until=None):
 
 def test_a_prompt_is_drawn_and_the_loss_falls(tmp_path):
     run = captioned_run(images=3200, batch=32, optimiser=Optimiser(kind="muon", lr=3e-2, warmup_images=64))
-    folder = RunFolder.create(tmp_path / "run", replace(run, every=Every(report_images=320, save_images=10**6)), print)
+    folder = RunFolder.create(
+        tmp_path / "run", replace(run, every=Intervals(report_images=320, save_images=10**6)), print
+    )
     losses = [report.loss for report in finish(folder)]
     assert losses[-1] < 0.6 * losses[0]
     model = Model.load(folder.path, "cpu")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from debruit.training import loop as steps
 from debruit.training import supervisor as fits
 from debruit.training import time_budget
-from debruit.training.config import Every, Optimiser
+from debruit.training.config import Intervals, Optimiser
 from debruit.training.loop import optimise  # noqa: F401  (what the machine below takes the place of)
 from debruit.training.state import State
 from debruit.training.time_budget import ALLOWANCE, Budget, Costs
@@ -162,7 +162,7 @@ def simulate(
 def planned(minutes, *, step=0.25, batch=32, off=1.0, **changes):
     """A run of minutes whose plan counts with `off` times the machine's idle speed."""
     images = int(0.95 * minutes * 60 * batch / step * off)
-    every = Every(
+    every = Intervals(
         report_images=max(images // 100, batch), validate_images=max(images // 10, 1),
         preview_images=max(images // 10, 1), save_images=max(images // 10, 1),
     )  # fmt: skip

@@ -19,7 +19,7 @@ ARGUMENTS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ConditionBatch:
     """`values` of each conditioner's field, (B, ...), and which images `keep` it, (B,) bool: the others get its "none"."""
 
     values: Mapping[str, Tensor]
@@ -33,7 +33,7 @@ class Asked:
 
 def ask(
     conditioners: Sequence[Conditioner], indices: Sequence[int], given: Mapping[str, Any], device: torch.device
-) -> Asked:
+) -> ConditionBatch:
     """The conditions of the images of these numbers. `given` holds what was asked for by field, None where nothing was.
 
     If nothing at all was asked for, each conditioner has its values in turn; else what was not asked for is dropped, and an empty prompt is none.
@@ -56,17 +56,17 @@ def ask(
             kept = _told(wanted.get(name), indices)
         keep[name] = torch.tensor(kept, device=device)
         values[name] = (conditioner.blank(len(indices)) if found is None else found).to(device)
-    return Asked(values, keep)
+    return ConditionBatch(values, keep)
 
 
-def without(asked: Asked, fields: Collection[str]) -> Asked:
+def without(asked: ConditionBatch, fields: Collection[str]) -> ConditionBatch:
     """The same images, and none keeps these conditions."""
-    return Asked(
+    return ConditionBatch(
         asked.values, {name: torch.zeros_like(keep) if name in fields else keep for name, keep in asked.keep.items()}
     )
 
 
-def dropped(conditioners: Sequence[Conditioner], asked: Asked) -> Asked:
+def dropped(conditioners: Sequence[Conditioner], asked: ConditionBatch) -> ConditionBatch:
     """The same images without any condition that can be dropped."""
     return without(asked, [c.field for c in conditioners if c.drop > 0])
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import Asked, argument, field_of, without
+from debruit.conditioning.batch import ConditionBatch, argument, field_of, without
 from debruit.errors import InputError, nearest
 from debruit.sampling.guidance.weights import Weights, coefficients, none
 
@@ -17,10 +17,10 @@ class Branch(NamedTuple):
     """Its coefficient, and the conditions that it keeps."""
 
     coefficient: float
-    asked: Asked
+    asked: ConditionBatch
 
 
-def branches(conditioners: Sequence[Conditioner], asked: Asked, guidance: Weights) -> list[Branch]:
+def branches(conditioners: Sequence[Conditioner], asked: ConditionBatch, guidance: Weights) -> list[Branch]:
     """The branches whose coefficient is not 0, from the fewest conditions to the most; a single one, of coefficient 1, where nothing is guided."""
     can = guidable(conditioners, asked)
     pairs = guidance if isinstance(guidance, tuple) else [(name, guidance) for name in can]
@@ -30,7 +30,7 @@ def branches(conditioners: Sequence[Conditioner], asked: Asked, guidance: Weight
     return [Branch(a, without(asked, names[k:])) for k, a in parts if a != 0]
 
 
-def guidable(conditioners: Sequence[Conditioner], asked: Asked) -> list[str]:
+def guidable(conditioners: Sequence[Conditioner], asked: ConditionBatch) -> list[str]:
     """Fields of the conditions that some image keeps and that training has dropped."""
     return [c.field for c in conditioners if c.drop > 0 and bool(asked.keep[c.field].any())]
 
@@ -58,7 +58,7 @@ def check(conditioners: Sequence[Conditioner], guidance: Weights) -> None:
             )
 
 
-def check_given(conditioners: Sequence[Conditioner], asked: Asked, guidance: Weights) -> None:
+def check_given(conditioners: Sequence[Conditioner], asked: ConditionBatch, guidance: Weights) -> None:
     """InputError: a weight for a condition that no image has."""
     can = guidable(conditioners, asked)
     for name, weight in guidance if isinstance(guidance, tuple) else ():

@@ -32,7 +32,8 @@ from debruit.seams import implementations
 
 def builtin_sources() -> dict[str, Any]:
     """Every built-in source by its name."""
-    found: Any = {cls.name: cls for cls in implementations(Source).values() if _is_builtin(cls)}
+    sources: Any = implementations(Source).values()
+    found = {cls.name: cls for cls in sources if _is_builtin(cls)}
     return dict(sorted(found.items()))
 
 

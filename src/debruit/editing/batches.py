@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from debruit.conditioning.batch import ARGUMENTS, Asked, ask, dropped
+from debruit.conditioning.batch import ARGUMENTS, ConditionBatch, ask, dropped
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
-from debruit.sampling.job import Drawing
+from debruit.sampling.config import SamplingConfig
+from debruit.sampling.job import SamplingJob
 from debruit.sampling.loop import Snapshot
-from debruit.sampling.settings import Settings
 
 Watch = Callable[[float], object]
 Walk = Callable[..., Iterator[Snapshot]]
-SETTINGS = frozenset(f.name for f in fields(Settings))
+SETTINGS = frozenset(f.name for f in fields(SamplingConfig))
 
 
 def unseen(share: float) -> None:
@@ -32,14 +32,14 @@ def stretch(watch: Watch, begin: float, end: float) -> Watch:
 class Request:
     """The options of an edit, sorted: settings of the sampling, of which those in `given` were asked for, and what `Model.drawing` takes beside them."""
 
-    settings: Settings
+    settings: SamplingConfig
     given: frozenset[str]
     asked: Mapping[str, Any]
     first: int
     batch: int
     watch: Watch
 
-    def drawing(self, model: Model, start: int, count: int) -> Drawing:
+    def drawing(self, model: Model, start: int, count: int) -> SamplingJob:
         """Of `count` images from number `start` of these on. Where nothing was asked for, their conditions are dropped."""
         if _conditional(self.asked):
             return model.drawing(count, self.settings, first=self.first + start, **self.asked)
@@ -99,7 +99,7 @@ def _conditional(asked: Mapping[str, Any]) -> bool:
     return any(asked.get(name) is not None for name in ARGUMENTS.values())
 
 
-def _nothing(model: Model, indices: range) -> Asked:
+def _nothing(model: Model, indices: range) -> ConditionBatch:
     """The conditions of these images when they have none."""
     conditioners = model.config.conditioners
     return dropped(conditioners, ask(conditioners, indices, {}, model.device))

@@ -11,7 +11,7 @@ from torch import Tensor
 from debruit.editing.batches import Watch, check_images, request, unseen, walked
 from debruit.errors import InputError, tell
 from debruit.models.diffusion import Model
-from debruit.sampling.job import Drawing
+from debruit.sampling.job import SamplingJob
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.sampler import level
 
@@ -48,7 +48,7 @@ def image_to_image(
     return model.images(x)
 
 
-def descend(drawing: Drawing, x0: Tensor, begin: int) -> Iterator[Snapshot]:
+def descend(drawing: SamplingJob, x0: Tensor, begin: int) -> Iterator[Snapshot]:
     """From x_0, noised to the time of number `begin` on the drawing's grid, down the rest of it; from pure noise where that is the first."""
     times = drawing.times
     if begin == 0:

@@ -19,7 +19,7 @@ from debruit.editing.batches import Watch, check_images, request, unseen, walked
 from debruit.editing.region import as_region, at_latents, put_back
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
-from debruit.sampling.job import Drawing, quietly
+from debruit.sampling.job import SamplingJob, quietly
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.sampler import level, transition
 
@@ -56,12 +56,12 @@ def inpaint(
     return put_back(model.images(x), images, region)
 
 
-def repaint(drawing: Drawing, x0: Tensor, unknown: Tensor, resamplings: int, jump: int) -> Iterator[Snapshot]:
+def repaint(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int, jump: int) -> Iterator[Snapshot]:
     """The walk: x_0 (B, C, H, W) and where it is unknown, (B, 1, H, W) bool -> snapshots whose last one is x_0 with the unknown part painted."""
     return quietly(_walk(drawing, x0, unknown, resamplings, jump), drawing.device)
 
 
-def _walk(drawing: Drawing, x0: Tensor, unknown: Tensor, resamplings: int, jump: int) -> Iterator[Snapshot]:
+def _walk(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int, jump: int) -> Iterator[Snapshot]:
     process, sampler, noise, times = drawing.process, drawing.settings.sampler, drawing.noise, drawing.times
     moves = schedule(times, resamplings, jump)
 

@@ -19,7 +19,7 @@ from debruit.models.diffusion import Model
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.euler import Euler
 from debruit.sampling.heun import Heun
-from debruit.sampling.job import Drawing, quietly
+from debruit.sampling.job import SamplingJob, quietly
 from debruit.sampling.loop import Snapshot, trajectory
 from debruit.sampling.sampler import Denoise, Sampler, level, name_of
 
@@ -49,7 +49,7 @@ def redraw(
     return model.images(walked(model, wanted, lambda drawing, part: drawing.run(part), x))
 
 
-def ascend(drawing: Drawing, x0: Tensor) -> Iterator[Snapshot]:
+def ascend(drawing: SamplingJob, x0: Tensor) -> Iterator[Snapshot]:
     """From x_0 up the drawing's grid."""
     times = drawing.times[::-1]
     denoise = from_clean(drawing.denoise, drawing.process, times[1])

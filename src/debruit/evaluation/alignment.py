@@ -16,8 +16,8 @@ from torch import Tensor
 from debruit.data.dataset import Dataset
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.agreement import Agreement
-from debruit.evaluation.image_set import Division, Side
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.image_set import EvalSplit, ImageSet
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.progress import Pace, Progress
 from debruit.evaluation.registry import Choice
@@ -59,7 +59,7 @@ class Judges:
 
 
 def find_judges(
-    choice: Choice, dataset: Dataset, division: Division, eyes: Extractor | None, say: Callable[[str], None], *, device: str
+    choice: Choice, dataset: Dataset, division: EvalSplit, eyes: Extractor | None, say: Callable[[str], None], *, device: str
 ) -> Judges:  # fmt: skip
     """What the chosen metrics need. `eyes` is EfficientNet-Lite0 where it is at hand already."""
     teaching = division.teaching
@@ -85,9 +85,9 @@ def find_judges(
 
 
 def follow(
-    subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, sides: dict[str, Side], judges: Judges, parts: Parts, pace: Pace, *,
+    subject: LoadedModel, dataset: Dataset, division: EvalSplit, wanted: Wanted, sides: dict[str, ImageSet], judges: Judges, parts: Parts, pace: Pace, *,
     seed: int, batch: int,
-) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+) -> Generator[Progress, None, dict[str, ImageSet]]:  # fmt: skip
     """The same sides, those of images that were asked for something with what was asked and found. The names are those of protocol.py."""
     found = dict(sides)
     for name in ("samples", "floor", "decoded"):
@@ -107,7 +107,7 @@ def follow(
     samples = found["samples"]
     if wanted.has("image"):
         real = dataset.images_of(wanted.counterparts(0, len(samples)))
-        samples = replace(samples, originals=Side(images=real, spec=dataset.spec))
+        samples = replace(samples, originals=ImageSet(images=real, spec=dataset.spec))
     if wanted.has("mask"):
         bare = yield from _bare(subject, dataset, division, wanted, samples, judges, parts, pace, seed, batch)
         samples = replace(samples, bare=bare)
@@ -115,9 +115,9 @@ def follow(
 
 
 def _bare(
-    subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, samples: Side, judges: Judges, parts: Parts, pace: Pace, seed: int,
+    subject: LoadedModel, dataset: Dataset, division: EvalSplit, wanted: Wanted, samples: ImageSet, judges: Judges, parts: Parts, pace: Pace, seed: int,
     batch: int,
-) -> Generator[Progress, None, Side | None]:  # fmt: skip
+) -> Generator[Progress, None, ImageSet | None]:  # fmt: skip
     """The first samples again without their masks, against the masks and the captions; None for a model that was never trained without, or where nobody
     looks."""
     never = any(c.field == "mask" and c.drop == 0 for c in subject.model.config.conditioners)
@@ -125,7 +125,7 @@ def _bare(
         return None
     count = min(len(samples), BARE)
     work = sampling_stage.sample(subject, parts, count, wanted=wanted.without("mask"), seed=seed, batch=batch)
-    side = Side(images=(yield from pace.follow("samples without the mask", count, work)), spec=samples.spec)
+    side = ImageSet(images=(yield from pace.follow("samples without the mask", count, work)), spec=samples.spec)
     real = wanted.counterparts(0, count)
     counts = np.isin(real, division.judged)
     if judges.segmentation is not None:
@@ -171,7 +171,7 @@ def _segmented(
 
 
 def _seen(
-    name: str, side: Side, real: np.ndarray, dataset: Dataset, judges: Judges, parts: Parts, pace: Pace
+    name: str, side: ImageSet, real: np.ndarray, dataset: Dataset, judges: Judges, parts: Parts, pace: Pace
 ) -> Generator[Progress, None, np.ndarray]:
     """The features of a side in the eyes of the scorer: those that are there, where the same network looked."""
     if side.network == judges.eyes.label and len(side.features):

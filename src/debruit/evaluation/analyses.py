@@ -13,9 +13,9 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
-from debruit.evaluation.image_set import Division, Side
+from debruit.evaluation.image_set import EvalSplit, ImageSet
 from debruit.evaluation.likelihood import Bits, Likelihoods, Method, measure
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.nll import curve
 from debruit.evaluation.nll import scores as likelihood_scores
 from debruit.evaluation.part_store import Parts
@@ -37,13 +37,13 @@ class Task:
     """What an analysis may look at. `images` is how many of each set the likelihood is measured on, `key` what determines the samples and
     what the networks see in them; `through` are the indices of the images that go through the autoencoder."""
 
-    subject: Subject | AutoencoderSubject
+    subject: LoadedModel | LoadedAutoencoder
     dataset: Dataset
-    division: Division
+    division: EvalSplit
     images: int
     seed: int
     parts: Parts
-    sides: dict[str, Side]
+    sides: dict[str, ImageSet]
     key: list[Any]
     say: Callable[[str], None]
     through: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
@@ -94,7 +94,7 @@ def _measured(
 
 def _batch(task: Task, method: Method, training: np.ndarray, held_out: np.ndarray) -> Likelihoods:
     last = None
-    assert isinstance(task.subject, Subject)
+    assert isinstance(task.subject, LoadedModel)
     for last in measure(
         task.subject.model, task.dataset, training=training, held_out=held_out, method=method, count=LIKELIHOOD_BATCH,
         batch=LIKELIHOOD_BATCH, seed=task.seed, steps=ODE_STEPS, strata=STRATA,
@@ -173,7 +173,7 @@ def _memorised(task: Task) -> Generator[float, None, Findings]:
     return kept
 
 
-def _copies(task: Task, samples: Side, found: Any) -> Findings:
+def _copies(task: Task, samples: ImageSet, found: Any) -> Findings:
     """What the report says and shows of the nearest training images. `sheet` is a PNG in base64."""
     from debruit.evaluation.memorisation.report import THRESHOLD, contact_sheet
 

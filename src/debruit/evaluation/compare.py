@@ -9,8 +9,8 @@ from debruit.conditioning.batch import argument
 from debruit.data.dataset import Dataset, quiet
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
-from debruit.evaluation.image_set import Division, Side, check_data, in_words
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.image_set import EvalSplit, ImageSet, check_data, in_words
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.pipeline import Evaluation, Request, divided, evaluate
 from debruit.evaluation.progress import Progress
@@ -47,7 +47,7 @@ def check_metrics(names: Sequence[str]) -> None:
         )
 
 
-def check(subjects: Sequence[Subject]) -> None:
+def check(subjects: Sequence[LoadedModel]) -> None:
     """InputError unless there are two or more, each once."""
     if len(subjects) < 2:
         raise InputError(f"{len(subjects)} model given: name two or more to compare, or use `debruit evaluate` for one")
@@ -64,10 +64,10 @@ def _place(name: str) -> str:
 
 
 def check_together(
-    subjects: Sequence[Subject],
+    subjects: Sequence[LoadedModel],
     dataset: Dataset,
     request: Request,
-    division: Division,
+    division: EvalSplit,
     say: Callable[[str], None] = quiet,
 ) -> None:
     """InputError where one of the models cannot be compared with the others on this data, or has not what a metric needs that was asked for by name.
@@ -99,7 +99,7 @@ def check_together(
                 )
 
 
-def _check_names(first: Subject, other: Subject) -> None:
+def _check_names(first: LoadedModel, other: LoadedModel) -> None:
     """InputError where two models have the same condition with other classes."""
     for c in first.model.config.conditioners:
         twin = next((d for d in other.model.config.conditioners if d.field == c.field), None)
@@ -113,12 +113,12 @@ def _check_names(first: Subject, other: Subject) -> None:
 
 
 def prepared(
-    subjects: Sequence[Subject],
+    subjects: Sequence[LoadedModel],
     dataset: Dataset,
     request: Request,
     training: Dataset | None,
     say: Callable[[str], None],
-) -> Division:
+) -> EvalSplit:
     """The parts of the data for all of the models, after every check. InputError: what cannot be compared."""
     check(subjects)
     check_metrics(request.metrics)
@@ -128,14 +128,14 @@ def prepared(
 
 
 def compare(
-    subjects: Sequence[Subject],
+    subjects: Sequence[LoadedModel],
     dataset: Dataset,
     request: Request,
     parts: Sequence[Parts],
     say: Callable[[str], None] = quiet,
     *,
     training: Dataset | None = None,
-    division: Division | None = None,
+    division: EvalSplit | None = None,
 ) -> Generator[Progress, None, Comparison]:
     """Yields progress, returns the comparison. `training` is as `evaluate` takes it, of the first model; `division` is what `prepared` gave, where the
     caller has called it. InputError: fewer than two models, one twice,
@@ -159,7 +159,7 @@ def compare(
     return Comparison(evaluations=tuple(found), differences=tuple(differences))
 
 
-def shared(subjects: Sequence[Subject], dataset: Dataset, request: Request, division: Division) -> list[str]:
+def shared(subjects: Sequence[LoadedModel], dataset: Dataset, request: Request, division: EvalSplit) -> list[str]:
     """The metrics, analyses aside, that apply to all of the models."""
     chosen = [{m.name for m in choose((), s, dataset.spec, division, request.count).metrics} for s in subjects]
     return [m.name for m in METRICS if m.of == "images" and all(m.name in names for names in chosen)]
@@ -183,7 +183,7 @@ def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list]:
     return parts.kept("spread", key, make)
 
 
-def _pairs(metric: Metric, side: Side) -> list[list[float]]:
+def _pairs(metric: Metric, side: ImageSet) -> list[list[float]]:
     """The pairs of the score and what each adds to it: drawn once, over all samples."""
     from debruit.metrics.diversity import differences
 
@@ -211,7 +211,7 @@ def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict
 
 
 def _one(
-    work: Generator[Progress, None, Evaluation], subject: Subject, done: int, left: int, usual: float
+    work: Generator[Progress, None, Evaluation], subject: LoadedModel, done: int, left: int, usual: float
 ) -> Generator[Progress, None, Evaluation]:
     """One model's progress under its name; the models still to come count as long as the usual one, or as the first is expected to be."""
     while True:

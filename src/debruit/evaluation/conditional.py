@@ -6,29 +6,29 @@ from dataclasses import replace
 import numpy as np
 
 from debruit.evaluation.agreement import Agreement
-from debruit.evaluation.image_set import Side
+from debruit.evaluation.image_set import ImageSet
 from debruit.metrics.score import Score
 
 BARE = ", without the mask"
 
 
-def mask_iou(side: Side, reference: Side) -> list[Score]:
+def mask_iou(side: ImageSet, reference: ImageSet) -> list[Score]:
     """The mean IoU of segmentations and masks, and for samples that of the first of them (following.BARE) drawn without the mask."""
     return [*_ious(side)[:1], *_bare(side, lambda bare: _ious(bare)[:1])]
 
 
-def mask_iou_by_class(side: Side, reference: Side) -> list[Score]:
+def mask_iou_by_class(side: ImageSet, reference: ImageSet) -> list[Score]:
     """The IoU of each class."""
     return _ious(side)[1:]
 
 
-def caption_retrieval(side: Side, reference: Side) -> list[Score]:
+def caption_retrieval(side: ImageSet, reference: ImageSet) -> list[Score]:
     """The share of images whose own caption is found among 20, and for samples that of the first of them (following.BARE) drawn without the mask;
     nothing where so many different captions are not there."""
     return [*_retrieved(side), *_bare(side, _retrieved)]
 
 
-def _retrieved(side: Side) -> list[Score]:
+def _retrieved(side: ImageSet) -> list[Score]:
     from debruit.judges.captions.scorer import AMONG
     from debruit.metrics.retrieval import caption_retrieval as retrieval
 
@@ -39,7 +39,7 @@ def _retrieved(side: Side) -> list[Score]:
     return [retrieval(images, captions, network=side.captions.network, among=AMONG)]
 
 
-def fidelity(side: Side, reference: Side) -> list[Score]:
+def fidelity(side: ImageSet, reference: ImageSet) -> list[Score]:
     """PSNR and SSIM of images to those that they are enlargements of (or of decoded images to those that went in)."""
     from debruit.metrics.reconstruction import reconstruction
 
@@ -52,7 +52,7 @@ def fidelity(side: Side, reference: Side) -> list[Score]:
     ]
 
 
-def _bare(side: Side, judge: Callable[[Side], list[Score]]) -> list[Score]:
+def _bare(side: ImageSet, judge: Callable[[ImageSet], list[Score]]) -> list[Score]:
     """What is found in samples that were drawn without the mask; nothing where there are none."""
     if side.bare is None:
         return []
@@ -60,7 +60,7 @@ def _bare(side: Side, judge: Callable[[Side], list[Score]]) -> list[Score]:
     return [replace(s, name=f"{s.name}-bare", label=s.label + BARE, note=note + s.note) for s in judge(side.bare)]
 
 
-def _ious(side: Side) -> list[Score]:
+def _ious(side: ImageSet) -> list[Score]:
     from debruit.metrics.masks import mean_iou
 
     masks, segments = _counted(side.masks)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from debruit.annotations.names import position
 from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import Asked
+from debruit.conditioning.batch import ConditionBatch
 from debruit.data.dataset import Dataset
 from debruit.data.sources.clips import are_clips
 from debruit.images.spec import DataSpec
@@ -27,7 +27,7 @@ def prepared(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tenso
         return x0, model.backbone.cond(asked.values, asked.keep)
 
 
-def of_images(model: Model, dataset: Dataset, indices: np.ndarray, fields: Collection[str]) -> Asked:
+def of_images(model: Model, dataset: Dataset, indices: np.ndarray, fields: Collection[str]) -> ConditionBatch:
     """The conditions of these fields as the images themselves have them, (B, ...) on the model's device; the model's others are dropped. An image
     without a caption drops that too."""
     reads = {c.reads for c in model.config.conditioners if c.field in fields}
@@ -46,7 +46,7 @@ def of_images(model: Model, dataset: Dataset, indices: np.ndarray, fields: Colle
         if name == "text" and has and conditioner.drop > 0:
             kept = [bool(caption.strip()) for caption in items["text"]]
         keep[name] = torch.tensor(kept, device=model.device)
-    return Asked(values, keep)
+    return ConditionBatch(values, keep)
 
 
 def in_words(model: Model, dataset: Dataset) -> str:

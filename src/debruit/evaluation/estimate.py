@@ -13,8 +13,8 @@ from debruit.data.dataset import Dataset
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.alignment import BARE
 from debruit.evaluation.analyses import ODE_COST, STRATA
-from debruit.evaluation.image_set import Division, passages
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.image_set import EvalSplit, passages
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.progress import Cost, Pace, Rate
 from debruit.evaluation.protocol import COSTS, Networks
@@ -24,7 +24,7 @@ from debruit.evaluation.wanted import Wanted
 from debruit.judges.features.extractor import Extractor
 from debruit.judges.features.network import seconds_per_image
 from debruit.judges.features.store import unknown_count
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 
 EVALUATION, FEATURE, DISTANCE, GRADIENT, OTHER = "evaluation", "feature", "distance", "gradient", "other"
 PROBE_WIDTH = (
@@ -73,18 +73,18 @@ def rates(
 
 
 def evaluation_pace(
-    subject: Subject | AutoencoderSubject, dataset: Dataset, division: Division, count: int, choice: Choice, wanted: Wanted | None,
+    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, division: EvalSplit, count: int, choice: Choice, wanted: Wanted | None,
     networks: Networks, parts: Parts, *, seed: int, batch: int, likelihood_images: int, all_training: bool,
 ) -> Pace:  # fmt: skip
     """The stages of `evaluate`, by the names that it gives them."""
     costs: dict[str, Cost | float] = {}
     drawn, new = None, 0
-    if isinstance(subject, Subject) and wanted is not None:
+    if isinstance(subject, LoadedModel) and wanted is not None:
         drawn = Drawn(
             wanted=wanted, seed=seed, batch=batch, probe=sampling_stage.probe(subject.model, wanted, min(batch, count))
         )
         costs |= _samples(subject, parts, count, drawn, choice)
-    if networks.features is not None and isinstance(subject, Subject):
+    if networks.features is not None and isinstance(subject, LoadedModel):
         fresh = getattr(costs["samples"], "fresh", 1.0)
         costs["features"] = Cost(FEATURE, count, fresh)
         real = [division.floor, division.reference, *([division.training, division.held_out] if all_training else [])]
@@ -104,7 +104,7 @@ def evaluation_pace(
 
 
 def samplers_pace(
-    subject: Subject, dataset: Dataset, pool: np.ndarray, count: int, tried: Mapping[str, Settings], extractor: Extractor, parts: Parts, *,
+    subject: LoadedModel, dataset: Dataset, pool: np.ndarray, count: int, tried: Mapping[str, SamplingConfig], extractor: Extractor, parts: Parts, *,
     wanted: Wanted, seed: int, batch: int,
 ) -> Pace:  # fmt: skip
     """The stages of `samplers`, three for each of the settings by name; of a setting whose samples are all on the disk, nothing is left."""
@@ -124,7 +124,7 @@ def samplers_pace(
     return Pace(costs, rates(drawn, extractor, dataset, count, features=real > 0 or count > 0, distances=True))
 
 
-def _samples(subject: Subject, parts: Parts, count: int, drawn: Drawn, choice: Choice) -> dict[str, Cost | float]:
+def _samples(subject: LoadedModel, parts: Parts, count: int, drawn: Drawn, choice: Choice) -> dict[str, Cost | float]:
     each = drawn.probe.units(sampling_stage.evaluations(subject.model, subject.model.settings(), drawn.wanted))
 
     def share(n: int, wanted: Wanted) -> float:
@@ -138,9 +138,9 @@ def _samples(subject: Subject, parts: Parts, count: int, drawn: Drawn, choice: C
 
 
 def _passages(
-    subject: Subject | AutoencoderSubject, division: Division, count: int, choice: Choice
+    subject: LoadedModel | LoadedAutoencoder, division: EvalSplit, count: int, choice: Choice
 ) -> dict[str, Cost | float]:
-    images = len(division.floor) if isinstance(subject, Subject) else sum(map(len, passages(division, count)))
+    images = len(division.floor) if isinstance(subject, LoadedModel) else sum(map(len, passages(division, count)))
     costs: dict[str, Cost | float] = {"decoded images": 0.01 * images}
     if choice.needs("features"):
         costs["features of decoded images"] = Cost(FEATURE, images)
@@ -149,7 +149,7 @@ def _passages(
     return costs
 
 
-def _analysis(name: str, images: int, division: Division, count: int) -> Cost | float:
+def _analysis(name: str, images: int, division: EvalSplit, count: int) -> Cost | float:
     if name in ("bound", "latent-bound"):
         return Cost(GRADIENT, 2 * images * STRATA)
     if name == "likelihood":

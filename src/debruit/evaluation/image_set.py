@@ -36,7 +36,7 @@ def nothing() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Division:
+class EvalSplit:
     """Indices of the data. `training`: what the model was trained on (empty if that is not this data); `held_out`: what it never saw;
     `reference` and `floor` share no image, and are in random order, those of the floor that the model never saw first. `fields` are the conditions
     that the data has beside its images, `captions` how many different ones the `judged` images have, `teaching` the images that judges are trained on."""
@@ -62,7 +62,7 @@ class Division:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class ImageSet:
     """N images at rest (N, C, H, W) with what the networks see in them: `features` (N, D) of the network called `network`, and `logits`
     (N, K) of a classifier called `classifier`, both of no rows where none has looked; `labels` (N,) are the classes asked for (samples) or
     true (real images). Where they were made from other images, `originals` is the side of those, in the same order: what went into an autoencoder, or
@@ -79,12 +79,12 @@ class Side:
     classifier: str = ""
     classes: tuple[str, ...] = ()
     fresh: np.ndarray | None = None
-    originals: "Side | None" = None
+    originals: "ImageSet | None" = None
     distances: np.ndarray = field(default_factory=lambda: np.empty(0))
     eyes: str = ""
     masks: Agreement | None = None
     captions: Agreement | None = None
-    bare: "Side | None" = None
+    bare: "ImageSet | None" = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -104,7 +104,7 @@ class Side:
         targets = self.targets
         return np.flatnonzero(fresh if targets is None else fresh & (targets >= 0))
 
-    def take(self, indices: np.ndarray) -> "Side":
+    def take(self, indices: np.ndarray) -> "ImageSet":
         """The images of these indices, with repetitions."""
         pick = lambda x: x[indices] if len(x) else x  # noqa: E731
         taken = lambda x: None if x is None else x.take(indices)  # noqa: E731
@@ -119,7 +119,7 @@ class Side:
 
 def divide(
     model: Model | FirstStage, dataset: Dataset, count: int, *, most: int = REFERENCE_IMAGES, learn: Callable[[], Dataset | str] | None = None
-) -> Division:  # fmt: skip
+) -> EvalSplit:  # fmt: skip
     """The parts of the data for `count` samples. The floor takes at most half of the images that the model was trained on or never saw, the
     reference at most `most` of the rest. `learn` gives the
     model's training data, or says why it is missing, where `dataset` is other data; judges learn from that."""
@@ -137,7 +137,7 @@ def divide(
             f"{dataset.spec.name} has {total} images{of}: figures of a model need at least {LEAST_IMAGES}, and hundreds to mean something"
         )
     floor, rest = np.split(order, [min(count, total // 2)])
-    division = Division(training, held_out, _shuffled(rest[-most:]), floor, _fields(dataset))
+    division = EvalSplit(training, held_out, _shuffled(rest[-most:]), floor, _fields(dataset))
     captions = captions_of(dataset, division.judged)
     find = (lambda: dataset) if division.own else learn or (lambda: NOT_GIVEN)
     return replace(division, captions=len({*captions} - {""}), teaching=Teaching(find, about, dataset, division.judged))
@@ -148,7 +148,7 @@ def _fields(dataset: Dataset) -> tuple[str, ...]:
     return tuple(name for name, values in has.items() if values is not None)
 
 
-def passages(division: Division, count: int) -> tuple[np.ndarray, np.ndarray]:
+def passages(division: EvalSplit, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Which images go through an autoencoder: up to `count` that it never saw, and as many (or `count`, where it saw all) of its training."""
     held_out = _shuffled(division.held_out)[:count]
     return held_out, _shuffled(division.training)[: len(held_out) or count]

@@ -60,7 +60,7 @@ class Opened(Generic[Held]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject(Opened[Model]):
+class LoadedModel(Opened[Model]):
     """A diffusion model, on pixels or on latents."""
 
     @classmethod
@@ -97,7 +97,7 @@ class Subject(Opened[Model]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderSubject(Opened[FirstStage]):
+class LoadedAutoencoder(Opened[FirstStage]):
     """An autoencoder by itself, which draws nothing."""
 
     @classmethod
@@ -131,9 +131,9 @@ def is_autoencoder(name: str) -> bool:
     return isinstance(decode(header(path)["config"], ModelConfig | FirstStageConfig, where=str(path)), FirstStageConfig)
 
 
-def open_any(name: str, device: str = "auto") -> Subject | AutoencoderSubject:
+def open_any(name: str, device: str = "auto") -> LoadedModel | LoadedAutoencoder:
     """Whatever a run folder or a file holds."""
-    kind = AutoencoderSubject if is_autoencoder(name) else Subject
+    kind = LoadedAutoencoder if is_autoencoder(name) else LoadedModel
     return kind.open(name, device)
 
 

@@ -19,8 +19,8 @@ from debruit.evaluation import sampling_stage
 from debruit.evaluation.alignment import follow
 from debruit.evaluation.analyses import ANALYSES, Task
 from debruit.evaluation.estimate import evaluation_pace, in_words
-from debruit.evaluation.image_set import Division, Side, check_data, divide, passages
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.image_set import EvalSplit, ImageSet, check_data, divide, passages
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.progress import Pace, Progress
 from debruit.evaluation.protocol import (
@@ -82,15 +82,15 @@ class Evaluation:
     autoencoder by itself was trained on. `left_out` says which metrics do not apply, and why. `analyses` are findings by name (bound, likelihood,
     memorisation, loss, codec), `sides` what was compared, `key` what determines that, `wanted` what was asked of a diffusion model."""
 
-    subject: Subject | AutoencoderSubject
+    subject: LoadedModel | LoadedAutoencoder
     data: DataSpec
     request: Request
-    division: Division
+    division: EvalSplit
     scores: tuple[Score, ...]
     floor: tuple[Score, ...]
     left_out: tuple[tuple[str, str], ...]
     analyses: dict[str, Any]
-    sides: dict[str, Side]
+    sides: dict[str, ImageSet]
     networks: dict[str, Any]
     key: list[Any]
     seconds: float
@@ -120,8 +120,8 @@ class Evaluation:
 
 
 def evaluate(
-    subject: Subject | AutoencoderSubject, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
-    division: Division | None = None, training: Dataset | None = None,
+    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
+    division: EvalSplit | None = None, training: Dataset | None = None,
 ) -> Generator[Progress, None, Evaluation]:  # fmt: skip
     """Yields progress, returns the evaluation. `division` is that of another model to compare with. `training` is what the model was trained on, where
     `dataset` is other data and the model does not say where its own lies: the networks that judge samples are trained on it.
@@ -132,14 +132,14 @@ def evaluate(
     check_data(subject.model, dataset.spec)
     division = division or divided(subject, dataset, request.count, training, say, request.reference)
     choice = choose(request.metrics, subject, dataset.spec, division, request.count)
-    wanted = want(subject.model, dataset, division) if isinstance(subject, Subject) else None
+    wanted = want(subject.model, dataset, division) if isinstance(subject, LoadedModel) else None
     networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
     pace = evaluation_pace(
         subject, dataset, division, request.count, choice, wanted, networks, parts, seed=request.seed, batch=request.batch,
         likelihood_images=request.likelihood_images, all_training=_looks_at_all(choice, division, request),
     )  # fmt: skip
     say(in_words(pace))
-    if isinstance(subject, Subject):
+    if isinstance(subject, LoadedModel):
         assert wanted is not None
         sides = yield from _sampled(subject, dataset, division, wanted, request, choice, networks, parts, pace, say)
         key, through = samples_key(subject, wanted, request.seed, request.batch, request.count), division.floor
@@ -164,9 +164,9 @@ def evaluate(
 
 
 def divided(
-    subject: Subject | AutoencoderSubject, dataset: Dataset, count: int, training: Dataset | None, say: Callable[[str], None],
+    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, count: int, training: Dataset | None, say: Callable[[str], None],
     reference: int | None = None,
-) -> Division:  # fmt: skip
+) -> EvalSplit:  # fmt: skip
     """The parts of the data, judges being trained on `training`, or where that is None on what the model says that it was trained on. InputError: given
     training data is not what the model was trained on."""
     given = None if training is None else check_training(subject, training)
@@ -175,9 +175,9 @@ def divided(
 
 
 def _sampled(
-    subject: Subject, dataset: Dataset, division: Division, wanted: Wanted, request: Request, choice: Choice, networks: Networks, parts: Parts,
+    subject: LoadedModel, dataset: Dataset, division: EvalSplit, wanted: Wanted, request: Request, choice: Choice, networks: Networks, parts: Parts,
     pace: Pace, say: Callable[[str], None],
-) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+) -> Generator[Progress, None, dict[str, ImageSet]]:  # fmt: skip
     """The sides of a diffusion model: its samples, real images in their place, the reference, and the real images once through its autoencoder."""
     seed, batch = request.seed, request.batch
     drawing = sampling_stage.sample(subject, parts, request.count, wanted=wanted, seed=seed, batch=batch)
@@ -195,7 +195,7 @@ def _sampled(
     return (yield from work)
 
 
-def _looks_at_all(choice: Choice, division: Division, request: Request) -> bool:
+def _looks_at_all(choice: Choice, division: EvalSplit, request: Request) -> bool:
     """Whether the feature network looks at all training images, for memorisation."""
     asked = "memorisation" in request.metrics
     return "memorisation" in choice.analyses and (len(division.training) <= MOST_TRAINING or asked)
@@ -206,7 +206,7 @@ def _first(sets: Sequence[np.ndarray]) -> np.ndarray:
     return next(indices for indices in sets if len(indices))
 
 
-def digest(division: Division) -> str:
+def digest(division: EvalSplit) -> str:
     """A digest of which images play which part."""
     parts = (division.training, division.held_out, division.reference, division.floor)
     return make_key([indices.tolist() for indices in parts])

@@ -15,8 +15,8 @@ from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.alignment import Judges, find_judges
-from debruit.evaluation.image_set import Division, Side, nothing, passages
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.image_set import EvalSplit, ImageSet, nothing, passages
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.progress import Pace, Progress
 from debruit.evaluation.reconstruction import passed
@@ -56,7 +56,7 @@ class Networks:
 
 
 def find_networks(
-    choice: Choice, network: str, dataset: Dataset, division: Division, say: Callable[[str], None], *, device: str
+    choice: Choice, network: str, dataset: Dataset, division: EvalSplit, say: Callable[[str], None], *, device: str
 ) -> Networks:
     """The feature network of that name, the classifier of the data's own labels, the network of the perceptual distance, and what judges how samples
     follow masks and captions, where a metric needs them."""
@@ -78,7 +78,7 @@ def find_networks(
 
 
 def find_features(
-    network: str, dataset: Dataset, division: Division, say: Callable[[str], None], *, device: str
+    network: str, dataset: Dataset, division: EvalSplit, say: Callable[[str], None], *, device: str
 ) -> Extractor:
     """The feature network of that name; "classifier" is trained on the training data of the model. InputError: that is not at hand."""
     from debruit.judges.features.find import find_extractor
@@ -88,7 +88,7 @@ def find_features(
     return find_extractor(network, dataset, say, device=device)
 
 
-def find_classifier(division: Division, say: Callable[[str], None], *, device: str) -> Extractor:
+def find_classifier(division: EvalSplit, say: Callable[[str], None], *, device: str) -> Extractor:
     """The classifier, trained on the images that judges are trained on. InputError: there are none."""
     from debruit.judges.features.find import find_extractor
 
@@ -101,9 +101,9 @@ def find_classifier(division: Division, say: Callable[[str], None], *, device: s
 
 
 def look(
-    dataset: Dataset, division: Division, samples: Tensor, asked: np.ndarray | None, networks: Networks, parts: Parts, pace: Pace,
+    dataset: Dataset, division: EvalSplit, samples: Tensor, asked: np.ndarray | None, networks: Networks, parts: Parts, pace: Pace,
     say: Callable[[str], None], *, all_training: bool = False, counterparts: np.ndarray | None = None,
-) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+) -> Generator[Progress, None, dict[str, ImageSet]]:  # fmt: skip
     """The three sides by name, with features and logits; `asked` are the classes asked for in the samples, those of the images `counterparts` where they
     have some. Of the reference, which may be large, only as many
     images are kept as there are samples; its features are those of all. With `all_training` there are two more sides, of features alone: the
@@ -131,7 +131,7 @@ def look(
     shown_as = {FLOOR: division.floor} | ({} if counterparts is None else {SAMPLES: counterparts})
     fresh = {name: np.isin(indices, division.judged) for name, indices in shown_as.items()}
     return {
-        name: Side(
+        name: ImageSet(
             images=images.get(name, none), spec=spec, labels=labels.get(name), features=features.get(name, nothing()), network=_label(networks.features),
             logits=logits.get(name, nothing()), classifier=_label(networks.classifier), classes=seen, fresh=fresh.get(name),
         )
@@ -140,9 +140,9 @@ def look(
 
 
 def look_through(
-    subject: AutoencoderSubject, dataset: Dataset, division: Division, count: int, networks: Networks, parts: Parts, pace: Pace,
+    subject: LoadedAutoencoder, dataset: Dataset, division: EvalSplit, count: int, networks: Networks, parts: Parts, pace: Pace,
     say: Callable[[str], None],
-) -> Generator[Progress, None, dict[str, Side]]:  # fmt: skip
+) -> Generator[Progress, None, dict[str, ImageSet]]:  # fmt: skip
     """The sides of an autoencoder by itself: what it makes of images that it never saw, and of as many of its training; neither where there
     are none."""
     sides = {}
@@ -154,7 +154,7 @@ def look_through(
             work = sampling_stage.extract_real(dataset, indices, networks.features, say)
             features = yield from pace.follow(f"features of real images, {WORDS[name]}", len(indices), work)
         labels = None if dataset.labels is None else dataset.labels[indices]
-        originals = Side(
+        originals = ImageSet(
             images=dataset.images_of(indices), spec=dataset.spec, labels=labels, features=features, network=_label(networks.features)
         )  # fmt: skip
         sides[name] = yield from passed(subject, dataset, indices, originals, networks, parts, pace)
@@ -167,7 +167,7 @@ WORDS = {DECODED: "held out", SEEN: "trained on"}
 
 
 def score(
-    choice: Choice, sides: dict[str, Side], key: list, parts: Parts, pace: Pace
+    choice: Choice, sides: dict[str, ImageSet], key: list, parts: Parts, pace: Pace
 ) -> Generator[Progress, None, dict[str, tuple[Score, ...]]]:
     """Every chosen score by column: of the samples, of the floor, and of what came out of an autoencoder, as images (THROUGH) and beside what
     went in. `key` says which images, networks and reference they are of."""
@@ -190,7 +190,7 @@ def score(
     return {name: tuple(scores) for name, scores in found.items()}
 
 
-def computed(metric: Metric, name: str, sides: dict[str, Side], key: list, parts: Parts) -> list[Score]:
+def computed(metric: Metric, name: str, sides: dict[str, ImageSet], key: list, parts: Parts) -> list[Score]:
     """One metric of one side, from its part where that is finished."""
     side = sides[name]
     reference = sides[REFERENCE] if metric.of == "images" else side.originals
@@ -199,7 +199,7 @@ def computed(metric: Metric, name: str, sides: dict[str, Side], key: list, parts
     return [Score(**s) for s in parts.kept("scores", [*key, metric.name, name], make)]
 
 
-def samples_key(subject: Subject, wanted: Wanted, seed: int, batch: int, count: int) -> list:
+def samples_key(subject: LoadedModel, wanted: Wanted, seed: int, batch: int, count: int) -> list:
     """Which samples: everything that determines them."""
     key = [subject.digest, encode(subject.model.settings()), subject.model.device.type, seed, batch, count]
     return key if wanted.fields is None else [*key, digest(wanted.asked(subject.model, 0, count))]

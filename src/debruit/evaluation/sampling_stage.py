@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.conditioning.batch import Asked
+from debruit.conditioning.batch import ConditionBatch
 from debruit.config import encode
 from debruit.data.dataset import Dataset
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.part_store import Parts
 from debruit.evaluation.wanted import Wanted, digest
 from debruit.files.keys import make_key
 from debruit.images.spec import DataSpec
 from debruit.judges.features.extractor import Extractor
 from debruit.models.diffusion import Model
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.euler import Euler
 from debruit.sampling.grids import UniformTime
-from debruit.sampling.settings import Settings
 
 FEATURE_IMAGES = 250  # a part of the features: seconds of work
 PROBE_IMAGES = 8
@@ -32,7 +32,7 @@ SLOW_SECONDS = 0.1  # an image a step: then fewer are probed
 
 
 def sample(
-    subject: Subject, parts: Parts, count: int, *, wanted: Wanted, seed: int, batch: int, settings: Settings | None = None
+    subject: LoadedModel, parts: Parts, count: int, *, wanted: Wanted, seed: int, batch: int, settings: SamplingConfig | None = None
 ) -> Generator[float, None, Tensor]:  # fmt: skip
     """Images 0..count - 1 of this seed, (count, C, H, W) at rest, in parts of `batch`, each under what is wanted of it."""
     model, done = subject.model, []
@@ -49,7 +49,9 @@ def sample(
     return torch.from_numpy(np.concatenate(done))
 
 
-def sample_key(subject: Subject, settings: Settings, seed: int, start: int, size: int, *, asked: Asked | None) -> list:
+def sample_key(
+    subject: LoadedModel, settings: SamplingConfig, seed: int, start: int, size: int, *, asked: ConditionBatch | None
+) -> list:
     """Everything that determines a batch of samples to the last bit (but for the machine); `asked` is None where nothing but the classes in turn is."""
     key = [subject.digest, encode(settings), seed, start, size, subject.model.device.type]
     return key if asked is None else [*key, digest(asked)]
@@ -108,14 +110,14 @@ def probe(model: Model, wanted: Wanted, batch: int) -> Probe:
 
 
 def missing_share(
-    subject: Subject,
+    subject: LoadedModel,
     parts: Parts,
     count: int,
     *,
     wanted: Wanted,
     seed: int,
     batch: int,
-    settings: Settings | None = None,
+    settings: SamplingConfig | None = None,
 ) -> float:
     """The share of these samples that `sample` still has to draw."""
     model, there = subject.model, 0
@@ -129,13 +131,13 @@ def missing_share(
     return 1 - there / count
 
 
-def evaluations(model: Model, settings: Settings, wanted: Wanted) -> int:
+def evaluations(model: Model, settings: SamplingConfig, wanted: Wanted) -> int:
     """Network evaluations for one image under what is wanted of it, each branch of guidance counted."""
     return model.evaluations(settings, wanted.asked(model, 0, 1))
 
 
 def _drawn(
-    model: Model, settings: Settings, seed: int, start: int, asked: Asked, size: int
+    model: Model, settings: SamplingConfig, seed: int, start: int, asked: ConditionBatch, size: int
 ) -> Generator[float, None, np.ndarray]:
     """One batch, its steps counted as fractions of its images."""
     last = None

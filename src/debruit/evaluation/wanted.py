@@ -11,12 +11,12 @@ from typing import Self
 import numpy as np
 
 from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import Asked, argument, ask
+from debruit.conditioning.batch import ConditionBatch, argument, ask
 from debruit.config import Json
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation.conditions import given, of_images
-from debruit.evaluation.image_set import Division, asked_classes
+from debruit.evaluation.image_set import EvalSplit, asked_classes
 from debruit.models.diffusion import Model
 
 
@@ -43,7 +43,7 @@ class Wanted:
         assert self.fields is not None
         return replace(self, fields=tuple(name for name in self.fields if name != field))
 
-    def asked(self, model: Model, first: int, count: int) -> Asked:
+    def asked(self, model: Model, first: int, count: int) -> ConditionBatch:
         """The conditions of samples first..first + count - 1, as the model reads them."""
         if self.fields is None:
             return ask(model.config.conditioners, range(first, first + count), {}, model.device)
@@ -58,7 +58,7 @@ class Wanted:
         return None if classes is None else classes[np.arange(count) % len(classes)]
 
 
-def want(model: Model, dataset: Dataset, division: Division) -> Wanted:
+def want(model: Model, dataset: Dataset, division: EvalSplit) -> Wanted:
     """What is asked of this model: with a condition beside the class, all conditions of the images that stand in the samples' place, those first that it
     never saw. InputError where the data lacks what the model was never trained without."""
     conditioners = model.config.conditioners
@@ -75,7 +75,7 @@ def beyond_class(conditioners: Sequence[Conditioner]) -> bool:
     return any(c.field != "label" for c in conditioners)
 
 
-def digest(asked: Asked) -> Json:
+def digest(asked: ConditionBatch) -> Json:
     """A digest of conditions, value by value: what determines samples beside their noise and their settings."""
     found = hashlib.sha256()
     for name in sorted(asked.values):

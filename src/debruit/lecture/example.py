@@ -29,7 +29,7 @@ from debruit.training.run_folder import RUN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class Example:
     """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `conditions` are
     its class, caption, mask and first frame where those are known, as `Dataset.conditions` gives them."""
 
@@ -51,7 +51,7 @@ def find_subject(
     data: str | Sequence[str] | None = None,
     seed: int = 0,
     say: Callable[[str], None] = quiet,
-) -> Subject:
+) -> Example:
     """The file `image`; without it an image that the training has held out (drawn by `seed`), where the model in `path` says from which
     data and these are on this machine; else a sample. InputError: a file that is missing or no image."""
     if image is not None:
@@ -66,7 +66,7 @@ def held_out(
     data: str | Sequence[str] | None = None,
     seed: int,
     say: Callable[[str], None] = quiet,
-) -> Subject | None:
+) -> Example | None:
     """An image that the training has held out, drawn by `seed`; None where there is none at hand."""
     dataset = training_data(model, path, say, data)
     indices = () if dataset is None else split_of_model(dataset, model.provenance).unseen
@@ -76,7 +76,7 @@ def held_out(
     firsts = {c.reads for c in model.config.conditioners} & {"first"} if isinstance(model, Model) else ()
     batch = dataset.batch([n]) | dataset.conditions([n], fields=firsts)
     name = f"{dataset.spec.name}, {dataset.paths[n]}"
-    return Subject(
+    return Example(
         image=batch.pop("image"),
         conditions=batch,
         origin=(
@@ -86,7 +86,7 @@ def held_out(
     )
 
 
-def from_file(path: Path, spec: DataSpec) -> Subject:
+def from_file(path: Path, spec: DataSpec) -> Example:
     """The user's picture as an image of the model's data: central part, size, channels and depth made to fit, and said."""
     if spec.channels not in (1, 3):
         raise InputError(
@@ -120,10 +120,10 @@ def from_file(path: Path, spec: DataSpec) -> Subject:
         english.append(f"{header.depth} values brought to the range of the model's {spec.depth}")
         french.append(f"les valeurs {header.depth} ramenées à l'intervalle de celles du modèle ({spec.depth})")
         at_rest = spec.from_model(values / FULL[header.depth] * 2 - 1)
-    return Subject(image=at_rest, origin=(", ".join(english), ", ".join(french)))
+    return Example(image=at_rest, origin=(", ".join(english), ", ".join(french)))
 
 
-def from_model(model: Model, seed: int) -> Subject:
+def from_model(model: Model, seed: int) -> Example:
     """A sample of the model itself, of its first class where it has classes. InputError: a model that needs more than that."""
     for c in model.config.conditioners:
         if c.drop == 0 and c.in_turn(range(1)) is None:
@@ -131,7 +131,7 @@ def from_model(model: Model, seed: int) -> Subject:
                 f"this model never saw an image without its {argument(c.field)}, and its training data, which has them, is not at hand: install the "
                 "data, or put it where the run folder says"
             )
-    return Subject(
+    return Example(
         image=model.generate(1, seed=seed),
         conditions={"label": torch.tensor([0])} if any(c.field == "label" for c in model.config.conditioners) else {},
         origin=(

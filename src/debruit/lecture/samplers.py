@@ -13,10 +13,10 @@ from torch import Tensor
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.lecture.study import Study
 from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
 from debruit.sampling.sampler import Sampler, name_of
-from debruit.sampling.settings import Settings
 from debruit.seams import implementations
 
 BUDGETS = (4, 8, 16, 32)  # network evaluations
@@ -85,7 +85,7 @@ def _cell(study: Study, sampler: Sampler, budget: int, solution: Tensor) -> Cell
     return Cell(steps=steps, evaluations=costs[steps], image=image, distance=float(distance))
 
 
-def _settings(study: Study, sampler: Sampler, steps: int) -> Settings:
+def _settings(study: Study, sampler: Sampler, steps: int) -> SamplingConfig:
     # a chain's model may name the chain's own steps, which samplers other than the ancestral need not walk
     grid = None if isinstance(sampler, Ancestral) else UniformTime()
     return study.model.settings(sampler=sampler, steps=steps, grid=grid)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import Asked, argument, dropped, unwanted
+from debruit.conditioning.batch import ConditionBatch, argument, dropped, unwanted
 from debruit.conditioning.label import Label
 from debruit.data.dataset import quiet
 from debruit.diffusion.chain import Variance
@@ -20,11 +20,11 @@ from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import expand
 from debruit.errors import InputError
 from debruit.lecture.chains import ModelChain, chain_of, shown_steps
-from debruit.lecture.example import Subject, find_subject
+from debruit.lecture.example import Example, find_subject
 from debruit.models.diffusion import Model
 from debruit.networks.cond import Cond
 from debruit.sampling.guidance.weights import Weights
-from debruit.sampling.job import Drawing
+from debruit.sampling.job import SamplingJob
 from debruit.sampling.noise import ImageNoise
 
 FRAMES = 41  # positions of the slider, if the pictures are small
@@ -38,7 +38,7 @@ class Study:
     by field; the others are dropped."""
 
     model: Model
-    subject: Subject
+    subject: Example
     chain: ModelChain
     values: Mapping[str, Tensor] = field(default_factory=dict)
     prompt: str = ""
@@ -100,7 +100,7 @@ class Study:
         scaled = expand(self.chain.scale.to(i.device)[i], x) * x
         return self.model.backbone.denoiser()(scaled, times, self.cond(len(x), keep))
 
-    def asked(self, n: int, *, keep: bool = True) -> Asked:
+    def asked(self, n: int, *, keep: bool = True) -> ConditionBatch:
         """The conditions of n images, or none of those that can be dropped."""
         conditioners, device = self.model.config.conditioners, self.model.device
         values, kept = {}, {}
@@ -108,7 +108,7 @@ class Study:
             has = self.values.get(c.field)
             values[c.field] = (c.blank(n) if has is None else has.expand(n, *has.shape[1:])).to(device)
             kept[c.field] = torch.full((n,), has is not None, device=device)
-        found = Asked(values, kept)
+        found = ConditionBatch(values, kept)
         return found if keep else dropped(conditioners, found)
 
     def cond(self, n: int, keep: bool) -> Cond:
@@ -121,7 +121,7 @@ class Study:
         """The model's own weight, where a condition is given."""
         return self.model.config.sampling.guidance if self.values else 1.0
 
-    def drawing(self, n: int, **changes: Any) -> Drawing:
+    def drawing(self, n: int, **changes: Any) -> SamplingJob:
         """As the model draws images 0..n - 1 of the seed under these conditions: guided and clipped as its own settings say, but for the changes."""
         return self.model.drawing_of(self.asked(n), self.model.settings(**changes), range(n), seed=self.seed)
 

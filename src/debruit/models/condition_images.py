@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from debruit.conditioning.batch import Asked
+from debruit.conditioning.batch import ConditionBatch
 from debruit.images import pictures
 from debruit.images.contact_sheet import Group, Sheet, sheet
 from debruit.models.config import ModelConfig
@@ -14,7 +14,7 @@ from debruit.models.config import ModelConfig
 Legend = list[tuple[str, tuple[int, int, int]]]
 
 
-def shown(images: Tensor, config: ModelConfig, asked: Asked, *, captions: Sequence[str] = ()) -> Sheet | None:
+def shown(images: Tensor, config: ModelConfig, asked: ConditionBatch, *, captions: Sequence[str] = ()) -> Sheet | None:
     """Images at rest, (N, C, H, W), beside the conditions of `asked` that they keep; caption n mod their number belongs to image n. None where there is
     neither a mask nor an image nor a caption: a plain grid shows as much."""
     samples = pictures.displayable(images, config.data)
@@ -32,7 +32,7 @@ def shown(images: Tensor, config: ModelConfig, asked: Asked, *, captions: Sequen
     return sheet(groups, legend=_legend(config, asked))
 
 
-def _drawn(config: ModelConfig, asked: Asked, n: int) -> np.ndarray | None:
+def _drawn(config: ModelConfig, asked: ConditionBatch, n: int) -> np.ndarray | None:
     """The picture of image n's condition, (H, W, 3) uint8: its mask in the palette, or the image that it starts from."""
     conditioners: Mapping[str, Any] = dict((c.field, c) for c in config.conditioners)  # noqa: C402
     if "mask" in conditioners and bool(asked.keep["mask"][n]):
@@ -45,7 +45,7 @@ def _drawn(config: ModelConfig, asked: Asked, n: int) -> np.ndarray | None:
     return None
 
 
-def _legend(config: ModelConfig, asked: Asked) -> Legend:
+def _legend(config: ModelConfig, asked: ConditionBatch) -> Legend:
     """The classes that the masks hold, in the order of their numbers, with their colours."""
     mask: Any = next((c for c in config.conditioners if c.field == "mask"), None)
     if mask is None or not bool(asked.keep["mask"].any()):

@@ -21,7 +21,7 @@ from debruit.networks.cond import Cond
 from debruit.networks.network import Network
 from debruit.networks.unet import UNet
 from debruit.ranges import Positive
-from debruit.sampling.settings import Settings
+from debruit.sampling.config import SamplingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class ModelConfig:
     codec: Codec = field(default_factory=Pixels)
     data_std: Positive = 0.5
     learned_variance: bool = False
-    sampling: Settings = field(default_factory=Settings)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     def __post_init__(self) -> None:
         prediction(self.predicts)

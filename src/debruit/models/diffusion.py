@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from debruit.autoencoders import bounded
 from debruit.autoencoders.codec import CodecModule
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.batch import Asked, ask, dropped
+from debruit.conditioning.batch import ConditionBatch, ask, dropped
 from debruit.conditioning.guidance_terms import branches, check, check_given
 from debruit.config import check as check_config
 from debruit.device import choose_device
@@ -29,6 +29,7 @@ from debruit.models.guide_model import check_pair
 from debruit.models.model_file import decoded, fill, model_file, read, save
 from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, check_seed
 from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import ChainSteps
 from debruit.sampling.guidance import weights
 from debruit.sampling.guidance.autoguidance import autoguidance
@@ -37,11 +38,10 @@ from debruit.sampling.guidance.clip import clip
 from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.guidance.interval import within
 from debruit.sampling.guidance.rescale import rescaled
-from debruit.sampling.job import Drawing
+from debruit.sampling.job import SamplingJob
 from debruit.sampling.loop import Snapshot
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, Sampler
-from debruit.sampling.settings import Settings
 from debruit.seams import choose
 
 CODEC = "codec."  # what the names of the autoencoder's weights begin with, in a model's file
@@ -97,7 +97,7 @@ class Model:
         rescale: float | None = None,
         grid=None,
         clip: bool | None = None,
-    ) -> Settings:
+    ) -> SamplingConfig:
         """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its own steps."""
         own = self.config.sampling
         if isinstance(sampler, str):
@@ -159,7 +159,7 @@ class Model:
     def drawing(
         self,
         n: int,
-        settings: Settings,
+        settings: SamplingConfig,
         *,
         seed: int = 0,
         first: int = 0,
@@ -168,7 +168,7 @@ class Model:
         mask=None,
         image=None,
         weaker: "Model | None" = None,
-    ) -> Drawing:
+    ) -> SamplingJob:
         """What is needed to draw images `first`..`first + n - 1` of this seed under these conditions. InputError as `trajectory`."""
         _check_count(n)
         given = {"label": label, "text": prompt, "mask": mask, "image": image}
@@ -181,13 +181,13 @@ class Model:
 
     def drawing_of(
         self,
-        asked: Asked,
-        settings: Settings,
+        asked: ConditionBatch,
+        settings: SamplingConfig,
         indices: Sequence[int],
         *,
         seed: int = 0,
-        weaker: "tuple[Model, Asked] | None" = None,
-    ) -> Drawing:
+        weaker: "tuple[Model, ConditionBatch] | None" = None,
+    ) -> SamplingJob:
         """The same for conditions that are values already, those of the images of these numbers; a weaker model comes with its own."""
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
@@ -198,22 +198,22 @@ class Model:
                 "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
             )
         denoise, count = self._guided(asked, settings, weaker)
-        return Drawing(
+        return SamplingJob(
             denoise=denoise, process=self.config.process, settings=settings, branches=count, device=self.device,
             noise=ImageNoise(seed, indices, self.config.latent_shape, self.device),
         )  # fmt: skip
 
-    def evaluations(self, settings: Settings, asked: Asked | None = None) -> int:
+    def evaluations(self, settings: SamplingConfig, asked: ConditionBatch | None = None) -> int:
         """Network evaluations for one image under these conditions, each branch of guidance counted; without them, when nothing is asked for. The
         one count that every command and report shows."""
         conditioners = self.config.conditioners
         asked = ask(conditioners, range(1), {}, self.device) if asked is None else asked
         return evaluations(self.config.process, settings, len(branches(conditioners, asked, settings.guidance)))
 
-    def conditioned(self) -> Asked:
+    def conditioned(self) -> ConditionBatch:
         """One image that keeps every condition of the model, of no particular value: for counting what guidance costs."""
         conditioners, one = self.config.conditioners, torch.ones(1, dtype=torch.bool)
-        return Asked({c.field: c.blank(1) for c in conditioners}, {c.field: one for c in conditioners})
+        return ConditionBatch({c.field: c.blank(1) for c in conditioners}, {c.field: one for c in conditioners})
 
     def bound(
         self,
@@ -282,7 +282,9 @@ class Model:
         check_finite(latents, "the latents are not finite", "look at the images and at the autoencoder that made them")
         return latents
 
-    def _guided(self, asked: Asked, settings: Settings, weaker: "tuple[Model, Asked] | None") -> tuple[Denoise, int]:
+    def _guided(
+        self, asked: ConditionBatch, settings: SamplingConfig, weaker: "tuple[Model, ConditionBatch] | None"
+    ) -> tuple[Denoise, int]:
         """The denoiser of one batch under its conditions, guided and clipped as the settings say, and how many branches its guidance has."""
         config, plain = self.config, self._under(asked)
         if weaker is None:
@@ -301,7 +303,7 @@ class Model:
             found = within(settings.interval, found, plain)
         return (clip(found, config.process) if settings.clip and isinstance(config.codec, Pixels) else found), count
 
-    def _under(self, asked: Asked) -> Denoise:
+    def _under(self, asked: ConditionBatch) -> Denoise:
         """The plain denoiser of one batch under its conditions."""
         denoiser = self.backbone.denoiser()
         with torch.inference_mode():

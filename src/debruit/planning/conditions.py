@@ -53,7 +53,7 @@ RIVALS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class DataContext:
     """What conditioners are made of: the data, the captions that are trained on, and whose words they are read by."""
 
     dataset: Dataset
@@ -61,7 +61,7 @@ class Material:
     words: str | None = None
 
 
-MAKE: dict[str, Callable[[Material], Conditioner]] = {
+MAKE: dict[str, Callable[[DataContext], Conditioner]] = {
     "label": lambda of: Label.suited(of.dataset.spec),
     "mask": lambda of: Mask.suited(of.dataset.spec),
     "text": lambda of: text(of),
@@ -121,14 +121,14 @@ def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **h
 def material(
     dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), words: str | None = None, group: str | None = None,
     reads: Sequence[str] = (),
-) -> Material:  # fmt: skip
+) -> DataContext:  # fmt: skip
     """That of a training of this seed and group on these conditions, with these changes of its settings (--set) and these words (--words). Of the held-out
     captions not even the words are learnt."""
     texts = dataset.texts or ()
     if not texts:
-        return Material(dataset=dataset, words=words)
+        return DataContext(dataset=dataset, words=words)
     training = planned_split(dataset, seed=seed, assignments=assignments, group=group, reads=reads).training
-    return Material(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
+    return DataContext(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
 
 
 def planned_split(
@@ -145,7 +145,7 @@ def planned_split(
     return divided(dataset, wanted, held.seed, group=held.group, own_parts=held.own_parts)
 
 
-def text(of: Material) -> Text:
+def text(of: DataContext) -> Text:
     """For BERT's words, with what they mean to MiniLM, where these are named or where no words are and they are installed; else for those of a vocab.txt,
     or of the captions."""
     words = of.words or (BERT if knows_bert() else CAPTIONS)

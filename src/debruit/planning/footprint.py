@@ -149,12 +149,12 @@ def saved_bytes(forward: Callable[[], Tensor]) -> int:
 
 def passing_bytes(forward: Callable[[], object]) -> int:
     """The most that is in memory at once in a pass without gradients, of what the pass itself makes."""
-    with torch.no_grad(), Living() as living:
+    with torch.no_grad(), PeakMemory() as living:
         forward()
     return living.most
 
 
-class Living(TorchDispatchMode):
+class PeakMemory(TorchDispatchMode):
     """Counts the bytes of the storages that operations make, until the last tensor on each is gone."""
 
     def __init__(self) -> None:

@@ -23,10 +23,10 @@ from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.planning import throughput
 from debruit.planning.footprint import BACKWARD, Speed, cost
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import Karras, UniformTime
 from debruit.sampling.guidance.interval import EVERYWHERE
 from debruit.sampling.heun import Heun
-from debruit.sampling.settings import Settings
 from debruit.sampling.unipc import UniPC
 from debruit.training.config import Optimiser, Run
 from debruit.training.time_budget import PLANNED
@@ -156,7 +156,7 @@ def configure(
         (UniPC(), UniformTime(), 16) if predicts == "velocity" else (Heun(), Karras(sigma_min=0.02), 10)
     )
     guidance, interval = (GUIDANCE, INTERVAL) if any(c.drop > 0 for c in conditioners) else (1.0, EVERYWHERE)
-    sampling = Settings(sampler=sampler, grid=grid, steps=steps, guidance=guidance, interval=interval)
+    sampling = SamplingConfig(sampler=sampler, grid=grid, steps=steps, guidance=guidance, interval=interval)
     return ModelConfig(
         data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,
         data_std=PIXEL_STD if isinstance(codec, Pixels) else 1.0,

@@ -14,7 +14,7 @@ from debruit.models.config import ModelConfig
 from debruit.planning.footprint import Speed, cost
 from debruit.sampling.noise import generator
 from debruit.training.batches import Batch
-from debruit.training.config import Every, Run, Training
+from debruit.training.config import Intervals, Run, TrainingConfig
 from debruit.training.loop import optimise
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
@@ -142,12 +142,12 @@ def memory(device: torch.device) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def intervals(run: Training, speed: float) -> Every:
+def intervals(run: TrainingConfig, speed: float) -> Intervals:
     """About 100 reports, 10 validations and pictures, and a save each tenth of the training, or sooner where that is long."""
     seconds = run.images / speed
     report = max(int(speed * min(max(seconds / 100, 1), 30)), run.batch)
     often = max(run.images // 10, report)
-    return Every(
+    return Intervals(
         report_images=report, validate_images=often, preview_images=often,
         save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
     )  # fmt: skip

@@ -35,7 +35,7 @@ LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the bud
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stages:
+class TwoStagePlan:
     """The plan. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are the user's for the second stage."""
 
     first: AutoencoderRun
@@ -56,7 +56,7 @@ def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
     return operations / (3 * forward_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
 
 
-def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
+def begin(path: Path, plan: TwoStagePlan, say: Callable[[str], None]) -> RunFolder:
     """The folder of the plan, and in it that of the first stage."""
     with alone(path):
         check_free(path)
@@ -64,24 +64,24 @@ def begin(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
     return RunFolder.create(path / FOLDER, plan.first, say)
 
 
-def first_folder(path: Path, plan: Stages, say: Callable[[str], None]) -> RunFolder:
+def first_folder(path: Path, plan: TwoStagePlan, say: Callable[[str], None]) -> RunFolder:
     """The folder of the first stage, made where a kill came before it was."""
     inside = path / FOLDER
     return RunFolder.open(inside, say) if (inside / RUN).exists() else RunFolder.create(inside, plan.first, say)
 
 
-def pending(path: Path) -> Stages | None:
+def pending(path: Path) -> TwoStagePlan | None:
     """The plan of a folder whose second stage has not begun, else None. InputError: a plan that is damaged."""
     if not (path / PLAN).exists() or (path / RUN).exists():
         return None
     try:
-        return decode(json.loads((path / PLAN).read_text()), Stages, where=str(path / PLAN))
+        return decode(json.loads((path / PLAN).read_text()), TwoStagePlan, where=str(path / PLAN))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path / PLAN} is damaged ({error}): restore it, or start a new run") from None
 
 
 def second(
-    plan: Stages,
+    plan: TwoStagePlan,
     device: torch.device,
     codec: Codec | None = None,
     taken: float | None = None,

@@ -23,7 +23,7 @@ from debruit.overrides import override
 from debruit.planning import conditions, heuristics
 from debruit.planning.division import with_division
 from debruit.recipes.adapting import met
-from debruit.training.config import AutoencoderRun, Run, Training
+from debruit.training.config import AutoencoderRun, Run, TrainingConfig
 
 
 def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
@@ -171,7 +171,7 @@ def changed(source: Any, assignments: Sequence[str]) -> Any:
 
 
 def adapted(
-    run: Training,
+    run: TrainingConfig,
     source: Source,
     dataset: Dataset,
     assignments: Sequence[str] = (),

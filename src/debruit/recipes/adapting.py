@@ -7,13 +7,13 @@ from typing import Any
 from debruit.conditioning.base import Conditioner
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
-from debruit.planning.conditions import BERT, CAPTIONS, LACKS, Material, offered, vocabulary
+from debruit.planning.conditions import BERT, CAPTIONS, LACKS, DataContext, offered, vocabulary
 from debruit.text.wordpiece import BERT_WORDS, knows_bert
 
 WORDS = {"label": "classes", "mask": "masks", "text": "captions"}
 
 
-def met(conditioner: Conditioner, of: Material) -> Conditioner:
+def met(conditioner: Conditioner, of: DataContext) -> Conditioner:
     """A recipe's conditioner as this data needs it. InputError: data that lacks what it reads, or one image of which does where the condition is never
     dropped; BERT's words where they are not installed.
     """
@@ -25,11 +25,11 @@ def met(conditioner: Conditioner, of: Material) -> Conditioner:
     return MEETS[field](conditioner, of) if field in MEETS else conditioner
 
 
-def _label(label: Any, of: Material) -> Conditioner:
+def _label(label: Any, of: DataContext) -> Conditioner:
     return replace(label, names=of.dataset.spec.class_names, ids=of.dataset.spec.class_ids)
 
 
-def _mask(mask: Any, of: Material) -> Conditioner:
+def _mask(mask: Any, of: DataContext) -> Conditioner:
     spec = of.dataset.spec
     return replace(
         mask,
@@ -41,7 +41,7 @@ def _mask(mask: Any, of: Material) -> Conditioner:
     )
 
 
-def _text(text: Any, of: Material) -> Conditioner:
+def _text(text: Any, of: DataContext) -> Conditioner:
     """The words that were named, or BERT's where the recipe has as many numbers; pieces made of the captions where it has not, or would take what BERT's
     mean from a package that is not installed. As long as the captions need, but where the recipe trains BERT's words itself, as the reference does with
     captions of its length."""
@@ -56,13 +56,13 @@ def _text(text: Any, of: Material) -> Conditioner:
     return replace(text, tokenizer=tokenizer, encoder=encoder)
 
 
-def _image(image: Any, of: Material) -> Conditioner:
+def _image(image: Any, of: DataContext) -> Conditioner:
     spec = of.dataset.spec
     return replace(
         image, of=spec.channels, height=spec.height, width=spec.width, depth=spec.depth, low=spec.low, high=spec.high
     )
 
 
-MEETS: dict[str, Callable[[Any, Material], Conditioner]] = {
+MEETS: dict[str, Callable[[Any, DataContext], Conditioner]] = {
     "label": _label, "mask": _mask, "text": _text, "image": _image,
 }  # fmt: skip

@@ -11,8 +11,8 @@ from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
 from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import ChainSteps
-from debruit.sampling.settings import Settings
 from debruit.training.config import Ema, Optimiser, Run
 
 
@@ -49,7 +49,7 @@ def ddpm(spec: DataSpec, network: UNet) -> ModelConfig:
     """The paper's model around a network: no preconditioning (data_std 1), beta~ as the reverse variance."""
     return ModelConfig(
         data=spec, process=Tabulated(chain=Chain(schedule=Linear(), steps=1000)), predicts="eps", network=network, data_std=1.0,
-        sampling=Settings(sampler=Ancestral(), grid=ChainSteps(), steps=1000),
+        sampling=SamplingConfig(sampler=Ancestral(), grid=ChainSteps(), steps=1000),
     )  # fmt: skip
 
 

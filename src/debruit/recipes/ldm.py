@@ -28,9 +28,9 @@ from debruit.diffusion.weighting import Simple
 from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.grids import ChainSteps
-from debruit.sampling.settings import Settings
 from debruit.training.config import Ema, Optimiser
 
 SIZE = 256  # pixels a side, of all of them
@@ -50,7 +50,7 @@ def ldm(
     guidance: float = 1.0,
 ) -> ModelConfig:
     """The model around a network: eps prediction without preconditioning, sampled by deterministic DDIM on the chain's own steps."""
-    sampling = Settings(sampler=DDIM(eta=0.0), grid=ChainSteps(), steps=steps, clip=False, guidance=guidance)
+    sampling = SamplingConfig(sampler=DDIM(eta=0.0), grid=ChainSteps(), steps=steps, clip=False, guidance=guidance)
     return ModelConfig(
         data=spec, process=Tabulated(chain=Chain(schedule=schedule, steps=STEPS)), predicts="eps", network=network, codec=codec,
         conditioners=tuple(conditioners), data_std=1.0, sampling=sampling,

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from debruit.evaluation.compare import Comparison
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.images import pictures
 from debruit.metrics.paired import Difference
 from debruit.metrics.score import Score
@@ -21,8 +21,8 @@ from debruit.sampling.sampler import name_of
 
 COLUMNS = 16
 EXPLANATION = (
-    "Every model drew the same images: image k of each comes from the same noise and is asked for the same, where anything is asked for: a class, or what a "
-    "real image has. Differences to the first model are paired image by image, so that they are often certain where the intervals of the figures "
+    "Intervals model drew the same images: image k of each comes from the same noise and is asked for the same, where anything is asked for: a class, or what "
+    "a real image has. Differences to the first model are paired image by image, so that they are often certain where the intervals of the figures "
     "themselves overlap; their intervals are 95 % over the choice of samples. They do not hold the choice of the training's seed: two trainings of one "
     "recipe differ too."
 )
@@ -93,7 +93,7 @@ def models(found: Comparison) -> str:
     head = ["model", "parameters", "images seen", "process", "predicts", "sampler", "evaluations", "guidance"]
     rows = []
     for one in found.evaluations:
-        assert isinstance(one.subject, Subject), "autoencoders are not compared"
+        assert isinstance(one.subject, LoadedModel), "autoencoders are not compared"
         about, own = one.subject.about(), one.subject.model.settings()
         seen = about["provenance"].get("images_seen")
         rows.append(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from debruit.conditioning.batch import argument
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.pipeline import Evaluation
 from debruit.evaluation.teaching import captions_of
 from debruit.images import pictures
@@ -18,7 +18,7 @@ WIDTH = 900
 def asked_of(found: Evaluation) -> str:
     """What the samples were asked for, in words."""
     wanted = found.wanted
-    if wanted is None or not isinstance(found.subject, Subject):
+    if wanted is None or not isinstance(found.subject, LoadedModel):
         return ""
     lacking = " and ".join(wanted.lacking)
     dropped = f" Without a {lacking}, which {found.data.name} lacks or names differently." if lacking else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from debruit.evaluation.loaded import AutoencoderSubject, Subject
+from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
 from debruit.evaluation.pipeline import Evaluation
 from debruit.images import pictures
 from debruit.metrics.score import Score
@@ -58,7 +58,7 @@ DECODED = ", and so are the real images once through the model's autoencoder, wh
 def header(found: Evaluation, about: dict[str, Any]) -> str:
     seen = about["provenance"].get("images_seen")
     size = f"{about['network']} of {about['parameters'] / 1e6:.2f} M parameters"
-    if isinstance(found.subject, AutoencoderSubject):
+    if isinstance(found.subject, LoadedAutoencoder):
         line = f"{found.decoded[0].count if found.decoded else found.request.count:,} images of {found.data.name}, there and back"
         kind = f"{size}, {about['bottleneck']} of {' x '.join(map(str, about['latents']))}, factor {about['factor']}"
     else:
@@ -101,13 +101,13 @@ def key_figures(found: Evaluation) -> str:
 def all_scores(found: Evaluation) -> list[Score]:
     """Those of the samples, then those of the analyses, and of an autoencoder by itself those of its reconstructions."""
     more = [Score(**s) for analysis in found.analyses.values() for s in analysis.get("scores", ())]
-    alone = found.decoded if isinstance(found.subject, AutoencoderSubject) else ()
+    alone = found.decoded if isinstance(found.subject, LoadedAutoencoder) else ()
     return [*found.scores, *alone, *more]
 
 
 def samples(found: Evaluation) -> str:
     """The first samples of the seed, not chosen."""
-    if not isinstance(found.subject, Subject):
+    if not isinstance(found.subject, LoadedModel):
         return ""
     side = found.sides["samples"]
     images = side.images[:SHOWN]
@@ -217,7 +217,7 @@ def in_words(about: dict[str, Any]) -> str:
 
 def _compared(found: Evaluation) -> list[tuple[str, str]]:
     """What was compared with what."""
-    if isinstance(found.subject, AutoencoderSubject):
+    if isinstance(found.subject, LoadedAutoencoder):
         sides = {"decoded": "that it was not trained on", "seen": "that it was trained on"}
         counts = [f"{len(found.sides[name]):,} {words_}" for name, words_ in sides.items() if name in found.sides]
         return [("images", f"{' and '.join(counts)}, each by the mean of its latents")]

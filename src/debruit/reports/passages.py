@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from debruit.autoencoders.fidelity import psnr
-from debruit.evaluation.image_set import Side
+from debruit.evaluation.image_set import ImageSet
 from debruit.evaluation.latent_diagnostics import CHANNEL
-from debruit.evaluation.loaded import AutoencoderSubject
+from debruit.evaluation.loaded import LoadedAutoencoder
 from debruit.evaluation.pipeline import Evaluation
 from debruit.images import pictures
 from debruit.metrics.score import Score
@@ -32,7 +32,7 @@ def autoencoder(found: Evaluation) -> str:
     """Pictures, the table, the health of the latents; nothing for a model of pixels."""
     if not found.decoded and "codec" not in found.analyses:
         return ""
-    alone = isinstance(found.subject, AutoencoderSubject)
+    alone = isinstance(found.subject, LoadedAutoencoder)
     return html.section(
         "Reconstruction" if alone else "Its autoencoder", *sheets(found), table(found), html.paragraph("" if alone else CEILING, "note"),
         html.paragraph(RFD if any(s.name == "rfd" for s in found.decoded) else "", "note"), *health(found),
@@ -58,7 +58,7 @@ def sheets(found: Evaluation) -> list[str]:
     ]  # fmt: skip
 
 
-def _sheet(side: Side, places: np.ndarray, caption: str) -> str:
+def _sheet(side: ImageSet, places: np.ndarray, caption: str) -> str:
     """Two rows of pictures."""
     assert side.originals is not None
     rows = torch.cat([side.originals.images[places], side.images[places]])
@@ -72,11 +72,11 @@ def _which(found: Evaluation) -> str:
     side = found.sides.get("decoded")
     if side is None:
         return "Images that it was trained on, since none were held out"
-    if isinstance(found.subject, AutoencoderSubject) and not found.division.own:
+    if isinstance(found.subject, LoadedAutoencoder) and not found.division.own:
         return f"Images of {found.data.name}, which it was not trained on"
     return (
         "Images that were held out of its training"
-        if isinstance(found.subject, AutoencoderSubject)
+        if isinstance(found.subject, LoadedAutoencoder)
         else f"Real images {found.own_floor}"
     )
 
@@ -99,7 +99,7 @@ def table(found: Evaluation) -> str:
 
 def columns(found: Evaluation) -> list[str]:
     """The heads of the table."""
-    if not isinstance(found.subject, AutoencoderSubject):
+    if not isinstance(found.subject, LoadedAutoencoder):
         return ["score", "decoded real images", "N", ""]
     if not found.division.own:
         return ["score", f"images of {found.data.name}", "N", ""]

@@ -9,7 +9,7 @@ from typing import Any
 
 from debruit.config import encode
 from debruit.evaluation import sampling_stage
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.pipeline import Evaluation
 from debruit.files.atomic import write_atomically
 from debruit.metrics.score import Score
@@ -52,7 +52,7 @@ def record(found: Evaluation, command: str) -> dict[str, Any]:
 
 def evaluations(found: Evaluation) -> int:
     """Network evaluations for one sample, under the conditions of the evaluation, each branch of guidance counted."""
-    assert isinstance(found.subject, Subject), "an autoencoder draws no samples"
+    assert isinstance(found.subject, LoadedModel), "an autoencoder draws no samples"
     assert found.wanted is not None
     model = found.subject.model
     return sampling_stage.evaluations(model, model.settings(), found.wanted)

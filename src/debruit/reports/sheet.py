@@ -5,8 +5,8 @@ import textwrap
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from debruit.evaluation.image_set import Side
-from debruit.evaluation.loaded import Subject
+from debruit.evaluation.image_set import ImageSet
+from debruit.evaluation.loaded import LoadedModel
 from debruit.evaluation.pipeline import Evaluation
 from debruit.evaluation.teaching import captions_of
 from debruit.images import pictures
@@ -19,7 +19,7 @@ Rows = list[tuple[str, np.ndarray]]
 
 def figure(found: Evaluation) -> Image.Image | None:
     """A picture of the first samples, not chosen; of an autoencoder, of the first images and what became of them. None where there are none."""
-    if isinstance(found.subject, Subject):
+    if isinstance(found.subject, LoadedModel):
         rows, heads, lines, legend = _samples(found)
     else:
         rows, heads, lines, legend = _passages(found), [], [], []
@@ -79,7 +79,7 @@ def _passages(found: Evaluation) -> Rows:
     ]
 
 
-def _pictures(images, side: Side) -> np.ndarray:
+def _pictures(images, side: ImageSet) -> np.ndarray:
     return pictures.displayable(images, side.spec)
 
 

@@ -8,20 +8,20 @@ from torch import Tensor
 
 from debruit.device import has_bf16
 from debruit.diffusion.process import Process
+from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.loop import Snapshot, trajectory
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, level
-from debruit.sampling.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing:
+class SamplingJob:
     """`denoise` is conditioned, guided and clipped for a batch of images on `device`; `noise` draws theirs, (B, C, H, W), and each call gives the next."""
 
     denoise: Denoise
     process: Process
-    settings: Settings
+    settings: SamplingConfig
     noise: ImageNoise
     device: torch.device
     branches: int = 1  # of guidance: how often each image goes through the network where guidance is on

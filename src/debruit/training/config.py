@@ -69,7 +69,7 @@ class Ema:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Every:
+class Intervals:
     """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is that share of its minutes."""
 
     report_images: Images = 2_000
@@ -84,7 +84,7 @@ class Every:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class TrainingConfig:
     """What every training has, of a diffusion model (`Run`) or of an autoencoder (`AutoencoderRun`).
 
     `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch` images make one
@@ -96,7 +96,7 @@ class Training:
     source: Source
     optimiser: Optimiser = field(default_factory=Optimiser)
     ema: Ema = field(default_factory=Ema)
-    every: Every = field(default_factory=Every)
+    every: Intervals = field(default_factory=Intervals)
     images: Images = 200_000
     minutes: float | None = None
     batch: Batch = 128
@@ -134,7 +134,7 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Training):
+class Run(TrainingConfig):
     """The training of a diffusion model, on pixels or on the latents of a codec.
 
     `microbatch` images of the batch go through the network at a time (0: all). `compile` None leaves it to a measurement (planning.py).
@@ -158,7 +158,7 @@ class Run(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class DiscriminatorGuard:
     """What is held against the discriminator, which can ruin an autoencoder. Scores are held-out reconstruction losses, perceptual part included.
 
     It enters when reconstruction has flattened: one validation improves the score by less than `flat` of itself (or after the criterion's
@@ -179,13 +179,13 @@ class Watch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderRun(Training):
+class AutoencoderRun(TrainingConfig):
     """The training of an autoencoder. The codec's shift, scale and fingerprint are measured when its file is written. Dead codes of a VQ bottleneck
     are revived every `revive_images`."""
 
     model: FirstStageConfig
     criterion: Criterion = field(default_factory=Criterion)
-    watch: Watch = field(default_factory=Watch)
+    watch: DiscriminatorGuard = field(default_factory=DiscriminatorGuard)
     revive_images: Images = 2_000
 
     @property

@@ -19,7 +19,7 @@ LEAST_IMAGES = 8  # a share of fewer costs more than it saves
 Shared = TypeVar("Shared", bound=nn.Module)
 
 
-class Shares(Generic[Shared]):
+class CpuDataParallel(Generic[Shared]):
     """A module and its copies on the same weights, each with a thread of its own. A context: on leaving it the threads end."""
 
     def __init__(self, module: Shared, images: int, *, allowed: bool, least: int = LEAST_IMAGES) -> None:
@@ -28,7 +28,7 @@ class Shares(Generic[Shared]):
         self.copies = [_sharing(module) for _ in range(self._count(images, least) - 1)] if allowed else []
         self.pool = ThreadPoolExecutor(len(self.copies) + 1, initializer=self._narrow) if self.copies else None
 
-    def __enter__(self) -> "Shares[Shared]":
+    def __enter__(self) -> "CpuDataParallel[Shared]":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,7 +5,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from debruit.conditioning.batch import Asked
+from debruit.conditioning.batch import ConditionBatch
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
 from debruit.images import pictures
@@ -14,14 +14,14 @@ from debruit.training.batches import values
 from debruit.training.config import Run
 
 
-def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> Asked:
+def conditions(run: Run, dataset: Dataset, count: int, device: torch.device) -> ConditionBatch:
     """Of `count` images: classes in turn where there is no other condition, else what held-out images have, the same each time."""
     conditioners = run.model.conditioners
     found = {c.field: c.in_turn(range(count)) for c in conditioners}
     if any(value is None for value in found.values()):
         found = values(conditioners, dataset, _shown(run, dataset, count))
     keep = {name: torch.ones(count, dtype=torch.bool, device=device) for name in found}
-    return Asked({name: value.to(device) for name, value in found.items() if value is not None}, keep)
+    return ConditionBatch({name: value.to(device) for name, value in found.items() if value is not None}, keep)
 
 
 def picture(run: Run, dataset: Dataset, images: Tensor) -> Image:

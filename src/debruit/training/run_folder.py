@@ -24,7 +24,7 @@ from debruit.images import pictures
 from debruit.models import model_file
 from debruit.provenance import hardware, provenance, versions
 from debruit.training import checkpoint
-from debruit.training.config import AnyRun, Training
+from debruit.training.config import AnyRun, TrainingConfig
 from debruit.training.state import State
 
 RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
@@ -39,7 +39,7 @@ Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weight
 class RunFolder:
     """The files of one run. Everything that is written is written whole or not at all."""
 
-    def __init__(self, path: str | Path, run: Training, say: Callable[[str], None], *, stored: Json) -> None:
+    def __init__(self, path: str | Path, run: TrainingConfig, say: Callable[[str], None], *, stored: Json) -> None:
         """`stored` is the run as its run.json holds it."""
         self.path, self.run, self.say, self.stored = Path(path), run, say, stored
         self.fingerprint = fingerprint(self.stored)
@@ -49,7 +49,7 @@ class RunFolder:
     def create(
         cls,
         path: str | Path,
-        run: Training,
+        run: TrainingConfig,
         say: Callable[[str], None],
         *,
         write_beside: Callable[[], None] | None = None,
@@ -97,7 +97,7 @@ class RunFolder:
                 write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
         return cls(path, run, say, stored=written)
 
-    def start_over(self, run: Training) -> None:
+    def start_over(self, run: TrainingConfig) -> None:
         """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new one."""
         text = json.dumps(encode(run), indent=2)
         write_atomically(self.path / RUN, lambda temporary: temporary.write_text(text))

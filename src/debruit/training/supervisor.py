@@ -10,7 +10,7 @@ import torch
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
 from debruit.errors import InputError
-from debruit.training.config import Training
+from debruit.training.config import TrainingConfig
 from debruit.training.interruption import interruptible
 from debruit.training.loop import Diverged, Report, passed
 from debruit.training.run_folder import RunFolder, alone
@@ -21,7 +21,7 @@ from debruit.training.time_budget import Budget
 from debruit.training.validation import Validation, beside
 
 Alarm = Callable[[Any], str | None]
-Replan = Callable[[float], Training | None]
+Replan = Callable[[float], TrainingConfig | None]
 ROLL_BACKS = 3  # how often a training may return to its last good state before it stops
 
 

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from debruit.training.config import Training
+from debruit.training.config import TrainingConfig
 from debruit.training.state import State
 
 # shares of the minutes: where a training aims to end, and the latest end that is promised (the earliest is 0.97)
@@ -127,7 +127,7 @@ class Budget:
     """
 
     def __init__(
-        self, run: Training, state: State, began: float | None = None, expected: Mapping[str, float] | None = None
+        self, run: TrainingConfig, state: State, began: float | None = None, expected: Mapping[str, float] | None = None
     ) -> None:
         """`began` (time.monotonic()) is when the command started, now by default. `expected` are costs beside the training by kind, in images of
         training that would take as long."""
@@ -276,7 +276,7 @@ class Budget:
             return False
         return self.elapsed - self.started >= max(JUDGED * self.seconds, LEAST_JUDGED)
 
-    def follow(self, run: Training) -> None:
+    def follow(self, run: TrainingConfig) -> None:
         """Another run of the same minutes takes the place of this one."""
         self.run, self._share = run, 0.0
 

@@ -104,10 +104,10 @@ def margins(text: str) -> tuple[int, int, int, int]:
 def options(model: Any, assignments: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The options of an edit from flags that were given (not None) and from --set."""
     from debruit.overrides import override
-    from debruit.sampling.settings import Settings
+    from debruit.sampling.config import SamplingConfig
 
     found = {name: value for name, value in flags.items() if value is not None}
-    names = {f.name for f in fields(Settings)}
+    names = {f.name for f in fields(SamplingConfig)}
     settings = model.settings(**{name: value for name, value in found.items() if name in names})
     changed = {name for name in found if name in names}
     for assignment in assignments:

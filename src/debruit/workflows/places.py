@@ -165,7 +165,12 @@ class Grid:
 
 
 def find_place(
-    out: Path, settings: Settings, count: int, shape: tuple[int, int, int], depth: str, draw: Callable[[Tensor], object]
+    out: Path,
+    settings: Settings,
+    count: int,
+    shape: tuple[int, int, int],
+    depth: str,
+    draw: Callable[[Tensor], object],
 ) -> Place:
     """The place that a suffix means, for images (C, H, W) of this dtype; `draw` writes the picture. InputError: files that are not of these settings, a grid
     that is too large, no room on the disk."""

@@ -142,7 +142,7 @@ def planned(asked: Request, source, dataset, device):
     )
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
-    plan = two_stage.Stages(
+    plan = two_stage.TwoStagePlan(
         first=first, minutes=minutes, images=images, batch=asked.batch, conditioners=found, assignments=rest
     )
     like = heuristics.recommend(source, spec, device, images=1, codec=first.model.codec, conditioners=found)

@@ -75,7 +75,7 @@ def compare(
     from debruit.evaluation import registry
     from debruit.evaluation.compare import check, check_metrics, prepared
     from debruit.evaluation.compare import compare as run
-    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.loaded import LoadedModel
     from debruit.evaluation.part_store import Parts
     from debruit.evaluation.pipeline import Request
     from debruit.reports import columns, comparison, terminal
@@ -99,7 +99,7 @@ def compare(
     check_metrics(request.metrics)
     for model in models:
         check_diffusion(model, "compare")
-    subjects = [Subject.open(model, device) for model in models]
+    subjects = [LoadedModel.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
     division = prepared(subjects, dataset, request, training, say)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import Minutes, Side, Threads
+from debruit.apps.cli.numbers import ImageSet, Minutes, Threads
 from debruit.apps.threads import set_threads
 from debruit.console import say, text_only
 from debruit.errors import InputError
@@ -12,7 +12,7 @@ from debruit.errors import InputError
 
 def doctor(
     *source: Annotated[str, Parameter(name=["SOURCE"])],
-    size: Side | None = None,
+    size: ImageSet | None = None,
     minutes: Minutes = 20,
     device: str = "auto",
     threads: Threads = None,

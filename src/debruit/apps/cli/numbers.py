@@ -83,7 +83,7 @@ Minutes = Annotated[
         above=True,
     ),
 ]
-Side = Annotated[int, _flag(4, LARGEST_SIDE, "images need at least 4 pixels a side, and at most {high}")]
+ImageSet = Annotated[int, _flag(4, LARGEST_SIDE, "images need at least 4 pixels a side, and at most {high}")]
 Factor = Annotated[int, _flag(2, 256)]
 Rescale = Annotated[
     float, _flag(0, 1, "a rescaling of guidance by {value}: give 0 (none) to 1 (all of it), for example 0.7", real=True)

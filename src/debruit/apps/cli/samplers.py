@@ -83,7 +83,7 @@ def samplers(
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import sampler_sweep
-    from debruit.evaluation.loaded import Subject
+    from debruit.evaluation.loaded import LoadedModel
     from debruit.evaluation.part_store import Parts
     from debruit.evaluation.pipeline import divided
     from debruit.evaluation.protocol import find_features
@@ -107,7 +107,7 @@ def samplers(
     if store:
         check_writable(model)
         check_file(model_file(model), flag="--store")
-    subject = Subject.open(model, device)
+    subject = LoadedModel.open(model, device)
     dataset, training = find_data(data, subject), find_training(training_data, subject)
     division = divided(subject, dataset, n, training, say, reference)
     sampler_sweep.check(subject, dataset, n, division=division, budgets=costs, budget=budget)

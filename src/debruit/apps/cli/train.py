@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, Side, Threads
+from debruit.apps.cli.numbers import Batch, Factor, Images, ImageSet, Minutes, Seed, Threads
 from debruit.apps.cli.sources import Sources
 from debruit.apps.threads import recorded, set_threads
 from debruit.errors import InputError
@@ -32,7 +32,7 @@ def train(
     images: Images | None = None,
     minutes: Minutes | None = None,
     batch: Batch | None = None,
-    size: Side | None = None,
+    size: ImageSet | None = None,
     seed: Seed | None = None,
     flip: Annotated[bool | None, Parameter(negative="")] = None,
     device: str = "auto",

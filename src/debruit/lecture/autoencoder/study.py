@@ -11,7 +11,7 @@ from torch import Tensor
 from debruit.autoencoders.codec import Moments
 from debruit.data.dataset import quiet
 from debruit.errors import InputError
-from debruit.lecture.example import Subject, from_file, held_out
+from debruit.lecture.example import Example, from_file, held_out
 from debruit.models.autoencoder import FirstStage
 
 
@@ -20,8 +20,8 @@ class CodecStudy:
     """`subject` is the image that is explained, `other` the one that its latent is led to."""
 
     stage: FirstStage
-    subject: Subject
-    other: Subject
+    subject: Example
+    other: Example
 
     @cached_property
     def law(self) -> Moments:

@@ -90,7 +90,7 @@ class MiniLM:
         return F.layer_norm(x, (WIDTH,), self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], EPS)
 
 
-class Kept:
+class FeatureLRU:
     """The features of captions that were met before, the latest ones, of at most `pieces` pieces in all; one for the process and its threads."""
 
     def __init__(self, pieces: int = KEPT_PIECES) -> None:
@@ -121,7 +121,7 @@ class Kept:
             self.held -= len(self.rows.popitem(last=False)[0])
 
 
-_kept = Kept()
+_kept = FeatureLRU()
 
 
 def encoded(rows: Sequence[Row], device: torch.device) -> dict[Row, Tensor]:

@@ -27,7 +27,7 @@ from debruit.sampling.noise import generator
 from debruit.training import discriminator_guard
 from debruit.training.autoencoding.state import AutoencoderState, Trained
 from debruit.training.config import AutoencoderRun
-from debruit.training.cpu_parallel import Shares
+from debruit.training.cpu_parallel import CpuDataParallel
 from debruit.training.loop import PATIENCE, Diverged, Report, passed
 from debruit.training.optim import ema
 from debruit.training.optim.gradient import autocast
@@ -107,14 +107,14 @@ def train(
                 return
 
 
-def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> Shares[Trained]:
+def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> CpuDataParallel[Trained]:
     """The cores of a CPU share a batch, where no statistics of the whole of it are kept (a codebook's use)."""
     allowed = device.type == "cpu" and isinstance(run.model.codec.bottleneck, KL)
-    return Shares(Trained(state.module, state.criterion), run.batch, allowed=allowed, least=LEAST_IMAGES)
+    return CpuDataParallel(Trained(state.module, state.criterion), run.batch, allowed=allowed, least=LEAST_IMAGES)
 
 
 def step(
-    state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: Shares[Trained]
+    state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: CpuDataParallel[Trained]
 ) -> dict[str, Tensor]:
     """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
     finite: "grad_norm" is then not finite either."""
@@ -146,7 +146,7 @@ def step(
     return terms
 
 
-def _alone(run: AutoencoderRun, batch: Batch, seed: int, shares: Shares[Trained]) -> dict[str, Tensor]:
+def _alone(run: AutoencoderRun, batch: Batch, seed: int, shares: CpuDataParallel[Trained]) -> dict[str, Tensor]:
     """Adds the gradients of the loss without a discriminator to the parameters; the terms, each (). `seed` is for dropout."""
     names: list[str] = []
 

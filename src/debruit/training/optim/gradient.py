@@ -11,8 +11,8 @@ from debruit.models.config import Backbone
 from debruit.networks.dropout import draw_from, drops
 from debruit.sampling.noise import generator
 from debruit.training.batches import Batch
-from debruit.training.config import Run, Training
-from debruit.training.cpu_parallel import Shares
+from debruit.training.config import Run, TrainingConfig
+from debruit.training.cpu_parallel import CpuDataParallel
 
 
 class Gradient:
@@ -23,7 +23,7 @@ class Gradient:
         self.network = torch.compile(backbone) if run.compile else backbone
         self.dropout = drops(backbone)
         allowed = device.type == "cpu" and not run.compile  # compiled code is not shared among threads
-        self.shares = Shares(backbone, run.microbatch or run.batch, allowed=allowed)
+        self.shares = CpuDataParallel(backbone, run.microbatch or run.batch, allowed=allowed)
 
     def __enter__(self) -> "Gradient":
         return self
@@ -67,7 +67,7 @@ def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device:
         return run.objective.loss(backbone.denoiser(network), part.x0, part.t, part.eps, cond)
 
 
-def autocast(run: Training, device: torch.device):
+def autocast(run: TrainingConfig, device: torch.device):
     """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
     by_itself = run.precision == "auto" and device.type == "cuda" and has_bf16(device)
     wanted = run.precision == "bf16" or by_itself

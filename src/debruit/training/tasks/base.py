@@ -7,7 +7,7 @@ import numpy as np
 from PIL.Image import Image
 from torch import Tensor
 
-from debruit.training.config import Training
+from debruit.training.config import TrainingConfig
 from debruit.training.loop import Report
 from debruit.training.state import State
 from debruit.training.time_budget import Length
@@ -20,7 +20,7 @@ class Task(Protocol):
     watches: ClassVar[bool]  # whether a validation may change the state, so that none can be skipped
 
     @property
-    def run(self) -> Training: ...
+    def run(self) -> TrainingConfig: ...
 
     def start(self) -> State:
         """Step 0: what the run's seed determines."""

@@ -12,7 +12,7 @@ from debruit.sampling.sampler import Sampler
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class SamplingConfig:
     """A sampler, its grid and number of steps, guidance, and whether x_0^ is clipped to the data's range.
 
     `guidance` is one weight (1 is none) or one for each of several conditions, in the order of the chain rule; `interval` the times, 0 clean and
