@@ -21,7 +21,7 @@ from debruit.sampling.sampler import name_of
 
 COLUMNS = 16
 EXPLANATION = (
-    "Intervals model drew the same images: image k of each comes from the same noise and is asked for the same, where anything is asked for: a class, or what "
+    "Every model drew the same images: image k of each comes from the same noise and is asked for the same, where anything is asked for: a class, or what "
     "a real image has. Differences to the first model are paired image by image, so that they are often certain where the intervals of the figures "
     "themselves overlap; their intervals are 95 % over the choice of samples. They do not hold the choice of the training's seed: two trainings of one "
     "recipe differ too."
