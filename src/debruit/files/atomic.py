@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def temporary_of(path: Path) -> Path:
-    """A name beside it that no other process takes, and that is no longer than a name may be where `path` has a long one."""
+    """A name next to `path` that no other process or thread takes, and that is not too long where that of `path` is long."""
     beginning = os.fsdecode(os.fsencode(path.name)[:200])
-    return path.with_name(f".{beginning}.{os.getpid()}.part")
+    return path.with_name(f".{beginning}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 def write_array(path: Path, array: Any) -> None:
