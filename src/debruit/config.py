@@ -90,9 +90,8 @@ def _class_named(data: dict[str, Json], annotation: Any, where: str) -> Any:
             f"{where}: {name} comes with the plugin {plugin}, which is not here: install it (pip install {plugin}), or import the module that "
             "registers it before the file is read"
         )
-    raise InputError(
-        f"{unknown(f'{_expected(annotation)} in {where}', name, known)}; the file may come from a newer version of debruit"
-    )
+    seam = annotation.__name__ if is_protocol(annotation) else " or ".join(known) or _expected(annotation)
+    raise InputError(f"{unknown(f'{seam} in {where}', name, known)}; the file may come from a newer version of debruit")
 
 
 def _allowed(annotation: Any) -> dict[str, type]:

@@ -303,7 +303,7 @@ def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypa
 def test_latents_suit_large_images_on_a_machine_that_is_fast_enough(monkeypatch):
     device = torch.device("cpu")
     spec = DataSpec(name="x", channels=3, height=64, width=80, depth="uint8", low=0, high=255, count=1000)
-    monkeypatch.setattr(two_stage.pace, "throughput", lambda device, **_: 5e10)
+    monkeypatch.setattr(two_stage.throughput, "throughput", lambda device, **_: 5e10)
     assert two_stage.suits(spec, 10.0, device)
     assert not two_stage.suits(spec, 0.5, device), "the autoencoder would see too few images"
     assert not two_stage.suits(replace(spec, height=28, width=28), 10.0, device)

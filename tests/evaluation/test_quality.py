@@ -153,7 +153,7 @@ def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, mon
 
 def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, monkeypatch):
     subject, digits = LoadedModel.open(str(folder), "cpu"), Digits().build()
-    for module in ("evaluate", "quality"):
+    for module in ("pipeline", "sampler_sweep"):
         monkeypatch.setattr(f"debruit.evaluation.{module}.divide", partial(divide, most=100))
     projection = judging.look_through(judging.Projection(), monkeypatch)
 

@@ -87,7 +87,7 @@ def test_the_time_is_said_before_the_first_stage_and_less_after_an_interruption(
     runs, projection, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "debruit.evaluation.estimate.stages.probe", lambda *a: sampling_stage.Probe(evaluation=1.0, few=1.0)
+        "debruit.evaluation.estimate.sampling_stage.probe", lambda *a: sampling_stage.Probe(evaluation=1.0, few=1.0)
     )
     monkeypatch.setattr("debruit.evaluation.estimate.seconds_per_image", lambda *a: 0.1)
     said: list[str] = []

@@ -65,7 +65,7 @@ def test_nan_for_ever_stops_with_the_model_intact(tmp_path, monkeypatch):
 
 def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
-    honest = folders.model_files.save_file
+    honest = folders.model_file.save_file
     saves = iter(range(100))
 
     def full(tensors, path, metadata):
@@ -74,7 +74,7 @@ def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
         path.write_bytes(b"half of it")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(folders.model_files, "save_file", full)
+    monkeypatch.setattr(folders.model_file, "save_file", full)
     with pytest.raises(
         InputError, match=r"cannot write .*model.safetensors: the disk is full.*the previous file, if any, is intact"
     ):

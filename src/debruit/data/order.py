@@ -6,9 +6,6 @@ from queue import Queue
 from typing import Any
 
 import numpy as np
-import torch
-
-from debruit.sampling.noise import generator
 
 ORDER, BLOCKS = 2, 15  # keys of the random streams
 
@@ -40,6 +37,10 @@ class Order:
 
     def _permuted(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
+            import torch  # late: looking for a source does not wait for it
+
+            from debruit.sampling.noise import generator
+
             permutation = torch.randperm(len(self.pool), generator=generator(self.seed, ORDER, epoch)).numpy()
             if self._starts is not None:
                 permutation = self._by_block(permutation, epoch)
@@ -50,6 +51,10 @@ class Order:
         """The same permutation with the images of a block brought together, block after block in an order of their own."""
         assert self._starts is not None
         count = len(self._starts) - 1
+        import torch
+
+        from debruit.sampling.noise import generator
+
         rank = torch.randperm(count, generator=generator(self.seed, BLOCKS, epoch)).numpy()
         block = np.searchsorted(self._starts, permutation, side="right") - 1
         return permutation[np.argsort(rank[block], kind="stable")]

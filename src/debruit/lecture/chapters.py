@@ -47,7 +47,7 @@ FORWARD = Chapter(
         "diffusion.prediction.solve",
         "diffusion.chain.Chain.posterior",
         "diffusion.chain.Chain.reverse",
-        "evaluation.explain.forward.forward",
+        "lecture.forward.forward",
     ),
 )
 SCHEDULES = Chapter(
@@ -73,8 +73,8 @@ SCHEDULES = Chapter(
         "diffusion.chain.ScaledLinear",
         "diffusion.chain.Cosine",
         "diffusion.chain.Chain.abar",
-        "evaluation.explain.chains.OfProcess",
-        "evaluation.explain.schedules.schedules",
+        "lecture.chains.OfProcess",
+        "lecture.schedules.schedules",
     ),
 )
 WALK = Chapter(
@@ -94,7 +94,7 @@ WALK = Chapter(
         r"q(x_t | x_{t-1}) = \mathcal{N}(\sqrt{1 - \beta_t} \, x_{t-1}, \; \beta_t \mathbf{I})",
         r"q(x_t | x_0) = \mathcal{N}(\sqrt{\bar{\alpha}_t} \, x_0, \; (1 - \bar{\alpha}_t) \mathbf{I})",
     ),
-    functions=("diffusion.chain.Chain.q_step", "diffusion.chain.Chain.q", "evaluation.explain.walk.walk"),
+    functions=("diffusion.chain.Chain.q_step", "diffusion.chain.Chain.q", "lecture.walk.walk"),
 )
 POSTERIOR = Chapter(
     key="posterior",
@@ -145,7 +145,7 @@ TERMS = Chapter(
         "diffusion.bound.prior_term",
         "diffusion.gaussian.discretised_log_likelihood",
         "diffusion.chain.Chain.loss_weight",
-        "evaluation.explain.terms.terms",
+        "lecture.terms.terms",
     ),
 )
 REVERSE = Chapter(
@@ -169,7 +169,7 @@ REVERSE = Chapter(
         "sampling.ancestral.Ancestral",
         "sampling.loop.trajectory",
         "sampling.sampler.Transition.posterior_mean",
-        "evaluation.explain.reverse.reverse",
+        "lecture.reverse.reverse",
     ),
 )
 SAMPLERS = Chapter(
@@ -191,10 +191,10 @@ SAMPLERS = Chapter(
         r"\frac{d x}{d t} = f(t) \, x - \frac{1}{2} g(t)^2 \nabla_x \log q_t(x), \quad \nabla_x \log q_t(x) \approx - \frac{\epsilon_\theta(x, t)}{\sigma(t)}",
     ),
     functions=(
-        "model.Model.trajectory",
+        "models.diffusion.Model.trajectory",
         "diffusion.process.drift",
         "diffusion.process.squared_diffusion",
-        "evaluation.explain.samplers.samplers",
+        "lecture.samplers.samplers",
     ),
 )
 GUIDANCE = Chapter(
@@ -220,8 +220,8 @@ GUIDANCE = Chapter(
     ),
     functions=(
         "sampling.guidance.classifier_free.classifier_free",
-        "conditioning.branches.branches",
-        "evaluation.explain.guidance.guidance",
+        "conditioning.guidance_terms.branches",
+        "lecture.guidance.guidance",
     ),
 )
 LATENTS = Chapter(
@@ -239,6 +239,6 @@ LATENTS = Chapter(
     equations=(
         r"z_0 = \mathcal{E}(x_0), \quad z_t = \sqrt{\bar{\alpha}_t} \, z_0 + \sqrt{1 - \bar{\alpha}_t} \, \epsilon, \quad \hat{x}_0 = \mathcal{D}(\hat{z}_0)",
     ),
-    functions=("autoencoders.codec.Codec", "model.Model.images", "evaluation.explain.latents.latents"),
+    functions=("autoencoders.codec.Codec", "models.diffusion.Model.images", "lecture.latents.latents"),
 )
 CHAPTERS = (FORWARD, SCHEDULES, WALK, POSTERIOR, TERMS, REVERSE, SAMPLERS, GUIDANCE, LATENTS)

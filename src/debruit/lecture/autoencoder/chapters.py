@@ -23,7 +23,7 @@ PASSAGE = Chapter(
         "autoencoders.autoencoder.AutoencoderModule.decode",
         "autoencoders.fidelity.psnr",
         "autoencoders.fidelity.ssim",
-        "evaluation.explain.autoencoder.panels.passage",
+        "lecture.autoencoder.panels.passage",
     ),
 )
 CHANNELS = Chapter(
@@ -49,7 +49,7 @@ CHANNELS = Chapter(
         "autoencoders.autoencoder.AutoencoderModule.encode",
         "autoencoders.autoencoder.measured",
         "autoencoders.codec.Moments",
-        "evaluation.explain.autoencoder.panels.channels",
+        "lecture.autoencoder.panels.channels",
     ),
 )
 SILENCED = Chapter(
@@ -66,7 +66,7 @@ SILENCED = Chapter(
     equations=(r"\hat{x}^{(c)} = \mathcal{D}(z), \quad z_c = 0",),
     functions=(
         "autoencoders.autoencoder.AutoencoderModule.decode",
-        "evaluation.explain.autoencoder.panels.silenced",
+        "lecture.autoencoder.panels.silenced",
     ),
 )
 BETWEEN = Chapter(
@@ -90,7 +90,7 @@ BETWEEN = Chapter(
     ),
     functions=(
         "autoencoders.autoencoder.AutoencoderModule.decode",
-        "evaluation.explain.autoencoder.panels.between",
+        "lecture.autoencoder.panels.between",
     ),
 )
 CHAPTERS = (PASSAGE, CHANNELS, SILENCED, BETWEEN)
