@@ -288,14 +288,14 @@ def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at
     )
     whole, _ = train(tmp_path / "whole", run)
     folder = RunFolder.create(tmp_path / "run", run, print)
-    seen = steps.watch.enter_as_asked
+    seen = steps.discriminator_guard.enter_as_asked
 
     def asked(state, run):
         state.interrupted = state.images_seen + run.batch == stopped_at
         seen(state, run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps.watch, "enter_as_asked", asked)
+        patch.setattr(steps.discriminator_guard, "enter_as_asked", asked)
         found = list(fit(folder, run.source.build(), CPU, print))
     assert found[-1].interrupted
     assert found[-1].report.images_seen == stopped_at
@@ -383,7 +383,7 @@ def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
     spec = replace(tiny_latent.run().data, channels=3, height=256, width=256)
     source = tiny_latent.run().source
     usual = autoencoder.recommend(source, spec, CPU, images=1000)
-    monkeypatch.setattr(autoencoder.pace, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
+    monkeypatch.setattr(autoencoder.throughput, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
     small = autoencoder.recommend(source, spec, CPU, images=1000)
     assert usual.batch == autoencoder.CPU_BATCH
     assert small.batch == 1
