@@ -119,7 +119,7 @@ class Quiet:
 
 def sample(denoise, process: Process, sampler: Sampler, x: Tensor, times: list[float], noise=None) -> Tensor:
     """The end of a trajectory."""
-    state = sampler.init(x)
+    state = None
     for t, s in pairwise(times):
         x, state = sampler.step(denoise, process, x, t, s, state, noise or Quiet())
     return x

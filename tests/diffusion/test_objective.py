@@ -81,6 +81,21 @@ def test_the_network_sees_unit_variance_and_a_precise_time(process):
     torch.testing.assert_close(seen["level"], torch.full((4,), 999.0))
 
 
+def test_released_networks_count_the_steps_of_the_chain_from_0(drawn):
+    """c_noise is 1000 t + time_offset: i in 1..T by default, i - 1 in 0..T-1 with the offset of released networks."""
+    seen = []
+
+    def network(x, noise_level, cond):
+        seen.append(noise_level)
+        return x
+
+    process, i = Tabulated(chain=Chain(steps=1000)), torch.tensor([1.0, 2.0, 500.0, 999.0, 1000.0], dtype=F64)
+    Denoiser(network, process, "eps")(drawn[0], i / 1000)
+    Denoiser(network, process, "eps", time_offset=-1.0)(drawn[0], i / 1000)
+    torch.testing.assert_close(seen[0].double(), i)
+    torch.testing.assert_close(seen[1].double(), i - 1)
+
+
 def test_l_simple_on_eps_is_the_plain_mse(drawn):
     """Algorithm 1: ||eps - eps_theta(sqrt(abar) x_0 + sqrt(1 - abar) eps, t)||^2, mean over values."""
     (x0, eps), process = (part.float() for part in drawn), PROCESSES["Tabulated"]

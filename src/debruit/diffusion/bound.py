@@ -54,7 +54,8 @@ def bound(
     *,
     variance: Variance = "posterior",
 ) -> BoundTerms:
-    """The bound of images x0 (B, ...) in [-1, 1]: every L_{i-1} with one draw of x_i each, T evaluations of `denoise`(x_i, t).
+    """The bound of images x0 (B, ...) in [-1, 1]: every L_{i-1} with one draw of x_i each, T evaluations of
+    `denoise`(x_i, t).
 
     `noise` returns N(0, I) of the shape of x0, fresh at each call.
     """
@@ -75,7 +76,8 @@ def terms(
     *,
     variance: Variance = "posterior",
 ) -> Iterator[tuple[int, Tensor]]:
-    """(i, L_{i-1} of each image in nats, (B,)) for the asked steps, one network evaluation each: for progress and for subsets."""
+    """(i, L_{i-1} of each image in nats, (B,)) for the asked steps, one network evaluation each: for progress and for
+    subsets."""
     for i in indices:
         step = torch.full((len(x0),), i, device=x0.device)
         x_t = chain.q(x0, step).sample(noise())

@@ -5,8 +5,8 @@
     q(x_i | x_0)     = N(sqrt(abar_i) x_0, (1 - abar_i) I)
     q(x_{i-1} | x_i, x_0) = N(mu~_i, beta~_i I)
 
-Every table has T + 1 entries, so that the index is the step: `chain.abar[0]` is 1. Only beta comes from the schedule; the rest is
-derived from it. A step i is an int or a (B,) integer tensor, one for each image; images are (B, ...).
+Every table has T + 1 entries, so that the index is the step: `chain.abar[0]` is 1. Only beta comes from the schedule;
+the rest is derived from it. A step i is an int or a (B,) integer tensor, one for each image; images are (B, ...).
 """
 
 import math
@@ -46,7 +46,8 @@ class Linear:
 
 @dataclass(frozen=True, kw_only=True)
 class ScaledLinear:
-    """sqrt(beta) equidistant: what the LDM code calls "linear". Rombach et al. 2022; the defaults are the faces model's."""
+    """sqrt(beta) equidistant: what the LDM code calls "linear". Rombach et al. 2022; the defaults are the faces
+    model's."""
 
     start: Share = 0.0015
     end: Share = 0.0195
@@ -57,7 +58,8 @@ class ScaledLinear:
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
-    """abar_i = f(i/T) / f(0), f(u) = cos^2((u + s)/(1 + s) pi/2), beta clipped at `max_beta`. Nichol & Dhariwal 2021, equation 17."""
+    """abar_i = f(i/T) / f(0), f(u) = cos^2((u + s)/(1 + s) pi/2), beta clipped at `max_beta`. Nichol & Dhariwal 2021,
+    equation 17."""
 
     offset: NotNegative = 0.008
     max_beta: Share = 0.999
@@ -70,8 +72,8 @@ class Cosine:
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """T steps of a schedule. `zero_terminal_snr` rescales sqrt(abar) so that x_T is pure noise (Lin et al. 2023, algorithm 1);
-    then beta_T = 1, and a model of such a chain must not predict eps."""
+    """T steps of a schedule. `zero_terminal_snr` rescales sqrt(abar) so that x_T is pure noise (Lin et al. 2023,
+    algorithm 1); then beta_T = 1, and a model of such a chain must not predict eps."""
 
     schedule: Schedule = field(default_factory=Linear)
     steps: ChainLength = 1000
@@ -132,7 +134,8 @@ class Chain:
         return Gaussian(at(self.abar.sqrt(), i, x0) * x0, at(1 - self.abar, i, x0))
 
     def posterior(self, x0: Tensor, x_t: Tensor, i: int | Tensor) -> Gaussian:
-        """q(x_{i-1} | x_i, x_0), mean from x_0: sqrt(abar_{i-1}) beta_i/(1-abar_i) x_0 + sqrt(alpha_i)(1-abar_{i-1})/(1-abar_i) x_i."""
+        """q(x_{i-1} | x_i, x_0), mean from x_0: sqrt(abar_{i-1}) beta_i/(1-abar_i) x_0 +
+        sqrt(alpha_i)(1-abar_{i-1})/(1-abar_i) x_i."""
         previous = torch.cat([self.abar[:1], self.abar[:-1]])
         rest = (1 - self.abar).clamp(min=torch.finfo(torch.float64).tiny)
         mean = (
@@ -142,7 +145,8 @@ class Chain:
         return Gaussian(mean, at(self.posterior_beta, i, x0))
 
     def posterior_from_eps(self, eps: Tensor, x_t: Tensor, i: int | Tensor) -> Gaussian:
-        """The same law, mean from the noise: (x_i - beta_i / sqrt(1 - abar_i) eps) / sqrt(alpha_i). Needs alpha_i > 0."""
+        """The same law, mean from the noise: (x_i - beta_i / sqrt(1 - abar_i) eps) / sqrt(alpha_i). Needs alpha_i >
+        0."""
         mean = (x_t - at(self.beta / (1 - self.abar).sqrt(), i, x_t) * eps) / at(self.alpha.sqrt(), i, x_t)
         return Gaussian(mean, at(self.posterior_beta, i, x_t))
 
@@ -155,10 +159,12 @@ class Chain:
         variance: Variance = "posterior",
         fraction: Tensor | None = None,
     ) -> Gaussian:
-        """p_theta(x_{i-1} | x_i) from the model's estimate of x_0: the posterior's mean, and the variance that is chosen.
+        """p_theta(x_{i-1} | x_i) from the model's estimate of x_0: the posterior's mean, and the variance that is
+        chosen.
 
-        "posterior" is beta~ (the lecture's), "beta" is beta; "learned" lies between the two, log-linearly by `fraction` in [0, 1]
-        (0 gives beta~, 1 gives beta; Improved DDPM, equation 15). At i = 1, where beta~ is 0, beta~_2 stands in, as there.
+        "posterior" is beta~ (the lecture's), "beta" is beta; "learned" lies between the two, log-linearly by `fraction`
+        in [0, 1] (0 gives beta~, 1 gives beta; Improved DDPM, equation 15). At i = 1, where beta~ is 0, beta~_2 stands
+        in, as there.
         """
         return Gaussian(
             self.posterior(x0, x_t, i).mean, self.reverse_variance(i, x_t, variance=variance, fraction=fraction)
@@ -179,12 +185,14 @@ class Chain:
         return torch.exp(fraction * log_beta + (1 - fraction) * log_tilde)
 
     def loss_weight(self, i: int | Tensor, *, variance: Variance = "posterior") -> Tensor:
-        """The weight of ||eps - eps_theta||^2 in L_{i-1} (REFERENCE section 2): beta_i^2 / (2 sigma_i^2 alpha_i (1 - abar_i)), float64."""
+        """The weight of ||eps - eps_theta||^2 in L_{i-1} (REFERENCE section 2): beta_i^2 / (2 sigma_i^2 alpha_i (1 -
+        abar_i)), float64."""
         like = torch.zeros((), dtype=torch.float64, device=i.device if isinstance(i, Tensor) else None)
         return self.clean_weight(i, variance=variance) * at((1 - self.abar) / self.abar, i, like)
 
     def clean_weight(self, i: int | Tensor, *, variance: Variance = "posterior") -> Tensor:
-        """The weight of ||x_0 - x_0^||^2 in L_{i-1}: abar_{i-1} beta_i^2 / (2 sigma_i^2 (1 - abar_i)^2), float64; finite where abar_i = 0."""
+        """The weight of ||x_0 - x_0^||^2 in L_{i-1}: abar_{i-1} beta_i^2 / (2 sigma_i^2 (1 - abar_i)^2), float64;
+        finite where abar_i = 0."""
         like = torch.zeros((), dtype=torch.float64, device=i.device if isinstance(i, Tensor) else None)
         previous = torch.cat([self.abar[:1], self.abar[:-1]])
         sigma2 = self.reverse_variance(i, like, variance=variance)

@@ -26,8 +26,8 @@ class Gaussian:
 def discretised_log_likelihood(x: Tensor, gaussian: Gaussian, levels: int = 256) -> Tensor:
     """log of the mass that `gaussian` puts on the bin of each value of x, elementwise, in nats.
 
-    x in [-1, 1] lies on `levels` equidistant values; a bin reaches half a step to both sides, and the first and the last are
-    open (DDPM, equation 13). Computed in float64.
+    x in [-1, 1] lies on `levels` equidistant values; a bin reaches half a step to both sides, and the first and the
+    last are open (DDPM, equation 13). Computed in float64.
     """
     half = 1 / (levels - 1)
     x, mean, std = x.double(), gaussian.mean.double(), gaussian.variance.double().sqrt()

@@ -1,8 +1,16 @@
-"""The training loss: a density over t, a weighting, and a norm (DDPM, algorithm 1, and its descendants).
+"""The training loss: a density over t, a weighting, and a norm (DDPM, algorithm 1, https://arxiv.org/abs/2006.11239).
 
     L = E_{x_0, eps, t ~ density} [ W(t) (sigma / det)^2 ||y - y_theta(x_t, t)||^2 ]   mean over the values of an image
+      = E_{x_0, eps, t ~ density} [ W(t) ||x_0 - x0_hat(x_t, t)||^2 ]
 
-`variance_weight` adds Improved DDPM's hybrid term, the bound's L_{i-1} with the mean detached, for networks that learn the variance.
+Its minimum, for the norm l2, is the posterior mean, x0_hat(x_t, t) = E[x_0 | x_t], whatever the density, the weighting
+and the type of prediction. With the weighting `Bound` and uniform t, L is the sum of the KL divergences KL(q(x_s | x_t,
+x_0) || p_theta(x_s | x_t)) of the reverse steps, the variational bound up to terms without gradient (Kingma et al.
+2021, equation 13, https://arxiv.org/abs/2107.00630); the other weightings drop its factor and weigh times by what looks
+good.
+
+`variance_weight` adds Improved DDPM's hybrid term, the bound's L_{i-1} with the mean detached, for networks that learn
+the variance (Nichol & Dhariwal 2021, equation 16, https://arxiv.org/abs/2102.09672).
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +32,7 @@ from debruit.ranges import NotNegative
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What training minimises. `norm` is "l2", or "l1" with the square root of the weight."""
+    """The loss that training minimises. `norm` is "l2", or "l1" with the square root of the weight."""
 
     density: Density = field(default_factory=LogitNormal)
     weighting: Weighting = field(default_factory=lambda: Simple(space="velocity"))

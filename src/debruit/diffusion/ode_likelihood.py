@@ -1,14 +1,17 @@
-"""The likelihood of images under the probability-flow ODE, for any process and any prediction (Song et al. 2021, equation 39).
+"""The likelihood of images under the probability-flow ODE, for any process and any prediction (Song et al. 2021,
+equation 39).
 
-In flow coordinates z = x / (alpha + sigma), r = sigma / (alpha + sigma), every Gaussian process is the path z = (1 - r) x_0 + r eps, and
+In flow coordinates z = x / (alpha + sigma), r = sigma / (alpha + sigma), every Gaussian process is the path z = (1 - r)
+x_0 + r eps, and
     dz/dr = f(z, r) = eps^ - x_0^                                the ODE that samplers follow backwards
     log p(z_r0) = log N(z_r1; 0, r1^2 I) + integral of div f over r from r0 to r1
     div f = E_v[v^T (df/dz) v],  E[v v^T] = I                    Hutchinson's estimator, one or more fixed v an image
-r1 is the process's end, where samplers start from N(0, sigma(1)^2 I). r0 = `floor` > 0: the law has no density without a little noise. The
-density given is that of x = z_r0 / (1 - r0), the model's image plus noise of standard deviation r0 / (1 - r0).
+r1 is the process's end, where samplers start from N(0, sigma(1)^2 I). r0 = `floor` > 0: the law has no density without
+a little noise. The density given is that of x = z_r0 / (1 - r0), the model's image plus noise of standard deviation r0
+/ (1 - r0).
 
-The integral is made by the method of Dormand & Prince (order 5, with the embedded order 4 for its error; Dormand & Prince 1980) on equal steps
-of w = r^(1/7), which are about equal in log r near the data and in r near the noise.
+The integral is made by the method of Dormand & Prince (order 5, with the embedded order 4 for its error; Dormand &
+Prince 1980) on equal steps of w = r^(1/7), which are about equal in log r near the data and in r near the noise.
 """
 
 import math
@@ -39,9 +42,10 @@ DIFFERENCE = tuple(fifth - fourth for fifth, fourth in zip((*STAGES[-1], 0.0), F
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """Of each image, (B,), float64, nats. log_density: log p(x_0), the sum of `prior` (the end's density), `divergence` (the integral) and
-    the change of scale. error: the size of what the steps of the ODE cost in it, an estimate that is too small when the steps are few.
-    noise: where the ODE takes the image, (B, ...), of unit variance under the model."""
+    """Of each image, (B,), float64, nats. log_density: log p(x_0), the sum of `prior` (the end's density), `divergence`
+    (the integral) and the change of scale. error: the size of what the steps of the ODE cost in it, an estimate that is
+    too small when the steps are few. noise: where the ODE takes the image, (B, ...), of unit variance under the
+    model."""
 
     log_density: Tensor
     prior: Tensor
@@ -59,10 +63,11 @@ def log_likelihood(
     steps: int = 20,
     floor: float = FLOOR,
 ) -> LogLikelihood:
-    """log p of images x0 (B, ...), with the probes v (P, B, ...): `evaluations(steps)` network evaluations with P gradients each.
+    """log p of images x0 (B, ...), with the probes v (P, B, ...): `evaluations(steps)` network evaluations with P
+    gradients each.
 
-    With `coordinates` for probes the divergence is exact. State and integral are float64; the network sees the dtype of x0. Gradients are
-    taken inside, so this must not run in torch.inference_mode.
+    With `coordinates` for probes the divergence is exact. State and integral are float64; the network sees the dtype of
+    x0. Gradients are taken inside, so this must not run in torch.inference_mode.
     """
     grid = _grid(process, steps, floor)
     z = x0.detach().double() * (1 - floor)
@@ -91,21 +96,22 @@ def evaluations(steps: int) -> int:
 
 
 def coordinates(x0: Tensor) -> Tensor:
-    """Probes whose mean is the trace itself: sqrt(D) e_i for the D values of an image, (D, B, ...). For small images."""
+    """Probes whose mean is the trace itself: sqrt(D) e_i for the D values of an image, (D, B, ...). For small
+    images."""
     dimensions = x0[0].numel()
     basis = math.sqrt(dimensions) * torch.eye(dimensions, dtype=x0.dtype, device=x0.device)
     return basis.reshape(dimensions, 1, *x0.shape[1:]).expand(-1, *x0.shape)
 
 
 def dequantised(x0: Tensor, uniform: Tensor, levels: int = 256) -> Tensor:
-    """Integer data in [-1, 1] on `levels` values, each spread evenly over its bin by `uniform` in (0, 1): a density of these bounds the
-    probability of the integers from below (Theis et al. 2016, section 3.1)."""
+    """Integer data in [-1, 1] on `levels` values, each spread evenly over its bin by `uniform` in (0, 1): a density of
+    these bounds the probability of the integers from below (Theis et al. 2016, section 3.1)."""
     return x0 + (uniform - 0.5) * (2 / (levels - 1))
 
 
 def bits_per_dim(log_density: Tensor, dimensions: int, levels: int | None = 256) -> Tensor:
-    """nats of a density over [-1, 1] -> bits for each value of integer data on `levels` values; None: of the density itself, where the unit
-    of length is half of the range, and the value may be negative."""
+    """nats of a density over [-1, 1] -> bits for each value of integer data on `levels` values; None: of the density
+    itself, where the unit of length is half of the range, and the value may be negative."""
     bits = -log_density / (dimensions * math.log(2))
     return bits if levels is None else bits - math.log2(2 / (levels - 1))
 

@@ -25,7 +25,8 @@ class Process(Protocol):
 
 
 class Coefficients:
-    """A process at times t: alpha, sigma, their derivatives, and the standard deviation of the data (for preconditioning)."""
+    """A process at times t: alpha, sigma, their derivatives, and the standard deviation of the data (for
+    preconditioning)."""
 
     def __init__(self, process: Process, t: Tensor, data_std: float = 1.0) -> None:
         self.process, self.t, self.data_std = process, t, data_std

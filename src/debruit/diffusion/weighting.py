@@ -1,5 +1,5 @@
-"""How much each time counts. A weighting W(t) multiplies ||x_0 - x_0^||^2; in the space of another prediction the same loss has the
-weight W (sigma / det)^2 (prediction.py), so a weighting is stated once and holds for every network."""
+"""How much each time counts. A weighting W(t) multiplies ||x_0 - x_0^||^2; in the space of another prediction the same
+loss has the weight W (sigma / det)^2 (prediction.py), so a weighting is stated once and holds for every network."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -41,7 +41,8 @@ class MinSNR:
 
 @dataclass(frozen=True, kw_only=True)
 class EDM:
-    """(s^2 + data_std^2) / (s data_std)^2 with s = sigma / alpha: weight 1 in the space of the `edm` prediction. Karras et al. 2022."""
+    """(s^2 + data_std^2) / (s data_std)^2 with s = sigma / alpha: weight 1 in the space of the `edm` prediction. Karras
+    et al. 2022."""
 
     def weight(self, c: Coefficients) -> Tensor:
         return (c.sigma**2 + (c.alpha * c.data_std) ** 2) / (c.sigma * c.data_std) ** 2  # finite where alpha = 0
@@ -51,8 +52,9 @@ class EDM:
 class Bound:
     """The variational bound's own weight, for t uniform, in nats.
 
-    For a chain the sum over i = 1..T, T (SNR_{i-1} - SNR_i) / 2 with variance beta~ (SNR_0 is infinite: the first step, which L_0
-    replaces, takes the second's ratio); in continuous time -SNR'(t) / 2 (Kingma et al. 2021, equations 13 and 17).
+    For a chain the sum over i = 1..T, T (SNR_{i-1} - SNR_i) / 2 with variance beta~ (SNR_0 is infinite: the first step,
+    which L_0 replaces, takes the second's ratio); in continuous time -SNR'(t) / 2 (Kingma et al. 2021, equations 13 and
+    17).
     """
 
     def weight(self, c: Coefficients) -> Tensor:

@@ -20,7 +20,7 @@ from debruit.editing.region import as_region, at_latents, put_back
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
 from debruit.sampling.job import SamplingJob, quietly
-from debruit.sampling.loop import Snapshot
+from debruit.sampling.loop import FirstEstimate, Snapshot
 from debruit.sampling.sampler import level, transition
 
 RESAMPLINGS = 4  # how often each way is walked
@@ -63,7 +63,7 @@ def repaint(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int,
 
 def _walk(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int, jump: int) -> Iterator[Snapshot]:
     process, sampler, noise, times = drawing.process, drawing.settings.sampler, drawing.noise, drawing.times
-    moves = schedule(times, resamplings, jump)
+    moves, estimates = schedule(times, resamplings, jump), FirstEstimate(drawing.denoise)
 
     def imposed(x: Tensor, t: float) -> Tensor:
         at = level(process, t)
@@ -72,13 +72,14 @@ def _walk(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int, j
     x = imposed(level(process, times[0]).sigma * noise(), times[0])
     yield Snapshot(x, times[0], 0, len(moves))
     for k, (t, s) in enumerate(moves, start=1):
+        estimates.forget()
         if s < t:
-            x, _ = sampler.step(drawing.denoise, process, x, t, s, sampler.init(x), noise)
+            x, _ = sampler.step(estimates, process, x, t, s, None, noise)
             x = imposed(x, s)
         else:
             back = transition(process, s, t)
             x = back.alpha * x + back.variance**0.5 * noise()
-        yield Snapshot(x, s, k, len(moves))
+        yield estimates.snapshot(x, s, k, len(moves))
 
 
 def schedule(times: list[float], resamplings: int, jump: int) -> list[tuple[float, float]]:

@@ -1,4 +1,5 @@
-"""The configuration of a diffusion model (process + prediction + network + conditioners + codec) or of an autoencoder, and the modules that are trained."""
+"""The configuration of a diffusion model (process + prediction + network + conditioners + codec) or of an autoencoder,
+and the modules that are trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,9 @@ from debruit.sampling.config import SamplingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Everything about a model but its weights. `data_std` is the standard deviation of the latents, which scales the network's input."""
+    """Everything about a model but its weights. `data_std` is the standard deviation of the latents, which scales the
+    network's input; `time_offset` is added to its time input, 1000 t (-1 for networks that count DDPM's steps from
+    0)."""
 
     data: DataSpec
     process: Process = field(default_factory=Flow)
@@ -36,6 +39,7 @@ class ModelConfig:
     codec: Codec = field(default_factory=Pixels)
     data_std: Positive = 0.5
     learned_variance: bool = False
+    time_offset: float = 0.0
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     def __post_init__(self) -> None:
@@ -59,7 +63,8 @@ class ModelConfig:
             )
 
     def build(self) -> "Backbone":
-        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no door."""
+        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no
+        door."""
         compatibility.check(self.conditioners, self.network)
         return Backbone(self)
 
@@ -97,4 +102,5 @@ class Backbone(nn.Module):
     def denoiser(self, network=None) -> Denoiser:
         """This backbone as a denoiser; `network` stands in for it, compiled say."""
         c = self.config
-        return Denoiser(self if network is None else network, c.process, c.predicts, c.data_std, c.learned_variance)
+        network = self if network is None else network
+        return Denoiser(network, c.process, c.predicts, c.data_std, c.learned_variance, c.time_offset)

@@ -1,5 +1,5 @@
-"""From noise to images: grids of times, samplers (one file each), guidance, and the only loop.
+"""From noise to images: grids of times, samplers (one file each), guidance, and the only sampling loop.
 
-A sampler goes from t to s < t. It asks `denoise(x, t)` for an Estimate, gets fresh noise from `noise()`, and returns the new x with
-its own state; it knows of no device, progress bar or network. Times are Python floats.
+A sampler steps from t to s < t. It calls `denoise(x_t, t)` for an `Estimate`, draws fresh noise from `noise()`, and
+returns x_s with its own state; it knows no device, progress bar or network. Times are Python floats.
 """

@@ -1,38 +1,41 @@
 """Ancestral sampling."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from torch import Tensor
 
 from debruit.diffusion.chain import Variance
-from debruit.sampling.sampler import transition
+from debruit.diffusion.process import Process
+from debruit.sampling.sampler import Denoise, Noise, Sampler, transition
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ancestral:
-    """x_s ~ q(x_s | x_t, x_0 = x_0^): algorithm 2 of the DDPM paper where the grid is the chain's, and the respaced chain of Improved
-    DDPM (section 4) on any other. `variance` is that of the reverse step: "posterior" (beta~), "beta", or "learned" by the network.
+class Ancestral(Sampler):
+    """x_s ~ q(x_s | x_t, x_0 = x0_hat): algorithm 2 of the DDPM paper where the grid is the chain's own, and the
+    respaced chain of Improved DDPM (section 4) on any other grid. `variance` of the reverse step: "posterior" (beta~),
+    "beta", or "learned" by the network, beta^f beta~^(1 - f) (Improved DDPM, equation 15).
+
+    Ho et al. 2020, https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, https://arxiv.org/abs/2102.09672
     """
 
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
     variance: Variance = "posterior"
 
-    def init(self, x):
-        return None
-
-    def evaluations(self, steps: int) -> int:
-        return steps
-
-    def step(self, denoise, process, x, t, s, state, noise):
-        between = transition(process, t, s)
-        found = denoise(x, t)
-        mean = between.posterior_mean(found.x0, x)
+    def step(
+        self, denoise: Denoise, process: Process, x_t: Tensor, t: float, s: float, state: Any, noise: Noise
+    ) -> tuple[Tensor, Any]:
+        q = transition(process, t, s)
+        estimate = denoise(x_t, t)
+        mean = q.posterior_mean(estimate.x0, x_t)
         if s == 0:
             return mean, state
-        small, large = between.posterior_variance, between.variance
+        beta_tilde, beta = q.posterior_variance, q.variance
         if self.variance == "learned":
-            assert found.fraction is not None, "this network has not learned a variance"
-            std = large ** (found.fraction / 2) * small ** ((1 - found.fraction) / 2)
+            f = estimate.fraction
+            assert f is not None, "this network has not learned a variance"
+            std = beta ** (f / 2) * beta_tilde ** ((1 - f) / 2)
         else:
-            std = (small if self.variance == "posterior" else large) ** 0.5
+            std = (beta_tilde if self.variance == "posterior" else beta) ** 0.5
         return mean + std * noise(), state

@@ -15,8 +15,9 @@ from debruit.sampling.sampler import Sampler
 class SamplingConfig:
     """A sampler, its grid and number of steps, guidance, and whether x_0^ is clipped to the data's range.
 
-    `guidance` is one weight (1 is none) or one for each of several conditions, in the order of the chain rule; `interval` the times, 0 clean and
-    1 noise, between which it is on; `rescale` the share, 0 to 1, of the added contrast that is taken back. docs/guidance.md.
+    `guidance` is one weight (1 is none) or one for each of several conditions, in the order of the chain rule;
+    `interval` the times, 0 clean and 1 noise, between which it is on; `rescale` the share, 0 to 1, of the added
+    contrast that is taken back. docs/guidance.md.
     """
 
     sampler: Sampler = field(default_factory=DPMpp2M)

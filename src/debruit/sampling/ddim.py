@@ -1,16 +1,22 @@
 """DDIM."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from torch import Tensor
+
+from debruit.diffusion.process import Process
 from debruit.ranges import NotNegative
-from debruit.sampling.sampler import transition
+from debruit.sampling.sampler import Denoise, Noise, Sampler, transition
 
 
 @dataclass(frozen=True, kw_only=True)
-class DDIM:
-    """x_s = alpha_s x_0^ + sqrt(sigma_s^2 - v) eps^ + sqrt(v) z with v = eta^2 beta~: deterministic at eta = 0, ancestral at eta = 1.
-    Song, Meng, Ermon 2021, equations 12 and 16."""
+class DDIM(Sampler):
+    """x_s = alpha_s x0_hat + sqrt(sigma_s^2 - v) eps_hat + sqrt(v) z with v = eta^2 beta~: deterministic at eta = 0,
+    ancestral at eta = 1.
+
+    Song, Meng & Ermon 2021, equations 12 and 16, https://arxiv.org/abs/2010.02502
+    """
 
     order: ClassVar[int] = 1
     eta: NotNegative = 0.0
@@ -19,16 +25,12 @@ class DDIM:
     def stochastic(self) -> bool:
         return self.eta > 0
 
-    def init(self, x):
-        return None
-
-    def evaluations(self, steps: int) -> int:
-        return steps
-
-    def step(self, denoise, process, x, t, s, state, noise):
-        between = transition(process, t, s)
-        found = denoise(x, t)
-        variance = self.eta**2 * between.posterior_variance
-        direction = max(between.at_s.sigma**2 - variance, 0.0) ** 0.5
-        x = between.at_s.alpha * found.x0 + direction * found.eps
-        return (x + variance**0.5 * noise() if variance > 0 else x), state
+    def step(
+        self, denoise: Denoise, process: Process, x_t: Tensor, t: float, s: float, state: Any, noise: Noise
+    ) -> tuple[Tensor, Any]:
+        q = transition(process, t, s)
+        alpha_s, sigma_s = q.at_s
+        estimate = denoise(x_t, t)
+        v = self.eta**2 * q.posterior_variance
+        x_s = alpha_s * estimate.x0 + max(sigma_s**2 - v, 0.0) ** 0.5 * estimate.eps
+        return (x_s + v**0.5 * noise() if v > 0 else x_s), state

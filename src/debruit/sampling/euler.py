@@ -1,26 +1,29 @@
 """Euler's method."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from debruit.sampling.sampler import level
+from torch import Tensor
+
+from debruit.diffusion.process import Process
+from debruit.sampling.sampler import Denoise, Noise, Sampler, level
 
 
 @dataclass(frozen=True, kw_only=True)
-class Euler:
-    """x_s = alpha_s x_0^ + sigma_s eps^: exact while x_0 and eps are constant over the step; equals DDIM with eta = 0, and for the
-    straight path the plain Euler step along the velocity (Song et al. 2021; Liu et al. 2023)."""
+class Euler(Sampler):
+    """x_s = alpha_s x0_hat + sigma_s eps_hat: exact while x_0 and eps are constant over the step. Equals DDIM with eta
+    = 0, and for the straight path the plain Euler step along the velocity.
+
+    Song, Meng & Ermon 2021, equation 13, https://arxiv.org/abs/2010.02502; Liu et al. 2023,
+    https://arxiv.org/abs/2209.03003
+    """
 
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = False
 
-    def init(self, x):
-        return None
-
-    def evaluations(self, steps: int) -> int:
-        return steps
-
-    def step(self, denoise, process, x, t, s, state, noise):
-        found = denoise(x, t)
-        to = level(process, s)
-        return to.alpha * found.x0 + to.sigma * found.eps, state
+    def step(
+        self, denoise: Denoise, process: Process, x_t: Tensor, t: float, s: float, state: Any, noise: Noise
+    ) -> tuple[Tensor, Any]:
+        estimate = denoise(x_t, t)
+        alpha_s, sigma_s = level(process, s)
+        return alpha_s * estimate.x0 + sigma_s * estimate.eps, state

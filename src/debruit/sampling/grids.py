@@ -1,7 +1,7 @@
 """Grids: S steps of a sampler are S + 1 falling times, from 1 (noise) to 0 (clean).
 
-A grid that is uniform in a quantity which is infinite at an end (log-SNR, sigma / alpha) spans the finite range that it names, inside
-[0, 1], and then steps to the end.
+A grid that is uniform in a quantity which is infinite at an end (log-SNR, sigma / alpha) spans the finite range that it
+names, inside [0, 1], and then steps to the end.
 """
 
 import math
@@ -25,7 +25,8 @@ class Grid(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ChainSteps:
-    """The chain's own steps: i from T to 0, all of them when S = T, else equidistant and rounded; distinct for every S in 1..T."""
+    """The chain's own steps: i from T to 0, all of them when S = T, else equidistant and rounded; distinct for every S
+    in 1..T."""
 
     def times(self, process: Process, steps: int) -> list[float]:
         if not isinstance(process, Tabulated):
@@ -40,7 +41,8 @@ class ChainSteps:
 
 @dataclass(frozen=True, kw_only=True)
 class UniformTime:
-    """t equidistant. `shift` > 1 spends more steps near the noise: t -> shift t / (1 + (shift - 1) t) (Esser et al. 2024, equation 23)."""
+    """t equidistant. `shift` > 1 spends more steps near the noise: t -> shift t / (1 + (shift - 1) t) (Esser et al.
+    2024, equation 23)."""
 
     shift: Positive = 1.0
 
@@ -51,7 +53,8 @@ class UniformTime:
 
 @dataclass(frozen=True, kw_only=True)
 class UniformLogSNR:
-    """log-SNR equidistant between its value at the noise end (at least `low`) and `high`, then a step to 0. Lu et al. 2022."""
+    """log-SNR equidistant between its value at the noise end (at least `low`) and `high`, then a step to 0. Lu et al.
+    2022."""
 
     low: float = -10.0
     high: float = 10.0
@@ -63,8 +66,8 @@ class UniformLogSNR:
 
 @dataclass(frozen=True, kw_only=True)
 class Karras:
-    """(sigma / alpha)^(1/rho) equidistant between its value at the noise end (at most `sigma_max`) and `sigma_min`, then a step to 0.
-    Karras et al. 2022, equation 5."""
+    """(sigma / alpha)^(1/rho) equidistant between its value at the noise end (at most `sigma_max`) and `sigma_min`,
+    then a step to 0. Karras et al. 2022, equation 5."""
 
     sigma_min: Positive = 0.002
     sigma_max: Positive = 80.0

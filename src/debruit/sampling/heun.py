@@ -2,25 +2,32 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
+from torch import Tensor
 
-from debruit.diffusion.process import time_of_log_snr
+from debruit.diffusion.prediction import Estimate
+from debruit.diffusion.process import Process, time_of_log_snr
 from debruit.errors import InputError
 from debruit.ranges import NotNegative
-from debruit.sampling.sampler import Level, level, transition
+from debruit.sampling.sampler import Denoise, Level, Noise, Sampler, level, transition
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heun:
-    """The trapezoidal rule on the probability-flow ODE (Karras et al. 2022, algorithms 1 and 2).
+class Heun(Sampler):
+    """The trapezoidal rule on the probability-flow ODE:
 
-    Every Gaussian process is a straight line after scaling, so the rule is applied there. In "flow" coordinates x / (alpha + sigma) moves
-    from x_0 to eps as r = sigma / (alpha + sigma) goes from 0 to 1, with slope eps^ - x_0^, finite at both ends of any process; in
-    "sigma" coordinates, those of EDM, x / alpha has slope eps^ in r = sigma / alpha, and alpha may not be 0. `churn` > 0 (the paper's gamma,
-    S_churn / N, at most sqrt(2) - 1) first adds fresh noise, raising sigma / alpha by the factor 1 + churn, while it lies in the given range.
-    Costs two evaluations a step, one for the last, which ends at sigma = 0.
+        z_s = z_t + (r_s - r_t) (f(z_t, r_t) + f(z_s', r_s)) / 2,   z_s' the Euler step,   z = x / c
+
+    Every Gaussian process is a straight line after scaling, so the rule is applied there. In "flow" coordinates, c =
+    alpha + sigma, z moves from x_0 to eps as r = sigma / (alpha + sigma) goes from 0 to 1, with slope f = eps_hat -
+    x0_hat, finite at both ends of any process; in "sigma" coordinates, those of EDM, c = alpha, r = sigma / alpha, f =
+    eps_hat, and alpha may not be 0. `churn` > 0 (the paper's gamma, S_churn / N, at most sqrt(2) - 1) first adds fresh
+    noise, which raises sigma / alpha by the factor 1 + churn, while it lies in the given range. Costs two evaluations
+    per step, one for the last, to sigma = 0.
+
+    Karras et al. 2022 (EDM), algorithms 1 and 2, https://arxiv.org/abs/2206.00364
     """
 
     order: ClassVar[int] = 2
@@ -40,45 +47,43 @@ class Heun:
     def stochastic(self) -> bool:
         return self.churn > 0
 
-    def init(self, x):
-        return None
-
     def evaluations(self, steps: int) -> int:
         return 2 * steps - 1
 
-    def step(self, denoise, process, x, t, s, state, noise):
+    def step(
+        self, denoise: Denoise, process: Process, x_t: Tensor, t: float, s: float, state: Any, noise: Noise
+    ) -> tuple[Tensor, Any]:
         if self.churn > 0:
-            x, t = self._churn(process, x, t, noise)
-        here, there = level(process, t), level(process, s)
-        if self._scale(here) == 0:
+            x_t, t = self._churn(process, x_t, t, noise)
+        at_t, at_s = level(process, t), level(process, s)
+        if self._c(at_t) == 0:
             raise InputError(
                 f'Heun in "sigma" coordinates needs alpha > 0, and alpha({t:g}) is 0 here: set coordinates=flow'
             )
-        found = denoise(x, t)
-        euler = there.alpha * found.x0 + there.sigma * found.eps
-        if there.sigma == 0:
+        estimate = denoise(x_t, t)
+        euler = at_s.alpha * estimate.x0 + at_s.sigma * estimate.eps
+        if at_s.sigma == 0:
             return euler, state
-        ahead = denoise(euler, s)
-        slope = (self._slope(found) + self._slope(ahead)) / 2
-        change = self._place(there) - self._place(here)
-        return self._scale(there) * (x / self._scale(here) + change * slope), state
+        slope = (self._slope(estimate) + self._slope(denoise(euler, s))) / 2
+        return self._c(at_s) * (x_t / self._c(at_t) + (self._r(at_s) - self._r(at_t)) * slope), state
 
-    def _scale(self, at: Level) -> float:
+    def _c(self, at: Level) -> float:
         return at.alpha + at.sigma if self.coordinates == "flow" else at.alpha
 
-    def _place(self, at: Level) -> float:
-        return at.sigma / self._scale(at)
+    def _r(self, at: Level) -> float:
+        return at.sigma / self._c(at)
 
-    def _slope(self, found):
-        return found.eps - found.x0 if self.coordinates == "flow" else found.eps
+    def _slope(self, estimate: Estimate) -> Tensor:
+        return estimate.eps - estimate.x0 if self.coordinates == "flow" else estimate.eps
 
-    def _churn(self, process, x, t, noise):
-        """More noise than t has: the process run forwards from t to the time where sigma / alpha is (1 + gamma) times as large."""
-        now = level(process, t)
-        ratio = now.sigma / now.alpha if now.alpha > 0 else math.inf
+    def _churn(self, process: Process, x_t: Tensor, t: float, noise: Noise) -> tuple[Tensor, float]:
+        """The process run forwards from t to the time t_hat at which sigma / alpha is (1 + gamma) times as large:
+        (x_t_hat, t_hat)."""
+        alpha_t, sigma_t = level(process, t)
+        ratio = sigma_t / alpha_t if alpha_t > 0 else math.inf
         if not self.churn_min <= ratio <= self.churn_max:
-            return x, t
+            return x_t, t
         log_snr = -2 * math.log(ratio * (1 + self.churn))
-        raised = float(time_of_log_snr(process, torch.tensor(log_snr, dtype=torch.float64)))
-        forward = transition(process, raised, t)
-        return forward.alpha * x + forward.variance**0.5 * self.noise_scale * noise(), raised
+        t_hat = float(time_of_log_snr(process, torch.tensor(log_snr, dtype=torch.float64)))
+        q = transition(process, t_hat, t)
+        return q.alpha * x_t + q.variance**0.5 * self.noise_scale * noise(), t_hat

@@ -6,26 +6,67 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.sampling.sampler import Denoise, Noise, Sampler
 
 
 class Snapshot(NamedTuple):
-    """x after a step, (B, ...), at time t; `step` of `steps` are done. The first snapshot is the noise, step 0."""
+    """The state of sampling after `step` of `steps` steps: x, (B, ...), at time t. The first snapshot is the noise,
+    step 0.
+
+    x0 and eps, (B, ...), are the first estimate of this step, made where it began (guided and clipped, as the sampler
+    used it), so they cost no network evaluation; None where no step has been made: in the first snapshot, and after a
+    jump back to more noise.
+    """
 
     x: Tensor
     t: float
     step: int
     steps: int
+    x0: Tensor | None = None
+    eps: Tensor | None = None
+
+
+class FirstEstimate:
+    """A denoiser that remembers the first estimate of a step: `made` is None until it is called, and again after
+    `forget`."""
+
+    def __init__(self, denoise: Denoise) -> None:
+        self.denoise = denoise
+        self.made: Estimate | None = None
+
+    def __call__(self, x_t: Tensor, t: float) -> Estimate:
+        estimate = self.denoise(x_t, t)
+        self.made = self.made or estimate
+        return estimate
+
+    def forget(self) -> None:
+        self.made = None
+
+    def snapshot(self, x: Tensor, t: float, step: int, steps: int) -> Snapshot:
+        """The snapshot after a step, with its first estimate."""
+        x0, eps = (self.made.x0, self.made.eps) if self.made else (None, None)
+        return Snapshot(x, t, step, steps, x0, eps)
 
 
 def trajectory(
     denoise: Denoise, process: Process, sampler: Sampler, x: Tensor, grid: Sequence[float], noise: Noise
 ) -> Iterator[Snapshot]:
-    """From x at time grid[0] down the grid. x is alpha x_0 + sigma eps at that time; for pure noise sigma(1) eps."""
-    state = sampler.init(x)
-    steps = len(grid) - 1
+    """Sample from x = alpha x_0 + sigma eps at time grid[0], which is sigma(1) eps for pure noise, down the grid:
+    len(grid) snapshots."""
+    estimates, state, steps = FirstEstimate(denoise), None, len(grid) - 1
     yield Snapshot(x, grid[0], 0, steps)
     for k, (t, s) in enumerate(pairwise(grid), start=1):
-        x, state = sampler.step(denoise, process, x, t, s, state, noise)
-        yield Snapshot(x, s, k, steps)
+        estimates.forget()
+        x, state = sampler.step(estimates, process, x, t, s, state, noise)
+        yield estimates.snapshot(x, s, k, steps)
+
+
+def last(snapshots: Iterator[Snapshot]) -> Snapshot:
+    """Exhaust a trajectory and return its last snapshot."""
+    final = None
+    for final in snapshots:
+        pass
+    assert final is not None, "a trajectory has at least one snapshot"
+    return final

@@ -2,66 +2,68 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from debruit.sampling.dpmpp_2m import extrapolate
-from debruit.sampling.sampler import level
+from debruit.diffusion.process import Process
+from debruit.sampling.dpmpp_2m import Past, extrapolate
+from debruit.sampling.sampler import Denoise, Noise, Sampler, level
 
 
-class _Past(NamedTuple):
+class Step(NamedTuple):
     """The step just made, kept until the evaluation at its end corrects it."""
 
-    x: Tensor  # where it started
-    x0: Tensor  # the estimate there
-    h: float  # its length in log(alpha / sigma)
-    before: Any  # (x_0, h) of the step before it, or None
-    sigma: float  # where it started
+    x_t: Tensor  # at its start
+    x0: Tensor  # the estimate at its start
+    h: float  # its length in lambda = log(alpha / sigma)
+    before: Past | None  # (x0_hat, h) of the step before it
+    sigma_t: float  # at its start
 
 
 @dataclass(frozen=True, kw_only=True)
-class UniPC:
-    """UniPC-2 with B(h) = e^h - 1 in the data prediction (Zhao et al. 2023, algorithms 5 to 8): DPM-Solver++ 2M predicts, and the estimate at the
-    end of the step, which the next step needs anyway, corrects it to third order. One evaluation a step."""
+class UniPC(Sampler):
+    """UniPC-2 with B(h) = e^h - 1 in data prediction: DPM-Solver++ 2M predicts, and the estimate at the end of the
+    step, which the next step needs anyway, corrects it to third order. One evaluation per step.
+
+    Zhao et al. 2023, algorithms 5 to 8, https://arxiv.org/abs/2302.04867
+    """
 
     order: ClassVar[int] = 3
     stochastic: ClassVar[bool] = False
 
-    def init(self, x):
-        return None
-
-    def evaluations(self, steps: int) -> int:
-        return steps
-
-    def step(self, denoise, process, x, t, s, state, noise):
-        here, there = level(process, t), level(process, s)
-        x0 = denoise(x, t).x0
+    def step(
+        self, denoise: Denoise, process: Process, x_t: Tensor, t: float, s: float, state: Step | None, noise: Noise
+    ) -> tuple[Tensor, Step]:
+        at_t, at_s = level(process, t), level(process, s)
+        x0 = denoise(x_t, t).x0
         if state is not None:
-            x = _correct(x, x0, state, here.alpha, here.sigma)
-        h = there.half_log_snr - here.half_log_snr
+            x_t = corrected(x_t, x0, state, at_t.alpha, at_t.sigma)
+        h = at_s.half_log_snr - at_t.half_log_snr
         before = None if state is None else (state.x0, state.h)
-        estimate = extrapolate(x0, before, h)
-        predicted = there.sigma / here.sigma * x - there.alpha * math.expm1(-h) * estimate
-        return predicted, _Past(x, x0, h, before, here.sigma)
+        D = extrapolate(x0, before, h)
+        x_s = at_s.sigma / at_t.sigma * x_t - at_s.alpha * math.expm1(-h) * D
+        return x_s, Step(x_t, x0, h, before, at_t.sigma)
 
 
-def _correct(x: Tensor, x0: Tensor, past: _Past, alpha: float, sigma: float) -> Tensor:
-    """The step ending at (alpha, sigma) made again, with x_0 there known: a polynomial through up to three estimates, integrated exactly
-    against the exponential kernel."""
-    h = past.h
+def corrected(x_s: Tensor, x0: Tensor, step: Step, alpha_s: float, sigma_s: float) -> Tensor:
+    """The end x_s of a step, computed again with the estimate x0 at its end known.
+
+    x_s = (sigma_s / sigma_t) x_t + alpha_s int_0^h e^{u - h} D(u) du, integrated exactly for the polynomial D(u) = D_0
+    + D_1 u + D_2 u^2 through up to three estimates, u the distance in lambda from the start of the step.
+    """
+    h = step.h
     if math.isinf(h):
-        return x
-    # x_s = (sigma_s/sigma_t) x_t + alpha_s int_0^h e^{u-h} D(u) du with D(u) = D_0 + D_1 u + D_2 u^2 about the start of the step
-    m0 = -math.expm1(-h)
+        return x_s
+    m0 = -math.expm1(-h)  # m_k = int_0^h e^{u - h} u^k du
     m1 = h - m0
     m2 = h * h - 2 * m1
-    rise = (x0 - past.x0) / h
-    if past.before is None or math.isinf(past.before[1]):
-        integral = m0 * past.x0 + m1 * rise
+    slope = (x0 - step.x0) / h
+    if step.before is None or math.isinf(step.before[1]):
+        integral = m0 * step.x0 + m1 * slope
     else:
-        previous, k = past.before
-        fall = (past.x0 - previous) / k
-        curve = (rise - fall) / (h + k)
-        integral = m0 * past.x0 + m1 * (rise - curve * h) + m2 * curve
-    return sigma / past.sigma * past.x + alpha * integral
+        x0_before, h_before = step.before
+        slope_before = (step.x0 - x0_before) / h_before
+        D_2 = (slope - slope_before) / (h + h_before)
+        integral = m0 * step.x0 + m1 * (slope - D_2 * h) + m2 * D_2
+    return sigma_s / step.sigma_t * step.x_t + alpha_s * integral

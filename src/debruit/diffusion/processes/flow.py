@@ -7,7 +7,8 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """alpha = 1 - t, sigma = t: rectified flow. Liu et al. 2023; Lipman et al. 2023 (their time runs from noise to data)."""
+    """alpha = 1 - t, sigma = t: rectified flow. Liu et al. 2023; Lipman et al. 2023 (their time runs from noise to
+    data)."""
 
     def alpha(self, t: Tensor) -> Tensor:
         return 1 - t

@@ -13,8 +13,8 @@ from debruit.diffusion.chain import Chain
 class Tabulated:
     """The chain's law at t = i / T exactly, and between two steps the log-SNR interpolated linearly.
 
-    Where an end of the interval has no finite log-SNR: below the first step sigma^2 grows linearly from 0, and in the last
-    interval of a chain with zero terminal SNR alpha falls linearly to 0.
+    Where an end of the interval has no finite log-SNR: below the first step sigma^2 grows linearly from 0, and in the
+    last interval of a chain with zero terminal SNR alpha falls linearly to 0.
     """
 
     chain: Chain = field(default_factory=Chain)

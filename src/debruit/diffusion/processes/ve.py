@@ -11,8 +11,8 @@ from debruit.ranges import Positive
 
 @dataclass(frozen=True, kw_only=True)
 class VE:
-    """alpha = 1, sigma(t) = sigma_min (r^t - 1) with r = 1 + sigma_max / sigma_min: geometric but for small t, and sigma(0) = 0 exactly.
-    Song et al. 2021, section 3.4; the range is that of EDM (Karras et al. 2022)."""
+    """alpha = 1, sigma(t) = sigma_min (r^t - 1) with r = 1 + sigma_max / sigma_min: geometric but for small t, and
+    sigma(0) = 0 exactly. Song et al. 2021, section 3.4; the range is that of EDM (Karras et al. 2022)."""
 
     sigma_min: Positive = 0.002
     sigma_max: Positive = 80.0

@@ -6,9 +6,11 @@ from debruit.sampling.sampler import Denoise
 
 
 def autoguidance(strong: Denoise, weak: Denoise, weight: float) -> Guided:
-    """D_w + w (D - D_w) on x_0 and eps, both under the same condition, and beside it D. Karras et al. 2024 (autoguidance).
+    """D_w + w (D - D_w) on x_0 and eps, both under the same condition, and beside it D. Karras et al. 2024
+    (autoguidance).
 
-    w = 1 is the model itself and w = 0 the weaker one; then the other is not evaluated. A learned variance is the model's own.
+    w = 1 is the model itself and w = 0 the weaker one; then the other is not evaluated. A learned variance is the
+    model's own.
     """
     if weight in (0, 1):
         return alone(strong if weight == 1 else weak)

@@ -15,12 +15,13 @@ Guided = Callable[
 
 
 def classifier_free(denoiser: Denoiser, branches: Sequence[tuple[float, Any]]) -> Guided:
-    """sum_k a_k D(x, t, c_k) on x_0 and eps, for branches (a_k, c_k), a number and a Cond; the a_k have the sum 1. Beside it D under
-    the last condition.
+    """sum_k a_k D(x, t, c_k) on x_0 and eps, for branches (a_k, c_k), a number and a Cond; the a_k have the sum 1.
+    Beside it D under the last condition.
 
-    Two branches, (1 - w, none) and (w, cond), are u + w (c - u): Ho & Salimans 2022 (their w is this w - 1). More are the chain rule of several
-    conditions (weights.coefficients), as in InstructPix2Pix (Brooks et al. 2023, equation 3). All go through the network as one batch, those whose
-    coefficient is 0 are left out, and one that is left alone is exactly the network's own estimate. A learned variance is that of the last.
+    Two branches, (1 - w, none) and (w, cond), are u + w (c - u): Ho & Salimans 2022 (their w is this w - 1). More are
+    the chain rule of several conditions (weights.coefficients), as in InstructPix2Pix (Brooks et al. 2023, equation 3).
+    All go through the network as one batch, those whose coefficient is 0 are left out, and one that is left alone is
+    exactly the network's own estimate. A learned variance is that of the last.
     """
     evaluated = [(a, cond) for a, cond in branches if a != 0]
     if len(evaluated) == 1:

@@ -6,7 +6,8 @@ from debruit.sampling.sampler import Denoise, level
 
 
 def clip(denoise: Denoise, process: Process, low: float = -1.0, high: float = 1.0) -> Denoise:
-    """x_0^ clamped to [low, high], and eps^ made consistent with it: eps = (x_t - alpha x_0) / sigma. As DDPM's sampler does for pixels."""
+    """x_0^ clamped to [low, high], and eps^ made consistent with it: eps = (x_t - alpha x_0) / sigma. As DDPM's sampler
+    does for pixels."""
 
     def clipped(x, t) -> Estimate:
         found = denoise(x, t)

@@ -10,14 +10,16 @@ from debruit.sampling.loop import trajectory
 
 
 def evaluations(process: Process, settings: SamplingConfig, branches: int) -> int:
-    """Network evaluations for one image where guidance has so many branches: 1 is none, 2 one weight, one more for each further weight."""
+    """Network evaluations for one image where guidance has so many branches: 1 is none, 2 one weight, one more for each
+    further weight."""
     if branches == 1 or settings.interval == EVERYWHERE:
         return branches * settings.sampler.evaluations(settings.steps)
     return sum(branches if inside(settings.interval, t) else 1 for t in times(process, settings))
 
 
 def times(process: Process, settings: SamplingConfig) -> list[float]:
-    """The times at which the sampler asks the denoiser, in order: it walks its grid, on one value, with a denoiser that takes note of them."""
+    """The times at which the sampler asks the denoiser, in order: it walks its grid, on one value, with a denoiser that
+    takes note of them."""
     asked: list[float] = []
 
     def denoise(x, t) -> Estimate:

@@ -12,8 +12,8 @@ def inside(interval: Interval, t: float) -> bool:
 
 
 def within(interval: Interval, guided: Denoise, plain: Denoise) -> Denoise:
-    """`guided` at times in the interval and `plain`, the conditional estimate alone, outside of it, where every weight is thereby 1.
-    Kynkäänniemi et al. 2024 (theirs is an interval of sigma)."""
+    """`guided` at times in the interval and `plain`, the conditional estimate alone, outside of it, where every weight
+    is thereby 1. Kynkäänniemi et al. 2024 (theirs is an interval of sigma)."""
     if interval == EVERYWHERE:
         return guided
     return lambda x, t: (guided if inside(interval, t) else plain)(x, t)

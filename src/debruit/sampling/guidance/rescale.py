@@ -7,11 +7,12 @@ from debruit.sampling.sampler import Denoise, level
 
 
 def rescaled(guided: Guided, process: Process, share: float) -> Denoise:
-    """x_0 (phi std(x_0 of the conditional) / std(x_0 guided) + 1 - phi), phi = `share`, and eps consistent with it: eps = (x_t - alpha x_0) / sigma.
-    Lin et al. 2023 (common diffusion noise schedules are flawed), equations 15 and 16.
+    """x_0 (phi std(x_0 of the conditional) / std(x_0 guided) + 1 - phi), phi = `share`, and eps consistent with it: eps
+    = (x_t - alpha x_0) / sigma. Lin et al. 2023 (common diffusion noise schedules are flawed), equations 15 and 16.
 
-    std is over all values of one image. The paper scales what the network predicts, v; here it is x_0, so that the result does not depend on the type of
-    prediction: at the noise end, where guidance decides the contrast, v is -x_0 and the two agree.
+    std is over all values of one image. The paper scales what the network predicts, v; here it is x_0, so that the
+    result does not depend on the type of prediction: at the noise end, where guidance decides the contrast, v is -x_0
+    and the two agree.
     """
     if share == 0:
         return lambda x, t: guided(x, t)[0]

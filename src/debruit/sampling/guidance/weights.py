@@ -12,7 +12,8 @@ Weights = (
 
 
 def read(given: float | str | Mapping[str, float] | Iterable[tuple[str, float]]) -> Weights:
-    """What a user gave: 3.0, {"text": 5, "mask": 2}, or what stands on a command line, "3" and "text=5,mask=2". InputError: none of these."""
+    """What a user gave: 3.0, {"text": 5, "mask": 2}, or what stands on a command line, "3" and "text=5,mask=2".
+    InputError: none of these."""
     if isinstance(given, (int, float)):
         return float(given)
     if not isinstance(given, str):
@@ -55,8 +56,10 @@ def none(weights: Weights) -> bool:
 
 
 def coefficients(weights: Iterable[float]) -> list[float]:
-    """a_0..a_K of D(c_1..c_k), k = 0..K, in D() + sum_k w_k (D(c_1..c_k) - D(c_1..c_{k-1})): 1 - w_1, w_1 - w_2, ..., w_K; their sum is 1.
+    """a_0..a_K of D(c_1..c_k), k = 0..K, in D() + sum_k w_k (D(c_1..c_k) - D(c_1..c_{k-1})): 1 - w_1, w_1 - w_2, ...,
+    w_K; their sum is 1.
 
-    One that is exactly 0 needs no evaluation: a single weight, or equal ones, leave the first and the last; weights of 1 the last alone.
+    One that is exactly 0 needs no evaluation: a single weight, or equal ones, leave the first and the last; weights of
+    1 the last alone.
     """
     return [before - after for before, after in pairwise((1.0, *weights, 0.0))]
