@@ -7,7 +7,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+from debruit import events
+
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def heard():
+    """The events of a test, in order."""
+    found: list[events.Event] = []
+    with events.listen(found.append):
+        yield found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,13 +8,14 @@ from types import ModuleType
 import pytest
 import tiny
 import torch
+from hearing import noticed
 
 import debruit
 from debruit import seams
 from debruit.config import decode, encode
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.flow import Flow
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 from debruit.overrides import override
@@ -87,7 +88,7 @@ def test_entry_points_are_found(monkeypatch):
     whole = EntryPoint("mine", "plugged", seams.GROUP)
     broken = EntryPoint("broken", "nowhere_to_be_found", seams.GROUP)
     monkeypatch.setattr(seams, "entry_points", lambda group: [whole, broken])
-    with pytest.warns(Notice, match=r"the plugin broken cannot be loaded .*nowhere_to_be_found.* and is left out"):
+    with noticed(match=r"the plugin broken cannot be loaded .*nowhere_to_be_found.* and is left out"):
         found = seams.implementations(Process)
     assert found["Halfway"] is module.Halfway
     assert encode(found["Halfway"]())["plugin"] == "mine"

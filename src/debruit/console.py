@@ -14,14 +14,11 @@ import os
 import select
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Generator
 from typing import Any, TextIO
 
 from debruit.errors import InputError
-
-began = time.monotonic()  # when the command at hand started
 
 KEPT = 2**20
 PIECE = 1024  # characters: at most 4,096 bytes, for which a pipe that is ready has room

@@ -1,13 +1,14 @@
-"""What work says while it is done, to whoever listens: lines, notices, progress; and how it is cancelled.
+"""Events: the lines, notices and progress that work reports while it runs, and how it is cancelled.
 
-    with listen(show):                       # show(event) is called for each event, in order
+    with listen(show):                          # show(event) is called for each event, in order
         workflows.train(request)
 
-    for event in Work(lambda: train(request)):      # the same in a thread of its own, event by event
+    for event in Work(lambda: train(request)):  # the same in a thread of its own, event by event
         print(event.stage, event.done, event.total)
 
-Nothing here prints. Where nobody listens, notices go to the logger "debruit" and the rest is dropped. Listener and cancelling belong to the context
-(contextvars), so that several pieces of work in one process do not hear each other; a thread that work starts itself has to be given its context.
+Nothing here prints. Without a listener, notices go to the logger "debruit" and the rest is dropped. Listener and token
+belong to the context (contextvars), so that several pieces of work in one process do not hear each other; a thread that
+work starts itself must run in `copy_context()`.
 """
 
 import contextlib
@@ -25,9 +26,13 @@ Level = Literal["info", "notice"]
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that work says. `stage` is what is being done ("data", "train", "sample", ...); `message` a sentence, or "" where there is progress
-    alone; a "notice" is something that was done otherwise than asked. Of progress `done` of `total` (None: not known) `unit`s are over and `eta` seconds
-    are expected to be left (None: not known). `values` are numbers and paths that belong to it: the loss, images a second, a preview's file."""
+    """One report of running work.
+
+    `stage` is what is being done ("data", "train", "sample", ...); `message` a sentence, or "" for progress alone; a
+    "notice" is something that was done otherwise than requested. Progress: `done` of `total` (None: unknown) `unit`s, and
+    `eta`, the expected seconds to the end (None: unknown). `values` are numbers and paths that belong to the event: the
+    loss, images per second, the file of a preview.
+    """
 
     stage: str = ""
     message: str = ""
@@ -48,6 +53,8 @@ class CancelToken:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._graceful = 0
 
     def cancel(self) -> None:
         self._event.set()
@@ -56,6 +63,15 @@ class CancelToken:
     def cancelled(self) -> bool:
         return self._event.is_set()
 
+    @property
+    def graceful(self) -> bool:
+        """Whether the work is in a part that stops by itself and saves (see `graceful`)."""
+        return self._graceful > 0
+
+    def _add(self, count: int) -> None:
+        with self._lock:
+            self._graceful += count
+
 
 Listener = Callable[[Event], None]
 _listener: ContextVar[Listener | None] = ContextVar("debruit_listener", default=None)
@@ -63,7 +79,7 @@ _token: ContextVar[CancelToken | None] = ContextVar("debruit_token", default=Non
 
 
 def emit(event: Event) -> None:
-    """Gives an event to the listener of this context."""
+    """Give an event to the listener of this context."""
     listener = _listener.get()
     if listener is not None:
         listener(event)
@@ -72,20 +88,29 @@ def emit(event: Event) -> None:
 
 
 def say(message: str, *, stage: str = "") -> None:
-    """A line about what is done."""
+    """Report one line."""
     emit(Event(stage=stage, message=message))
 
 
 def notice(message: str, *, stage: str = "") -> None:
-    """A sentence about something that was done otherwise than asked."""
+    """Report that something was done otherwise than requested, in one sentence."""
     emit(Event(stage=stage, message=message, level="notice"))
 
 
 def progress(
-    stage: str, done: float, total: float | None, *, eta: float | None = None, unit: str = "images", **values: Any
+    stage: str,
+    done: float,
+    total: float | None,
+    *,
+    eta: float | None = None,
+    unit: str = "images",
+    message: str = "",
+    **values: Any,
 ) -> None:
-    """How far a stage is."""
-    emit(Event(stage=stage, done=done, total=total, eta=eta, unit=unit, values=values))
+    """Report how far a stage is. `message` describes it where "done/total" is not enough. Two of the values are for a
+    display: `share`, the fraction of the whole work that is done, is shown in place of done/total, and `keep=True` marks a
+    message that stays on the screen."""
+    emit(Event(stage=stage, done=done, total=total, eta=eta, unit=unit, message=message, values=values))
 
 
 @contextlib.contextmanager
@@ -100,22 +125,36 @@ def listen(listener: Listener, token: CancelToken | None = None) -> Generator[No
 
 
 def cancelled() -> bool:
-    """Whether the work of this context is asked to stop."""
+    """Return whether the work of this context is asked to stop."""
     token = _token.get()
     return token is not None and token.cancelled
 
 
 def check_cancelled() -> None:
-    """Raises Cancelled if the work of this context is asked to stop."""
+    """Raise Cancelled if the work of this context is asked to stop."""
     if cancelled():
         raise Cancelled
 
 
-class Work(Iterator[Event], Generic[Result]):
-    """A piece of work as an iterator of its events, done in a thread of its own, which starts at once.
+@contextlib.contextmanager
+def graceful() -> Generator[None]:
+    """Inside, this work asks `cancelled()` often, saves, and ends by itself; elsewhere Ctrl-C interrupts it at once."""
+    token = _token.get()
+    if token is not None:
+        token._add(1)
+    try:
+        yield
+    finally:
+        if token is not None:
+            token._add(-1)
 
-    `result()` waits for the end and gives what the work returns. An error of the work is raised by the iteration and by `result()`. The work waits while
-    `waiting` events are unread. `cancel()`, or leaving the `with` block, stops it at the next good moment.
+
+class Work(Iterator[Event], Generic[Result]):
+    """A piece of work as an iterator of its events. It runs in a thread of its own, which starts at once.
+
+    `result()` waits for the end and returns what the work returns. An error of the work is raised by the iteration and by
+    `result()`. The work waits while `waiting` events are unread. `cancel()`, or leaving the `with` block, stops it at the
+    next good moment.
     """
 
     def __init__(self, work: Callable[[], Result], *, waiting: int = 1000) -> None:
@@ -159,7 +198,7 @@ class Work(Iterator[Event], Generic[Result]):
         self._token.cancel()
 
     def result(self) -> Result:
-        """What the work returns, once it is over."""
+        """Wait for the end of the work and return its result."""
         for _ in self:
             pass
         return self._value[0]

@@ -19,7 +19,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import FunctionType, ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
-from debruit.errors import InputError, tell, unknown
+from debruit.errors import InputError, unknown
+from debruit.events import notice
 
 GROUP = "debruit.plugins"
 Class = TypeVar("Class", bound=type)
@@ -134,7 +135,7 @@ def _load_plugins() -> None:
         try:
             found = point.load()
         except Exception as error:  # whatever other people's code raises
-            tell(f"the plugin {_package(point)} cannot be loaded ({point.value}: {error}) and is left out")
+            notice(f"the plugin {_package(point)} cannot be loaded ({point.value}: {error}) and is left out")
             continue
         for cls in _public_dataclasses(found) if isinstance(found, ModuleType) else (found,):
             _added(cls, _package(point))

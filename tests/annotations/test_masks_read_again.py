@@ -1,17 +1,16 @@
 """A file of a mask means the same classes when it is given to a model as it did when the data was read."""
 
 import json
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hearing import noticed, notices
 from PIL import Image
 
 from debruit import config
 from debruit.conditioning.mask import Mask
 from debruit.data.sources.folder import Folder
-from debruit.errors import Notice
 
 SKY, SEA, SAND, BLACK, WHITE = (135, 206, 235), (0, 0, 128), (194, 178, 128), (0, 0, 0), (255, 255, 255)
 COLOURS = [{"name": "sky", "color": SKY}, {"name": "sea", "color": SEA}, {"name": "void", "color": BLACK}]
@@ -75,8 +74,7 @@ KINDS: dict[str, Callable[[], tuple[list, object]]] = {
 def read_again(root, stem: str, dataset) -> np.ndarray:
     """The file of a mask as a model of this data reads it, its settings through a model's file."""
     mask = config.decode(json.loads(json.dumps(config.encode(Mask.suited(dataset.spec)))), Mask)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Notice)
+    with notices():
         return mask.parse(root / "masks" / f"{stem}.png", [0])[0].numpy()
 
 
@@ -128,13 +126,11 @@ def test_what_is_taken_as_in_training_is_said(folder, noise):
     root = folder({"images/a.png": noise(8, 8), "masks/a.png": strange, "classes.json": json.dumps(COLOURS).encode()})
     mask = Mask.suited(Folder(path=str(root)).build().spec)
     odd = (strange == 9).all(2).sum()
-    with pytest.warns(Notice, match=f"a.png: {odd} of 64 pixels have no colour of the palette and count as unlabelled"):
+    with noticed(match=f"a.png: {odd} of 64 pixels have no colour of the palette and count as unlabelled"):
         mask.parse(root / "masks" / "a.png", [0])
     root = folder({"images/a.png": noise(8, 8), "masks/a.png": indexed(drawn(0, 1), SKY, SEA)}, "b")
     mask = Mask.suited(Folder(path=str(root)).build().spec)
-    with pytest.warns(
-        Notice, match="the mask is read by its numbers, as in training, and its colours would be another"
-    ):
+    with noticed(match="the mask is read by its numbers, as in training, and its colours would be another"):
         assert (mask.parse(indexed(drawn(0, 1), SEA, SKY), [0])[0].numpy() == drawn(0, 1)).all()
 
 

@@ -176,7 +176,7 @@ def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, mon
 
         def interrupted(state, pool, length):
             for report in train(state, pool, length):
-                state.interrupted = len(made) == stage
+                state.stop_requested = len(made) == stage
                 yield report
 
         task.train = interrupted

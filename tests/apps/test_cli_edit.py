@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hearing import noticed
 from PIL import Image
 
 import painted
@@ -193,7 +194,7 @@ def test_the_crop_of_a_mask_is_that_of_its_image(tmp_path):
     shown[6:18, 18:27] = 255
     Image.fromarray(shown).save(tmp_path / "both.png")
     spec = painted.spec(channels=1)
-    with pytest.warns(UserWarning, match="its central part was brought to that"):
+    with noticed(match="its central part was brought to that"):
         region, image = read_region(tmp_path / "both.png", spec), read_image(tmp_path / "both.png", spec)
     assert ((image[0] > 127) == region).float().mean() > 0.97
     assert region[:, 0].sum() == 0

@@ -146,7 +146,7 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
 
         def interrupted(state, pool, length):
             for report in train(state, pool, length):
-                state.interrupted = len(made) == stage
+                state.stop_requested = len(made) == stage
                 yield report
 
         task.train = interrupted

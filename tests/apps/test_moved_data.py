@@ -52,7 +52,7 @@ def interrupted_in(stage: int, monkeypatch):
 
         def some(state, pool, length):
             for report in train(state, pool, length):
-                state.interrupted = len(made) == stage
+                state.stop_requested = len(made) == stage
                 yield report
 
         task.train = some

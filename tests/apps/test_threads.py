@@ -6,9 +6,10 @@ import sys
 
 import pytest
 import torch
+from hearing import noticed
 
 from debruit.apps import threads
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.models.model_file import save
 
 
@@ -61,7 +62,7 @@ def test_a_resumed_run_keeps_its_number(tmp_path, monkeypatch):
         save(tmp_path / "model.safetensors", run.model, {"w": torch.zeros(1)}, {"environment": {"threads": count}})
         assert threads.recorded(tmp_path) == expected
     save(tmp_path / "model.safetensors", run.model, {"w": torch.zeros(1)}, {"environment": {"threads": 16}})
-    with pytest.warns(Notice, match="was trained with 16 threads and 4 cores are free here"):
+    with noticed(match="was trained with 16 threads and 4 cores are free here"):
         assert threads.recorded(tmp_path) is None
     save(tmp_path / "model.safetensors", run.model, {"w": torch.zeros(1)}, {})
     assert threads.recorded(tmp_path) is None, "a file of before"

@@ -1,18 +1,18 @@
 """An image as a condition: small ones to enlarge, outlines to fill."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hearing import noticed, notices
 from PIL import Image as Pillow
 
 from debruit import config
 from debruit.conditioning.edges import is_drawing, lines, outlines
 from debruit.conditioning.low_res import Image
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 
 SMALL = Image(height=12, width=16)  # 3 x 4
@@ -28,9 +28,10 @@ def noise(*shape: int, high: int = 256, seed: int = 0) -> torch.Tensor:
 
 def parsed(condition: Image, value) -> torch.Tensor:
     """The one condition of what was given, without a notice."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return condition.parse(value, [0])[0]
+    with notices() as told:
+        result = condition.parse(value, [0])[0]
+    assert not told
+    return result
 
 
 def picture(pixels: torch.Tensor) -> Pillow.Image:
@@ -82,17 +83,17 @@ class TestLow:
 
     def test_an_image_of_the_full_size_is_reduced_as_in_training_and_said(self):
         image = noise(3, 12, 16)
-        with pytest.warns(Notice, match="the image is 16 x 12 pixels and the model's condition 4 x 3: it was resized"):
+        with noticed(match="the image is 16 x 12 pixels and the model's condition 4 x 3: it was resized"):
             found = SMALL.parse(picture(image), [0])
         assert torch.equal(found, SMALL.read({"image": image[None]}))
 
     def test_other_proportions_are_cropped_around_the_middle_and_said(self):
         wide = torch.full((3, 6, 20), 255, dtype=torch.uint8)
         wide[:, :, 6:14] = noise(3, 6, 8)
-        with pytest.warns(Notice, match="is 20 x 6 pixels and the model's condition 4 x 3: it was cropped and resized"):
+        with noticed(match="is 20 x 6 pixels and the model's condition 4 x 3: it was cropped and resized"):
             found = SMALL.parse(wide, [0])[0]
         torch.testing.assert_close(found, F.avg_pool2d(wide[:, :, 6:14].float(), 2) / 127.5 - 1)
-        with pytest.warns(Notice, match="it was cropped and resized"):
+        with noticed(match="it was cropped and resized"):
             assert SMALL.parse(torch.zeros(3, 1, 1), [0]).shape == (1, 3, 3, 4)
 
     def test_grey_and_transparent_pictures(self):
@@ -192,7 +193,7 @@ class TestOutlines:
         marked[3, 2:14], marked[3:10, 5] = True, True
         drawing = Pillow.fromarray(np.where(marked ^ invert, 255, 0).astype(np.uint8))
         assert torch.equal(parsed(EDGES, drawing)[0] > 0, marked)
-        with pytest.warns(Notice, match="is 64 x 48 pixels and the model's condition 16 x 12: it was resized"):
+        with noticed(match="is 64 x 48 pixels and the model's condition 16 x 12: it was resized"):
             large = EDGES.parse(drawing.resize((64, 48), Pillow.Resampling.NEAREST), [0])
         assert torch.equal(large[0, 0] > 0, marked)
 
@@ -214,7 +215,7 @@ class TestFirst:
         torch.testing.assert_close(parsed(FIRST, picture(frames[0])), frames[0] / 127.5 - 1)
 
     def test_another_size_is_brought_to_the_models_and_said(self):
-        with pytest.warns(Notice, match="24 x 12 pixels and the model's condition 16 x 12: it was cropped and resized"):
+        with noticed(match="24 x 12 pixels and the model's condition 16 x 12: it was cropped and resized"):
             assert FIRST.parse(picture(noise(3, 12, 24)), [0]).shape == (1, 3, 12, 16)
 
     def test_it_can_be_dropped(self):

@@ -1,18 +1,18 @@
 """A semantic mask as a condition: what its module computes, and every way in which a user can give one."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hearing import noticed, notices
 from PIL import Image
 
 from debruit import config
 from debruit.annotations.palette import picture_of
 from debruit.conditioning.mask import Mask
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 
 NAMES, PALETTE = ("sky", "sea", "sand"), ((128, 200, 255), (0, 60, 160), (250, 220, 130))
@@ -24,9 +24,10 @@ KEPT = torch.ones(1, dtype=torch.bool)
 
 def parsed(value, mask: Mask = MASK) -> np.ndarray:
     """The one mask that was given, without a notice."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return mask.parse(value, [0])[0].numpy()
+    with notices() as told:
+        result = mask.parse(value, [0])[0].numpy()
+    assert not told
+    return result
 
 
 def reference(numbers: torch.Tensor, classes: int, factor: int) -> torch.Tensor:
@@ -207,10 +208,10 @@ def test_several_in_turn(tmp_path):
 def test_another_size_is_resized_by_nearest_and_said(tmp_path):
     big = Image.fromarray(COLORS).resize((48, 36), Image.Resampling.NEAREST)
     big.save(tmp_path / "big.png")
-    with pytest.warns(Notice, match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest"):
+    with noticed(match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest"):
         assert (MASK.parse(tmp_path / "big.png", [0])[0].numpy() == NUMBERS).all()
     numbers = np.random.default_rng(0).integers(0, 3, (9, 12), np.uint8)
-    with pytest.warns(Notice, match="the mask is 12 x 9 pixels and the images 16 x 12: it was resized by nearest"):
+    with noticed(match="the mask is 12 x 9 pixels and the images 16 x 12: it was resized by nearest"):
         found = MASK.parse(numbers, [0])[0].numpy()
     assert (found == np.asarray(Image.fromarray(numbers).resize((16, 12), Image.Resampling.NEAREST))).all()
 
@@ -219,13 +220,13 @@ def test_of_other_proportions_the_central_part_is_taken():
     wide = np.full((12, 40), 2, np.uint8)
     wide[:, 12:28] = NUMBERS
     for value in (wide, Image.fromarray(wide)):
-        with pytest.warns(Notice, match="is 40 x 12 pixels and the images 16 x 12: its central part was resized"):
+        with noticed(match="is 40 x 12 pixels and the images 16 x 12: its central part was resized"):
             assert (MASK.parse(value, [0])[0].numpy() == NUMBERS).all()
 
 
 def test_colours_that_are_nearly_right_are_taken_and_counted():
     noise = np.random.default_rng(0).integers(-12, 13, COLORS.shape)
-    with pytest.warns(Notice, match=r"the mask: 19\d of 192 pixels have no colour of the palette exactly and count as"):
+    with noticed(match=r"the mask: 19\d of 192 pixels have no colour of the palette exactly and count as"):
         found = MASK.parse(Image.fromarray((COLORS + noise).clip(0, 255).astype(np.uint8)), [0])[0].numpy()
     assert (found == NUMBERS).all()
 
@@ -238,7 +239,7 @@ def test_smoothed_edges_become_one_of_the_two_sides(form, tmp_path):
     big = np.hypot(*(np.mgrid[:256, :256] / 4 - np.array([32, 30])[:, None, None] - 1 / 8)) < 20
     smooth = Image.fromarray(np.array(PALETTE, np.uint8)[big.astype(int)]).resize((64, 64), Image.Resampling.BOX)
     smooth.save(tmp_path / f"disc.{form}", quality=75)
-    with pytest.warns(Notice, match="count as the nearest one"):
+    with noticed(match="count as the nearest one"):
         found = mask.parse(tmp_path / f"disc.{form}", [0])[0].numpy()
     assert set(np.unique(found)) == {0, 1}
     assert (found != disc).mean() < 0.02
@@ -246,7 +247,7 @@ def test_smoothed_edges_become_one_of_the_two_sides(form, tmp_path):
 
 def test_transparent_is_the_first_class():
     alpha = np.where(NUMBERS == 2, 0, 255).astype(np.uint8)[..., None]
-    with pytest.warns(Notice, match=f"{(NUMBERS == 2).sum()} transparent pixels count as sky, the first class"):
+    with noticed(match=f"{(NUMBERS == 2).sum()} transparent pixels count as sky, the first class"):
         found = MASK.parse(Image.fromarray(np.concatenate([COLORS, alpha], axis=2)), [0])[0].numpy()
     assert (found == np.where(NUMBERS == 2, 0, NUMBERS)).all()
 

@@ -1,18 +1,18 @@
 """Captions as a condition: prompts, what is said about them, "none", and the size that suits the captions."""
 
 import copy
-import warnings
 from dataclasses import replace
 
 import pytest
 import torch
+from hearing import noticed, notices
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from debruit.conditioning.batch import ask, dropped
 from debruit.conditioning.text import Text
 from debruit.config import decode, encode
 from debruit.data.sources.digits import Digits
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 from debruit.networks.pretrained.minilm import SentenceEncoder
@@ -72,21 +72,20 @@ class TestPrompts:
         words = WordPiece((*MARKS, "a", "cat", "dog", "with", "hat"))
         text = Text(tokenizer=words, encoder=TextTransformer(length=8))
         long = "a cat with a hat, " * 3
-        with pytest.warns(Notice) as said:
+        with noticed() as said:
             values = text.parse([long, "a dog"], range(3))
-        assert [str(notice.message) for notice in said] == [
+        assert said == [
             f"the prompt '{long}' has 20 tokens and this model reads 8: the rest is left out, 'a cat with a hat, a cat with a hat,'",
             f"this model has no word pieces for , in the prompt '{long}': taken as unknown",
         ]
         assert torch.equal(values, text.read({"text": [long, "a dog", long]}))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with notices() as said:
             text.parse([long, "a dog"], range(3, 6))  # the next batch of the same drawing
             text.parse("a dog with a hat", range(3))
+        assert not said
 
     def test_words_that_no_pieces_make_are_named(self):
-        with pytest.warns(
-            Notice,
+        with noticed(
             match=r"this model has no word pieces for жук, Z80 in the prompt 'a жук with a Z80': taken as unknown",
         ):
             TEXT.parse("a жук with a Z80", range(2))

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from hearing import noticed
 from oracles import F64, REMEMBERED, gaussian
 
 import painted
@@ -16,7 +17,7 @@ from debruit.editing.outpainting import outpaint
 from debruit.editing.resizing import at_size
 from debruit.editing.upscaling import upscale
 from debruit.editing.variations import vary
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.sampling.heun import Heun
 
 MASK = Mask(names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)), height=16, width=16, channels=2)
@@ -58,9 +59,7 @@ def test_the_nearest_time_of_the_grid():
 
 def test_a_strength_that_no_step_is_near_is_said():
     model, images = painted.model(), painted.photos(1)
-    with pytest.warns(
-        Notice, match="strength 0.2 begins at 0.5, the nearest of the grid's 2 steps: more steps come closer"
-    ):
+    with noticed(match="strength 0.2 begins at 0.5, the nearest of the grid's 2 steps: more steps come closer"):
         image_to_image(model, images, strength=0.2, steps=2)
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from hearing import noticed
 from oracles import F64, REMEMBERED, Mixture, gaussian, log_snr_grid
 
 import painted
@@ -11,7 +12,7 @@ from debruit.editing.interpolation import interpolate
 from debruit.editing.inversion import ascend, both_ways, invert, redraw
 from debruit.editing.slerp import slerp
 from debruit.editing.variations import vary
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.euler import Euler
@@ -129,7 +130,7 @@ def test_samplers_that_walk_both_ways():
 
 def test_another_sampler_is_replaced_and_that_is_said():
     model, images = painted.model(), painted.photos(1)
-    with pytest.warns(Notice, match="dpmpp_2m cannot be walked backwards: heun without noise is taken in its place"):
+    with noticed(match="dpmpp_2m cannot be walked backwards: heun without noise is taken in its place"):
         said = invert(model, images, sampler="dpmpp_2m")
     assert torch.equal(said, invert(model, images, sampler="heun"))
 

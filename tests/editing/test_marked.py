@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hearing import noticed, notices
 from PIL import Image, ImageDraw, ImageFilter
 
 from debruit.editing.reading import read_region
@@ -20,12 +21,9 @@ def region(tmp_path):
     def make(picture, name="mask.png", spec=SPEC, **options):
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
         image.save(tmp_path / name, **options)
-        import warnings
-
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
+        with notices() as told:
             found = read_region(tmp_path / name, spec).numpy()
-        return found, "\n".join(str(line.message) for line in told)
+        return found, "\n".join(told)
 
     return make
 
@@ -76,7 +74,7 @@ def test_sixteen_bits_with_a_transparent_value(tmp_path, region):
     (tmp_path / "b.png").write_bytes(
         data[:33] + struct.pack(">I", 2) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
     )
-    with pytest.warns(match="what is transparent is painted anew"):
+    with noticed(match="what is transparent is painted anew"):
         np.testing.assert_array_equal(read_region(tmp_path / "b.png", SPEC).numpy(), HOLE)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hearing import noticed
 from PIL import Image
 
 from debruit.conditioning.low_res import Image as Condition
@@ -41,7 +42,7 @@ def as_it_looks(values) -> bool:
 
 
 def test_edits_and_the_lecture(photo):
-    with pytest.warns(match="has the colour profile made by a test: its colours were converted to sRGB") as told:
+    with noticed(match="has the colour profile made by a test: its colours were converted to sRGB") as told:
         assert as_it_looks(read_image(photo, SPEC))
     assert len(told) == 1  # and not that it has another size
     subject = from_file(photo, SPEC)
@@ -52,7 +53,7 @@ def test_edits_and_the_lecture(photo):
 @pytest.mark.parametrize("as_picture", [False, True])
 def test_conditions(photo, as_picture):
     condition = Condition.suited(SPEC, "first")
-    with pytest.warns(match="its colours were converted to sRGB"):
+    with noticed(match="its colours were converted to sRGB"):
         found = condition.parse(Image.open(photo) if as_picture else photo, [0])[0]
     assert as_it_looks(torch.round((found + 1) * 127.5).numpy())
 

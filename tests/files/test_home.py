@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hearing import noticed
 
 from debruit.apps.cli import main
-from debruit.errors import InputError, Notice
+from debruit.errors import InputError
 from debruit.files import home
 
 
@@ -39,7 +40,7 @@ def nobody(monkeypatch, tmp_path):
 
 
 def test_without_a_home_the_cache_is_a_temporary_folder_of_ones_own_which_is_said(nobody):
-    with pytest.warns(Notice, match=f"no home folder: the cache is {nobody}; to keep it elsewhere set DEBRUIT_CACHE"):
+    with noticed(match=f"no home folder: the cache is {nobody}; to keep it elsewhere set DEBRUIT_CACHE"):
         assert home.cache() == nobody
     assert stat.S_IMODE(nobody.stat().st_mode) == 0o700
 
@@ -55,7 +56,7 @@ def test_it_is_said_once_and_the_verbs_work(nobody, tmp_path, capsys):
 def test_a_home_that_cannot_be_made_is_as_none(nobody, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
-    with pytest.warns(Notice, match=r"/file/home/.cache/debruit cannot be made: the cache is"):
+    with noticed(match=r"/file/home/.cache/debruit cannot be made: the cache is"):
         assert home.cache() == nobody
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from hearing import noticed
 from PIL import Image
 
 from debruit.conditioning.low_res import Image as Condition
@@ -41,7 +42,7 @@ def test_a_single_image_keeps_its_size_channels_and_depth(tmp_path, channels, de
 @pytest.mark.parametrize(("channels", "depth"), [(1, "float32"), (4, "uint8")])
 def test_what_png_cannot_hold_is_said(tmp_path, channels, depth):
     of = spec(channels, depth)
-    with pytest.warns(match=f"the model's images are {channels} x {depth}: FILE.npy keeps them exactly"):
+    with noticed(match=f"the model's images are {channels} x {depth}: FILE.npy keeps them exactly"):
         pictures.save_single(images(of, 1)[0], of, tmp_path / "a.png")
     assert Image.open(tmp_path / "a.png").size == (8, 12)
 
@@ -66,7 +67,7 @@ def test_each_image_of_a_grid_comes_back_exactly(tmp_path, channels, n, how):
 
 def test_a_grid_of_deeper_images_says_what_it_loses(tmp_path):
     of = spec(1, "uint16")
-    with pytest.warns(
+    with noticed(
         match="is a grid of 8 bits a value and the model's images are uint16: FILE.npy or a folder keeps them exactly"
     ):
         pictures.save_grid(images(of, 2), of, tmp_path / "grid.png")

@@ -291,7 +291,7 @@ def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at
     seen = steps.discriminator_guard.enter_as_asked
 
     def asked(state, run):
-        state.interrupted = state.images_seen + run.batch == stopped_at
+        state.stop_requested = state.images_seen + run.batch == stopped_at
         seen(state, run)
 
     with pytest.MonkeyPatch.context() as patch:

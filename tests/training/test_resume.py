@@ -140,11 +140,11 @@ def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, m
     start = TrainState.start
     monkeypatch.setattr(TrainState, "start", lambda *given: states.append(start(*given)) or states[0])
     if when == "log":
-        monkeypatch.setattr(folder, "log", lambda record: setattr(states[0], "interrupted", True))
+        monkeypatch.setattr(folder, "log", lambda record: setattr(states[0], "stop_requested", True))
     shown = []
     for progress in fit(folder, folder.run.source.build(print), torch.device("cpu"), print):
         shown.append(progress)
-        states[0].interrupted = True
+        states[0].stop_requested = True
     assert [p.interrupted for p in shown] == [False, True]
     assert shown[-1].saved
     assert shown[-1].report.images_seen == shown[0].report.images_seen + folder.run.batch < folder.run.images

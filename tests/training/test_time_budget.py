@@ -130,7 +130,7 @@ def simulate(
     def step(state, run, gradient, batch, rate):
         machine.rates.append(rate)
         machine.steps += 1
-        session.state.interrupted |= stop_at is not None and session.state.images_seen >= stop_at
+        session.state.stop_requested |= stop_at is not None and session.state.images_seen >= stop_at
         machine.work(machine.step)
         return torch.zeros(()), torch.ones(())
 
@@ -312,7 +312,7 @@ def test_a_signal_that_comes_while_the_settings_are_chosen_again_ends_the_traini
     sessions = []
 
     def replan(factor):
-        sessions[0].state.interrupted = True
+        sessions[0].state.stop_requested = True
         return planned(4.0, seed=9)
 
     machine = Machine()

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 
 VARIABLE = "DEBRUIT_THREADS"
 SPINS = "1000"  # rounds of waiting, some microseconds, before a thread sleeps
@@ -50,7 +51,7 @@ def recorded(run: Path) -> int | None:
             continue
         threads = header(file)["provenance"].get("environment", {}).get("threads")
         if threads is not None and threads > available():
-            tell(
+            notice(
                 f"{run} was trained with {threads} threads and {available()} cores are free here: it continues with as many, and agrees with an "
                 "uninterrupted training up to rounding"
             )

@@ -19,7 +19,8 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 
 from debruit.conditioning.edges import is_drawing, lines, outlines
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 from debruit.files.home import expanded
 from debruit.images.colour_profiles import in_srgb, profile_of, said
 from debruit.images.grids import picture as one_picture
@@ -199,7 +200,7 @@ class Image:
             )
             pixels = decode(file, target)
         if note := said(str(path), header.profile):
-            tell(note)
+            notice(note)
         return pixels
 
     def _pixels(self, picture: Pillow.Image) -> np.ndarray:
@@ -209,7 +210,7 @@ class Image:
         if picture.mode == "F" or picture.mode.startswith("I"):
             return np.repeat(turned_upright(np.asarray(picture)[..., None], turn).transpose(2, 0, 1), self.of, axis=0)
         if note := said("the image", profile):
-            tell(note)
+            notice(note)
         if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
             whole = in_srgb(picture.convert("RGBA"), profile)
             picture = Pillow.alpha_composite(Pillow.new("RGBA", whole.size, (*WHITE, 255)), whole)
@@ -268,6 +269,6 @@ def _tell_size(what: str, size: tuple[int, int], wanted: tuple[int, int]) -> Non
     if size == wanted:
         return
     cropped = "cropped and " if size[0] * wanted[1] != size[1] * wanted[0] else ""
-    tell(
+    notice(
         f"{what} is {size[1]} x {size[0]} pixels and the model's condition {wanted[1]} x {wanted[0]}: it was {cropped}resized"
     )

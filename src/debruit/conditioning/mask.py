@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from debruit.annotations.masks import cut
 from debruit.annotations.palette import UNLABELLED, in_hex, read_numbers, read_picture
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 from debruit.files.home import expanded
 from debruit.images.grids import picture as one_picture
 from debruit.images.pixels import JPEG, named, opened, orientation
@@ -134,17 +135,17 @@ class Mask:
     def _from_picture(self, picture: Pillow.Image, what: str, *, lossy: bool = False) -> np.ndarray:
         reading = read_picture(picture, self.names, self.palette, self.numbers, what=what, lossy=lossy)
         if reading.approximate:
-            tell(
+            notice(
                 f"{what}: {reading.approximate:,} of {reading.numbers.size:,} pixels have no colour of the palette exactly and count as the nearest one"
             )
         if reading.transparent:
-            tell(f"{what}: {reading.transparent:,} transparent pixels count as {self.names[0]}, the first class")
+            notice(f"{what}: {reading.transparent:,} transparent pixels count as {self.names[0]}, the first class")
         if reading.strange:
-            tell(
+            notice(
                 f"{what}: {reading.strange:,} of {reading.numbers.size:,} pixels have no colour of the palette and count as {UNLABELLED}, as in training"
             )
         if reading.twofold:
-            tell(
+            notice(
                 f"{what} is read by its numbers, as in training, and its colours would be another mask: save it as an 8-bit grey PNG of numbers, or as RGB"
             )
         return self._fitted(reading.numbers.astype(np.uint8), what, orientation(picture))
@@ -156,7 +157,7 @@ class Mask:
             raise InputError(f"{what} {EMPTY.format(width, height)}")
         if (height, width) != (self.height, self.width):
             part = "it" if height * self.width == width * self.height else "its central part"
-            tell(
+            notice(
                 f"{what} is {width} x {height} pixels and the images {self.width} x {self.height}: {part} was resized by nearest"
             )
         return np.ascontiguousarray(cut(mask[..., None], self, turn)[..., 0])

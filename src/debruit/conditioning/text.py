@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 from debruit.networks.pretrained.minilm import SentenceEncoder
 from debruit.networks.pretrained.weights import is_shape_alone
 from debruit.networks.pretrained.word_vectors import word_vectors
@@ -110,12 +111,12 @@ class Text:
 
     def _say(self, prompt: str) -> None:
         if rest := self.tokenizer.left_out(prompt, self.length):
-            tell(
+            notice(
                 f"the prompt '{_start(prompt)}' has {self.tokenizer.counts([prompt])[0]} tokens and this model reads {self.length}: "
                 f"the rest is left out, '{_start(rest)}'"
             )
         if words := self.tokenizer.unknown(prompt):
-            tell(
+            notice(
                 f"this model has no word pieces for {', '.join(words)} in the prompt '{_start(prompt)}': taken as unknown"
             )
 

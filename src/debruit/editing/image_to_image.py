@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from debruit.editing.batches import Watch, check_images, request, unseen, walked
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 from debruit.models.diffusion import Model
 from debruit.sampling.job import SamplingJob
 from debruit.sampling.loop import Snapshot
@@ -41,7 +42,7 @@ def image_to_image(
     times = wanted.settings.grid.times(model.config.process, wanted.settings.steps)
     begin = nearest(times, strength)
     if abs(times[begin] - strength) > FAR:
-        tell(
+        notice(
             f"strength {strength:g} begins at {times[begin]:.2g}, the nearest of the grid's {len(times) - 1} steps: more steps come closer"
         )
     x = walked(model, wanted, lambda drawing, x0: descend(drawing, x0, begin), model.latents(images))

@@ -14,7 +14,7 @@ from torch import Tensor
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.editing.batches import Request, Watch, check_images, request, unseen, walked
-from debruit.errors import tell
+from debruit.events import notice
 from debruit.models.diffusion import Model
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.euler import Euler
@@ -37,7 +37,7 @@ def invert(
     sampler = wanted.settings.sampler
     taken = both_ways(sampler)
     if "sampler" in wanted.given and isinstance(taken, Heun) and taken is not sampler:
-        tell(f"{name_of(sampler)} cannot be walked backwards: heun without noise is taken in its place")
+        notice(f"{name_of(sampler)} cannot be walked backwards: heun without noise is taken in its place")
     return walked(model, deterministic(wanted), ascend, model.latents(images))
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from debruit.annotations.masks import cut
 from debruit.editing.marked import marked
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 from debruit.files.blobs import Openable
 from debruit.images.colour_profiles import said
 from debruit.images.grids import picture
@@ -31,14 +32,14 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
     if header.depth == "float32" and spec.depth != "float32":
         raise InputError(f"{path} holds floating-point values and the model's images are {spec.depth}: save it as PNG")
     if note := said(str(path), header.profile):
-        tell(note)
+        notice(note)
     if not whole:
         _tell_size(path, header, size)
     pixels = _decoded(file, str(path), header, (header.height, header.width) if whole else size, spec.channels)
     if header.depth == spec.depth:
         return torch.from_numpy(pixels.copy())
     if header.depth == "uint16" and spec.depth == "uint8":
-        tell(f"{path} has 16 bits a value and the model's images 8: it was rounded")
+        notice(f"{path} has 16 bits a value and the model's images 8: it was rounded")
     values = spec.low + torch.from_numpy(pixels.astype(np.float32)) / FULL[header.depth] * (spec.high - spec.low)
     return values if spec.depth == "float32" else values.round().to(getattr(torch, spec.depth))
 
@@ -51,7 +52,7 @@ def read_region(path: str | Path, spec: DataSpec) -> Tensor:
     with named(f"the mask {path}"):
         found = marked(file, header, str(path))
     for note in found.notes:
-        tell(note)
+        notice(note)
     _tell_size(path, header, size)
     region = torch.from_numpy(np.ascontiguousarray(cut(found.region[..., None], spec)[..., 0]))
     if region.any() and not region.all():
@@ -79,7 +80,7 @@ def _tell_size(path: str | Path, header: Header, size: tuple[int, int]) -> None:
     if (header.height, header.width) == size:
         return
     same = header.height * size[1] == header.width * size[0]
-    tell(
+    notice(
         f"{path} is {header.width} x {header.height} pixels and the model's images {size[1]} x {size[0]}: "
         f"{'it' if same else 'its central part'} was brought to that"
     )

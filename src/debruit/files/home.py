@@ -6,7 +6,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from debruit.errors import InputError, tell
+from debruit.errors import InputError
+from debruit.events import notice
 
 ASK = "set DEBRUIT_CACHE to a folder that can be written"
 
@@ -24,7 +25,7 @@ def cache() -> Path:
         return usual
     found = temporary()
     why = "this user has no home folder" if usual is None else f"{usual} cannot be made"
-    tell(f"{why}: the cache is {found}; to keep it elsewhere {ASK}")
+    notice(f"{why}: the cache is {found}; to keep it elsewhere {ASK}")
     return found
 
 

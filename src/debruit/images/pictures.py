@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from debruit.errors import tell
+from debruit.events import notice
 from debruit.files.atomic import write_atomically
 from debruit.images.grids import KEY, Cells, Grid
 from debruit.images.spec import DataSpec
@@ -95,7 +95,7 @@ def save(picture: Image.Image, path: Path) -> None:
 def save_grid(images: Tensor, spec: DataSpec, path: Path, *, columns: int | None = None, rows: int = 1) -> None:
     """Images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row n mod `rows`. What that loses is said."""
     if spec.depth != "uint8":
-        tell(
+        notice(
             f"{path} is a grid of 8 bits a value and the model's images are {spec.depth}: FILE.npy or a folder keeps them exactly"
         )
     shown = displayable(images, spec)
@@ -106,7 +106,7 @@ def save_single(image: Tensor, spec: DataSpec, path: Path) -> None:
     """One image at rest, (C, H, W), as a PNG of its own size, channels and depth; where PNG has none such, in 8 bits a value, which is said."""
     depth, pixels = str(image.dtype).removeprefix("torch."), image.numpy()
     if len(pixels) not in (1, 3) or depth not in ("uint8", "uint16"):
-        tell(
+        notice(
             f"{path} holds 8 bits a value and at most three channels, the model's images are {len(pixels)} x {depth}: FILE.npy keeps them exactly"
         )
         save(Image.fromarray(displayable(image[None], spec)[0]), path)

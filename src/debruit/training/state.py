@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from debruit import events
 from debruit.autoencoders.codec import CodecModule
 from debruit.models.config import Backbone
 from debruit.sampling.noise import generator
@@ -39,11 +40,16 @@ class State:
     lost_in_a_row: int = 0  # steps without a finite gradient, up to now
     validated: int = 0  # images seen at the last validation
     finished: bool = False  # at the last save the training had reached its length
-    interrupted: bool = False  # somebody asked the loop to stop after its step
+    stop_requested: bool = False  # stops the loop after its step, as a cancelled token does
 
     NUMBERS: ClassVar[tuple[str, ...]] = (
         "images_seen", "total_images", "elapsed", "begun", "share", "share_minutes", "lr_factor", "attempt", "validated", "finished",
     )  # fmt: skip
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the loop is to stop after its step: because of `stop_requested`, or because the work was cancelled."""
+        return self.stop_requested or events.cancelled()
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that resuming needs, by name; the scalars are `numbers`."""

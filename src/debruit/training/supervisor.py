@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
 from debruit.errors import InputError
 from debruit.training.config import TrainingConfig
-from debruit.training.interruption import interruptible
 from debruit.training.loop import Diverged, Report, passed
 from debruit.training.run_folder import RunFolder, alone
 from debruit.training.state import State
@@ -71,7 +71,7 @@ def fit(
     A training of minutes whose first seconds show another speed than the plan's, by more than a factor of 1.5, asks `replan(factor)` for the run to do
     instead, and starts over with it where it is another one (None: it goes on as it is). That happens once.
 
-    An interruption (Ctrl-C, SIGTERM, SIGHUP) ends it after the step in hand, with everything saved. Steps without a finite gradient change nothing; when
+    Cancelling (events.py) ends it after the current step, with everything saved. Steps without a finite gradient change nothing; when
     they do not stop, the last good state is restored and the rate halved, a few times, before InputError. That comes at once where the data has
     changed or another process trains in the folder.
     """
@@ -123,12 +123,11 @@ class _Fit:
             with self.clock.spends("save"):
                 folder.save(self.state, self.task.model(self.state))
         try:
-            with interruptible(self.state) as signals:
+            with events.graceful():
                 if not self.clock.over(self.state) and (prepare := getattr(self.alarm, "prepare", None)):
                     prepare()
                 self.clock.restart(self.state)
                 while True:
-                    signals.state = self.state
                     try:
                         yield from self.train()
                         return
@@ -239,9 +238,9 @@ class _Fit:
             return
         self.say("another network fits the minutes better now: the training starts over with it")
         self.folder.start_over(new)
-        interrupted = self.state.interrupted  # a signal that came while the settings were chosen
+        stop_requested = self.state.stop_requested
         self.begin()
-        self.state.interrupted = interrupted
+        self.state.stop_requested = stop_requested
         self.clock.follow(new)
         self.state.elapsed = self.clock.elapsed
         self.folder.save(self.state, self.task.model(self.state))

@@ -29,6 +29,7 @@ class Request:
     autoencoder: Path | None = None
     factor: int | None = None
     bottleneck: str | None = None
+    started: float | None = None  # when the minutes began, by time.monotonic(); now, if None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 
-from debruit import console
 from debruit.console import say
 from debruit.workflows.progress import clock
 
@@ -93,9 +92,8 @@ def finish(
             alarm.run = run
         return run
 
-    start = began if began is not None else console.began
     progress = fit(
-        folder, dataset, device, say, resume=resume, began=start, alarm=alarm, replan=chosen_again if replan else None
+        folder, dataset, device, say, resume=resume, began=began, alarm=alarm, replan=chosen_again if replan else None
     )
     for last in show(progress, after=after):
         pass

@@ -57,7 +57,8 @@ def start_stages(asked: Request, device, data=None) -> int:
         if asked.dry_run:
             return priced(run, device)
         replan = replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments))
-        return follow(folder_for(asked.folder, run), dataset, device, resume=False, replan=replan)
+        folder = folder_for(asked.folder, run)
+        return follow(folder, dataset, device, resume=False, began=asked.started, replan=replan)
     plan = planned(asked, source, dataset, device)
     from debruit.data.split import split_of
     from debruit.planning import two_stage
@@ -70,7 +71,7 @@ def start_stages(asked: Request, device, data=None) -> int:
     mine, _ = divided(asked.assignments)
     replan = replanner(plan.first, device, dataset, batch=asked.batch, assignments=mine)
     folder = two_stage.begin(asked.folder, plan, say)
-    return follow_stages(asked.folder, folder, dataset, device, plan, resume=False, replan=replan)
+    return follow_stages(asked.folder, folder, dataset, device, plan, resume=False, began=asked.started, replan=replan)
 
 
 def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> int:
@@ -108,7 +109,8 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
     if asked.dry_run:
         return priced(run, device)
     replan = replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments))
-    return follow(two_stage.create(asked.folder, run, stage, say), dataset, device, resume=False, replan=replan)
+    folder = two_stage.create(asked.folder, run, stage, say)
+    return follow(folder, dataset, device, resume=False, began=asked.started, replan=replan)
 
 
 def divided(assignments: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -167,14 +169,16 @@ def settled_autoencoder(asked: Request, source, dataset, device, assignments: li
     return settled(with_division(run, dataset, asked.group), assignments, device, dataset)
 
 
-def follow_stages(out: Path, folder, dataset, device, plan, *, resume: bool, replan=None) -> int:
+def follow_stages(
+    out: Path, folder, dataset, device, plan, *, resume: bool, began: float | None = None, replan=None
+) -> int:
     """The first stage to its end, then the second."""
     from debruit.data.split import split_of
     from debruit.models.autoencoder import FirstStage
     from debruit.planning import throughput, two_stage
 
     after = 60 * (plan.minutes - (plan.first.minutes or 0)) if plan.minutes else 0.0
-    finished = finish(folder, dataset, device, resume=resume, replan=replan, after=after)
+    finished = finish(folder, dataset, device, resume=resume, began=began, replan=replan, after=after)
     began = time.monotonic()
     if not finished:
         say(f"stopped in the first stage, everything is saved: continue with  debruit train --resume {out}")

@@ -1,30 +1,29 @@
 """The command line: `debruit VERB ...`, one file a verb, imported when it is called.
 
-Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130 interrupted with everything saved, 141 nobody reads the text that is all a
-command makes (as for a program that SIGPIPE ends).
+Exit codes: 0 done, 2 the user's input was wrong (one sentence), 1 a defect, 130 interrupted with everything saved, 141
+nobody reads the text that is all a command makes (as for a program that SIGPIPE ends).
 """
 
 import contextlib
 import os
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError, MissingArgumentError, ValidationError
 
 import debruit
-from debruit import console
-from debruit.errors import InputError, Notice
+from debruit import console, events
+from debruit.apps.cli import command
+from debruit.apps.cli.display import Display
+from debruit.apps.cli.signals import handled
+from debruit.errors import InputError
 from debruit.files.atomic import storage_problem
 from debruit.provenance import BIBTEX, remember
 
 UNREAD = 141
-usual = warnings.showwarning
-said: set[str] = set()  # notices of the command at hand
 
 app = App(
     name="debruit",
@@ -63,22 +62,21 @@ def cite() -> int:
 
 
 def main(arguments: Sequence[str] | None = None, *, started: float | None = None) -> int:
-    """Runs one command; returns its exit code. It `started` (time.monotonic()) now, by default."""
-    console.began = time.monotonic() if started is None else started
-    said.clear()
+    """Run one command and return its exit code. It `started` (time.monotonic()) now, by default."""
+    command.begin(started)
     given = sys.argv[1:] if arguments is None else arguments
     remember(given)
+    token = events.CancelToken()
     with console.installed(speaks=bool(given) and not {"--help", "-h", "--version"} & set(given)):
         try:
-            warnings.simplefilter("always", Notice)
-            warnings.showwarning = _show  # ty: ignore[invalid-assignment]
-            code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+            with Display() as display, events.listen(display, token), handled(token):
+                code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
             return code if isinstance(code, int) else 0
         except InputError as error:
             return _refuse(str(error))
         except CycloptsError as error:
             return _refuse(_in_words(error, given))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, events.Cancelled):
             console.complain("interrupted")
             return 130
         except BrokenPipeError:
@@ -88,25 +86,6 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
             if reason is None:
                 raise
             return _refuse(f"{error.filename or 'a file'} cannot be read or written: {reason}")
-        finally:
-            warnings.showwarning = usual
-
-
-def _show(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """A notice is one plain line, once a command: each batch reads its conditions anew. Any other warning is shown as usual."""
-    if issubclass(category, Notice):
-        if str(message) not in said:
-            said.add(str(message))
-            console.say(str(message))
-    else:
-        usual(message, category, filename, lineno, file, line)
 
 
 def _in_words(error: CycloptsError, given: Sequence[str]) -> str:

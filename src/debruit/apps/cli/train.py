@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from debruit.apps.cli import command
 from debruit.apps.cli.numbers import Batch, Factor, Images, ImageSet, Minutes, Seed, Threads
 from debruit.apps.cli.sources import Sources
 from debruit.apps.threads import recorded, set_threads
@@ -113,7 +114,7 @@ def train(
     asked = Request(
         what=named, on=on, out=out, images=images, minutes=minutes, batch=batch, size=size, seed=seed, flip=flip,
         condition=conditions.parse(condition), words=words, group=group, assignments=tuple(set_ or ()), dry_run=dry_run, autoencoder=autoencoder, factor=factor,
-        bottleneck=bottleneck,
+        bottleneck=bottleneck, started=command.started(),
     )  # fmt: skip
     if resume is not None:
         given = asked.flags(
@@ -193,7 +194,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     replan = (
         replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
     )
-    return follow(folder, dataset, device, resume=False, replan=replan)
+    return follow(folder, dataset, device, resume=False, began=asked.started, replan=replan)
 
 
 def _resume(path: Path, device, images: int | None, minutes: float | None, data: list[str] | None) -> int:
@@ -210,10 +211,10 @@ def _resume(path: Path, device, images: int | None, minutes: float | None, data:
         source, dataset = _data_of(path, plan.first, data)
         plan = replace(plan, first=replace(plan.first, source=source))
         folder = two_stage.first_folder(path, plan, say)
-        return follow_stages(path, folder, dataset, device, plan, resume=True)
+        return follow_stages(path, folder, dataset, device, plan, resume=True, began=command.started())
     _, dataset = _data_of(path, RunFolder.open(path, say).run, data)
     folder = RunFolder.open(path, say, images=images, minutes=minutes)
-    return follow(folder, dataset, device, resume=True)
+    return follow(folder, dataset, device, resume=True, began=command.started())
 
 
 def _data_of(path: Path, run: Any, data: list[str] | None) -> tuple[Any, Any]:
