@@ -45,7 +45,7 @@ def test_a_wrong_import_is_seen():
     inside = "def late():\n    from debruit.training import fit\n\nfrom debruit import config, __version__\nimport debruit.apps.cli"
     typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from debruit.models.diffusion import Model"
     assert {name for _, name in imports(ast.parse(inside))} == {"training.fit", "config", "apps.cli"}
-    assert not imports(ast.parse(typed))
+    assert {name for _, name in imports(ast.parse(typed))} == {"models.diffusion.Model"}
     assert layer("networks.unet") < layer("conditioning.text.Text") < layer("training.loop")
 
 
@@ -55,17 +55,10 @@ def layer(name: str) -> int:
 
 
 def imports(tree: ast.Module) -> list[tuple[int, str]]:
-    """(line, path inside debruit) of each import of a module of debruit, at the top or in a function; those for types alone are left out."""
-    typed = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
+    """(line, path inside debruit) of each import of a module of debruit: at the top, in a function, or for types alone."""
     return [
         (node.lineno, ".".join(parts[1:]))
         for node in ast.walk(tree)
-        if node not in typed
         for name in _absolute(node)
         if (parts := name.split("."))[0] == "debruit" and len(parts) > 1 and parts[1] in LAYERS
     ]
