@@ -1,18 +1,23 @@
-"""Latent diffusion: its autoencoder side by side with diffusers' AutoencoderKL, and a training step on latents beside one on pixels.
+"""Latent diffusion: its autoencoder compared with diffusers' AutoencoderKL, and a training step on latents compared
+with one on pixels.
 
-1. Encoding, decoding and a training step (L1 + 1e-6 KL, backward, clipping, fused AdamW, EMA) at equal architecture: parameter counts are asserted
-   to be equal, and that copied weights give equal outputs is tested (tests/autoencoders/test_reference.py). Small: 64 pixels, widths 32-64-128, KL,
-   factor 4. With --reference: the KL f8 of the LDMs, 83.65 M parameters, at 256 pixels. diffusers is shown as it is built, and with its weights
-   channels last in memory, as debruit's are.
-2. The training that debruit recommends for labelled images at equal minutes, on pixels and on latents: the product's own loop (batch, forward,
-   backward, clipping, optimiser, EMA), not compiled. The codec is the one that `debruit train ldm` would build, with random weights; its share of
-   the minutes is taken off those on latents. They come from the cache; what filling it costs is said in seconds per 1,000 images.
+1. Encoding, decoding and a training step (L1 + 1e-6 KL, backward, clipping, fused AdamW, EMA) at equal architecture:
+   parameter counts are asserted to be equal, and that copied weights give equal outputs is tested
+   (tests/autoencoders/test_reference.py). Small: 64 pixels, widths 32-64-128, KL, factor 4. With --reference: the KL f8
+   of the LDMs, 83.65 M parameters, at 256 pixels. diffusers is shown as it is built, and with its weights channels last
+   in memory, as debruit's are.
+2. The training that debruit recommends for labelled images at equal minutes, on pixels and on latents: the product's
+   own loop (batch, forward, backward, clipping, optimiser, EMA), not compiled. The codec is the one that `debruit train
+   ldm` would build, with random weights; its share of the minutes is taken off those on latents. They come from the
+   cache; what filling it costs is reported in seconds per 1,000 images.
 
-All contenders live in one process, with debruit's settings of it (training/allocator.py), and take turns of one action each; ratios are taken turn by
-turn, so that a machine whose speed drifts hurts all alike. Peak memory is of a fresh process for each figure, which does the action twice. On a CPU
-(Linux): its largest resident set less what it held before it built the model. On CUDA: torch.cuda.max_memory_allocated.
+All contenders live in one process, with debruit's settings of it (training/allocator.py), and take turns of one action
+each; ratios are taken turn by turn, so that a machine whose speed drifts hurts all alike. Peak memory is of a fresh
+process for each figure, which does the action twice. On a CPU (Linux): its largest resident set less what it held
+before it built the model. On CUDA: torch.cuda.max_memory_allocated.
 
-    python bench/latent.py [--only autoencoders | diffusion] [--reference] [--rounds 15] [--threads 2] [--device cuda --precision bf16]
+    python bench/latent.py [--only autoencoders | diffusion] [--reference] [--rounds 15] [--threads 2]
+                           [--device cuda --precision bf16]
 """
 
 import argparse
@@ -68,7 +73,7 @@ CLASSES = tuple(f"class {n}" for n in range(11))  # as many as OpenMoji has grou
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What the autoencoders are compared at."""
+    """The settings at which the autoencoders are compared."""
 
     codec: Autoencoder
     size: int
@@ -83,10 +88,15 @@ class Setting:
             name="x", channels=3, height=self.size, width=self.size, depth="uint8", low=0, high=255, count=256
         )
         return AutoencoderRun(
-            source=None, model=FirstStageConfig(data=spec, codec=self.codec), batch=self.batch, precision=self.precision, images=ENDLESS,
-            criterion=Criterion(kl_weight=KL_WEIGHT, perceptual=None, adversarial=None), every=Intervals(report_images=self.batch),
+            source=None,
+            model=FirstStageConfig(data=spec, codec=self.codec),
+            batch=self.batch,
+            precision=self.precision,
+            images=ENDLESS,
+            criterion=Criterion(kl_weight=KL_WEIGHT, perceptual=None, adversarial=None),
+            every=Intervals(report_images=self.batch),
             optimiser=Optimiser(kind="adamw", lr=LR, clip_norm=CLIP_NORM),
-        )  # fmt: skip
+        )
 
     def inputs(self) -> tuple[Tensor, Tensor]:
         """Images in [-1, 1], and noise of the shape of their latents."""
@@ -150,9 +160,9 @@ class Diffusers:
 
         def step() -> None:
             with autocast(self.setting.run, self.device):
-                law = model.encode(images).latent_dist
-                decoded = model.decode(law.sample()).sample
-                loss = (decoded - images).abs().mean() + KL_WEIGHT * law.kl().mean() / images[0].numel()
+                latents = model.encode(images).latent_dist
+                decoded = model.decode(latents.sample()).sample
+                loss = (decoded - images).abs().mean() + KL_WEIGHT * latents.kl().mean() / images[0].numel()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             optimiser.step()
@@ -166,10 +176,14 @@ class Diffusers:
 
         coder, levels = self.setting.codec.coder, len(self.setting.codec.coder.multipliers)
         return AutoencoderKL(
-            block_out_channels=coder.widths, layers_per_block=coder.blocks, norm_num_groups=coder.groups,
-            latent_channels=self.setting.codec.bottleneck.channels, mid_block_add_attention=coder.middle_attention,
-            down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels,
-        )  # fmt: skip
+            block_out_channels=coder.widths,
+            layers_per_block=coder.blocks,
+            norm_num_groups=coder.groups,
+            latent_channels=self.setting.codec.bottleneck.channels,
+            mid_block_add_attention=coder.middle_attention,
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            up_block_types=("UpDecoderBlock2D",) * levels,
+        )
 
     def _placed(self) -> nn.Module:
         return self._model().eval().to(self.device, memory_format=self.layout)
@@ -240,9 +254,18 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
     """Part 2."""
     device = torch.device(options.device)
     spec = DataSpec(
-        name="synthetic", channels=3, height=options.size, width=options.size, depth="uint8", low=0, high=255, count=options.count,
-        class_names=CLASSES, lettered=True, fingerprint="synthetic",
-    )  # fmt: skip
+        name="synthetic",
+        channels=3,
+        height=options.size,
+        width=options.size,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=options.count,
+        class_names=CLASSES,
+        lettered=True,
+        fingerprint="synthetic",
+    )
     dataset, share = synthetic(spec), options.minutes * FIRST_SHARE
     codec = recommend_autoencoder(None, spec, device, minutes=share).model.codec
     images = spec.to_model(dataset.images_of(np.arange(min(MEASURED_IMAGES, spec.count)))).to(device)
@@ -262,42 +285,53 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
     steps = {name: training(run, options.device) for name, run in runs.items()}
     speeds = turns(steps, {name: run.batch for name, run in runs.items()}, options.rounds, options.device, "train")
     print(
-        f"\n{options.size} pixels, {spec.count:,} images, {options.minutes:g} minutes. The codec: {parameters(module) / 1e6:.2f} M parameters, "
-        f"factor {codec.factor}, latents {' x '.join(map(str, latents.latents.shape[-3:]))}. Encoding takes {1000 * seconds / spec.count:.2f} s "
+        f"\n{options.size} pixels, {spec.count:,} images, {options.minutes:g} minutes. The codec: "
+        f"{parameters(module) / 1e6:.2f} M parameters, "
+        f"factor {codec.factor}, latents {' x '.join(map(str, latents.latents.shape[-3:]))}. Encoding takes "
+        f"{1000 * seconds / spec.count:.2f} s "
         f"per 1,000 images, once, in fp32 ({latents.latents.nbytes / 1e6:.0f} MB on the disk).\n"
     )
-    report_diffusion(runs, speeds, peaks, {"pixels": 60 * options.minutes, "latents": 60 * (options.minutes - share) - seconds})  # fmt: skip
+    report_diffusion(
+        runs, speeds, peaks, {"pixels": 60 * options.minutes, "latents": 60 * (options.minutes - share) - seconds}
+    )
 
 
 def report_diffusion(
     runs: dict[str, Run], speeds: dict[str, list[float]], peaks: dict[str, float], left: dict[str, float]
 ) -> None:
     """A Markdown table; `left` are the seconds that the budget leaves to the training of the diffusion model."""
-    print("| training on | U-Net | parameters | MFLOP an image | batch | images/s | latents are | peak, MiB | images in the budget |")  # fmt: skip
+    print(
+        "| training on | U-Net | parameters | MFLOP an image | batch | images/s | latents are | peak, MiB | images in "
+        "the budget |"
+    )
     print("|-|-|-|-|-|-|-|-|-|")
     for name, run in runs.items():
         speed, c = statistics.median(speeds[name]), cost(run.model)
         print(
-            f"| {name} | {described(run)} | {c.parameters / 1e6:.2f} M | {c.forward_flops / 1e6:,.0f} | {run.batch} | {speed:.4g} | "
+            f"| {name} | {described(run)} | {c.parameters / 1e6:.2f} M | {c.forward_flops / 1e6:,.0f} | {run.batch} | "
+            f"{speed:.4g} | "
             f"{ratio(speeds['latents'], speeds[name])} | {peaks[name]:,.0f} | {speed * max(left[name], 0):,.0f} |"
         )
-    print(f"\nOf the budget, latents leave {FIRST_SHARE:.0%} to their autoencoder's training, and the seconds of encoding.")  # fmt: skip
+    print(
+        f"\nOf the budget, latents leave {FIRST_SHARE:.0%} to their autoencoder's training, and the seconds of "
+        "encoding."
+    )
 
 
 def training(run: Run, device: str) -> Action:
     """One step of the product's loop, each time it is called."""
-    place, dataset, codec = torch.device(device), synthetic(run.model.data), run.model.codec
+    target, dataset, codec = torch.device(device), synthetic(run.model.data), run.model.codec
     latents = None
     if not isinstance(codec, Pixels):
-        latents = latent_cache(dataset, codec, codec_module(codec, place), flip=run.flip, device=place)
+        latents = latent_cache(dataset, codec, codec_module(codec, target), flip=run.flip, device=target)
     each = replace(run, minutes=None, images=ENDLESS, every=Intervals(report_images=run.batch))
-    state = TrainState.start(each, place)
-    reports = train(state, each, dataset, np.arange(len(dataset)), place, latents=latents)
+    state = TrainState.start(each, target)
+    reports = train(state, each, dataset, np.arange(len(dataset)), target, latents=latents)
     return lambda: next(reports)
 
 
 def codec_module(codec: Autoencoder, device: torch.device):
-    """The same random weights in every process."""
+    """Return an autoencoder with random weights that are equal in every process."""
     return seeded(lambda: codec.build(3), 0).eval().to(device)
 
 
@@ -348,7 +382,9 @@ def resident(field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
-def turns(actions: dict[str, Action], batches: dict[str, int], rounds: int, device: str, what: str) -> dict[str, list[float]]:  # fmt: skip
+def turns(
+    actions: dict[str, Action], batches: dict[str, int], rounds: int, device: str, what: str
+) -> dict[str, list[float]]:
     """Images per second of each turn, by name."""
     speeds: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(-WARMING, rounds):
@@ -359,8 +395,8 @@ def turns(actions: dict[str, Action], batches: dict[str, int], rounds: int, devi
             if number >= 0:
                 speeds[name].append(batches[name] / (time.perf_counter() - begin))
         if number >= 0:
-            found = [f"{name} {values[-1]:.3g}" for name, values in speeds.items()]
-            print(f"{what} {number + 1}: {', '.join(found)} images/s", flush=True)
+            speeds_now = [f"{name} {values[-1]:.3g}" for name, values in speeds.items()]
+            print(f"{what} {number + 1}: {', '.join(speeds_now)} images/s", flush=True)
     return speeds
 
 
@@ -389,7 +425,7 @@ def has_diffusers() -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("autoencoders", "diffusion"))
-    parser.add_argument("--reference", action="store_true", help="the KL f8 at 256 pixels in place of the small one")
+    parser.add_argument("--reference", action="store_true", help="the KL f8 at 256 pixels in target of the small one")
     parser.add_argument("--batch", type=int, help="images an action, of the autoencoders; default 16, reference 1")
     parser.add_argument("--size", type=int, default=64, help="pixels of the images of the diffusion part")
     parser.add_argument("--count", type=int, default=2465, help="number of them; OpenMoji has as many")
@@ -407,7 +443,9 @@ def main() -> None:
     print(f"{machine}, torch {torch.__version__}, {options.precision}", flush=True)
     if options.only != "diffusion":
         codec, size, batch = (reference.kl_f8(), 256, 1) if options.reference else (SMALL, 64, 16)
-        setting = Setting(codec=codec, size=size, batch=options.batch or batch, device=options.device, precision=options.precision)  # fmt: skip
+        setting = Setting(
+            codec=codec, size=size, batch=options.batch or batch, device=options.device, precision=options.precision
+        )
         autoencoders(setting, options.rounds, fresh)
     if options.only != "autoencoders":
         with tempfile.TemporaryDirectory() as cache:

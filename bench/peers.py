@@ -2,7 +2,7 @@
 
 The package (github.com/lucidrains/denoising-diffusion-pytorch, MIT) imports torchvision, accelerate and ema_pytorch at
 the top of its main file, but only its `Trainer` and `Dataset` use them; `Unet` and `GaussianDiffusion` do not.
-torchvision cannot be imported beside the CPU build of torch that this project pins, so whichever of the three is
+torchvision cannot be imported together with the CPU build of torch that this project pins, so whichever of the three is
 missing gets a stand-in *during the import only*, and a stand-in raises if anything calls it. Not one line of the peer's
 network, loss or sampler is changed; what it has when fully installed (its Trainer, its data pipeline) is not measured.
 
@@ -62,7 +62,8 @@ def stand_ins() -> Generator[None]:
 
 
 def package_folder() -> Path:
-    """The folder that holds the package's files: $DEBRUIT_BENCH_DDPM (or its subfolder of that name), else site-packages."""
+    """The folder that holds the package's files: $DEBRUIT_BENCH_DDPM (or its subfolder of that name), else
+    site-packages."""
     if given := os.environ.get(VARIABLE):
         for folder in (Path(given) / PACKAGE, Path(given)):
             if (folder / f"{PACKAGE}.py").is_file():
@@ -79,7 +80,7 @@ def package_folder() -> Path:
 def load_denoising_diffusion_pytorch() -> ModuleType:
     """The peer's main module: `.Unet`, `.GaussianDiffusion`, `.__version__`.
 
-    The package's own `__init__` imports a dozen further models, so an empty package takes its place and the one
+    The package's own `__init__` imports a dozen further models, so an empty package replaces it and the one
     submodule is imported from it. Raises ImportError that says what to do where the package is not found.
     """
     name = f"{PACKAGE}.{PACKAGE}"

@@ -1,9 +1,9 @@
-"""The model that comes with debruit: how it was made, and the pictures of it that the documents show.
+"""The model that comes with debruit: how it was made, and the figures of it in the documents.
 
 debruit train autoencoder openmoji --size 64 --images 45_000 --out runs/ae
 debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
-python bench/shipped.py export runs/o          # -> src/debruit/models/weights/openmoji-64.safetensors, in half precision
-python bench/shipped.py pictures               # -> docs/prompts.png, docs/masks.png: held-out names, the nearest training image beside each
+python bench/shipped.py export runs/o          # -> src/debruit/models/weights/, in half precision
+python bench/shipped.py figures                # -> docs/prompts.png, docs/masks.png: held-out names
 python bench/shipped.py held-out               # the names that it never saw
 """
 
@@ -33,7 +33,7 @@ NAME, RECIPE = "openmoji-64", "openmoji-text-mask-64"
 MOST_BYTES = 25_000_000
 PIECES = 14_000  # of BERT's 30,522: what leaves room below MOST_BYTES
 ROOT = Path(__file__).parents[1]
-SHOWN = 10  # held-out names in the picture of the documents: the first of those that are at most so many letters
+SHOWN = 10  # held-out names in the figures of the documents
 LONGEST = 32
 SAMPLES = 4
 
@@ -42,7 +42,7 @@ def export(run: Path) -> None:
     """The model of a run folder as the one that comes with debruit."""
     model = load(run, "cpu")
     about = {k: v for k, v in model.provenance.items() if k not in ("argv", "hardware")}
-    target = ROOT / "src/debruit/models" / f"{NAME}.safetensors"
+    target = ROOT / "src/debruit/models/weights" / f"{NAME}.safetensors"
     config, weights = shortened(model.config, named(model.backbone, model.codec))
     save(target, config, weights, about, half=True)
     size = target.stat().st_size
@@ -51,8 +51,11 @@ def export(run: Path) -> None:
 
 
 def shortened(config: ModelConfig, weights: dict[str, torch.Tensor]) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
-    """The same with PIECES of the vocabulary's pieces: those of the data's names, those of one character, of which any word can be made, and the commonest
-    of the rest, which are BERT's first."""
+    """Return the model with a vocabulary of PIECES pieces.
+
+    Kept are those of the data's names, those of one character, of which any word can be made, and the commonest of the
+    rest, which come first in BERT's list.
+    """
     text = next(c for c in config.conditioners if isinstance(c, Text))
     assert isinstance(text.encoder, TextTransformer)
     assert text.encoder.words == "minilm"
@@ -61,14 +64,18 @@ def shortened(config: ModelConfig, weights: dict[str, torch.Tensor]) -> tuple[Mo
     used = {pieces[n] for n in text.tokenizer.encode(names, text.length).unique().tolist()}
     needed = {piece for piece in pieces if piece in used or piece in MARKS or len(piece.removeprefix("##")) == 1}
     rest = [piece for piece in pieces if piece not in needed and piece.isascii() and not piece.startswith("[")]
-    kept = needed.union(rest[: max(PIECES - len(needed), 0)])
-    rows = [n for n, piece in enumerate(pieces) if piece in kept]
+    chosen = needed.union(rest[: max(PIECES - len(needed), 0)])
+    rows = [n for n, piece in enumerate(pieces) if piece in chosen]
     short = replace(text, tokenizer=replace(text.tokenizer, vocabulary=tuple(pieces[n] for n in rows)))
-    in_words = lambda t: [[t.tokenizer.vocabulary[n] for n in row] for row in t.tokenizer.encode(names, t.length)]  # noqa: E731
-    assert in_words(short) == in_words(text), "every name is read as before"
+    assert pieces_of(short, names) == pieces_of(text, names), "every name is read as before"
     table = "conditioners.text.encoder.word_embedding.weight"
     conditioners = tuple(short if c is text else c for c in config.conditioners)
     return replace(config, conditioners=conditioners), weights | {table: weights[table][rows]}
+
+
+def pieces_of(text: Text, names: list[str]) -> list[list[str]]:
+    """Return the pieces that a tokenizer makes of each name."""
+    return [[text.tokenizer.vocabulary[n] for n in row] for row in text.tokenizer.encode(names, text.length)]
 
 
 def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:
@@ -81,7 +88,7 @@ def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:
 
 
 def shown(dataset: Dataset, held_out: np.ndarray) -> list[int]:
-    """The held-out images of the documents' pictures: spread over the held-out part by a fixed step, short names only, none chosen by its samples."""
+    """Return the held-out images of the figures: a fixed step through those with short names, not chosen by eye."""
     short = [int(n) for n in held_out if dataset.texts[n] and len(dataset.texts[n][0]) <= LONGEST]
     return short[:: max(len(short) // SHOWN, 1)][:SHOWN]
 
@@ -95,8 +102,8 @@ def draw() -> None:
 
     def row(n: int, images: torch.Tensor, first: torch.Tensor) -> np.ndarray:
         near = nearest(extractor(images[:1], dataset.spec), [seen], 1)
-        beside = dataset.images_of(training[near.indices[:, 0]])
-        return pictures.displayable(torch.cat([first, images, beside]), dataset.spec)
+        neighbour = dataset.images_of(training[near.indices[:, 0]])
+        return pictures.displayable(torch.cat([first, images, neighbour]), dataset.spec)
 
     palette = torch.tensor(dataset.spec.palette, dtype=torch.uint8)
     prompts, masks = [], []
@@ -122,13 +129,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("export").add_argument("run", type=Path)
-    verbs.add_parser("pictures")
+    verbs.add_parser("figures")
     verbs.add_parser("held-out")
     options = parser.parse_args()
     prepare()
     if options.verb == "export":
         export(options.run)
-    elif options.verb == "pictures":
+    elif options.verb == "figures":
         draw()
     else:
         names()

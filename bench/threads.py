@@ -1,9 +1,10 @@
-"""How long sampling takes beside other processes, by the number of threads and by how idle OpenMP threads wait.
+"""How long sampling takes while other processes run, by the number of threads and by how idle OpenMP threads wait.
 
     python bench/threads.py [--images 4] [--rounds 3] [--loads 0,1,2] [--model openmoji-64]
 
-Each measurement is a process of its own: it loads the model, samples once to warm up, then once against the clock. Beside it run as many
-`while :; do :; done` as the load says. Rounds interleave the settings, and the table gives medians: the machine's speed varies.
+Each measurement is a process of its own: it loads the model, samples once to warm up, then once against the clock.
+Meanwhile as many `while :; do :; done` run as the load says. Rounds interleave the settings, and the table gives
+medians: the machine's speed varies.
 """
 
 import argparse
@@ -52,14 +53,14 @@ def load(count: int):
 def measured(settings: dict[str, str] | None, code: str) -> float:
     """Seconds of the second sampling."""
     own = "" if settings is not None else "from debruit.apps.threads import set_threads\nset_threads(None)\n"
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", own + code],
         env=os.environ | (settings or {}),
         capture_output=True,
         text=True,
         check=True,
     )
-    return float(found.stdout)
+    return float(process.stdout)
 
 
 def main() -> None:
@@ -75,16 +76,16 @@ def main() -> None:
     loads = [int(part) for part in options.loads.split(",")]
     print(f"{options.images} images of {options.model}, {os.cpu_count()} cores, seconds, medians of {options.rounds}\n")
     print(f"| setting | {' | '.join(f'{n} busy' for n in loads)} |\n|-|{'-|' * len(loads)}")
-    found: dict[tuple[str, int], list[float]] = {}
+    timings: dict[tuple[str, int], list[float]] = {}
     for count in loads:
         with load(count):
             for _ in range(options.rounds):
                 for name in names:
                     seconds = measured(SETTINGS[name], code)
-                    found.setdefault((name, count), []).append(seconds)
+                    timings.setdefault((name, count), []).append(seconds)
                     print(f"{count} busy, {name}: {seconds:.2f} s", file=sys.stderr, flush=True)
     for name in names:
-        cells = (f"{statistics.median(found[name, n]):.1f} ({max(found[name, n]):.1f})" for n in loads)
+        cells = (f"{statistics.median(timings[name, n]):.1f} ({max(timings[name, n]):.1f})" for n in loads)
         print(f"| {name} | {' | '.join(cells)} |")
     print("\nIn brackets the slowest.")
 

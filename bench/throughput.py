@@ -1,9 +1,12 @@
-"""Training and sampling throughput and peak memory, side by side with diffusers and denoising-diffusion-pytorch, in one run.
+"""Training and sampling throughput and peak memory, compared with diffusers and denoising-diffusion-pytorch, in one
+run.
 
-The task is a DDPM at 28x28x1 (linear chain of 1000, eps prediction, L_simple), fp32, batch 64. debruit and diffusers have the same architecture to the
-parameter (UNet2DModel, widths 32-64-64, two blocks a level, attention at the lowest); denoising-diffusion-pytorch has its own U-Net of the same widths.
-Every contender has a process of its own and does its full training step (noise, forward, backward, clipping, AdamW, EMA) when it is its turn; the turns are
-single steps and ratios are taken turn by turn, so that a machine whose speed drifts hurts all alike. Peak memory is the process's largest resident set.
+The task is a DDPM at 28x28x1 (linear chain of 1000, eps prediction, L_simple), fp32, batch 64. debruit and diffusers
+have the same architecture to the parameter (UNet2DModel, widths 32-64-64, two blocks a level, attention at the lowest);
+denoising-diffusion-pytorch has its own U-Net of the same widths. Every contender has a process of its own and does its
+full training step (noise, forward, backward, clipping, AdamW, EMA) when it is its turn; the turns are single steps and
+ratios are taken turn by turn, so that a machine whose speed drifts hurts all alike. Peak memory is the process's
+largest resident set.
 
     python bench/throughput.py [--rounds 15] [--width 32]
 """
@@ -62,9 +65,16 @@ def diffusers(width: int) -> tuple[int, Callable, Callable]:
     from diffusers.training_utils import EMAModel
 
     model = UNet2DModel(
-        sample_size=SIZE, in_channels=1, out_channels=1, layers_per_block=2, block_out_channels=(width, 2 * width, 2 * width), norm_num_groups=8,
-        down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"), attention_head_dim=32,
-    )  # fmt: skip
+        sample_size=SIZE,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=2,
+        block_out_channels=(width, 2 * width, 2 * width),
+        norm_num_groups=8,
+        down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+        attention_head_dim=32,
+    )
     average = EMAModel(model.parameters(), decay=0.9999, use_ema_warmup=True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
     schedule, ddim = DDPMScheduler(1000), DDIMScheduler(1000)
@@ -158,11 +168,11 @@ class Contender:
         assert self.process.stdin is not None
         self.process.stdin.write(action + "\n")
         self.process.stdin.flush()
-        found = self._read()
-        self.peak_mib[action] = found["peak_mib"]
+        turn = self._read()
+        self.peak_mib[action] = turn["peak_mib"]
         if counts:
-            self.speeds[action].append(found["images_per_second"])
-        return found["images_per_second"]
+            self.speeds[action].append(turn["images_per_second"])
+        return turn["images_per_second"]
 
     def _read(self) -> dict:
         assert self.process.stdout is not None
@@ -190,15 +200,16 @@ def main() -> None:
             print(f"{name} is left out: it did not start (its own message stands above)", flush=True)
     for action, rounds, warming in (("train", options.rounds, 2), ("sample", options.sampling_rounds, 1)):
         for number in range(-warming, rounds):
-            found = [f"{name} {c.turn(action, counts=number >= 0):.1f}" for name, c in contenders.items()]
-            print(f"{action} {number + 1}: {', '.join(found)} images/s", flush=True)
+            speeds = [f"{name} {c.turn(action, counts=number >= 0):.1f}" for name, c in contenders.items()]
+            print(f"{action} {number + 1}: {', '.join(speeds)} images/s", flush=True)
     report(contenders)
 
 
 def report(contenders: dict[str, Contender]) -> None:
     """A Markdown table: medians, and the median with quartiles of debruit's ratio to each, turn by turn."""
     print(
-        "\n| | parameters | training images/s | debruit is | sampling images/s (10 evaluations) | debruit is | peak of training, MiB |"
+        "\n| | parameters | training images/s | debruit is | sampling images/s (10 evaluations) | debruit is "
+        "| peak of training, MiB |"
     )
     print("|-|-|-|-|-|-|-|")
     ours = contenders["debruit"].speeds

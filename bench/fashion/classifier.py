@@ -88,8 +88,8 @@ def train(epochs: int, *, seed: int = 0, batch: int = 128) -> Classifier:
 def accuracy(model: Classifier) -> float:
     """Share of the 10,000 test images that the model classifies correctly."""
     pixels, classes = load("test")
-    found = torch.cat([model.eval()(part).argmax(1) for part in torch.from_numpy(pixels.copy()).split(500)])
-    return float((found == torch.from_numpy(classes.astype(np.int64))).float().mean())
+    predicted = torch.cat([model.eval()(part).argmax(1) for part in torch.from_numpy(pixels.copy()).split(500)])
+    return float((predicted == torch.from_numpy(classes.astype(np.int64))).float().mean())
 
 
 def load_classifier(path: Path | None = None) -> Classifier:

@@ -3,7 +3,7 @@
 FD between Gaussians fitted to the classifier's 128-d features, in float64:
     |mu_a - mu_b|^2 + tr(S_a) + tr(S_b) - 2 tr((S_a^1/2 S_b S_a^1/2)^1/2)
 with roots through the eigenvalues of symmetric matrices (Heusel et al. 2017; not "FID": the network is another).
-It is biased upwards at finite N, so compare equal N only; the floor is the FD of as many real training images.
+It is biased upwards at finite N, so compare equal N only; the baseline is the FD of as many real training images.
 
     python bench/fashion/score.py SAMPLES.npy --labels LABELS.npy    # uint8 (N, 28, 28); default: balanced, in order
 """
@@ -79,8 +79,8 @@ def interval(samples: np.ndarray, reference: np.ndarray, *, draws: int = 200, se
     their spread about that mean is laid about the FD itself.
     """
     rng, target, count = np.random.default_rng(seed), moments(reference), len(samples)
-    drawn = np.array([distance(moments(samples[rng.integers(0, count, count)]), target) for _ in range(draws)])
-    low, high = np.quantile(drawn - drawn.mean(), [0.025, 0.975])
+    resampled = np.array([distance(moments(samples[rng.integers(0, count, count)]), target) for _ in range(draws)])
+    low, high = np.quantile(resampled - resampled.mean(), [0.025, 0.975])
     value = distance(moments(samples), target)
     return value - high, value - low
 
@@ -89,23 +89,23 @@ def score(images: np.ndarray, labels: np.ndarray, *, draws: int = 200) -> dict:
     """All numbers for one set of samples, against the 10,000 test images and as many training images."""
     model = load_classifier()
     test, train = features(load("test")[0], model), features(real_train(10_000)[0], model)
-    found = features(images, model)
-    low, high = interval(found, test, draws=draws)
+    sampled = features(images, model)
+    low, high = interval(sampled, test, draws=draws)
     hits = predictions(images, model) == labels
     return {
         "n": len(images),
-        "fd_test": round(frechet(found, test), 3),
+        "fd_test": round(frechet(sampled, test), 3),
         "fd_test_95": [round(low, 3), round(high, 3)],
-        "fd_train": round(frechet(found, train), 3),
+        "fd_train": round(frechet(sampled, train), 3),
         "recognised": round(float(hits.mean()), 4),
         "recognised_by_class": [round(float(hits[labels == k].mean()), 3) for k in range(10) if (labels == k).any()],
-        **floor(len(images), test, model),
+        **baseline(len(images), test, model),
         "classifier": digest(),
     }
 
 
-def floor(count: int, test: np.ndarray, model: Classifier) -> dict:
-    """What as many real training images (classes balanced) score: the best that samples can hope for."""
+def baseline(count: int, test: np.ndarray, model: Classifier) -> dict:
+    """Score as many real training images, classes balanced: the best that samples can reach."""
     images, labels = real_train(count)
     return {
         "floor_fd_test": round(frechet(features(images, model), test), 3),
@@ -116,8 +116,8 @@ def floor(count: int, test: np.ndarray, model: Classifier) -> dict:
 def real_train(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """`count` training images, drawn without replacement, every class equally often, as samples are asked for."""
     images, labels = load("train")
-    rng, wanted = np.random.default_rng(seed), np.bincount(balanced_labels(count), minlength=10)
-    chosen = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: wanted[k]] for k in range(10)])
+    rng, counts = np.random.default_rng(seed), np.bincount(balanced_labels(count), minlength=10)
+    chosen = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: counts[k]] for k in range(10)])
     return images[chosen], labels[chosen]
 
 

@@ -1,9 +1,11 @@
 """Configuration: frozen dataclasses <-> JSON.
 
-A dataclass becomes an object whose "type" is the name of its class and whose other keys are its fields; one from a plugin says "plugin" too. Decoding
-takes the class from the annotation: a field of a Protocol holds one of its implementations (seams.py), a field of a dataclass that dataclass. So a file
-can name nothing but a configuration class of the seam that it stands in. Unknown keys are refused, and every value is validated against its field's
-annotation: its type, its range (ranges.py), and no number is NaN or infinite. `check` does the same for a configuration that was made in Python.
+A dataclass becomes an object whose "type" is the name of its class and whose other keys are its fields; one from a
+plugin says "plugin" too. Decoding takes the class from the annotation: a field of a Protocol holds one of its
+implementations (seams.py), a field of a dataclass that dataclass. So a file can name nothing but a configuration class
+of the seam that it stands in. Unknown keys are refused, and every value is validated against its field's annotation:
+its type, its range (ranges.py), and no number is NaN or infinite. `check` does the same for a configuration that was
+made in Python.
 """
 
 import re
@@ -22,7 +24,7 @@ Json = Any  # what the json module reads and writes
 
 
 def encode(value: Any) -> Json:
-    """A configuration value as JSON data: a dataclass carries the name of its class under "type", tuples become lists."""
+    """Return a configuration value as JSON data: a dataclass has its class name under "type", tuples become lists."""
     if is_dataclass(value) and not isinstance(value, type):
         plugin = {"plugin": name} if (name := plugin_of(type(value))) else {}
         return {"type": type(value).__name__} | plugin | {f.name: encode(getattr(value, f.name)) for f in fields(value)}
@@ -35,7 +37,8 @@ def encode(value: Any) -> Json:
 
 
 def decode(data: Json, annotation: Any, where: str = "config") -> Any:
-    """The inverse of `encode` for a value of this annotation. InputError names the field when a class, a key or a value is not allowed there."""
+    """The inverse of `encode` for a value of this annotation. InputError names the field when a class, a key or a value
+    is not allowed there."""
     if isinstance(data, dict) and "type" in data:
         data = _decode_dataclass(data, annotation, where)
     elif isinstance(data, list):
@@ -45,18 +48,19 @@ def decode(data: Json, annotation: Any, where: str = "config") -> Any:
 
 
 def check(config: Any, where: str = "config") -> None:
-    """InputError, naming the field, where a number in a config, at any depth, is NaN, infinite, of the wrong type or outside its field's range."""
+    """InputError, naming the field, where a number in a config, at any depth, is NaN, infinite, of the wrong type or
+    outside its field's range."""
     for f in fields(config):
-        value, place = getattr(config, f.name), f"{where}.{f.name}"
+        value, path = getattr(config, f.name), f"{where}.{f.name}"
         items = value if isinstance(value, tuple) else (value,)
         for n, item in enumerate(items):
             if is_dataclass(item) and not isinstance(item, type):
-                check(item, f"{place}[{n}]" if isinstance(value, tuple) else place)
+                check(item, f"{path}[{n}]" if isinstance(value, tuple) else path)
         if not _numeric(value):
             continue
-        if validate(value, hints(type(config))[f.name], place) != value:
+        if validate(value, hints(type(config))[f.name], path) != value:
             raise InputError(
-                f"{place}: {reprlib.repr(value)} is not valid, expected {_expected(hints(type(config))[f.name])}"
+                f"{path}: {reprlib.repr(value)} is not valid, expected {_expected(hints(type(config))[f.name])}"
             )
 
 
@@ -80,14 +84,15 @@ def _decode_dataclass(data: dict[str, Json], annotation: Any, where: str) -> Any
 
 def _class_named(data: dict[str, Json], annotation: Any, where: str) -> Any:
     """The class that the "type" of an object names, of those that its field takes."""
-    name = str(data["type"]).rpartition(".")[2]  # files of before this version name a path
+    name = str(data["type"]).rpartition(".")[2]  # earlier files name a module path
     name = {"Settings": "SamplingConfig"}.get(name, name)  # until the model that ships is written again
     known = _allowed(annotation)
     if name in known:
         return known[name]
     if plugin := data.get("plugin"):
         raise InputError(
-            f"{where}: {name} comes with the plugin {plugin}, which is not here: install it (pip install {plugin}), or import the module that "
+            f"{where}: {name} comes with the plugin {plugin}, which is not here: install it (pip install {plugin}), or "
+            "import the module that "
             "registers it before the file is read"
         )
     seam = annotation.__name__ if is_protocol(annotation) else " or ".join(known) or _expected(annotation)
@@ -128,7 +133,7 @@ def validate(value: Any, annotation: Any, where: str) -> Any:
 
 
 def _expected(annotation: Any) -> str:
-    """A field's type in words, without its range."""
+    """Return the text of a field's type, without its range."""
     plain = _plain(annotation)
     return plain.__name__ if isinstance(plain, type) else re.sub(r"(\w+\.)+", "", str(plain))
 
@@ -164,7 +169,8 @@ def _adapter(annotation: Any) -> TypeAdapter:
 
 
 def _by_instance(annotation: Any) -> Any:
-    """The annotation, its protocols and dataclasses checked by isinstance alone: they are decoded before, and pydantic knows no protocol."""
+    """The annotation, its protocols and dataclasses checked by isinstance alone: they are decoded before, and pydantic
+    knows no protocol."""
     if is_dataclass(annotation) or is_protocol(annotation):
         return InstanceOf[annotation]
     args = tuple(_by_instance(a) for a in get_args(annotation))

@@ -10,8 +10,8 @@ from debruit.seams import choose, is_protocol
 
 
 def override(config: Any, assignment: str) -> Any:
-    """`config` with one field replaced, as "a.b.c=value" says. The value is parsed by the field's annotation; a field that
-    holds a dataclass takes the name of another class beside it (`process=Flow`), or JSON."""
+    """`config` with one field replaced, as "a.b.c=value" says. The value is parsed by the field's annotation; a field
+    that holds a dataclass takes the name of another class of its seam (`process=Flow`), or JSON."""
     path, equals, text = assignment.partition("=")
     if not equals:
         raise InputError(f"--set {assignment}: expected KEY=VALUE, for example --set lr=1e-4")

@@ -1,4 +1,4 @@
-"""Seams: the places where a class can be exchanged for another (process, network, sampler, source, codec, ...).
+"""Seams: where one class can be exchanged for another (process, network, sampler, source, codec, ...).
 
 A seam is a Protocol. Its implementations are the public frozen dataclasses that have the protocol's members:
 
@@ -30,8 +30,10 @@ _PLUGINS: dict[type, str] = {}  # classes from outside -> the plugin that they c
 
 
 def register(cls: Class) -> Class:
-    """Adds a frozen dataclass of other code to every seam whose members it has; usable as a decorator. InputError: it is no frozen dataclass, or its
-    name is taken in its seam."""
+    """Add a frozen dataclass of other code to every seam whose members it has; usable as a decorator.
+
+    Raise InputError if it is not a frozen dataclass.
+    """
     return _added(cls, cls.__module__.partition(".")[0])
 
 
@@ -41,19 +43,23 @@ def plugin_of(cls: type) -> str:
 
 
 def implementations(protocol: type) -> dict[str, type]:
-    """Every implementation of a protocol by its class name. InputError: two plugins, or a plugin and debruit, have one of the same name."""
-    members = {name for cls in protocol.__mro__ if cls not in (object, Protocol, Generic)
-               for name in (*vars(cls), *vars(cls).get("__annotations__", ())) if not name.startswith("_")}  # fmt: skip
+    """Return every implementation of a protocol by its class name.
+
+    Raise InputError if two plugins, or a plugin and debruit, have a class of the same name in this seam.
+    """
+    members = _members(protocol)
     _load_plugins()
-    found: dict[str, type] = {}
+    by_name: dict[str, type] = {}
     for cls in (*_classes(protocol.__module__.rpartition(".")[0]), *_PLUGINS):
         if not all(_has(cls, member, protocol) for member in members):
             continue
-        if found.setdefault(cls.__name__, cls) is not cls:
+        other = by_name.setdefault(cls.__name__, cls)
+        if other is not cls:
             raise InputError(
-                f"two classes are called {cls.__name__} as {protocol.__name__}: {_whose(found[cls.__name__])} and {_whose(cls)}; rename one"
+                f"two classes are called {cls.__name__} as {protocol.__name__}: {_whose(other)} and {_whose(cls)}; "
+                "rename one"
             )
-    return found
+    return by_name
 
 
 def classes(package: str) -> dict[str, type]:
@@ -62,7 +68,7 @@ def classes(package: str) -> dict[str, type]:
 
 
 def spell(protocol: type, name: Callable[[type], str], aliases: Mapping[str, str]) -> None:
-    """Says how the implementations of a protocol are called in place of their class names, and by what other names people know them."""
+    """Set how the implementations of a protocol are called instead of by class name, and their other common names."""
     _SPELT[protocol] = (name, {slug(other): own for other, own in aliases.items()})
 
 
@@ -73,7 +79,10 @@ def names(protocol: type) -> dict[str, type]:
 
 
 def choose(protocol: type, name: str, what: str) -> Any:
-    """An instance, with its defaults, of the implementation of that name, of its class's, or of an alias; case, '-', '_' and '+' do not matter."""
+    """Return an instance, with its defaults, of the implementation with this name, class name or alias.
+
+    Case, '-', '_' and '+' do not matter. Raise InputError for an unknown name, or a class with required fields.
+    """
     spelt = names(protocol)
     known: dict[str, Any] = {slug(n): cls for key, cls in spelt.items() for n in (key, cls.__name__)}
     known |= {alias: spelt[own] for alias, own in _SPELT.get(protocol, (None, {}))[1].items()}
@@ -98,6 +107,13 @@ def is_protocol(annotation: Any) -> bool:
     return getattr(annotation, "_is_protocol", False)
 
 
+def _members(protocol: type) -> set[str]:
+    """Return the names of a protocol's public members."""
+    bases = [cls for cls in protocol.__mro__ if cls not in (object, Protocol, Generic)]
+    names = {name for cls in bases for name in (*vars(cls), *vars(cls).get("__annotations__", ()))}
+    return {name for name in names if not name.startswith("_")}
+
+
 def _has(cls: Any, member: str, protocol: type) -> bool:
     """Whether a class has a member of a protocol, as a method where the protocol has a method."""
     if isinstance(getattr(protocol, member, None), FunctionType):
@@ -117,10 +133,10 @@ def _public_dataclasses(module: ModuleType) -> Iterator[type]:
 
 
 def _added(cls: Class, plugin: str) -> Class:
-    if not (isinstance(cls, type) and is_dataclass(cls) and cls.__dataclass_params__.frozen):  # ty: ignore[missing-attribute]
+    if not (is_dataclass(cls) and getattr(cls, "__dataclass_params__").frozen):  # noqa: B009
         raise InputError(
-            f"{getattr(cls, '__name__', cls)} cannot be registered: a class that debruit can save is a frozen dataclass "
-            "(@dataclass(frozen=True, kw_only=True))"
+            f"{getattr(cls, '__name__', cls)} cannot be registered: a class that debruit can save is a frozen "
+            "dataclass (@dataclass(frozen=True, kw_only=True))"
         )
     for other in [one for one in _PLUGINS if one.__qualname__ == cls.__qualname__ and one.__module__ == cls.__module__]:
         del _PLUGINS[other]  # the same class, defined again: a notebook's cell that is run twice
@@ -130,14 +146,14 @@ def _added(cls: Class, plugin: str) -> Class:
 
 @cache
 def _load_plugins() -> None:
-    """Imports what the entry points name, once. A plugin that cannot be imported is said and left out."""
+    """Import what the entry points name, once. A plugin that cannot be imported is left out, with a notice."""
     for point in entry_points(group=GROUP):
         try:
-            found = point.load()
+            target = point.load()
         except Exception as error:  # whatever other people's code raises
             notice(f"the plugin {_package(point)} cannot be loaded ({point.value}: {error}) and is left out")
             continue
-        for cls in _public_dataclasses(found) if isinstance(found, ModuleType) else (found,):
+        for cls in _public_dataclasses(target) if isinstance(target, ModuleType) else (target,):
             _added(cls, _package(point))
 
 
