@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 BATCH = 100
 COLUMNS = [
     "model", "sampler", "steps", "interval", "rescale", "n", "seed", "classifier", "weight", "fd", "fd_low", "fd_high", "recognised",
-    "recognised_low", "recognised_high", "floor_fd", "floor_recognised", "evaluations", "seconds",
+    "recognised_low", "recognised_high", "baseline_fd", "baseline_recognised", "evaluations", "seconds",
 ]  # fmt: skip
 KEY = COLUMNS[: COLUMNS.index("weight") + 1]  # what a row is a row of
 
@@ -100,7 +100,7 @@ def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Na
     """Frechet distance and recognition at one weight, each with its 95 % interval over the samples."""
     from classifier import load_classifier
     from fashion_data import load
-    from score import features, floor, frechet, interval, predictions
+    from score import baseline, features, frechet, interval, predictions
 
     begin = time.perf_counter()
     pixels = draw(model, settings, options.n, BATCH, options.seed)[:, 0]
@@ -110,10 +110,10 @@ def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Na
     low, high = interval(found, reference)
     share = float((predictions(pixels, judge) == np.arange(options.n) % 10).mean())
     error = 1.96 * (share * (1 - share) / options.n) ** 0.5
-    best = floor(options.n, reference, judge)
+    best = baseline(options.n, reference, judge)
     numbers = {
         "fd": frechet(found, reference), "fd_low": low, "fd_high": high, "recognised": share, "recognised_low": share - error,
-        "recognised_high": min(share + error, 1.0), "floor_fd": best["floor_fd_test"], "floor_recognised": best["floor_recognised"],
+        "recognised_high": min(share + error, 1.0), "baseline_fd": best["baseline_fd_test"], "baseline_recognised": best["baseline_recognised"],
     }  # fmt: skip
     return {name: f"{value:.4f}" for name, value in numbers.items()} | {
         "evaluations": str(model.evaluations(settings)),
@@ -166,7 +166,7 @@ def figure(found: list[dict[str, str]], path: Path) -> None:
         axis.fill_between(w, low, high, color="#2b6cb0", alpha=0.2, lw=0)
         axis.plot(w, middle, "o-", color="#2b6cb0", ms=4, label="samples")
         axis.axhline(
-            unit * float(found[0][f"floor_{name}"]), color="#c2611f", lw=1.2, ls="--", label="as many real images"
+            unit * float(found[0][f"baseline_{name}"]), color="#c2611f", lw=1.2, ls="--", label="as many real images"
         )
         axis.set(xlabel="guidance weight w", title=title, ylabel=mark)
         axis.spines[["top", "right"]].set_visible(False)

@@ -88,7 +88,7 @@ def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:
 
 
 def shown(dataset: Dataset, held_out: np.ndarray) -> list[int]:
-    """Return the held-out images of the figures: a fixed step through those with short names, not chosen by eye."""
+    """Return the held-out images of the figures: a fixed step through those with short names, not hand-picked."""
     short = [int(n) for n in held_out if dataset.texts[n] and len(dataset.texts[n][0]) <= LONGEST]
     return short[:: max(len(short) // SHOWN, 1)][:SHOWN]
 

@@ -108,8 +108,8 @@ def baseline(count: int, test: np.ndarray, model: Classifier) -> dict:
     """Score as many real training images, classes balanced: the best that samples can reach."""
     images, labels = real_train(count)
     return {
-        "floor_fd_test": round(frechet(features(images, model), test), 3),
-        "floor_recognised": round(accuracy(images, labels, model), 4),
+        "baseline_fd_test": round(frechet(features(images, model), test), 3),
+        "baseline_recognised": round(accuracy(images, labels, model), 4),
     }
 
 
