@@ -52,8 +52,8 @@ def numbers(text):
 
 
 def test_there_and_back(study, stage):
-    found = panels.passage(study)
-    images = study.subject.image
+    found = panels.reconstruction(study)
+    images = study.example.image
     back = stage.config.data.to_model(stage.reconstruct(images))
     assert (found.decoded - back[0]).abs().max() < 1 / 255 + 1e-6, "reconstruct rounds to grey levels"
     assert found.difference.equal(found.decoded - found.x)
@@ -61,7 +61,7 @@ def test_there_and_back(study, stage):
 
 
 def test_a_silenced_channel_is_at_zero_and_the_others_are_as_they_were(study, stage):
-    found, z = panels.silenced(study), stage.encode(study.subject.image).mean
+    found, z = panels.ablation(study), stage.encode(study.example.image).mean
     assert len(found.decoded) == len(found.change) == z.shape[1] == 2
     for channel in range(2):
         less = z.clone()
@@ -69,14 +69,14 @@ def test_a_silenced_channel_is_at_zero_and_the_others_are_as_they_were(study, st
         with torch.no_grad():
             expected = stage.module.decode(less, (8, 8)).clamp(-1, 1)
         torch.testing.assert_close(found.decoded[channel], expected[0])
-        whole = panels.passage(study).decoded
+        whole = panels.reconstruction(study).decoded
         assert float(found.change[channel]) == pytest.approx(float((expected[0] - whole).square().mean().sqrt() / 2))
 
 
 def test_the_line_begins_and_ends_at_the_two_images(study, stage):
-    found = panels.between(study, positions=5)
-    ends = torch.cat([study.subject.image, study.other.image])
-    assert not study.subject.image.equal(study.other.image)
+    found = panels.interpolation(study, positions=5)
+    ends = torch.cat([study.example.image, study.other.image])
+    assert not study.example.image.equal(study.other.image)
     for row, place in ((0, 0), (1, -1)):
         with torch.no_grad():
             decoded = stage.module.decode(stage.encode(ends[row : row + 1]).mean, (8, 8)).clamp(-1, 1)
@@ -86,7 +86,7 @@ def test_the_line_begins_and_ends_at_the_two_images(study, stage):
 
 
 def test_channels_are_the_law_of_the_latent(study, stage):
-    found, law = panels.channels(study), stage.encode(study.subject.image)
+    found, law = panels.channels(study), stage.encode(study.example.image)
     assert found.mean.equal(law.mean[0])
     assert found.std.equal(law.std[0])
     assert found.level[1] == pytest.approx(float(law.mean[0, 1].mean()))
@@ -99,11 +99,11 @@ def test_the_image_is_a_held_out_one_and_the_other_its_neighbour(stage, study):
         dataset.images_of([int(n)]).numpy().tobytes()
         for n in split(len(dataset), judging_latent.HELD_OUT, judging_latent.SEED)[1]
     }
-    assert study.subject.image.numpy().tobytes() in held_out
+    assert study.example.image.numpy().tobytes() in held_out
     assert study.other.image.numpy().tobytes() in held_out
     unknown = replace_provenance(stage, {})
     with pytest.raises(
-        InputError, match="draws no image by itself, and its training data is not at hand: give --image FILE"
+        InputError, match="cannot sample images, and its training data is not available: give --image FILE"
     ):
         begin(unknown)
 
@@ -115,7 +115,7 @@ def replace_provenance(stage, provenance):
 def test_without_other_data_the_mirror_image_is_the_other(stage, tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)).save(tmp_path / "x.png")
     study = begin(replace_provenance(stage, {}), tmp_path / "x.png")
-    assert study.other.image.equal(study.subject.image.flip(-1))
+    assert study.other.image.equal(study.example.image.flip(-1))
     assert study.other.origin == ("its mirror image", "son image en miroir")
 
 
@@ -133,7 +133,7 @@ def test_the_page_is_whole_in_itself(text):
 def test_a_codebook_is_said_and_has_no_spread():
     study = begin(judging_latent.stage(VQ(channels=2, codes=16)))
     text = page(study)
-    assert "each place of a latent is replaced by the nearest of them" in text
+    assert "each position of a latent is replaced by the nearest code" in text
     assert numbers(text)["channels"]["std"] is None
 
 
@@ -160,18 +160,18 @@ def test_the_page_is_alive_in_a_browser(browser, text, study, tmp_path):  # noqa
     assert tab.title() == "L'auto-encodeur, sur votre image"
     tab.click("[data-language=en]")
     assert tab.title() == "The autoencoder, on your image"
-    line = panels.between(study)
+    line = panels.interpolation(study)
     for k in (0, 7, panels.POSITIONS - 1):
         tab.fill("#t", str(k))
         assert tab.inner_text("#where") == f"λ = {float(line.weights[k]):.2g}"
         for figure, images in ((2, line.decoded), (3, line.mixed)):
             drawn = tab.eval_on_selector(
-                f"#panel-between figure:nth-child({figure}) canvas",
+                f"#panel-interpolation figure:nth-child({figure}) canvas",
                 READ,
             )
             assert drawn[::4] == ((images[k, 0] + 1) * 127.5).round().int().flatten().tolist()
     assert tab.locator("#panel-channels canvas").count() == 4
-    assert tab.locator("#panel-silenced canvas").count() == 3
+    assert tab.locator("#panel-ablation canvas").count() == 3
     tab.click("#play")
     tab.wait_for_function("state.timer === null && state.k === 0", timeout=20_000)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390

@@ -112,12 +112,12 @@ def test_a_picture_without_words_is_seen_without_them(tmp_path):
     Picture.fromarray(np.zeros((8, 8), np.uint8)).save(path)
     assert begin(told(), path).values == {}
     assert begin(told(), path, prompt="a black cat").prompt == "a black cat"
-    with pytest.raises(InputError, match="never saw an image without its mask: leave --image out"):
+    with pytest.raises(InputError, match="was never trained without its mask: leave --image out"):
         begin(told(drop=0.0), path)
     with pytest.raises(InputError, match="a prompt was given, but this model was trained with label"):
         begin(fresh(), path, prompt="a cat")
     with pytest.raises(
-        InputError, match="never saw an image without its mask, and its training data, which has them, is not at hand"
+        InputError, match="was never trained without its mask, and its training data, which has them, is not available"
     ):
         begin(told(drop=0.0))
 

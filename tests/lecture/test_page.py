@@ -139,7 +139,7 @@ def test_latents_are_shown_with_their_decoding(short):
     assert found is not None
     assert found.z_t.shape[1:] == (4, 4, 4)
     assert found.decoded_z0_hat.shape[1:] == (1, 8, 8)
-    assert torch.equal(found.reconstruction, study.subject.image[0])
+    assert torch.equal(found.reconstruction, study.example.image[0])
     text = page(study)
     assert '<section id="latents">' in text
     assert numbers(text)["latents"]["channels"] == 4
@@ -191,7 +191,7 @@ def test_the_page_is_alive_in_a_browser(browser, text, tmp_path):
 
     k, row, column = 7, 2, 5
     tab.fill("#t", str(k))
-    box = tab.locator("#panel-forward .picture").first
+    box = tab.locator("#panel-forward .image").first
     size = box.bounding_box()
     box.click(position={"x": (column + 0.5) * size["width"] / 8, "y": (row + 0.5) * size["height"] / 8})
     assert tab.inner_text("#chosen").startswith("pixel (2, 5)")

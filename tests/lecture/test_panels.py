@@ -77,7 +77,7 @@ def test_every_schedule_is_shown_and_the_models_own_is_marked_once(study, flowin
         assert [c.name for c in curves if c.model] == [name]
         for c in curves:
             torch.testing.assert_close(c.signal**2, c.abar)
-            torch.testing.assert_close(c.pictures[0], one.x0[0], msg="t = 0 is the image")
+            torch.testing.assert_close(c.images[0], one.x0[0], msg="t = 0 is the image")
 
 
 @pytest.mark.parametrize("which", ["study", "flowing"])

@@ -10,6 +10,7 @@ from lessons import fresh, labelled, unconditional
 from PIL import Image
 
 import debruit
+from debruit import events
 from debruit.data.sources.digits import Digits
 from debruit.data.split import split
 from debruit.errors import InputError
@@ -28,10 +29,10 @@ def test_a_held_out_image_of_the_run_and_its_class(trained):
     found = begin(model, path=trained, seed=4)
     held_out = split(1797, 20, 3)[1]
     item = Digits().build()[int(held_out[4])]
-    assert torch.equal(found.subject.image[0], item["image"])
+    assert torch.equal(found.example.image[0], item["image"])
     assert found.label == item["label"]
-    assert "held-out" in found.subject.origin[0]
-    assert "mise de côté" in found.subject.origin[1]
+    assert "held-out" in found.example.origin[0]
+    assert "mise de côté" in found.example.origin[1]
     assert begin(model, path=trained, seed=4, label=7).label == 7, "what is asked for wins"
     assert begin(model, path=trained / "model.safetensors", seed=4).label == item["label"], "the file in its folder too"
 
@@ -39,21 +40,22 @@ def test_a_held_out_image_of_the_run_and_its_class(trained):
 def test_a_model_file_alone_finds_built_in_data_by_name(trained, tmp_path):
     alone = tmp_path / "m.safetensors"
     alone.write_bytes((trained / "model.safetensors").read_bytes())
-    assert "held-out" in begin(debruit.load(alone), path=alone).subject.origin[0]
+    assert "held-out" in begin(debruit.load(alone), path=alone).example.origin[0]
 
 
 def test_without_data_a_sample_is_explained_and_said(trained, monkeypatch):
     model = debruit.load(trained)
     model.provenance["data_fingerprint"] = "another"
-    said = []
-    found = begin(model, path=trained, say=said.append)
-    assert "a sample of the model" in found.subject.origin[0]
-    assert "is not what it was" in said[-1]
-    assert torch.equal(found.subject.image, model.generate(1))
+    heard = []
+    with events.listen(heard.append):
+        found = begin(model, path=trained)
+    assert "a sample of the model" in found.example.origin[0]
+    assert "has changed since the model was trained" in heard[-1].message
+    assert torch.equal(found.example.image, model.generate(1))
     model.config = dataclasses.replace(model.config, data=dataclasses.replace(model.config.data, name="nowhere"))
-    assert "a sample" in begin(model).subject.origin[0]
+    assert "a sample" in begin(model).example.origin[0]
     model.provenance.clear()
-    assert "a sample" in begin(model).subject.origin[0]
+    assert "a sample" in begin(model).example.origin[0]
 
 
 def test_a_picture_of_the_right_kind_is_taken_as_it_is(tmp_path):
@@ -74,7 +76,7 @@ def test_a_picture_of_another_size_channels_and_depth_is_made_to_fit_and_said(tm
         assert part in found.origin[0]
     assert "couleur changée en gris" in found.origin[1]
     deep = from_file(picture(tmp_path / "d.png", np.full((8, 8), 65535, np.uint16)), spec)
-    assert "uint16 values brought to the range" in deep.origin[0]
+    assert "uint16 values scaled to the range" in deep.origin[0]
     assert (deep.image == spec.high).all(), "white is white in any depth"
     floats = dataclasses.replace(spec, depth="float32", low=-3.0, high=5.0, channels=3)
     bright = from_file(picture(tmp_path / "e.png", np.full((8, 8), 255, np.uint8)), floats)
@@ -113,7 +115,7 @@ def test_a_picture_of_no_known_class_is_seen_without_condition(tmp_path):
     assert found.label is None
     none = fresh().backbone.cond({"label": torch.tensor([0])}, {"label": torch.tensor([False])})
     torch.testing.assert_close(found.cond(1, False).vector, none.vector)
-    with pytest.raises(InputError, match="never saw an image without its class: give --label"):
+    with pytest.raises(InputError, match="was never trained without a class: give --label"):
         begin(fresh(conditioners=labelled(drop=0.0)), path)
 
 

@@ -1,7 +1,11 @@
-"""The lecture alive on a model and an image: one file a panel, each a pure function Study -> numbers; figures.py draws them for notebooks
-and slides, page.py makes one HTML page of them.
+"""The lecture, computed by a model on an image: one file for each panel, each a pure function Study -> numbers.
 
-    study.py  the model, the image, its condition     forward.py    x_t, eps, eps_theta, x_0^, posterior mean     schedules.py  side by side
-    walk.py   one step at a time, closed form         terms.py      the bound by t                                reverse.py    algorithm 2
-    samplers.py  the same noise, every sampler        latents.py    latent channels and their decoding            chains.py     any process as a chain
+page.py puts the panels on one HTML page; figures.py draws them for notebooks and slides.
+
+    study.py     the model, the image and its condition       example.py    where the image comes from
+    chains.py    any process as a chain                       forward.py    x_t, eps, eps_theta, x_0^, posterior mean
+    schedules.py schedules compared                           walk.py       single steps against the closed form
+    terms.py     the bound by t                               reverse.py    algorithm 2
+    samplers.py  the same noise, every sampler                guidance.py   with and without the condition
+    latents.py   latent channels and their decoding           autoencoder/  the page of an autoencoder
 """

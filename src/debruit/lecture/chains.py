@@ -1,10 +1,11 @@
 """Any Gaussian process as the lecture's chain.
 
-A chain model has its own. A process in continuous time, x_t = alpha x_0 + sigma eps, becomes variance preserving when divided by its
-scale sqrt(alpha^2 + sigma^2): x_t / scale = sqrt(abar) x_0 + sqrt(1 - abar) eps with abar = alpha^2 / (alpha^2 + sigma^2). At T + 1 times
-that is a chain with beta_i = 1 - abar_i / abar_{i-1}, and every formula of the lecture holds for it exactly (the posterior does not
-change under scaling: Kingma et al. 2021, section 3). What is chosen here are its T and its times; a model trained in continuous time
-knows neither, so the bound of this chain is that of one discretisation of the model, and not its ODE likelihood.
+A chain model has its own. A process in continuous time, x_t = alpha x_0 + sigma eps, becomes variance preserving when
+divided by its scale sqrt(alpha^2 + sigma^2): x_t / scale = sqrt(abar) x_0 + sqrt(1 - abar) eps with abar = alpha^2 /
+(alpha^2 + sigma^2). At T + 1 times that is a chain with beta_i = 1 - abar_i / abar_{i-1}, and every formula of the
+lecture holds for it exactly (the posterior does not change under scaling: Kingma et al. 2021, section 3). What is
+chosen here are its T and its times; a model trained in continuous time knows neither, so the bound of this chain is
+that of one discretisation of the model, and not its ODE likelihood.
 """
 
 from dataclasses import dataclass
@@ -22,22 +23,23 @@ FIRST_BETA = 1e-4  # 1 - abar_1, as in the DDPM paper: noise of about one grey l
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfProcess:
-    """The variances of the chain that a process in continuous time is, at `times(steps)`."""
+class ProcessSchedule:
+    """Variances of the chain that a process in continuous time becomes at `times(steps)`."""
 
     process: Process
 
     def times(self, steps: int) -> Tensor:
         """t_0..t_T, float64, (T + 1,): 0, the time where abar is 1 - FIRST_BETA, and from there equidistant to 1.
 
-        Equidistant in log-SNR would make the sum of L_{i-1} a little smaller, but more than a third of such a chain is noise that can
-        hardly be seen.
+        Equidistant in log-SNR would make the sum of L_{i-1} a little smaller, but more than a third of such a chain
+        would be noise that is hardly visible.
         """
         snr = torch.tensor((1 - FIRST_BETA) / FIRST_BETA, dtype=torch.float64)
         first = float(time_of_log_snr(self.process, snr.log()))
         return torch.cat([torch.zeros(1, dtype=torch.float64), torch.linspace(first, 1, steps, dtype=torch.float64)])
 
     def betas(self, steps: int) -> Tensor:
+        """beta_1..beta_T, float64, (T,)."""
         times = self.times(steps)
         alpha2, sigma2 = self.process.alpha(times) ** 2, self.process.sigma(times) ** 2
         abar = alpha2 / (alpha2 + sigma2)
@@ -46,7 +48,7 @@ class OfProcess:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelChain:
-    """The chain of a process, and where its steps lie in the process's own time and scale. `own` says that the process is that chain."""
+    """The chain of a process, with the time and scale of each step in the process. `own`: the process is that chain."""
 
     process: Process
     chain: Chain
@@ -55,7 +57,7 @@ class ModelChain:
     @cached_property
     def times(self) -> Tensor:
         """t_0..t_T, float64, (T + 1,)."""
-        if isinstance(self.chain.schedule, OfProcess):
+        if isinstance(self.chain.schedule, ProcessSchedule):
             return self.chain.schedule.times(self.chain.steps)
         return torch.arange(self.chain.steps + 1, dtype=torch.float64) / self.chain.steps
 
@@ -66,14 +68,14 @@ class ModelChain:
 
 
 def chain_of(process: Process, steps: int | None = None) -> ModelChain:
-    """A chain model's own chain, or the chain of `steps` steps (STEPS if None) that a process in continuous time is."""
+    """Return a chain model's own chain, or the chain of `steps` (None: STEPS) of a process in continuous time."""
     if isinstance(process, Tabulated):
         return ModelChain(process=process, chain=process.chain, own=True)
     return ModelChain(
-        process=process, chain=Chain(schedule=OfProcess(process=process), steps=steps or STEPS), own=False
+        process=process, chain=Chain(schedule=ProcessSchedule(process=process), steps=steps or STEPS), own=False
     )
 
 
 def shown_steps(steps: int, count: int) -> list[int]:
-    """At most `count` steps of 1..T, both ends among them, as equidistant as integers can be."""
+    """Return at most `count` steps of 1..T, including both ends, as equidistant as integers can be."""
     return sorted({round(i) for i in torch.linspace(1, steps, min(count, steps)).tolist()})

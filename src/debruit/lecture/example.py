@@ -1,7 +1,7 @@
-"""The image that the lecture is shown on: the user's file, else a held-out image of the training data, else a sample of the model."""
+"""The image of the lecture: the user's file, else a held-out image of the training data, else a sample of the model."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from debruit import events
 from debruit.conditioning.batch import argument
 from debruit.config import decode
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.find import find_source
 from debruit.data.source import findable, of_record
 from debruit.data.sources.moved import moved
@@ -30,8 +31,11 @@ from debruit.training.run_folder import RUN
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """An image at rest, (1, C, H, W), of the model's data; `origin` says in (English, French) where it is from and what was done to it. `conditions` are
-    its class, caption, mask and first frame where those are known, as `Dataset.conditions` gives them."""
+    """An image, (1, C, H, W), in the dtype and range of the model's data.
+
+    `origin` describes in (English, French) its source and how it was converted. `conditions` are its class, caption,
+    mask and first frame where known, as returned by `Dataset.conditions`.
+    """
 
     image: Tensor
     origin: tuple[str, str]
@@ -39,24 +43,24 @@ class Example:
 
     @property
     def items(self) -> Mapping[str, Any]:
-        """The conditions and the image itself: what a conditioner reads. An image whose clip is not known is its own first frame."""
+        """The conditions and the image, as read by conditioners. An image of no known clip is its own first frame."""
         return {"image": self.image, "first": self.image, **self.conditions}
 
 
-def find_subject(
+def find_example(
     model: Model,
     image: Path | None,
     *,
     path: Path | None = None,
     data: str | Sequence[str] | None = None,
     seed: int = 0,
-    say: Callable[[str], None] = quiet,
 ) -> Example:
-    """The file `image`; without it an image that the training has held out (drawn by `seed`), where the model in `path` says from which
-    data and these are on this machine; else a sample. InputError: a file that is missing or no image."""
+    """Return the file `image`, else a held-out image (chosen by `seed`) if the training data of the model in `path` is
+    on this machine, else a sample. InputError: a file that is missing or is no image.
+    """
     if image is not None:
         return from_file(image, model.config.data)
-    return held_out(model, path, data=data, seed=seed, say=say) or from_model(model, seed)
+    return held_out(model, path, data=data, seed=seed) or from_model(model, seed)
 
 
 def held_out(
@@ -65,10 +69,9 @@ def held_out(
     *,
     data: str | Sequence[str] | None = None,
     seed: int,
-    say: Callable[[str], None] = quiet,
 ) -> Example | None:
-    """An image that the training has held out, drawn by `seed`; None where there is none at hand."""
-    dataset = training_data(model, path, say, data)
+    """Return a held-out image of the training data, chosen by `seed`; None where there is none."""
+    dataset = training_data(model, path, data)
     indices = () if dataset is None else split_of_model(dataset, model.provenance).unseen
     if dataset is None or not len(indices):
         return None
@@ -87,10 +90,14 @@ def held_out(
 
 
 def from_file(path: Path, spec: DataSpec) -> Example:
-    """The user's picture as an image of the model's data: central part, size, channels and depth made to fit, and said."""
+    """Read the user's file as an image of the model's data: centre crop, size, channels and depth are adapted.
+
+    InputError: the model's images are neither grey nor colour, or the file is missing or is no image.
+    """
     if spec.channels not in (1, 3):
         raise InputError(
-            f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or colour: leave --image out"
+            f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or "
+            "colour: leave --image out"
         )
     file = picture(path)
     with named(f"--image {path}", "give a PNG, JPEG, WebP, TIFF, BMP or GIF file"):
@@ -117,27 +124,27 @@ def from_file(path: Path, spec: DataSpec) -> Example:
     if header.depth == spec.depth:
         at_rest = values.clamp(spec.low, spec.high).to(getattr(torch, spec.depth))
     else:
-        english.append(f"{header.depth} values brought to the range of the model's {spec.depth}")
+        english.append(f"{header.depth} values scaled to the range of the model's {spec.depth}")
         french.append(f"les valeurs {header.depth} ramenées à l'intervalle de celles du modèle ({spec.depth})")
         at_rest = spec.from_model(values / FULL[header.depth] * 2 - 1)
     return Example(image=at_rest, origin=(", ".join(english), ", ".join(french)))
 
 
 def from_model(model: Model, seed: int) -> Example:
-    """A sample of the model itself, of its first class where it has classes. InputError: a model that needs more than that."""
+    """Return a sample of the model, of its first class if it has classes. InputError: it needs a condition."""
     for c in model.config.conditioners:
         if c.drop == 0 and c.in_turn(range(1)) is None:
             raise InputError(
-                f"this model never saw an image without its {argument(c.field)}, and its training data, which has them, is not at hand: install the "
-                "data, or put it where the run folder says"
+                f"this model was never trained without its {argument(c.field)}, and its training data, which has them, "
+                "is not available: install the data, or give its path with --data"
             )
     return Example(
         image=model.generate(1, seed=seed),
         conditions={"label": torch.tensor([0])} if any(c.field == "label" for c in model.config.conditioners) else {},
         origin=(
-            "a sample of the model itself, since its training data is not at hand: give --image for an image that the model has not made",
-            "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez --image pour une image que le "
-            "modèle n'a pas faite",
+            "a sample of the model itself, since its training data is not available: give --image for another image",
+            "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez "
+            "--image pour une autre image",
         ),
     )
 
@@ -145,30 +152,33 @@ def from_model(model: Model, seed: int) -> Example:
 def training_data(
     model: Model | FirstStage,
     path: Path | None,
-    say: Callable[[str], None] = quiet,
     data: str | Sequence[str] | None = None,
 ) -> Dataset | None:
-    """The data that the model was trained on, by its run folder or by its name, if it is on this machine and unchanged; or where `data` says that it lies
-    now. InputError: that is other data."""
+    """Return the training data of the model, found by its run folder or its name, if it is on this machine and
+    unchanged.
+
+    `data` gives its present path instead. InputError: the data there has another content.
+    """
     fingerprint = model.provenance.get("data_fingerprint")
     if data is not None:
         source = _source(model, path, of_record(model.provenance))
-        return moved(source, data, fingerprint or "", say)[1]
+        return moved(source, data, fingerprint or "", events.say)[1]
     if not fingerprint:
         return None
     try:
-        dataset = _source(model, path).build(say)
+        dataset = _source(model, path).build(events.say)
     except InputError as reason:
-        say(f"the training data is not at hand: {reason}")
+        events.say(f"the training data is not available: {reason}")
         return None
     if dataset.spec.shape != model.config.data.shape or dataset.spec.fingerprint != fingerprint:
-        say(f"{dataset.spec.name} is not what it was when the model was trained: no held-out image is taken from it")
+        name = dataset.spec.name
+        events.say(f"{name} has changed since the model was trained: no held-out image is taken from it")
         return None
     return dataset
 
 
 def _source(model: Model | FirstStage, path: Path | None, recorded: Any = None):
-    """What run.json beside the model says, else `recorded`, else the model's file, else the built-in source of the data's name."""
+    """Return the source of run.json next to the model, else `recorded`, else that of the model file, else by name."""
     folder = path if path is None or path.is_dir() else path.parent
     if folder is not None and (folder / RUN).exists():
         try:

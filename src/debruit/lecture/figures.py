@@ -1,7 +1,9 @@
-"""The panels as matplotlib figures, for notebooks and slides: numbers in, a figure out, which nobody has shown or saved yet.
+"""The panels as matplotlib figures, for notebooks and slides: each function returns a figure that is neither shown nor
+saved.
 
-study = begin(debruit.load("runs/f"), "shoe.png")
-figures.forward_chain(forward(study)).savefig("forward.pdf")
+This module is public API (docs/explain.md); nothing else in the package imports it.
+
+study = begin(debruit.load("runs/f"), "shoe.png") figures.forward_chain(forward(study)).savefig("forward.pdf")
 """
 
 from typing import TYPE_CHECKING
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, INK = "#2b6cb0", "#c2611f", "#22272e"
-NOISE, LATENT = 3.0, 2.5  # the values that are drawn white
+NOISE, LATENT = 3.0, 2.5  # values shown as white
 
 
 def forward_chain(panel: Forward, *, columns: int = 6) -> "Figure":
-    """x_t, eps, eps_theta, x_0^ and mu~ at `columns` steps from clean to noise."""
+    """Plot x_t, eps, eps_theta, x_0^ and mu~ at `columns` steps from clean to noise."""
     picks = _picks(len(panel.steps), columns)
     rows = [
         ("$x_t$", panel.x_t[picks], 1.0),
@@ -39,11 +41,11 @@ def forward_chain(panel: Forward, *, columns: int = 6) -> "Figure":
         (r"$\hat{x}_0$", panel.x0_hat[picks], 1.0),
         (r"$\tilde{\mu}_t$", panel.posterior[picks], 1.0),
     ]
-    return _pictures(rows, [f"t = {panel.steps[k]}" for k in picks])
+    return _grid(rows, [f"t = {panel.steps[k]}" for k in picks])
 
 
 def schedule_curves(curves: list[Curve]) -> "Figure":
-    """beta, abar, SNR and the signal left of every schedule; the model's own is the thick line."""
+    """Plot beta, abar, SNR and the signal left of every schedule; the thick line is the model's own."""
     figure = _figure(10, 6)
     axes = figure.subplots(2, 2, sharex=True).flatten()
     names = [
@@ -74,10 +76,10 @@ def schedule_curves(curves: list[Curve]) -> "Figure":
 
 
 def walk_histograms(panel: Walk, *, x0: float = 0.8, columns: int = 5) -> "Figure":
-    """Walkers of a pixel of value x0, one step at a time, as histograms; the closed form as curves."""
+    """Plot the walkers of a pixel of value x0 as histograms, and the closed form as curves."""
     figure = _figure(2.4 * columns, 2.6)
-    places, started = _picks(len(panel.steps), columns), panel.started_at(x0)
-    for axis, k in zip(np.atleast_1d(figure.subplots(1, columns)), places, strict=True):
+    picks, started = _picks(len(panel.steps), columns), panel.started_at(x0)
+    for axis, k in zip(np.atleast_1d(figure.subplots(1, columns)), picks, strict=True):
         mean, std = float(panel.mean[k]) * x0, float(panel.variance[k]) ** 0.5
         values = np.linspace(mean - 4 * std, mean + 4 * std, 200)
         axis.hist(started[k].numpy(), bins=40, range=(values[0], values[-1]), density=True, color=ORANGE, alpha=0.45)
@@ -88,23 +90,28 @@ def walk_histograms(panel: Walk, *, x0: float = 0.8, columns: int = 5) -> "Figur
 
 
 def step_back(panel: Forward, *, row: int, column: int, channel: int = 0, columns: int = 4) -> "Figure":
-    """q(x_{t-1} | x_t, x_0) and p_theta(x_{t-1} | x_t) of one pixel, at steps above 1. InputError: a pixel outside of the image."""
+    """Plot q(x_{t-1} | x_t, x_0) and p_theta(x_{t-1} | x_t) of one pixel, at steps above 1.
+
+    InputError: a pixel outside the image.
+    """
     shape = tuple(panel.x0.shape)
     if not all(0 <= v < most for v, most in zip((channel, row, column), shape, strict=True)):
         raise InputError(
-            f"there is no pixel in channel {channel}, row {row}, column {column}: the image is {shape} (channels, height, width), counted from 0"
+            f"there is no pixel in channel {channel}, row {row}, column {column}: the image is {shape} (channels, "
+            "height, width), counted from 0"
         )
-    places = [k for k in _picks(len(panel.steps), columns + 1) if panel.posterior_variance[k] > 0]
-    figure = _figure(2.8 * len(places), 2.6)
-    for axis, k in zip(np.atleast_1d(figure.subplots(1, len(places))), places, strict=True):
+    picks = [k for k in _picks(len(panel.steps), columns + 1) if panel.posterior_variance[k] > 0]
+    figure = _figure(2.8 * len(picks), 2.6)
+    for axis, k in zip(np.atleast_1d(figure.subplots(1, len(picks))), picks, strict=True):
         variance = panel.variance[k].expand(shape)[channel, row, column]
-        laws = [
-            (float(panel.posterior[k, channel, row, column]), float(panel.posterior_variance[k]) ** 0.5, BLUE, r"$q(x_{t-1}|x_t,x_0)$"),
-            (float(panel.mean[k, channel, row, column]), float(variance) ** 0.5, ORANGE, r"$p_\theta(x_{t-1}|x_t)$"),
-        ]  # fmt: skip
-        low, high = min(m - 4 * s for m, s, *_ in laws), max(m + 4 * s for m, s, *_ in laws)
+        posterior, mean = (float(x[k, channel, row, column]) for x in (panel.posterior, panel.mean))
+        gaussians = [
+            (posterior, float(panel.posterior_variance[k]) ** 0.5, BLUE, r"$q(x_{t-1}|x_t,x_0)$"),
+            (mean, float(variance) ** 0.5, ORANGE, r"$p_\theta(x_{t-1}|x_t)$"),
+        ]
+        low, high = min(m - 4 * s for m, s, *_ in gaussians), max(m + 4 * s for m, s, *_ in gaussians)
         values = np.linspace(low, high, 300)
-        for mean, std, ink, name in laws:
+        for mean, std, ink, name in gaussians:
             axis.plot(values, _density(values, mean, std), color=ink, label=name)
             axis.fill_between(values, _density(values, mean, std), color=ink, alpha=0.12)
         axis.set_title(f"t = {panel.steps[k]}")
@@ -114,7 +121,7 @@ def step_back(panel: Forward, *, row: int, column: int, channel: int = 0, column
 
 
 def bound_terms(panel: Terms) -> "Figure":
-    """L_{t-1} by t in bits/dim, and beside it the weight and the squared error that it is the product of."""
+    """Plot L_{t-1} by t in bits/dim, and the weight and the squared error whose product it is."""
     figure = _figure(11, 3)
     bits, weight, simple = figure.subplots(1, 3)
     middle, width = (panel.first + panel.last) / 2, panel.counts
@@ -132,7 +139,7 @@ def bound_terms(panel: Terms) -> "Figure":
 
 
 def algorithm_2(panel: Reverse, *, columns: int = 6) -> "Figure":
-    """x_t, eps_theta, x_0^, mu_theta, sigma z and x_{t-1} at `columns` steps, from noise to image."""
+    """Plot x_t, eps_theta, x_0^, mu_theta, sigma z and x_{t-1} at `columns` steps, from noise to image."""
     picks = _picks(len(panel.steps), columns)[::-1]
     rows = [
         ("$x_t$", panel.x_t[picks], 1.0),
@@ -142,39 +149,39 @@ def algorithm_2(panel: Reverse, *, columns: int = 6) -> "Figure":
         (r"$\sigma_t z$", panel.kick[picks], NOISE),
         ("$x_{t-1}$", panel.x_next[picks], 1.0),
     ]
-    return _pictures(rows, [f"t = {panel.steps[k]}" for k in picks])
+    return _grid(rows, [f"t = {panel.steps[k]}" for k in picks])
 
 
 def sampler_table(panel: SamplerTable, spec: DataSpec) -> "Figure":
-    """Every sampler (rows) at every number of network evaluations (columns) from one noise; `spec` is the data's (model.config.data)."""
+    """Plot every sampler (rows) at every number of network evaluations (columns); `spec` is `model.config.data`."""
     rows = []
     for row in panel.rows:
         images = [torch.zeros_like(panel.solution) if cell is None else cell.image for cell in row.cells]
         rows.append((row.name, spec.to_model(torch.stack(images)), 1.0))
-    return _pictures(rows, [f"{budget} evaluations" for budget in panel.budgets])
+    return _grid(rows, [f"{budget} evaluations" for budget in panel.budgets])
 
 
 def guidance_weights(panel: Guidance, spec: DataSpec) -> "Figure":
-    """One noise a row, drawn at each weight (columns); `spec` is the data's (model.config.data)."""
+    """Plot one noise a row at each guidance weight (columns); `spec` is `model.config.data`."""
     rows = [(f"noise {n}", spec.to_model(images), 1.0) for n, images in enumerate(panel.images.transpose(0, 1))]
-    return _pictures(rows, [f"w = {weight:g}" for weight in panel.weights])
+    return _grid(rows, [f"w = {weight:g}" for weight in panel.weights])
 
 
 def latent_channels(panel: Latents, spec: DataSpec, *, columns: int = 6) -> "Figure":
-    """Each channel of z_0^ at `columns` steps, and the image that it decodes to."""
+    """Plot each channel of z_0^ at `columns` steps, and the image that it decodes to; `spec` is `model.config.data`."""
     picks = _picks(len(panel.steps), columns)
     rows = [(f"$\\hat{{z}}_0$, {c}", panel.z0_hat[picks][:, c : c + 1], LATENT) for c in range(panel.z0_hat.shape[1])]
     rows.append((r"$D(\hat{z}_0)$", spec.to_model(panel.decoded_z0_hat[picks]), 1.0))
-    return _pictures(rows, [f"t = {panel.steps[k]}" for k in picks])
+    return _grid(rows, [f"t = {panel.steps[k]}" for k in picks])
 
 
-def _pictures(rows: list[tuple[str, Tensor, float]], titles: list[str]) -> "Figure":
-    """Rows of pictures (K, C, H, W) with their symbol at the left and titles above."""
+def _grid(rows: list[tuple[str, Tensor, float]], titles: list[str]) -> "Figure":
+    """Plot rows of images (K, C, H, W) with their symbol at the left and titles above."""
     figure = _figure(1.35 * len(titles) + 1.2, 1.3 * len(rows) + 0.3)
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for line, (name, values, span) in zip(axes, rows, strict=True):
-        for axis, picture in zip(line, shown(values, span), strict=True):
-            axis.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
+        for axis, image in zip(line, shown(values, span), strict=True):
+            axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
             axis.set_xticks([])
             axis.set_yticks([])
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
@@ -193,9 +200,9 @@ def _figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _picks(count: int, wanted: int) -> list[int]:
-    """`wanted` places of 0..count - 1, both ends among them."""
-    return [round(k) for k in np.linspace(0, count - 1, min(wanted, count))]
+def _picks(count: int, picks: int) -> list[int]:
+    """Return `picks` indices of 0..count - 1, including both ends."""
+    return [round(k) for k in np.linspace(0, count - 1, min(picks, count))]
 
 
 def _density(values: np.ndarray, mean: float, std: float) -> np.ndarray:

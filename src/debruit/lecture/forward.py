@@ -1,4 +1,4 @@
-"""The forward chain on one image and one noise, and what the network says of it at every step.
+"""The forward chain on one image and one noise, and the predictions of the network at every step.
 
 x_i = sqrt(abar_i) x_0 + sqrt(1 - abar_i) eps          Chain.q
 eps_theta(x_i, i), x_0^ = (x_i - sqrt(1 - abar_i) eps_theta) / sqrt(abar_i)          Denoiser
@@ -15,8 +15,11 @@ from debruit.lecture.study import BATCH, Study
 
 @dataclass(frozen=True, kw_only=True)
 class Forward:
-    """K steps of the chain; images are (C, H, W), rows of them (K, C, H, W), float32 on the CPU. `posterior` is mu~, `mean` mu_theta; their
-    variances are `posterior_variance` (K,) and `variance`, (K, 1, 1, 1) or, where it was learned, (K, C, H, W)."""
+    """K steps of the chain; images are (C, H, W), rows of them (K, C, H, W), float32 on the CPU.
+
+    `posterior` is mu~, `mean` mu_theta; their variances are `posterior_variance` (K,) and `variance`, (K, 1, 1, 1) or,
+    where it was learned, (K, C, H, W).
+    """
 
     steps: list[int]
     x0: Tensor
@@ -31,13 +34,13 @@ class Forward:
 
     @property
     def simple_loss(self) -> Tensor:
-        """Mean of (eps - eps_theta)^2 over the values of the image, (K,): what algorithm 1 descends on."""
+        """Mean of (eps - eps_theta)^2 over the values of the image, (K,): the loss of algorithm 1."""
         return ((self.eps - self.eps_hat) ** 2).flatten(1).mean(1)
 
 
 @torch.inference_mode()
 def forward(study: Study) -> Forward:
-    """One network evaluation for each step shown."""
+    """Compute the panel, with one network evaluation for each step shown."""
     chain, x0 = study.chain.chain, study.x0
     eps = study.noise()()
     rows: dict[str, list[Tensor]] = {}
@@ -45,15 +48,22 @@ def forward(study: Study) -> Forward:
         i = torch.tensor(study.steps[start : start + BATCH], device=x0.device)
         clean, noise = x0.expand(len(i), *x0.shape[1:]), eps.expand(len(i), *eps.shape[1:])
         x_t = chain.q(clean, i).sample(noise)
-        found = study.estimate(x_t, i)
-        p = study.p(found, x_t, i)
+        estimate = study.estimate(x_t, i)
+        p = study.p(estimate, x_t, i)
         row = {
-            "x_t": x_t, "eps_hat": found.eps, "x0_hat": found.x0, "posterior": chain.posterior(clean, x_t, i).mean,
-            "mean": p.mean, "variance": p.variance,
-        }  # fmt: skip
+            "x_t": x_t,
+            "eps_hat": estimate.eps,
+            "x0_hat": estimate.x0,
+            "posterior": chain.posterior(clean, x_t, i).mean,
+            "mean": p.mean,
+            "variance": p.variance,
+        }
         for name, value in row.items():
             rows.setdefault(name, []).append(value.float().cpu())
     return Forward(
-        steps=study.steps, x0=x0[0].cpu(), eps=eps[0].cpu(), posterior_variance=chain.posterior_beta[study.steps],
+        steps=study.steps,
+        x0=x0[0].cpu(),
+        eps=eps[0].cpu(),
+        posterior_variance=chain.posterior_beta[study.steps],
         **{name: torch.cat(parts) for name, parts in rows.items()},
-    )  # fmt: skip
+    )

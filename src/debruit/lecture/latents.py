@@ -1,4 +1,4 @@
-"""What a latent model sees: the channels of its latents, and the pictures that they decode to.
+"""Channels of the latents of a latent model, and the images that they decode to.
 
 z_0 = E(x_0),  z_i = sqrt(abar_i) z_0 + sqrt(1 - abar_i) eps,  z_0^ = the model's estimate,  x_0^ = D(z_0^)
 """
@@ -14,8 +14,9 @@ from debruit.lecture.study import BATCH, Study
 
 @dataclass(frozen=True, kw_only=True)
 class Latents:
-    """At each of K steps: the noisy latents and the estimate of the clean ones, (K, C, h, w), with the images at rest that they decode to, (K, C', H, W);
-    `reconstruction` is D(E(x_0)), (C', H, W)."""
+    """At each of K steps: the noisy latents and the estimate of the clean ones, (K, C, h, w), with the images that they
+    decode to, (K, C', H, W), in the dtype of the data; `reconstruction` is D(E(x_0)), (C', H, W).
+    """
 
     steps: list[int]
     z_t: Tensor
@@ -27,7 +28,7 @@ class Latents:
 
 @torch.inference_mode()
 def latents(study: Study, chain: Forward) -> Latents | None:
-    """The latents of the forward chain, decoded; None for a model of pixels, whose images are their own latents. No evaluation of the network."""
+    """Decode the latents of the forward chain, without network evaluations; None for a model of pixels."""
     if not study.latent:
         return None
     return Latents(

@@ -1,18 +1,20 @@
-r"""Equations in a small part of TeX -> MathML, which browsers draw themselves.
+r"""Equations in a small part of TeX -> MathML, which browsers render.
 
-Understood: letters, digits, operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{}, \tilde{}, \hat{}, \text{}, \mathcal{N}, Greek letters and
-the operators below. Matplotlib's mathtext understands the same, so pages and figures share one source.
+Understood: letters, digits, operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{}, \tilde{}, \hat{}, \text{},
+\mathcal{N}, Greek letters and the operators below. Matplotlib's mathtext understands the same, so pages and figures
+share one source.
 """
 
 import re
 from html import escape
 
 GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ε", "theta": "θ", "mu": "μ", "sigma": "σ", "lambda": "λ", "Sigma": "Σ", "eta": "η",
+    "alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ε", "theta": "θ", "mu": "μ", "sigma": "σ", "lambda": "λ",
+    "Sigma": "Σ", "eta": "η",
 }  # fmt: skip
 OPERATORS = {
-    "sum": "∑", "prod": "∏", "leq": "≤", "sim": "∼", "approx": "≈", "cdot": "·", "dots": "…", "parallel": "∥", "to": "→", "in": "∈", "times": "×",
-    "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "log": "log", "pm": "±",
+    "sum": "∑", "prod": "∏", "leq": "≤", "sim": "∼", "approx": "≈", "cdot": "·", "dots": "…", "parallel": "∥",
+    "to": "→", "in": "∈", "times": "×", "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "log": "log", "pm": "±",
 }  # fmt: skip
 ACCENTS = {"bar": "¯", "tilde": "~", "hat": "^"}
 SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em", "qquad": "2em"}
@@ -20,20 +22,22 @@ TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:\.\d+)?|\S")
 
 
 def mathml(tex: str, *, display: bool = False) -> str:
-    """An equation in a line of text, or displayed. ValueError for what is not understood: equations are the package's own, and a test reads
-    them all."""
+    """Return an equation as MathML, inline or as a block (`display`). ValueError: a command that is not supported.
+
+    All equations are in the package, and a test parses them all.
+    """
     body = _row(TOKEN.findall(tex), until=None)
     block = ' display="block"' if display else ""
     return f"<math{block}><mrow>{body}</mrow></math>"
 
 
 def prose(text: str) -> str:
-    """Plain text as HTML, the mathematics between its dollar signs as MathML."""
+    """Return plain text as HTML, with the mathematics between dollar signs as MathML."""
     return "".join(mathml(piece) if n % 2 else escape(piece) for n, piece in enumerate(text.split("$")))
 
 
 def _row(tokens: list[str], until: str | None) -> str:
-    """Atoms with their scripts up to the closing token, which is taken too."""
+    """Parse atoms with their scripts up to the closing token, which is consumed."""
     parts = []
     while tokens:
         if tokens[0] == until:
@@ -63,7 +67,7 @@ def _scripted(atom: str, below: str | None, above: str | None) -> str:
 
 
 def _argument(tokens: list[str]) -> str:
-    """A group in braces, or one atom."""
+    """Parse a group in braces, or one atom."""
     if tokens and tokens[0] == "{":
         tokens.pop(0)
         return _row(tokens, until="}")
@@ -108,11 +112,11 @@ def _command(name: str, tokens: list[str]) -> str:
         return f"<mi>{''.join({'N': '𝒩', 'E': 'ℰ', 'D': '𝒟'}[letter] for letter in _letters(tokens))}</mi>"
     if name in ("mathbf", "mathrm"):
         return f'<mi mathvariant="normal">{_letters(tokens)}</mi>'
-    raise ValueError(f"\\{name} is not among the commands that are understood")
+    raise ValueError(f"\\{name} is not a supported command")
 
 
 def _letters(tokens: list[str]) -> str:
-    """The plain letters of a group."""
+    """Parse the plain letters of a group."""
     if tokens.pop(0) != "{":
         raise ValueError("a group of letters in braces must follow")
     end = tokens.index("}")

@@ -1,9 +1,10 @@
-"""One HTML page from a study: numbers, pictures, style and script inside it, no outside address, both languages behind a switch."""
+"""HTML page of a study: one file with numbers, images, style and script, no outside address, and both languages."""
 
 import html
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 
 from debruit.errors import unknown
@@ -14,55 +15,67 @@ from debruit.lecture.numbers import Json, numbers
 from debruit.lecture.study import Study
 
 LANGUAGES = ("en", "fr")
-SCRIPTS = ("charts.js", "pictures.js", "panels.js", "start.js")
+SCRIPTS = ("charts.js", "shared.js", "panels.js", "start.js")
 
 
 def page(study: Study, language: str = "en") -> str:
-    """The page as text. `language` is the one it opens in. InputError: an unknown language."""
+    """Return the page as text; it opens in `language`. InputError: an unknown language."""
     check_language(language)
     data = numbers(study)
     chapters = [c for c in CHAPTERS if c not in (GUIDANCE, LATENTS) or data[c.key]]
-    top = head(wording.PAGE["title"], wording.PAGE["lead"], wording.facts(study), wording.remarks(study))
-    return document(
-        language, title=wording.PAGE["title"], top=top, chapters=chapters, data=data, scripts=SCRIPTS, slider="t"
-    )  # fmt: skip
+    title = wording.PAGE["title"]
+    top = head(title, wording.PAGE["lead"], wording.facts(study), wording.remarks(study))
+    content = Content(title=title, top=top, chapters=chapters, data=data, scripts=SCRIPTS, slider="t")
+    return document(language, content)
 
 
-def document(
-    language: str, *, title: Both, top: str, chapters: Sequence[Chapter], data: Json, scripts: Sequence[str], slider: str
-) -> str:  # fmt: skip
-    """A whole page: its head, its chapters, the numbers that its scripts (names of assets) draw, and the symbol that its slider moves."""
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The parts of a page: its head as HTML (`top`), its chapters, the numbers that its scripts (names of assets) draw,
+    and the symbol that its slider moves.
+    """
+
+    title: Both
+    top: str
+    chapters: Sequence[Chapter]
+    data: Json
+    scripts: Sequence[str]
+    slider: str
+
+
+def document(language: str, content: Content) -> str:
+    """Return a whole page that opens in `language`."""
     assets = files("debruit.lecture") / "assets"
     parts = {
         "language": language,
-        "title": html.escape(title[LANGUAGES.index(language)]),
+        "title": html.escape(content.title[LANGUAGES.index(language)]),
         "style": (assets / "page.css").read_text("utf-8"),
-        "body": top + "".join(_section(n, c) for n, c in enumerate(chapters, start=1)),
-        # "<" could end the script element early; JSON has it inside strings alone
-        "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
-        "script": "".join((assets / name).read_text("utf-8") for name in scripts),
-        "slider": slider,
+        "body": content.top + "".join(_section(n, c) for n, c in enumerate(content.chapters, start=1)),
+        # "<" could end the script element early; JSON has it inside strings only
+        "data": json.dumps(content.data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
+        "script": "".join((assets / name).read_text("utf-8") for name in content.scripts),
+        "slider": content.slider,
     }
     template = (assets / "page.html").read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
 def check_language(language: str) -> None:
-    """InputError unless the page speaks it."""
+    """Raise InputError unless the page has this language."""
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES)
 
 
 def head(title: Both, lead: Both, facts: Sequence[tuple[Both, Both]], remarks: Sequence[Both]) -> str:
-    """The top of a page: the switch of the languages, the title, the facts and what must be said."""
+    """Return the top of a page: language switch, title, lead, facts and remarks."""
     lines = "".join(f"<dt>{both(label)}</dt><dd>{both(value)}</dd>" for label, value in facts)
-    said = "".join(f'<p class="remark">{both(remark)}</p>' for remark in remarks)
-    words = wording.PAGE
+    notes = "".join(f'<p class="remark">{both(remark)}</p>' for remark in remarks)
+    switch = " / ".join(wording.PAGE["switch"])
     buttons = "".join(f'<button type="button" data-language="{code}">{code.upper()}</button>' for code in LANGUAGES)
     return (
-        f'<header class="top"><div class="switch" role="group" aria-label="{" / ".join(words["switch"])}">{buttons}</div>'
-        f'<h1>{both(title)}</h1><p class="lead">{both(lead)}</p><dl class="facts">{lines}</dl>{said}'
-        f"<noscript><p>{both(words['no_script'])}</p></noscript></header>"
+        f'<header class="top"><div class="switch" role="group" aria-label="{switch}">{buttons}</div>'
+        f'<h1>{both(title)}</h1><p class="lead">{both(lead)}</p><dl class="facts">{lines}</dl>{notes}'
+        f"<noscript><p>{both(wording.PAGE['no_script'])}</p></noscript></header>"
     )
 
 
@@ -79,6 +92,6 @@ def _section(number: int, chapter: Chapter) -> str:
 
 
 def both(text: Both) -> str:
-    """English and French beside each other as HTML; the page's style shows one of them. $...$ becomes mathematics."""
+    """Return English and French next to each other as HTML; the page shows one of them. $...$ becomes mathematics."""
     spans = (f'<span lang="{code}">{prose(words)}</span>' for code, words in zip(LANGUAGES, text, strict=True))
     return "".join(spans)

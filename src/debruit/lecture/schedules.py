@@ -1,6 +1,7 @@
-"""Schedules side by side: beta, abar, the signal-to-noise ratio abar / (1 - abar) and the signal left, sqrt(abar); and what they do to the image.
+"""Schedules compared: beta, abar, the signal-to-noise ratio abar / (1 - abar), the signal left, sqrt(abar), and x_t.
 
-Every schedule of diffusion/chain.py, and every process in diffusion/processes/ as a chain of as many steps (chains.py).
+They are every schedule of diffusion/chain.py, and every process in diffusion/processes/ as a chain of as many steps
+(chains.py).
 """
 
 from dataclasses import dataclass
@@ -16,35 +17,39 @@ from debruit.lecture.chains import ModelChain, chain_of
 from debruit.lecture.study import Study
 from debruit.seams import implementations
 
-LENGTH = 1000  # T of the compared chains: variances of single steps can be compared at one T only
+LENGTH = 1000  # T of the compared chains: the variances of steps are comparable only at one T
 POINTS = 100  # of each curve
-PICTURES = 9  # of the image along each chain
+STRIP = 9  # frames of the image along each chain
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One schedule at the times t = i / T of the points: beta, abar (P,), float64. `pictures` (9, C, H, W) are x_i of the image at
-    t = 0, 1/8, ..., 1, all with one noise. `model` marks the model's own."""
+    """One schedule at the times t = i / T of the points: beta, abar (P,), float64.
+
+    `images` (9, C, H, W) are x_i of the image at t = 0, 1/8, ..., 1, all with one noise. `model` marks the model's own.
+    """
 
     name: str
     steps: int
     t: Tensor
     beta: Tensor
     abar: Tensor
-    pictures: Tensor
+    images: Tensor
     model: bool
 
     @property
     def snr(self) -> Tensor:
+        """abar / (1 - abar), (P,)."""
         return self.abar / (1 - self.abar)
 
     @property
     def signal(self) -> Tensor:
+        """sqrt(abar), (P,)."""
         return self.abar.sqrt()
 
 
 def schedules(study: Study) -> list[Curve]:
-    """Every schedule that is known, and the model's own; no network."""
+    """Return the curves of every schedule and process, and of the model's own, without network evaluations."""
     own = study.chain
     known = {name: ModelChain(process=Tabulated(chain=c), chain=c, own=True) for name, c in _chains().items()}
     known |= {name: chain_of(process, LENGTH) for name, process in _processes().items()}
@@ -59,12 +64,17 @@ def schedules(study: Study) -> list[Curve]:
 def _curve(name: str, chain: ModelChain, study: Study, model: bool) -> Curve:
     table, steps = chain.chain, chain.chain.steps
     points = sorted({max(1, round(steps * k / POINTS)) for k in range(1, POINTS + 1)})
-    places = [round(steps * k / (PICTURES - 1)) for k in range(PICTURES)]
-    x0 = study.x0.cpu().expand(PICTURES, *study.x0.shape[1:])
-    pictures = table.q(x0, torch.tensor(places)).sample(study.noise()().cpu())
+    strip_steps = [round(steps * k / (STRIP - 1)) for k in range(STRIP)]
+    x0 = study.x0.cpu().expand(STRIP, *study.x0.shape[1:])
     return Curve(
-        name=name, steps=steps, t=chain.times[points], beta=table.beta[points], abar=table.abar[points], pictures=pictures, model=model
-    )  # fmt: skip
+        name=name,
+        steps=steps,
+        t=chain.times[points],
+        beta=table.beta[points],
+        abar=table.abar[points],
+        images=table.q(x0, torch.tensor(strip_steps)).sample(study.noise()().cpu()),
+        model=model,
+    )
 
 
 def _chains() -> dict[str, Chain]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from debruit import events
 from debruit.apps.cli.numbers import Seed, Threads
 from debruit.apps.cli.sources import Sources
 from debruit.apps.threads import set_threads
@@ -65,7 +66,8 @@ def explain(
         raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")
     check_folder(out, files=("index.html",))
     make = _of_autoencoder if is_autoencoder(model) else _of_diffusion
-    text = make(model, image, data, lang, label, prompt, seed, device)
+    with events.listen(lambda event: say(event.message)):
+        text = make(model, image, data, lang, label, prompt, seed, device)
     target = out / "index.html"
     write_atomically(target, lambda temporary: temporary.write_text(text, "utf-8"))
     say(f"{target} ({len(text) / 2**20:.1f} MB): open it in a browser")
@@ -86,8 +88,8 @@ def _of_diffusion(
     from debruit.lecture.study import begin
     from debruit.models.diffusion import load
 
-    study = begin(load(model, device), image, label=label, prompt=prompt, path=model, data=data, seed=seed, say=say)
-    say(f"image: {study.subject.origin[lang == 'fr']}")
+    study = begin(load(model, device), image, label=label, prompt=prompt, path=model, data=data, seed=seed)
+    say(f"image: {study.example.origin[lang == 'fr']}")
     return page(study, lang)
 
 
@@ -109,6 +111,6 @@ def _of_autoencoder(
         raise InputError(f"--label {label}: {model} is an autoencoder, which knows no classes: leave --label out")
     if prompt is not None:
         raise InputError(f"--prompt: {model} is an autoencoder, which knows no texts: leave --prompt out")
-    study = begin(FirstStage.load(model, device), image, path=model, data=data, seed=seed, say=say)
-    say(f"image: {study.subject.origin[lang == 'fr']}")
+    study = begin(FirstStage.load(model, device), image, path=model, data=data, seed=seed)
+    say(f"image: {study.example.origin[lang == 'fr']}")
     return page(study, lang)

@@ -1,11 +1,11 @@
 "use strict";
 // The panels of an autoencoder: `state.k` is the position between two images.
-const P = D.passage, SIZE = { width: P.width, height: P.height };
+const P = D.reconstruction, SIZE = { width: P.width, height: P.height };
 
 function still(box, sheet, row, column, symbol, key, size, note = null) {
   const { figure, close } = captioned(box, symbol, key);
-  const picture = tile(figure, sheet, row, size);
-  watchers.push(() => picture.show(column));
+  const view = tile(figure, sheet, row, size);
+  watchers.push(() => view.show(column));
   close();
   if (note) {
     const line = element(figure, "figcaption");
@@ -13,8 +13,8 @@ function still(box, sheet, row, column, symbol, key, size, note = null) {
   }
 }
 
-// 1: there and back
-function passagePanel(panel) {
+// 1: encoding and decoding
+function reconstructionPanel(panel) {
   const sheet = image(P.sheet), box = element(panel, "div", { class: "tiles" });
   ["x", "xhat", "difference"].forEach((key, row) => still(box, sheet, row, 0, SIGN[key], key, SIZE));
   readings(panel, () => [["PSNR", `${number(P.psnr, 4)} dB`], ["SSIM", number(P.ssim)]]);
@@ -32,29 +32,29 @@ function channelPanel(panel) {
   });
 }
 
-// 3: one channel at 0
-function silencedPanel(panel) {
-  const S = D.silenced, sheet = image(S.sheet), box = element(panel, "div", { class: "tiles" });
+// 3: one channel set to 0
+function ablationPanel(panel) {
+  const S = D.ablation, sheet = image(S.sheet), box = element(panel, "div", { class: "tiles" });
   still(box, image(P.sheet), 1, 0, SIGN.xhat, "xhat", SIZE);
-  S.change.forEach((change, c) => still(box, sheet, 0, c, SIGN.silenced, "silenced", SIZE, () => `${c}: ${word("changed")} ${number(100 * change, 2)} %`));
+  S.change.forEach((change, c) => still(box, sheet, 0, c, SIGN.ablated, "ablated", SIZE, () => `${c}: ${word("changed")} ${number(100 * change, 2)} %`));
 }
 
 // 4: the slider
-function betweenPanel(panel) {
-  const B = D.between, sheet = image(B.sheet), ends = image(B.ends), box = element(panel, "div", { class: "tiles" });
+function interpolationPanel(panel) {
+  const B = D.interpolation, sheet = image(B.sheet), ends = image(B.ends), box = element(panel, "div", { class: "tiles" });
   still(box, ends, 0, 0, SIGN.xa, "xa", SIZE);
   ["decoded", "mixed"].forEach((key, row) => {
     const { figure, close } = captioned(box, SIGN[key], key);
-    const picture = tile(figure, sheet, row, SIZE);
-    watchers.push(() => picture.show(state.k));
+    const view = tile(figure, sheet, row, SIZE);
+    watchers.push(() => view.show(state.k));
     close();
   });
   still(box, ends, 0, 1, SIGN.xb, "xb", SIZE);
 }
 
 function where(output) {
-  element(output, "b", {}, `λ = ${number(D.between.weights[state.k], 2)}`);
-  return `λ = ${D.between.weights[state.k]}`;
+  element(output, "b", {}, `λ = ${number(D.interpolation.weights[state.k], 2)}`);
+  return `λ = ${D.interpolation.weights[state.k]}`;
 }
 
-const PANELS = { passage: passagePanel, channels: channelPanel, silenced: silencedPanel, between: betweenPanel };
+const PANELS = { reconstruction: reconstructionPanel, channels: channelPanel, ablation: ablationPanel, interpolation: interpolationPanel };

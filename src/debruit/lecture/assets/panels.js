@@ -4,7 +4,7 @@
 // 1: the slider
 function forwardPanel(panel) {
   const F = D.forward, sheet = image(F.sheet);
-  pictures(panel, sheet, [["x0", image(F.x0)], ["xt", 0], ["eps", image(F.eps)], ["epshat", 1], ["x0hat", 2], ["posterior", 3]]);
+  images(panel, sheet, [["x0", image(F.x0)], ["xt", 0], ["eps", image(F.eps)], ["epshat", 1], ["x0hat", 2], ["posterior", 3]]);
   readings(panel, () => [
     [SIGN.beta, number(F.beta[state.k])], [SIGN.abar, number(F.abar[state.k])], [word("signal"), number(Math.sqrt(F.abar[state.k]))],
     [SIGN.snr, number(F.abar[state.k] / (1 - F.abar[state.k]))], [word("error_eps"), number(F.loss[state.k])], [word("error_x0"), number(F.x0_error[state.k])],
@@ -34,7 +34,7 @@ function schedulePanel(panel) {
   draw(chart(charts, () => SIGN.abar), "abar", { y: [0, 1] });
   draw(chart(charts, () => SIGN.snr), "snr", { y: [1e-4, 1e4], logY: true });
   draw(chart(charts, () => word("signal")), "signal", { y: [0, 1] });
-  const strips = element(panel, "div", { class: "strips" }), sheet = image(D.schedules.sheet), count = D.schedules.pictures;
+  const strips = element(panel, "div", { class: "strips" }), sheet = image(D.schedules.sheet), count = D.schedules.images;
   curves.forEach((c, n) => {
     element(strips, "span", c.model ? { class: "own" } : {}, c.name);
     const strip = tile(strips, sheet, n, { columns: count });
@@ -50,14 +50,14 @@ const PIXELS = Object.assign({}, D.pixels, {
   x0: unpacked(D.pixels.x0, D.pixels.unit), x_t: unpacked(D.pixels.x_t, D.pixels.unit), x0_hat: unpacked(D.pixels.x0_hat, D.pixels.unit),
   log_variance: D.pixels.log_variance && unpacked(D.pixels.log_variance, 2048),
 });
-const place = () => (state.channel * PIXELS.height + state.row) * PIXELS.width + state.column;
-const within = (k) => k * PIXELS.channels * PIXELS.height * PIXELS.width + place();
+const index = () => (state.channel * PIXELS.height + state.row) * PIXELS.width + state.column;
+const within = (k) => k * PIXELS.channels * PIXELS.height * PIXELS.width + index();
 
 function walkPanel(panel) {
   const W = D.walk, walkers = unpacked(W.walkers, W.unit), charts = element(panel, "div", { class: "charts walk" });
   const left = chart(charts, () => `14 ${word("walkers")}`), right = chart(charts, () => `${W.count.toLocaleString(language())} ${word("walkers")}, t = ${D.steps[state.k]}`);
   watchers.push(() => {
-    const x0 = PIXELS.x0[place()], range = [-4, 4], on = plot(left, { x: [0, D.T], y: range, width: 660, height: 330, xLabel: "t" });
+    const x0 = PIXELS.x0[index()], range = [-4, 4], on = plot(left, { x: [0, D.T], y: range, width: 660, height: 330, xLabel: "t" });
     const times = [0, ...D.steps], mean = [x0, ...W.mean.map((m) => m * x0)], std = [0, ...W.variance.map(Math.sqrt)];
     area(on, times, mean.map((m, k) => m - 2 * std[k]), mean.map((m, k) => m + 2 * std[k]), { fill: "var(--wash)" });
     for (let n = 0; n < 14; n++) {
@@ -73,14 +73,14 @@ function walkPanel(panel) {
       if (bin >= 0 && bin < bins) counts[bin] += 1;
     }
     const top = 1.25 * density(0, 0, W.variance[state.k]);
-    const beside = plot(right, { x: [0, top], y: range, width: 270, height: 330, left: 6, yAxis: false, xTicks: [] });
+    const histogram = plot(right, { x: [0, top], y: range, width: 270, height: 330, left: 6, yAxis: false, xTicks: [] });
     counts.forEach((c, b) => {
-      const y1 = beside.y(low + (b + 1) * width), y2 = beside.y(low + b * width);
-      make(right, "rect", { x: beside.x(0), y: y1, width: Math.max(0, beside.x(c / W.count / width) - beside.x(0)), height: Math.max(0.4, y2 - y1), fill: "var(--orange)", opacity: 0.45 });
+      const y1 = histogram.y(low + (b + 1) * width), y2 = histogram.y(low + b * width);
+      make(right, "rect", { x: histogram.x(0), y: y1, width: Math.max(0, histogram.x(c / W.count / width) - histogram.x(0)), height: Math.max(0.4, y2 - y1), fill: "var(--orange)", opacity: 0.45 });
     });
     const ys = spread(low, low + bins * width, 160), xs = ys.map((v) => density(v, centre, W.variance[state.k]));
     let d = "";
-    ys.forEach((v, k) => { d += (k ? "L" : "M") + beside.x(xs[k]).toFixed(1) + " " + beside.y(v).toFixed(1); });
+    ys.forEach((v, k) => { d += (k ? "L" : "M") + histogram.x(xs[k]).toFixed(1) + " " + histogram.y(v).toFixed(1); });
     make(right, "path", { class: "curve", d, stroke: "var(--blue)" });
   });
   const legend = element(panel, "div", { class: "legend", style: "margin:.7rem 0 0" });
@@ -90,7 +90,7 @@ function walkPanel(panel) {
     worded(item, "span", key);
   }
   readings(panel, () => {
-    const x0 = PIXELS.x0[place()];
+    const x0 = PIXELS.x0[index()];
     let sum = 0, squares = 0;
     for (let n = 0; n < W.count; n++) {
       const v = walkers[state.k * W.count + n] + W.signal[state.k] * x0;
@@ -103,19 +103,19 @@ function walkPanel(panel) {
 }
 
 // 4: q and p_theta of one pixel
-function pixelLaw() {
-  const P = PIXELS, k = state.k, x0 = P.x0[place()], xt = P.x_t[within(k)], guess = P.x0_hat[within(k)];
+function pixelDistributions() {
+  const P = PIXELS, k = state.k, x0 = P.x0[index()], xt = P.x_t[within(k)], predicted = P.x0_hat[within(k)];
   const variance = P.log_variance ? Math.exp(P.log_variance[within(k)]) : P.variance[k], q = P.posterior_variance[k];
-  const mu = P.a[k] * x0 + P.b[k] * xt, muTheta = P.a[k] * guess + P.b[k] * xt;
+  const mu = P.a[k] * x0 + P.b[k] * xt, muTheta = P.a[k] * predicted + P.b[k] * xt;
   const kl = q > 0 ? 0.5 * (q / variance - 1 - Math.log(q / variance) + (mu - muTheta) ** 2 / variance) : null;
-  return { x0, xt, guess, mu, muTheta, q, variance, kl };
+  return { x0, xt, predicted, mu, muTheta, q, variance, kl };
 }
 
 function posteriorPanel(panel) {
   const box = element(panel, "div", { class: "charts near" }), side = element(box, "div"), charts = element(box, "div");
   const { figure, close } = captioned(side, SIGN.x0, "x0");
-  const picture = tile(figure, image(D.forward.x0), 0, { choose: true });
-  watchers.push(() => picture.show(0));
+  const view = tile(figure, image(D.forward.x0), 0, { choose: true });
+  watchers.push(() => view.show(0));
   close();
   if (PIXELS.channels > 1) {
     const label = element(side, "label", { class: "readings" });
@@ -126,8 +126,8 @@ function posteriorPanel(panel) {
   }
   const wide = chart(charts, () => word("whole")), near = chart(charts, () => word("zoomed"));
   const note = element(panel, "p", { class: "readings" });
-  const draw = (svg, range, law, height) => {
-    const tallest = density(0, 0, Math.max(Math.min(law.q || law.variance, law.variance), 1e-12));
+  const draw = (svg, range, pixel, height) => {
+    const tallest = density(0, 0, Math.max(Math.min(pixel.q || pixel.variance, pixel.variance), 1e-12));
     const on = plot(svg, { width: 720, height, left: 10, x: range, y: [0, 1.15 * tallest], yTicks: [], yAxis: false });
     const xs = spread(range[0], range[1], 400);
     make(svg, "line", { class: "grid", x1: 10, x2: 710, y1: on.y(0), y2: on.y(0) });
@@ -137,22 +137,22 @@ function posteriorPanel(panel) {
       area(on, all, ys.map(() => 0), ys, { fill: `var(${fill})` });
       curve(on, all, ys, { stroke: `var(${ink})`, "stroke-dasharray": dash });
     };
-    if (law.q > 0) gaussian(law.mu, law.q, "--blue", "--wash"); else make(svg, "line", { x1: on.x(law.mu), x2: on.x(law.mu), y1: on.y(0), y2: on.y(tallest), stroke: "var(--blue)", "stroke-width": 2 });
-    gaussian(law.muTheta, law.variance, "--orange", "--warm", "7 4");
-    for (const [value, text] of [[law.x0, "x₀"], [law.xt, "xₜ"], [law.guess, "x̂₀"]]) {
+    if (pixel.q > 0) gaussian(pixel.mu, pixel.q, "--blue", "--wash"); else make(svg, "line", { x1: on.x(pixel.mu), x2: on.x(pixel.mu), y1: on.y(0), y2: on.y(tallest), stroke: "var(--blue)", "stroke-width": 2 });
+    gaussian(pixel.muTheta, pixel.variance, "--orange", "--warm", "7 4");
+    for (const [value, text] of [[pixel.x0, "x₀"], [pixel.xt, "xₜ"], [pixel.predicted, "x̂₀"]]) {
       if (value < range[0] || value > range[1]) continue;
       make(svg, "line", { x1: on.x(value), x2: on.x(value), y1: on.y(0) - 7, y2: on.y(0) + 4, stroke: "var(--ink)", "stroke-width": 1.4 });
       make(svg, "text", { class: "label", x: on.x(value), y: on.y(0) - 11, "text-anchor": "middle" }, text);
     }
   };
   watchers.push(() => {
-    const law = pixelLaw(), std = Math.sqrt(Math.max(law.q, law.variance));
-    const low = Math.min(law.mu, law.muTheta) - 5 * std, high = Math.max(law.mu, law.muTheta) + 5 * std;
-    const reach = Math.max(2.5, Math.abs(law.xt) + 0.5, Math.abs(law.guess) + 0.5);
-    draw(wide, [-reach, reach], law, 150);
-    draw(near, [low, high], law, 210);
-    note.innerHTML = law.q > 0 ? "" : `<span>${word("point")}</span>`;
-    note.hidden = law.q > 0;
+    const pixel = pixelDistributions(), std = Math.sqrt(Math.max(pixel.q, pixel.variance));
+    const low = Math.min(pixel.mu, pixel.muTheta) - 5 * std, high = Math.max(pixel.mu, pixel.muTheta) + 5 * std;
+    const reach = Math.max(2.5, Math.abs(pixel.xt) + 0.5, Math.abs(pixel.predicted) + 0.5);
+    draw(wide, [-reach, reach], pixel, 150);
+    draw(near, [low, high], pixel, 210);
+    note.innerHTML = pixel.q > 0 ? "" : `<span>${word("point")}</span>`;
+    note.hidden = pixel.q > 0;
   });
   const legend = element(charts, "div", { class: "legend", style: "margin:.7rem 0 0" });
   for (const [text, ink] of [[SIGN.q, "--blue"], [SIGN.p, "--orange"]]) {
@@ -161,9 +161,9 @@ function posteriorPanel(panel) {
     element(item, "span").innerHTML = text;
   }
   readings(panel, () => {
-    const law = pixelLaw();
-    return [[SIGN.x0, number(law.x0)], [SIGN.xt, number(law.xt)], [SIGN.x0hat, number(law.guess)], [SIGN.posterior, number(law.mu, 4)],
-      [SIGN.mean, number(law.muTheta, 4)], [SIGN.posterior_variance, number(law.q)], [SIGN.variance, number(law.variance)], ...(law.kl === null ? [] : [[word("divergence"), `${number(law.kl)} ${word("nats")}`]])];
+    const pixel = pixelDistributions();
+    return [[SIGN.x0, number(pixel.x0)], [SIGN.xt, number(pixel.xt)], [SIGN.x0hat, number(pixel.predicted)], [SIGN.posterior, number(pixel.mu, 4)],
+      [SIGN.mean, number(pixel.muTheta, 4)], [SIGN.posterior_variance, number(pixel.q)], [SIGN.variance, number(pixel.variance)], ...(pixel.kl === null ? [] : [[word("divergence"), `${number(pixel.kl)} ${word("nats")}`]])];
   });
 }
 
@@ -208,8 +208,8 @@ function termsPanel(panel) {
 
 // 6: algorithm 2
 function reversePanel(panel) {
-  const R = D.reverse, sheet = image(R.sheet), strip = image(R.strip), count = R.places.length;
-  pictures(panel, sheet, [["xt", 0], ["epshat", 1], ["x0hat", 2], ["mean", 3], ["kick", 4], ["next", 5]], "tiles six", { choose: false });
+  const R = D.reverse, sheet = image(R.sheet), strip = image(R.strip), count = R.strip_steps.length;
+  images(panel, sheet, [["xt", 0], ["epshat", 1], ["x0hat", 2], ["mean", 3], ["kick", 4], ["next", 5]], "tiles six", { choose: false });
   const strips = element(panel, "div", { class: "strips" });
   for (let n = 0; n < R.images; n++) {
     const label = element(strips, "span");
@@ -219,7 +219,7 @@ function reversePanel(panel) {
   }
   element(strips, "span");
   const ticks = element(strips, "div", { class: "ticks" });
-  for (const i of R.places) element(ticks, "span", {}, i === D.T ? `t = ${i}` : String(i));
+  for (const i of R.strip_steps) element(ticks, "span", {}, i === D.T ? `t = ${i}` : String(i));
 }
 
 // 7: samplers
@@ -236,30 +236,30 @@ function samplerPanel(panel) {
     relabel.push(() => { about.textContent = `${word("order")} ${row.order}, ${word(row.stochastic ? "stochastic" : "deterministic")}`; });
     const sheet = image(row.sheet);
     row.cells.forEach((cell, n) => {
-      const place = element(line, "td");
-      if (!cell) { place.textContent = "–"; return; }
+      const slot = element(line, "td");
+      if (!cell) { slot.textContent = "–"; return; }
       size(sheet, (w, h) => {
-        const picture = tile(null, sheet, 0, { width: w / S.budgets.length, height: h });
-        place.prepend(picture.frame);
-        picture.show(n);
+        const view = tile(null, sheet, 0, { width: w / S.budgets.length, height: h });
+        slot.prepend(view.frame);
+        view.show(n);
       });
-      const text = element(place, "span");
+      const text = element(slot, "span");
       relabel.push(() => { text.textContent = `${number(100 * cell.distance, 2)} % · ${cell.steps} ${word("steps")}`; });
     });
   }
   const { figure, close } = captioned(box, "", "solution"), solution = image(S.solution);
   size(solution, (w, h) => {
-    const picture = tile(null, solution, 0, { width: w, height: h });
-    figure.prepend(picture.frame);
-    picture.show(0);
+    const view = tile(null, solution, 0, { width: w, height: h });
+    figure.prepend(view.frame);
+    view.show(0);
   });
   close();
 }
 
 // 8: guidance
 function guidancePanel(panel) {
-  const G = D.guidance, sheet = image(G.sheet), grid = image(G.pictures), ready = loaded[loaded.length - 1];
-  pictures(panel, sheet, [["uncond", 0], ["cond", 1], ["gap", 2]], "tiles six", { choose: false });
+  const G = D.guidance, sheet = image(G.sheet), grid = image(G.grid), ready = loaded[loaded.length - 1];
+  images(panel, sheet, [["uncond", 0], ["cond", 1], ["gap", 2]], "tiles six", { choose: false });
   element(panel, "p");
   const charts = element(panel, "div", { class: "charts" });
   for (const key of ["clean_gap", "noise_gap"]) {
@@ -276,19 +276,19 @@ function guidancePanel(panel) {
     relabel.push(() => { cell.textContent = `w = ${number(w)}`; cell.title = `${G.evaluations[n]} ${word("evaluations")}`; });
   });
   for (let row = 0; row < G.images; row++) {
-    const line = element(table, "tr"), places = G.weights.map(() => element(line, "td"));
-    ready.then(() => places.forEach((place, n) => {
-      const picture = tile(place, grid, row, { width: grid.naturalWidth / G.weights.length, height: grid.naturalHeight / G.images });
-      picture.show(n);
+    const line = element(table, "tr"), slots = G.weights.map(() => element(line, "td"));
+    ready.then(() => slots.forEach((slot, n) => {
+      const view = tile(slot, grid, row, { width: grid.naturalWidth / G.weights.length, height: grid.naturalHeight / G.images });
+      view.show(n);
     }));
   }
 }
 
 // 9: latents
 function latentPanel(panel) {
-  const L = D.latents, sheet = image(L.sheet), decoded = image(L.pictures), whole = image(L.reconstruction);
+  const L = D.latents, sheet = image(L.sheet), decoded = image(L.decoded), whole = image(L.reconstruction);
   for (const [key, from] of [["zt", 0], ["z0hat", L.channels]]) {
-    pictures(panel, sheet, Array.from({ length: L.channels }, (_, c) => [key, from + c, ` <small>${c}</small>`]), "tiles", { choose: false });
+    images(panel, sheet, Array.from({ length: L.channels }, (_, c) => [key, from + c, ` <small>${c}</small>`]), "tiles", { choose: false });
     element(panel, "p");
   }
   const box = element(panel, "div", { class: "tiles six" });
@@ -297,8 +297,8 @@ function latentPanel(panel) {
     const add = (source, row, symbol, key, moving) => {
       const { figure, close } = captioned(box, symbol, key);
       const width = moving ? source.naturalWidth / K : source.naturalWidth, height = moving ? source.naturalHeight / 2 : source.naturalHeight;
-      const picture = tile(figure, source, row, { width, height });
-      watchers.push(() => picture.show(moving ? state.k : 0));
+      const view = tile(figure, source, row, { width, height });
+      watchers.push(() => view.show(moving ? state.k : 0));
       close();
     };
     add(decoded, 0, SIGN.decoded_zt, "decoded", true);
@@ -313,13 +313,13 @@ function where(output) {
   element(output, "b", {}, `${D.steps[state.k]} / ${D.T}`);
   output.append(`${own}   ᾱ ${number(F.abar[state.k])}   SNR ${number(F.abar[state.k] / (1 - F.abar[state.k]))}`);
   const chosen = document.getElementById("chosen"), P = D.pixels;
-  chosen.textContent = `${word("pixel")} (${state.row * P.stride}, ${state.column * P.stride}): ${number(PIXELS.x0[place()])}`;
+  chosen.textContent = `${word("pixel")} (${state.row * P.stride}, ${state.column * P.stride}): ${number(PIXELS.x0[index()])}`;
   chosen.title = `${word("row")}, ${word("column")}`;
   return `t = ${D.steps[state.k]}`;
 }
 
 function contrast() {
-  // the brightest pixel of the middle rows: one that is not background in most pictures
+  // the brightest pixel of the middle rows: one that is not background in most images
   let best = -Infinity;
   for (let r = 0; r < PIXELS.height; r++) for (let c = 0; c < PIXELS.width; c++) {
     const away = Math.hypot(r - PIXELS.height / 2, c - PIXELS.width / 2) / PIXELS.width, v = PIXELS.x0[r * PIXELS.width + c] - away;

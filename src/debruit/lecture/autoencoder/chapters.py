@@ -1,17 +1,19 @@
-"""The chapters of an autoencoder's page (lecture/chapters.py says what a chapter is)."""
+"""Chapters of an autoencoder's page; lecture/chapters.py defines the class `Chapter`."""
 
 from debruit.lecture.chapters import Chapter
 
-PASSAGE = Chapter(
-    key="passage",
-    title=("There and back", "Aller et retour"),
+RECONSTRUCTION = Chapter(
+    key="reconstruction",
+    title=("Encoding and decoding", "Encodage et décodage"),
     text=(
         (
-            "The encoder $\\mathcal{E}$ maps the image to a latent, as a rule of fewer values, the decoder $\\mathcal{D}$ maps it back. What is not in the "
-            "latent cannot come back: the difference is what was lost. Whatever a diffusion model draws on these latents comes out of this decoder.",
-            "L'encodeur $\\mathcal{E}$ projette l'image sur un latent, en général de moins de valeurs, le décodeur $\\mathcal{D}$ la restitue. Ce qui "
-            "n'est pas dans le latent ne peut revenir : la différence est ce qui s'est perdu. Tout ce qu'un modèle de diffusion dessine sur ces "
-            "latents passe par ce décodeur.",
+            "The encoder $\\mathcal{E}$ maps the image to a latent, usually of fewer values; the decoder "
+            "$\\mathcal{D}$ maps it back. What the latent does not contain cannot be reconstructed: the difference is "
+            "what was lost. Every image that a diffusion model generates on these latents comes out of this decoder.",
+            "L'encodeur $\\mathcal{E}$ projette l'image sur un latent, en général de moins de valeurs ; le décodeur "
+            "$\\mathcal{D}$ la restitue. Ce que le latent ne contient pas ne peut pas être reconstruit : la "
+            "différence est ce qui s'est perdu. Toute image qu'un modèle de diffusion génère sur ces latents sort de "
+            "ce décodeur.",
         ),
     ),
     equations=(
@@ -23,22 +25,24 @@ PASSAGE = Chapter(
         "autoencoders.autoencoder.AutoencoderModule.decode",
         "autoencoders.fidelity.psnr",
         "autoencoders.fidelity.ssim",
-        "lecture.autoencoder.panels.passage",
+        "lecture.autoencoder.panels.reconstruction",
     ),
 )
 CHANNELS = Chapter(
     key="channels",
-    title=("What the latent holds", "Ce que contient le latent"),
+    title=("What the latent contains", "Ce que contient le latent"),
     text=(
         (
-            "The channels of the latent as pictures, from $-2.5$ (dark) to $2.5$ (bright). They are shifted by $m$ and scaled by $s$, which were "
-            "measured so that each has mean 0 and spread 1 over the training images: noise of variance 1 then means the same in all of them. A "
-            "variational encoder gives a law and not a point: its spread $\\sigma(x)$ is below, from 0 (black) to 1 (white). Diffusion is trained on draws "
-            "from it.",
-            "Les canaux du latent comme images, de $-2,5$ (sombre) à $2,5$ (clair). Ils sont décalés de $m$ et divisés par $s$, mesurés pour que "
-            "chacun ait une moyenne de 0 et un écart-type de 1 sur les images d'apprentissage : un bruit de variance 1 y a partout le même sens. Un "
-            "encodeur variationnel donne une loi et non un point : son écart-type $\\sigma(x)$ est en dessous, de 0 (noir) à 1 (blanc). La diffusion "
-            "apprend sur des tirages de cette loi.",
+            "The channels of the latent as images, from $-2.5$ (dark) to $2.5$ (bright). They are shifted by $m$ and "
+            "divided by $s$, measured so that each channel has mean 0 and standard deviation 1 over the training "
+            "images: noise of variance 1 then has the same effect in all of them. A variational encoder gives a "
+            "distribution, not a point: its standard deviation $\\sigma(x)$ is shown below, from 0 (black) to 1 "
+            "(white). The diffusion model is trained on samples of this distribution.",
+            "Les canaux du latent comme images, de $-2,5$ (sombre) à $2,5$ (clair). Ils sont décalés de $m$ et "
+            "divisés par $s$, mesurés pour que chaque canal ait une moyenne de 0 et un écart-type de 1 sur les images "
+            "d'apprentissage : un bruit de variance 1 y a partout le même effet. Un encodeur variationnel donne une "
+            "distribution et non un point : son écart-type $\\sigma(x)$ est montré en dessous, de 0 (noir) à 1 "
+            "(blanc). Le modèle de diffusion apprend sur des échantillons de cette distribution.",
         ),
     ),
     equations=(
@@ -52,35 +56,40 @@ CHANNELS = Chapter(
         "lecture.autoencoder.panels.channels",
     ),
 )
-SILENCED = Chapter(
-    key="silenced",
+ABLATION = Chapter(
+    key="ablation",
     title=("Without one channel", "Sans l'un des canaux"),
     text=(
         (
-            "The same image decoded with one channel at 0, which is that channel's mean over the training images. What changes is what only this "
-            "channel knew of the image; the number is how much, as the root of the mean square in per cent of the range.",
-            "La même image décodée avec un canal à 0, sa moyenne sur les images d'apprentissage. Ce qui change est ce que ce canal était seul à "
-            "savoir de l'image ; le nombre dit combien, en racine de la moyenne des carrés, en pour cent de l'intervalle.",
+            "The same image decoded with one channel set to 0, which is that channel's mean over the training images. "
+            "The change shows what only this channel encodes; the number is its root mean square, in per cent of the "
+            "range.",
+            "La même image décodée avec un canal mis à 0, sa moyenne sur les images d'apprentissage. Le changement "
+            "montre ce que ce canal est seul à coder ; le nombre est sa moyenne quadratique, en pour cent de "
+            "l'intervalle.",
         ),
     ),
     equations=(r"\hat{x}^{(c)} = \mathcal{D}(z), \quad z_c = 0",),
     functions=(
         "autoencoders.autoencoder.AutoencoderModule.decode",
-        "lecture.autoencoder.panels.silenced",
+        "lecture.autoencoder.panels.ablation",
     ),
 )
-BETWEEN = Chapter(
-    key="between",
+INTERPOLATION = Chapter(
+    key="interpolation",
     title=("From one image to another", "D'une image à une autre"),
     text=(
         (
-            "A straight line between two latents, decoded, beside the straight line between the two images themselves, which is a cross-fade. Move "
-            "$\\lambda$ at the foot of the page. The two differ where the decoder knows more than to mix pixels; but an autoencoder is trained on "
-            "latents of images alone, so that the middle of the line need not look like one. To know what lies between is the task of the diffusion.",
-            "Une droite entre deux latents, décodée, à côté de la droite entre les deux images elles-mêmes, qui est un fondu. Déplacez $\\lambda$ au "
-            "bas de la page. Les deux diffèrent là où le décodeur sait plus que mélanger des pixels ; mais un auto-encodeur n'apprend que sur des "
-            "latents d'images, et le milieu de la droite ne ressemble pas forcément à une image. Savoir ce qu'il y a entre elles est le travail de "
-            "la diffusion.",
+            "A straight line between two latents, decoded, next to the straight line between the two images "
+            "themselves, which is a cross-fade. Move $\\lambda$ at the foot of the page. The two differ where the "
+            "decoder does more than mix pixels; but an autoencoder is trained on latents of real images only, so the "
+            "middle of the line need not look like an image. Modelling what lies between is the task of the diffusion "
+            "model.",
+            "Une droite entre deux latents, décodée, à côté de la droite entre les deux images elles-mêmes, qui est "
+            "un fondu. Déplacez $\\lambda$ au bas de la page. Les deux diffèrent là où le décodeur fait plus que "
+            "mélanger des pixels ; mais un auto-encodeur n'apprend que sur des latents d'images réelles, et le milieu "
+            "de la droite ne ressemble pas forcément à une image. Modéliser ce qu'il y a entre elles est la tâche du "
+            "modèle de diffusion.",
         ),
     ),
     equations=(
@@ -90,7 +99,7 @@ BETWEEN = Chapter(
     ),
     functions=(
         "autoencoders.autoencoder.AutoencoderModule.decode",
-        "lecture.autoencoder.panels.between",
+        "lecture.autoencoder.panels.interpolation",
     ),
 )
-CHAPTERS = (PASSAGE, CHANNELS, SILENCED, BETWEEN)
+CHAPTERS = (RECONSTRUCTION, CHANNELS, ABLATION, INTERPOLATION)

@@ -40,15 +40,15 @@ function unpacked(text, unit) {
 
 const loaded = [];
 function image(address) {
-  const picture = new Image();
-  loaded.push(new Promise((done) => { picture.onload = picture.onerror = done; }));
-  picture.src = address;
-  return picture;
+  const loading = new Image();
+  loaded.push(new Promise((done) => { loading.onload = loading.onerror = done; }));
+  loading.src = address;
+  return loading;
 }
 
-// A picture out of a sheet; `show(column)` draws it. With `choose` its pixels can be chosen, by mouse or arrow keys.
+// One image of a sheet; `show(column)` draws it. With `choose` its pixels can be chosen, by mouse or arrow keys.
 function tile(parent, sheet, row, { width = D.forward.width, height = D.forward.height, columns = 1, choose = false } = {}) {
-  const frame = element(parent, "div", { class: "picture" + (choose ? " choose" : "") });
+  const frame = element(parent, "div", { class: "image" + (choose ? " choose" : "") });
   // several columns at once stand apart, so they are enlarged first: a gap of one pixel of the image would be wide
   const scale = columns > 1 ? Math.max(1, Math.round(128 / width)) : 1, gap = columns > 1 ? 6 : 0;
   const canvas = element(frame, "canvas", { width: columns * (width * scale + gap) - gap, height: height * scale });
@@ -97,12 +97,12 @@ function captioned(parent, symbol, key) {
   return { figure, close: () => figure.appendChild(caption) };
 }
 
-function pictures(panel, sheet, list, css = "tiles six", options = {}) {
+function images(panel, sheet, list, css = "tiles six", options = {}) {
   const box = element(panel, "div", { class: css });
   for (const [key, row, mark = ""] of list) {
     const { figure, close } = captioned(box, SIGN[key] + mark, key);
-    const picture = typeof row === "number" ? tile(figure, sheet, row, Object.assign({ choose: true }, options)) : tile(figure, row, 0, Object.assign({ choose: true }, options));
-    if (typeof row === "number") watchers.push(() => picture.show(state.k)); else watchers.push(() => picture.show(0));
+    const view = typeof row === "number" ? tile(figure, sheet, row, Object.assign({ choose: true }, options)) : tile(figure, row, 0, Object.assign({ choose: true }, options));
+    if (typeof row === "number") watchers.push(() => view.show(state.k)); else watchers.push(() => view.show(0));
     close();
   }
 }
