@@ -69,7 +69,7 @@ ATTRIBUTES = {"floor", "place", "between"}  # also names of other people's funct
 OPENING = re.compile(
     r"(?:Of|That|Those|This|These|The same|It|Its|They|Them|Their|Theirs|Which|Who|Whose|What|He|She|Such)\b", re.I
 )
-PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|json|sh))`")
+PATH = re.compile(r"`((?:[\w.-]+/)*[\w.-]+\.(?:py|md|sh))`")
 
 
 @dataclass(frozen=True)

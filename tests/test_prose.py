@@ -22,6 +22,7 @@ NOT_YET = {
     "docs/editing.md",
     "docs/evaluation.md",
     "docs/explain.md",
+    "docs/glossary.md",
     "docs/guidance.md",
     "docs/latent.md",
     "docs/reference-models.md",
