@@ -111,7 +111,7 @@ def markdown_hits(source: str) -> Iterator[tuple[int, str]]:
             prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "``", line)
             yield from retired_words(Text(number, prose))
             yield from ((number, f"{found} does not exist") for found in PATH.findall(line) if missing(found))
-            if not line.lstrip().startswith(("|", "!", "    ")):
+            if not (line.startswith("    ") or line.lstrip().startswith(("|", "!"))):
                 yield from too_long([line], number)
 
 
