@@ -73,7 +73,7 @@ def test_prompts_and_masks_are_taken_in_turn(model, masks, tmp_path, capsys):
     assert (found.int() - wanted.int()).abs().max() <= 1
     said = capsys.readouterr().out
     assert (
-        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (euler, 4 steps, 4 network evaluations an image,"
+        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (euler, 4 steps, 4 network evaluations per image,"
         in said
     )
 
@@ -98,27 +98,27 @@ def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
 def test_guidance_its_interval_and_its_cost_are_said(model, masks, tmp_path, capsys):
     common = ["-n", "1", "--prompt", "two owls", "--mask", masks[0]]
     cases = {
-        ("--guidance", "3"): "8 network evaluations an image, guidance 3, seed",
-        ("--guidance", "text=5,mask=2"): "12 network evaluations an image, guidance text=5, mask=2, seed",
+        ("--guidance", "3"): "8 network evaluations per image, guidance 3, seed",
+        ("--guidance", "text=5,mask=2"): "12 network evaluations per image, guidance text=5, mask=2, seed",
         (
             "--guidance",
             "prompt=5",
-            "--rescale",
+            "--guidance-rescale",
             "0.7",
-        ): "8 network evaluations an image, guidance prompt=5, rescaled by 0.7, seed",
+        ): "8 network evaluations per image, guidance prompt=5, rescaled by 0.7, seed",
         (
             "--guidance",
             "3",
-            "--interval",
+            "--guidance-interval",
             "0.4,0.8",
-        ): "6 network evaluations an image, guidance 3, between t = 0.4 and 0.8, seed",
-        ("--guidance", "1"): "4 network evaluations an image, seed",
+        ): "6 network evaluations per image, guidance 3, between t = 0.4 and 0.8, seed",
+        ("--guidance", "1"): "4 network evaluations per image, seed",
         (
             "--set",
             "guidance=text=5,mask=2",
             "--set",
             "interval=0.4,0.8",
-        ): "8 network evaluations an image, guidance text=5, mask=2, between",
+        ): "8 network evaluations per image, guidance text=5, mask=2, between",
     }
     pictures = set()
     for arguments, sentence in cases.items():
@@ -129,8 +129,8 @@ def test_guidance_its_interval_and_its_cost_are_said(model, masks, tmp_path, cap
 
 def test_a_weaker_model_guides(model, tmp_path, capsys):
     weaker = written(tmp_path / "weaker.safetensors", channels=4)
-    found = drawn(model, tmp_path, "-n", "1", "--prompt", "two owls", "--weaker", str(weaker), "--guidance", "2")
-    assert f"8 network evaluations an image, guidance 2 from {weaker}" in capsys.readouterr().out
+    found = drawn(model, tmp_path, "-n", "1", "--prompt", "two owls", "--guide-model", str(weaker), "--guidance", "2")
+    assert f"8 network evaluations per image, guidance 2 with guide model {weaker}" in capsys.readouterr().out
     wanted = debruit.load(model).generate(1, prompt="two owls", weaker=debruit.load(weaker), guidance=2.0)
     assert (found.int() - wanted.int()).abs().max() <= 1
 
@@ -140,7 +140,10 @@ def test_an_empty_prompt_is_none_and_guidance_without_a_condition_is_said_to_do_
     assert torch.equal(drawn(model, tmp_path, "-n", "1", "--prompt", ""), nothing)
     capsys.readouterr()
     assert torch.equal(drawn(model, tmp_path, "-n", "1", "--guidance", "3"), nothing)
-    assert "guidance 3 changes nothing here" in capsys.readouterr().out
+    assert (
+        "--guidance 3 has no effect: it needs both a conditional and an unconditional prediction"
+        in capsys.readouterr().out
+    )
 
 
 def test_requests_that_are_refused(model, masks, tmp_path, capsys):
@@ -154,13 +157,13 @@ def test_requests_that_are_refused(model, masks, tmp_path, capsys):
         ("--prompt", "two owls", "--guidance", "inf"): "a guidance weight of inf",
         ("--prompt", "two owls", "--guidance", "text=2,mask=3"): "guidance mask=3 was given without a mask: give --mask, or leave mask out of --guidance",
         ("--prompt", "two owls", "--guidance", "label=2"): "guidance was given for 'label', but this model was trained with prompt, mask",
-        ("--interval", "0.8,0.1"): "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise)",
-        ("--interval", "0.1"): "--interval 0.1: give two times between 0 (clean) and 1 (noise), for example --interval 0.1,0.8",
-        ("--interval", "a,b"): "--interval a,b: give two times",
-        ("--rescale", "2"): "a rescaling of guidance by 2: give 0 (none) to 1",
-        ("--weaker", str(tmp_path / "nowhere"), "--guidance", "2"): "there is no model at",
-        ("--weaker", str(other)): "a guidance weight of 1 leaves the weaker model out: give --guidance 2, say, or leave --weaker out",
-        ("--weaker", str(other), "--guidance", "text=2"): "guidance text=2 beside a weaker model",
+        ("--guidance-interval", "0.8,0.1"): "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise)",
+        ("--guidance-interval", "0.1"): "--guidance-interval 0.1: give two times between 0 (clean) and 1 (noise), for example --guidance-interval 0.1,0.8",
+        ("--guidance-interval", "a,b"): "--guidance-interval a,b: give two times",
+        ("--guidance-rescale", "2"): "a rescaling of guidance by 2: give 0 (none) to 1",
+        ("--guide-model", str(tmp_path / "nowhere"), "--guidance", "2"): "there is no model at",
+        ("--guide-model", str(other)): "a guidance weight of 1 leaves the weaker model out: give --guidance 2, say, or leave --weaker out",
+        ("--guide-model", str(other), "--guidance", "text=2"): "guidance text=2 beside a weaker model",
         ("--mask", str(tmp_path / "none.png")): "none.png",
     }  # fmt: skip
     for arguments, sentence in cases.items():

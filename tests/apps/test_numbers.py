@@ -7,11 +7,12 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 
-from debruit.apps.cli import compare, drawn, edit, evaluate, explain, main, sample, samplers, train, upscale
+from debruit.apps.cli import compare, edit, evaluate, explain, main, sample, sampling_flags, samplers, train, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
 from debruit.errors import InputError
-from debruit.workflows import places
+from debruit.workflows.outputs import array_file
+from debruit.workflows.outputs.sample_writer import find_writer
 
 VERBS = {
     "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate, ["m"]),
@@ -24,8 +25,8 @@ def flags(function) -> list[tuple[str, type, bool]]:
     """The number flags of a verb: name, type, and whether it has a range."""
     found = []
     hints = get_type_hints(function, include_extras=True)
-    if "drawn" in hints:
-        hints |= get_type_hints(drawn.Drawn, include_extras=True)
+    if "flags" in hints:
+        hints |= get_type_hints(sampling_flags.SamplingFlags, include_extras=True)
     for name in hints:
         parts = _flat(hints[name])
         kind = next((kind for kind in (int, float) if kind in parts), None)
@@ -88,17 +89,17 @@ def test_numbers_inside_texts_have_a_range(tmp_path, capsys, monkeypatch):
 def test_a_grid_that_is_too_large_is_refused_before_work():
     with pytest.raises(
         InputError,
-        match=r"a grid of 100,000 images would have 436 million pixels, and it may have 100 million, 22,956 images: give a",
+        match=r"a grid of 100,000 images would have 436 million pixels, and the limit is 100 million, 22,956 images: give a",
     ):
-        places.find_place(Path("x.png"), {}, 100_000, (3, 64, 64), "uint8", print)
+        find_writer(Path("x.png"), {}, 100_000, (3, 64, 64), "uint8", print)
 
 
 def test_an_array_may_be_larger_than_the_memory(monkeypatch, tmp_path):
     """It is written batch by batch: only the disk must have the room."""
     room = SimpleNamespace(free=10**15)
-    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: room)
-    place = places.find_place(tmp_path / "x.npy", {}, 10**9, (3, 64, 64), "uint8", print)
-    assert [*place.missing()] == [range(10**9)]
+    monkeypatch.setattr(array_file.shutil, "disk_usage", lambda _: room)
+    writer = find_writer(tmp_path / "x.npy", {}, 10**9, (3, 64, 64), "uint8", print)
+    assert [*writer.missing()] == [range(10**9)]
     room.free = 10**12
     with pytest.raises(InputError, match="needs 12,288,000 MB, and its disk has 1,000,000 MB left"):
-        places.find_place(tmp_path / "x.npy", {}, 10**9, (3, 64, 64), "uint8", print)
+        find_writer(tmp_path / "x.npy", {}, 10**9, (3, 64, 64), "uint8", print)

@@ -9,7 +9,7 @@ from debruit.apps.cli import main
 from debruit.conditioning.mask import Mask
 from debruit.errors import InputError
 from debruit.images import pictures
-from debruit.workflows.manifest import digest, digests, model_digest
+from debruit.workflows.outputs.manifest import digest, digests, model_digest
 
 MASK = Mask(names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)), numbers=(0, 255), height=16, width=16)
 
@@ -54,10 +54,10 @@ def command(count: int, *more: str) -> int:
 def test_a_file_that_was_overwritten_is_another(place, capsys, changed, more):
     assert command(1, *more) == 0
     assert command(2, *more) == 0
-    assert "1 image of these settings were there already" in capsys.readouterr().out
+    assert "1 image with these settings already exist" in capsys.readouterr().out
     changed(place)
     assert command(3, *more) == 2
-    assert "--out many holds 2 images of other settings" in capsys.readouterr().err
+    assert "--out many holds 2 images with other settings" in capsys.readouterr().err
 
 
 def test_digests_are_of_contents(place):

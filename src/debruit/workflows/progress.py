@@ -1,60 +1,26 @@
-"""How far a drawing is, on the standard error: nothing in the first second, then a bar on a terminal, elsewhere a line now and then."""
+"""Progress of work whose units take about equally long, as events with the time that is left."""
 
-import sys
 import time
-from typing import Any
 
-from debruit.console import complain
-
-FIRST_SECONDS, SAID_SECONDS = 1, 10
+from debruit import events
 
 
-class Shown:
-    """Called with the share of the work that is done, 0 to 1, beginning at `done`; `what` and `total` are for the words."""
+class Progress:
+    """Emits how far a stage is. Each call takes the number of finished units of `total`, and cancels the work if that was requested.
 
-    def __init__(self, what: str, total: int, done: float = 0.0) -> None:
-        self.what, self.total, self.begun_at = what, total, done
-        self.began, self.said, self.bar, self.task = time.monotonic(), 0.0, None, None
-        self.terminal = sys.stderr is not None and sys.stderr.isatty()
+    `done` units were finished before the work began: they do not count for its speed.
+    """
 
-    def __enter__(self) -> "Shown":
-        return self
+    def __init__(self, stage: str, total: float, *, done: float = 0.0, unit: str = "images") -> None:
+        self.stage, self.total, self.unit, self._begun_at = stage, total, unit, done
+        self._began = time.monotonic()
+        self(done)
 
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def __call__(self, share: float) -> None:
-        now = time.monotonic()
-        if now - self.began < FIRST_SECONDS:
-            return
-        if self.terminal:
-            self._show(share, now)
-        elif not self.said or now - self.said >= SAID_SECONDS:
-            self.said = now
-            complain(f"{self.describe(share, now)}")
-
-    def describe(self, share: float, now: float) -> str:
-        """ "sampling  640/10,000  ETA 0:52"."""
-        done = share - self.begun_at
-        left = (now - self.began) * (1 - share) / done if done > 0 else float("inf")
-        return f"{self.what}  {share * self.total:,.0f}/{self.total:,}  ETA {clock(left)}"
-
-    def _show(self, share: float, now: float) -> None:
-        if self.bar is None:
-            self.bar, self.task = _bar()
-        self.bar.update(self.task, completed=share, description=self.describe(share, now))
-
-
-def _bar() -> tuple[Any, Any]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}")
-    bar = Progress(*columns, transient=True, console=Console(stderr=True))
-    task = bar.add_task("", total=1.0)
-    bar.start()
-    return bar, task
+    def __call__(self, done: float) -> None:
+        events.check_cancelled()
+        spent, finished = time.monotonic() - self._began, done - self._begun_at
+        eta = spent * (self.total - done) / finished if finished > 0 else None
+        events.progress(self.stage, done, self.total, eta=eta, unit=self.unit)
 
 
 def clock(seconds: float) -> str:

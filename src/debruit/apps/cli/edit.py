@@ -1,16 +1,18 @@
 """debruit edit"""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.drawn import USUAL, Drawn
 from debruit.apps.cli.numbers import Amount, EditCount, FrameCount, Repeats, Strength
-from debruit.apps.cli.reports import check_diffusion
-from debruit.apps.threads import set_threads
+from debruit.apps.cli.sampling_flags import DEFAULTS, SamplingFlags
+from debruit.apps.process import prepare_process
 from debruit.console import say
-from debruit.workflows import edits
+
+if TYPE_CHECKING:
+    from debruit.workflows.edit import EditResult
 
 
 def edit(
@@ -29,161 +31,73 @@ def edit(
     frames: FrameCount | None = None,
     amount: Amount | None = None,
     resamplings: Repeats | None = None,
-    jump: Repeats | None = None,
-    drawn: Drawn = USUAL,
+    jump_length: Repeats | None = None,
+    flags: SamplingFlags = DEFAULTS,
 ) -> int:
-    """Change an image with a trained model, in one of six ways.
+    """Edit an image with a trained model, in one of six ways. Conditions that are not given are dropped.
 
     Parameters
     ----------
     model
-        A run folder or a .safetensors file.
+        A run folder, a .safetensors file, or a model from `debruit list models`.
     image
-        The image to edit. Another size than the model's is brought to it, by its central part. FILE.png#2 is image 2 of a grid, from 0.
+        The image to edit. Images of another size are centre-cropped and resized. FILE.png#2 is image 2 of a grid,
+        counted from 0.
     out
-        FILE.png for the image, or for a grid of several; FILE.npy for an array; FILE.gif or FILE.webp for a moving --interpolate; else a folder. Without
-        it, IMAGE-WAY.png in the folder at hand.
+        FILE.png: the image, or a grid of several. FILE.npy: an array. FILE.gif or FILE.webp: a moving --interpolate.
+        Otherwise a folder. Default: IMAGE-EDIT.png in the current directory.
     strength
-        Image to image: how far the image is noised before it is drawn again, from just above 0 (nothing changes) to 1 (drawn from noise alone).
+        Image to image: how far the image is noised before it is sampled again, from just above 0 (nothing changes) to 1
+        (generated from pure noise).
     inpaint
-        A mask: what is transparent, or else white, is painted anew, and every other pixel comes back unchanged. (--mask is another: a semantic one.)
+        A mask file: transparent pixels, or white ones if none is transparent, are generated anew; all other pixels stay
+        unchanged. (--mask is a semantic mask.)
     outpaint
-        Pixels to paint around the image: 32 on each side, or LEFT,TOP,RIGHT,BOTTOM.
+        Pixels to generate around the image: 32 on each side, or LEFT,TOP,RIGHT,BOTTOM.
     variations
-        How many images around this one; --amount says how far from it.
+        Number of variations of the image; --amount sets how far they are from it.
     interpolate
-        Two image files, for --frames images from the one to the other.
+        Two image files, for --frames images from the first to the second.
     invert
-        The noise that the image is drawn from, as FILE.npy beside --out, which gets the image drawn from it again. It walks with heun or euler, and without
-        --guidance with a weight of 1.
+        Find the noise from which the image is sampled: FILE.npy, next to --out, which is the image sampled from it. The
+        sampler is heun or euler, and guidance is 1 unless given.
     n
-        How many edits of the image, of --strength, --inpaint and --outpaint.
+        Number of results, for --strength, --inpaint and --outpaint.
     frames
-        Of --interpolate, both ends included; 9 without it.
+        Number of frames of --interpolate, both ends included. Default: 9.
     amount
-        Of --variations: from just above 0 (the image itself) to 1 (another image); 0.25 without it.
+        Distance of --variations, from just above 0 (the image itself) to 1 (another image). Default: 0.25.
     resamplings
-        Of --inpaint and --outpaint: how often each step is walked, so that the new fits the old; 4 without it.
-    jump
-        Of --inpaint and --outpaint: steps that are walked again together; 1 without it.
+        How often --inpaint and --outpaint repeat each step, so that new and old pixels fit. Default: 4.
+    jump_length
+        Steps that --inpaint and --outpaint repeat together. Default: 1.
     """
-    ways = {
-        "strength": strength,
-        "inpaint": inpaint,
-        "outpaint": outpaint,
-        "variations": variations,
-        "interpolate": interpolate,
-    }
-    own = {"frames": frames, "amount": amount, "resamplings": resamplings, "jump": jump}
-    wanted = edits.asked({**ways, "invert": invert or None}, image=image, out=out, n=n, own=own)
-    margins = None if outpaint is None else edits.margins(outpaint)
-    check_diffusion(model, "edit")
+    from debruit.workflows.edit import edit as run
+    from debruit.workflows.edit_request import EditRequest, default_out
 
-    from debruit.models.diffusion import load
-    from debruit.training.allocator import prepare
-
-    prepare()
-    set_threads(drawn.threads)
-    loaded = load(model, drawn.device)
-    options = edits.options(loaded, drawn.assignments, drawn.flags)
-    images = _read(wanted, loaded)
-    if wanted.way == "invert":
-        return _invert(loaded, images, wanted.out, options)
-    from debruit.workflows import manifest, places
-
-    work = _work(wanted, loaded, images, margins, options)  # reads what else is named
-    about = manifest.settings_of(
-        "edit", model, way=wanted.way, value=_named(wanted), images=[manifest.digest(file) for file in wanted.files], own=dict(wanted.own),
-        **drawn.named,
+    request = EditRequest(
+        model, image=image, out=out, strength=strength, inpaint=inpaint, outpaint=outpaint, variations=variations,
+        interpolate=interpolate, invert=invert, n=n, frames=frames, amount=amount, resamplings=resamplings,
+        jump_length=jump_length, **flags.options,
     )  # fmt: skip
-    made = wanted.own.get("frames", 9) if wanted.way == "interpolate" else wanted.n
-    data, (left, top, right, bottom) = loaded.config.data, margins or (0, 0, 0, 0)
-    shape = (data.channels, data.height + top + bottom, data.width + left + right)
-    columns = made if wanted.way == "interpolate" else None
-    place = places.find_place(
-        wanted.out, about, made, shape, data.depth, lambda done: edits.write(done, loaded, wanted.out, columns=columns)
-    )
-    batch = made if wanted.way == "interpolate" else drawn.batch  # all frames come of the same two noises
-    try:
-        places.fill(place, made, batch, work, what="editing")
-    except KeyboardInterrupt:
-        return places.interrupted(place)
-    places.say_kept(place)
-    count = "1 image" if made == 1 else f"{made:,} images"
-    say(f"{count} by --{wanted.way}, seed {drawn.seed} -> {wanted.out}")
-    return 0
-
-
-def _read(wanted: edits.Edit, model: Any) -> Any:
-    """The images to begin with, (B, C, H, W) at rest: both of an interpolation, else the one."""
-    import torch
-
-    from debruit.editing.reading import read_image
-
-    return torch.stack([read_image(file, model.config.data) for file in wanted.files])
-
-
-def _work(wanted: edits.Edit, model: Any, images: Any, margins: Any, options: dict[str, Any]) -> Any:
-    """The edit as `places.fill` asks for it: of `count` of these images from number `first` on."""
-    from debruit.editing import image_to_image, inpainting, interpolation, outpainting, reading, variations
-
-    own = {**options, **wanted.own}
-    if wanted.way == "interpolate":
-        return lambda first, count, watch: interpolation.interpolate(model, images, watch=watch, **own)
-    if wanted.way == "strength":
-        change, own["strength"] = image_to_image.image_to_image, wanted.value
-    elif wanted.way == "inpaint":
-        change, own["region"] = inpainting.inpaint, reading.read_region(wanted.value, model.config.data)
-    elif wanted.way == "outpaint":
-        change, own["margins"] = outpainting.outpaint, margins
+    prepare_process(flags.threads)
+    request = request if out else replace(request, out=default_out(request))
+    result = run(request)
+    if result.noise is not None:
+        say(_inversion(result))
     else:
-        change = variations.vary
-
-    def some(first: int, count: int, watch: Any) -> Any:
-        return change(model, images.expand(count, -1, -1, -1), first=first, watch=watch, **own)
-
-    return some
-
-
-def _named(wanted: edits.Edit) -> Any:
-    """The value of an edit's flag, as JSON; of a file its content."""
-    from debruit.workflows import manifest
-
-    return (
-        manifest.digest(wanted.value)
-        if wanted.way == "inpaint"
-        else None
-        if wanted.way in ("interpolate", "variations")
-        else wanted.value
-    )
-
-
-def _invert(model: Any, images: Any, out: Path, options: dict[str, Any]) -> int:
-    """Writes the noise and what is drawn from it; says how near that comes, beside what the autoencoder alone loses."""
-    from debruit.autoencoders.fidelity import psnr
-    from debruit.autoencoders.pixels import Pixels
-    from debruit.editing.batches import stretch
-    from debruit.editing.inversion import invert, redraw
-    from debruit.files.atomic import write_array
-    from debruit.sampling.sampler import level
-
-    def work(watch):
-        noise = invert(model, images, watch=stretch(watch, 0.0, 0.5), **options)
-        return noise, redraw(model, noise, watch=stretch(watch, 0.5, 1.0), **options)
-
-    def decibels(found) -> str:
-        value = float(psnr(*(model.config.data.to_model(x) for x in (images, found)), value_range=2))
-        return "exactly" if value == float("inf") else f"{value:.1f} dB"
-
-    noise, back = edits.followed(work)
-    edits.write(back, model, out)
-    array = out.with_suffix(".npy")
-    scale = level(model.config.process, 1.0).sigma
-    write_array(array, (noise / scale).float().cpu().numpy())
-    codec = (
-        ""
-        if isinstance(model.config.codec, Pixels)
-        else f" (the autoencoder alone: {decibels(model.images(model.latents(images)))})"
-    )
-    say(f"noise -> {array}; drawn from it -> {out}; PSNR of the round trip {decibels(back)}{codec}")
+        count = result.count
+        say(
+            f"{'1 image' if count == 1 else f'{count:,} images'} by --{result.name}, seed {request.seed} -> {request.out}"
+        )
     return 0
+
+
+def _inversion(result: "EditResult") -> str:
+    image, noise = result.paths
+    codec = "" if result.codec_psnr is None else f" (autoencoder alone: {_decibels(result.codec_psnr)})"
+    return f"noise -> {noise}; sampled from it -> {image}; PSNR of the round trip {_decibels(result.psnr)}{codec}"
+
+
+def _decibels(value: float | None) -> str:
+    return "exact" if value is None or value == float("inf") else f"{value:.1f} dB"

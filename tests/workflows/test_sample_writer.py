@@ -12,7 +12,8 @@ from PIL import Image
 from debruit.apps.cli import main
 from debruit.editing import image_to_image
 from debruit.models.diffusion import Model, load
-from debruit.workflows import places
+from debruit.workflows.outputs import image_folder
+from debruit.workflows.outputs.image_folder import gaps
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +60,11 @@ def test_what_is_drawn_when_it_is_stopped_is_there_and_the_same_command_continue
     stop(2)
     assert sampled(model, out) == 130
     assert names(out) == [f"{k:06d}.png" for k in range(4)]
-    assert f"stopped: 4 of 7 images are in {out}; the same command continues" in capsys.readouterr().out
+    assert f"interrupted: 4 of 7 images are in {out}; rerun the same command to continue" in capsys.readouterr().err
     stop(9)
     assert sampled(model, out) == 0
     assert stop.drawn == [2, 1]
-    assert "4 images of these settings were there already and are kept" in capsys.readouterr().out
+    assert "4 images with these settings already exist and are kept" in capsys.readouterr().out
     for name in names(tmp_path / "whole"):
         pair = [np.asarray(Image.open(folder / name)).astype(int) for folder in (tmp_path / "whole", out)]
         assert abs(pair[0] - pair[1]).max() <= 1
@@ -82,8 +83,8 @@ def test_images_that_are_missing_in_between_are_drawn_and_more_may_be_asked_for(
     stop(0)
     assert sampled(model, out, n=3) == 0
     said = capsys.readouterr().out
-    assert "3 images of these settings were there already" in said
-    assert "6 images of these settings that were not asked for now were there, and are left where they are" in said
+    assert "3 images with these settings already exist" in said
+    assert "6 images with these settings beyond those requested already exist and are left in place" in said
 
 
 def test_an_array_is_written_as_it_is_drawn_and_is_whole_or_not_there(model, stop, tmp_path, capsys):
@@ -92,10 +93,12 @@ def test_an_array_is_written_as_it_is_drawn_and_is_whole_or_not_there(model, sto
     stop(2)
     assert sampled(model, out) == 130
     assert not out.exists()
-    assert f"stopped: 4 of 7 images are kept for {out}; the same command continues" in capsys.readouterr().out
+    assert (
+        f"interrupted: 4 of 7 images are kept for {out}; rerun the same command to continue" in capsys.readouterr().err
+    )
     assert sampled(model, out, "--seed", "1") == 2
     assert (
-        "holds 4 images of an unfinished array (.out.npy.unfinished) of other settings (seed 0 there, 1 now)"
+        "holds 4 images of an unfinished array (.out.npy.unfinished) with other settings (seed 0 there, 1 now)"
         in capsys.readouterr().err
     )
     with open(tmp_path / ".out.npy.unfinished", "ab") as file:
@@ -122,7 +125,7 @@ def test_an_unfinished_array_may_be_finished_with_fewer_rows(model, stop, tmp_pa
 def test_a_grid_needs_all_of_its_images(model, stop, tmp_path, capsys):
     stop(2)
     assert sampled(model, tmp_path / "out.png") == 130
-    assert "nothing was written" in capsys.readouterr().out
+    assert "nothing was written" in capsys.readouterr().err
     assert names(tmp_path) == []
     stop(0)
     assert sampled(model, tmp_path / "out.png", n=10**6) == 2
@@ -144,7 +147,7 @@ def test_images_of_other_settings_are_not_mixed(model, stop, tmp_path, capsys, m
     stop(0)
     assert sampled(model, out, *more, n=20) == 2
     error = capsys.readouterr().err
-    assert "holds 7 images of other settings" in error
+    assert "holds 7 images with other settings" in error
     assert words in error
     assert "give another --out, or empty it" in error
     assert {path: path.read_bytes() for path in out.iterdir()} == before
@@ -157,10 +160,10 @@ def test_images_of_another_model_or_of_unknown_origin_are_not_mixed(model, stop,
     assert sampled(model, tmp_path / "out") == 0
     stop(0)
     assert sampled(other, tmp_path / "out") == 2
-    assert "of other settings (model" in capsys.readouterr().err
+    assert "with other settings (model" in capsys.readouterr().err
     (tmp_path / ".out.debruit.json").unlink()
     assert sampled(model, tmp_path / "out") == 2
-    assert "which says of which settings, is missing" in capsys.readouterr().err
+    assert "their settings are unknown, since .out.debruit.json next to it is missing" in capsys.readouterr().err
 
 
 def test_a_folder_with_other_files_is_refused(model, stop, tmp_path, capsys):
@@ -168,11 +171,11 @@ def test_a_folder_with_other_files_is_refused(model, stop, tmp_path, capsys):
     (tmp_path / ".hidden").write_bytes(b"")
     stop(0)
     assert sampled(model, tmp_path) == 2
-    assert "holds 1 file that no such command wrote (the first: holiday.jpg)" in capsys.readouterr().err
+    assert "holds 1 file that debruit did not write (the first: holiday.jpg)" in capsys.readouterr().err
 
 
 def test_a_full_disk_keeps_what_is_there(model, monkeypatch, tmp_path, capsys):
-    usual, calls = places.write_images, []
+    usual, calls = image_folder.write_images, []
 
     def full(images):
         calls.append(images)
@@ -180,7 +183,7 @@ def test_a_full_disk_keeps_what_is_there(model, monkeypatch, tmp_path, capsys):
             raise OSError(errno.ENOSPC, "No space left on device")
         usual(images)
 
-    monkeypatch.setattr(places, "write_images", full)
+    monkeypatch.setattr(image_folder, "write_images", full)
     assert sampled(model, tmp_path / "out") == 2
     assert "the disk is full, free some space and resume; 4 of 7 images are in" in capsys.readouterr().err
     assert sampled(model, tmp_path / "out") == 0
@@ -243,13 +246,13 @@ def test_edits_are_written_as_they_are_made(model, stop, tmp_path, capsys):
     stop(0)
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(picture)
     assert main(command) == 2
-    assert "of other settings (images" in capsys.readouterr().err
+    assert "with other settings (images" in capsys.readouterr().err
 
 
 def test_gaps():
-    assert list(places.gaps({0, 3, 4, 9}, 7)) == [range(1, 3), range(5, 7)]
-    assert list(places.gaps(set(), 2)) == [range(2)]
-    assert list(places.gaps({0, 1}, 2)) == []
+    assert list(gaps({0, 3, 4, 9}, 7)) == [range(1, 3), range(5, 7)]
+    assert list(gaps(set(), 2)) == [range(2)]
+    assert list(gaps({0, 1}, 2)) == []
 
 
 def test_the_settings_beside_a_folder_are_json(model, tmp_path):

@@ -1,0 +1,107 @@
+"""Options of the verbs that sample (`sample`, `edit`, `upscale`): the model, its conditions, its guidance, its sampler."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+
+from debruit.errors import InputError
+from debruit.models.diffusion import Model, load
+from debruit.overrides import override
+from debruit.ranges import LARGEST_BATCH, Seed, Steps
+from debruit.sampling.config import SamplingConfig
+from debruit.workflows.outputs.manifest import digests, model_digest
+
+AnyModel = str | Path | Model
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """`model` is a run folder, a .safetensors file, the name of a model that comes with debruit, or a loaded model.
+
+    `label`, `prompt` and `mask` are one condition for all images, or several in turn; None: not given. `guidance` is a weight, or one for each condition,
+    "text=5,mask=2"; it is on between the times of `guidance_interval`, (0.1, 0.8) or "0.1,0.8", 0 being clean; `guidance_rescale` takes back that share
+    of the contrast that it adds; `guide_model` takes the place of the unconditional prediction (autoguidance). None: as stored in the model.
+    `set` has changes of sampling settings, "grid=Karras". `batch` images are generated at a time.
+    """
+
+    model: AnyModel
+    _: KW_ONLY
+    label: str | int | Sequence[str | int] | None = None
+    prompt: str | Sequence[str] | None = None
+    mask: Any = None
+    guidance: str | float | Mapping[str, float] | None = None
+    guidance_interval: str | tuple[float, float] | None = None
+    guidance_rescale: float | None = None
+    guide_model: AnyModel | None = None
+    sampler: str | None = None
+    steps: Steps | None = None
+    seed: Seed = 0
+    batch: Annotated[int, Ge(1), Le(LARGEST_BATCH)] = 64
+    device: str = "auto"
+    set: Sequence[str] = ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was given of the sampling settings, by the names of `SamplingConfig`."""
+        given = {
+            "sampler": self.sampler, "steps": self.steps, "guidance": self.guidance, "interval": times(self.guidance_interval),
+            "rescale": self.guidance_rescale,
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def digest(self) -> dict[str, Any]:
+        """Everything here that determines an image, as JSON: masks and models by their content."""
+        flags = {name: getattr(self, name) for name in ("label", "prompt", "sampler", "steps", "seed")}
+        interval = times(self.guidance_interval)
+        weights = self.guidance if self.guidance is None or isinstance(self.guidance, str) else str(self.guidance)
+        return {
+            **flags, "mask": None if self.mask is None else digests(self.mask), "guidance": weights,
+            "guidance_interval": None if interval is None else list(interval), "guidance_rescale": self.guidance_rescale,
+            "guide_model": model_digest(self.guide_model), "set": list(self.set),
+        }  # fmt: skip
+
+
+def open_model(model: AnyModel, device: str) -> Model:
+    """The model itself, or loaded from its file. InputError: there is none, or it is an autoencoder."""
+    return model if isinstance(model, Model) else load(model, device)
+
+
+def sampling_config(model: Model, options: SamplingOptions) -> SamplingConfig:
+    """The model's sampling settings with those that were given in their place."""
+    config = model.settings(**options.settings)
+    for assignment in options.set:
+        config = override(config, assignment)
+    return config
+
+
+def editing_options(model: Model, options: SamplingOptions) -> dict[str, Any]:
+    """The options of the functions in `editing`: only what was given, since some edits have defaults of their own."""
+    config = sampling_config(model, options)
+    changed = {*options.settings, *(a.partition("=")[0].partition(".")[0].strip() for a in options.set)}
+    known = {f.name for f in fields(SamplingConfig)}
+    others = {"label": options.label, "prompt": options.prompt, "mask": options.mask}
+    if options.guide_model is not None:
+        others["weaker"] = open_model(options.guide_model, options.device)
+    given = {name: value for name, value in others.items() if value is not None}
+    return (
+        given
+        | {"seed": options.seed, "batch": options.batch}
+        | {name: getattr(config, name) for name in changed & known}
+    )
+
+
+def times(interval: str | tuple[float, float] | None) -> tuple[float, float] | None:
+    """ "0.1,0.8" as (0.1, 0.8). InputError: anything but two numbers."""
+    if interval is None or not isinstance(interval, str):
+        return interval
+    try:
+        low, high = (float(part) for part in interval.split(","))
+    except ValueError:
+        raise InputError(
+            f"--guidance-interval {interval}: give two times between 0 (clean) and 1 (noise), for example --guidance-interval 0.1,0.8"
+        ) from None
+    return low, high

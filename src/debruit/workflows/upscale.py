@@ -1,0 +1,66 @@
+"""`debruit upscale`: an image enlarged by a model that was trained for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from debruit.config import check
+from debruit.editing import upscaling
+from debruit.editing.reading import read_image
+from debruit.workflows.edit_request import Count, check_out
+from debruit.workflows.outputs import manifest
+from debruit.workflows.outputs.grid_file import save_images
+from debruit.workflows.outputs.sample_writer import find_writer, write_samples
+from debruit.workflows.sampling_options import SamplingOptions, editing_options, open_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleRequest(SamplingOptions):
+    """`n` enlargements of the file `image` to `out`: FILE.png, FILE.npy or a folder; None: they stay in memory."""
+
+    image: str | Path
+    out: str | Path | None = None
+    n: Count = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleResult:
+    """`images` are (N, C, scale h, scale w) in the dtype and range of the data where they stayed in memory, else None, and `paths` the files that hold
+    them; `size` is (width, height) in pixels."""
+
+    images: Tensor | None
+    paths: tuple[Path, ...]
+    scale: int
+    size: tuple[int, int]
+
+
+def upscale(request: UpscaleRequest) -> UpscaleResult:
+    """Enlarge an image. The same request continues where it was stopped, if it writes a folder or an array.
+
+    InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
+    """
+    check(request, "upscale")
+    out = None if request.out is None else Path(request.out)
+    if out is not None:
+        check_out(out)
+    model = open_model(request.model, request.device)
+    data, scale = model.config.data, upscaling.condition(model).scale
+    options = editing_options(model, request)
+    small = read_image(request.image, data, whole=True)[None]
+    height, width = (side * scale for side in small.shape[2:])
+    settings = {}
+    if out is not None:
+        image = manifest.digest(request.image)
+        settings = manifest.settings_of("upscale", request.model, image=image, **request.digest)
+    writer = find_writer(
+        out, settings, request.n, (small.shape[1], height, width), data.depth,
+        lambda images: save_images(images, data, out or Path()),
+    )  # fmt: skip
+
+    def generate(first: int, number: int, report: Callable[[float], object]) -> Tensor:
+        return upscaling.upscale(model, small.expand(number, -1, -1, -1), first=first, watch=report, **options)
+
+    write_samples(writer, request.n, request.batch, generate, stage="upscaling")
+    return UpscaleResult(images=writer.images(), paths=writer.paths(), scale=scale, size=(width, height))
