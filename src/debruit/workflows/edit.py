@@ -25,15 +25,17 @@ from debruit.workflows.edit_request import Edit, EditRequest, requested_edit
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
-from debruit.workflows.progress import Progress
+from debruit.workflows.progress import ProgressMeter
 from debruit.workflows.sampling_options import editing_options, open_model
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditResult:
-    """`images` are (N, C, H, W) in the dtype and range of the data where they stayed in memory, else None, and `paths` the files that hold them.
+    """`images` are (N, C, H, W) in the dtype and range of the data where they stayed in memory, else None, and `paths`
+    the files that hold them.
 
-    Of an inversion `noise` is eps, (1, c, h, w) float32, `psnr` that of the round trip in dB, and `codec_psnr` that of the autoencoder alone.
+    Of an inversion `noise` is eps, (1, c, h, w) float32, `psnr` that of the round trip in dB, and `codec_psnr` that of
+    the autoencoder alone.
     """
 
     name: str
@@ -46,7 +48,7 @@ class EditResult:
 
 
 def edit(request: EditRequest) -> EditResult:
-    """Edit an image. The same request continues where it was stopped, if it writes a folder or an array.
+    """Edit an image. The same request resumes, if it writes a folder or an array.
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
@@ -96,9 +98,14 @@ def _writer(request: EditRequest, edit: Edit, model: Model) -> SampleWriter:
         edit.name, edit.value
     )
     settings = manifest.settings_of(
-        "edit", request.model, edit=edit.name, value=value, images=[manifest.digest(file) for file in edit.files],
-        options=edit.options, **request.digest,
-    )  # fmt: skip
+        "edit",
+        request.model,
+        edit=edit.name,
+        value=value,
+        images=[manifest.digest(file) for file in edit.files],
+        options=edit.options,
+        **request.digest,
+    )
     return find_writer(
         out, settings, edit.count, shape, data.depth, lambda made: save_images(made, data, out, columns=columns)
     )
@@ -106,7 +113,7 @@ def _writer(request: EditRequest, edit: Edit, model: Model) -> SampleWriter:
 
 def _invert(model: Model, images: Tensor, out: Path | None, options: dict[str, Any]) -> EditResult:
     """The noise of the image, and what is sampled from it, which go to FILE.npy and FILE.png where `out` is given."""
-    progress = Progress("editing", 1)
+    progress = ProgressMeter("editing", 1)
     x_1 = invert(model, images, watch=stretch(progress, 0.0, 0.5), **options)
     back = redraw(model, x_1, watch=stretch(progress, 0.5, 1.0), **options)
     noise = (x_1 / level(model.config.process, 1.0).sigma).float().cpu()
@@ -117,9 +124,14 @@ def _invert(model: Model, images: Tensor, out: Path | None, options: dict[str, A
         write_array(paths[1], noise.numpy())
     codec = None if isinstance(model.config.codec, Pixels) else model.images(model.latents(images))
     return EditResult(
-        name="invert", count=1, images=back if out is None else None, paths=paths, noise=noise, psnr=_psnr(model, images, back),
+        name="invert",
+        count=1,
+        images=back if out is None else None,
+        paths=paths,
+        noise=noise,
+        psnr=_psnr(model, images, back),
         codec_psnr=None if codec is None else _psnr(model, images, codec),
-    )  # fmt: skip
+    )
 
 
 def _psnr(model: Model, images: Tensor, others: Tensor) -> float:

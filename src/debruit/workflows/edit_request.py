@@ -37,8 +37,8 @@ Margins = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
 @dataclass(frozen=True, kw_only=True)
 class EditRequest(SamplingOptions):
-    """One of six edits of `image` (interpolate: of its own two), to `out`: FILE.png, FILE.npy, a folder, or FILE.gif and FILE.webp for an interpolation;
-    None: the result stays in memory.
+    """One of six edits of `image` (interpolate: of its own two), to `out`: FILE.png, FILE.npy, a folder, or FILE.gif
+    and FILE.webp for an interpolation; None: the result stays in memory.
 
     `strength`      image to image: the time, above 0 up to 1, to which the image is noised before it is sampled again
     `inpaint`       a mask file: what is transparent, or else white, is generated anew
@@ -47,7 +47,8 @@ class EditRequest(SamplingOptions):
     `interpolate`   two image files, for `frames` images from one to the other
     `invert`        the noise from which the image is sampled
 
-    `n` is the number of results of the first three. Inpainting and outpainting repeat each step `resamplings` times, `jump_length` steps together.
+    `n` is the number of results of the first three. Inpainting and outpainting repeat each step `resamplings` times,
+    `jump_length` steps together.
     """
 
     image: str | Path | None = None
@@ -67,8 +68,9 @@ class EditRequest(SamplingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """The edit that was requested: its `name`, one of EDITS, the `value` of its option, its input `files`, `out`, how many results, and its other
-    `options`."""
+    """The edit that was requested: its `name`, one of EDITS, the `value` of its option, its input `files`, `out`, how
+    many results, and its other `options`.
+    """
 
     name: str
     value: Any
@@ -109,7 +111,7 @@ def default_out(request: EditRequest) -> Path:
 
 
 def check_out(out: Path, suffixes: tuple[str, ...] = SUFFIXES, *, folder: bool = True) -> None:
-    """InputError for a kind of file that cannot be written, or a place where nothing can."""
+    """InputError for a kind of file that cannot be written, or a path where nothing can."""
     if out.suffix.lower() in suffixes:
         check_file(out)
     elif folder and not out.suffix:
@@ -128,7 +130,8 @@ def margins(given: int | str | Margins) -> Margins:
     parts = [part.strip() for part in given.split(",")]
     if len(parts) not in (1, 4) or not all(part.isdecimal() for part in parts):
         raise InputError(
-            f"--outpaint {given}: give the pixels on each side, for example 32, or LEFT,TOP,RIGHT,BOTTOM, for example 0,0,32,0"
+            f"--outpaint {given}: give the pixels on each side, for example 32, or LEFT,TOP,RIGHT,BOTTOM, for example "
+            "0,0,32,0"
         )
     if any(len(part) > 5 or int(part) > LARGEST_SIDE for part in parts):
         raise InputError(f"--outpaint {given}: give at most {LARGEST_SIDE:,} pixels on each side, for example 32")

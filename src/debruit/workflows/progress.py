@@ -5,8 +5,9 @@ import time
 from debruit import events
 
 
-class Progress:
-    """Emits how far a stage is. Each call takes the number of finished units of `total`, and cancels the work if that was requested.
+class ProgressMeter:
+    """Emits how far a stage is. Each call takes the number of finished units of `total`, and cancels the work if that
+    was requested.
 
     `done` units were finished before the work began: they do not count for its speed.
     """

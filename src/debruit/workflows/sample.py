@@ -33,8 +33,9 @@ SUFFIXES = (".png", ".npy")
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest(SamplingOptions):
-    """`n` images to `out`: FILE.png (one image, or a grid), FILE.npy, or a folder with one file per image; None: they stay in memory. `image` is the
-    condition of models that start from an image: a file, or a tensor."""
+    """`n` images to `out`: FILE.png (one image, or a grid), FILE.npy, or a folder with one file per image; None: they
+    stay in memory. `image` is the condition of models that start from an image: a file, or a tensor.
+    """
 
     n: Annotated[int, Ge(1), Le(MOST_DRAWN)] = 16
     out: str | Path | None = None
@@ -43,9 +44,11 @@ class SampleRequest(SamplingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleResult:
-    """`images` are (N, C, H, W) in the dtype and range of the data where they stayed in memory, else None, and `paths` the files that hold them.
+    """`images` are (N, C, H, W) in the dtype and range of the data where they stayed in memory, else None, and `paths`
+    the files that hold them.
 
-    `sampling` is how they were sampled, at `evaluations` of the network per image; `branches` is how many predictions guidance combines.
+    `sampling` is how they were sampled, at `evaluations` of the network per image; `branches` is how many predictions
+    guidance combines.
     """
 
     images: Tensor | None
@@ -56,7 +59,8 @@ class SampleResult:
 
 
 def sample(request: SampleRequest) -> SampleResult:
-    """Generate the images of a request. The same request continues where it was stopped: what its folder or unfinished array holds is kept.
+    """Generate the images of a request. The same request continues where it was stopped: what its folder or unfinished
+    array holds is kept.
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
@@ -77,7 +81,7 @@ def sample(request: SampleRequest) -> SampleResult:
 
 
 def check_out(out: Path | None) -> None:
-    """InputError for a kind of file that cannot be written, or a place where nothing can."""
+    """InputError for a kind of file that cannot be written, or a path where nothing can."""
     if out is None:
         return
     if out.suffix and out.suffix.lower() not in SUFFIXES:
@@ -103,20 +107,36 @@ def _count(value: Any) -> int:
 
 
 def _writer(
-    model: Model, config: SamplingConfig, request: SampleRequest, conditions: dict[str, Any], out: Path | None, rows: int
-) -> SampleWriter:  # fmt: skip
+    model: Model,
+    config: SamplingConfig,
+    request: SampleRequest,
+    conditions: dict[str, Any],
+    out: Path | None,
+    rows: int,
+) -> SampleWriter:
     spec = model.config.data
     if out is None:
         return find_writer(None, {}, request.n, spec.shape, spec.depth, print)
     settings = manifest.settings_of(
-        "sample", request.model, sampling=encode(config), seed=request.seed, label=request.label, prompt=request.prompt,
-        mask=None if request.mask is None else manifest.digests(request.mask), image=None if request.image is None else manifest.digests(request.image),
+        "sample",
+        request.model,
+        sampling=encode(config),
+        seed=request.seed,
+        label=request.label,
+        prompt=request.prompt,
+        mask=None if request.mask is None else manifest.digests(request.mask),
+        image=None if request.image is None else manifest.digests(request.image),
         guide_model=manifest.model_digest(request.guide_model),
-    )  # fmt: skip
+    )
     given = {"label": request.label, "text": request.prompt, "mask": conditions["mask"], "image": request.image}
     return find_writer(
-        out, settings, request.n, spec.shape, spec.depth, lambda images: save_grid(images, model, out, rows=rows, **given)
-    )  # fmt: skip
+        out,
+        settings,
+        request.n,
+        spec.shape,
+        spec.depth,
+        lambda images: save_grid(images, model, out, rows=rows, **given),
+    )
 
 
 def _generator(model: Model, config: SamplingConfig, seed: int, conditions: dict[str, Any]) -> Generate:
@@ -133,8 +153,9 @@ def _generator(model: Model, config: SamplingConfig, seed: int, conditions: dict
 
 
 def save_grid(images: Tensor, model: Model, out: Path, *, rows: int = 1, **given: Any) -> None:
-    """One image as it is, or a sheet of images at rest next to their conditions, or, where those have no pictures or texts, a plain grid with image n in
-    row n mod `rows`. `given` are the conditions by their fields."""
+    """One image as it is, or a sheet of images at rest next to their conditions, or, where those are neither images nor
+    texts, a plain grid with image n in row n mod `rows`. `given` are the conditions by their fields.
+    """
     sheet = _sheet(images, model, **given) if len(images) > 1 else None
     if sheet is not None:
         pictures.save(sheet.picture, out)
@@ -150,5 +171,9 @@ def _sheet(images: Tensor, model: Model, **given: Any) -> Sheet | None:
 
 def _result(writer: SampleWriter, job: SamplingJob) -> SampleResult:
     return SampleResult(
-        images=writer.images(), paths=writer.paths(), sampling=job.settings, evaluations=job.evaluations, branches=job.branches
-    )  # fmt: skip
+        images=writer.images(),
+        paths=writer.paths(),
+        sampling=job.settings,
+        evaluations=job.evaluations,
+        branches=job.branches,
+    )

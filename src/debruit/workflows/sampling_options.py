@@ -1,4 +1,6 @@
-"""Options of the verbs that sample (`sample`, `edit`, `upscale`): the model, its conditions, its guidance, its sampler."""
+"""Options of the verbs that sample (`sample`, `edit`, `upscale`): the model, its conditions, its guidance, its
+sampler.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
@@ -21,10 +23,11 @@ AnyModel = str | Path | Model
 class SamplingOptions:
     """`model` is a run folder, a .safetensors file, the name of a model that comes with debruit, or a loaded model.
 
-    `label`, `prompt` and `mask` are one condition for all images, or several in turn; None: not given. `guidance` is a weight, or one for each condition,
-    "text=5,mask=2"; it is on between the times of `guidance_interval`, (0.1, 0.8) or "0.1,0.8", 0 being clean; `guidance_rescale` takes back that share
-    of the contrast that it adds; `guide_model` takes the place of the unconditional prediction (autoguidance). None: as stored in the model.
-    `set` has changes of sampling settings, "grid=Karras". `batch` images are generated at a time.
+    `label`, `prompt` and `mask` are one condition for all images, or several in turn; None: not given. `guidance` is a
+    weight, or one for each condition, "text=5,mask=2"; it is on between the times of `guidance_interval`, (0.1, 0.8) or
+    "0.1,0.8", 0 being clean; `guidance_rescale` takes back that share of the contrast that it adds; `guide_model`
+    replaces the unconditional prediction (autoguidance). None: as stored in the model. `set` has changes of sampling
+    settings, "grid=Karras". `batch` images are generated at a time.
     """
 
     model: AnyModel
@@ -45,11 +48,14 @@ class SamplingOptions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was given of the sampling settings, by the names of `SamplingConfig`."""
+        """The sampling settings that were given, by the names of `SamplingConfig`."""
         given = {
-            "sampler": self.sampler, "steps": self.steps, "guidance": self.guidance, "interval": times(self.guidance_interval),
+            "sampler": self.sampler,
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "interval": times(self.guidance_interval),
             "rescale": self.guidance_rescale,
-        }  # fmt: skip
+        }
         return {name: value for name, value in given.items() if value is not None}
 
     @property
@@ -59,10 +65,14 @@ class SamplingOptions:
         interval = times(self.guidance_interval)
         weights = self.guidance if self.guidance is None or isinstance(self.guidance, str) else str(self.guidance)
         return {
-            **flags, "mask": None if self.mask is None else digests(self.mask), "guidance": weights,
-            "guidance_interval": None if interval is None else list(interval), "guidance_rescale": self.guidance_rescale,
-            "guide_model": model_digest(self.guide_model), "set": list(self.set),
-        }  # fmt: skip
+            **flags,
+            "mask": None if self.mask is None else digests(self.mask),
+            "guidance": weights,
+            "guidance_interval": None if interval is None else list(interval),
+            "guidance_rescale": self.guidance_rescale,
+            "guide_model": model_digest(self.guide_model),
+            "set": list(self.set),
+        }
 
 
 def open_model(model: AnyModel, device: str) -> Model:
@@ -71,7 +81,7 @@ def open_model(model: AnyModel, device: str) -> Model:
 
 
 def sampling_config(model: Model, options: SamplingOptions) -> SamplingConfig:
-    """The model's sampling settings with those that were given in their place."""
+    """The model's sampling settings with those that were given instead."""
     config = model.settings(**options.settings)
     for assignment in options.set:
         config = override(config, assignment)
@@ -102,6 +112,7 @@ def times(interval: str | tuple[float, float] | None) -> tuple[float, float] | N
         low, high = (float(part) for part in interval.split(","))
     except ValueError:
         raise InputError(
-            f"--guidance-interval {interval}: give two times between 0 (clean) and 1 (noise), for example --guidance-interval 0.1,0.8"
+            f"--guidance-interval {interval}: give two times between 0 (clean) and 1 (noise), for example "
+            "--guidance-interval 0.1,0.8"
         ) from None
     return low, high

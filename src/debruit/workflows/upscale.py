@@ -27,8 +27,9 @@ class UpscaleRequest(SamplingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleResult:
-    """`images` are (N, C, scale h, scale w) in the dtype and range of the data where they stayed in memory, else None, and `paths` the files that hold
-    them; `size` is (width, height) in pixels."""
+    """`images` are (N, C, scale h, scale w) in the dtype and range of the data where they stayed in memory, else None,
+    and `paths` the files that hold them; `size` is (width, height) in pixels.
+    """
 
     images: Tensor | None
     paths: tuple[Path, ...]
@@ -37,7 +38,7 @@ class UpscaleResult:
 
 
 def upscale(request: UpscaleRequest) -> UpscaleResult:
-    """Enlarge an image. The same request continues where it was stopped, if it writes a folder or an array.
+    """Enlarge an image. The same request resumes, if it writes a folder or an array.
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
@@ -55,9 +56,13 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
         image = manifest.digest(request.image)
         settings = manifest.settings_of("upscale", request.model, image=image, **request.digest)
     writer = find_writer(
-        out, settings, request.n, (small.shape[1], height, width), data.depth,
+        out,
+        settings,
+        request.n,
+        (small.shape[1], height, width),
+        data.depth,
         lambda images: save_images(images, data, out or Path()),
-    )  # fmt: skip
+    )
 
     def generate(first: int, number: int, report: Callable[[float], object]) -> Tensor:
         return upscaling.upscale(model, small.expand(number, -1, -1, -1), first=first, watch=report, **options)

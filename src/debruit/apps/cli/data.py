@@ -5,9 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import ImageSet, Minutes, Threads
-from debruit.apps.threads import set_threads
+from debruit.apps.process import prepare_process
 from debruit.console import say, text_only
-from debruit.errors import InputError
 
 
 def doctor(
@@ -17,65 +16,28 @@ def doctor(
     device: str = "auto",
     threads: Threads = None,
 ) -> int:
-    """What is in a source, what is broken, and what training on it will cost with the recommended settings.
+    """Report what is in a source, what is broken, and what training on it costs with the recommended settings.
 
     Parameters
     ----------
     source
-        A folder of images, Parquet files, tar shards or a built-in source; several files or folders of one kind are one source.
+        A folder of images, Parquet files, tar shards or a built-in source; several files or folders of one kind are one
+        source.
     size
-        Side of the images to train on, in pixels.
+        Side length of the training images, in pixels.
     minutes
-        The budget that the estimate is for.
+        Training budget of the estimate.
     device
         auto, cpu or cuda.
     threads
-        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
+        CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
-    from debruit.data.doctor.doctor import examine
-    from debruit.data.find import find_source
-    from debruit.data.split import split_of
-    from debruit.models.diffusion import choose_device
-    from debruit.planning import conditions, heuristics
-    from debruit.planning.division import with_division
-    from debruit.recipes import sized
-    from debruit.text.wordpiece import reads_captions
-    from debruit.training.allocator import prepare
+    from debruit.workflows.doctor import DoctorRequest
+    from debruit.workflows.doctor import doctor as run
 
-    if not source:
-        raise InputError(
-            "name what to look into: a folder of images, Parquet files, tar shards or a built-in source (debruit list data)"
-        )
-    prepare()
     text_only()
-    set_threads(threads)
-    place = choose_device(device)
-    chosen = sized(find_source(source), size)
-    report = examine(chosen)
-    for line in report.lines():
-        say(line)
-    dataset = chosen.build()
-    names = conditions.usual(chosen, dataset)
-    if "text" in names and not reads_captions():
-        names.remove("text")
-        say(
-            "the captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
-        )
-    found = conditions.conditioners(chosen, dataset, names)
-    run, speed = heuristics.fitted(
-        with_division(
-            heuristics.recommend(
-                chosen, report.spec, place, minutes=minutes, conditioners=found,
-                split=conditions.planned_split(dataset, reads=[c.reads for c in found]),
-            ),
-            dataset,
-            None,
-        ),
-        place,
-    )  # fmt: skip
-    say("")
-    for line in heuristics.summary(run, place, speed, split_of(dataset, run)):
-        say(line)
+    prepare_process(threads)
+    run(DoctorRequest(source, size=size, minutes=minutes, device=device))
     return 0
 
 
@@ -87,10 +49,11 @@ def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
     name
         A name from `debruit list data`.
     """
+    from debruit import events
     from debruit.data.sources.get import get as fetch
     from debruit.files.keys import root
     from debruit.files.outputs import check_folder
 
     check_folder(root(), folders=("sources",), flag="the cache")
-    say(fetch(name, say))
+    say(fetch(name, events.say))
     return 0

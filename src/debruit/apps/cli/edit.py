@@ -76,10 +76,22 @@ def edit(
     from debruit.workflows.edit_request import EditRequest, default_out
 
     request = EditRequest(
-        model, image=image, out=out, strength=strength, inpaint=inpaint, outpaint=outpaint, variations=variations,
-        interpolate=interpolate, invert=invert, n=n, frames=frames, amount=amount, resamplings=resamplings,
-        jump_length=jump_length, **flags.options,
-    )  # fmt: skip
+        model,
+        image=image,
+        out=out,
+        strength=strength,
+        inpaint=inpaint,
+        outpaint=outpaint,
+        variations=variations,
+        interpolate=interpolate,
+        invert=invert,
+        n=n,
+        frames=frames,
+        amount=amount,
+        resamplings=resamplings,
+        jump_length=jump_length,
+        **flags.options,
+    )
     prepare_process(flags.threads)
     request = request if out else replace(request, out=default_out(request))
     result = run(request)

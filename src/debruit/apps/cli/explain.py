@@ -8,10 +8,8 @@ from cyclopts import Parameter
 from debruit import events
 from debruit.apps.cli.numbers import Seed, Threads
 from debruit.apps.cli.sources import Sources
-from debruit.apps.threads import set_threads
-from debruit.errors import InputError
-from debruit.files.outputs import check_folder
-from debruit.workflows.session import say
+from debruit.apps.process import prepare_process
+from debruit.console import say
 
 
 def explain(
@@ -28,37 +26,37 @@ def explain(
     device: str = "auto",
     threads: Threads = None,
 ) -> int:
-    """The lecture on a page of its own, computed by your model on your image: the forward chain, schedules, posterior, bound, algorithm 2, samplers;
-    of an autoencoder, what it keeps of the image and in which channels.
+    """Write an interactive lecture page, computed with your model on your image: forward chain, schedules, posterior,
+    variational bound, algorithm 2, samplers; for an autoencoder, what it keeps of the image, and in which channels.
 
     Parameters
     ----------
     model
-        A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
+        A run folder or a .safetensors file, of a diffusion model or an autoencoder.
     image
-        The image to explain (FILE.png#2 is image 2 of a grid, from 0); without it a held-out image of the training data, or else a sample of the model.
+        The image to explain. FILE.png#2 is image 2 of a grid, counted from 0. Default: a held-out image of the training
+        data, or a sample of the model.
     data
-        Where the training data lies now, if it was moved since: its held-out images are shown.
+        Present location of the training data, if it was moved: its held-out images are used.
     out
-        The folder that gets index.html: one file that works from the disk, without network.
+        Folder for index.html, one file that works offline.
     lang
-        The language that the page opens in: en or fr. It holds both.
+        Language in which the page opens: en or fr. It holds both.
     label
-        The class of the image, by name or number, for models with classes; without it, that of the held-out image.
+        Class of the image, by name or number, for models with classes. Default: that of the held-out image.
     prompt
-        A text for the image, for models with text; without it, the caption of the held-out image.
+        Text for the image, for models with text. Default: the caption of the held-out image.
     seed
-        Decides the noise, and which held-out image is taken.
+        Seed of the noise and of the choice of the held-out image.
     device
         auto, cpu or cuda.
     threads
-        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
+        CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
-    from debruit.evaluation.loaded import is_autoencoder
-    from debruit.files.atomic import write_atomically
-    from debruit.lecture.page import check_language
-    from debruit.training.allocator import prepare
+    from debruit.workflows.explain import ExplainRequest
+    from debruit.workflows.explain import explain as run
 
+<<<<<<< HEAD
     prepare()
     set_threads(threads)
     check_language(lang)
@@ -114,3 +112,12 @@ def _of_autoencoder(
     study = begin(FirstStage.load(model, device), image, path=model, data=data, seed=seed)
     say(f"image: {study.example.origin[lang == 'fr']}")
     return page(study, lang)
+=======
+    prepare_process(threads)
+    request = ExplainRequest(
+        model, image=image, data=data, out=out, lang=lang, label=label, prompt=prompt, seed=seed, device=device
+    )
+    result = run(request)
+    say(f"{result.path} ({len(result.html) / 2**20:.1f} MB): open it in a browser")
+    return 0
+>>>>>>> 79561c0 (Explain, data doctor and list are workflows)

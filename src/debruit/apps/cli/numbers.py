@@ -16,7 +16,9 @@ MOST_THREADS = 4_096
 
 @dataclass(frozen=True)
 class Within:
-    """A validator of cyclopts: ValueError, saying what to give, for a number outside [low, high] or, where the low end is `open`, for `low` itself."""
+    """A validator of cyclopts: ValueError, saying what to give, for a number outside [low, high] or, where the low end
+    is `open`, for `low` itself.
+    """
 
     low: float
     high: float

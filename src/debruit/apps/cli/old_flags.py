@@ -9,11 +9,8 @@ FLAGS: Mapping[str, Mapping[str, str]] = {
         "--weaker": "--guide-model",
     },
     "edit": {"--jump": "--jump-length"},
-    "evaluate": {"--network": "--features"},
-    "compare": {"--network": "--features"},
-    "sweep-samplers": {"--network": "--features"},
 }
-VERBS = {"samplers": "sweep-samplers"}
+VERBS: Mapping[str, str] = {}
 
 
 def renamed(arguments: Sequence[str]) -> list[str]:

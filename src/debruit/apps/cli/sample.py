@@ -23,8 +23,8 @@ def sample(
     image: Path | None = None,
     flags: SamplingFlags = DEFAULTS,
 ) -> int:
-    """Generate images. Image k of a seed is the same for every -n, --batch, --threads and --device, up to rounding: on a
-    CPU a few of 10,000 values may differ by one level of 255. The same command on the same machine gives the same bits.
+    """Generate images. Image k of a seed is the same for every -n, --batch, --threads and --device, up to rounding: on
+    a CPU a few of 10,000 values may differ by one level of 255. The same command on one machine gives the same bits.
 
     Ctrl-C stops it; the same command continues.
 
@@ -33,7 +33,7 @@ def sample(
     model
         A run folder, a .safetensors file, or a model from `debruit list models`.
     n
-        Number of images. Without any condition, models with classes take all classes in turn.
+        Number of images. If no condition is given, models with classes take all classes in turn.
     out
         FILE.png: one image at its own size and depth, or a grid of several next to their masks, images and prompts.
         FILE.npy: an array (N, C, H, W). Otherwise a folder, with one file per image.

@@ -23,7 +23,7 @@ class SamplingFlags:
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
     guidance
-        Guidance weight: 0 ignores the condition, 1 is no guidance, above 1 follows the condition more closely; or one
+        Guidance weight: 0 ignores the condition, 1 is no guidance, above 1 strengthens it; or one
         weight per condition, for example text=5,mask=2. Default: the model's own.
     guidance_interval
         The times between which guidance is on, 0 is clean and 1 is noise, for example 0.1,0.8; outside of it, guidance
@@ -31,8 +31,7 @@ class SamplingFlags:
     guidance_rescale
         How much of the contrast that guidance adds is taken back, from 0 to 1.
     guide_model
-        An earlier or smaller model of the same kind that takes the place of the unconditional prediction in guidance
-        (autoguidance).
+        An earlier or smaller model of the same kind that replaces the unconditional prediction in guidance (autoguidance).
     sampler
         A name from `debruit list samplers`. Default: the model's own.
     steps

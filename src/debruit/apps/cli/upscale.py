@@ -20,7 +20,7 @@ def upscale(
     n: Annotated[EditCount, Parameter(name=["-n", "--n"])] = 1,
     flags: SamplingFlags = DEFAULTS,
 ) -> int:
-    """Enlarge an image with a model that was trained for it (`debruit train SOURCE --condition image`), by the model's scale.
+    """Enlarge an image with a model that was trained for it (`debruit train SOURCE --condition image`), by its scale.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def upscale(
     image
         The small image, of any size. FILE.png#2 is image 2 of a grid, counted from 0.
     out
-        FILE.png: the image, or a grid of several. FILE.npy: an array. Otherwise a folder. Default: IMAGE-upscaled.png in
-        the current directory.
+        FILE.png: the image, or a grid of several. FILE.npy: an array. Otherwise a folder. Default: IMAGE-upscaled.png
+        in the current directory.
     n
         Number of enlargements, which differ in the details that the small image does not show.
     """

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from debruit.errors import InputError
 from debruit.files.atomic import synchronise
-from debruit.workflows.outputs.manifest import Settings, check_same, images_in_words, manifest_of, write_manifest
+from debruit.workflows.outputs.manifest import Manifest, check_same, images_in_words, manifest_of, write_manifest
 
 
 class ArrayWriter:
@@ -20,7 +20,7 @@ class ArrayWriter:
 
     resumable = True
 
-    def __init__(self, out: Path, settings: Settings, count: int) -> None:
+    def __init__(self, out: Path, settings: Manifest, count: int) -> None:
         self.out, self.settings, self.count = out, settings, count
         self.part = out.with_name(f".{out.name}.unfinished")
         self.rows = self._existing()
@@ -87,7 +87,8 @@ def check_room(out: Path, needed: int) -> None:
     free = shutil.disk_usage(above).free
     if needed > free:
         raise InputError(
-            f"--out {out} needs {needed / 1e6:,.0f} MB, and its disk has {free / 1e6:,.0f} MB left: give a smaller -n, or another disk"
+            f"--out {out} needs {needed / 1e6:,.0f} MB, and its disk has {free / 1e6:,.0f} MB left: give a smaller -n, or "
+            "another disk"
         )
 
 

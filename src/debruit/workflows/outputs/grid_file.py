@@ -1,4 +1,4 @@
-"""Images that are kept in memory until the last one: a grid or a moving picture in one file, or no file at all."""
+"""Images that are kept in memory until the last one: a grid or an animation in one file, or no file at all."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,7 +56,7 @@ class GridWriter(MemoryWriter):
         self._save(self.images())
 
     def status(self) -> str:
-        one = f"{self.out} is one picture of {images_in_words(self.count)}"
+        one = f"{self.out} is one grid of {images_in_words(self.count)}"
         return f"nothing was written: {one}; --out FOLDER writes each image when it is ready"
 
     def paths(self) -> tuple[Path, ...]:
@@ -69,14 +69,16 @@ def check_pixels(out: Path, count: int, shape: tuple[int, int, int]) -> None:
     pixels = (shape[1] * scale + 2) * (shape[2] * scale + 2)
     if count * pixels > GRID_PIXELS:
         raise InputError(
-            f"--out {out}: a grid of {images_in_words(count)} would have {count * pixels / 1e6:,.0f} million pixels, and the limit is "
-            f"{GRID_PIXELS / 1e6:,.0f} million, {GRID_PIXELS // pixels:,} images: give a folder or FILE.npy, or a smaller -n"
+            f"--out {out}: a grid of {images_in_words(count)} would have {count * pixels / 1e6:,.0f} million pixels, and "
+            f"the limit is {GRID_PIXELS / 1e6:,.0f} million, {GRID_PIXELS // pixels:,} images: give a folder or FILE.npy, "
+            "or a smaller -n"
         )
 
 
 def save_images(images: Tensor, spec: DataSpec, out: Path, *, columns: int | None = None, rows: int = 1) -> None:
-    """Images at rest, (N, C, H, W), in one file: .gif and .webp move, one image is written at its own size and depth, several are a grid, in rows of
-    `columns`, or with image n in row n mod `rows`."""
+    """Images at rest, (N, C, H, W), in one file: .gif and .webp move, one image is written at its own size and depth,
+    several are a grid, in rows of `columns`, or with image n in row n mod `rows`.
+    """
     if out.suffix.lower() in MOVING:
         save_animation(pictures.displayable(images, spec), out)
     elif len(images) == 1:

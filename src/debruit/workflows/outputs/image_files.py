@@ -12,8 +12,9 @@ from debruit.files.atomic import synchronise, temporary_of
 
 
 def write_images(images: Mapping[Path, np.ndarray]) -> None:
-    """Each image (C, H, W) under its name without suffix, in the format that keeps its depth: PNG, TIFF for grey float data, and an array for what neither
-    holds. Each file is whole or not there."""
+    """Each image (C, H, W) under its name without suffix, in the format that keeps its depth: PNG, TIFF for grey float
+    data, and an array for what neither holds. Each file is whole or not there.
+    """
     written: list[tuple[Path, Path]] = []
     try:
         for stem, image in images.items():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from debruit.errors import InputError
 from debruit.workflows.outputs.image_files import write_images
-from debruit.workflows.outputs.manifest import WAY_OUT, Settings, check_same, images_in_words, write_manifest
+from debruit.workflows.outputs.manifest import WAY_OUT, Manifest, check_same, images_in_words, write_manifest
 
 IMAGE_NAME = re.compile(r"(\d{6,})\.(png|tiff|npy)")
 
@@ -19,7 +19,7 @@ class FolderWriter:
 
     resumable = True
 
-    def __init__(self, out: Path, settings: Settings, count: int) -> None:
+    def __init__(self, out: Path, settings: Manifest, count: int) -> None:
         self.out, self.settings, self.count = out, settings, count
         self.written = self._existing()
         self.present = sum(k < count for k in self.written)

@@ -1,4 +1,6 @@
-"""The manifest: the settings of the images in a folder or an unfinished array, a small JSON file next to it, so that images are never mixed."""
+"""The manifest: the settings of the images in a folder or an unfinished array, a small JSON file next to it, so that
+images are never mixed.
+"""
 
 import hashlib
 import json
@@ -17,7 +19,7 @@ from debruit.models.diffusion import Model, named
 from debruit.models.model_file import model_file
 
 WAY_OUT = "give another --out, or empty it"
-Settings = dict[str, Any]  # JSON: everything that determines image number n
+Manifest = dict[str, Any]  # JSON: everything that determines image number n
 
 
 def manifest_of(out: Path) -> Path:
@@ -26,11 +28,11 @@ def manifest_of(out: Path) -> Path:
     return whole.with_name(f".{whole.name or 'here'}.debruit.json")
 
 
-def write_manifest(out: Path, settings: Settings) -> None:
+def write_manifest(out: Path, settings: Manifest) -> None:
     write_atomically(manifest_of(out), lambda temporary: temporary.write_text(json.dumps(settings, indent=1), "utf-8"))
 
 
-def read_manifest(out: Path) -> Settings | None:
+def read_manifest(out: Path) -> Manifest | None:
     """None where it is missing or damaged."""
     try:
         return json.loads(manifest_of(out).read_text("utf-8"))
@@ -38,12 +40,13 @@ def read_manifest(out: Path) -> Settings | None:
         return None
 
 
-def check_same(out: Path, settings: Settings, what: str) -> None:
+def check_same(out: Path, settings: Manifest, what: str) -> None:
     """InputError unless `what` is in `out` has the same settings."""
     before = read_manifest(out)
     if before is None:
         raise InputError(
-            f"--out {out} holds {what}, and their settings are unknown, since {manifest_of(out).name} next to it is missing: {WAY_OUT}"
+            f"--out {out} holds {what}, and their settings are unknown, since {manifest_of(out).name} next to it is "
+            f"missing: {WAY_OUT}"
         )
     now = json.loads(json.dumps(settings))
     differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -54,13 +57,17 @@ def check_same(out: Path, settings: Settings, what: str) -> None:
         raise InputError(f"--out {out} holds {what} with other settings ({shown}): {WAY_OUT}")
 
 
-def settings_of(command: str, model: str | Path | Model, **more: Any) -> Settings:
-    """Everything that determines image number n, as JSON: the command, the model, the version of the code, and `more`."""
+def settings_of(command: str, model: str | Path | Model, **more: Any) -> Manifest:
+    """Everything that determines image number n, as JSON: the command, the model, the version of the code, and
+    `more`.
+    """
     return {"command": command, "model": model_digest(model), "version": __version__, **more}
 
 
 def digest(value: Any) -> str | None:
-    """Digest of the content of an image file, FILE#NUMBER being one image of a grid, or of an array; None for None. InputError: it cannot be read."""
+    """Digest of the content of an image file, FILE#NUMBER being one image of a grid, or of an array; None for None.
+    InputError: it cannot be read.
+    """
     if value is None:
         return None
     if isinstance(value, (str, Path)):
@@ -77,7 +84,9 @@ def digests(values: Any) -> list[str | None]:
 
 
 def model_digest(model: str | Path | Model | None) -> str | None:
-    """Digest of a model's file, or of the configuration and weights of a loaded one; None for no model. InputError: there is no such file."""
+    """Digest of a model's file, or of the configuration and weights of a loaded one; None for no model. InputError:
+    there is no such file.
+    """
     if model is None:
         return None
     return _digest_of(model) if isinstance(model, Model) else _digest(model_file(model), model)
@@ -88,10 +97,10 @@ def images_in_words(count: int) -> str:
     return "1 image" if count == 1 else f"{count:,} images"
 
 
-def _digest(place: Any, named: str | Path) -> str:
-    """Digest of the bytes of what opens as a path does."""
+def _digest(path: Any, named: str | Path) -> str:
+    """Digest of the bytes of a path, or of anything that opens as one."""
     try:
-        with place.open("rb") as file:
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:32]
     except OSError as error:
         raise InputError(f"the file {named} cannot be read: {error.strerror or error}; give another path") from None
@@ -99,11 +108,11 @@ def _digest(place: Any, named: str | Path) -> str:
 
 def _digest_of(model: Model) -> str:
     """Digest of the configuration and the weights of a loaded model."""
-    found = hashlib.sha256(json.dumps(encode(model.config)).encode())
+    digest = hashlib.sha256(json.dumps(encode(model.config)).encode())
     for name, weight in sorted(named(model.backbone, model.codec).items()):
-        found.update(name.encode())
-        found.update(weight.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:32]
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _short(value: Any) -> str:

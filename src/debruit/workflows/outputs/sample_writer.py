@@ -1,11 +1,13 @@
-"""Writers of generated images, batch by batch: what is finished is kept whatever happens, and memory does not grow with the number of images.
+"""Writers of generated images, batch by batch: what is finished is kept whatever happens, and memory does not grow with
+the number of images.
 
-    folder      one file per image, written when its batch is ready; .NAME.debruit.json next to the folder holds their settings
+    folder      one file per image, written when its batch is ready; their settings in .NAME.debruit.json next to it
     FILE.npy    rows of .FILE.npy.unfinished, renamed after the last one; .FILE.npy.debruit.json as above, until then
     FILE.png    one grid of all images (or FILE.gif, FILE.webp in motion): kept in memory, written at the end
     None        all images stay in memory
 
-The same command continues: images that are there are not generated again. Files of other or unknown settings are refused before any work.
+The same command continues: images that are there are not generated again. Files of other or unknown settings are
+refused before any work.
 """
 
 import contextlib
@@ -22,8 +24,8 @@ from debruit.files.atomic import storage_problem
 from debruit.workflows.outputs.array_file import ArrayWriter, check_room
 from debruit.workflows.outputs.grid_file import GridWriter, MemoryWriter, check_pixels
 from debruit.workflows.outputs.image_folder import FolderWriter
-from debruit.workflows.outputs.manifest import Settings, images_in_words
-from debruit.workflows.progress import Progress
+from debruit.workflows.outputs.manifest import Manifest, images_in_words
+from debruit.workflows.progress import ProgressMeter
 
 Generate = Callable[[int, int, Callable[[float], object]], Tensor]
 
@@ -31,8 +33,9 @@ Generate = Callable[[int, int, Callable[[float], object]], Tensor]
 class SampleWriter(Protocol):
     """`present` of the requested images were finished before, and `extra` more that were not requested.
 
-    `missing` gives the ranges still to generate, `add` takes the images from number `first` on, `finish` is called once after the last.
-    `status` says in words what an interruption leaves, and `resumable` whether the same command continues from there.
+    `missing` gives the ranges still to generate, `add` takes the images from number `first` on, `finish` is called once
+    after the last. `status` describes what an interruption leaves, and `resumable` whether the same command
+    continues from there.
     """
 
     present: int
@@ -49,13 +52,14 @@ class SampleWriter(Protocol):
 
 def find_writer(
     out: Path | None,
-    settings: Settings,
+    settings: Manifest,
     count: int,
     shape: tuple[int, int, int],
     depth: str,
     save: Callable[[Tensor], object],
 ) -> SampleWriter:
-    """The writer that the suffix of `out` means, for `count` images (C, H, W) of this dtype; `save` writes a grid of all of them.
+    """The writer that the suffix of `out` means, for `count` images (C, H, W) of this dtype; `save` writes a grid of
+    all of them.
 
     InputError: files of other settings are there, the grid would be too large, the disk has no room.
     """
@@ -73,14 +77,14 @@ def find_writer(
 def write_samples(writer: SampleWriter, count: int, batch: int, generate: Generate, *, stage: str = "sampling") -> None:
     """Generate and write the images that are missing of `count`, `batch` at a time.
 
-    `generate(first, number, report)` returns images at rest, (number, C, H, W), and calls `report` with the finished share of them; at each such call the
-    work can be cancelled. Emits progress. InputError: a batch below 1, or a full disk. Cancelled, in place of KeyboardInterrupt too: its message says
-    what is kept.
+    `generate(first, number, report)` returns images at rest, (number, C, H, W), and calls `report` with the finished
+    share of them; at each such call the work can be cancelled. Emits progress. InputError: a batch below 1, or a full
+    disk. Cancelled, in place of KeyboardInterrupt too: its message says what is kept.
     """
     if batch < 1:
         raise InputError(f"a batch of {batch} images: give 1 or more")
     _report_present(writer)
-    done, progress = writer.present, Progress(stage, count, done=writer.present)
+    done, progress = writer.present, ProgressMeter(stage, count, done=writer.present)
     with _interruptible(writer):
         for part in writer.missing():
             for first in range(part.start, part.stop, batch):

@@ -1,0 +1,77 @@
+"""`debruit data doctor`: what is in a data source, what is broken, and what training on it costs."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+from debruit import events
+from debruit.config import check
+from debruit.data.doctor.doctor import examine
+from debruit.data.find import find_source
+from debruit.data.split import split_of
+from debruit.device import choose_device
+from debruit.errors import InputError
+from debruit.planning import conditions, heuristics
+from debruit.planning.division import with_division
+from debruit.ranges import LARGEST_SIDE
+from debruit.recipes import sized
+from debruit.text.wordpiece import reads_captions
+
+
+@dataclass(frozen=True)
+class DoctorRequest:
+    """Examine `source`, one or several files or folders of one kind, or a built-in source, for trainings of `minutes`
+    at `size` pixels per side.
+    """
+
+    source: str | Sequence[str]
+    _: KW_ONLY
+    size: Annotated[int, Ge(4), Le(LARGEST_SIDE)] | None = None
+    minutes: Annotated[float, Gt(0)] = 20.0
+    device: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorResult:
+    """The lines about the source, and those about the training that the planner recommends for it."""
+
+    findings: tuple[str, ...]
+    plan: tuple[str, ...]
+
+
+def doctor(request: DoctorRequest) -> DoctorResult:
+    """Examine a source. Each line is an event as soon as it is known. InputError: no source, or nothing in it that can
+    be read.
+    """
+    check(request, "doctor")
+    if not request.source:
+        raise InputError(
+            "name what to examine: a folder of images, Parquet files, tar shards or a built-in source "
+            "(debruit list data)"
+        )
+    device = choose_device(request.device)
+    source = sized(find_source(request.source), request.size)
+    report = examine(source)
+    findings = tuple(report.lines())
+    for line in findings:
+        events.say(line)
+    events.check_cancelled()
+    dataset = source.build()
+    names = conditions.usual(source, dataset)
+    if "text" in names and not reads_captions():
+        names.remove("text")
+        events.say(
+            "captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
+        )
+    conditioners = conditions.conditioners(source, dataset, names)
+    split = conditions.planned_split(dataset, reads=[c.reads for c in conditioners])
+    run = heuristics.recommend(
+        source, report.spec, device, minutes=request.minutes, conditioners=conditioners, split=split
+    )
+    run, speed = heuristics.fitted(with_division(run, dataset, None), device)
+    plan = tuple(heuristics.summary(run, device, speed, split_of(dataset, run)))
+    for line in plan:
+        events.say(line)
+    return DoctorResult(findings=findings, plan=plan)

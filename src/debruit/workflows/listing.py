@@ -1,0 +1,74 @@
+"""`debruit list`: the recipes, samplers, models and data sources that there are."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from debruit.data.find import builtin_sources
+from debruit.errors import InputError, unknown
+from debruit.models.model_file import header, shipped
+from debruit.recipes import recipes
+from debruit.sampling.sampler import Sampler
+from debruit.seams import names
+
+Kind = Literal["recipes", "samplers", "models", "data"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name, as it is given to other verbs, and a line about it."""
+
+    name: str
+    description: str
+
+
+def listing(what: Kind) -> list[Entry]:
+    """Return all recipes, samplers, data sources, or models: those that come with debruit, and those below the current
+    directory. InputError: another word."""
+    kinds = {"recipes": _recipes, "samplers": _samplers, "models": _models, "data": _data}
+    if what not in kinds:
+        raise unknown("kind", what, kinds)
+    return kinds[what]()
+
+
+def _recipes() -> list[Entry]:
+    return [Entry(name, _first_paragraph(recipe.__doc__)) for name, recipe in sorted(recipes().items())]
+
+
+def _samplers() -> list[Entry]:
+    """Samplers by the name that --sampler, --set and every table use."""
+    entries = []
+    samplers: dict[str, Any] = names(Sampler)
+    for name, cls in sorted(samplers.items()):
+        cost = cls().evaluations(11) - cls().evaluations(10)
+        about = f"order {cls.order}, {cost} network evaluation{'s' if cost > 1 else ''} per step"
+        entries.append(Entry(name, f"{_first_paragraph(sys.modules[cls.__module__].__doc__)} ({about})"))
+    return entries
+
+
+def _data() -> list[Entry]:
+    return [Entry(name, _first_paragraph(cls.__doc__)) for name, cls in sorted(builtin_sources().items())]
+
+
+def _models() -> list[Entry]:
+    """Models by their headers alone."""
+    entries = [Entry(name, f"comes with debruit; {_about(header(path))}") for name, path in shipped().items()]
+    for path in sorted(Path().glob("**/*.safetensors")):
+        if path.parent.name == "state":
+            continue
+        try:
+            about = _about(header(path))
+        except InputError:
+            continue
+        entries.append(Entry(str(path.parent if path.name == "model.safetensors" else path), about))
+    return entries
+
+
+def _about(head: dict[str, Any]) -> str:
+    provenance = head["provenance"]
+    return f"{provenance.get('data', '?')}, {provenance.get('images_seen', 0):,} images seen"
+
+
+def _first_paragraph(docstring: str | None) -> str:
+    return " ".join((docstring or "").strip().split("\n\n")[0].split())
