@@ -209,9 +209,7 @@ def test_help_is_quick_and_torch_is_not_loaded():
 
 
 def test_a_defect_is_not_dressed_as_the_users_mistake(trained, tmp_path, monkeypatch):
-    from debruit.apps.cli import sample
-
-    monkeypatch.setattr(sample, "draw", lambda *a: 1 / 0)
+    monkeypatch.setattr("debruit.workflows.sample.write_samples", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["sample", str(trained), "--out", str(tmp_path / "x.png")])
 

@@ -187,5 +187,5 @@ def test_the_command(stage, tmp_path, capsys):
     assert "le fichier x.png" in said
     assert '<html lang="fr">' in (out / "index.html").read_text("utf-8")
     assert main(["explain", name, "--label", "3", "--out", str(tmp_path / "no")]) == 2
-    assert "is an autoencoder, which knows no classes: leave --label out" in capsys.readouterr().err
+    assert "is an autoencoder, which has no conditions: leave --label out" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()

@@ -91,9 +91,8 @@ def _diffusion_page(model: Model, request: ExplainRequest) -> str:
         path=_path(request),
         data=request.data,
         seed=request.seed,
-        say=events.say,
     )
-    events.say(f"image: {begun.subject.origin[request.lang == 'fr']}")
+    events.say(f"image: {begun.example.origin[request.lang == 'fr']}")
     return page.page(begun, request.lang)
 
 
@@ -104,8 +103,6 @@ def _autoencoder_page(stage: FirstStage, request: ExplainRequest) -> str:
             raise InputError(
                 f"--{option} {value}: {name} is an autoencoder, which has no conditions: leave --{option} out"
             )
-    begun = autoencoder_study.begin(
-        stage, request.image, path=_path(request), data=request.data, seed=request.seed, say=events.say
-    )
-    events.say(f"image: {begun.subject.origin[request.lang == 'fr']}")
+    begun = autoencoder_study.begin(stage, request.image, path=_path(request), data=request.data, seed=request.seed)
+    events.say(f"image: {begun.example.origin[request.lang == 'fr']}")
     return autoencoder_page.page(begun, request.lang)

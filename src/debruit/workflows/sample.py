@@ -59,8 +59,7 @@ class SampleResult:
 
 
 def sample(request: SampleRequest) -> SampleResult:
-    """Generate the images of a request. The same request continues where it was stopped: what its folder or unfinished
-    array holds is kept.
+    """Generate the images of a request. The same request resumes: what its folder or unfinished array holds is kept.
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """

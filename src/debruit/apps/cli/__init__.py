@@ -18,6 +18,7 @@ import debruit
 from debruit import console, events
 from debruit.apps.cli import command
 from debruit.apps.cli.display import Display
+from debruit.apps.cli.old_flags import renamed
 from debruit.apps.cli.signals import handled
 from debruit.errors import InputError
 from debruit.files.atomic import storage_problem
@@ -35,8 +36,10 @@ data = App(name="data", help="Look into a data source, or get a built-in one.", 
 app.command(
     "debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source."
 )
-app.command("debruit.apps.cli.sample:sample", name="sample", help="Draw images from a trained model.")
-app.command("debruit.apps.cli.edit:edit", name="edit", help="Vary, repair or continue an image, or blend two.")
+app.command("debruit.apps.cli.sample:sample", name="sample", help="Generate images with a trained model.")
+app.command(
+    "debruit.apps.cli.edit:edit", name="edit", help="Vary, inpaint or outpaint an image, or interpolate between two."
+)
 app.command("debruit.apps.cli.upscale:upscale", name="upscale", help="Enlarge an image with a model trained for it.")
 app.command(
     "debruit.apps.cli.evaluate:evaluate", name="evaluate", help="Is a model any good: scores, likelihood, memorisation."
@@ -70,14 +73,14 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
     with console.installed(speaks=bool(given) and not {"--help", "-h", "--version"} & set(given)):
         try:
             with Display() as display, events.listen(display, token), handled(token):
-                code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+                code = app(renamed(given), exit_on_error=False, print_error=False, result_action="return_value")
             return code if isinstance(code, int) else 0
         except InputError as error:
             return _refuse(str(error))
         except CycloptsError as error:
             return _refuse(_in_words(error, given))
-        except (KeyboardInterrupt, events.Cancelled):
-            console.complain("interrupted")
+        except (KeyboardInterrupt, events.Cancelled) as stop:
+            console.complain(f"interrupted: {stop}" if str(stop) else "interrupted")
             return 130
         except BrokenPipeError:
             return UNREAD

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit import events
 from debruit.apps.cli.numbers import Seed, Threads
 from debruit.apps.cli.sources import Sources
 from debruit.apps.process import prepare_process
@@ -56,63 +55,6 @@ def explain(
     from debruit.workflows.explain import ExplainRequest
     from debruit.workflows.explain import explain as run
 
-<<<<<<< HEAD
-    prepare()
-    set_threads(threads)
-    check_language(lang)
-    if out.suffix.lower() in (".html", ".htm"):
-        raise InputError(f"--out {out}: give a folder, the page becomes index.html in it")
-    check_folder(out, files=("index.html",))
-    make = _of_autoencoder if is_autoencoder(model) else _of_diffusion
-    with events.listen(lambda event: say(event.message)):
-        text = make(model, image, data, lang, label, prompt, seed, device)
-    target = out / "index.html"
-    write_atomically(target, lambda temporary: temporary.write_text(text, "utf-8"))
-    say(f"{target} ({len(text) / 2**20:.1f} MB): open it in a browser")
-    return 0
-
-
-def _of_diffusion(
-    model: str,
-    image: Path | None,
-    data: list[str] | None,
-    lang: str,
-    label: str | None,
-    prompt: str | None,
-    seed: int,
-    device: str,
-) -> str:
-    from debruit.lecture.page import page
-    from debruit.lecture.study import begin
-    from debruit.models.diffusion import load
-
-    study = begin(load(model, device), image, label=label, prompt=prompt, path=model, data=data, seed=seed)
-    say(f"image: {study.example.origin[lang == 'fr']}")
-    return page(study, lang)
-
-
-def _of_autoencoder(
-    model: str,
-    image: Path | None,
-    data: list[str] | None,
-    lang: str,
-    label: str | None,
-    prompt: str | None,
-    seed: int,
-    device: str,
-) -> str:
-    from debruit.lecture.autoencoder.page import page
-    from debruit.lecture.autoencoder.study import begin
-    from debruit.models.autoencoder import FirstStage
-
-    if label is not None:
-        raise InputError(f"--label {label}: {model} is an autoencoder, which knows no classes: leave --label out")
-    if prompt is not None:
-        raise InputError(f"--prompt: {model} is an autoencoder, which knows no texts: leave --prompt out")
-    study = begin(FirstStage.load(model, device), image, path=model, data=data, seed=seed)
-    say(f"image: {study.example.origin[lang == 'fr']}")
-    return page(study, lang)
-=======
     prepare_process(threads)
     request = ExplainRequest(
         model, image=image, data=data, out=out, lang=lang, label=label, prompt=prompt, seed=seed, device=device
@@ -120,4 +62,3 @@ def _of_autoencoder(
     result = run(request)
     say(f"{result.path} ({len(result.html) / 2**20:.1f} MB): open it in a browser")
     return 0
->>>>>>> 79561c0 (Explain, data doctor and list are workflows)
