@@ -7,7 +7,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 
-from debruit.apps.cli import compare, edit, evaluate, explain, main, sample, sampling_flags, samplers, train, upscale
+from debruit.apps.cli import compare, edit, evaluate, explain, main, sample, samplers, sampling_flags, train, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
 from debruit.errors import InputError
