@@ -9,6 +9,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -110,14 +111,25 @@ def markdown_hits(source: str) -> Iterator[tuple[int, str]]:
         elif not code:
             prose = re.sub(r"`[^`]*`|\]\([^)]*\)", "``", line)
             yield from retired_words(Text(number, prose))
-            yield from ((number, f"{found} does not exist") for found in PATH.findall(line) if missing(found))
+            yield from (
+                (number, f"{found} does not exist")
+                for found in PATH.findall(line)
+                if "NAME" not in found and missing(found)
+            )
             if not (line.startswith("    ") or line.lstrip().startswith(("|", "!"))):
                 yield from too_long([line], number)
 
 
 def missing(path: str) -> bool:
-    """Whether a path that a document names is neither in the repository nor in the package."""
-    return not any((base / path).exists() for base in (ROOT, ROOT / "src" / "debruit", ROOT / "docs"))
+    """Whether no file of the repository has a path that ends so."""
+    return not any(f"/{name}".endswith(f"/{path}") for name in _files())
+
+
+@cache
+def _files() -> list[str]:
+    folders = ("src", "docs", "bench", "tests", ".ci")
+    files = [*ROOT.glob("*.*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]
+    return [path.relative_to(ROOT).as_posix() for path in files]
 
 
 def retired_words(text: Text) -> Iterator[tuple[int, str]]:
