@@ -13,6 +13,7 @@ Importing this package loads nothing heavy: each name below is imported when it 
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -25,13 +26,42 @@ _WHERE = {
     "load": "debruit.models.diffusion",
     "register": "debruit.seams",
 }
+_VERBS = ("edit", "explain", "sample", "upscale")  # in workflows/, one module each
 
-__all__ = ["InputError", "Model", "ModelConfig", "Run", "__version__", "find_source", "load", "register"]
+if TYPE_CHECKING:
+    from debruit.data import find_source as find_source
+    from debruit.errors import InputError as InputError
+    from debruit.models.config import ModelConfig as ModelConfig
+    from debruit.models.diffusion import Model as Model
+    from debruit.models.diffusion import load as load
+    from debruit.seams import register as register
+    from debruit.training.config import Run as Run
+    from debruit.workflows.edit import start as edit
+    from debruit.workflows.explain import start as explain
+    from debruit.workflows.sample import start as sample
+    from debruit.workflows.upscale import start as upscale
+
+__all__ = [
+    "InputError",
+    "Model",
+    "ModelConfig",
+    "Run",
+    "__version__",
+    "edit",
+    "explain",
+    "find_source",
+    "load",
+    "register",
+    "sample",
+    "upscale",
+]
 
 
 def __getattr__(name: str):
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
+    if name in _VERBS:
+        return import_module(f"debruit.workflows.{name}").start
     raise AttributeError(f"module 'debruit' has no attribute '{name}'")
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from debruit import events
-from debruit.config import check
 from debruit.data.doctor.doctor import examine
 from debruit.data.find import find_source
 from debruit.data.split import split_of
@@ -18,6 +17,7 @@ from debruit.planning.division import with_division
 from debruit.ranges import LARGEST_SIDE
 from debruit.recipes import sized
 from debruit.text.wordpiece import reads_captions
+from debruit.workflows.request_checks import check_request
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     """Examine a source. Each line is an event as soon as it is known. InputError: no source, or nothing in it that can
     be read.
     """
-    check(request, "doctor")
+    check_request(request, "doctor")
     if not request.source:
         raise InputError(
             "name what to examine: a folder of images, Parquet files, tar shards or a built-in source "

@@ -26,6 +26,7 @@ from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.progress import ProgressMeter
+from debruit.workflows.public import public
 from debruit.workflows.sampling_options import editing_options, open_model
 
 
@@ -137,3 +138,6 @@ def _invert(model: Model, images: Tensor, out: Path | None, options: dict[str, A
 def _psnr(model: Model, images: Tensor, others: Tensor) -> float:
     """In dB; infinite for equal images."""
     return float(psnr(*(model.config.data.to_model(x) for x in (images, others)), value_range=2))
+
+
+start = public(EditRequest, edit)

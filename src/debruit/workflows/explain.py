@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+from pydantic import InstanceOf
+
 from debruit import events
-from debruit.config import check
 from debruit.errors import InputError
 from debruit.evaluation.loaded import is_autoencoder
 from debruit.files.atomic import write_atomically
@@ -16,6 +17,8 @@ from debruit.lecture.autoencoder import study as autoencoder_study
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model, load
 from debruit.ranges import Seed
+from debruit.workflows.public import public
+from debruit.workflows.request_checks import check_request
 
 PAGE = "index.html"
 
@@ -30,7 +33,7 @@ class ExplainRequest:
     language in which the page opens, "en" or "fr"; it holds both.
     """
 
-    model: str | Path | Model | FirstStage
+    model: str | Path | InstanceOf[Model] | InstanceOf[FirstStage]
     _: KW_ONLY
     image: str | Path | None = None
     data: str | Sequence[str] | None = None
@@ -52,7 +55,7 @@ class ExplainResult:
 
 def explain(request: ExplainRequest) -> ExplainResult:
     """Compute the page. InputError: before any work, for a request that cannot be served."""
-    check(request, "explain")
+    check_request(request, "explain")
     page.check_language(request.lang)
     path = None if request.out is None else Path(request.out) / PAGE
     if path is not None:
@@ -106,3 +109,6 @@ def _autoencoder_page(stage: FirstStage, request: ExplainRequest) -> str:
     begun = autoencoder_study.begin(stage, request.image, path=_path(request), data=request.data, seed=request.seed)
     events.say(f"image: {begun.example.origin[request.lang == 'fr']}")
     return autoencoder_page.page(begun, request.lang)
+
+
+start = public(ExplainRequest, explain)

@@ -12,7 +12,7 @@ from torch import Tensor
 from debruit import events
 from debruit.conditioning.batch import ask
 from debruit.conditioning.mask import several
-from debruit.config import check, encode
+from debruit.config import encode
 from debruit.errors import InputError
 from debruit.files.outputs import check_file, check_folder
 from debruit.images import pictures
@@ -26,6 +26,8 @@ from debruit.sampling.job import SamplingJob
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
+from debruit.workflows.public import public
+from debruit.workflows.request_checks import check_request
 from debruit.workflows.sampling_options import SamplingOptions, open_model, sampling_config
 
 SUFFIXES = (".png", ".npy")
@@ -63,7 +65,7 @@ def sample(request: SampleRequest) -> SampleResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
-    check(request, "sample")
+    check_request(request, "sample")
     out = None if request.out is None else Path(request.out)
     check_out(out)
     model = open_model(request.model, request.device)
@@ -176,3 +178,6 @@ def _result(writer: SampleWriter, job: SamplingJob) -> SampleResult:
         evaluations=job.evaluations,
         branches=job.branches,
     )
+
+
+start = public(SampleRequest, sample)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
+from pydantic import InstanceOf
 
 from debruit.errors import InputError
 from debruit.models.diffusion import Model, load
@@ -16,7 +17,7 @@ from debruit.ranges import LARGEST_BATCH, Seed, Steps
 from debruit.sampling.config import SamplingConfig
 from debruit.workflows.outputs.manifest import digests, model_digest
 
-AnyModel = str | Path | Model
+AnyModel = str | Path | InstanceOf[Model]
 
 
 @dataclass(frozen=True)

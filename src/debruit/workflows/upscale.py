@@ -6,13 +6,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from debruit.config import check
 from debruit.editing import upscaling
 from debruit.editing.reading import read_image
 from debruit.workflows.edit_request import Count, check_out
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import find_writer, write_samples
+from debruit.workflows.public import public
+from debruit.workflows.request_checks import check_request
 from debruit.workflows.sampling_options import SamplingOptions, editing_options, open_model
 
 
@@ -42,7 +43,7 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
-    check(request, "upscale")
+    check_request(request, "upscale")
     out = None if request.out is None else Path(request.out)
     if out is not None:
         check_out(out)
@@ -69,3 +70,6 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
 
     write_samples(writer, request.n, request.batch, generate, stage="upscaling")
     return UpscaleResult(images=writer.images(), paths=writer.paths(), scale=scale, size=(width, height))
+
+
+start = public(UpscaleRequest, upscale)

@@ -1,0 +1,150 @@
+"""The public functions: each verb from Python, as events and a value, without a word printed."""
+
+import inspect
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import debruit
+import painted
+from debruit import events
+from debruit.apps.cli import edit, explain, sample, upscale
+from debruit.apps.cli.data import doctor
+from debruit.apps.cli.sampling_flags import SamplingFlags
+from debruit.conditioning.low_res import Image as LowRes
+from debruit.models.diffusion import Model, load
+from debruit.workflows.doctor import DoctorRequest
+from debruit.workflows.edit_request import EditRequest
+from debruit.workflows.explain import ExplainRequest
+from debruit.workflows.sample import SampleRequest
+from debruit.workflows.upscale import UpscaleRequest
+
+REQUESTS = {
+    sample.sample: SampleRequest,
+    edit.edit: EditRequest,
+    upscale.upscale: UpscaleRequest,
+    explain.explain: ExplainRequest,
+    doctor: DoctorRequest,
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a model of classes, one of super-resolution, and two images."""
+    folder = tmp_path_factory.mktemp("public")
+    painted.model(labels=True).save(folder / "c.safetensors")
+    painted.model(conditioners=[LowRes.suited(painted.spec(), "low", 4)]).save(folder / "sr.safetensors")
+    for k, pixels in enumerate(painted.photos(2)):
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / f"{k}.png")
+    return folder
+
+
+@pytest.mark.parametrize("verb", REQUESTS, ids=lambda verb: verb.__name__)
+def test_a_request_has_the_options_of_its_verb_and_their_defaults(verb):
+    """All but `threads`, which is the process's, and the `out` that the command line needs."""
+    parameters = dict(inspect.signature(verb).parameters)
+    flags = {name: p.default for name, p in parameters.items() if name not in ("flags", "threads")}
+    if "flags" in parameters:
+        flags |= {f.name: f.default for f in fields(SamplingFlags) if f.name not in ("threads", "set_")} | {"set": ()}
+    options = {f.name: f.default for f in fields(REQUESTS[verb])}
+    assert set(options) == set(flags)
+    for name, default in options.items():
+        if flags[name] is not inspect.Parameter.empty and default is not MISSING:
+            assert flags[name] == default, name
+
+
+def test_samples_are_a_value_and_nothing_is_printed(place, capfd):
+    heard = []
+    work = debruit.sample(place / "c.safetensors", n=3, steps=2, batch=2, label="cats")
+    for event in work:
+        heard.append(event)
+    result = work.result()
+    wanted = load(place / "c.safetensors").generate(3, steps=2, batch=2, label="cats")
+    assert torch.equal(result.images, wanted)
+    assert result.paths == ()
+    assert (result.evaluations, result.branches) == (3, 1)
+    progress = [event for event in heard if event.done is not None]
+    assert [e.stage for e in progress] == ["sampling"] * len(progress)
+    assert (progress[-1].done, progress[-1].total) == (3, 3)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_verb_gives_a_value_and_prints_nothing(place, tmp_path, capfd):
+    model = load(place / "c.safetensors")
+    files = debruit.sample(model, n=2, steps=1, out=tmp_path / "many").result()
+    assert files.images is None
+    assert [path.name for path in files.paths] == ["000000.png", "000001.png"]
+    edited = debruit.edit(model, image=place / "0.png", strength=0.6, n=2, steps=2).result()
+    assert edited.images.shape == (2, 3, 16, 16)
+    found = debruit.edit(model, image=place / "0.png", invert=True, steps=4).result()
+    assert found.noise.shape == (1, 3, 16, 16)
+    assert found.psnr > 0
+    frames = debruit.edit(model, interpolate=(place / "0.png", place / "1.png"), frames=3, steps=2).result()
+    assert len(frames.images) == 3
+    larger = debruit.upscale(place / "sr.safetensors", image=place / "0.png", steps=1).result()
+    assert larger.images.shape == (1, 3, 64, 64)
+    assert larger.size == (64, 64)
+    page = debruit.explain(model, image=place / "0.png", label="cats").result()
+    assert page.path is None
+    assert page.html.startswith("<!doctype html>")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_misspelt_option_names_the_nearest_at_once(place):
+    with pytest.raises(debruit.InputError, match="debruit.sample has no option 'stepz', did you mean 'steps'?"):
+        debruit.sample(place / "c.safetensors", stepz=3)  # ty: ignore[unknown-argument]
+    with pytest.raises(debruit.InputError, match="debruit.edit has no option 'jump', did you mean 'jump_length'?"):
+        debruit.edit(place / "c.safetensors", jump=3)  # ty: ignore[unknown-argument]
+
+
+@pytest.mark.parametrize(
+    "option", [{"n": 0}, {"n": 2.5}, {"steps": "x"}, {"seed": -1}, {"guidance_rescale": float("nan")}]
+)
+def test_a_value_out_of_range_is_refused_at_once(place, option):
+    with pytest.raises(debruit.InputError, match=f"sample: {next(iter(option))}: .* is not valid"):
+        debruit.sample(place / "c.safetensors", **option)
+
+
+def test_an_error_of_the_work_is_raised_by_its_result(place):
+    with pytest.raises(debruit.InputError, match="did you mean 'cats'?"):
+        debruit.sample(place / "c.safetensors", label="cat").result()
+
+
+def test_six_requests_at_once_give_six_equal_answers(place):
+    model = load(place / "c.safetensors")
+    works = [debruit.sample(model, n=2, steps=3, seed=5) for _ in range(6)]
+    images = [work.result().images for work in works]
+    assert all(torch.equal(image, images[0]) for image in images)
+    assert torch.equal(images[0], model.generate(2, steps=3, seed=5))
+
+
+def test_cancelled_work_keeps_what_is_finished_and_the_same_request_resumes(place, tmp_path):
+    whole = debruit.sample(place / "c.safetensors", n=6, batch=2, steps=2, out=tmp_path / "whole").result()
+    options = {"n": 6, "batch": 2, "steps": 2, "out": tmp_path / "part"}
+    work = debruit.sample(place / "c.safetensors", **options)
+    for event in work:
+        if event.done is not None and event.done >= 2:
+            work.cancel()
+            break
+    with pytest.raises(events.Cancelled, match="of 6 images are in .*; rerun the same command to continue"):
+        work.result()
+    kept = len(list((tmp_path / "part").iterdir()))
+    assert 2 <= kept < 6
+    resumed = debruit.sample(place / "c.safetensors", **options)
+    said = [event.message for event in resumed if event.message]
+    assert f"{kept} images with these settings already exist and are kept" in said
+    for one, other in zip(whole.paths, resumed.result().paths, strict=True):
+        assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
+
+
+def test_a_loaded_model_is_told_from_another_by_its_weights(place, tmp_path):
+    model, out = load(place / "c.safetensors"), Path(tmp_path / "out")
+    debruit.sample(model, n=1, steps=1, out=out).result()
+    debruit.sample(model, n=2, steps=1, out=out).result()
+    other = Model(model.config, model.config.build())
+    with pytest.raises(debruit.InputError, match=r"holds 2 images with other settings \(model"):
+        debruit.sample(other, n=3, steps=1, out=out).result()
