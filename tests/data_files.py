@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from debruit import events
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> Path:
@@ -33,9 +35,11 @@ def worker_id(request) -> str:
 
 
 @pytest.fixture
-def heard() -> list[str]:
-    """The lines of a report: give `heard.append`."""
-    return []
+def heard():
+    """The lines and notices that are reported in this test, in order."""
+    lines: list[str] = []
+    with events.listen(lambda event: lines.append(event.message) if event.message else None):
+        yield lines
 
 
 @pytest.fixture

@@ -209,3 +209,11 @@ class Work(Iterator[Event], Generic[Result]):
     def __exit__(self, *_: object) -> None:
         self.cancel()
         self._thread.join()
+
+
+@contextlib.contextmanager
+def progress_only() -> Generator[None]:
+    """Inside, lines and notices are dropped; progress goes on to the listener of this context."""
+    outer = _listener.get()
+    with listen(lambda event: outer(event) if outer is not None and event.done is not None else None):
+        yield

@@ -41,7 +41,7 @@ A_AND_B = (("a red door", "une porte rouge"), ("two hats",), ())
     ],
 )  # fmt: skip
 def test_every_form_gives_the_same_captions(photos, files, heard):
-    dataset = Folder(path=str(photos(files))).build(heard.append)
+    dataset = Folder(path=str(photos(files))).build()
     assert dataset.texts == A_AND_B
     assert dataset.batch([0, 1, 2])["text"] == ["a red door", "two hats", ""]
     assert "captions for 2 of 3 images, for the others the caption is none" in heard
@@ -93,7 +93,7 @@ def test_what_is_said_about_how_many_have_one(count, says):
 
 def test_captions_for_half_of_the_images_are_said_before_training_and_by_the_doctor(photos, heard):
     root = photos({f"{stem}.txt": b"a thing" for stem in "ab"}, images="abcd")
-    Folder(path=str(root)).build(heard.append)
+    Folder(path=str(root)).build()
     assert any(
         line.startswith(
             "captions for 2 of 4 images, for the others the caption is none: a prompt will have little effect"
@@ -101,7 +101,7 @@ def test_captions_for_half_of_the_images_are_said_before_training_and_by_the_doc
         for line in heard
     )
     heard.clear()
-    Folder(path=str(root)).build(heard.append)  # from the cache
+    Folder(path=str(root)).build()  # from the cache
     assert any(line.startswith("captions for 2 of 4 images") for line in heard)
     found = examine(Folder(path=str(root)))
     assert (

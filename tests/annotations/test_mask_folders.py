@@ -18,7 +18,7 @@ def build(folder, noise, heard):
     def make(images, masks, more=None):
         files = {name: noise(16, 16, seed=n) for n, name in enumerate(images)}
         files |= {name: mask(n) for n, name in enumerate(masks)}
-        return Folder(path=str(folder(files | (more or {})))).build(heard.append)
+        return Folder(path=str(folder(files | (more or {})))).build()
 
     return make
 
@@ -71,7 +71,7 @@ def test_pascal_voc_with_masks_of_objects_too(build, heard):
 
 def test_what_only_is_called_so_is_a_class_and_said(folder, noise, heard):
     files = {f"{kind}/{n}.png": noise(16, 16, seed=n) for kind in ("images", "labels") for n in range(4)}
-    dataset = Folder(path=str(folder(files))).build(heard.append)
+    dataset = Folder(path=str(folder(files))).build()
     assert dataset.spec.class_names == ("images", "labels")
     assert "labels/ has the names of images/, and its files do not look like masks: they are taken for images" in heard
 
@@ -103,14 +103,14 @@ def test_two_folders_of_equal_names_of_which_one_looks_like_masks(build, heard):
 
 def test_a_suffix_that_means_something_else(folder, noise, heard):
     files = {f"{n}{end}.png": noise(16, 16, seed=n) for n in range(4) for end in ("", "_mask")}
-    dataset = Folder(path=str(folder(files))).build(heard.append)
+    dataset = Folder(path=str(folder(files))).build()
     assert len(dataset) == 8
     assert (
         "4 files called as the masks of others (0_mask.png, 1_mask.png, 2_mask.png and 1 more) do not look like masks: they are taken for images"
         in heard
     )
     few = folder({f"{n}.png": noise(16, 16, seed=n) for n in range(9)} | {"0_mask.png": mask(0)}, "few")
-    assert len(Folder(path=str(few)).build(heard.append)) == 10
+    assert len(Folder(path=str(few)).build()) == 10
     assert any(
         line.startswith("1 file looks like a mask of others (0_mask.png), for fewer than half of 9 images")
         for line in heard
@@ -129,4 +129,4 @@ def test_black_and_white_photographs_of_masks(build, noise, folder, heard):
     from debruit.errors import InputError
 
     with pytest.raises(InputError, match="its mask labels/0.jpg: a JPEG, which blurs class numbers"):
-        Folder(path=str(root)).build(heard.append)
+        Folder(path=str(root)).build()

@@ -107,7 +107,7 @@ def test_pairing_by_name():
 def test_what_has_no_partner_is_left_out_with_its_reason(masked, noise, folder, heard):
     root = masked({"a": numbers(), "b": numbers(seed=1)}, ["x", "y", "z"])
     folder({"images/lonely.png": noise(8, 8), "masks/orphan.png": numbers()}, "masked")
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert dataset.paths == ("images/a.png", "images/b.png")
     assert "skipped images/lonely.png: it has no mask masks/lonely.png" in heard
     assert "skipped masks/orphan.png: a mask without an image of its name" in heard
@@ -127,7 +127,7 @@ def test_values_without_a_name_are_called_by_their_number_and_listed(masked, hea
     mask = numbers(classes=2)
     mask[0, :2] = 4, 255
     root = masked({"a": mask}, {"0": "sky", "1": "sea"})
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert dataset.spec.mask_names == ("sky", "sea", "class 2", "class 3", "class 4", "unlabelled")
     assert (dataset[0]["mask"][0, :2] == np.array([4, 5])).all()
     text = "\n".join(heard)
@@ -152,7 +152,7 @@ def test_a_name_for_255_is_kept(masked):
 @pytest.mark.parametrize("classes", [None, ["ground", "figure"]])
 def test_black_and_white_masks(masked, classes, heard):
     mask = numbers(classes=2)
-    dataset = Folder(path=str(masked({"a": mask * 255}, classes))).build(heard.append)
+    dataset = Folder(path=str(masked({"a": mask * 255}, classes))).build()
     assert dataset.spec.mask_names == tuple(classes or ("class 0", "class 1"))
     assert dataset.spec.palette == ((0, 0, 0), (255, 255, 255))
     np.testing.assert_array_equal(dataset[0]["mask"], mask)
@@ -162,14 +162,14 @@ def test_black_and_white_masks(masked, classes, heard):
 def test_strange_colours_are_unlabelled_and_listed(masked, heard):
     image = coloured(numbers())
     image[0, 0], image[1, 1] = (1, 2, 3), (255, 0, 0)
-    dataset = Folder(path=str(masked({"a": image}, LEGEND))).build(heard.append)
+    dataset = Folder(path=str(masked({"a": image}, LEGEND))).build()
     assert dataset.spec.mask_names == ("sky", "sea", "sand", "unlabelled")
     assert (dataset[0]["mask"][[0, 1], [0, 1]] == 3).all()
     assert "colours of masks without a class in classes.json, which are 'unlabelled': #010203, #ff0000" in heard
 
 
 def test_colours_without_classes_are_their_own_names(masked, heard):
-    dataset = Folder(path=str(masked({"a": coloured(numbers())}))).build(heard.append)
+    dataset = Folder(path=str(masked({"a": coloured(numbers())}))).build()
     assert set(dataset.spec.mask_names) == {"colour #87ceeb", "colour #000080", "colour #c2b280"}
     np.testing.assert_array_equal(np.array(dataset.spec.palette)[dataset[0]["mask"]], coloured(numbers()))
     assert "there is no classes.json: the classes of the masks are called by their colours" in heard
@@ -192,7 +192,7 @@ def test_masks_that_cannot_be_used_take_their_image_with_them(masked, heard):
     Image.fromarray(numbers()).save(root / "masks" / "blurred.jpg")
     Image.fromarray(numbers(4, 4)).save(root / "masks" / "small.png")
     (root / "masks" / "broken.png").write_bytes(b"nothing")
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert dataset.paths == ("images/good.png", "images/small.png")
     text = "\n".join(heard)
     for reason in (

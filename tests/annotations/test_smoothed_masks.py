@@ -40,7 +40,7 @@ def build(folder, noise, heard):
         files |= {f"masks/{n}.{suffix}": mask for n, mask in enumerate(masks)}
         if classes is not None:
             files["classes.json"] = json.dumps(classes).encode()
-        return Folder(path=str(folder(files))).build(heard.append)
+        return Folder(path=str(folder(files))).build()
 
     return make
 

@@ -22,8 +22,8 @@ def photos(folder, noise):
     return make
 
 
-def built(root, heard=None):
-    return Folder(path=str(root)).build((heard if heard is not None else []).append)
+def built(root):
+    return Folder(path=str(root)).build()
 
 
 ROWS = "\n".join(f"{n}.png,a dog number {n}" for n in range(1, 60))
@@ -76,7 +76,7 @@ def test_what_rows_lack_is_counted(photos, heard):
         {"file_name": "a.png", "text": "one", "size": 3}, {"file_name": "a.png", "text": ["two", "three"]},
         {"file_name": "b.png", "text": ""}, {"file_name": "b.png"}, {"file_name": "c.png", "text": 7}, {"file_name": "z.png", "text": "x"},
     ]  # fmt: skip
-    dataset = built(photos({"captions.jsonl": "\n".join(map(json.dumps, rows)).encode()}), heard)
+    dataset = built(photos({"captions.jsonl": "\n".join(map(json.dumps, rows)).encode()}))
     assert dataset.texts == (("one", "two", "three"), (), ())
     for line in (
         "captions.jsonl names images that are not in the folder (1): z.png",
@@ -118,7 +118,7 @@ def test_boxes_are_told_from_captions(text, numbers):
 
 
 def test_boxes_are_no_captions_and_are_counted(photos, heard):
-    dataset = built(photos({"a.txt": BOXES, "b.txt": b"", "classes.txt": b"car\nship\n"}), heard)
+    dataset = built(photos({"a.txt": BOXES, "b.txt": b"", "classes.txt": b"car\nship\n"}))
     assert dataset.texts is None
     assert "1 text file beside images: boxes or numbers, no captions: a.txt" in heard
     assert "1 text file beside images: empty, no caption: b.txt" in heard
@@ -126,7 +126,7 @@ def test_boxes_are_no_captions_and_are_counted(photos, heard):
 
 def test_files_that_describe_the_folder_are_no_captions(photos, heard):
     names = ("README", "LICENSE", "requirements", "classes")
-    dataset = built(photos({f"{name}.txt": b"Some words." for name in names}, images=("a", *names)), heard)
+    dataset = built(photos({f"{name}.txt": b"Some words." for name in names}, images=("a", *names)))
     assert dataset.texts is None
     assert "no captions, by their names: LICENSE.txt, README.txt, classes.txt, requirements.txt" in heard
 
@@ -135,7 +135,7 @@ def test_names_in_the_other_form_match(photos, heard):
     mac = unicodedata.normalize("NFD", "été0")
     root = photos({f"{unicodedata.normalize('NFC', 'été1')}.txt": "un été".encode(), "captions.csv": "file_name,text\nété0.png,une île\n".encode()},
                   images=(mac, unicodedata.normalize("NFD", "été1")))  # fmt: skip
-    assert built(root, heard).texts == (("une île",), ("un été",))
+    assert built(root).texts == (("une île",), ("un été",))
     assert not any("not used" in line for line in heard)
 
 
@@ -163,7 +163,7 @@ def test_masks_and_classes_in_the_other_form_match(folder, noise):
 
 
 def test_names_of_classes_without_classes_are_said_not_to_be_used(photos, heard):
-    built(photos({"class_names.txt": b"n01 tench\n"}), heard)
+    built(photos({"class_names.txt": b"n01 tench\n"}))
     assert "no classes; class_names.txt is not used, there are no classes to name" in heard
 
 
@@ -176,11 +176,11 @@ def test_an_entry_of_other_rules_is_built_again(photos, heard, cache):
             {key: value for key, value in json.loads(meta.read_text()).items() if key not in ("reading", "parts")}
         )
     )
-    again = built(root, heard)
+    again = built(root)
     assert any("it was read by the rules of another version): building it again" in line for line in heard)
     assert again.spec == first.spec
 
 
 def test_a_table_without_rows_is_said_not_to_be_used(photos, heard):
-    built(photos({"captions.csv": b"file_name,text\n"}), heard)
+    built(photos({"captions.csv": b"file_name,text\n"}))
     assert "captions.csv is not used: it has no rows" in heard

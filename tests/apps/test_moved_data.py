@@ -1,6 +1,5 @@
 """The data of a run lies elsewhere now: its content says that it is the same."""
 
-import json
 import shutil
 import tarfile
 
@@ -11,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from debruit.apps.cli import main
+from debruit.files.store import read_value
 from debruit.training import supervisor
 from debruit.training.run_folder import RunFolder
 
@@ -120,10 +120,7 @@ def test_data_that_moves_twice(photos, tmp_path):
 
 def load_state(out) -> str:
     """The digest of the run in the newest state."""
-    from safetensors import safe_open
-
-    with safe_open(max((out / "state").glob("*.safetensors")), framework="pt") as file:
-        return json.loads(file.metadata()["debruit_state"])["run"]
+    return read_value(max((out / "state").glob("*.safetensors")), framework="pt")["run"]
 
 
 def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeypatch, capsys):

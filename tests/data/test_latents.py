@@ -16,15 +16,16 @@ import pytest
 import torch
 from torch import nn
 
+from debruit import events
 from debruit.autoencoders.autoencoder import Autoencoder, measured
 from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.vq import VQ
-from debruit.data import latent_encoding
 from debruit.data.dataset import FAULT_BYTES, Dataset
-from debruit.data.latents import UNUSED_DAYS, LatentCache, latent_cache, open_latents
+from debruit.data.latents import UNUSED_DAYS, LatentCache, latent_cache
 from debruit.errors import InputError
+from debruit.files import parallel
 from debruit.images.spec import DataSpec
 
 COUNT = 10
@@ -168,7 +169,8 @@ def test_the_latents_of_real_autoencoders(bottleneck):
 
 def test_second_time_nothing_is_encoded(photos, heard):
     first, module = build(photos), FakeCodec().build(2)
-    again = build(photos, module=module, report=heard.append)
+    heard.clear()
+    again = build(photos, module=module)
     assert (module.asked, heard) == ([], [])
     assert torch.equal(first.batch(range(COUNT)).mean, again.batch(range(COUNT)).mean)
 
@@ -225,47 +227,14 @@ DAMAGES = [cut_short, overwrite, cut_meta, no_latents, change(shape=[COUNT, 1, 2
 def test_damaged_and_foreign_entries_are_built_again_and_said(photos, cache, heard, damage):
     expected = build(photos).batch(range(COUNT))
     damage(entries(cache)[0])
-    found = build(photos, report=heard.append).batch(range(COUNT))
+    heard.clear()
+    found = build(photos).batch(range(COUNT))
     assert [("is damaged" in line, "building it again" in line) for line in heard] == [(True, True), (False, False)]
     assert torch.equal(found.mean, expected.mean)
     assert torch.equal(found.std, expected.std)
     heard.clear()
-    build(photos, report=heard.append)
+    build(photos)
     assert heard == []
-
-
-def test_latents_that_are_asked_for_by_their_folder(photos):
-    made = build(photos)
-    opened = open_latents(str(made.folder), data_fingerprint="data-1", codec_fingerprint="autoencoder-1")
-    assert torch.equal(opened.batch([2, 1]).std, made.batch([2, 1]).std)
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_folder_is_refused(photos, damage):
-    folder = build(photos).folder
-    damage(folder)
-    with pytest.raises(InputError, match=r"the latents in .* cannot be used \(.+\): delete the folder") as refused:
-        open_latents(folder, data_fingerprint="data-1", codec_fingerprint="autoencoder-1")
-    if damage is cut_short:
-        assert "latents.bin has 1,078 bytes instead of 1,080" in str(refused.value)
-    assert folder.exists()  # it is the user's
-
-
-@pytest.mark.parametrize(
-    ("data", "codec", "sentence"),
-    [
-        ("data-2", "autoencoder-1", r"belong to other data \(fingerprint data-1, and data-2 is needed\): leave the folder out"),
-        ("data-1", "retrained", r"belong to another autoencoder \(fingerprint autoenco, and retraine is needed\): leave"),
-    ],
-)  # fmt: skip
-def test_a_folder_of_other_latents_is_refused(photos, data, codec, sentence):
-    with pytest.raises(InputError, match=sentence):
-        open_latents(build(photos).folder, data_fingerprint=data, codec_fingerprint=codec)
-
-
-def test_a_folder_without_latents_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"there are no latents in .*: give a folder that holds latents.bin and meta"):
-        open_latents(tmp_path, data_fingerprint="data-1", codec_fingerprint="autoencoder-1")
 
 
 class Spoilt(FakeModule):
@@ -404,20 +373,21 @@ class Clock:
         return self.now
 
 
-def test_progress_and_size_are_said(photos, heard, monkeypatch):
+def test_progress_and_size_are_reported(photos, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(latent_encoding, "time", clock)
+    monkeypatch.setattr(parallel, "time", clock)
 
     class Timed(FakeModule):
         def encode(self, images):
             clock.now += 4
             return super().encode(images)
 
-    build(photos, module=Timed(FakeCodec(), 2), batch=2, report=heard.append)
-    assert heard == [
-        "encoded 6 of 10 images, 0.5 images/s, 8 s left",
-        "latents of 10 images: 1 MB in the cache",
-    ]
+    heard: list[events.Event] = []
+    with events.listen(heard.append):
+        build(photos, module=Timed(FakeCodec(), 2), batch=2)
+    progress = [(event.stage, event.done, event.total, event.eta) for event in heard if event.done is not None]
+    assert progress == [("encoding", n, 10, 20 - 2 * n) for n in (2, 4, 6, 8, 10)]
+    assert heard[-1].message == "latents of 10 images: 1 MB in the cache"
 
 
 def test_entries_that_nobody_uses_are_said_and_kept(photos, cache, heard):
@@ -426,7 +396,8 @@ def test_entries_that_nobody_uses_are_said_and_kept(photos, cache, heard):
     for latents in (old, used):
         os.utime(latents.folder / "meta.json", (time.time() - (UNUSED_DAYS + 1) * 86_400,) * 2)
     build(photos, retrained)
-    build(photos, replace(retrained, fingerprint="autoencoder-3"), report=heard.append)
+    heard.clear()
+    build(photos, replace(retrained, fingerprint="autoencoder-3"))
     assert heard == [
         "latents of 10 images: 1 MB in the cache",
         f"latents that were not used for 30 days take 1 MB in {cache / 'latents'} (1 folder): delete them if you need the "

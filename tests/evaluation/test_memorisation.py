@@ -10,7 +10,8 @@ import tiny
 import torch
 from scipy.stats import binomtest
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.memorisation.monitor import CopyAlarm
@@ -275,7 +276,7 @@ def test_an_evaluation_looks_for_them_where_the_model_was_trained_on_them(digits
 
     training, held_out = parts
     task = SimpleNamespace(
-        subject=SimpleNamespace(provenance=provenance), dataset=digits, key=[], say=quiet,
+        subject=SimpleNamespace(provenance=provenance), dataset=digits, key=[], say=events.say,
         division=SimpleNamespace(training=training, held_out=held_out),
         sides={analyses.SAMPLES: SimpleNamespace(images=digits.batch(training[:5])["image"].flip(-1), network="")},
         parts=SimpleNamespace(find=lambda name, key: None, keep=lambda name, key, found: found),

@@ -231,7 +231,7 @@ def test_srgb_itself_changes_nothing(tmp_path, noise):
 def test_a_profile_that_cannot_be_used_is_said_and_left_aside(folder, tmp_path, noise, heard, data, problem):
     root = folder({"b.png": noise(8, 8)})
     Image.fromarray(noise(8, 8)).save(root / "a.png", icc_profile=data)
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     np.testing.assert_array_equal(dataset.images[0], noise(8, 8).transpose(2, 0, 1))
     assert any(
         line.startswith(f"colour profiles that cannot be used in 1 image, which are taken for sRGB: a.png ({problem}")
@@ -243,7 +243,7 @@ def test_folders_say_what_was_converted_and_do_not_take_what_was_decoded_before(
     root = folder({f"{n}.png": Image.new("RGB", (8, 8), (9, 9, n)) for n in range(2)})
     plain = Folder(path=str(root)).build()
     Image.new("RGB", (8, 8), IN_P3).save(root / "0.png", icc_profile=PROFILES["Display P3"][0])
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert shows(dataset.images[0])
     assert dataset.spec.fingerprint != plain.spec.fingerprint
     assert "colour profiles in 1 image, whose colours were converted to sRGB: made by a test (1)" in heard

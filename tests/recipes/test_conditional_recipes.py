@@ -214,7 +214,7 @@ def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.05)
     before = {name: value.clone() for name, value in state.backbone.named_parameters()}
-    latents = latent_cache(dataset, run.model.codec, stage.module, flip=False, device=CPU, report=lambda line: None)
+    latents = latent_cache(dataset, run.model.codec, stage.module, flip=False, device=CPU)
     (report,) = train(state, run, dataset, np.arange(3), CPU, latents=latents)
     assert (report.images_seen, report.skipped) == (2, 0)
     assert np.isfinite(report.loss)

@@ -142,7 +142,7 @@ def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, m
     if when == "log":
         monkeypatch.setattr(folder, "log", lambda record: setattr(states[0], "stop_requested", True))
     shown = []
-    for progress in fit(folder, folder.run.source.build(print), torch.device("cpu"), print):
+    for progress in fit(folder, folder.run.source.build(), torch.device("cpu"), print):
         shown.append(progress)
         states[0].stop_requested = True
     assert [p.interrupted for p in shown] == [False, True]

@@ -1,6 +1,6 @@
 """Data sources: one file each, decoded once into a memory-mapped cache.
 
-A source is a config whose `build(report)` returns a `Dataset`: a map-style sequence of items {"image", "label"?,
+A source is a config whose `build()` returns a `Dataset`: a map-style sequence of items {"image", "label"?,
 "text"?} with a `DataSpec`. `find_source` turns what the user typed into one; `get` brings a built-in one onto this
 machine.
 """

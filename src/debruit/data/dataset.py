@@ -18,18 +18,15 @@ import numpy as np
 from debruit import config
 from debruit.annotations.parts import parts_of, said
 from debruit.data.sources.clips import first_frames
+from debruit.files.store import META
 from debruit.images.spec import DataSpec, Skipped
 
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
 
-IMAGES, MASKS, PLACES, META = "images.bin", "masks.bin", "places.bin", "meta.json"
+IMAGES, MASKS, PLACES = "images.bin", "masks.bin", "places.bin"
 RELEASE_BYTES = 256 * 2**20  # pages of the mapping that may be resident before they are handed back
 FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the kernel maps the pages around it too
-
-
-def quiet(line: str) -> None:
-    """The report that nobody reads."""
 
 
 def captions_of(texts: Sequence[str | Sequence[str] | None] | None) -> list[tuple[str, ...]] | None:

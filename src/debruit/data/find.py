@@ -7,9 +7,9 @@
 
 A built-in source is a frozen dataclass in a module of this package with defaults for all its fields and
     name                       what the user types
-    build(report) -> Dataset   InputError naming `debruit data get NAME` when it is not on this machine
+    build() -> Dataset         InputError naming `debruit data get NAME` when it is not on this machine
     check() -> str             what is there, in words; InputError when it is not there or damaged
-    obtain(report)             installs or downloads it
+    obtain()                   installs or downloads it
 and, if its parts can be named, `part(text)`. It is found because its file exists.
 """
 

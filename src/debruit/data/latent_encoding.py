@@ -1,16 +1,16 @@
 """Writes the latents of a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of latents.py."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from debruit.data.dataset import Dataset
-from debruit.data.ingest.cache import PROGRESS_SECONDS, check_space, flush, write_meta
 from debruit.errors import InputError
+from debruit.files.parallel import tracked
+from debruit.files.store import check_space, flush, write_meta
 from debruit.text.wording import shown
 
 if TYPE_CHECKING:  # as in dataset.py: the sources are listed without waiting for torch
@@ -55,25 +55,17 @@ def write_latents(
     *,
     shape: tuple[int, int, int],
     meta: dict[str, Any],
-    report: Callable[[str], None],
 ) -> None:
     """Fills a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the disk has no room."""
     dataset = encoding.dataset
-    done, total, row = 0, len(dataset), ()
-    began = said = time.monotonic()
+    total, row = len(dataset), ()
     with open(folder / LATENTS, "wb") as file:
-        for latents in _finite(encoding, dataset.paths):
-            if not done:
+        for latents in tracked(_finite(encoding, dataset.paths), "encoding", total, count=len):
+            if not row:
                 row = latents.shape[1:]
                 assert row[2:] == shape, (row, shape)
                 check_space(f"the latents of {dataset.spec.name}", total * math.prod(row) * 2, folder)
             file.write(np.ascontiguousarray(latents.numpy()).data)
-            done += len(latents)
-            now = time.monotonic()
-            if now - said > PROGRESS_SECONDS:
-                said, rate = now, done / (now - began)
-                left = (total - done) / rate
-                report(f"encoded {done:,} of {total:,} images, {rate:,.1f} images/s, {left:,.0f} s left")
         flush(file)
     write_meta(folder, LATENTS, meta | {"shape": [total, *row]})
 

@@ -18,19 +18,18 @@ import math
 import mmap
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from debruit import config
-from debruit.data.dataset import FAULT_BYTES, META, RELEASE_BYTES, Dataset, quiet
-from debruit.data.ingest.cache import DAMAGE, find_entry, read_meta, write_entry
+from debruit import config, events
+from debruit.data.dataset import FAULT_BYTES, RELEASE_BYTES, Dataset
 from debruit.data.latent_encoding import LATENTS, Encoding, write_latents
-from debruit.errors import InputError
 from debruit.files.keys import make_key, root, storage
+from debruit.files.store import META, find_folder, read_meta, write_folder
 from debruit.text.wording import counted
 
 if TYPE_CHECKING:  # as in dataset.py: the sources are listed without waiting for torch
@@ -101,14 +100,13 @@ def latent_cache(
     *,
     flip: bool,
     device: "torch.device | str",
-    report: Callable[[str], None] = quiet,
     batch: int = 64,
     autocast: bool = False,
 ) -> LatentCache:
     """The latents of all images of a data set: mapped if they are in the cache and whole, otherwise computed first.
 
     `module` is the codec's, built, filled and frozen, on `device`; its latents are normalised. `flip` adds the mirror images, `autocast` encodes in
-    bfloat16, `batch` images at a time. Reports progress, and what a new entry takes on the disk.
+    bfloat16, `batch` images at a time. Progress, and what a new entry takes on the disk, are reported.
 
     InputError: latents that are not finite, a disk without room.
     """
@@ -120,46 +118,19 @@ def latent_cache(
     )
     meaning = _meaning(dataset, codec, flip=flip, autocast=autocast)
     folder = root() / "latents" / make_key(meaning)
-    cache = find_entry(folder, lambda entry: _load(entry, meaning), report)
+    cache = find_folder(folder, lambda entry: _load(entry, meaning))
     if cache is None:
         shape = codec.latent_channels(dataset.spec.channels), *codec.latent_size(*dataset.spec.shape[1:])
         encoding = Encoding(
             dataset=dataset, module=module, flip=flip, device=torch.device(device), batch=batch, autocast=autocast
         )
         with storage():
-            write_entry(folder, lambda part: write_latents(part, encoding, shape=shape, meta=meaning, report=report))
+            write_folder(folder, lambda part: write_latents(part, encoding, shape=shape, meta=meaning))
             cache = _load(folder, meaning)
-        report(f"latents of {counted(len(cache))}: {_megabytes(cache.latents.nbytes)} in the cache")
-        _report_unused(folder.parent, report)
+        events.say(f"latents of {counted(len(cache))}: {_megabytes(cache.latents.nbytes)} in the cache")
+        _report_unused(folder.parent)
     with suppress(OSError):  # a cache that can only be read serves as well
         os.utime(folder / META)
-    return cache
-
-
-def open_latents(folder: Path | str, *, data_fingerprint: str, codec_fingerprint: str) -> LatentCache:
-    """The latents in a folder that was asked for by its path.
-
-    InputError: none are there, they are cut short or damaged, belong to other data or to another autoencoder.
-    """
-    folder = Path(folder)
-    if not (folder / META).exists():
-        raise InputError(f"there are no latents in {folder}: give a folder that holds {LATENTS} and {META}")
-    try:
-        cache = LatentCache.load(folder)
-        found = {name: str(cache.meta[name]) for name in ("data", "codec_fingerprint")}
-    except DAMAGE as error:
-        raise InputError(
-            f"the latents in {folder} cannot be used ({error}): delete the folder, and they are computed again from the images"
-        ) from None
-    for name, what, given in (
-        ("data", "other data", data_fingerprint),
-        ("codec_fingerprint", "another autoencoder", codec_fingerprint),
-    ):
-        if found[name] != given:
-            raise InputError(
-                f"the latents in {folder} belong to {what} (fingerprint {found[name]:.8}, and {given:.8} is needed): leave the folder out, "
-                "and the right ones are found in the cache or computed"
-            )
     return cache
 
 
@@ -185,7 +156,7 @@ def _load(folder: Path, meaning: dict[str, Any]) -> LatentCache:
     return cache
 
 
-def _report_unused(folder: Path, report: Callable[[str], None]) -> None:
+def _report_unused(folder: Path) -> None:
     """Says how much of the disk old entries take: nothing is deleted unasked."""
     sizes = []
     for entry in folder.iterdir():
@@ -193,7 +164,7 @@ def _report_unused(folder: Path, report: Callable[[str], None]) -> None:
             if time.time() - (entry / META).stat().st_mtime > UNUSED_DAYS * 86_400:
                 sizes.append((entry / LATENTS).stat().st_size)
     if sizes:
-        report(
+        events.say(
             f"latents that were not used for {UNUSED_DAYS} days take {_megabytes(sum(sizes))} in {folder} ({counted(len(sizes), 'folder')}): "
             "delete them if you need the space"
         )

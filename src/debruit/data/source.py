@@ -1,6 +1,6 @@
 """What a data source is, and how a file that travels names one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,9 +11,9 @@ from debruit.data.dataset import Dataset
 
 @runtime_checkable
 class Source(Protocol):
-    """A frozen dataclass; `build(report)` decodes it once into the cache and maps that, reporting in lines what it meets."""
+    """A frozen dataclass; `build()` decodes the data once into the cache and maps it; what was decided and skipped is reported as events."""
 
-    def build(self, report: Callable[[str], None] = ...) -> Dataset: ...
+    def build(self) -> Dataset: ...
 
 
 def recorded(source: Source) -> config.Json:

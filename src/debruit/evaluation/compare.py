@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from debruit import events
 from debruit.conditioning.batch import argument
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.image_set import EvalSplit, ImageSet, check_data, in_words
@@ -68,7 +69,7 @@ def check_together(
     dataset: Dataset,
     request: Request,
     division: EvalSplit,
-    say: Callable[[str], None] = quiet,
+    say: Callable[[str], None] = events.say,
 ) -> None:
     """InputError where one of the models cannot be compared with the others on this data, or has not what a metric needs that was asked for by name.
     Says how many of the images that count as unseen another model was trained on."""
@@ -132,7 +133,7 @@ def compare(
     dataset: Dataset,
     request: Request,
     parts: Sequence[Parts],
-    say: Callable[[str], None] = quiet,
+    say: Callable[[str], None] = events.say,
     *,
     training: Dataset | None = None,
     division: EvalSplit | None = None,

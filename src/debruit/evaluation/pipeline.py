@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.alignment import follow
@@ -120,7 +121,7 @@ class Evaluation:
 
 
 def evaluate(
-    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = quiet, *,
+    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = events.say, *,
     division: EvalSplit | None = None, training: Dataset | None = None,
 ) -> Generator[Progress, None, Evaluation]:  # fmt: skip
     """Yields progress, returns the evaluation. `division` is that of another model to compare with. `training` is what the model was trained on, where

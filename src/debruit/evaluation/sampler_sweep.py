@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation import sampling_stage
 from debruit.evaluation.estimate import in_words as estimate_in_words
@@ -75,7 +76,7 @@ class Quality:
 
 
 def quality(
-    subject: LoadedModel, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = quiet, *,
+    subject: LoadedModel, dataset: Dataset, count: int, extractor: Extractor, parts: Parts, say: Callable[[str], None] = events.say, *,
     budgets: Sequence[int] = BUDGETS, budget: int = 20, seed: int = 0, batch: int = 64, most: int | None = None,
     division: EvalSplit | None = None,
 ) -> Generator[Progress, None, Quality]:  # fmt: skip
@@ -198,9 +199,9 @@ def _store_in_run(folder: Path, settings: SamplingConfig) -> str:
     from debruit.training.config import Run
     from debruit.training.run_folder import RUN, RunFolder
 
-    run = RunFolder.open(folder, quiet).run
+    run = RunFolder.open(folder, lambda line: None).run
     assert isinstance(run, Run)
-    RunFolder.open(folder, quiet, model=replace(run.model, sampling=settings))
+    RunFolder.open(folder, lambda line: None, model=replace(run.model, sampling=settings))
     return f"{folder / RUN}: the same, so that a resumed training keeps them"
 
 

@@ -97,7 +97,7 @@ def find_training(subject: Any, say: Callable[[str], None]) -> Dataset | str:
     if source is None:
         return f"{about}, and {subject.name} does not say where that lies: name it with {FLAG}"
     try:
-        found = source.build(say)
+        found = source.build()
     except (InputError, OSError) as error:
         return f"{about}, which cannot be read ({error}): name it with {FLAG}"
     if found.spec.fingerprint != subject.provenance.get("data_fingerprint"):

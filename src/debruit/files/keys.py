@@ -15,7 +15,7 @@ from debruit import config
 from debruit.errors import InputError
 from debruit.files.blobs import Stamp
 from debruit.files.home import cache
-from debruit.files.parallel import mapped
+from debruit.files.parallel import mapped, tracked
 
 FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
 COLOURED = (
@@ -71,7 +71,8 @@ def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> s
         return entry.read_text("ascii")
     except (OSError, ValueError):
         pass
-    key = make_key([f.name for f in files], list(mapped(lambda f: _digest(folder / f.name), files)), settings)
+    digests = tracked(mapped(lambda f: _digest(folder / f.name), files), "hashing", len(files), unit="files")
+    key = make_key([f.name for f in files], list(digests), settings)
     if all(f.mtime_ns < (time.time() - RACY_SECONDS) * 1e9 for f in files):
         temporary = entry.with_name(f"{listing}.{secrets.token_hex(4)}.part")
         with storage():

@@ -194,7 +194,7 @@ def check_space(what: str, needed: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"the cache of {what} needs {needed / 1e6:,.0f} MB, and the disk of {root()} has {free / 1e6:,.0f} MB left: "
+            f"the cache of {what} needs {needed / 1e6:,.0f} MB and the disk of {root()} has {free / 1e6:,.0f} MB left: "
             "choose a smaller size, or set DEBRUIT_CACHE to a folder on another disk"
         )
 

@@ -162,11 +162,11 @@ def training_data(
     fingerprint = model.provenance.get("data_fingerprint")
     if data is not None:
         source = _source(model, path, of_record(model.provenance))
-        return moved(source, data, fingerprint or "", events.say)[1]
+        return moved(source, data, fingerprint or "")[1]
     if not fingerprint:
         return None
     try:
-        dataset = _source(model, path).build(events.say)
+        dataset = _source(model, path).build()
     except InputError as reason:
         events.say(f"the training data is not available: {reason}")
         return None

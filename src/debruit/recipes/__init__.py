@@ -79,7 +79,7 @@ def find_run(
         raise InputError(f"--condition: the recipe {name} says what it is conditioned on; leave the flag out")
     run = known[name]()
     source = _source_of(run, on, size, assignments)
-    dataset = source.build(say)
+    dataset = source.build()
     return with_division(adapted(run, source, dataset, assignments, words, group, **asked), dataset, group), dataset
 
 
@@ -159,7 +159,7 @@ def find_data(
             raise InputError(f"there is no source, folder or recipe '{what}'{hint}") from None
         raise
     source = conditions.offering(changed(sized(source, size), assignments), condition)
-    return source, source.build(say)
+    return source, source.build()
 
 
 def changed(source: Any, assignments: Sequence[str]) -> Any:

@@ -58,7 +58,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     for line in findings:
         events.say(line)
     events.check_cancelled()
-    dataset = source.build()
+    dataset = report.dataset
     names = conditions.usual(source, dataset)
     if "text" in names and not reads_captions():
         names.remove("text")
@@ -68,7 +68,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     conditioners = conditions.conditioners(source, dataset, names)
     split = conditions.planned_split(dataset, reads=[c.reads for c in conditioners])
     run = heuristics.recommend(
-        source, report.spec, device, minutes=request.minutes, conditioners=conditioners, split=split
+        source, dataset.spec, device, minutes=request.minutes, conditioners=conditioners, split=split
     )
     run, speed = heuristics.fitted(with_division(run, dataset, None), device)
     plan = tuple(heuristics.summary(run, device, speed, split_of(dataset, run)))

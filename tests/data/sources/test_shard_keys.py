@@ -51,7 +51,7 @@ def built(tmp_path, heard):
         root.mkdir(exist_ok=True)
         for n, members in enumerate(shards):
             (root / f"{n}.tar").write_bytes(members if isinstance(members, bytes) else packed(members))
-        dataset = Shards(path=str(root)).build(heard.append)
+        dataset = Shards(path=str(root)).build()
         values = [int(dataset.images_of([n]).flatten()[0]) for n in range(len(dataset))]
         texts = dataset.texts or [()] * len(dataset)
         return {name: pair for name, *pair in zip(dataset.paths, values, texts, strict=True)}
@@ -184,7 +184,7 @@ def test_compressed_shards_are_named(built, tmp_path, heard):
     (tmp_path / "shards" / "1.tar.gz").write_bytes(gzip.compress(packed(one(2))))
     (tmp_path / "shards" / "2.tar").write_bytes(gzip.compress(packed(one(3))))
     heard.clear()
-    assert len(Shards(path=str(tmp_path / "shards")).build(heard.append)) == 1
+    assert len(Shards(path=str(tmp_path / "shards")).build()) == 1
     text = "\n".join(heard)
     assert "not used, 1 compressed shard: 1.tar.gz; images are read from anywhere in a shard: unpack them" in text
     assert "skipped 2.tar: it is compressed (gzip), and images are read from anywhere in a shard: unpack it" in text
@@ -212,7 +212,7 @@ def test_labels_in_json_of_any_type_are_read_or_named(tmp_path, facts, label, sa
 def test_names_of_classes_beside_shards(tmp_path, heard):
     (tmp_path / "a.tar").write_bytes(packed([("n01/0.png", picture(1)), ("n02/1.png", picture(2))]))
     (tmp_path / "class_names.txt").write_bytes("n01 tench, Tinca tinca\nn02 goldfish\n".encode("utf-16"))
-    assert Shards(path=str(tmp_path)).build(heard.append).spec.class_names == ("tench", "goldfish")
+    assert Shards(path=str(tmp_path)).build().spec.class_names == ("tench", "goldfish")
     (tmp_path / "a.tar").write_bytes(
         packed([("0.png", picture(1)), ("0.cls", b"n02"), ("1.png", picture(2)), ("1.cls", b"n01")])
     )

@@ -104,7 +104,7 @@ def test_every_member_of_a_key_is_used(shard, noise, heard):
         "x/2.jpg": encoded(noise(8, 8), "JPEG"), "x/2.txt": b"three\nfour", "x/2.json": b"{broken", "x/2.cls": b"1", "x/2.segmentation.png": encoded(mask),
         "x/3.png": picture, "x/3.mask.png": encoded(mask), "x/4.png": picture, "x/4.cls": b"0", "x/5.txt": b"alone", ".hidden.png": picture,
     })  # fmt: skip
-    dataset = Shards(path=str(path)).build(heard.append)
+    dataset = Shards(path=str(path)).build()
     assert dataset.paths == ("a.tar/x/0", "a.tar/x/1", "a.tar/x/2")
     assert dataset.texts == (("in json",), ("one", "two"), ("three", "four"))
     assert dataset.labels is not None
@@ -144,7 +144,7 @@ def test_a_shard_that_was_cut_is_used_up_to_the_cut(shards, cut, heard):
     }[cut]
     os.truncate(path, at)
     kept = 6 if cut == "in the end" else 3
-    dataset = Shards(path=str(root)).build(heard.append)
+    dataset = Shards(path=str(root)).build()
     assert len(dataset) == 6 + kept
     assert dataset.blocks == (6, kept)
     [line] = [line for line in heard if line.startswith("skipped s-0001.tar:")]
@@ -163,7 +163,7 @@ def test_a_damaged_header_between_good_ones_is_said(shards, junk, heard):
         at = tar.getmember("0103.png").offset
     whole = path.read_bytes()
     path.write_bytes(whole[:at] + junk + whole[at + 512 :])
-    assert len(Shards(path=str(root)).build(heard.append)) == 9
+    assert len(Shards(path=str(root)).build()) == 9
     [line] = [line for line in heard if line.startswith("skipped s-0001.tar:")]
     assert f"damaged after {at:,} of {len(whole):,} bytes (no header of a member is there)" in line
     assert "1 shard damaged: s-0001.tar; what was behind the damage is lost" in examine(Shards(path=str(root))).findings
@@ -173,7 +173,7 @@ def test_a_damaged_header_between_good_ones_is_said(shards, junk, heard):
 def test_a_broken_member_is_found_at_indexing(shard, noise, heard):
     good = encoded(noise(64, 64))
     path = shard("a.tar", {"0.png": good, "1.png": good[:3000], "2.png": b"", "3.png": b"junk", "4.png": good})
-    dataset = Shards(path=str(path), size=16).build(heard.append)
+    dataset = Shards(path=str(path), size=16).build()
     assert dataset.paths == ("a.tar/0", "a.tar/4")
     text = "\n".join(heard)
     for line in ("skipped a.tar/1: ", "skipped a.tar/2: zero bytes", "skipped a.tar/3: damaged"):

@@ -49,11 +49,10 @@ def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
     name
         A name from `debruit list data`.
     """
-    from debruit import events
     from debruit.data.sources.get import get as fetch
     from debruit.files.keys import root
     from debruit.files.outputs import check_folder
 
     check_folder(root(), folders=("sources",), flag="the cache")
-    say(fetch(name, events.say))
+    say(fetch(name))
     return 0

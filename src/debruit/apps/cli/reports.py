@@ -98,7 +98,7 @@ def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     conditions = [c.field for c in getattr(subject.model.config, "conditioners", ())]
     if text is None:
         if own is not None:
-            return own.build(say)
+            return own.build()
         if spec.name not in builtin_sources():
             raise InputError(
                 f"name the data to compare {subject.name} with: --data SOURCE; it was trained on {spec.name}"
@@ -107,27 +107,26 @@ def find_data(text: str | Sequence[str] | None, subject: Any) -> Any:
     source: Any = offering(find_source(text), conditions)
     own = own or _at(source, subject.recorded())
     if own is not None and _same_place(own, source):
-        return own.build(say)  # read as it was for the training
+        return own.build()  # read as it was for the training
     elsewhere = _training_data(own or subject.recorded(), text, spec.fingerprint)
     if elsewhere is not None:
-        return elsewhere.build(say)
+        return elsewhere.build()
     if "size" not in {f.name for f in fields(source)}:
-        return source.build(say)
-    dataset = source.build(say)
+        return source.build()
+    dataset = source.build()
     again = composed(dataset.spec.name) == composed(spec.name) and dataset.spec.fingerprint != spec.fingerprint
     if dataset.spec.shape != spec.shape or again:
         size = spec.height if spec.height == spec.width else (spec.height, spec.width)
-        return replace(source, size=size).build(say)
+        return replace(source, size=size).build()
     return dataset
 
 
 def _training_data(source: Any, text: str | Sequence[str], fingerprint: str) -> Any:
     """The source of the training at the place that `text` names, if its content is the same there; else None."""
-    from debruit.data.dataset import quiet
     from debruit.data.sources.moved import moved
 
     try:
-        return None if source is None else moved(source, text, fingerprint, quiet)[0]
+        return None if source is None else moved(source, text, fingerprint)[0]
     except InputError:
         return None
 

@@ -223,11 +223,11 @@ def _data_of(path: Path, run: Any, data: list[str] | None) -> tuple[Any, Any]:
     from debruit.training.moving import move
 
     if data is not None:
-        source, dataset = moved(run.source, data, run.data.fingerprint, say)
+        source, dataset = moved(run.source, data, run.data.fingerprint)
         move(path, source)
         return source, dataset
     try:
-        return run.source, run.source.build(say)
+        return run.source, run.source.build()
     except InputError as error:
         raise InputError(
             f"{error}. If the data of this run was moved: debruit train --resume {path} --data PLACE"

@@ -6,17 +6,18 @@ images.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.data.doctor.findings import Facts, findings
 from debruit.data.ingest.plan import Collected
-from debruit.data.ingest.scan import survey
-from debruit.images.spec import DataSpec, Skipped
+from debruit.data.ingest.scan import scan
+from debruit.images.spec import Skipped
 from debruit.text.wording import counted, shown, some
 
 CHUNK = 256
@@ -24,11 +25,11 @@ CHUNK = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was found. Counters are (value, images) pairs, the most frequent first; sizes are (height, width); masks: the
+    """What was scanned. Counters are (value, images) pairs, the most frequent first; sizes are (height, width); masks: the
     share of all pixels that each of their classes has."""
 
     source: str
-    spec: DataSpec
+    dataset: Dataset
     formats: tuple[tuple[str, int], ...]
     sizes: tuple[tuple[tuple[int, int], int], ...]
     channels: tuple[tuple[int, int], ...]
@@ -44,7 +45,8 @@ class Report:
 
     def lines(self, *, most: int = 20) -> list[str]:
         """The report as plain text; lists end after `most` entries."""
-        spec, total = self.spec, self.spec.count + len(self.unreadable)
+        spec = self.dataset.spec
+        total = spec.count + len(self.unreadable)
         readable = f"{spec.count:,} of {counted(total)} can be read" if self.unreadable else counted(spec.count)
         return [
             f"{self.source}: {readable}",
@@ -65,16 +67,17 @@ class Report:
         ]
 
 
-def examine(source: Any, report: Callable[[str], None] = quiet) -> Report:
-    """Reads a source as training would, and looks at every image. `report` hears what the build says, which the result
-    says again. InputError as from the source's `build`."""
-    dataset = source.build(report)
-    found = survey(source.collection()) if isinstance(source, Collected) else None
-    facts = _measured(dataset, found)
-    spec, headers = dataset.spec, found.images if found else ()
+def examine(source: Any) -> Report:
+    """Read a source as training would, and look at every image. Only the progress of the build is reported: its lines are part of the
+    result. InputError as from the source's `build`."""
+    with events.progress_only():
+        dataset = source.build()
+        scanned = scan(source.collection()) if isinstance(source, Collected) else None
+    facts = _measured(dataset, scanned)
+    spec, headers = dataset.spec, scanned.images if scanned else ()
     return Report(
         source=source.path if isinstance(source, Collected) else source.name,
-        spec=spec,
+        dataset=dataset,
         formats=_frequent(header.format for header in headers),
         sizes=_frequent((header.height, header.width) for header in headers)
         or (((spec.height, spec.width), spec.count),),
@@ -91,7 +94,7 @@ def examine(source: Any, report: Callable[[str], None] = quiet) -> Report:
     )
 
 
-def _measured(dataset: Dataset, found: Any) -> Facts:
+def _measured(dataset: Dataset, scanned: Any) -> Facts:
     same: dict[bytes, list[str]] = defaultdict(list)
     blank: list[str] = []
     colourless, names = 0, iter(dataset.paths)
@@ -109,7 +112,7 @@ def _measured(dataset: Dataset, found: Any) -> Facts:
     counts = [] if dataset.labels is None else np.bincount(dataset.labels, minlength=len(names_of_classes)).tolist()
     return Facts(
         dataset=dataset,
-        survey=found,
+        scan=scanned,
         classes=tuple(zip(names_of_classes, counts, strict=True)),
         duplicates=tuple(tuple(group) for group in same.values() if len(group) > 1),
         blank=tuple(blank),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from debruit.annotations.mask_coding import nameless
 from debruit.data.dataset import Dataset
-from debruit.data.ingest.scan import Survey
+from debruit.data.ingest.scan import Scan
 from debruit.text.wording import counted, some
 
 FEW_IMAGES, FEW_OF_CLASS = 200, 20
@@ -17,12 +17,12 @@ LONG_CAPTION = 60  # words: about the 77 tokens that a model reads
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What was measured. `survey`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names of
+    """What was measured. `scan`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names of
     images of a single colour; `colourless`: how many images in colour have equal channels; `masks`: the share of all pixels that each class of the
     masks has."""
 
     dataset: Dataset
-    survey: Survey | None
+    scan: Scan | None
     classes: tuple[tuple[str, int], ...]
     duplicates: tuple[tuple[str, ...], ...]
     blank: tuple[str, ...]
@@ -86,14 +86,14 @@ def colourless(facts: Facts) -> str:
 
 
 def enlarged(facts: Facts) -> str:
-    spec, images = facts.dataset.spec, facts.survey.images if facts.survey else ()
+    spec, images = facts.dataset.spec, facts.scan.images if facts.scan else ()
     count = sum(image.height < spec.height or image.width < spec.width for image in images)
     return f"{counted(count)} smaller than {spec.width} x {spec.height}: enlarged, which blurs" if count else ""
 
 
 def cut_away(facts: Facts) -> str:
     wanted = facts.dataset.spec.width / facts.dataset.spec.height
-    shapes = [image.width / image.height / wanted for image in (facts.survey.images if facts.survey else ())]
+    shapes = [image.width / image.height / wanted for image in (facts.scan.images if facts.scan else ())]
     count = sum(min(shape, 1 / shape) < 1 - CUT_AWAY for shape in shapes)
     return f"{counted(count)} losing more than {CUT_AWAY:.0%} of the area to the central crop" if count else ""
 

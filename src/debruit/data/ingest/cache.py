@@ -14,34 +14,24 @@ processes that build the same one the first wins. Where the root is says files/h
 """
 
 import contextlib
-import errno
 import json
-import os
-import secrets
-import shutil
-import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from debruit import config
-from debruit.data.dataset import IMAGES, MASKS, META, PLACES, Dataset
+from debruit import config, events
+from debruit.data.dataset import IMAGES, MASKS, PLACES, Dataset
 from debruit.errors import InputError
-from debruit.files.atomic import synchronise
 from debruit.files.keys import root, storage
+from debruit.files.parallel import tracked
+from debruit.files.store import META, check_space, find_folder, flush, read_meta, write_folder, write_meta
 from debruit.images.spec import DataSpec, Skipped
 from debruit.text.wording import counted, shown
 
 READING = 3  # the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
-PROBES, PROBE_BYTES = 16, 64 * 2**10
-PROGRESS_SECONDS = 10
-DAMAGE = (OSError, ValueError, KeyError, TypeError, AssertionError)  # what reading an entry that is not whole raises
-
-Entry = TypeVar("Entry")
 
 
 class Item(NamedTuple):
@@ -91,25 +81,24 @@ class Place:
 def stored(
     key: str,
     record: Callable[[], Recording],
-    report: Callable[[str], None],
     load: Callable[[Path], Dataset] = Dataset.load,
     *,
     place: Place | None = None,
 ) -> Dataset:
-    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called and described as its `place` is. Reports
-    what was decided and which items were skipped, every time."""
+    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called and described as its `place` is. What was
+    decided and which items were skipped is reported every time."""
     folder = root() / "data" / key
-    dataset = find_entry(folder, lambda entry: _load(entry, load), report)
+    dataset = find_folder(folder, lambda entry: _load(entry, load))
     if dataset is None:
         recording = record()
         with storage():
-            write_entry(folder, lambda part: _fill(part, key, recording, report))
+            write_folder(folder, lambda part: _fill(part, key, recording))
             dataset = load(folder)
     dataset = dataset if place is None else place.of(dataset)
     for line in (*dataset.notes, *(f"skipped {shown(name)}: {reason}" for name, reason in dataset.skipped)):
-        report(line)
+        events.say(line)
     if dataset.skipped:
-        report(f"skipped {len(dataset.skipped):,} of {counted(len(dataset) + len(dataset.skipped))}")
+        events.notice(f"skipped {len(dataset.skipped):,} of {counted(len(dataset) + len(dataset.skipped))}")
     return dataset
 
 
@@ -135,72 +124,6 @@ def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
     )
 
 
-def find_entry(folder: Path, load: Callable[[Path], Entry], report: Callable[[str], None]) -> Entry | None:
-    """What `load` makes of an entry; one that is not whole is removed, saying so."""
-    if not folder.exists():
-        return None
-    try:
-        return load(folder)
-    except DAMAGE as error:
-        report(f"the cache entry {folder} is damaged ({error}): building it again")
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
-
-
-def read_meta(folder: Path, data: str) -> dict[str, Any]:
-    """The meta.json of an entry whose file `data` is as it says; one of DAMAGE where that is not so."""
-    meta = json.loads((folder / META).read_bytes())
-    size = (folder / data).stat().st_size
-    if size != meta["bytes"]:
-        raise ValueError(f"{data} has {size:,} bytes instead of {meta['bytes']:,}")
-    if _probe(folder / data) != meta["probe"]:
-        raise ValueError(f"the content of {data} has changed")
-    return meta
-
-
-def write_meta(folder: Path, data: str, meta: dict[str, Any]) -> None:
-    """meta.json of an entry whose file `data` is complete."""
-    checks = {"bytes": (folder / data).stat().st_size, "probe": _probe(folder / data)}
-    with open(folder / META, "wb") as file:
-        file.write(json.dumps(meta | checks).encode())
-        flush(file)
-
-
-def write_entry(target: Path, fill: Callable[[Path], None]) -> None:
-    """Makes the folder `target`, whole or not at all: `fill` writes into a temporary one. Where another process was faster its entry stays."""
-    part = target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        part.mkdir(parents=True)
-        _remove_stale(part.parent)
-        fill(part)
-        synchronise(part)
-        try:
-            os.rename(part, target)
-        except OSError as error:  # another process was faster: its entry has the same content
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                raise
-        synchronise(target.parent)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def check_space(origin: str, needed: int, folder: Path) -> None:
-    """InputError if the disk has no room for `needed` bytes more."""
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(
-            f"the cache of {origin} needs {needed / 1e6:,.0f} MB and the disk of {root()} has "
-            f"{free / 1e6:,.0f} MB left: choose a smaller size, or set DEBRUIT_CACHE to a folder on "
-            "another disk"
-        )
-
-
-def flush(file) -> None:
-    """Waits until what was written to an open file is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
 def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
     read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
     dataset = load(folder)
@@ -210,17 +133,17 @@ def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
     return dataset
 
 
-def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], None]) -> None:
+def _fill(part: Path, key: str, recording: Recording) -> None:
     spec, places = recording.spec, recording.places
     item_bytes = int(np.prod(spec.shape)) * np.dtype(spec.depth).itemsize if places is None else 0
     check_space(recording.origin, recording.total * item_bytes, part)
     kept: list[Item] = []
     skipped: list[Skipped] = []
-    low, high, said = np.inf, -np.inf, time.monotonic()
+    low, high = np.inf, -np.inf
     masks = open(part / MASKS, "wb") if spec.mask_names and places is None else None  # noqa: SIM115
     data = IMAGES if places is None else PLACES
     with open(part / data, "wb") as file, masks or contextlib.nullcontext():
-        for item in recording.items:
+        for item in tracked(recording.items, "reading", recording.total):
             if item.image is None:
                 skipped.append(Skipped(item.name, item.reason))
                 continue
@@ -231,9 +154,6 @@ def _fill(part: Path, key: str, recording: Recording, report: Callable[[str], No
             if masks is not None and item.mask is not None:
                 masks.write(_row(item.mask))
             kept.append(item._replace(image=None, mask=None))
-            if time.monotonic() - said > PROGRESS_SECONDS:
-                said = time.monotonic()
-                report(f"read {len(kept) + len(skipped):,} of {recording.total:,} images")
         flush(file)
         if masks is not None:
             flush(masks)
@@ -277,22 +197,3 @@ def _value_range(depth: str, low: float, high: float) -> tuple[float, float]:
 
 def _column(values: list) -> list | None:
     return values if any(value is not None for value in values) else None
-
-
-def _probe(path: Path) -> int:
-    """A checksum of blocks spread over the file: holes and foreign content show without reading gigabytes."""
-    size, check = path.stat().st_size, 0
-    with open(path, "rb") as file:
-        for n in range(PROBES):
-            file.seek(n * max(size - PROBE_BYTES, 0) // (PROBES - 1))
-            check = zlib.crc32(file.read(PROBE_BYTES), check)
-    return check
-
-
-def _remove_stale(folder: Path) -> None:
-    for left_over in folder.glob("*.part"):  # of a process that was killed
-        try:
-            if time.time() - left_over.stat().st_mtime > 86400:
-                shutil.rmtree(left_over, ignore_errors=True)
-        except OSError:
-            continue

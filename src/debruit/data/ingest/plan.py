@@ -1,6 +1,6 @@
 """What folders, tables and shards share: from a collection of images to a recording in one shape.
 
-    survey the headers -> decide on one shape -> decode -> record
+    scan the headers -> decide on one shape -> decode -> record
 
 Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images of another size are cut to
 their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`, and colours of
@@ -8,17 +8,18 @@ other spaces are converted to sRGB.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Self
 
+from debruit import events
 from debruit.annotations.captions import captioned
 from debruit.annotations.image_classes import Classes
 from debruit.annotations.mask_coding import coding
 from debruit.annotations.masks import Coding, decode_mask
 from debruit.data.ingest.cache import Item, Recording
-from debruit.data.ingest.scan import Collection, Entry, Survey, survey
+from debruit.data.ingest.scan import Collection, Entry, Scan, scan
 from debruit.errors import InputError
 from debruit.files.parallel import mapped
 from debruit.images.pixels import Target, Unreadable, decode, parse_color
@@ -33,7 +34,7 @@ LARGEST_SIDE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes that are found are not used;
+    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes of the data are not used;
     `only`: the files or folders below `path` that are taken, by their names; all of them where none are named."""
 
     path: str
@@ -81,7 +82,7 @@ class Plan:
     """One shape for all images of a collection, and how their masks are read."""
 
     collection: Collection
-    found: Survey
+    scanned: Scan
     spec: DataSpec
     target: Target
     coding: Coding | None
@@ -91,21 +92,21 @@ class Plan:
         return Recording(
             spec=self.spec,
             items=self.items(),
-            total=len(self.found.images),
+            total=len(self.scanned.images),
             origin=self.collection.origin,
             notes=self.notes,
             divisible=True,
         )
 
     def items(self) -> Iterator[Item]:
-        """Every image that was surveyed, decoded; first those that could not be."""
-        yield from (Item(skipped.name, None, reason=skipped.reason) for skipped in self.found.unreadable)
-        usable = {image.name for image in self.found.images}
+        """Every image that was scanned, decoded; first those that could not be."""
+        yield from (Item(skipped.name, None, reason=skipped.reason) for skipped in self.scanned.unreadable)
+        usable = {image.name for image in self.scanned.images}
         yield from mapped(self._item, (entry for entry in self.collection.entries() if entry.name in usable))
 
     def _item(self, entry: Entry) -> Item:
-        label = self.found.classes.labels.get(entry.name) if self.spec.class_names else None
-        texts = entry.texts if self.found.captioned else None
+        label = self.scanned.classes.labels.get(entry.name) if self.spec.class_names else None
+        texts = entry.texts if self.scanned.captioned else None
         try:
             image = decode(entry.image, self.target)
         except Unreadable as error:
@@ -119,26 +120,28 @@ class Plan:
             return Item(entry.name, None, reason=f"its mask {entry.mask_name}: {error}")
 
 
-def plan(collection: Collection, source: Collected, report: Callable[[str], None]) -> Plan:
-    """Surveys a collection and decides. InputError: nothing can be read, or masks that cannot be understood."""
-    report(f"reading {counted(collection.count)} in {collection.origin}")
-    found = survey(collection)
+def plan(collection: Collection, source: Collected) -> Plan:
+    """Scans a collection and decides. InputError: nothing can be read, or masks that cannot be understood."""
+    events.say(f"reading {counted(collection.count)} in {collection.origin}")
+    scanned = scan(collection)
     if not source.labelled:
-        found = replace(
-            found,
+        scanned = replace(
+            scanned,
             classes=Classes(names=(), labels={}, why="no classes: they are not taken as labels, as asked"),
         )
     background = parse_color(source.background)
-    sides = source._sides() or automatic_size(found)
-    tinted = len(set(background)) > 1 and any(image.alpha for image in found.images)
+    sides = source._sides() or automatic_size(scanned)
+    tinted = len(set(background)) > 1 and any(image.alpha for image in scanned.images)
     target = Target(
         height=sides[0],
         width=sides[-1],
-        channels=3 if tinted else found.channels,
-        depth=found.depth,
+        channels=3 if tinted else scanned.channels,
+        depth=scanned.depth,
         background=background,
     )
-    code, of_masks = (None, ()) if found.tones is None else coding(found.tones, collection.legend, collection.origin)
+    code, of_masks = (
+        (None, ()) if scanned.tones is None else coding(scanned.tones, collection.legend, collection.origin)
+    )
     spec = DataSpec(
         name=collection.name,
         channels=target.channels,
@@ -147,31 +150,31 @@ def plan(collection: Collection, source: Collected, report: Callable[[str], None
         depth=target.depth,
         low=0,
         high=1,
-        count=len(found.images),
-        class_names=found.classes.names,
-        class_ids=found.classes.ids,
+        count=len(scanned.images),
+        class_names=scanned.classes.names,
+        class_ids=scanned.classes.ids,
         mask_names=code.names if code else (),
         palette=code.palette if code else (),
         mask_numbers=code.numbers if code else None,
-        lettered=bool(found.classes.names),
+        lettered=bool(scanned.classes.names),
     )
-    notes = (*_notes(found, target, source.background), *of_masks, *_of_masks(found), *collection.notes)
-    return Plan(collection=collection, found=found, spec=spec, target=target, coding=code, notes=notes)
+    notes = (*_notes(scanned, target, source.background), *of_masks, *_of_masks(scanned), *collection.notes)
+    return Plan(collection=collection, scanned=scanned, spec=spec, target=target, coding=code, notes=notes)
 
 
-def _notes(found: Survey, target: Target, background: str) -> Iterator[str]:
-    yield found.classes.why
-    yield from filter(None, (size_note(found, target), _mixture_note(found, target)))
-    if count := sum(image.alpha for image in found.images):
+def _notes(scanned: Scan, target: Target, background: str) -> Iterator[str]:
+    yield scanned.classes.why
+    yield from filter(None, (size_note(scanned, target), _mixture_note(scanned, target)))
+    if count := sum(image.alpha for image in scanned.images):
         yield f"transparency in {counted(count)}: laid on {background}"
-    if count := sum(image.animated for image in found.images):
+    if count := sum(image.animated for image in scanned.images):
         yield f"several frames or pages in {counted(count)}: the first is used"
-    yield from _of_colours(found)
-    yield from filter(None, [captioned(found.captioned, len(found.images))])
+    yield from _of_colours(scanned)
+    yield from filter(None, [captioned(scanned.captioned, len(scanned.images))])
 
 
-def _of_colours(found: Survey) -> Iterator[str]:
-    stated = [(image.name, image.profile) for image in found.images if image.profile is not None]
+def _of_colours(scanned: Scan) -> Iterator[str]:
+    stated = [(image.name, image.profile) for image in scanned.images if image.profile is not None]
     names = Counter(profile.name for _, profile in stated if not profile.problem)
     if names:
         listed = some(f"{name} ({count:,})" for name, count in names.most_common())
@@ -180,30 +183,30 @@ def _of_colours(found: Survey) -> Iterator[str]:
         yield f"colour profiles that cannot be used in {counted(len(broken))}, which are taken for sRGB: {some(broken, 3)}"
 
 
-def _of_masks(found: Survey) -> Iterator[str]:
-    if found.tones is not None and found.tones.other_sizes:
-        yield f"masks of another size than their image: {found.tones.other_sizes:,}, resized by nearest"
-    if found.tones is not None and found.tones.transparent:
-        yield f"transparency in {counted(found.tones.transparent, 'mask')} is left aside: what is transparent has the class of its colour"
-    if found.tones is not None and found.tones.profiled:
-        yield f"colour profiles in {counted(found.tones.profiled, 'mask')} are left aside: colours and numbers of masks are codes"
+def _of_masks(scanned: Scan) -> Iterator[str]:
+    if scanned.tones is not None and scanned.tones.other_sizes:
+        yield f"masks of another size than their image: {scanned.tones.other_sizes:,}, resized by nearest"
+    if scanned.tones is not None and scanned.tones.transparent:
+        yield f"transparency in {counted(scanned.tones.transparent, 'mask')} is left aside: what is transparent has the class of its colour"
+    if scanned.tones is not None and scanned.tones.profiled:
+        yield f"colour profiles in {counted(scanned.tones.profiled, 'mask')} are left aside: colours and numbers of masks are codes"
 
 
-def automatic_size(found: Survey) -> tuple[int, int]:
+def automatic_size(scanned: Scan) -> tuple[int, int]:
     """The common size of the images if they share one and its longer side is at most 128; else a square whose side is
     their median shorter side, at most 64, in multiples of 8."""
-    sizes = found.sizes()
+    sizes = scanned.sizes()
     shared = next(iter(sizes))
     if len(sizes) == 1 and max(shared) <= KEPT_SIDE:
         return shared
-    side = min(AUTOMATIC_SIDE, median_low(min(image.height, image.width) for image in found.images))
+    side = min(AUTOMATIC_SIDE, median_low(min(image.height, image.width) for image in scanned.images))
     side = side // SIDE_MULTIPLE * SIDE_MULTIPLE or side
     return side, side
 
 
-def size_note(found: Survey, target: Target) -> str:
-    """How the sizes that were found became the one that is used, or nothing when all fit."""
-    sizes = found.sizes()
+def size_note(scanned: Scan, target: Target) -> str:
+    """How the sizes that were scanned became the one that is used, or nothing when all fit."""
+    sizes = scanned.sizes()
     if set(sizes) == {(target.height, target.width)}:
         return ""
     small, large = min(sizes, key=lambda s: s[0] * s[1]), max(sizes, key=lambda s: s[0] * s[1])
@@ -217,10 +220,10 @@ def _size(size: tuple[int, int]) -> str:
     return f"{size[1]:,} x {size[0]:,}"
 
 
-def _mixture_note(found: Survey, target: Target) -> str:
+def _mixture_note(scanned: Scan, target: Target) -> str:
     kinds = []
-    if len({image.channels for image in found.images}) > 1:
+    if len({image.channels for image in scanned.images}) > 1:
         kinds.append("grey and colour images: all become colour")
-    if len({image.depth for image in found.images}) > 1:
+    if len({image.depth for image in scanned.images}) > 1:
         kinds.append(f"images of different depths: all become {target.depth}")
     return "; ".join(kinds)

@@ -13,7 +13,7 @@ from debruit.annotations.mask_classes import Legend
 from debruit.annotations.masks import Tones, tones
 from debruit.data.ingest.cache import none_readable
 from debruit.files.blobs import Openable
-from debruit.files.parallel import mapped
+from debruit.files.parallel import mapped, tracked
 from debruit.images.pixels import DEPTHS, Header, Unreadable, patient, read_header
 from debruit.images.spec import Skipped
 
@@ -56,7 +56,7 @@ class Collection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class Scan:
     """A source's images by their headers; how many of them have captions; what their masks hold."""
 
     path: str
@@ -81,20 +81,15 @@ class Survey:
         """How many images are (height, width)."""
         return Counter((image.height, image.width) for image in self.images)
 
-    def class_counts(self) -> dict[str, int]:
-        """How many readable images each class has."""
-        counts = Counter(self.classes.labels.get(image.name) for image in self.images)
-        return {name: counts[n] for n, name in enumerate(self.classes.names)}
 
-
-def survey(collection: Collection) -> Survey:
+def scan(collection: Collection) -> Scan:
     """Reads every header, and every mask. InputError when none can be read."""
     images: list[Header] = []
     unreadable: list[Skipped] = []
     labels: dict[str, int | str | None] = {}
     found, captioned = Tones(), 0
     with patient():
-        for seen in mapped(_look, collection.entries()):
+        for seen in tracked(mapped(_look, collection.entries()), "scanning", collection.count):
             if seen.header is None:
                 unreadable.append(Skipped(seen.entry, seen.reason))
                 continue
@@ -110,7 +105,7 @@ def survey(collection: Collection) -> Survey:
     if lacking := [name for name in labels if name not in classes.labels] if classes.names else []:
         unreadable += [Skipped(name, "no label, and the other images have one") for name in lacking]
         images = [image for image in images if image.name in classes.labels]
-    return Survey(
+    return Scan(
         path=collection.origin,
         images=tuple(images),
         unreadable=tuple(unreadable),

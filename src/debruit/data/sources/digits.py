@@ -1,13 +1,12 @@
 """Handwritten digits: 1,797 grey images of 8 x 8 pixels and 17 levels, ten classes (UCI, inside scikit-learn; CC BY
 4.0)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Item, Recording, stored
 from debruit.data.sources.install import install_packages, require
 from debruit.errors import InputError
@@ -25,10 +24,10 @@ class Digits:
     name: ClassVar[str] = "digits"
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
-    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+    def build(self) -> Dataset:
         """Maps the digits, reading them from scikit-learn the first time."""
         key = make_key(self.name, require(self.name, self.packages))
-        return stored(key, self._recording, report)
+        return stored(key, self._recording)
 
     def check(self) -> str:
         """What is there, in words."""
@@ -40,9 +39,9 @@ class Digits:
             )
         return f"{COUNT:,} images of 8 x 8 pixels in 10 classes, inside scikit-learn"
 
-    def obtain(self, report: Callable[[str], None]) -> None:
+    def obtain(self) -> None:
         """Installs scikit-learn."""
-        install_packages(self.packages, report)
+        install_packages(self.packages)
 
     def _recording(self) -> Recording:
         images, labels = _load()

@@ -10,14 +10,14 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Item, Recording, stored
 from debruit.data.sources.install import download, unpack_debian
 from debruit.errors import InputError, unknown
@@ -56,13 +56,13 @@ class FashionMnist:
         """fashion-mnist/test: the images that are held out."""
         return cls(split=split)
 
-    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+    def build(self) -> Dataset:
         """Maps the garments, unpacking them the first time."""
         images, labels = self._files()
         status = [(path, path.stat()) for path in (images, labels)]
         files = [File.of(path.name, s) for path, s in status]
         key = content_key(images.parent, files, [self.name, self.split])
-        return stored(key, self._recording, report)
+        return stored(key, self._recording)
 
     def check(self) -> str:
         """What is there, in words. InputError if a file is missing or not the published one."""
@@ -75,17 +75,17 @@ class FashionMnist:
                     )
         return f"60,000 + 10,000 images of 28 x 28 pixels in 10 classes, checksums right, in {path.parent}"
 
-    def obtain(self, report: Callable[[str], None]) -> None:
+    def obtain(self) -> None:
         """Fetches the four files: from the Debian package, else from the data set's public address."""
         place = source_folder(self.name)
         with storage():
             place.mkdir(parents=True, exist_ok=True)
         with storage(), tempfile.TemporaryDirectory(dir=place, suffix=".part") as folder:
-            problem = unpack_debian(PACKAGE, Path(folder), report)
+            problem = unpack_debian(PACKAGE, Path(folder))
             found = {path.name: path for path in Path(folder).rglob("*-ubyte.gz")}
             for name in SHA256:
                 fetched = found.get(f"{name}.gz") or Path(folder) / f"{name}.gz"
-                if not fetched.exists() and (refused := download(f"{ADDRESS}{name}.gz", fetched, report)):
+                if not fetched.exists() and (refused := download(f"{ADDRESS}{name}.gz", fetched)):
                     raise InputError(
                         f"{self.name} could not be fetched: {PACKAGE}: {problem}; {refused}; put its four "
                         f"idx.gz files into {place} yourself"

@@ -6,7 +6,7 @@ What lies beside the images is used: masks, captions, names of classes (layout.p
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +14,7 @@ from typing import ClassVar
 from debruit.annotations.captions import read_captions
 from debruit.annotations.image_classes import classify
 from debruit.annotations.mask_layout import may_have_masks, paired
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Place, Recording, load_collected, stored
 from debruit.data.ingest.layout import collect, pairs_of
 from debruit.data.ingest.listing import Listing, joined, list_images
@@ -31,14 +31,14 @@ class Folder(Collected):
 
     name: ClassVar[str] = "folder"
 
-    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+    def build(self) -> Dataset:
         """Maps the folder's images, decoding them first if their content is not in the cache."""
         listing = self._listing()
         settings = [self.name, *self.settings(), *_with_masks(listing), *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         place = self._place(listing)
         with patient():
-            found = stored(key, lambda: self._recording(listing, report), report, load_collected, place=place)
+            found = stored(key, lambda: self._recording(listing), load_collected, place=place)
         return found.told_by(self)
 
     def collection(self) -> Collection:
@@ -65,8 +65,8 @@ class Folder(Collected):
     def _place(self, listing: Listing) -> Place:
         return Place(name=Path(self.path).absolute().name, notes=listing.notes, unopened=listing.unopened)
 
-    def _recording(self, listing: Listing, report: Callable[[str], None]) -> Recording:
-        return plan(collect(self.path, replace(listing, unopened=())), self, report).recording()
+    def _recording(self, listing: Listing) -> Recording:
+        return plan(collect(self.path, replace(listing, unopened=())), self).recording()
 
 
 def _with_masks(listing: Listing) -> list[str]:

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from debruit import events
 from debruit.errors import InputError
 
 SECONDS = 600
@@ -37,12 +38,12 @@ def require(source: str, packages: Sequence[str]) -> list[str]:
     return found
 
 
-def install_packages(packages: Sequence[str], report: Callable[[str], None]) -> None:
+def install_packages(packages: Sequence[str]) -> None:
     """pip install, into the Python that is running, of those that are missing."""
     missing = [package for package, version in zip(packages, versions(packages), strict=True) if not version]
     if not missing:
         return
-    report(f"installing {', '.join(missing)} with pip")
+    events.say(f"installing {', '.join(missing)} with pip")
     command = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *missing]
     if problem := _run(command):
         raise InputError(
@@ -52,16 +53,16 @@ def install_packages(packages: Sequence[str], report: Callable[[str], None]) -> 
     importlib.invalidate_caches()
 
 
-def unpack_debian(package: str, into: Path, report: Callable[[str], None]) -> str:
+def unpack_debian(package: str, into: Path) -> str:
     """Downloads a Debian package and unpacks its files below `into`, without root. What went wrong, or "" if nothing
     did."""
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         return "this machine has no apt-get and dpkg"
-    report(f"downloading the Debian package {package}")
+    events.say(f"downloading the Debian package {package}")
     with tempfile.TemporaryDirectory() as folder:
         command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package]
         if problem := _run(command, folder):
-            report(f"apt-get does not have it ({problem}): updating its lists")
+            events.say(f"apt-get does not have it ({problem}): updating its lists")
             problem = _run(["apt-get", "update", "-q"], folder) or _run(command, folder)
             if problem:
                 return problem
@@ -69,9 +70,9 @@ def unpack_debian(package: str, into: Path, report: Callable[[str], None]) -> st
         return _run(["dpkg", "-x", *archives[:1], str(into)], folder) if archives else "apt-get left no package"
 
 
-def download(url: str, into: Path, report: Callable[[str], None]) -> str:
+def download(url: str, into: Path) -> str:
     """Fetches one https address into a file. What went wrong, or "" if nothing did."""
-    report(f"downloading {url}")
+    events.say(f"downloading {url}")
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, open(into, "wb") as file:
             shutil.copyfileobj(answer, file)

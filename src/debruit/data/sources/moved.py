@@ -1,6 +1,6 @@
 """Data that lies elsewhere now. What identifies data is its content (the fingerprint); where it lies is not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,12 +32,10 @@ def relocated(source: Any, text: str | Sequence[str]) -> Any:
     )
 
 
-def moved(
-    source: Any, text: str | Sequence[str], fingerprint: str, report: Callable[[str], None]
-) -> tuple[Any, Dataset]:
+def moved(source: Any, text: str | Sequence[str], fingerprint: str) -> tuple[Any, Dataset]:
     """The source at its new place, and its data. InputError: the content there is not that of this fingerprint."""
     there = relocated(source, text)
-    dataset = there.build(report)
+    dataset = there.build()
     if dataset.spec.fingerprint != fingerprint:
         raise InputError(
             f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint {dataset.spec.fingerprint:.8}, and "

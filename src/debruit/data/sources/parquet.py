@@ -6,7 +6,7 @@ Files that are called after parts (train-00000-of-00002.parquet, test-...) are t
 import importlib.util
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from debruit.annotations.labels import read_label
 from debruit.annotations.mask_classes import CLASSES, Legend, legend_of
 from debruit.annotations.names import composed
 from debruit.annotations.parts import COLUMNS, part_of_word
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Place, Recording, load_collected, stored
 from debruit.data.ingest.listing import beside_containers, file_in, files_of, one_file
 from debruit.data.ingest.plan import Collected, plan
@@ -43,7 +43,7 @@ class Parquet(Collected):
 
     name: ClassVar[str] = "parquet"
 
-    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+    def build(self) -> Dataset:
         """Maps the images, decoding them first if the content of the tables, or of the files that they name, is not in the cache."""
         _require()
         folder, files = self._files()
@@ -54,7 +54,7 @@ class Parquet(Collected):
         key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
         with patient():
             place = Place(name=self._called(folder), notes=tuple(self._beside(folder)))
-            return stored(key, lambda: self._recording(report), report, load_collected, place=place).told_by(self)
+            return stored(key, self._recording, load_collected, place=place).told_by(self)
 
     def _called(self, folder: Path) -> str:
         return folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION)
@@ -120,8 +120,8 @@ class Parquet(Collected):
             raise InputError(f"there is no {EXTENSION} file in {self.path}: give a Parquet file or a folder of them")
         return path, files
 
-    def _recording(self, report: Callable[[str], None]) -> Recording:
-        return plan(self.collection(), self, report).recording()
+    def _recording(self) -> Recording:
+        return plan(self.collection(), self).recording()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Tar shards in WebDataset's layout (tar_index.py), streamed: indexed and checked once, then read where they lie.
 
-    list shards -> content key -> (in the cache: open it) or (read the headers of the tars -> survey -> decide on one shape -> decode each image once,
+    list shards -> content key -> (in the cache: open it) or (read the headers of the tars -> scan -> decide on one shape -> decode each image once,
     so that training meets none that cannot be read -> record where each lies)
 
 The order of training is by shard (data/order.py). A shard is a block: mix the images when the shards are written.
@@ -9,17 +9,17 @@ The order of training is by shard (data/order.py). A shard is a block: mix the i
 import glob
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from debruit import config
+from debruit import config, events
 from debruit.annotations.class_titles import names_beside, renamed_by
 from debruit.annotations.image_classes import Classes, by_labels, classify
 from debruit.annotations.mask_classes import CLASSES, legend_of
-from debruit.data.dataset import Dataset, quiet
+from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Place, Recording, none_readable, stored
 from debruit.data.ingest.listing import beside_containers, files_of, one_file
 from debruit.data.ingest.patterns import expanded
@@ -48,7 +48,7 @@ class Shards(Collected):
 
     name: ClassVar[str] = "shards"
 
-    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+    def build(self) -> Dataset:
         """Opens the shards, indexing them first if their content is not in the cache."""
         folder, files = self._files()
         beside = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
@@ -57,7 +57,7 @@ class Shards(Collected):
         load = partial(open_streamed, shards=shards)
         with patient():
             place = Place(name=self._called(folder, files), notes=tuple(self._beside(folder)))
-            return stored(key, lambda: self._recording(folder, files, report), report, load, place=place).told_by(self)
+            return stored(key, lambda: self._recording(folder, files), load, place=place).told_by(self)
 
     def _called(self, folder: Path, files: Sequence[File]) -> str:
         return folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem
@@ -87,11 +87,11 @@ class Shards(Collected):
         ):
             yield from ((_name(file, sample), sample.cells or {}) for sample in shard.samples)
 
-    def _recording(self, folder: Path, files: Sequence[File], report: Callable[[str], None]) -> Recording:
-        report(f"reading the headers of {counted(len(files), 'shard')} in {self.path}")
+    def _recording(self, folder: Path, files: Sequence[File]) -> Recording:
+        events.say(f"reading the headers of {counted(len(files), 'shard')} in {self.path}")
         collection, places = self._collected(folder, files)
-        decided = plan(collection, self, report)
-        report("decoding every image once, to check it")
+        decided = plan(collection, self)
+        events.say("decoding every image once, to check it")
         coding = decided.coding and config.encode(decided.coding)
         facts = {"target": config.encode(decided.target), "coding": coding}
         return replace(decided.recording(), places=places, facts=facts)

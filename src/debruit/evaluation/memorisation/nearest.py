@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.images.spec import DataSpec
 
 THUMBNAIL = 32  # pixels a side
@@ -45,7 +46,7 @@ def nearest(
     *,
     mirror: np.ndarray | None = None,
     total: int = 0,
-    say: Callable[[str], None] = quiet,
+    say: Callable[[str], None] = events.say,
 ) -> Neighbours:
     """The k nearest rows, in Euclidean distance, of all `blocks` (b, D) for each query (n, D); indices count the rows of the blocks.
 

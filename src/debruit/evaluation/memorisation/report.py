@@ -19,7 +19,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation.memorisation.nearest import (
     ROWS,
@@ -121,7 +122,7 @@ def memorisation(
     features: Sequence[Features] = (),
     neighbours: int = NEIGHBOURS,
     mirrored: bool = False,
-    say: Callable[[str], None] = quiet,
+    say: Callable[[str], None] = events.say,
 ) -> Memorisation:
     """Compares samples at rest (n, C, H, W) with the training images of `dataset`. `mirrored`: the model was trained on mirror images too.
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.files.keys import make_key, root
 from debruit.judges.features.extractor import Extractor
@@ -43,7 +44,12 @@ class _Progress:
 
 
 def reference_features(
-    dataset: Dataset, indices: Sequence[int] | np.ndarray, extractor: Extractor, say: Say = quiet, *, batch: int = 256
+    dataset: Dataset,
+    indices: Sequence[int] | np.ndarray,
+    extractor: Extractor,
+    say: Say = events.say,
+    *,
+    batch: int = 256,
 ) -> np.ndarray:
     """The features (len(indices), D) float32 of these images of the data, in this order; from the cache where they are there.
 
@@ -64,7 +70,12 @@ def reference_features(
 
 
 def features_of(
-    dataset: Dataset, indices: Sequence[int] | np.ndarray, extractor: Extractor, say: Say = quiet, *, batch: int = 256
+    dataset: Dataset,
+    indices: Sequence[int] | np.ndarray,
+    extractor: Extractor,
+    say: Say = events.say,
+    *,
+    batch: int = 256,
 ) -> Generator[float, None, np.ndarray]:
     """Yields how many different images are done, first those that were known; returns the features (len(indices), D) float32.
 

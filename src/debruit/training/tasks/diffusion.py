@@ -68,7 +68,7 @@ class Diffusion:
                 f"{first_stage} holds another autoencoder (fingerprint {stage.config.codec.fingerprint:.8}) than the one this model was trained "
                 f"on ({codec.fingerprint:.8}), and latents of different autoencoders do not mix: put the right one back, or start a new run"
             )
-        cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device, report=say)
+        cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device)
         return cls(run, dataset, device, codec=stage.module, latents=cache)
 
     def start(self) -> TrainState:

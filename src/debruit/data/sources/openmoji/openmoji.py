@@ -7,7 +7,7 @@ masks can be had: `masks` adds its areas of colour (masks.py).
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache as once
 from importlib.util import find_spec
@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from PIL import Image
 
-from debruit.data.dataset import Dataset, quiet
+from debruit import events
+from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Item, Recording, stored
 from debruit.data.sources.install import install_packages, require
 from debruit.data.sources.openmoji import masks as openmoji_masks
@@ -66,13 +67,13 @@ class OpenMoji:
         """The same drawings with what these conditions need: "mask" turns the masks on."""
         return replace(self, masks=self.masks or "mask" in fields)
 
-    def build(self, report: Callable[[str], None] = quiet) -> Dataset:
+    def build(self) -> Dataset:
         """Maps the drawings, rasterising them the first time."""
         settings: list[Any] = [self.size, sorted(self.groups), self.skin_tones, parse_color(self.background)]
         settings += [["masks", openmoji_masks.VERSION, segmentation.VERSION]] if self.masks else []
         settings += [["languages", *self.languages]] if self.languages != (ENGLISH,) else []
         key = make_key(self.name, require(self.name, self.packages), settings)
-        return stored(key, lambda: self._recording(report), report)
+        return stored(key, self._recording)
 
     def items(self) -> tuple[str, ...]:
         """The names of the drawings that are chosen, in order."""
@@ -111,13 +112,13 @@ class OpenMoji:
         self._drawn("1F600")
         return f"{len(every):,} drawings, {len(OpenMoji().items()):,} without skin tones, in {len(GROUPS)} groups"
 
-    def obtain(self, report: Callable[[str], None]) -> None:
+    def obtain(self) -> None:
         """Installs the drawings, their names and the rasteriser."""
-        install_packages(self.packages, report)
+        install_packages(self.packages)
 
-    def _recording(self, report: Callable[[str], None]) -> Recording:
+    def _recording(self) -> Recording:
         chosen = self.items()
-        report(f"drawing {len(chosen):,} OpenMoji at {self.size} x {self.size}")
+        events.say(f"drawing {len(chosen):,} OpenMoji at {self.size} x {self.size}")
         present = {_group(name) for name in chosen}
         classes = tuple(group for group in GROUPS if group in present) if len(present) > 1 else ()
         spec = DataSpec(

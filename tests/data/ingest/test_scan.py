@@ -7,14 +7,13 @@ from PIL import Image
 
 from debruit.annotations.image_classes import classify
 from debruit.data.ingest.listing import list_images
-from debruit.data.ingest.scan import Survey
-from debruit.data.ingest.scan import survey as survey_of
+from debruit.data.ingest.scan import Scan, scan
 from debruit.data.sources.folder import Folder
 from debruit.errors import InputError
 
 
-def survey(root) -> Survey:
-    return survey_of(Folder(path=str(root)).collection())
+def scanned(root) -> Scan:
+    return scan(Folder(path=str(root)).collection())
 
 
 @pytest.mark.parametrize(
@@ -62,20 +61,24 @@ def test_links_are_followed_once(folder, noise, tmp_path):
     assert [file.name for file in list_images(root).files] == ["a/1.png", "linked/2.png"]
 
 
-def test_headers_are_counted_per_class(folder, noise, png16):
+def test_headers_are_read_and_sorted_out(folder, noise, png16):
     root = folder({"a/1.png": noise(4, 6), "a/2.png": noise(4, 6, 1),
                    "b/1.png": png16(noise(8, 8, 1, "uint16")[..., None]), "b/2.png": b"",
                    "b/3.jpg": b"nonsense"})  # fmt: skip
-    found = survey(root)
-    assert found.class_counts() == {"a": 2, "b": 1}
+    found = scanned(root)
+    assert [(image.name, found.classes.labels[image.name]) for image in found.images] == [
+        ("a/1.png", 0),
+        ("a/2.png", 0),
+        ("b/1.png", 1),
+    ]
     assert found.sizes() == {(4, 6): 2, (8, 8): 1}
     assert (found.channels, found.depth) == (3, "uint16")
     assert [name for name, _ in found.unreadable] == ["b/2.png", "b/3.jpg"]
     assert found.unreadable[0].reason == "zero bytes"
 
 
-def test_surveying_decodes_nothing(folder, png_header):
-    assert survey(folder({"huge.png": png_header(20_000, 20_000)})).sizes() == {(20_000, 20_000): 1}
+def test_scanning_decodes_nothing(folder, png_header):
+    assert scanned(folder({"huge.png": png_header(20_000, 20_000)})).sizes() == {(20_000, 20_000): 1}
 
 
 def bad_folders(folder, tmp_path):
@@ -99,7 +102,7 @@ def bad_folders(folder, tmp_path):
 def test_bad_folders_end_in_a_sentence(folder, tmp_path):
     for name, sentence in bad_folders(folder, tmp_path).items():
         with pytest.raises(InputError, match=sentence):
-            survey(tmp_path / name)
+            scanned(tmp_path / name)
 
 
 def test_a_locked_folder_is_named(folder, noise, monkeypatch):
@@ -112,7 +115,7 @@ def test_a_locked_folder_is_named(folder, noise, monkeypatch):
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert survey(root).unreadable == (("locked/", "this folder cannot be opened (Permission denied)"),)
+    assert scanned(root).unreadable == (("locked/", "this folder cannot be opened (Permission denied)"),)
 
 
 def test_names_of_any_bytes_can_be_shown(folder):
@@ -120,6 +123,6 @@ def test_names_of_any_bytes_can_be_shown(folder):
     os.rename(os.fsencode(root / "a.png"), os.fsencode(root) + b"/\xff\xfe.png")
     (root / "b.png").write_bytes(b"")
     heard = []
-    dataset = Folder(path=str(root)).build(heard.append)
+    dataset = Folder(path=str(root)).build()
     assert len(dataset) == 1
     "".join(heard).encode("utf-8")
