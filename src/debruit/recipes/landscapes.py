@@ -1,5 +1,5 @@
-"""The mask-conditional model of Rombach et al. 2022 (ldm.py says what is common to their models): a semantic mask, brought to the latents' size by a learned
-rescaling, is concatenated to z_t.
+"""The mask-conditional model of Rombach et al. 2022 (ldm.py says what is common to their models): a semantic mask,
+brought to the latents' size by a learned rescaling, is concatenated to z_t.
 
     landscapes/
         images/        lake.jpg ...
@@ -9,10 +9,9 @@ rescaling, is concatenated to z_t.
 
 from debruit.autoencoders import reference
 from debruit.conditioning.mask import Mask
-from debruit.data.sources.folder import Folder
 from debruit.diffusion.chain import ScaledLinear
 from debruit.images.spec import DataSpec
-from debruit.networks.unet import UNet
+from debruit.recipes import settings
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
 from debruit.training.config import Run
 
@@ -24,23 +23,37 @@ CHANNELS = 3  # of the rescaled mask
 
 
 def ldm_landscapes_256() -> Run:
-    """The LDM of masks, a U-Net of 215.23 M parameters and a rescaler of 546, on the latents of `vq-f4-256` and landscapes with their masks (no score is
-    published).
+    """The LDM of masks, a U-Net of 215.23 M parameters and a rescaler of 546, on the latents of `vq-f4-256` and
+    landscapes with their masks (no score is published).
 
-    17.3 million images of 622 GFLOP each: days on one data-centre GPU; `--dry-run` estimates it for this machine. Its masks are never dropped, so that it
-    cannot be guided, and each image needs one.
+    Cost: 17.3 million images of 622 GFLOP each: days on one data-centre GPU; `--dry-run` estimates it for this machine.
+    Its masks are never dropped, so that it cannot be guided, and each image needs one.
+
     debruit train ldm-landscapes-256 ./landscapes --autoencoder runs/vq --out runs/masks
     """
     batch, codec = 48, reference.vq_f4()
-    network = UNet(channels=128, multipliers=(1, 4, 8), blocks=2, attention=(), heads=8, spatial_channels=CHANNELS)
-    mask = Mask(
-        names=CLASSES, palette=PALETTE, height=SIZE, width=SIZE, channels=CHANNELS, factor=codec.factor, drop=0.0
+    network = settings.unet(
+        channels=128, multipliers=(1, 4, 8), blocks=2, attention=(), heads=8, spatial_channels=CHANNELS
     )
-    return Run(
-        source=Folder(path="landscapes", size=SIZE, labelled=False),
+    mask = Mask(
+        names=CLASSES,
+        palette=PALETTE,
+        numbers=None,
+        height=SIZE,
+        width=SIZE,
+        channels=CHANNELS,
+        factor=codec.factor,
+        drop=0.0,
+    )
+    return settings.run(
+        source=settings.folder("landscapes", SIZE),
         model=ldm(landscapes(), network, codec, ScaledLinear(start=0.0015, end=0.0205), [mask], steps=200),
-        objective=l_ldm("l1"), images=360_000 * batch, batch=batch, optimiser=adamw(4.8e-5), ema=ema(batch),
-    )  # fmt: skip
+        objective=l_ldm("l1"),
+        images=360_000 * batch,
+        batch=batch,
+        optimiser=adamw(4.8e-5),
+        ema=ema(batch),
+    )
 
 
 def landscapes() -> DataSpec:

@@ -1,16 +1,19 @@
-"""What the latent diffusion models of Rombach et al. 2022 have in common, by the settings of their release: faces.py, imagenet.py, landscapes.py
-(masks) and laion.py (text) are the models.
+"""What the latent diffusion models of Rombach et al. 2022 have in common, by the settings of their release: faces.py,
+imagenet.py, landscapes.py (masks) and laion.py (text) are the models.
 
 Their training in debruit's terms, where images seen are counted instead of steps:
 
-- EMA: a decay of 0.9999 a step of B images halves in B ln 2 / -ln 0.9999 images. Its warm-up (1 + n) / (10 + n), n steps, is
-  1 - 9 / (10 + n) = exp(-9 / n) + O(1 / n^2), a half-life of n ln 2 / 9 steps: the ramp ln 2 / 9 of the images seen.
-- Latent scale: the release multiplies what an autoencoder gives by one number, so that its latents are of about unit scale: 1.0 for its VQ models, whose
-  latents are so by themselves, and 0.18215 for its KL autoencoder of factor 8, the inverse of the standard deviation of one batch over all channels.
-  Latents of debruit have mean 0 and standard deviation 1 in each channel, measured over the training images and stored with the autoencoder: that takes
-  the number's place, and nothing else scales them (data_std 1). What differs is that channels of unlike spread become alike.
-- Guidance: the release's sampler computes u + s (c - u), which is debruit's with w = s: its s = 1.5 is --guidance 1.5 (0.5 in the convention of Ho and
-  Salimans, c + w (c - u)).
+- EMA: a decay of 0.9999 a step of B images halves in B ln 2 / -ln 0.9999 images. Its warm-up (1 + n) / (10 + n), n
+  steps, is 1 - 9 / (10 + n) = exp(-9 / n) + O(1 / n^2), a half-life of n ln 2 / 9 steps: the ramp ln 2 / 9 of the
+  images seen.
+- Latent scale: the release multiplies what an autoencoder gives by one number, so that its latents are of about unit
+  scale: 1.0 for its VQ models, whose latents are so by themselves, and 0.18215 for its KL autoencoder of factor 8, the
+  inverse of the standard deviation of one batch over all channels. Latents of debruit have mean 0 and standard
+  deviation 1 in each channel, measured over the training images and stored with the autoencoder: that takes the
+  number's place, and nothing else scales them (data_std 1). What differs is that channels of unlike spread become
+  alike.
+- Guidance: the release's sampler computes u + s (c - u), which is debruit's with w = s: its s = 1.5 is --guidance 1.5
+  (0.5 in the convention of Ho and Salimans, c + w (c - u)).
 - AdamW with PyTorch's defaults, a constant rate, no clipping of gradients.
 """
 
@@ -28,7 +31,7 @@ from debruit.diffusion.weighting import Simple
 from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
 from debruit.networks.unet import UNet
-from debruit.sampling.config import SamplingConfig
+from debruit.recipes import settings
 from debruit.sampling.ddim import DDIM
 from debruit.sampling.grids import ChainSteps
 from debruit.training.config import Ema, Optimiser
@@ -49,24 +52,35 @@ def ldm(
     steps: int,
     guidance: float = 1.0,
 ) -> ModelConfig:
-    """The model around a network: eps prediction without preconditioning, sampled by deterministic DDIM on the chain's own steps."""
-    sampling = SamplingConfig(sampler=DDIM(eta=0.0), grid=ChainSteps(), steps=steps, clip=False, guidance=guidance)
-    return ModelConfig(
-        data=spec, process=Tabulated(chain=Chain(schedule=schedule, steps=STEPS)), predicts="eps", network=network, codec=codec,
-        conditioners=tuple(conditioners), data_std=1.0, sampling=sampling,
-    )  # fmt: skip
+    """The model around a network: eps prediction without preconditioning, sampled by deterministic DDIM on the chain's
+    own steps."""
+    chain = Chain(schedule=schedule, steps=STEPS, zero_terminal_snr=False)
+    return settings.model(
+        data=spec,
+        process=Tabulated(chain=chain),
+        predicts="eps",
+        network=network,
+        codec=codec,
+        conditioners=tuple(conditioners),
+        data_std=1.0,
+        sampling=settings.sampling(DDIM(eta=0.0), ChainSteps(), steps=steps, clip=False, guidance=guidance),
+    )
 
 
 def l_ldm(norm: Literal["l2", "l1"] = "l2") -> Objective:
     """E ||eps - eps_theta(z_t, t)||^2, t uniform on 1..T; or with the mean absolute difference."""
-    return Objective(density=UniformSteps(steps=STEPS), weighting=Simple(space="eps"), norm=norm, low_discrepancy=False)
+    return Objective(
+        density=UniformSteps(steps=STEPS),
+        weighting=Simple(space="eps"),
+        norm=norm,
+        low_discrepancy=False,
+        variance_weight=0.001,
+    )
 
 
 def adamw(lr: float) -> Optimiser:
     """PyTorch's AdamW at a constant rate."""
-    return Optimiser(
-        kind="adamw", lr=lr, betas=(0.9, 0.999), weight_decay=0.01, clip_norm=UNCLIPPED, warmup_images=0, decay="none"
-    )
+    return settings.adamw(lr, betas=(0.9, 0.999), weight_decay=0.01, clip_norm=UNCLIPPED, warmup_images=0)
 
 
 def ema(batch: int) -> Ema:
@@ -75,5 +89,5 @@ def ema(batch: int) -> Ema:
 
 
 def photographs(name: str, count: int, **has) -> DataSpec:
-    """So many colour images at the size of these models; `has` are class names, or mask names and their palette."""
-    return DataSpec(name=name, channels=3, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, count=count, **has)
+    """`count` colour images at the size of these models; `has` are class names, or mask names and their palette."""
+    return settings.images(name, channels=3, side=SIZE, count=count, **has)

@@ -1,68 +1,202 @@
-"""Recipes on OpenMoji's drawings at 64 pixels: the model that comes with debruit, which draws what a prompt says inside of a mask, and one that enlarges."""
+"""Recipes on OpenMoji's drawings at 64 pixels: the model that ships with debruit, conditioned on a prompt and a mask,
+and super-resolution."""
 
 from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
 from debruit.conditioning.low_res import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.sources.openmoji.segmentation import NAMES, PALETTE
+from debruit.diffusion.density import LogitNormal
+from debruit.diffusion.objective import Objective
+from debruit.diffusion.processes.flow import Flow
+from debruit.diffusion.weighting import Simple
 from debruit.images.spec import DataSpec
 from debruit.networks.text_transformer import TextTransformer
-from debruit.networks.unet import UNet
-from debruit.planning import heuristics
-from debruit.planning.autoencoder import LATENT_CHANNELS, coders
+from debruit.recipes import settings
+from debruit.sampling.grids import Karras, UniformTime
+from debruit.sampling.heun import Heun
+from debruit.sampling.unipc import UniPC
 from debruit.text.wordpiece import bert_numbers
-from debruit.training.config import Run
+from debruit.training.config import Ema, Optimiser, Run
 
 SIZE, COUNT = 64, 2_465
-FACTOR = 4
-SCALE = 4  # of what enlarges
+HELD_OUT = 123  # a twentieth
+SCALE = 4  # of super-resolution
 MASK_CHANNELS = 8
-DROPPED = {"text": 0.15, "mask": 0.7}  # 6 images of 10 have their name alone, as most prompts come, 3 have both
+DROPPED = {"text": 0.15, "mask": 0.7}  # of 10 images, 6 keep their name alone, as most prompts are, and 3 both
 
 
 def openmoji_text_mask_64() -> Run:
-    """The model that comes with debruit: OpenMoji's drawings under their names, in English and in French, and their masks, each dropped by itself, so
-    that it takes either, both or none. Latents of 16 x 16 x 4; a U-Net of 3.8 M parameters, and a text encoder on MiniLM's vectors of words.
+    """The model that ships with debruit: OpenMoji's drawings conditioned on their names, in English and French, and on
+    their masks. Each condition is dropped independently, so that the model takes either, both or none. Latents of 16 x
+    16 x 4; a U-Net of 3.8 M parameters and a text encoder on MiniLM's word vectors.
 
-    200,000 images of 1.8 GFLOP each: an hour at 60 images/s on two CPU cores. A twentieth of the drawings is held out, its names unseen.
+    Cost: 200,000 images of 1.8 GFLOP each, an hour at 60 images/s on two CPU cores. Score: a twentieth of the drawings
+    is held out, its names unseen; on these 123, with guidance 2, a mask IoU of 0.76, and the caption retrieved among 20
+    for 49 % of the samples (33 % without the mask).
+
     debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
     """
     spec = drawings(mask_names=NAMES, palette=PALETTE)
-    encoder = TextTransformer(width=128, depth=3, heads=4, length=24, words="minilm", padding="hidden")
+    encoder = TextTransformer(
+        width=128,
+        depth=3,
+        heads=4,
+        head_channels=None,
+        length=24,
+        words="minilm",
+        padding="hidden",
+        vocabulary_head=False,
+    )
     text = Text(tokenizer=bert_numbers(), encoder=encoder, drop=DROPPED["text"])
     mask = Mask(
-        names=spec.mask_names, palette=spec.palette, height=SIZE, width=SIZE, channels=MASK_CHANNELS, drop=DROPPED["mask"]
-    )  # fmt: skip
-    codec = Autoencoder(coder=coders(FACTOR)[3], bottleneck=KL(channels=LATENT_CHANNELS))
-    network = UNet(
-        channels=64, multipliers=(1, 2), blocks=1, attention=(2,), head_channels=32, groups=8, resample="fold", dropout=0.1
-    )  # fmt: skip
-    return Run(
-        source=OpenMoji(size=SIZE, masks=True, languages=("en", "fr")), model=heuristics.configure(spec, network, codec, [text, mask]),
-        images=200_000, batch=32, validation_images=heuristics.held_out(COUNT),
-    )  # fmt: skip
+        names=NAMES,
+        palette=PALETTE,
+        numbers=None,
+        height=SIZE,
+        width=SIZE,
+        channels=MASK_CHANNELS,
+        factor=4,
+        drop=DROPPED["mask"],
+    )
+    coder = Coder(
+        channels=48,
+        multipliers=(1, 2),
+        blocks=1,
+        attention=(),
+        middle_attention=False,
+        patch=2,
+        resample="fold",
+        groups=8,
+        dropout=0.0,
+    )
+    codec = Autoencoder(coder=coder, bottleneck=KL(channels=4), shift=(), scale=(), fingerprint="")
+    network = settings.unet(
+        channels=64,
+        multipliers=(1, 2),
+        blocks=1,
+        attention=(2,),
+        token_channels=128,
+        pooled_tokens=True,
+        spatial_channels=MASK_CHANNELS,
+        resample="fold",
+        groups=8,
+        dropout=0.1,
+    )
+    sampling = settings.sampling(
+        UniPC(), UniformTime(shift=1.0), steps=16, clip=True, guidance=2.4, interval=(0.0, 0.8)
+    )
+    model = settings.model(
+        data=spec,
+        process=Flow(),
+        predicts="velocity",
+        network=network,
+        sampling=sampling,
+        data_std=1.0,
+        codec=codec,
+        conditioners=(text, mask),
+    )
+    return settings.run(
+        source=openmoji(masks=True, languages=("en", "fr")),
+        model=model,
+        objective=flow_matching(),
+        optimiser=muon(),
+        ema=ema(),
+        images=200_000,
+        batch=32,
+        validation_images=HELD_OUT,
+    )
 
 
 def upscale_openmoji_64() -> Run:
-    """Super-resolution: from 16 to 64 pixels, on OpenMoji's drawings; a U-Net of 2.52 M parameters on pixels, the small image beside x_t.
+    """Super-resolution of OpenMoji's drawings from 16 to 64 pixels; a U-Net of 2.52 M parameters on pixels, with the
+    small image concatenated to x_t.
 
-    Planned for 10 minutes on two CPU cores, by the operations about 40,000 images of 1.7 GFLOP each; not trained to its end yet.
+    Cost: 10 minutes on two CPU cores, about 40,000 images of 1.7 GFLOP each. Score: none is measured yet.
+
     debruit train upscale-openmoji-64 --out runs/sr
     """
     spec = drawings()
-    network = UNet(
-        channels=32, multipliers=(1, 2, 4), blocks=1, patch=2, attention=(4,), head_channels=32, groups=8, resample="fold"
-    )  # fmt: skip
-    return Run(
-        source=OpenMoji(size=SIZE), model=heuristics.configure(spec, network, conditioners=[Image.suited(spec, "low", SCALE)]),
-        images=40_000, minutes=10, batch=32, validation_images=heuristics.held_out(COUNT),
-    )  # fmt: skip
+    small = Image(
+        kind="low", scale=SCALE, of=3, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, factor=1, drop=0.0
+    )
+    network = settings.unet(
+        channels=32,
+        multipliers=(1, 2, 4),
+        blocks=1,
+        attention=(4,),
+        spatial_channels=3,
+        patch=2,
+        resample="fold",
+        groups=8,
+    )
+    sampler = Heun(coordinates="flow", churn=0.0, churn_min=0.05, churn_max=50.0, noise_scale=1.003)
+    grid = Karras(sigma_min=0.02, sigma_max=80.0, rho=7.0)
+    model = settings.model(
+        data=spec,
+        process=Flow(),
+        predicts="x0",
+        network=network,
+        data_std=0.5,
+        conditioners=(small,),
+        sampling=settings.sampling(sampler, grid, steps=10, clip=True),
+    )
+    return settings.run(
+        source=openmoji(masks=False, languages=("en",)),
+        model=model,
+        objective=flow_matching(),
+        optimiser=muon(),
+        ema=ema(),
+        images=40_000,
+        minutes=10,
+        batch=32,
+        validation_images=HELD_OUT,
+    )
 
 
-def drawings(**has) -> DataSpec:
-    """OpenMoji's drawings without skin tones; `has` are mask names and their palette."""
-    return DataSpec(
-        name="openmoji", channels=3, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, count=COUNT, lettered=True, **has
-    )  # fmt: skip
+def flow_matching() -> Objective:
+    """The velocity's loss, weight 1, with t about the middle of the path."""
+    return Objective(
+        density=LogitNormal(mean=0.0, std=1.0),
+        weighting=Simple(space="velocity"),
+        norm="l2",
+        low_discrepancy=True,
+        variance_weight=0.001,
+    )
+
+
+def muon() -> Optimiser:
+    """Muon for matrices and kernels, AdamW for the rest; after its warm-up the rate falls linearly to 0."""
+    return Optimiser(
+        kind="muon",
+        lr=4e-3,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+        momentum=0.95,
+        weight_decay=0.01,
+        clip_norm=1.0,
+        warmup_images=5_000,
+        decay="linear",
+        decay_fraction=1.0,
+        final_lr_factor=0.0,
+    )
+
+
+def ema() -> Ema:
+    """A half-life of a twentieth of the images seen, at most 500,000."""
+    return Ema(halflife_images=500_000, ramp=0.05)
+
+
+def openmoji(*, masks: bool, languages: tuple[str, ...]) -> OpenMoji:
+    """All groups on white, without skin tones."""
+    return OpenMoji(size=SIZE, groups=(), skin_tones=False, background="white", masks=masks, languages=languages)
+
+
+def drawings(mask_names: tuple[str, ...] = (), palette: tuple[tuple[int, int, int], ...] = ()) -> DataSpec:
+    """OpenMoji's drawings without skin tones, and their masks where they are used."""
+    return settings.images(
+        "openmoji", channels=3, side=SIZE, count=COUNT, mask_names=mask_names, palette=palette, lettered=True
+    )
