@@ -262,7 +262,7 @@ def test_bad_input_gets_one_sentence(autoencoder, ldm, colours, tmp_path, capsys
     said = refused(capsys, "train", "ldm", "digits", "--autoencoder", ldm, *new)
     assert "holds a diffusion model" in said
     assert "needs an autoencoder (`debruit train autoencoder SOURCE`)" in said
-    assert "is an autoencoder, which draws no images" in refused(
+    assert "is an autoencoder, which generates no images" in refused(
         capsys, "sample", autoencoder, "-n", "2", "--out", tmp_path / "g.png"
     )
     assert not (tmp_path / "x").exists()

@@ -109,6 +109,12 @@ def restore(path: Path, config: Any) -> None:
 def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
     """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is damaged."""
     config = decode(header["config"], ModelConfig | FirstStageConfig, where=str(path))
+    if isinstance(config, FirstStageConfig) and kind is ModelConfig:
+        raise InputError(
+            f"{path} is an autoencoder, which generates no images, and this needs a diffusion model: train one on its latents "
+            f"with `debruit train ldm SOURCE --autoencoder {path} --out DIR`, or examine the autoencoder itself with "
+            "`debruit evaluate` or `debruit explain`"
+        )
     if not isinstance(config, kind):
         raise InputError(
             f"{path} holds {_KINDS.get(type(config).__name__, 'another thing')} and this needs {_KINDS[kind.__name__]}"
