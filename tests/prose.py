@@ -45,7 +45,7 @@ WORDS = {
     r"\bat hand\b": "available",
     r"\bof (?:before|then)\b": "previous, at that time",
     r"\bunder (?:an?|the|their|its|no) (?:class|mask|text|prompt|caption|condition|label)s?\b(?! name)": "conditioned on",
-    r"(?<!and )(?<!or )\bwithout (?:a |its |the |any )?conditions?\b": "unconditional",
+    r"(?<!and )(?<!or )\bwithout (?:a |its |the |any )?conditions?\b(?! that)": "unconditional",
     r"\bbehind the best\b": "gap to the best",
 }
 # identifiers, whole: {name: what to write}
