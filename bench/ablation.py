@@ -35,8 +35,8 @@ from debruit.data.order import split
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
 from debruit.images import pictures
-from debruit.judges.features.extractor import Extractor
-from debruit.judges.features.find import find_extractor
+from debruit.judges.extractor import Extractor
+from debruit.judges.find import find_extractor
 from debruit.metrics.frechet import frechet
 from debruit.metrics.reconstruction import reconstruction
 from debruit.models.autoencoder import FirstStage
@@ -232,7 +232,7 @@ def ablation(options: argparse.Namespace) -> None:
     folders = {name: options.out / name.replace(" ", "-") for name in chosen}
     for name, loss in chosen.items():
         trained(folders[name], replace(run, criterion=loss), dataset, device, name)
-    extractor = find_extractor("efficientnet", say=say, device=str(device))
+    extractor = find_extractor("efficientnet", device=str(device))
     images = dataset.images_of(held_out)
     real = extractor(images, dataset.spec)
     results = {name: measured(folder, images, real, extractor, device) for name, folder in folders.items()}

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from debruit.data.sources.fashion_mnist import FashionMnist
 from debruit.files.keys import root
 from debruit.judges.features.efficientnet import DEVIATION, MEAN, SIZE, efficientnet
-from debruit.judges.features.preparation import normalised, seen
+from debruit.judges.features.preparation import normalised, resized
 from debruit.judges.features.runtime import run
 from debruit.metrics.frechet import frechet_distance, influence, moments
 from debruit.metrics.interval import NORMAL
@@ -32,12 +32,12 @@ IMAGES, TURNS = 128, 3
 def speed() -> None:
     """A line a way: what runs, images/s (best of TURNS), CPU milliseconds an image."""
     data = FashionMnist().build()
-    extractor = efficientnet(device="cpu", say=lambda line: None)
+    extractor = efficientnet(device="cpu")
     path = str(root() / "networks" / f"{extractor.fingerprint}.onnx")
     images = data.images_of(np.arange(IMAGES))
 
     def prepared(start: int, batch: int) -> np.ndarray:
-        x = seen(images[start : start + batch], data.spec, SIZE, SIZE)
+        x = resized(images[start : start + batch], data.spec, SIZE, SIZE)
         return normalised(x, MEAN, DEVIATION).contiguous().numpy()
 
     report("prepare only", lambda: [prepared(start, 8) for start in range(0, IMAGES, 8)])
@@ -111,7 +111,7 @@ def scores() -> None:
 
 
 def features(forward, spec, size: int, images: torch.Tensor) -> np.ndarray:
-    parts = [normalised(seen(part, spec, size, size), MEAN, DEVIATION) for part in images.split(8)]
+    parts = [normalised(resized(part, spec, size, size), MEAN, DEVIATION) for part in images.split(8)]
     return np.concatenate([forward(part).numpy() for part in parts])
 
 

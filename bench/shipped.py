@@ -20,7 +20,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.order import split
 from debruit.evaluation.memorisation.nearest import nearest
 from debruit.images import pictures
-from debruit.judges.features.find import find_extractor
+from debruit.judges.find import find_extractor
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model, named
 from debruit.models.model_file import save
@@ -97,7 +97,7 @@ def draw() -> None:
     """docs/prompts.png and docs/masks.png."""
     model, dataset, training, held_out = opened()
     chosen = shown(dataset, held_out)
-    extractor = find_extractor("efficientnet", dataset, print, device="cpu")
+    extractor = find_extractor("efficientnet", dataset, device="cpu")
     seen = np.concatenate([extractor(dataset.images_of(part), dataset.spec) for part in np.array_split(training, 20)])
 
     def row(n: int, images: torch.Tensor, first: torch.Tensor) -> np.ndarray:

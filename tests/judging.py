@@ -1,12 +1,16 @@
 """What tests of evaluation look through, and at: a feature network that costs nothing, and a run that trained in a second."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tiny
 import torch
 
+from debruit import events
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
 
@@ -32,12 +36,12 @@ class Projection:
 
 def look_through(projection: Projection, monkeypatch) -> Projection:
     """The projection stands in for the default network; every other name is found as ever."""
-    from debruit.judges.features import find
+    from debruit.judges import find
 
     real = find.find_extractor
 
-    def found(name, dataset=None, say=print, **options):
-        return projection if name == "efficientnet" else real(name, dataset, say, **options)
+    def found(name, dataset=None, **options):
+        return projection if name == "efficientnet" else real(name, dataset, **options)
 
     monkeypatch.setattr(find, "find_extractor", found)
     return projection
@@ -50,3 +54,36 @@ def trained(folder: Path, images: int = 64, **changes) -> Path:
     for _ in fit(RunFolder.create(folder, run, print), dataset, torch.device("cpu"), print):
         pass
     return folder
+
+
+def interrupted(
+    work: Callable[[], object], after: int = 0, until: Callable[[events.Event], bool] | None = None
+) -> list[events.Event]:
+    """Runs the work, cancels it at its report of progress number `after`, or at the first for which `until` is true, and
+    returns its events."""
+    token, heard = events.CancelToken(), []
+
+    def hear(event: events.Event) -> None:
+        heard.append(event)
+        if until(event) if until else sum(e.done is not None for e in heard) >= after:
+            token.cancel()
+
+    with events.listen(hear, token), pytest.raises(events.Cancelled):
+        work()
+    return heard
+
+
+@contextlib.contextmanager
+def reports() -> Iterator[list[events.Event]]:
+    """The reports of progress inside."""
+    heard: list[events.Event] = []
+    with events.listen(lambda event: heard.append(event) if event.done is not None else None):
+        yield heard
+
+
+@contextlib.contextmanager
+def lines() -> Iterator[list[str]]:
+    """The lines and notices inside."""
+    heard: list[str] = []
+    with events.listen(lambda event: heard.append(event.message) if event.message else None):
+        yield heard

@@ -36,7 +36,7 @@ def refused(capsys, *arguments):
 
 def figures(folder):
     report = json.loads((folder / "report.json").read_text())
-    return report["scores"], report["floor"], report["analyses"]
+    return report["scores"], report["real_baseline"], report["analyses"]
 
 
 def test_evaluate_makes_a_page_a_record_and_a_table(run, projection, tmp_path, capsys):
@@ -55,7 +55,7 @@ def test_evaluate_makes_a_page_a_record_and_a_table(run, projection, tmp_path, c
     ]
     assert main(command) == 0
     said = capsys.readouterr().out
-    for part in ("ETA", "FD-Projection", "real images", "16 samples", "near copies", "report.html"):
+    for part in ("FD-Projection", "real images", "16 samples", "near copies", "report.html"):
         assert part in said, part
     assert {p.name for p in out.iterdir()} == {
         "debruit.bib", "figure.png", "report.html", "report.json", "scores.csv", "scores.tex", "work"
@@ -173,7 +173,7 @@ def test_an_autoencoder_has_a_report_of_its_own(latent, projection, tmp_path, ca
     assert main(["evaluate", latent[0], "--data", "digits", "-n", "30", "--out", str(out)]) == 0
     said = " ".join(capsys.readouterr().out.split())  # a title may be cut into lines
     for part in (
-        "images of digits through the autoencoder",
+        "reconstructions of images of digits",
         "PSNR",
         "rFD-Projection",
         "training images",
@@ -182,7 +182,7 @@ def test_an_autoencoder_has_a_report_of_its_own(latent, projection, tmp_path, ca
     ):
         assert part in said, part
     report = json.loads((out / "report.json").read_text())
-    assert (report["counts"]["decoded"], report["counts"]["seen"]) == (30, 30)
+    assert (report["counts"]["heldout_reconstruction"], report["counts"]["train_reconstruction"]) == (30, 30)
     assert report["scores"] == []
     assert "an autoencoder, which draws no images" in report["left_out"]["frechet"]
 
@@ -193,10 +193,10 @@ def test_a_latent_model_is_evaluated_with_its_autoencoder_and_its_samplers_compa
     out, metrics = tmp_path / "report", "frechet,psnr,rfd,codec"
     assert main(["evaluate", latent[1], "-n", "16", "--metrics", metrics, "--out", str(out)]) == 0
     said = " ".join(capsys.readouterr().out.split())  # a title may be cut into lines
-    for part in ("decoded", "through the autoencoder", "rFD-Projection"):
+    for part in ("reconstructed", "reconstructions of images", "rFD-Projection"):
         assert part in said, part
     report = json.loads((out / "report.json").read_text())
-    assert [s["name"] for s in report["through"]] == ["frechet"]
+    assert [s["name"] for s in report["reconstructed_baseline"]] == ["frechet"]
     command = [
         "samplers",
         latent[1],
@@ -228,7 +228,7 @@ def test_what_an_autoencoder_cannot_do(latent, run, tmp_path, capsys):
         ("evaluate", ae, "--metrics", "kid"): "--metrics kid: this is an autoencoder, which draws no images by itself",
         ("evaluate", ldm, "--metrics", "bound"): "is not defined by its chain alone",
         ("evaluate", run, "--metrics", "rfd"): "this model works on pixels and has no autoencoder",
-        ("compare", ldm, run, "--metrics", "rfd"): "--metrics rfd: a figure of one model",
+        ("compare", ldm, run, "--metrics", "rfd"): "--metrics rfd: this describes one model",
     }
     for arguments, sentence in cases.items():
         assert sentence in refused(capsys, *arguments, "--out", tmp_path / "out"), arguments

@@ -15,9 +15,9 @@ from debruit.apps.cli import main
 from debruit.apps.cli.reports import find_data
 from debruit.data.sources.folder import Folder
 from debruit.data.split import divided, split_of
-from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import LoadedModel
+from debruit.evaluation.splits import split_for_evaluation
 from debruit.lecture.example import held_out
+from debruit.models.loaded import LoadedModel
 from debruit.planning.conditions import material
 from debruit.planning.division import with_division
 from debruit.training.run_folder import RUN, RunFolder
@@ -57,7 +57,7 @@ def test_shards_with_patients_are_trained_resumed_and_evaluated_by_one_split(tmp
     subject = LoadedModel.open(out, "cpu")
     for given in (None, shards, str(tmp_path)):
         dataset = find_data(given, subject)
-        division = divide(subject.model, dataset, 4)
+        division = split_for_evaluation(subject.model, dataset, 4)
         assert (division.own, len(division.training), len(division.held_out)) == (True, 28, 8)
         patient = dataset.tables.column("patient")
         sides = [{patient[dataset.paths[n]] for n in side} for side in (division.training, division.held_out)]
@@ -93,7 +93,7 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     folder = RunFolder.create(tmp_path / "r", run, print)
     list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu"), print))
     subject = LoadedModel.open(str(folder.path), "cpu")
-    division = divide(subject.model, subject.source().build(), 4)
+    division = split_for_evaluation(subject.model, subject.source().build(), 4)
     parts = [
         {dataset.paths[n].partition("/")[0] for n in side}
         for side in (division.training, split_of(dataset, run).held_out, division.held_out)

@@ -125,8 +125,8 @@ def load_state(out) -> str:
 
 def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeypatch, capsys):
     from debruit.apps.cli.reports import find_data
-    from debruit.evaluation.image_set import divide
-    from debruit.evaluation.loaded import LoadedModel
+    from debruit.evaluation.splits import split_for_evaluation
+    from debruit.models.loaded import LoadedModel
 
     out = tmp_path / "run"
     command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
@@ -136,7 +136,7 @@ def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeyp
         subject = LoadedModel.open(str(name), "cpu")
         dataset = find_data(str(moved), subject)
         assert dataset.spec.fingerprint == subject.provenance["data_fingerprint"]
-        assert divide(subject.model, dataset, 8).own
+        assert split_for_evaluation(subject.model, dataset, 8).own
     asked = ["explain", str(out), "--out", str(tmp_path / "page"), "--device", "cpu"]
     assert main([*asked, "--data", str(moved)]) == 0
     assert "image: a held-out image of the training data" in capsys.readouterr().out
@@ -148,8 +148,8 @@ def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeyp
 def test_data_on_the_command_line_is_a_list_of_one(photos, tmp_path):
     """Moved, and read in another way than by default."""
     from debruit.apps.cli.reports import find_data
-    from debruit.evaluation.image_set import divide
-    from debruit.evaluation.loaded import LoadedModel
+    from debruit.evaluation.splits import split_for_evaluation
+    from debruit.models.loaded import LoadedModel
 
     out = tmp_path / "run"
     command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
@@ -157,13 +157,13 @@ def test_data_on_the_command_line_is_a_list_of_one(photos, tmp_path):
     moved = photos.rename(tmp_path / "elsewhere")
     for name in (out, out / "model.safetensors"):
         subject = LoadedModel.open(str(name), "cpu")
-        assert divide(subject.model, find_data([str(moved)], subject), 8).own
+        assert split_for_evaluation(subject.model, find_data([str(moved)], subject), 8).own
 
 
 def test_several_shards_that_were_moved(photos, tmp_path, capsys):
     """A run goes on, and is explained and evaluated, with each of its shards named at its new place."""
     from debruit.apps.cli.reports import find_data
-    from debruit.evaluation.loaded import LoadedModel
+    from debruit.models.loaded import LoadedModel
 
     (tmp_path / "here").mkdir()
     for name in ("a", "b"):

@@ -17,9 +17,9 @@ from debruit.data.sources.folder import Folder
 from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split
 from debruit.errors import InputError
-from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import LoadedModel
+from debruit.evaluation.splits import split_for_evaluation
 from debruit.lecture.example import find_subject
+from debruit.models.loaded import LoadedModel
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
 
@@ -64,7 +64,7 @@ def check_own(model, data):
     subject = LoadedModel.open(str(model), "cpu")
     dataset = find_data(data, subject)
     assert dataset.spec == subject.data
-    division = divide(subject.model, dataset, 8)
+    division = split_for_evaluation(subject.model, dataset, 8)
     assert division.own
     assert division.held_out.tolist() == split(len(dataset), 5, 3)[1].tolist()
     return dataset
@@ -82,13 +82,13 @@ def test_another_part_of_the_drawings_is_other_data(emoji):
     subject = LoadedModel.open(str(emoji[1]), "cpu")
     dataset = find_data("openmoji/component", subject)
     assert dataset.spec.shape == subject.data.shape
-    assert not divide(subject.model, dataset, 8).own
+    assert not split_for_evaluation(subject.model, dataset, 8).own
 
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_explained_is_an_image_that_the_training_has_held_out(emoji, alone):
     model, said = debruit.load(emoji[alone], "cpu"), []
-    found = find_subject(model, None, path=emoji[alone], seed=2, say=said.append)
+    found = find_subject(model, None, path=emoji[alone], seed=2)
     assert "a held-out image of the training data (openmoji, " in found.origin[0], said
 
 
@@ -100,9 +100,7 @@ def test_a_folder_is_read_as_it_was_once_it_is_named(photos):
     ):
         find_data(None, LoadedModel.open(str(alone), "cpu"))
     said: list[str] = []
-    assert (
-        "a sample of the model" in find_subject(debruit.load(alone, "cpu"), None, path=alone, say=said.append).origin[0]
-    )
+    assert "a sample of the model" in find_subject(debruit.load(alone, "cpu"), None, path=alone).origin[0]
     assert "the training data is not at hand" in said[0]
 
 

@@ -266,15 +266,20 @@ def test_an_evaluation_halves_what_the_model_was_trained_on_or_never_saw(data):
     from types import SimpleNamespace
     from typing import Any
 
-    from debruit.evaluation.image_set import divide
+    from debruit.evaluation.splits import split_for_evaluation
 
     dataset = data(parted(6, 20, 4))
     model: Any = SimpleNamespace(
         provenance={"data_fingerprint": dataset.spec.fingerprint, "held_out_images": 5, "seed": 0, "own_parts": True}
     )
-    found = divide(model, dataset, 100)
-    assert [len(part) for part in (found.training, found.held_out, found.floor, found.reference)] == [12, 8, 10, 10]
+    found = split_for_evaluation(model, dataset, 100)
+    assert [len(part) for part in (found.training, found.held_out, found.real_baseline, found.reference)] == [
+        12,
+        8,
+        10,
+        10,
+    ]
     few = data(parted(2, 20, 1), name="few")
     model.provenance["data_fingerprint"] = few.spec.fingerprint
     with pytest.raises(InputError, match="has 6 images of 46 that the model was trained on or never saw: figures of a"):
-        divide(model, few, 100)
+        split_for_evaluation(model, few, 100)

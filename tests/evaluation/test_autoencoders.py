@@ -19,11 +19,12 @@ from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation import registry
 from debruit.evaluation.compare import check_metrics
-from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel, open_any
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.pipeline import Request, evaluate
+from debruit.evaluation.pipeline import evaluate
+from debruit.evaluation.result import Request
+from debruit.evaluation.result_store import ResultStore
+from debruit.evaluation.splits import split_for_evaluation
 from debruit.metrics.frechet import frechet_distance
+from debruit.models.loaded import LoadedAutoencoder, LoadedModel, open_any
 from debruit.reports import page, record, terminal
 
 PASSAGES = ("reconstruction", "perceptual", "rfd", "codec")
@@ -56,12 +57,7 @@ def projection(monkeypatch):
 
 
 def run(subject, digits, folder, request):
-    work = evaluate(subject, digits, request, Parts.open(folder, subject.name, subject.digest, print))
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    return evaluate(subject, digits, request, ResultStore.open(folder, subject.name, subject.digest))
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +92,12 @@ def test_each_kind_of_file_opens_as_what_it_is(autoencoder, latent):
 
 def test_scores_are_those_of_the_held_out_images_and_of_as_many_of_its_training(alone, stage, digits):
     pool, held_out = split(len(digits), judging_latent.HELD_OUT, judging_latent.SEED)
-    spec, look, eyes = digits.spec, judging.Projection(), Perceptual().build(1)
-    for scores, side, among in ((alone.decoded, "decoded", held_out), (alone.seen, "seen", pool)):
-        images = alone.sides[side].originals.images
+    spec, look, perceptual = digits.spec, judging.Projection(), Perceptual().build(1)
+    for scores, side, among in (
+        (alone.heldout_reconstruction, "heldout_reconstruction", held_out),
+        (alone.train_reconstruction, "train_reconstruction", pool),
+    ):
+        images = alone.sets[side].originals.images
         known = {row.tobytes() for row in digits.images_of(among).numpy()}
         assert len(images) == judging_latent.HELD_OUT
         assert all(image.tobytes() in known for image in images.numpy())
@@ -108,20 +107,27 @@ def test_scores_are_those_of_the_held_out_images_and_of_as_many_of_its_training(
         error = ((spec.to_model(decoded) - spec.to_model(images)) / 2).double().square().mean(dim=(1, 2, 3))
         assert found["psnr"] == pytest.approx(float((-10 * torch.log10(error)).mean()))
         with torch.no_grad():
-            distance = eyes(spec.to_model(images), spec.to_model(decoded)).mean()
+            distance = perceptual(spec.to_model(images), spec.to_model(decoded)).mean()
         assert found["perceptual"] == pytest.approx(float(distance), rel=1e-4)
-    assert {s.label for s in alone.decoded} == {"PSNR", "SSIM", "perceptual-EffNetLite0", "rFD-Projection"}
-    assert all(s.count == judging_latent.HELD_OUT for s in (*alone.decoded, *alone.seen))
+    assert {s.label for s in alone.heldout_reconstruction} == {
+        "PSNR",
+        "SSIM",
+        "perceptual-EffNetLite0",
+        "rFD-Projection",
+    }
+    assert all(s.count == judging_latent.HELD_OUT for s in (*alone.heldout_reconstruction, *alone.train_reconstruction))
     for gap in alone.gaps:
-        assert gap.value == pytest.approx(values(alone.decoded)[gap.name] - values(alone.seen)[gap.name])
+        assert gap.value == pytest.approx(
+            values(alone.heldout_reconstruction)[gap.name] - values(alone.train_reconstruction)[gap.name]
+        )
 
 
 def test_what_needs_a_diffusion_is_left_out_with_the_reason(alone, autoencoder, digits):
     left_out = dict(alone.left_out)
     measured = {"reconstruction", "perceptual", "rfd", "codec"}
-    assert left_out.keys() == {e.name for e in (*registry.METRICS, *registry.ANALYSES)} - measured
+    assert left_out.keys() == {e.name for e in (*registry.metrics(), *registry.analyses())} - measured
     assert all("an autoencoder, which draws no images" in reason for reason in left_out.values())
-    division = divide(autoencoder.model, digits, 20)
+    division = split_for_evaluation(autoencoder.model, digits, 20)
     for name in ("kid", "likelihood", "memorisation", "loss", "latent-bound"):
         with pytest.raises(InputError, match=f"--metrics {name}: this is an autoencoder, which draws no images"):
             registry.choose((name,), autoencoder, digits.spec, division, 20)
@@ -132,20 +138,20 @@ def test_a_model_of_pixels_has_no_codec(digits, tmp_path):
     pixels = open_any(judging_latent.saved(model, tmp_path), "cpu")
     for name in ("psnr", "perceptual", "rfd", "codec", "latent-bound"):
         with pytest.raises(InputError, match=f"--metrics {name}: this model works on pixels"):
-            registry.choose((name,), pixels, digits.spec, divide(pixels.model, digits, 20), 20)
+            registry.choose((name,), pixels, digits.spec, split_for_evaluation(pixels.model, digits, 20), 20)
 
 
 def test_the_page_the_record_and_the_table_of_an_autoencoder(alone, tmp_path):
     html = page.render(alone, "debruit evaluate runs/ae")
-    for part in ("Reconstruction", "held-out images", "training images", "gap", "came back worst", "active units", "rFD-Projection",
-                 "It is no FID", "KL of 2 x 4 x 4", "frechet, frechet-unbiased, kid"):  # fmt: skip
+    for part in ("Reconstruction", "held-out images", "training images", "gap", "worst reconstructions", "active units", "rFD-Projection",
+                 "It is not FID", "KL of 2 x 4 x 4", "frechet, frechet-unbiased, kid"):  # fmt: skip
         assert part in html, part
-    assert "Its autoencoder" not in html
+    assert "<h2>Autoencoder" not in html
     assert "<h2>Samples</h2>" not in html
     assert "https" not in html
     kept = json.loads(json.dumps(record.record(alone, "x")))
-    assert values(_score(s) for s in kept["decoded"]) == values(alone.decoded)
-    assert kept["counts"]["decoded"] == kept["counts"]["seen"] == judging_latent.HELD_OUT
+    assert values(_score(s) for s in kept["heldout_reconstruction"]) == values(alone.heldout_reconstruction)
+    assert kept["counts"]["heldout_reconstruction"] == kept["counts"]["train_reconstruction"] == judging_latent.HELD_OUT
     shown = table(alone)
     assert "training images" in shown
     assert "perceptual-EffNetLite0" in shown
@@ -168,13 +174,11 @@ def table(found) -> str:
 
 def test_an_interruption_changes_nothing(autoencoder, digits, projection, tmp_path, alone):
     request = Request(count=2000)
-    work = evaluate(autoencoder, digits, request, Parts.open(tmp_path, autoencoder.name, autoencoder.digest, print))
-    for _ in range(4):
-        next(work)
-    work.close()
+    store = ResultStore.open(tmp_path, autoencoder.name, autoencoder.digest)
+    judging.interrupted(lambda: evaluate(autoencoder, digits, request, store), after=4)
     again = run(autoencoder, digits, tmp_path, request)
-    assert again.decoded == alone.decoded
-    assert again.seen == alone.seen
+    assert again.heldout_reconstruction == alone.heldout_reconstruction
+    assert again.train_reconstruction == alone.train_reconstruction
     assert again.analyses == alone.analyses
 
 
@@ -182,13 +186,13 @@ def test_other_data_has_one_column_and_data_that_was_seen_whole_another(autoenco
     spec = replace(digits.spec, fingerprint="other", name="others")
     other = Dataset(spec, digits.images, paths=digits.paths, labels=digits.labels)
     found = run(autoencoder, other, tmp_path / "a", Request(count=30, metrics=("psnr",)))
-    assert [s.name for s in found.decoded] == ["psnr"]
-    assert found.seen == ()
+    assert [s.name for s in found.heldout_reconstruction] == ["psnr"]
+    assert found.train_reconstruction == ()
     assert "images of others" in page.render(found, "x")
     whole = open_any(judging_latent.saved(judging_latent.stage(held_out=0), tmp_path / "ae"), "cpu")
     found = run(whole, digits, tmp_path / "b", Request(count=30, metrics=("psnr", "codec")))
-    assert found.decoded[0].count == 30
-    assert "Images that it was trained on, since none were held out" in page.render(found, "x")
+    assert found.heldout_reconstruction[0].count == 30
+    assert "Training images, since none were held out" in page.render(found, "x")
     assert "training images" in page.render(found, "x")
 
 
@@ -209,28 +213,28 @@ def test_a_codebook_is_reported_by_its_use(digits, projection, tmp_path):
     names = {s["name"] for s in found.analyses["codec"]["scores"]}
     assert {"perplexity", "codes-unused", "dead-codes", "channel-1-spread"} <= names
     assert not names & {"kl", "active-units"}
-    assert found.decoded == ()
+    assert found.heldout_reconstruction == ()
     assert "codebook perplexity" in page.render(found, "x")
 
 
 def test_a_latent_model_is_shown_beside_what_its_codec_lets_through(inside, stage, digits):
-    spec, division, look = digits.spec, inside.division, judging.Projection()
-    decoded = stage.reconstruct(digits.images_of(division.floor))
-    assert inside.sides["decoded"].images.equal(decoded)
+    spec, division, look = digits.spec, inside.split, judging.Projection()
+    decoded = stage.reconstruct(digits.images_of(division.baseline))
+    assert inside.sets["heldout_reconstruction"].images.equal(decoded)
     expected = frechet_distance(look(decoded, spec), look(digits.images_of(division.reference), spec))
-    assert values(inside.through)["frechet"] == pytest.approx(expected, rel=1e-6)
-    assert values(inside.decoded).keys() == {"psnr", "ssim", "perceptual", "rfd"}
-    assert {s.label for s in inside.through} == {s.label for s in inside.floor}
-    assert "the same, decoded" in (html := page.render(inside, "x"))
+    assert values(inside.reconstructed_baseline)["frechet"] == pytest.approx(expected, rel=1e-6)
+    assert values(inside.heldout_reconstruction).keys() == {"psnr", "ssim", "perceptual", "rfd"}
+    assert {s.label for s in inside.reconstructed_baseline} == {s.label for s in inside.real_baseline}
+    assert "the same, reconstructed" in (html := page.render(inside, "x"))
     for part in (
-        "Its autoencoder",
-        "It is a ceiling for the model",
+        "<h2>Autoencoder",
+        "They are an upper limit for the model",
         "Real images",
         "bits/dim of its images are not defined",
     ):
         assert part in html, part
-    assert "decoded" in table(inside)
-    assert record.record(inside, "x")["through"]
+    assert "reconstructed" in table(inside)
+    assert record.record(inside, "x")["reconstructed_baseline"]
 
 
 def test_the_bound_of_the_latents_is_labelled_as_such(inside, latent, digits):
@@ -243,7 +247,7 @@ def test_the_bound_of_the_latents_is_labelled_as_such(inside, latent, digits):
     with pytest.raises(
         InputError, match="bound: bits/dim of a latent model is not defined by its chain alone.*latent-bound"
     ):
-        registry.choose(("bound",), latent, digits.spec, divide(latent.model, digits, 20), 20)
+        registry.choose(("bound",), latent, digits.spec, split_for_evaluation(latent.model, digits, 20), 20)
     with pytest.raises(InputError, match="bits/dim of a latent model is not defined by its chain alone"):
         latent.model.bound(digits.images_of([0]))
 
@@ -255,14 +259,14 @@ def test_a_codec_without_loss_is_no_ceiling(digits, projection, tmp_path, monkey
     subject = open_any(judging_latent.saved(model, tmp_path / "m"), "cpu")
     metrics = ("frechet", "colour", "psnr", "perceptual", "rfd", "codec")
     found = run(subject, digits, tmp_path / "work", Request(count=24, metrics=metrics))
-    assert [s.label for s in found.through] == [s.label for s in found.floor]
-    assert values(found.through) == pytest.approx(values(found.floor), rel=1e-5)
-    assert values(found.decoded) == pytest.approx({"psnr": np.inf, "perceptual": 0, "rfd": 0}, abs=1e-6)
+    assert [s.label for s in found.reconstructed_baseline] == [s.label for s in found.real_baseline]
+    assert values(found.reconstructed_baseline) == pytest.approx(values(found.real_baseline), rel=1e-5)
+    assert values(found.heldout_reconstruction) == pytest.approx({"psnr": np.inf, "perceptual": 0, "rfd": 0}, abs=1e-6)
     page.render(found, "x")
     record.dump(record.record(found, "x"), tmp_path / "report.json")
 
 
 @pytest.mark.parametrize("name", ["psnr", "rfd", "codec", "latent-bound"])
 def test_what_is_of_one_model_is_not_compared(name):
-    with pytest.raises(InputError, match=f"--metrics {name}: a figure of one model"):
+    with pytest.raises(InputError, match=f"--metrics {name}: this describes one model"):
         check_metrics((name,))

@@ -10,11 +10,11 @@ import judging
 from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation.compare import check_metrics, compare
-from debruit.evaluation.loaded import LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.pipeline import Request
+from debruit.evaluation.result import Request
+from debruit.evaluation.result_store import ResultStore
 from debruit.metrics import paired
 from debruit.metrics.diversity import _pairs, differences
+from debruit.models.loaded import LoadedModel
 from debruit.reports import comparison
 
 REQUEST = Request(count=40, metrics=("frechet", "precision", "diversity", "class-diversity", "colour"))
@@ -32,21 +32,16 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(folders, tmp_path_factory):
     subjects, folder = [LoadedModel.open(name, "cpu") for name in folders], tmp_path_factory.mktemp("parts")
-    parts = [Parts.open(folder / str(k), s.name, s.digest, print) for k, s in enumerate(subjects)]
+    parts = [ResultStore.open(folder / str(k), s.name, s.digest) for k, s in enumerate(subjects)]
     with pytest.MonkeyPatch.context() as patch:
         judging.look_through(judging.Projection(), patch)
-        work = compare(subjects, Digits().build(), REQUEST, parts)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                return end.value
+        return compare(subjects, Digits().build(), REQUEST, parts)
 
 
 def test_a_model_differs_from_itself_by_nothing_and_from_another_by_their_scores(found):
     itself, first, same, other = *found.differences[:1], *found.evaluations
     assert itself == {}
-    assert first.sides["samples"].images.equal(same.sides["samples"].images), "the same noise"
+    assert first.sets["samples"].images.equal(same.sets["samples"].images), "the same noise"
     for d in found.differences[1].values():
         assert (d.value, d.low, d.high, d.verdict) == (0, 0, 0, "even")
     scores = {s.label: s.value for s in first.scores}
@@ -54,7 +49,7 @@ def test_a_model_differs_from_itself_by_nothing_and_from_another_by_their_scores
         d = found.differences[2][s.label]
         assert d.value == pytest.approx(s.value - scores[s.label])
         assert d.low <= d.value <= d.high
-    assert all(one.division is first.division for one in found.evaluations), "one reference for all"
+    assert all(one.split is first.split for one in found.evaluations), "one reference for all"
 
 
 def test_the_page_and_the_table_name_all_models(found, folders):
@@ -72,9 +67,9 @@ def test_the_page_and_the_table_name_all_models(found, folders):
 def test_too_few_models_and_one_twice(folders):
     subject = LoadedModel.open(folders[0], "cpu")
     with pytest.raises(InputError, match="name two or more"):
-        next(compare([subject], Digits().build(), REQUEST, []))
+        compare([subject], Digits().build(), REQUEST, [])
     with pytest.raises(InputError, match="named twice"):
-        next(compare([subject, replace(subject)], Digits().build(), REQUEST, []))
+        compare([subject, replace(subject)], Digits().build(), REQUEST, [])
 
 
 def test_paired_intervals_hold_the_truth_and_are_narrower_than_unpaired_ones():
@@ -98,7 +93,7 @@ def test_paired_intervals_hold_the_truth_and_are_narrower_than_unpaired_ones():
 
 @pytest.mark.parametrize("names", ["bound", "likelihood", "memorisation", "loss", "frechet,loss"])
 def test_analyses_of_one_model_are_refused(names, folders, tmp_path):
-    sentence = f"--metrics {names.split(',')[-1]}: a figure of one model, which `debruit evaluate` measures model by model.*frechet, "
+    sentence = f"--metrics {names.split(',')[-1]}: this describes one model, and `debruit evaluate` measures it model by model.*frechet, "
     subjects = [LoadedModel.open(name, "cpu") for name in folders[:2]]
     with pytest.raises(InputError, match=sentence):
         next(compare(subjects, Digits().build(), replace(REQUEST, metrics=tuple(names.split(","))), []))
@@ -151,10 +146,10 @@ def test_the_pairs_of_a_difference_are_those_of_the_scores(found):
     first, _, other = found.evaluations
     for label, classes in (("1 - SSIM", False), ("1 - SSIM within classes", True)):
         rows = []
-        for side in (other.sides["samples"], first.sides["samples"]):
+        for side in (other.sets["samples"], first.sets["samples"]):
             pairs, distances = differences(side.images, side.spec, labels=side.labels if classes else None)
             score = next(
-                s for one in (other, first) for s in one.scores if one.sides["samples"] is side and s.label == label
+                s for one in (other, first) for s in one.scores if one.sets["samples"] is side and s.label == label
             )
             assert distances.mean() == pytest.approx(score.value, abs=1e-15)
             rows.append(paired.pair_rows(pairs, distances))

@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -14,17 +13,19 @@ from debruit.data.split import split
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
-from debruit.evaluation import part_store as parts_module
 from debruit.evaluation import registry, sampling_stage
-from debruit.evaluation.image_set import check_data, divide
-from debruit.evaluation.loaded import LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.pipeline import Request, evaluate
-from debruit.evaluation.progress import Pace
-from debruit.evaluation.sampling_stage import extract
+from debruit.evaluation import result_store as parts_module
+from debruit.evaluation.extraction import extract
+from debruit.evaluation.pipeline import evaluate
+from debruit.evaluation.progress import StageTimer
+from debruit.evaluation.result import Request
+from debruit.evaluation.result_store import ResultStore
+from debruit.evaluation.splits import split_for_evaluation
 from debruit.metrics.frechet import frechet_distance
+from debruit.metrics.score import Score
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
+from debruit.models.loaded import LoadedModel
 from debruit.reports import page, record
 
 CHEAP = ("frechet", "kid", "precision", "diversity", "colour")
@@ -48,34 +49,32 @@ def projection(monkeypatch):
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):
     """The likelihood's own tests are in test_likelihood.py."""
-    monkeypatch.setattr("debruit.evaluation.analyses.ODE_STEPS", 2)
+    monkeypatch.setattr("debruit.evaluation.analyses.likelihood.ODE_STEPS", 2)
 
 
 def run(subject, digits, folder, request, said=None):
     """The evaluation, its parts in `folder`."""
-    say = (said if said is not None else []).append
-    work = evaluate(subject, digits, request, Parts.open(folder, subject.name, subject.digest, say), say)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    with judging.lines() as heard:
+        found = evaluate(subject, digits, request, ResultStore.open(folder, subject.name, subject.digest))
+    if said is not None:
+        said += heard
+    return found
 
 
 def test_a_score_is_that_of_its_images_and_the_floor_is_of_unseen_ones(subject, digits, projection, tmp_path):
     found = run(subject, digits, tmp_path, Request(count=24, metrics=("frechet",), batch=10, seed=4))
-    spec, division = digits.spec, found.division
+    spec, division = digits.spec, found.split
     look = lambda indices: projection(digits.batch(indices)["image"], spec)  # noqa: E731
     samples = subject.model.generate(24, seed=4, batch=10)
     expected = frechet_distance(projection(samples, spec), look(division.reference))
     assert found.scores[0].value == pytest.approx(expected, rel=1e-6)
-    assert found.floor[0].value == pytest.approx(
-        frechet_distance(look(division.floor), look(division.reference)), rel=1e-6
+    assert found.real_baseline[0].value == pytest.approx(
+        frechet_distance(look(division.baseline), look(division.reference)), rel=1e-6
     )
-    assert (found.scores[0].count, found.floor[0].count) == (24, 24)
+    assert (found.scores[0].count, found.real_baseline[0].count) == (24, 24)
     pool, held_out = split(len(digits), 20, 3)  # as tests/tiny.py trained
-    assert set(held_out) <= set(division.floor), "20 held-out images come first into a floor of 24"
-    assert not set(division.floor) & set(division.reference)
+    assert set(held_out) <= set(division.baseline), "20 held-out images come first into a floor of 24"
+    assert not set(division.baseline) & set(division.reference)
     assert set(division.reference) <= set(pool)
 
 
@@ -83,13 +82,11 @@ def test_a_score_is_that_of_its_images_and_the_floor_is_of_unseen_ones(subject, 
 def test_interrupted_and_continued_gives_the_same_numbers(subject, digits, projection, tmp_path, stop):
     request = Request(count=24, metrics=(*CHEAP, "likelihood"), batch=8, likelihood_images=2)
     whole = run(subject, digits, tmp_path / "whole", request)
-    work = evaluate(subject, digits, request, Parts.open(tmp_path / "cut", subject.name, subject.digest, print))
-    for _ in range(stop):
-        next(work)
-    work.close()
+    store = ResultStore.open(tmp_path / "cut", subject.name, subject.digest)
+    judging.interrupted(lambda: evaluate(subject, digits, request, store), after=stop)
     again = run(subject, digits, tmp_path / "cut", request)
     assert again.scores == whole.scores
-    assert again.floor == whole.floor
+    assert again.real_baseline == whole.real_baseline
     assert again.analyses == whole.analyses
 
 
@@ -112,13 +109,13 @@ def test_more_samples_go_on_from_fewer(subject, digits, projection, tmp_path):
     assert len(before) == 2
     assert before < after
     assert len(after) == 3
-    assert found.sides["samples"].images.equal(subject.model.generate(24, batch=8))
+    assert found.sets["samples"].images.equal(subject.model.generate(24, batch=8))
 
 
 def test_another_request_looks_at_new_images_only(subject, digits, projection, tmp_path, monkeypatch):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("debruit.evaluation.pipeline.divide", partial(divide, most=200))
-    monkeypatch.setattr("debruit.evaluation.sampling_stage.FEATURE_IMAGES", 8)
+    monkeypatch.setattr("debruit.evaluation.splits.REFERENCE_IMAGES", 200)
+    monkeypatch.setattr("debruit.evaluation.extraction.BATCH", 8)
     request = Request(count=16, metrics=("frechet",), batch=8)
     known: set[int] = set()
     for count, metrics, samples in (
@@ -129,8 +126,8 @@ def test_another_request_looks_at_new_images_only(subject, digits, projection, t
     ):
         projection.seen = 0
         found = run(subject, digits, tmp_path / "work", replace(request, count=count, metrics=metrics))
-        division = found.division
-        asked = {*division.floor, *division.reference}
+        division = found.split
+        asked = {*division.baseline, *division.reference}
         if "memorisation" in metrics:
             asked |= {*division.training, *division.held_out}
         assert projection.seen == samples + len(asked - known), (count, metrics)
@@ -140,7 +137,7 @@ def test_another_request_looks_at_new_images_only(subject, digits, projection, t
 
 def test_samples_that_differ_in_a_bit_are_looked_at_again(digits, projection, tmp_path):
     """A batch of another size may round differently: features are those of the images at hand, not of their numbers."""
-    parts = Parts.open(tmp_path, "a", "0", print)
+    parts = ResultStore.open(tmp_path, "a", "0")
     features = lambda images: list(extract(images, digits.spec, projection, parts))  # noqa: E731
     images = digits.batch(np.arange(12))["image"]
     features(images)
@@ -154,31 +151,31 @@ def test_samples_that_differ_in_a_bit_are_looked_at_again(digits, projection, tm
 def test_networks_look_on_the_device_of_the_model(subject, digits, projection, tmp_path, monkeypatch):
     asked = []
 
-    def found(name, dataset=None, say=print, *, device):
+    def found(name, dataset=None, *, device):
         asked.append((name, device))
         return projection
 
-    monkeypatch.setattr("debruit.judges.features.find.find_extractor", found)
+    monkeypatch.setattr("debruit.judges.find.find_extractor", found)
     run(subject, digits, tmp_path, Request(count=16, metrics=("frechet",)))
     assert asked == [("efficientnet", "cpu")]
 
 
 @pytest.mark.parametrize(("name", "value"), [("REVISION", parts_module.REVISION + 1), ("__version__", "0.0.0")])
 def test_parts_of_other_code_are_not_taken(tmp_path, monkeypatch, name, value):
-    parts = Parts.open(tmp_path, "a", "0", print)
-    parts.keep("scores", ["key"], {"value": 1.0})
-    assert parts.find("scores", ["key"]) == {"value": 1.0}
+    parts = ResultStore.open(tmp_path, "a", "0")
+    parts.put("scores", ["key"], {"value": 1.0})
+    assert parts.get("scores", ["key"]) == {"value": 1.0}
     monkeypatch.setattr(parts_module, name, value)
-    assert parts.find("scores", ["key"]) is None
-    assert parts.kept("scores", ["key"], lambda: {"value": 2.0}) == {"value": 2.0}
+    assert parts.get("scores", ["key"]) is None
+    assert parts.get_or_make("scores", ["key"], lambda: {"value": 2.0}) == {"value": 2.0}
 
 
 def test_another_model_in_the_same_folder_is_noticed(subject, digits, projection, tmp_path):
     request, said = Request(count=16, metrics=("diversity",)), []
-    Parts.open(tmp_path, "runs/other", "0123", said.append).keep("samples", ["x"], np.zeros(3))
+    ResultStore.open(tmp_path, "runs/other", "0123").put("samples", ["x"], np.zeros(3))
     run(subject, digits, tmp_path, request, said)
     assert any("another model (runs/other)" in line and "starts anew" in line for line in said), said
-    assert len(list(tmp_path.glob("samples-*.npy"))) == 1
+    assert len(list(tmp_path.glob("samples-*"))) == 1
     again = []
     run(subject, digits, tmp_path, request, again)
     assert not any("another model" in line for line in again)
@@ -187,11 +184,11 @@ def test_another_model_in_the_same_folder_is_noticed(subject, digits, projection
 def test_a_damaged_part_is_said_and_made_again(subject, digits, projection, tmp_path):
     request, said = Request(count=16, metrics=("frechet", "diversity")), []
     first = run(subject, digits, tmp_path, request)
-    for pattern in ("samples-*.npy", "scores-*.json"):
+    for pattern in ("samples-*", "scores-*"):
         path = next(iter(tmp_path.glob(pattern)))
         path.write_bytes(path.read_bytes()[:-9])
     assert run(subject, digits, tmp_path, request, said).scores == first.scores
-    assert sum("is damaged" in line and "made again" in line for line in said) == 2
+    assert sum(" is damaged" in line and "made again" in line for line in said) == 2
 
 
 @pytest.fixture(scope="module")
@@ -199,19 +196,19 @@ def everything(subject, digits, tmp_path_factory):
     """Everything that applies to a labelled model in a run folder."""
     with pytest.MonkeyPatch.context() as patch:
         judging.look_through(judging.Projection(), patch)
-        patch.setattr("debruit.evaluation.analyses.ODE_STEPS", 2)
+        patch.setattr("debruit.evaluation.analyses.likelihood.ODE_STEPS", 2)
         return run(subject, digits, tmp_path_factory.mktemp("everything"), Request(count=24, likelihood_images=2))
 
 
 def test_every_metric_of_the_catalogue_makes_its_row(everything):
     made = {s.label for s in everything.scores}
-    only_here = made ^ {s.label for s in everything.floor}
+    only_here = made ^ {s.label for s in everything.real_baseline}
     assert all(label.startswith("accuracy-") for label in only_here), (
         "24 real images may lack a class, and nothing else"
     )
-    side, reference = everything.sides["samples"].take(np.arange(24)), everything.sides["reference"]
+    side, reference = everything.sets["samples"].take(np.arange(24)), everything.sets["reference"]
     left_out = dict(everything.left_out)
-    for metric in [m for m in registry.METRICS if m.of == "images" and m.name not in left_out]:
+    for metric in [m for m in registry.metrics() if m.compares == "samples" and m.name not in left_out]:
         rows = metric.compute(side, reference)
         assert rows, metric.name
         assert {s.label for s in rows} <= made
@@ -252,8 +249,9 @@ def test_the_page_needs_nothing_but_itself_and_says_what_it_must(everything):
 
 def test_the_record_reads_back(everything, tmp_path):
     record.dump(record.record(everything, "debruit evaluate x"), tmp_path / "report.json")
-    found = record.read(tmp_path / "report.json")
-    assert tuple(found["scores"]) == everything.scores
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert tuple(Score(**s) for s in found["scores"]) == everything.scores
+    assert tuple(Score(**s) for s in found["real_baseline"]) == everything.real_baseline
     assert found["format"] == record.FORMAT
     assert found["counts"]["samples"] == 24
     assert found["model"]["provenance"]["seed"] == 3
@@ -263,9 +261,9 @@ def test_the_record_reads_back(everything, tmp_path):
 
 def test_other_data_is_a_reference_but_no_training_set(subject, digits):
     other = replace(digits.spec, fingerprint="other")
-    division = divide(subject.model, _with_spec(digits, other), 100)
+    division = split_for_evaluation(subject.model, _with_spec(digits, other), 100)
     assert not division.own
-    assert (len(division.floor), len(division.reference)) == (100, len(digits) - 100)
+    assert (len(division.baseline), len(division.reference)) == (100, len(digits) - 100)
     with pytest.raises(
         InputError, match="--metrics memorisation: digits is not the data that the model was trained on"
     ):
@@ -280,7 +278,7 @@ def _with_spec(dataset, spec):
 
 def test_a_chain_less_model_asked_for_the_bound(subject, digits):
     with pytest.raises(InputError, match="process is Flow, in continuous time: ask for likelihood"):
-        registry.choose(("bound",), subject, digits.spec, divide(subject.model, digits, 10), 10)
+        registry.choose(("bound",), subject, digits.spec, split_for_evaluation(subject.model, digits, 10), 10)
 
 
 def test_a_chain_has_its_bound(digits, tmp_path, projection):
@@ -312,7 +310,7 @@ def test_data_of_another_size_or_depth(subject, digits):
         ({"depth": "uint16"}, "uint16"),
     ):
         with pytest.raises(InputError, match=words):
-            check_data(subject.model, replace(digits.spec, **changes))
+            subject.check_data(replace(digits.spec, **changes))
 
 
 @pytest.mark.parametrize(
@@ -330,12 +328,12 @@ def test_misspelt_metrics(metrics, sentence):
 
 def test_names_of_metrics_are_forgiving_and_parts_of_one_can_be_asked_for(subject, digits):
     assert registry.parse("Frechet_unbiased, kid") == ("frechet-unbiased", "kid")
-    choice = registry.choose(("recall",), subject, digits.spec, divide(subject.model, digits, 10), 10)
+    choice = registry.choose(("recall",), subject, digits.spec, split_for_evaluation(subject.model, digits, 10), 10)
     assert [m.name for m in choice.metrics] == ["manifold"]
 
 
 def test_too_few_images_a_class_for_a_classifier(subject, digits):
-    division = divide(subject.model, digits, 20)
+    division = split_for_evaluation(subject.model, digits, 20)
     left = dict(registry.choose((), subject, replace(digits.spec, count=30), division, 20).left_out)
     assert "30 images in 10 classes are too few" in left["accuracy"]
     assert "accuracy" not in dict(registry.choose((), subject, digits.spec, division, 20).left_out)
@@ -343,7 +341,7 @@ def test_too_few_images_a_class_for_a_classifier(subject, digits):
 
 def test_class_metrics_without_labels(subject, digits):
     plain = replace(digits.spec, class_names=())
-    division = divide(subject.model, digits, 10)
+    division = split_for_evaluation(subject.model, digits, 10)
     with pytest.raises(InputError, match="--metrics accuracy: digits has no class labels"):
         registry.choose(("accuracy",), subject, plain, division, 10)
     left_out = dict(registry.choose((), subject, plain, division, 10).left_out)
@@ -357,7 +355,7 @@ def test_requests_that_make_no_sense(changes):
 
 
 def test_too_few_samples_for_a_metric_are_said(subject, digits):
-    division = divide(subject.model, digits, 4)
+    division = split_for_evaluation(subject.model, digits, 4)
     assert (
         "at least 8 samples"
         in dict(registry.choose((), subject, digits.spec, division, 4).left_out)["frechet-unbiased"]
@@ -375,14 +373,10 @@ def test_the_eta_is_measured_where_it_can_be_and_guessed_where_not():
             yield done
         return "made"
 
-    pace = Pace({"one": 99.0, "two": 7.0}, clock=lambda: now[0])
-    steps = pace.follow("one", 30, work())
-    assert next(steps).eta_seconds == 106
-    assert [next(steps).eta_seconds for _ in range(3)] == pytest.approx([4 + 7, 2 + 7, 7])
-    assert next(steps).eta_seconds == 7
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    assert end.value.value == "made"
+    pace = StageTimer({"one": 99.0, "two": 7.0}, clock=lambda: now[0])
+    with judging.reports() as heard:
+        assert pace.run("one", 30, work()) == "made"
+    assert [report.eta for report in heard] == pytest.approx([106, 4 + 7, 2 + 7, 7, 7])
 
 
 def test_a_report_of_a_run_without_validation_says_so(everything, tmp_path):

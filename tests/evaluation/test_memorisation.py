@@ -10,7 +10,6 @@ import tiny
 import torch
 from scipy.stats import binomtest
 
-from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.data.split import split
 from debruit.errors import InputError
@@ -24,6 +23,7 @@ from debruit.evaluation.memorisation.nearest import (
 )
 from debruit.evaluation.memorisation.report import Features, contact_sheet, memorisation
 from debruit.evaluation.memorisation.verdict import Rate, excess, verdict
+from debruit.evaluation.progress import StageTimer
 from debruit.models.diffusion import Model
 from debruit.training.config import Ema, Optimiser
 from debruit.training.loop import train
@@ -272,22 +272,20 @@ def test_held_out_images_are_mirrored_too():
 
 @pytest.mark.parametrize(("provenance", "hits"), [({"flip": True}, 5), ({"flip": False}, 0), ({}, 0)])
 def test_an_evaluation_looks_for_them_where_the_model_was_trained_on_them(digits, parts, provenance, hits):
-    from debruit.evaluation import analyses
+    from debruit.evaluation.analyses.memorisation import MemorisationAnalysis
 
     training, held_out = parts
+    images = digits.batch(training[:5])["image"].flip(-1)
     task = SimpleNamespace(
-        subject=SimpleNamespace(provenance=provenance), dataset=digits, key=[], say=events.say,
-        division=SimpleNamespace(training=training, held_out=held_out),
-        sides={analyses.SAMPLES: SimpleNamespace(images=digits.batch(training[:5])["image"].flip(-1), network="")},
-        parts=SimpleNamespace(find=lambda name, key: None, keep=lambda name, key, found: found),
-    )  # fmt: skip
-    *_, stop = _finished(analyses.memorisation(task)[1])  # ty: ignore
-    assert stop["scores"][-1]["value"] == hits / 5
-
-
-def _finished(work):
-    found = yield from work
-    yield found
+        loaded=SimpleNamespace(provenance=provenance),
+        dataset=digits,
+        key=[],
+        split=SimpleNamespace(training=training, held_out=held_out),
+        sets={"samples": SimpleNamespace(images=images, network="")},
+        store=SimpleNamespace(get_or_make=lambda kind, key, make: make()),
+    )
+    result = StageTimer({}).run("memorisation", 1, MemorisationAnalysis().run(task))  # ty: ignore
+    assert result["scores"][-1]["value"] == hits / 5
 
 
 def test_near_copies_are_found_and_other_digits_are_none(digits, parts):

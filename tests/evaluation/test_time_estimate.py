@@ -2,23 +2,25 @@
 
 import re
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 import judging
+from debruit import events
 from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
 from debruit.evaluation import sampling_stage
-from debruit.evaluation.image_set import divide
-from debruit.evaluation.loaded import LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.pipeline import Request, evaluate
-from debruit.evaluation.wanted import want
+from debruit.evaluation.conditions import sample_conditions
+from debruit.evaluation.pipeline import evaluate
+from debruit.evaluation.result import Request
+from debruit.evaluation.result_store import ResultStore
+from debruit.evaluation.sampling_stage import Probe
+from debruit.evaluation.splits import split_for_evaluation
 from debruit.images.spec import DataSpec
 from debruit.judges.features.network import NetworkExtractor, seconds_per_image
+from debruit.models.loaded import LoadedModel
 
 REQUEST = Request(count=24, metrics=("frechet",), batch=8)
 
@@ -34,22 +36,16 @@ def runs(tmp_path_factory):
 @pytest.fixture
 def projection(monkeypatch, tmp_path):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("debruit.evaluation.pipeline.divide", partial(divide, most=100))
+    monkeypatch.setattr("debruit.evaluation.splits.REFERENCE_IMAGES", 100)
     return judging.look_through(judging.Projection(), monkeypatch)
 
 
 def run(subject, folder, request=REQUEST):
-    """The evaluation, what it said, and what it reported."""
-    said: list[str] = []
-    work = evaluate(
-        subject, Digits().build(), request, Parts.open(folder, subject.name, subject.digest, said.append), said.append
-    )
-    seen = []
-    while True:
-        try:
-            seen.append(next(work))
-        except StopIteration as end:
-            return end.value, said, seen
+    """The evaluation, its lines, and its reports of progress."""
+    heard: list[events.Event] = []
+    with events.listen(heard.append):
+        found = evaluate(subject, Digits().build(), request, ResultStore.open(folder, subject.name, subject.digest))
+    return found, [e.message for e in heard if e.done is None], [e for e in heard if e.done is not None]
 
 
 def looked_at(projection, work) -> int:
@@ -62,15 +58,15 @@ def test_features_are_kept_for_a_second_evaluation_and_for_another_model(runs, p
     a, b = runs
     assert looked_at(projection, lambda: run(a, tmp_path / "a")) == 24 + 24 + 100
     assert looked_at(projection, lambda: run(a, tmp_path / "again")) == 24, "its samples, of another folder"
-    divisions = [divide(s.model, Digits().build(), 24, most=100) for s in runs]
-    new = set(np.concatenate([divisions[1].floor, divisions[1].reference])) - set(
-        np.concatenate([divisions[0].floor, divisions[0].reference])
+    divisions = [split_for_evaluation(s.model, Digits().build(), 24, most=100) for s in runs]
+    new = set(np.concatenate([divisions[1].baseline, divisions[1].reference])) - set(
+        np.concatenate([divisions[0].baseline, divisions[0].reference])
     )
     assert looked_at(projection, lambda: run(b, tmp_path / "b")) == 24 + len(new)
 
 
 def test_an_interruption_among_the_features_costs_a_piece_at_most(runs, projection, tmp_path, monkeypatch):
-    from debruit.judges.features import store
+    from debruit.judges import feature_cache as store
 
     monkeypatch.setattr(store, "PIECE", 40)
     projection.fails_after = 24 + 80
@@ -80,43 +76,31 @@ def test_an_interruption_among_the_features_costs_a_piece_at_most(runs, projecti
     projection.fails_after = None
     _, said, _ = run(runs[0], tmp_path / "a")
     assert projection.seen == 24 + 124
-    assert any("what was computed before is kept and counted out" in line for line in said)
+    assert any("saved results are reused and not counted" in line for line in said)
 
 
 def test_the_time_is_said_before_the_first_stage_and_less_after_an_interruption(
     runs, projection, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(
-        "debruit.evaluation.estimate.sampling_stage.probe", lambda *a: sampling_stage.Probe(evaluation=1.0, few=1.0)
-    )
+    monkeypatch.setattr("debruit.evaluation.sampling_stage.probe", lambda *a: Probe(evaluation=1.0, few=1.0))
     monkeypatch.setattr("debruit.evaluation.estimate.seconds_per_image", lambda *a: 0.1)
-    said: list[str] = []
-    work = evaluate(
-        runs[0], Digits().build(), REQUEST, Parts.open(tmp_path, runs[0].name, runs[0].digest, said.append), said.append
-    )
-    first = next(work)
-    assert re.match(r"about \d", said[-1])
-    each = sampling_stage.evaluations(
-        runs[0].model,
-        runs[0].model.settings(),
-        want(runs[0].model, Digits().build(), divide(runs[0].model, Digits().build(), 24)),
-    )
-    assert f"features of real images {124 * 0.1:.0f} s (124 images)" in said[-1]
-    assert first.eta_seconds == pytest.approx(24 * each + 2.4 + 12.4, abs=3)
-    while next(work).done < 16:
-        pass
-    work.close()
-    again = evaluate(
-        runs[0], Digits().build(), REQUEST, Parts.open(tmp_path, runs[0].name, runs[0].digest, print), print
-    )
-    assert next(again).eta_seconds == pytest.approx(8 * each + 0.8 + 12.4, abs=3), (
-        "two batches of three lie on the disk"
-    )
+    model, digits = runs[0].model, Digits().build()
+    conditions = sample_conditions(model, digits, split_for_evaluation(model, digits, 24))
+    each = sampling_stage.evaluations(model, model.settings(), conditions)
+    store = ResultStore.open(tmp_path, runs[0].name, runs[0].digest)
+    heard = judging.interrupted(lambda: evaluate(runs[0], digits, REQUEST, store), until=lambda e: (e.done or 0) >= 16)
+    line = next(e.message for e in heard if re.match(r"about \d", e.message))
+    first = next(e for e in heard if e.done is not None)
+    assert heard[heard.index(first) - 1].message == line
+    assert f"features of real images {124 * 0.1:.0f} s (124 images)" in line
+    assert first.eta == pytest.approx(24 * each + 2.4 + 12.4, abs=3)
+    _, _, again = run(runs[0], tmp_path)
+    assert again[0].eta == pytest.approx(8 * each + 0.8 + 12.4, abs=3), "two batches of three lie on the disk"
 
 
 def test_the_share_that_is_done_never_falls_and_totals_stay(runs, projection, tmp_path):
     _, _, seen = run(runs[0], tmp_path, replace(REQUEST, metrics=("frechet", "kid", "diversity", "memorisation")))
-    shares = [p.share for p in seen]
+    shares = [p.values["share"] for p in seen]
     assert shares == sorted(shares)
     totals: dict[str, set[float]] = {}
     for p in seen:
@@ -126,10 +110,9 @@ def test_the_share_that_is_done_never_falls_and_totals_stay(runs, projection, tm
 
 
 def test_fewer_reference_images_are_recorded_and_never_mixed(runs, projection, tmp_path, monkeypatch):
-    monkeypatch.setattr("debruit.evaluation.pipeline.divide", divide)
     few, _, _ = run(runs[0], tmp_path, replace(REQUEST, reference=50))
     more, _, _ = run(runs[0], tmp_path, replace(REQUEST, reference=200))
-    assert (len(few.division.reference), len(more.division.reference)) == (50, 200)
+    assert (len(few.split.reference), len(more.split.reference)) == (50, 200)
     assert few.scores[0].value != more.scores[0].value
     assert "another choice of the 50 reference images would move it by about" in few.scores[0].note
     again, _, _ = run(runs[0], tmp_path, replace(REQUEST, reference=50))

@@ -16,7 +16,7 @@ from debruit.images.contact_sheet import LEAST_SIDE, Group, sheet
 from debruit.images.spec import DataSpec
 from debruit.models.condition_images import shown
 from debruit.models.config import ModelConfig
-from debruit.reports import sheet as figure
+from debruit.reports import figure
 
 SIZE = 16
 PALETTE = ((0, 0, 0), (250, 0, 0), (0, 0, 250))
@@ -126,7 +126,7 @@ def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):
 
 @pytest.mark.parametrize(
     "made",
-    [pictures.captioned, lambda rows: pictures.captioned(rows, scale=3), lambda rows: figure._drawn(rows, [], [], [])],
+    [pictures.captioned, lambda rows: pictures.captioned(rows, scale=3), lambda rows: figure._draw(rows, [], [], [])],
 )
 def test_rows_under_their_names_are_read_back_row_by_row(tmp_path, made):
     samples = np.random.default_rng(0).integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import judging
 from debruit.errors import InputError
 from debruit.judges.captions import sentences as module
 from debruit.judges.captions.correlation import Correlation
@@ -50,8 +51,11 @@ def share(scorer, features, captions) -> float:
 
 
 def fit(features, captions, said=None, **changes):
-    options = {"network": "N", "fingerprint": "n", "say": (said if said is not None else []).append} | changes
-    return fitted(features, captions, BY_WORDS, **options)
+    with judging.lines() as heard:
+        scorer = fitted(features, captions, BY_WORDS, **{"network": "N", "fingerprint": "n"} | changes)
+    if said is not None:
+        said += heard
+    return scorer
 
 
 def test_it_finds_captions_of_images_that_it_never_saw_and_none_of_noise():
@@ -78,7 +82,7 @@ def test_pairs_that_have_nothing_in_common_are_noticed():
 def test_the_same_pairs_give_the_same_scorer_from_the_cache_and_others_another(tmp_path):
     features, captions = pairs(200, 0.5)
     first, again = fit(features, captions), fit(features, captions)
-    assert len(list((tmp_path / "captions").iterdir())) == 1
+    assert len(list((tmp_path / "judges").iterdir())) == 1
     np.testing.assert_array_equal(first.captions(captions), again.captions(captions))
     assert again.fingerprint == first.fingerprint
     turned = [captions[-1], *captions[:-1]]

@@ -16,9 +16,16 @@ NONE, SOME = Rate(0, 64), Rate(20, 64)
 def findings(scores=(), **analyses) -> SimpleNamespace:
     named = SimpleNamespace(name="x")
     return SimpleNamespace(
-        scores=tuple(scores), floor=(), through=(), decoded=(), subject=named, data=named, request=SimpleNamespace(count=64),
-        analyses=analyses, division=SimpleNamespace(reference=range(100)),
-    )  # fmt: skip
+        scores=tuple(scores),
+        real_baseline=(),
+        reconstructed_baseline=(),
+        heldout_reconstruction=(),
+        loaded=named,
+        data=named,
+        request=SimpleNamespace(count=64),
+        analyses=analyses,
+        split=SimpleNamespace(reference=range(100)),
+    )
 
 
 def test_the_terminal_leaves_classes_one_by_one_to_the_page():

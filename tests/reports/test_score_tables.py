@@ -12,12 +12,13 @@ import pytest
 import judging
 import judging_conditions as shapes
 from debruit import __version__
-from debruit.evaluation.loaded import LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.pipeline import Request, evaluate
+from debruit.evaluation.pipeline import evaluate
+from debruit.evaluation.result import Request
+from debruit.evaluation.result_store import ResultStore
 from debruit.metrics.score import Score
+from debruit.models.loaded import LoadedModel
 from debruit.provenance import BIBTEX
-from debruit.reports import columns, record, sheet, tables
+from debruit.reports import columns, figure, record, tables
 from debruit.reports.tables import Column, as_csv, as_latex, escaped
 
 FD = Score(name="frechet", label="FD-EffNetLite0", value=12.345678, low=11.8, high=12.9, count=2000, better="low")
@@ -97,14 +98,6 @@ def test_json_has_null_with_a_reason(tmp_path, value, reason):
     assert found["deep"]["curve_reason"].startswith("1 of 3 are not finite")
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf])
-def test_an_infinite_score_reads_back(tmp_path, value):
-    """The PSNR of images that are equal; a score that is no number cannot be."""
-    record.dump({"scores": [dict(vars(PSNR)) | {"value": value}], "floor": []}, tmp_path / "r.json")
-    assert json.loads((tmp_path / "r.json").read_text())["scores"][0]["value"] is None
-    assert record.read(tmp_path / "r.json")["scores"][0].value == value
-
-
 def test_the_citation_names_no_person_and_no_address():
     text = BIBTEX
     assert "author  = {{The debruit developers}}" in text
@@ -122,27 +115,22 @@ def found(tmp_path_factory):
         patch.setenv("DEBRUIT_CACHE", str(folder / "cache"))
         judging.look_through(judging.Projection(), patch)
         request = Request(count=24, metrics=("frechet", "diversity"), batch=24)
-        work = evaluate(subject, data, request, Parts.open(folder, "m", "0", print))
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                return end.value
+        return evaluate(subject, data, request, ResultStore.open(folder, "m", "0"))
 
 
 def test_the_figure_has_a_row_for_conditions_real_images_and_samples(found):
-    rows, heads, lines, legend = sheet._samples(found)
+    rows, heads, lines, legend = figure._samples(found)
     assert [name for name, _ in rows] == ["mask", "real image", "sample"]
-    real = found.wanted.counterparts(0, sheet.COLUMNS)
-    assert heads == [f"{k}  {shapes.COLOURS[n]}" for k, n in enumerate(found.wanted.dataset.labels[real], start=1)]
-    assert len(lines) == sheet.COLUMNS
+    real = found.conditions.counterparts(0, figure.COLUMNS)
+    assert heads == [f"{k}  {shapes.COLOURS[n]}" for k, n in enumerate(found.conditions.dataset.labels[real], start=1)]
+    assert len(lines) == figure.COLUMNS
     assert legend == [("ground", (0, 0, 0)), ("square", (255, 255, 255))]
-    picture = sheet.figure(found)
+    picture = figure.figure(found)
     pixels = np.asarray(picture)
     assert pixels.shape[2] == 3
     wide = 12 * 8  # eight pixels, enlarged to about CELL
-    first = pixels[sheet.LINE + sheet.GAP :][:wide, sheet.MARGIN :][:, :wide]
-    expected = np.asarray(found.data.palette, np.uint8)[found.wanted.dataset.masks[real[0]]]
+    first = pixels[figure.LINE + figure.GAP :][:wide, figure.MARGIN :][:, :wide]
+    expected = np.asarray(found.data.palette, np.uint8)[found.conditions.dataset.masks[real[0]]]
     np.testing.assert_array_equal(first[6::12, 6::12], expected)
 
 

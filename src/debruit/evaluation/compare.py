@@ -1,6 +1,8 @@
-"""Several models side by side: the same seeds, the same reference, the same network; each difference to the first one paired by image."""
+"""Comparison of several models on the same data: the same seeds, reference and networks; differences to the first model are
+paired by image."""
 
-from collections.abc import Callable, Generator, Sequence
+import contextvars
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,216 +12,204 @@ from debruit.conditioning.batch import argument
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
-from debruit.evaluation.image_set import EvalSplit, ImageSet, check_data, in_words
-from debruit.evaluation.loaded import LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.pipeline import Evaluation, Request, divided, evaluate
-from debruit.evaluation.progress import Progress
-from debruit.evaluation.protocol import REFERENCE, SAMPLES
-from debruit.evaluation.registry import METRICS, Metric, choose
-from debruit.evaluation.wanted import want
+from debruit.evaluation.conditions import sample_conditions
+from debruit.evaluation.image_set import REFERENCE, SAMPLES
+from debruit.evaluation.pipeline import evaluate, find_split
+from debruit.evaluation.registry import choose, metrics
+from debruit.evaluation.result import Evaluation, Request
+from debruit.evaluation.result_store import ResultStore
+from debruit.evaluation.scores.metric import Metric
+from debruit.evaluation.splits import EvalSplit
 from debruit.metrics import paired
 from debruit.metrics.paired import Difference
+from debruit.models.loaded import LoadedModel, describe
 from debruit.models.model_file import model_file
 
-FIRST_ORDER = ("frechet", "frechet-unbiased")  # scores whose contributions by sample are known
-OVER_PAIRS = ("diversity", "class-diversity")  # means over pairs of samples
+Arrays = dict[str, np.ndarray]  # by score label
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The evaluations, in the order given, and for each of them its differences to the first by score label ({} for the first itself)."""
+    """The evaluations, in the order given, and for each of them its differences to the first by score label ({} for the first
+    itself)."""
 
     evaluations: tuple[Evaluation, ...]
     differences: tuple[dict[str, Difference], ...]
 
 
 def check_metrics(names: Sequence[str]) -> None:
-    """InputError if one of them is an analysis or of an autoencoder: those have no contributions by sample, take minutes a model or depend on its
-    own data."""
-    of_samples = [m for m in METRICS if m.of == "images"]
-    known = {name for m in of_samples for name in (m.name, *m.gives)}
+    """InputError if one of them is an analysis or a metric of an autoencoder: these have no contributions by sample, take
+    minutes per model or depend on its data."""
+    known = [name for metric in _of_samples() for name in (metric.name, *metric.gives)]
     wrong = [name for name in names if name not in known]
     if wrong:
-        scores = ", ".join(name for m in of_samples for name in (m.name, *m.gives))
         raise InputError(
-            f"--metrics {','.join(wrong)}: a figure of one model, which `debruit evaluate` measures model by model; compare takes scores of "
-            f"samples: {scores}"
+            f"--metrics {','.join(wrong)}: this describes one model, and `debruit evaluate` measures it model by model; compare "
+            f"takes scores of samples: {', '.join(known)}"
         )
 
 
-def check(subjects: Sequence[LoadedModel]) -> None:
+def check(models: Sequence[LoadedModel]) -> None:
     """InputError unless there are two or more, each once."""
-    if len(subjects) < 2:
-        raise InputError(f"{len(subjects)} model given: name two or more to compare, or use `debruit evaluate` for one")
-    if len({_place(s.name) for s in subjects}) < len(subjects):
-        raise InputError(f"a model is named twice in {', '.join(s.name for s in subjects)}: give each once")
+    if len(models) < 2:
+        raise InputError(f"{len(models)} model given: name two or more to compare, or use `debruit evaluate` for one")
+    if len({_path(m.name) for m in models}) < len(models):
+        raise InputError(f"a model is named twice in {', '.join(m.name for m in models)}: give each once")
 
 
-def _place(name: str) -> str:
-    """Where the file of a model lies, whatever way it is named."""
-    try:
-        return str(model_file(name).resolve())
-    except InputError:
-        return name
-
-
-def check_together(
-    subjects: Sequence[LoadedModel],
-    dataset: Dataset,
-    request: Request,
-    division: EvalSplit,
-    say: Callable[[str], None] = events.say,
-) -> None:
-    """InputError where one of the models cannot be compared with the others on this data, or has not what a metric needs that was asked for by name.
-    Says how many of the images that count as unseen another model was trained on."""
-    first = subjects[0]
-    for other in subjects[1:]:
+def check_together(models: Sequence[LoadedModel], dataset: Dataset, request: Request, split: EvalSplit) -> None:
+    """InputError if one of the models cannot be compared with the others on this data, or does not meet the requirements of a
+    metric requested by name. Reports how many of the images that count as unseen another model was trained on."""
+    first = models[0]
+    for other in models[1:]:
         ours, theirs = first.data, other.data
         if (ours.shape, ours.depth) != (theirs.shape, theirs.depth):
             raise InputError(
-                f"{first.name} draws images of {in_words(ours)} and {other.name} of {in_words(theirs)}: compare models of one size, channels and depth"
+                f"{first.name} draws images of {describe(ours)} and {other.name} of {describe(theirs)}: compare models of one "
+                "size, channels and depth"
             )
-        _check_names(first, other)
-    for subject in subjects:
-        check_data(subject.model, dataset.spec)
-        want(subject.model, dataset, division)
+        _check_classes(first, other)
+    for one in models:
+        one.check_data(dataset.spec)
+        sample_conditions(one.model, dataset, split)
         try:
-            choose(request.metrics, subject, dataset.spec, division, request.count)
+            choose(request.metrics, one, dataset.spec, split, request.count)
         except InputError as error:
-            raise InputError(f"{subject.name}: {error}") from None
-    unseen = division.judged if division.own else division.floor[:0]
-    for other in subjects[1:]:
+            raise InputError(f"{one.name}: {error}") from None
+    unseen = split.scored if split.own else split.baseline[:0]
+    for other in models[1:]:
         about = other.provenance
         if about.get("data_fingerprint") == dataset.spec.fingerprint and len(unseen):
             training = split_of_model(dataset, about).training
             if seen := int(np.isin(unseen, training).sum()):
-                say(
-                    f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of {first.name}'s training and stand for unseen "
-                    "ones: it has an advantage there; trainings of the same seed hold out the same images"
+                events.say(
+                    f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of {first.name}'s "
+                    "training and count as unseen: it has an advantage there; trainings with the same seed hold out the same "
+                    "images"
                 )
 
 
-def _check_names(first: LoadedModel, other: LoadedModel) -> None:
-    """InputError where two models have the same condition with other classes."""
+def prepare(
+    models: Sequence[LoadedModel], dataset: Dataset, request: Request, training: Dataset | None = None
+) -> EvalSplit:
+    """The split of the data for all models, after every check. InputError: models that cannot be compared."""
+    check(models)
+    check_metrics(request.metrics)
+    split = find_split(models[0], dataset, request.count, training, request.reference)
+    check_together(models, dataset, request, split)
+    return split
+
+
+def compare(
+    models: Sequence[LoadedModel],
+    dataset: Dataset,
+    request: Request,
+    stores: Sequence[ResultStore],
+    *,
+    training: Dataset | None = None,
+    split: EvalSplit | None = None,
+) -> Comparison:
+    """Evaluate the models, each with its own store of results, and compare them with the first.
+
+    `training` is that of `evaluate`, for the first model; `split` is the result of `prepare`, if it was called before.
+    InputError: as `prepare`.
+    """
+    split = split or prepare(models, dataset, request, training)
+    request = replace(request, metrics=request.metrics or tuple(shared(models, dataset, request, split)))
+    evaluations: list[Evaluation] = []
+    for k, (one, store) in enumerate(zip(models, stores, strict=True)):
+        usual = sum(e.seconds for e in evaluations) / k if k else 0.0
+        with events.listen(_of_one(one.name, k, len(models), usual)):
+            evaluations.append(evaluate(one, dataset, request, store, split=split))
+    chosen = [m for m in metrics() if {m.name, *m.gives} & set(request.metrics)]
+    spreads = []
+    for k, (one, store) in enumerate(zip(evaluations, stores, strict=True)):
+        events.progress(f"differences, {one.loaded.name}", k, len(evaluations), eta=0.0, share=1.0)
+        spreads.append({m.name: contributions(m, one, store) for m in chosen})
+    rest = zip(evaluations[1:], spreads[1:], strict=True)
+    differences = [_differences(chosen, evaluations[0], other, spreads[0], spread) for other, spread in rest]
+    return Comparison(evaluations=tuple(evaluations), differences=({}, *differences))
+
+
+def shared(models: Sequence[LoadedModel], dataset: Dataset, request: Request, split: EvalSplit) -> list[str]:
+    """The metrics, without analyses, that apply to all of the models."""
+    applicable = [{m.name for m in choose((), one, dataset.spec, split, request.count).metrics} for one in models]
+    return [m.name for m in _of_samples() if all(m.name in names for names in applicable)]
+
+
+def contributions(metric: Metric, evaluation: Evaluation, store: ResultStore) -> Arrays:
+    """What the interval of a difference needs of one model, by score label."""
+    images, reference = evaluation.sets[SAMPLES], evaluation.sets[REFERENCE]
+    key = [evaluation.loaded.digest, evaluation.key, metric.name]
+    return store.get_or_make("contributions", key, lambda: _by_label(metric.contributions(images, reference)))
+
+
+def _by_label(arrays) -> Arrays:
+    return {label: np.asarray(array) for label, array in arrays.items()}
+
+
+def _of_samples() -> list[Metric]:
+    return [m for m in metrics() if m.compares == "samples"]
+
+
+def _differences(
+    chosen: Sequence[Metric], first: Evaluation, other: Evaluation, a: dict[str, Arrays], b: dict[str, Arrays]
+) -> dict[str, Difference]:
+    """By score label; a score that one of the two does not have has no difference."""
+    values = {s.label: s for s in first.scores}
+    differences = {}
+    for metric in chosen:
+        for score in other.scores:
+            ours, theirs = b[metric.name].get(score.label), a[metric.name].get(score.label)
+            if ours is None or theirs is None or score.label not in values:
+                continue
+            value = score.value - values[score.label].value
+            if metric.pairing == "pairs":
+                differences[score.label] = paired.over_pairs(value, ours, theirs, better=score.better)
+            else:
+                interval = paired.paired if metric.pairing == "samples" else paired.jackknife
+                differences[score.label] = interval(value, ours - theirs, better=score.better)
+    return differences
+
+
+def _of_one(name: str, done: int, models: int, usual: float) -> events.Listener:
+    """A listener that reports the progress of one model as part of the whole: under its name, the models to come counted as
+    long as the `usual` one, or as the first is estimated."""
+    outside = contextvars.copy_context()
+
+    def pass_on(event: events.Event) -> None:
+        nonlocal usual
+        if event.total is not None:
+            eta = event.eta or 0.0
+            usual = usual or eta
+            share = (done + event.values.get("share", 0.0)) / models  # each model counts as much
+            event = replace(
+                event,
+                stage=f"{name}: {event.stage}",
+                eta=eta + (models - done - 1) * usual,
+                values={**event.values, "share": share},
+            )
+        outside.run(events.emit, event)
+
+    return pass_on
+
+
+def _check_classes(first: LoadedModel, other: LoadedModel) -> None:
+    """InputError if two models have the same condition with other classes."""
     for c in first.model.config.conditioners:
         twin = next((d for d in other.model.config.conditioners if d.field == c.field), None)
         ours, theirs = (set(getattr(x, "names", ())) for x in (c, twin))
         if twin is not None and ours != theirs:
             odd = ", ".join(sorted(ours ^ theirs)[:4])
             raise InputError(
-                f"{first.name} and {other.name} know other classes of their {argument(c.field)}s (only one of them has {odd}), so they cannot be asked for "
-                "the same: compare models of the same classes"
+                f"{first.name} and {other.name} have different classes of their {argument(c.field)}s (only one of them has "
+                f"{odd}), so the same cannot be requested of both: compare models of the same classes"
             )
 
 
-def prepared(
-    subjects: Sequence[LoadedModel],
-    dataset: Dataset,
-    request: Request,
-    training: Dataset | None,
-    say: Callable[[str], None],
-) -> EvalSplit:
-    """The parts of the data for all of the models, after every check. InputError: what cannot be compared."""
-    check(subjects)
-    check_metrics(request.metrics)
-    division = divided(subjects[0], dataset, request.count, training, say, request.reference)
-    check_together(subjects, dataset, request, division, say)
-    return division
-
-
-def compare(
-    subjects: Sequence[LoadedModel],
-    dataset: Dataset,
-    request: Request,
-    parts: Sequence[Parts],
-    say: Callable[[str], None] = events.say,
-    *,
-    training: Dataset | None = None,
-    division: EvalSplit | None = None,
-) -> Generator[Progress, None, Comparison]:
-    """Yields progress, returns the comparison. `training` is as `evaluate` takes it, of the first model; `division` is what `prepared` gave, where the
-    caller has called it. InputError: fewer than two models, one twice,
-    data of another size than a model's, an analysis among the metrics."""
-    division, found, spent = division or prepared(subjects, dataset, request, training, say), [], 0.0
-    request = replace(request, metrics=request.metrics or tuple(shared(subjects, dataset, request, division)))
-    for k, (subject, own) in enumerate(zip(subjects, parts, strict=True)):
-        work = evaluate(subject, dataset, request, own, say, division=division)
-        one = yield from _one(work, subject, k, len(subjects) - k - 1, spent / k if k else 0.0)
-        spent += one.seconds
-        found.append(one)
-    metrics = [m for m in METRICS if {m.name, *m.gives} & set(request.metrics)]
-    spreads = []
-    for k, (one, own) in enumerate(zip(found, parts, strict=True)):
-        yield Progress(f"differences, {one.subject.name}", k, len(found), 0.0, 1.0)
-        spreads.append({m.name: spread(m, one, own) for m in metrics})
-    differences = [
-        {},
-        *(_differences(metrics, found[0], other, spreads[0], spreads[k]) for k, other in enumerate(found[1:], start=1)),
-    ]
-    return Comparison(evaluations=tuple(found), differences=tuple(differences))
-
-
-def shared(subjects: Sequence[LoadedModel], dataset: Dataset, request: Request, division: EvalSplit) -> list[str]:
-    """The metrics, analyses aside, that apply to all of the models."""
-    chosen = [{m.name for m in choose((), s, dataset.spec, division, request.count).metrics} for s in subjects]
-    return [m.name for m in METRICS if m.of == "images" and all(m.name in names for names in chosen)]
-
-
-def spread(metric: Metric, found: Evaluation, parts: Parts) -> dict[str, list]:
-    """What the interval of a difference needs of one model: for each score's label the samples' contributions, the pairs', or its values
-    with groups left out; kept, since it takes a while."""
-    side, reference = found.sides[SAMPLES], found.sides[REFERENCE]
-    key = [found.subject.digest, found.key, metric.name]
-    if metric.name in FIRST_ORDER:
-        from debruit.metrics.frechet import influence, moments
-
-        label = next(s.label for s in found.scores if s.name == metric.name)
-        make = lambda: {label: influence(side.features, moments(side.features), moments(reference.features)).tolist()}  # noqa: E731
-    elif metric.name in OVER_PAIRS:
-        label = next((s.label for s in found.scores if s.name == metric.name), None)
-        return {} if label is None else parts.kept("spread-pairs", key, lambda: {label: _pairs(metric, side)})
-    else:
-        make = lambda: paired.left_out(metric.compute, side, reference)  # noqa: E731
-    return parts.kept("spread", key, make)
-
-
-def _pairs(metric: Metric, side: ImageSet) -> list[list[float]]:
-    """The pairs of the score and what each adds to it: drawn once, over all samples."""
-    from debruit.metrics.diversity import differences
-
-    labels = side.labels if metric.name == "class-diversity" else None
-    return paired.pair_rows(*differences(side.images, side.spec, labels=labels)).tolist()
-
-
-def _differences(metrics, first: Evaluation, other: Evaluation, a: dict, b: dict) -> dict[str, Difference]:
-    """By score label. A score that one of the two lacks has none."""
-    values = {s.label: s for s in first.scores}
-    found = {}
-    for metric in metrics:
-        for score in other.scores:
-            ours, theirs = b[metric.name].get(score.label), a[metric.name].get(score.label)
-            if ours is None or theirs is None or score.label not in values:
-                continue
-            value = score.value - values[score.label].value
-            ours, theirs = np.asarray(ours), np.asarray(theirs)
-            if metric.name in OVER_PAIRS:
-                found[score.label] = paired.over_pairs(value, ours, theirs, better=score.better)
-            else:
-                law = paired.paired if metric.name in FIRST_ORDER else paired.jackknife
-                found[score.label] = law(value, ours - theirs, better=score.better)
-    return found
-
-
-def _one(
-    work: Generator[Progress, None, Evaluation], subject: LoadedModel, done: int, left: int, usual: float
-) -> Generator[Progress, None, Evaluation]:
-    """One model's progress under its name; the models still to come count as long as the usual one, or as the first is expected to be."""
-    while True:
-        try:
-            p = next(work)
-        except StopIteration as end:
-            return end.value
-        usual = usual or p.eta_seconds
-        share = (done + p.share) / (done + 1 + left)  # of as many models, each as much
-        yield replace(p, stage=f"{subject.name}: {p.stage}", eta_seconds=p.eta_seconds + left * usual, share=share)
+def _path(name: str) -> str:
+    """The path of a model's file, whatever way it is named."""
+    try:
+        return str(model_file(name).resolve())
+    except InputError:
+        return name

@@ -1,51 +1,117 @@
-"""What an evaluation will take, before its first stage: the costs of its stages in units of work, and what a unit takes here and now, by short probes.
+"""Estimated time of an evaluation before its first stage: units of work per stage, and the time per unit by short probes.
 
-Parts that lie on the disk, and features in the cache, are taken off, so that an interrupted evaluation says what is left of it.
+Saved results and cached features are subtracted, so that a resumed evaluation reports what is left of it.
 """
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from debruit.data.dataset import Dataset
 from debruit.evaluation import sampling_stage
-from debruit.evaluation.alignment import BARE
-from debruit.evaluation.analyses import ODE_COST, STRATA
-from debruit.evaluation.image_set import EvalSplit, passages
-from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.progress import Cost, Pace, Rate
-from debruit.evaluation.protocol import COSTS, Networks
+from debruit.evaluation.alignment import WITHOUT_MASK
+from debruit.evaluation.analyses.likelihood import GRADIENT
+from debruit.evaluation.networks import Networks
+from debruit.evaluation.progress import Cost, Rate, StageTimer
 from debruit.evaluation.registry import Choice
-from debruit.evaluation.sampling_stage import Probe
-from debruit.evaluation.wanted import Wanted
-from debruit.judges.features.extractor import Extractor
+from debruit.evaluation.result import Request
+from debruit.evaluation.result_store import ResultStore
+from debruit.evaluation.sampling_stage import Probe, SampleRequest, missing_share
+from debruit.evaluation.splits import EvalSplit, reconstruction_indices
+from debruit.judges.extractor import Extractor
+from debruit.judges.feature_cache import unknown_count
 from debruit.judges.features.network import seconds_per_image
-from debruit.judges.features.store import unknown_count
-from debruit.sampling.config import SamplingConfig
+from debruit.models.loaded import LoadedAutoencoder, LoadedModel
 
-EVALUATION, FEATURE, DISTANCE, GRADIENT, OTHER = "evaluation", "feature", "distance", "gradient", "other"
-PROBE_WIDTH = (
-    320  # features of the Frechet distance that is timed; others cost by their square, and by the rank of the samples
-)
-PRODUCTS_PER_SECOND = 1.5e10  # of two numbers, in distances of all pairs
+EVALUATION, FEATURE, DISTANCE, OTHER = "evaluation", "feature", "distance", "other"
+PROBE_WIDTH = 320
+"""Features of the Frechet distance that is timed; others cost by their square, and by the rank of the samples."""
 SHOWN, SHOWN_SECONDS = 5, 1.0  # the longest stages are named, and no shorter ones
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """What a diffusion model's part costs: its probe, what is asked of it, and how samples are drawn."""
+@dataclass(frozen=True)
+class Plan:
+    """What an evaluation will do. `samples` is None for an autoencoder; `all_training` says whether features of all training
+    images are extracted."""
 
-    wanted: Wanted
-    seed: int
-    batch: int
-    probe: Probe = field(default_factory=Probe)
+    loaded: LoadedModel | LoadedAutoencoder
+    dataset: Dataset
+    split: EvalSplit
+    request: Request
+    choice: Choice
+    networks: Networks
+    store: ResultStore
+    samples: SampleRequest | None
+    all_training: bool
+
+
+def evaluation_timer(plan: Plan) -> StageTimer:
+    """The stages of `evaluate`, by their names there."""
+    costs: dict[str, Cost | float] = {}
+    choice, features, split = plan.choice, plan.networks.features, plan.split
+    probe = None
+    if plan.samples is not None and isinstance(plan.loaded, LoadedModel):
+        probe = _probe(plan.loaded, plan.samples)
+        costs |= _sample_costs(plan.loaded, plan, plan.samples, probe)
+        if features is not None:
+            costs["features"] = Cost(FEATURE, plan.request.count, getattr(costs["samples"], "fresh", 1.0))
+            real = [split.baseline, split.reference, *([split.training, split.held_out] if plan.all_training else [])]
+            pool = np.unique(np.concatenate(real))
+            new = unknown_count(plan.dataset, pool, features)
+            costs["features of real images"] = Cost(FEATURE, len(pool), new / len(pool))
+    if choice.reconstructs:
+        costs |= _reconstruction_costs(plan)
+    if choice.metrics:
+        costs["scores"] = Cost(DISTANCE, 2 * sum(metric.cost for metric in choice.metrics))
+    for analysis in choice.analyses:
+        costs[analysis.name] = analysis.cost(plan.request.likelihood_images, plan.request.count, split)
+    needed = any(isinstance(c, Cost) and c.kind == FEATURE and c.fresh > 0 for c in costs.values())
+    distances = any("features" in m.networks for m in choice.metrics)
+    return StageTimer(
+        costs, rates(probe, features, plan.dataset, plan.request.count, features=needed, distances=distances)
+    )
+
+
+def sweep_timer(
+    loaded: LoadedModel,
+    dataset: Dataset,
+    pool: np.ndarray,
+    requests: Mapping[str, SampleRequest],
+    extractor: Extractor,
+    store: ResultStore,
+) -> StageTimer:
+    """The stages of a sampler sweep, three for each of the requests by name, which differ in their sampling configuration.
+    If all samples of a request are saved, nothing is left of it."""
+    first = next(iter(requests.values()))
+    probe = _probe(loaded, first)
+    new = unknown_count(dataset, pool, extractor)
+    costs: dict[str, Cost | float] = {"features of real images": Cost(FEATURE, len(pool), new / len(pool))}
+    for name, request in requests.items():
+        fresh = missing_share(loaded, store, request)
+        costs[name] = Cost(EVALUATION, request.count * _units(loaded, request, probe), fresh)
+        costs[f"{name}: features"] = Cost(FEATURE, request.count, fresh)
+        costs[f"{name}: distance"] = Cost(DISTANCE, 1.0, float(fresh > 0))
+    return StageTimer(costs, rates(probe, extractor, dataset, first.count, features=True, distances=True))
+
+
+def rates(
+    probe: Probe | None, extractor: Extractor | None, dataset: Dataset, count: int, *, features: bool, distances: bool
+) -> dict[str, Rate]:
+    """The time per unit of each kind of work; only what is needed is measured."""
+    width = extractor.dimensions if extractor is not None else 0
+    return {
+        EVALUATION: Rate(0.0 if probe is None else probe.evaluation),
+        FEATURE: Rate(seconds_per_image(extractor, dataset.spec) if features and extractor is not None else 0.01),
+        DISTANCE: Rate(frechet_seconds(width, count) if distances and width else 1.0),
+        GRADIENT: Rate(0.0 if probe is None else probe.few, like=EVALUATION),
+        OTHER: Rate(1.0),
+    }
 
 
 def frechet_seconds(width: int, count: int) -> float:
-    """What a Frechet distance of so many features and samples takes here and now."""
+    """The time of a Frechet distance of so many features and samples on this machine."""
     from debruit.metrics.frechet import frechet, moments
 
     x = np.random.default_rng(0).normal(size=(2 * PROBE_WIDTH, PROBE_WIDTH))
@@ -57,140 +123,73 @@ def frechet_seconds(width: int, count: int) -> float:
     return min(spent) * (width / PROBE_WIDTH) ** 2 * min(width, count) / PROBE_WIDTH
 
 
-def rates(
-    drawn: Drawn | None, extractor: Extractor | None, dataset: Dataset, count: int, *, features: bool, distances: bool
-) -> dict[str, Rate]:
-    """What a unit of each kind of work takes, by probes of what is needed."""
-    one = 0.0 if drawn is None else drawn.probe.evaluation
-    width = extractor.dimensions if extractor is not None else 0
-    return {
-        EVALUATION: Rate(one),
-        FEATURE: Rate(seconds_per_image(extractor, dataset.spec) if features and extractor is not None else 0.01),
-        DISTANCE: Rate(frechet_seconds(width, count) if distances and width else 1.0),
-        GRADIENT: Rate(0.0 if drawn is None else drawn.probe.few, like=EVALUATION),
-        OTHER: Rate(1.0),
-    }
-
-
-def evaluation_pace(
-    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, division: EvalSplit, count: int, choice: Choice, wanted: Wanted | None,
-    networks: Networks, parts: Parts, *, seed: int, batch: int, likelihood_images: int, all_training: bool,
-) -> Pace:  # fmt: skip
-    """The stages of `evaluate`, by the names that it gives them."""
-    costs: dict[str, Cost | float] = {}
-    drawn, new = None, 0
-    if isinstance(subject, LoadedModel) and wanted is not None:
-        drawn = Drawn(
-            wanted=wanted, seed=seed, batch=batch, probe=sampling_stage.probe(subject.model, wanted, min(batch, count))
-        )
-        costs |= _samples(subject, parts, count, drawn, choice)
-    if networks.features is not None and isinstance(subject, LoadedModel):
-        fresh = getattr(costs["samples"], "fresh", 1.0)
-        costs["features"] = Cost(FEATURE, count, fresh)
-        real = [division.floor, division.reference, *([division.training, division.held_out] if all_training else [])]
-        pool = np.unique(np.concatenate(real))
-        new = unknown_count(dataset, pool, networks.features)
-        costs["features of real images"] = Cost(FEATURE, len(pool), new / len(pool))
-    if choice.passages:
-        costs |= _passages(subject, division, count, choice)
-    if choice.metrics:
-        costs["scores"] = Cost(DISTANCE, 2 * sum(COSTS.get(m.name, 0.1) for m in choice.metrics))
-    for name in choice.analyses:
-        costs[name] = _analysis(name, likelihood_images, division, count)
-    needed = any(isinstance(c, Cost) and c.kind == FEATURE and c.fresh > 0 for c in costs.values())
-    return Pace(
-        costs, rates(drawn, networks.features, dataset, count, features=needed, distances=choice.needs("features"))
-    )
-
-
-def samplers_pace(
-    subject: LoadedModel, dataset: Dataset, pool: np.ndarray, count: int, tried: Mapping[str, SamplingConfig], extractor: Extractor, parts: Parts, *,
-    wanted: Wanted, seed: int, batch: int,
-) -> Pace:  # fmt: skip
-    """The stages of `samplers`, three for each of the settings by name; of a setting whose samples are all on the disk, nothing is left."""
-    drawn = Drawn(
-        wanted=wanted, seed=seed, batch=batch, probe=sampling_stage.probe(subject.model, wanted, min(batch, count))
-    )
-    real = unknown_count(dataset, pool, extractor)
-    costs: dict[str, Cost | float] = {"features of real images": Cost(FEATURE, len(pool), real / len(pool))}
-    for name, settings in tried.items():
-        each = drawn.probe.units(sampling_stage.evaluations(subject.model, settings, wanted))
-        fresh = sampling_stage.missing_share(
-            subject, parts, count, wanted=wanted, seed=seed, batch=batch, settings=settings
-        )
-        costs[name] = Cost(EVALUATION, count * each, fresh)
-        costs[f"{name}: features"] = Cost(FEATURE, count, fresh)
-        costs[f"{name}: distance"] = Cost(DISTANCE, 1.0, float(fresh > 0))
-    return Pace(costs, rates(drawn, extractor, dataset, count, features=real > 0 or count > 0, distances=True))
-
-
-def _samples(subject: LoadedModel, parts: Parts, count: int, drawn: Drawn, choice: Choice) -> dict[str, Cost | float]:
-    each = drawn.probe.units(sampling_stage.evaluations(subject.model, subject.model.settings(), drawn.wanted))
-
-    def share(n: int, wanted: Wanted) -> float:
-        return sampling_stage.missing_share(subject, parts, n, wanted=wanted, seed=drawn.seed, batch=drawn.batch)
-
-    costs: dict[str, Cost | float] = {"samples": Cost(EVALUATION, count * each, share(count, drawn.wanted))}
-    if drawn.wanted.has("mask") and (choice.needs("segments") or choice.needs("scorer")):
-        bare = min(count, BARE)
-        costs["samples without the mask"] = Cost(EVALUATION, bare * each, share(bare, drawn.wanted.without("mask")))
-    return costs
-
-
-def _passages(
-    subject: LoadedModel | LoadedAutoencoder, division: EvalSplit, count: int, choice: Choice
-) -> dict[str, Cost | float]:
-    images = len(division.floor) if isinstance(subject, LoadedModel) else sum(map(len, passages(division, count)))
-    costs: dict[str, Cost | float] = {"decoded images": 0.01 * images}
-    if choice.needs("features"):
-        costs["features of decoded images"] = Cost(FEATURE, images)
-    if choice.needs("distances"):
-        costs["perceptual distances"] = 0.01 * images
-    return costs
-
-
-def _analysis(name: str, images: int, division: EvalSplit, count: int) -> Cost | float:
-    if name in ("bound", "latent-bound"):
-        return Cost(GRADIENT, 2 * images * STRATA)
-    if name == "likelihood":
-        return Cost(GRADIENT, 2 * images * ODE_COST)
-    if name == "memorisation":
-        return 2.0 + len(division.training) * (count + len(division.held_out)) * 1024 / PRODUCTS_PER_SECOND
-    return 2.0
-
-
-def in_words(pace: Pace) -> str:
-    """ "about 3 min 10 s: samples 2 min 00 s, features of real images 50 s (7,000 of 12,000 to compute), ..."; the longest first."""
+def describe(timer: StageTimer) -> str:
+    """The estimate as text, the longest stages first: "about 3 min 10 s: samples 2 min 00 s, ..."."""
     from debruit.text.wording import duration
 
-    together: dict[str, float] = {}
-    for name in pace.expected:
-        together[_together(name)] = together.get(_together(name), 0.0) + pace.seconds(name)
-    longest = sorted(((seconds, name) for name, seconds in together.items()), reverse=True)[:SHOWN]
-    said = [
-        f"{name} {duration(seconds)}{_counted(pace.expected[name]) if name in pace.expected else ''}"
+    groups: dict[str, float] = {}
+    for name in timer.expected:
+        groups[_group(name)] = groups.get(_group(name), 0.0) + timer.seconds(name)
+    longest = sorted(((seconds, name) for name, seconds in groups.items()), reverse=True)[:SHOWN]
+    stages = [
+        f"{name} {duration(seconds)}{_images(timer.expected[name]) if name in timer.expected else ''}"
         for seconds, name in longest
         if seconds >= SHOWN_SECONDS
     ]
-    kept = any(cost.fresh < 1 for cost in pace.expected.values())
+    saved = any(cost.fresh < 1 for cost in timer.expected.values())
     return (
-        f"about {duration(max(pace.left, 1.0))}"
-        + (f": {', '.join(said)}" if said else "")
-        + ("; what was computed before is kept and counted out" if kept else "")
+        f"about {duration(max(timer.left, 1.0))}"
+        + (f": {', '.join(stages)}" if stages else "")
+        + ("; saved results are reused and not counted" if saved else "")
     )
 
 
-def _together(name: str) -> str:
-    """Under which name a stage is summed: those of the settings of `samplers` by what is done, others by themselves."""
+def _probe(loaded: LoadedModel, request: SampleRequest) -> Probe:
+    return sampling_stage.probe(loaded.model, request.conditions, min(request.batch, request.count))
+
+
+def _units(loaded: LoadedModel, request: SampleRequest, probe: Probe) -> float:
+    """The cost of one of the samples in evaluations of the network."""
+    config = request.config or loaded.model.settings()
+    return probe.units(sampling_stage.evaluations(loaded.model, config, request.conditions))
+
+
+def _sample_costs(loaded: LoadedModel, plan: Plan, request: SampleRequest, probe: Probe) -> dict[str, Cost | float]:
+    each, count = _units(loaded, request, probe), request.count
+    share = missing_share(loaded, plan.store, request)
+    costs: dict[str, Cost | float] = {"samples": Cost(EVALUATION, count * each, share)}
+    if request.conditions.has("mask") and (plan.choice.needs("segmenter") or plan.choice.needs("scorer")):
+        few = min(count, WITHOUT_MASK)
+        again = SampleRequest(
+            conditions=request.conditions.without("mask"), count=few, seed=request.seed, batch=request.batch
+        )
+        costs["samples without the mask"] = Cost(EVALUATION, few * each, missing_share(loaded, plan.store, again))
+    return costs
+
+
+def _reconstruction_costs(plan: Plan) -> dict[str, Cost | float]:
+    indices = reconstruction_indices(plan.split, plan.request.count)
+    count = len(plan.split.baseline) if plan.samples is not None else sum(map(len, indices))
+    costs: dict[str, Cost | float] = {"decoded images": 0.01 * count}
+    if plan.choice.needs("features"):
+        costs["features of decoded images"] = Cost(FEATURE, count)
+    if plan.choice.needs("perceptual"):
+        costs["perceptual distances"] = 0.01 * count
+    return costs
+
+
+def _group(name: str) -> str:
+    """The name under which stages are summed: those of a sampler sweep by their kind, others by themselves."""
     if not name[:1].isdigit():
         return name
-    return f"{name.rpartition(': ')[2]}s of all settings" if name.endswith("distance") else (
-        "features of all settings" if name.endswith("features") else "samples of all settings"
-    )  # fmt: skip
+    for kind in ("distance", "features"):
+        if name.endswith(kind):
+            return f"{kind.removesuffix('s')}s of all settings"
+    return "samples of all settings"
 
 
-def _counted(cost: Cost) -> str:
-    """How many images a stage of features looks at."""
+def _images(cost: Cost) -> str:
+    """The number of images of a stage of features."""
     if cost.kind != FEATURE:
         return ""
     new = round(cost.units * cost.fresh)

@@ -60,7 +60,7 @@ class Sums:
 
 
 @torch.no_grad()
-def health(codec: CodecModule, batches: Iterable[Tensor]) -> list[Score]:
+def latent_scores(codec: CodecModule, batches: Iterable[Tensor]) -> list[Score]:
     """Scores of a codec over batches of images (B, C, H, W) in [-1, 1], on its device; at least one image."""
     bottleneck = getattr(codec, "bottleneck", None)
     codebook = bottleneck if isinstance(bottleneck, VQModule) else None

@@ -25,10 +25,11 @@ from debruit.diffusion.gaussian import discretised_log_likelihood
 from debruit.diffusion.ode_likelihood import bits_per_dim, dequantised, log_likelihood
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
-from debruit.evaluation.conditions import in_words, prepared
-from debruit.evaluation.image_set import check_data
+from debruit.evaluation.conditions import describe, model_inputs
+from debruit.evaluation.subset import shuffled
 from debruit.models.diffusion import Model
-from debruit.sampling.noise import ImageNoise, generator
+from debruit.models.loaded import check_shape
+from debruit.sampling.noise import ImageNoise
 
 Method = Literal["bound", "latent-bound", "likelihood"]
 CHOICE = 8  # key of the random stream
@@ -91,7 +92,7 @@ def measure(
     An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by the bound. InputError: a bound asked of
     a model without a chain, that of pixels where they are not of 8 bits, that of latents of a model without; data of another shape.
     """
-    check_data(model, dataset.spec)
+    check_shape(dataset.spec, model.config.data, "draws")
     if not len(training) and not len(held_out):
         raise InputError(f"{dataset.spec.name}: no image was given to measure the likelihood of")
     if count < 2 or batch < 1:
@@ -103,7 +104,7 @@ def measure(
             return bound_bits(model, dataset, indices, parts, seed=seed)
         return ode_bits(model, dataset, indices, seed=seed, steps=steps, probes=probes)
 
-    sides = [_chosen(training, count, seed), _chosen(held_out, count, seed)]
+    sides = [shuffled(indices, seed, CHOICE, most=count) for indices in (training, held_out)]
     total = sum(len(side) for side in sides)
     found: list[list[Bits]] = [[], []]
     for start in range(0, max(len(side) for side in sides), batch):
@@ -115,13 +116,13 @@ def measure(
             yield Likelihoods(
                 method=method, train=_joined(found[0]), held_out=_joined(found[1]), total=total, strata=parts,
                 done=sum(len(part) for side in found for part in side), own=len(training) > 0,
-                condition=in_words(model, dataset), unit=unit_of(model, method),
+                condition=describe(model, dataset), unit=unit_of(model, method),
             )  # fmt: skip
 
 
 def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, steps: int, probes: int) -> Bits:
     """The ODE's bits/dim of these images. Image n spreads over its bins and probes by (seed, n), whatever the batch."""
-    x0, cond = prepared(model, dataset, indices)
+    x0, cond = model_inputs(model, dataset, indices)
     noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
     levels = _levels(model)
     if levels is not None:
@@ -142,7 +143,7 @@ def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequ
     (seed, n)."""
     chain = check_bound(model, "bound" if _on_pixels(model) else "latent-bound")
     decoder = discretised_log_likelihood if _on_pixels(model) else log_density
-    x0, cond = prepared(model, dataset, indices)
+    x0, cond = model_inputs(model, dataset, indices)
     denoiser = model.backbone.denoiser()
     noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
     uniform = torch.special.ndtr(ImageNoise(seed, indices.tolist(), (len(strata),))().double())
@@ -173,13 +174,13 @@ def strata_of(chain: Chain, most: int) -> tuple[range, ...]:
 def check_bound(model: Model, method: Method = "bound") -> Chain:
     """The model's chain; InputError where this bound is not defined."""
     process = model.config.process
-    if reason := no_bound(model, method):
+    if reason := unmet_bound(model, method):
         raise InputError(reason)
     assert isinstance(process, Tabulated)
     return process.chain
 
 
-def no_bound(model: Model, method: Method) -> str:
+def unmet_bound(model: Model, method: Method) -> str:
     """Why this bound of the model is not defined; "" where it is."""
     process = model.config.process
     has_chain, pixels = isinstance(process, Tabulated), _on_pixels(model)
@@ -227,12 +228,6 @@ def _levels(model: Model) -> int | None:
 
 def _on_pixels(model: Model) -> bool:
     return isinstance(model.config.codec, Pixels)
-
-
-def _chosen(indices: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Up to `count` of them, drawn by the seed."""
-    order = torch.randperm(len(indices), generator=generator(seed, CHOICE)).numpy()
-    return indices[order[:count]]
 
 
 def _joined(parts: Sequence[Bits]) -> Bits | None:

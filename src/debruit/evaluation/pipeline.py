@@ -1,213 +1,239 @@
-"""Is this model any good: samples, features, every score that applies beside what as many real images score, likelihood, memorisation, loss.
+"""The evaluation of a model: samples, features, scores next to those of real images, likelihood, memorisation, loss.
 
-    subject + data + request -> (progress, ...) -> Evaluation
+    sampling_stage -> extraction -> alignment, reconstruction -> scoring -> analyses -> Evaluation
 
-A generator: the shell decides what to show, and may stop it anywhere. What was finished is kept in `parts`, so that the same call goes on
-where it stopped and ends at the same numbers.
+Progress is reported as events. Finished parts are saved in the result store: after an interruption the same call resumes
+and ends with the same numbers.
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from debruit import events
 from debruit.data.dataset import Dataset
-from debruit.errors import InputError
-from debruit.evaluation import sampling_stage
-from debruit.evaluation.alignment import follow
-from debruit.evaluation.analyses import ANALYSES, Task
-from debruit.evaluation.estimate import evaluation_pace, in_words
-from debruit.evaluation.image_set import EvalSplit, ImageSet, check_data, divide, passages
-from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
-from debruit.evaluation.part_store import Parts
-from debruit.evaluation.progress import Pace, Progress
-from debruit.evaluation.protocol import (
-    DECODED,
-    FLOOR,
+from debruit.evaluation import extraction, sampling_stage
+from debruit.evaluation.alignment import Alignment
+from debruit.evaluation.analyses.analysis import Task
+from debruit.evaluation.conditions import SampleConditions, sample_conditions
+from debruit.evaluation.estimate import Plan, describe, evaluation_timer
+from debruit.evaluation.image_set import (
+    HELD_OUT,
+    HELDOUT_RECONSTRUCTION,
+    REAL_BASELINE,
+    RECONSTRUCTED_BASELINE,
+    REFERENCE,
     SAMPLES,
-    SEEN,
-    THROUGH,
-    Networks,
-    find_networks,
-    look,
-    look_through,
-    samples_key,
-    score,
+    TRAIN_RECONSTRUCTION,
+    TRAINING,
+    ImageSet,
+    empty,
 )
-from debruit.evaluation.reconstruction import passed
+from debruit.evaluation.judge_data import check_training_data, find_training_data
+from debruit.evaluation.networks import Networks, find_networks
+from debruit.evaluation.progress import StageTimer
+from debruit.evaluation.reconstruction import Reconstruction
 from debruit.evaluation.registry import Choice, choose
-from debruit.evaluation.teaching import check_training, find_training
-from debruit.evaluation.wanted import Wanted, want
+from debruit.evaluation.result import Evaluation, Request
+from debruit.evaluation.result_store import ResultStore
+from debruit.evaluation.sampling_stage import SampleRequest
+from debruit.evaluation.scoring import score
+from debruit.evaluation.splits import EvalSplit, reconstruction_indices, split_for_evaluation
 from debruit.files.keys import make_key
-from debruit.images.spec import DataSpec
-from debruit.metrics.reconstruction import gap
-from debruit.metrics.score import Score
+from debruit.models.loaded import LoadedAutoencoder, LoadedModel
 
-MOST_TRAINING = 20_000  # of more training images the features, minutes of work, are computed only if memorisation is asked for by name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is asked. `metrics` are names of the catalogue, () all that apply; `network` as `find_extractor` takes it; the likelihood is
-    that of `likelihood_images` training and as many held-out images. Samples are measured against up to `reference` images of the data, None the usual
-    number (sides.REFERENCE_IMAGES)."""
-
-    count: int = 2000
-    metrics: tuple[str, ...] = ()
-    network: str = "efficientnet"
-    seed: int = 0
-    batch: int = 64
-    likelihood_images: int = 64
-    reference: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.count < 2:
-            raise InputError(f"-n {self.count}: figures need at least 2 samples, and about 2,000 to mean something")
-        if self.batch < 1:
-            raise InputError(f"--batch {self.batch}: give 1 or more")
-        if self.reference is not None and self.reference < 2:
-            raise InputError(
-                f"--reference {self.reference}: a distance needs at least 2 images to compare with, and thousands to mean something"
-            )
-        if self.likelihood_images < 2:
-            raise InputError(f"--likelihood-images {self.likelihood_images}: a standard error needs at least 2 images")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Everything that was found. `scores` are the samples', `floor` the same of as many real images in their place, `through` the same of those
-    images once through the model's autoencoder; `decoded` compares what came out of it with what went in, `seen` does for images that an
-    autoencoder by itself was trained on. `left_out` says which metrics do not apply, and why. `analyses` are findings by name (bound, likelihood,
-    memorisation, loss, codec), `sides` what was compared, `key` what determines that, `wanted` what was asked of a diffusion model."""
-
-    subject: LoadedModel | LoadedAutoencoder
-    data: DataSpec
-    request: Request
-    division: EvalSplit
-    scores: tuple[Score, ...]
-    floor: tuple[Score, ...]
-    left_out: tuple[tuple[str, str], ...]
-    analyses: dict[str, Any]
-    sides: dict[str, ImageSet]
-    networks: dict[str, Any]
-    key: list[Any]
-    seconds: float
-    through: tuple[Score, ...] = ()
-    decoded: tuple[Score, ...] = ()
-    seen: tuple[Score, ...] = ()
-    wanted: Wanted | None = None
-
-    @property
-    def gaps(self) -> tuple[Score, ...]:
-        """`decoded` less `seen`, where an autoencoder was measured on both."""
-        seen = {s.label: s for s in self.seen}
-        return tuple(gap(s, seen[s.label]) for s in self.decoded if s.label in seen)
-
-    @property
-    def own_floor(self) -> str:
-        """Which real images stand in the samples' place, in words."""
-        division = self.division
-        if not division.own:
-            return f"of {self.data.name}, which the model was not trained on,"
-        unseen = min(len(division.held_out), len(division.floor))
-        if unseen == len(division.floor):
-            return "that the model never saw"
-        if not unseen:
-            return "(of its training images, since none were held out)"
-        return f"({unseen:,} that the model never saw, the others among its training images)"
+MOST_TRAINING = 20_000  # features of more training images, minutes of work, only if memorisation is requested by name
 
 
 def evaluate(
-    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, request: Request, parts: Parts, say: Callable[[str], None] = events.say, *,
-    division: EvalSplit | None = None, training: Dataset | None = None,
-) -> Generator[Progress, None, Evaluation]:  # fmt: skip
-    """Yields progress, returns the evaluation. `division` is that of another model to compare with. `training` is what the model was trained on, where
-    `dataset` is other data and the model does not say where its own lies: the networks that judge samples are trained on it.
+    loaded: LoadedModel | LoadedAutoencoder,
+    dataset: Dataset,
+    request: Request,
+    store: ResultStore,
+    *,
+    split: EvalSplit | None = None,
+    training: Dataset | None = None,
+) -> Evaluation:
+    """Evaluate a model on data of its size.
 
-    InputError: data of another size, a metric asked for by name that does not apply here.
+    `split` is that of another model to compare with. `training` is what the model was trained on, if `dataset` is other data
+    and the model does not say where its own is: classifier, segmenter and caption scorer are trained on it. InputError: data
+    of another size, a metric requested by name that does not apply. Cancelled: the work of this context was cancelled.
     """
     began = time.monotonic()
-    check_data(subject.model, dataset.spec)
-    division = division or divided(subject, dataset, request.count, training, say, request.reference)
-    choice = choose(request.metrics, subject, dataset.spec, division, request.count)
-    wanted = want(subject.model, dataset, division) if isinstance(subject, LoadedModel) else None
-    networks = find_networks(choice, request.network, dataset, division, say, device=subject.device.type)
-    pace = evaluation_pace(
-        subject, dataset, division, request.count, choice, wanted, networks, parts, seed=request.seed, batch=request.batch,
-        likelihood_images=request.likelihood_images, all_training=_looks_at_all(choice, division, request),
-    )  # fmt: skip
-    say(in_words(pace))
-    if isinstance(subject, LoadedModel):
-        assert wanted is not None
-        sides = yield from _sampled(subject, dataset, division, wanted, request, choice, networks, parts, pace, say)
-        key, through = samples_key(subject, wanted, request.seed, request.batch, request.count), division.floor
-    else:
-        sides = yield from look_through(subject, dataset, division, request.count, networks, parts, pace, say)
-        key, through = [subject.digest, subject.device.type, request.count], _first(passages(division, request.count))
-    used = (networks.features, networks.classifier, networks.eyes)
-    key = [*key, dataset.spec.fingerprint, digest(division), *(n and getattr(n, "fingerprint", n.label) for n in used)]
-    key += networks.judges.fingerprints
-    columns = yield from score(choice, sides, key, parts, pace)
-    task = Task(subject, dataset, division, request.likelihood_images, request.seed, parts, sides, key, say, through)
-    found = {}
-    for name in choice.analyses:
-        total, work = ANALYSES[name](task)
-        found[name] = yield from pace.follow(name, total, work)
+    loaded.check_data(dataset.spec)
+    split = split or find_split(loaded, dataset, request.count, training, request.reference)
+    choice = choose(request.metrics, loaded, dataset.spec, split, request.count)
+    conditions = sample_conditions(loaded.model, dataset, split) if isinstance(loaded, LoadedModel) else None
+    networks = find_networks(choice, request.network, dataset, split, device=loaded.device.type)
+    run = _Run(loaded, dataset, split, request, choice, networks, store, conditions)
+    sets, key, reconstructed = run.image_sets()
+    key = [*key, dataset.spec.fingerprint, digest(split), *networks.fingerprints]
+    columns = score(choice, sets, key, store, run.timer)
+    task = Task(loaded, dataset, split, request.likelihood_images, request.seed, store, sets, key, reconstructed)
+    analyses = {a.name: run.timer.run(a.name, a.total(task), a.run(task)) for a in choice.analyses}
+    heldout, train = columns[HELDOUT_RECONSTRUCTION], columns[TRAIN_RECONSTRUCTION]
     return Evaluation(
-        subject=subject, data=dataset.spec, request=request, division=division, scores=columns[SAMPLES], floor=columns[FLOOR],
-        through=columns[THROUGH], decoded=columns[DECODED] or columns[SEEN], seen=columns[SEEN] if columns[DECODED] else (),
-        left_out=choice.left_out, analyses=found, sides=sides, networks=networks.about(), key=key, seconds=time.monotonic() - began,
-        wanted=wanted,
-    )  # fmt: skip
-
-
-def divided(
-    subject: LoadedModel | LoadedAutoencoder, dataset: Dataset, count: int, training: Dataset | None, say: Callable[[str], None],
-    reference: int | None = None,
-) -> EvalSplit:  # fmt: skip
-    """The parts of the data, judges being trained on `training`, or where that is None on what the model says that it was trained on. InputError: given
-    training data is not what the model was trained on."""
-    given = None if training is None else check_training(subject, training)
-    most = {} if reference is None else {"most": reference}
-    return divide(subject.model, dataset, count, learn=lambda: given or find_training(subject, say), **most)
-
-
-def _sampled(
-    subject: LoadedModel, dataset: Dataset, division: EvalSplit, wanted: Wanted, request: Request, choice: Choice, networks: Networks, parts: Parts,
-    pace: Pace, say: Callable[[str], None],
-) -> Generator[Progress, None, dict[str, ImageSet]]:  # fmt: skip
-    """The sides of a diffusion model: its samples, real images in their place, the reference, and the real images once through its autoencoder."""
-    seed, batch = request.seed, request.batch
-    drawing = sampling_stage.sample(subject, parts, request.count, wanted=wanted, seed=seed, batch=batch)
-    samples = yield from pace.follow("samples", request.count, drawing)
-    copies, asked = _looks_at_all(choice, division, request), wanted.labels(subject.model, request.count)
-    real = wanted.counterparts(0, request.count) if wanted.has("label") else None
-    sides = yield from look(
-        dataset, division, samples, asked, networks, parts, pace, say, all_training=copies, counterparts=real
+        loaded=loaded,
+        data=dataset.spec,
+        request=request,
+        split=split,
+        scores=columns[SAMPLES],
+        real_baseline=columns[REAL_BASELINE],
+        reconstructed_baseline=columns[RECONSTRUCTED_BASELINE],
+        heldout_reconstruction=heldout or train,
+        train_reconstruction=train if heldout else (),
+        left_out=choice.left_out,
+        analyses=analyses,
+        sets=sets,
+        networks=networks.about(),
+        key=key,
+        seconds=time.monotonic() - began,
+        conditions=conditions,
     )
-    if choice.passages:
-        floor = sides[FLOOR]
-        work = passed(subject, dataset, division.floor, floor, networks, parts, pace, classify=True)
-        sides[DECODED] = yield from work
-    work = follow(subject, dataset, division, wanted, sides, networks.judges, parts, pace, seed=seed, batch=batch)
-    return (yield from work)
 
 
-def _looks_at_all(choice: Choice, division: EvalSplit, request: Request) -> bool:
-    """Whether the feature network looks at all training images, for memorisation."""
-    asked = "memorisation" in request.metrics
-    return "memorisation" in choice.analyses and (len(division.training) <= MOST_TRAINING or asked)
+def find_split(
+    loaded: LoadedModel | LoadedAutoencoder,
+    dataset: Dataset,
+    count: int,
+    training: Dataset | None,
+    reference: int | None = None,
+) -> EvalSplit:
+    """The split of the data. Classifier, segmenter and caption scorer are trained on `training`, or if that is None on what
+    the model says it was trained on. InputError: `training` is not what the model was trained on."""
+    given = None if training is None else check_training_data(loaded, training)
+    find = lambda: given or find_training_data(loaded)  # noqa: E731
+    return split_for_evaluation(loaded.model, dataset, count, most=reference, judge_data=find)
 
 
-def _first(sets: Sequence[np.ndarray]) -> np.ndarray:
-    """The first of them that has images."""
-    return next(indices for indices in sets if len(indices))
-
-
-def digest(division: EvalSplit) -> str:
-    """A digest of which images play which part."""
-    parts = (division.training, division.held_out, division.reference, division.floor)
+def digest(split: EvalSplit) -> str:
+    """A digest of the indices of each part."""
+    parts = (split.training, split.held_out, split.reference, split.baseline)
     return make_key([indices.tolist() for indices in parts])
+
+
+class _Run:
+    """The stages of one evaluation up to its image sets."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel | LoadedAutoencoder,
+        dataset: Dataset,
+        split: EvalSplit,
+        request: Request,
+        choice: Choice,
+        networks: Networks,
+        store: ResultStore,
+        conditions: SampleConditions | None,
+    ) -> None:
+        self.loaded, self.dataset, self.split, self.request = loaded, dataset, split, request
+        self.choice, self.networks, self.store = choice, networks, store
+        self.all_training = choice.all_training and (
+            len(split.training) <= MOST_TRAINING or "memorisation" in request.metrics
+        )
+        self.samples = None
+        if conditions is not None:
+            self.samples = SampleRequest(
+                conditions=conditions, count=request.count, seed=request.seed, batch=request.batch
+            )
+        plan = Plan(loaded, dataset, split, request, choice, networks, store, self.samples, self.all_training)
+        self.timer: StageTimer = evaluation_timer(plan)
+        events.say(describe(self.timer))
+        self.reconstruction = Reconstruction(loaded, dataset, networks, store, self.timer)
+
+    def image_sets(self) -> tuple[dict[str, ImageSet], list, np.ndarray]:
+        """The image sets by name, the key that determines them, and the indices of the reconstructed images."""
+        if self.samples is not None and isinstance(self.loaded, LoadedModel):
+            sets = self._sampled(self.loaded, self.samples)
+            return sets, self.samples.key(self.loaded), self.split.baseline
+        indices = reconstruction_indices(self.split, self.request.count)
+        key = [self.loaded.digest, self.loaded.device.type, self.request.count]
+        return self._reconstructed(*indices), key, next(each for each in indices if len(each))
+
+    def _sampled(self, loaded: LoadedModel, request: SampleRequest) -> dict[str, ImageSet]:
+        """Of a diffusion model: samples, real baseline, reference, and the reconstructed baseline."""
+        work = sampling_stage.sample(loaded, self.store, request)
+        images = self.timer.run("samples", request.count, work)
+        sets = self._compared(images, request)
+        if self.choice.reconstructs:
+            baseline = sets[REAL_BASELINE]
+            sets[HELDOUT_RECONSTRUCTION] = self.reconstruction.image_set(self.split.baseline, baseline, logits=True)
+        alignment = Alignment(loaded, self.dataset, self.split, request, self.networks, self.store, self.timer)
+        return alignment.add(sets)
+
+    def _compared(self, samples, request: SampleRequest) -> dict[str, ImageSet]:
+        """Samples, real baseline and reference with features and logits, and if all training images are looked at, training
+        and held-out images with their features. Of the reference only as many images as samples are kept in memory."""
+        dataset, split, count, networks = self.dataset, self.split, request.count, self.networks
+        real = {REAL_BASELINE: split.baseline, REFERENCE: split.reference}
+        more = {TRAINING: split.training, HELD_OUT: split.held_out} if self.all_training else {}
+        images = {SAMPLES: samples} | {n: dataset.batch(indices[:count])["image"] for n, indices in real.items()}
+        features = self._features(samples, real | more)
+        logits: dict[str, np.ndarray] = {}
+        if networks.classifier is not None:
+            classified = {name: images[name] for name in (SAMPLES, REAL_BASELINE)}
+            work = extraction.classify(classified, dataset.spec, networks.classifier)
+            logits = self.timer.run("classes", sum(map(len, classified.values())), work)
+        labels = {SAMPLES: request.conditions.labels(self._model(), count)}
+        labels |= {n: None if dataset.labels is None else dataset.labels[indices] for n, indices in real.items()}
+        unseen = {REAL_BASELINE: split.baseline}
+        if request.conditions.has("label"):
+            unseen[SAMPLES] = request.conditions.counterparts(0, count)
+        return {
+            name: ImageSet(
+                images=images.get(name, samples[:0]),
+                spec=dataset.spec,
+                labels=labels.get(name),
+                features=features.get(name, empty()),
+                network=_label(networks.features),
+                logits=logits.get(name, empty()),
+                classifier=_label(networks.classifier),
+                classes=getattr(networks.classifier, "names", ()),
+                unseen=np.isin(unseen[name], split.scored) if name in unseen else None,
+            )
+            for name in (SAMPLES, *real, *more)
+        }
+
+    def _features(self, samples, real: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Features of the samples and of the real images by set; {} without a feature network."""
+        network = self.networks.features
+        if network is None:
+            return {}
+        work = extraction.extract(samples, self.dataset.spec, network, self.store)
+        own = self.timer.run("features", len(samples), work)
+        pool = np.unique(np.concatenate([*real.values()]))
+        work = extraction.extract_real(self.dataset, pool, network)
+        others = self.timer.run("features of real images", len(pool), work)
+        return {SAMPLES: own} | {name: others[np.searchsorted(pool, indices)] for name, indices in real.items()}
+
+    def _reconstructed(self, held_out: np.ndarray, training: np.ndarray) -> dict[str, ImageSet]:
+        """Of an autoencoder: reconstructions of images that it never saw, and of as many training images, if there are any."""
+        sets, dataset, network = {}, self.dataset, self.networks.features
+        for name, words, indices in (
+            (HELDOUT_RECONSTRUCTION, "held out", held_out),
+            (TRAIN_RECONSTRUCTION, "trained on", training),
+        ):
+            if not len(indices):
+                continue
+            features = empty()
+            if network is not None:
+                work = extraction.extract_real(dataset, indices, network)
+                features = self.timer.run(f"features of real images, {words}", len(indices), work)
+            originals = ImageSet(
+                images=dataset.images_of(indices),
+                spec=dataset.spec,
+                labels=None if dataset.labels is None else dataset.labels[indices],
+                features=features,
+                network=_label(network),
+            )
+            sets[name] = self.reconstruction.image_set(indices, originals)
+        return sets
+
+    def _model(self):
+        assert isinstance(self.loaded, LoadedModel)
+        return self.loaded.model
+
+
+def _label(network) -> str:
+    return "" if network is None else network.label

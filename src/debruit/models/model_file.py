@@ -22,6 +22,7 @@ from debruit.models.config import FirstStageConfig, ModelConfig
 from debruit.networks.layers import channels_last
 
 FORMAT = 1
+RUN, LOG = "run.json", "log.jsonl"  # files of a run folder
 Kind = TypeVar("Kind")
 _KINDS = {
     "ModelConfig": "a diffusion model (`debruit train SOURCE`)",

@@ -1,4 +1,4 @@
-"""HTML in small pieces: every text that comes from outside is escaped here, every picture becomes a data URI or inline SVG."""
+"""HTML elements of a page: all text is escaped here, every image becomes a data URI or inline SVG."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from debruit.reports.style import STYLE
 
 
 def page(title: str, header: str, sections: Sequence[str], footer: str = "") -> str:
-    """One whole document. `header`, `sections` and `footer` are HTML."""
+    """A whole document. `header`, `sections` and `footer` are HTML."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>{header}</header>\n"
@@ -29,7 +29,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def verdict(text: str, kind: str = "") -> str:
-    """A sentence that stands out; kind is "good", "warn", "bad" or nothing."""
+    """A highlighted sentence; `kind` is "good", "warn", "bad" or ""."""
     return f'<div class="verdict {kind}">{escape(text)}</div>' if text else ""
 
 
@@ -45,7 +45,7 @@ def cards(items: Sequence[str]) -> str:
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = (), best: Sequence[int] = ()
 ) -> str:
-    """`rows` hold HTML (use `cell`), `head` plain text; columns in `numbers` are aligned to the right, rows in `best` stand out."""
+    """`rows` are HTML (use `cell`), `head` is text; columns in `numbers` are right-aligned, rows in `best` highlighted."""
     kind = lambda n: _class("number") if n in numbers else ""  # noqa: E731
     top = "".join(f"<th{kind(n)}>{escape(text)}</th>" for n, text in enumerate(head))
     body = "".join(
@@ -58,7 +58,7 @@ def table(
 
 
 def cell(value: str, interval: str = "") -> str:
-    """A value, and in smaller letters below it what belongs to it."""
+    """A value, and below it its interval in smaller letters."""
     return escape(value) + (f'<span class="interval">{escape(interval)}</span>' if interval else "")
 
 

@@ -1,4 +1,4 @@
-"""An evaluation as JSON: everything that the page shows and more, for machines. `format` is raised when a field changes its meaning."""
+"""An evaluation as JSON: everything that the page shows and more. `format` is raised when a field changes its meaning."""
 
 import json
 import math
@@ -9,88 +9,84 @@ from typing import Any
 
 from debruit.config import encode
 from debruit.evaluation import sampling_stage
-from debruit.evaluation.loaded import LoadedModel
-from debruit.evaluation.pipeline import Evaluation
+from debruit.evaluation.image_set import (
+    HELDOUT_RECONSTRUCTION,
+    REAL_BASELINE,
+    RECONSTRUCTED_BASELINE,
+    SAMPLES,
+    TRAIN_RECONSTRUCTION,
+)
+from debruit.evaluation.result import Evaluation
 from debruit.files.atomic import write_atomically
-from debruit.metrics.score import Score
 from debruit.provenance import provenance, versions
 
-FORMAT = 1
+FORMAT = 2
 REASON = "_reason"
 
 
 def record(found: Evaluation, command: str) -> dict[str, Any]:
-    """What `report.json` holds."""
-    division = found.division
+    """The content of report.json."""
+    split, sets = found.split, found.sets
+    columns = {
+        "scores": found.scores,
+        REAL_BASELINE: found.real_baseline,
+        RECONSTRUCTED_BASELINE: found.reconstructed_baseline,
+        HELDOUT_RECONSTRUCTION: found.heldout_reconstruction,
+        TRAIN_RECONSTRUCTION: found.train_reconstruction,
+        "gaps": found.gaps,
+    }
     return {
         "format": FORMAT,
         "kind": "evaluation",
         "command": command,
-        "model": found.subject.about() | ({} if found.wanted is None else {"evaluations": evaluations(found)}),
+        "model": found.loaded.about() | ({} if found.conditions is None else {"evaluations": evaluations(found)}),
         "data": encode(found.data),
         "request": asdict(found.request),
         "counts": {
-            "samples": found.request.count, "floor": len(division.floor), "reference": len(division.reference),
-            "training": len(division.training), "held_out": len(division.held_out),
-            **{name: len(found.sides[name]) for name in ("decoded", "seen") if name in found.sides},
+            SAMPLES: found.request.count,
+            REAL_BASELINE: len(split.baseline),
+            "reference": len(split.reference),
+            "training": len(split.training),
+            "held_out": len(split.held_out),
+            **{n: len(sets[n]) for n in (HELDOUT_RECONSTRUCTION, TRAIN_RECONSTRUCTION) if n in sets},
         },
         "conditions": _conditions(found),
         "networks": found.networks,
-        "scores": [asdict(s) for s in found.scores],
-        "floor": [asdict(s) for s in found.floor],
-        "through": [asdict(s) for s in found.through],
-        "decoded": [asdict(s) for s in found.decoded],
-        "seen": [asdict(s) for s in found.seen],
-        "gaps": [asdict(s) for s in found.gaps],
+        **{name: [asdict(s) for s in scores] for name, scores in columns.items()},
         "analyses": {name: {k: v for k, v in one.items() if k != "sheet"} for name, one in found.analyses.items()},
         "left_out": dict(found.left_out),
         "versions": versions_here(),
         "environment": provenance(),
         "seconds": round(found.seconds, 1),
-    }  # fmt: skip
+    }
 
 
 def evaluations(found: Evaluation) -> int:
-    """Network evaluations for one sample, under the conditions of the evaluation, each branch of guidance counted."""
-    assert isinstance(found.subject, LoadedModel), "an autoencoder draws no samples"
-    assert found.wanted is not None
-    model = found.subject.model
-    return sampling_stage.evaluations(model, model.settings(), found.wanted)
+    """Network evaluations per sample with the conditions of the evaluation, each branch of guidance counted."""
+    assert found.conditions is not None
+    return sampling_stage.evaluations(found.model, found.model.settings(), found.conditions)
 
 
 def _conditions(found: Evaluation) -> dict[str, Any] | None:
-    """Which conditions of real images the samples were drawn under; None where they were not."""
-    wanted = found.wanted
-    if wanted is None or wanted.fields is None:
+    """The conditions of real images that the samples have; None without such conditions."""
+    conditions = found.conditions
+    if conditions is None or conditions.fields is None:
         return None
     return {
-        "fields": wanted.fields, "lacking": wanted.lacking, "images": len(wanted.images), "judged": len(found.division.judged)
-    }  # fmt: skip
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A report.json, with its scores as `Score`."""
-    data = json.loads(path.read_text())
-    return data | {name: [_score(s) for s in data[name]] for name in ("scores", "floor")}
+        "fields": conditions.fields,
+        "missing": conditions.missing,
+        "images": len(conditions.images),
+        "scored": len(found.split.scored),
+    }
 
 
 def versions_here() -> dict[str, str]:
-    """Of the packages here, and the kind of machine."""
+    """Versions of the installed packages, and the kind of machine."""
     return versions() | {"machine": platform.machine()}
 
 
-def _score(kept: dict[str, Any]) -> Score:
-    value = kept["value"]
-    if (
-        value is None
-    ):  # the only number of a score that JSON lacks is an infinite one, as the PSNR of images that are equal
-        value = -math.inf if "-inf" in kept.get(f"value{REASON}", "") else math.inf
-    fields: dict[str, Any] = {k: v for k, v in kept.items() if not k.endswith(REASON)} | {"value": value}
-    return Score(**fields)
-
-
 def dump(data: dict[str, Any], path: Path) -> None:
-    """Written whole. JSON has no NaN and no infinity: they become null, and NAME_reason beside it says why."""
+    """Write atomically. JSON has no NaN and no infinity: they become null, and the field NAME_reason says why."""
     text = json.dumps(_finite(data), indent=1, allow_nan=False)
     write_atomically(path, lambda temporary: temporary.write_text(text + "\n"))
 
@@ -107,8 +103,8 @@ def _finite(value: Any) -> Any:
 def _reason(value: Any) -> str:
     """Why a number is null, or some of a list of numbers are; "" where all are finite."""
     if isinstance(value, float) and not math.isfinite(value):
-        return "not a number: nothing was there to measure" if math.isnan(value) else f"infinite ({value})"
+        return "not a number: nothing to measure" if math.isnan(value) else f"infinite ({value})"
     if isinstance(value, list | tuple):
         odd = sum(isinstance(item, float) and not math.isfinite(item) for item in value)
-        return f"{odd:,} of {len(value):,} are not finite: nothing was measured there" if odd else ""
+        return f"{odd:,} of {len(value):,} are not finite: nothing to measure" if odd else ""
     return ""

@@ -1,4 +1,4 @@
-"""Scores for other programs: as CSV, a row a score of one column, and as a LaTeX table (booktabs) for a paper."""
+"""Scores for other programs: as CSV, with a row per score and column, and as a LaTeX table (booktabs)."""
 
 import csv
 import io
@@ -18,7 +18,8 @@ LATEX = {
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """Scores of some images of one model: `images` says of which ("samples", "real images"), `networks` are the labels of the networks that looked."""
+    """Scores of one image set of one model: `images` names it ("samples", "real images"), `networks` are the labels of the
+    networks that were used."""
 
     model: str
     images: str
@@ -27,7 +28,7 @@ class Column:
 
 
 def as_csv(columns: Sequence[Column]) -> str:
-    """With a line of names first. A value that is not finite is empty, and the note says what it was."""
+    """CSV with a header line. A value that is not finite is empty, and the note says what it was."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(HEAD)
@@ -46,7 +47,7 @@ def as_csv(columns: Sequence[Column]) -> str:
 
 
 def as_latex(columns: Sequence[Column], about: Sequence[str]) -> str:
-    """One table, a row a score and a column of values for each Column that has some; `about` are comments above it."""
+    """A table with a row per score and a column of values for each Column with scores; `about` are comments above it."""
     shown = _folded([column for column in columns if column.scores])
     labels = list(dict.fromkeys(s.label for column in shown for s in column.scores))
     models = len({column.model for column in shown}) > 1
@@ -69,7 +70,8 @@ def as_latex(columns: Sequence[Column], about: Sequence[str]) -> str:
 
 
 def _folded(columns: Sequence[Column]) -> list[Column]:
-    """A column that shares no score with the first one of its model stands below that one, its name before each label: it would be an empty column."""
+    """The columns, those without a score in common with the first one of their model appended below that one with their name
+    before each label, since they would be empty otherwise."""
     found: list[Column] = []
     for column in columns:
         first = next((n for n, one in enumerate(found) if one.model == column.model), None)
@@ -83,12 +85,12 @@ def _folded(columns: Sequence[Column]) -> list[Column]:
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX shows it: special characters escaped, line ends as spaces."""
+    """Text for LaTeX: special characters escaped, line ends as spaces."""
     return "".join(LATEX.get(letter, letter) for letter in " ".join(text.split()))
 
 
 def _cell(score: Score) -> str:
-    """ "12.3 [11.8, 12.9]" with as many figures as the interval justifies; shares in per cent."""
+    """Value and interval as "12.3 [11.8, 12.9]", with as many digits as the interval justifies; shares in per cent."""
     percent = score.unit in ("%", "share")
     scale, end = (100.0, r"\,\%") if percent else (1.0, "")
     if not math.isfinite(score.value):
@@ -101,7 +103,7 @@ def _cell(score: Score) -> str:
 
 
 def _places(score: Score, scale: float) -> int:
-    """Decimal places: two figures of the interval's width, or three of the value where there is none."""
+    """Decimal places: two digits of the interval's width, or three of the value without one."""
     width = scale * (score.high - score.low) if score.low is not None and score.high is not None else 0.0
     if not math.isfinite(width) or width <= 0:
         size = abs(scale * score.value)

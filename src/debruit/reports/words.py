@@ -1,4 +1,4 @@
-"""Figures and their meaning in words."""
+"""Numbers and intervals as text."""
 
 import math
 
@@ -8,7 +8,7 @@ ARROWS = {"low": "lower is better", "high": "higher is better", "neither": ""}
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Three or four figures, shares as per cent: 12.34, 0.0123, 1.2e-05, 93.4 %."""
+    """Three or four digits, shares as per cent: 12.34, 0.0123, 1.2e-05, 93.4 %."""
     if value is None or not math.isfinite(value):
         return "–"
     if unit == "%":
@@ -28,7 +28,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def interval(score: Score, unit: str | None = None) -> str:
-    """ "3.4 to 3.9", or nothing."""
+    """The interval as "3.4 to 3.9"; "" without one."""
     if score.low is None or score.high is None:
         return ""
     unit = shown_unit(score) if unit is None else unit
@@ -40,16 +40,17 @@ def value(score: Score) -> str:
 
 
 def shown_unit(score: Score) -> str:
-    """ "%" for shares, which are kept as 0..1; other units stand in the label."""
+    """The unit "%" for shares, whose values are 0..1; other units are part of the label."""
     return "%" if score.unit in ("%", "share") else ""
 
 
 SMALL_SAMPLES = (
-    "A Frechet distance at N samples lies above its limit by roughly C / N, and C depends on the model: compare figures of equal N and the same "
-    "network only, with what as many real images score beside them, or take the extrapolated FD∞. KID has no such bias. Intervals are 95 % over the "
-    "choice of samples; they hold neither the choice of the reference images nor that of the training's seed."
+    "A Frechet distance at N samples exceeds its limit by roughly C / N, and C depends on the model: compare scores only at equal "
+    "N and with the same network, together with the real-data baseline, or use the extrapolated FD∞. KID has no such bias. "
+    "Intervals are 95 % over the choice of samples; they include neither the choice of the reference images nor that of the "
+    "training's seed."
 )
 NOT_FID = (
-    "Each score carries the name of the network that saw the images. Scores of different networks cannot be compared, and none of these is the FID "
-    "of the literature unless its label says InceptionV3."
+    "The label of each score names its feature network. Scores of different networks cannot be compared, and only a label with "
+    "InceptionV3 is the FID of the literature."
 )

@@ -22,12 +22,13 @@ from debruit.files.outputs import check_folder
 from debruit.finite import as_json
 from debruit.images import pictures
 from debruit.models import model_file
+from debruit.models.model_file import LOG, RUN
 from debruit.provenance import hardware, provenance, versions
 from debruit.training import checkpoint
 from debruit.training.config import AnyRun, TrainingConfig
 from debruit.training.state import State
 
-RUN, MODEL, LOG, PREVIEWS, PLAN = "run.json", "model.safetensors", "log.jsonl", "previews", "stages.json"
+MODEL, PREVIEWS, PLAN = "model.safetensors", "previews", "stages.json"
 LOCK, EVENTS = ".lock", "events"
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a disk without locks says
 FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from

@@ -8,7 +8,6 @@ from pydantic import InstanceOf
 
 from debruit import events
 from debruit.errors import InputError
-from debruit.evaluation.loaded import is_autoencoder
 from debruit.files.atomic import write_atomically
 from debruit.files.outputs import check_folder
 from debruit.lecture import page, study
@@ -16,6 +15,7 @@ from debruit.lecture.autoencoder import page as autoencoder_page
 from debruit.lecture.autoencoder import study as autoencoder_study
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model, load
+from debruit.models.loaded import is_autoencoder
 from debruit.ranges import Seed
 from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+import judging
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
+from debruit.judges.extractor import Extractor
 from debruit.judges.features import runtime
 from debruit.judges.features.efficientnet import efficientnet, prepare
-from debruit.judges.features.extractor import Extractor
 from debruit.networks.pretrained.efficientnet import EfficientNetLite0, packaged_weights
 
 SPEC = DataSpec(name="x", channels=3, height=40, width=32, depth="uint8", low=0, high=255, count=2)
@@ -68,14 +69,14 @@ def test_onnxruntime_gives_the_same_numbers_and_a_damaged_export_is_made_again(
     images, extractor, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path))
-    heard: list[str] = []
-    exported = efficientnet(device="cpu", runtime="onnxruntime", say=heard.append)
+    exported = efficientnet(device="cpu", runtime="onnxruntime")
     assert exported.runtime == "onnxruntime"
     assert exported.fingerprint == extractor.fingerprint
     np.testing.assert_allclose(exported(images, SPEC), extractor(images, SPEC), atol=1e-4, rtol=1e-4)
     (file,) = tmp_path.rglob("*.onnx")
     file.write_bytes(file.read_bytes()[:1000])
-    again = efficientnet(device="cpu", runtime="onnxruntime", say=heard.append)
+    with judging.lines() as heard:
+        again = efficientnet(device="cpu", runtime="onnxruntime")
     assert [line for line in heard if "is damaged" in line and "exporting it again" in line]
     np.testing.assert_array_equal(again(images, SPEC), exported(images, SPEC))
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import judging
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
-from debruit.judges.features.extractor import Extractor
+from debruit.judges.extractor import Extractor
 from debruit.judges.features.onnx import onnx_network
 
 SPEC = DataSpec(name="x", channels=3, height=6, width=6, depth="uint8", low=0, high=255, count=5)
@@ -38,18 +39,18 @@ def images() -> torch.Tensor:
 
 
 def test_channels_first_with_open_dimensions(tmp_path, images):
-    heard: list[str] = []
-    found = onnx_network(means(tmp_path / "mean.onnx", ["n", 3, 6, 6], [2, 3]), say=heard.append)
+    with judging.lines() as heard:
+        found = onnx_network(means(tmp_path / "mean.onnx", ["n", 3, 6, 6], [2, 3]))
     assert isinstance(found, Extractor)
     expected = (images.double().mean(dim=(2, 3)).numpy() - MEAN) / DEVIATION
     np.testing.assert_allclose(found(images, SPEC), expected, atol=1e-5)
     assert (found.label, found.dimensions) == ("mean", 3)
     assert "6 x 6 pixels, mean 123.675" in heard[0]
-    assert "mean.json may say otherwise" in heard[0]
+    assert "set by mean.json" in heard[0]
 
 
 def test_channels_last_and_a_fixed_batch(tmp_path, images):
-    found = onnx_network(means(tmp_path / "mean.onnx", [4, 6, 6, 3], [1, 2]), say=lambda line: None)
+    found = onnx_network(means(tmp_path / "mean.onnx", [4, 6, 6, 3], [1, 2]))
     expected = (images.double().mean(dim=(2, 3)).numpy() - MEAN) / DEVIATION
     np.testing.assert_allclose(found(images, SPEC), expected, atol=1e-5)  # 5 images: a full batch and a padded one
     assert found.batch == 4
@@ -57,22 +58,22 @@ def test_channels_last_and_a_fixed_batch(tmp_path, images):
 
 def test_maps_are_averaged_and_of_tokens_the_first_is_taken(tmp_path, images):
     node = helper.make_node("Identity", ["images"], ["features"])
-    found = onnx_network(write(tmp_path / "maps.onnx", [node], shape=["n", 3, 6, 6]), say=lambda line: None)
+    found = onnx_network(write(tmp_path / "maps.onnx", [node], shape=["n", 3, 6, 6]))
     np.testing.assert_allclose(
         found(images, SPEC), (images.double().mean(dim=(2, 3)).numpy() - MEAN) / DEVIATION, atol=1e-5
     )
     reshape = helper.make_node("Reshape", ["images", "shape"], ["features"])
     path = write(tmp_path / "tokens.onnx", [reshape], shape=["n", 3, 6, 6], weights=[("shape", np.array([0, 18, 6]))])
-    found = onnx_network(path, say=lambda line: None)
+    found = onnx_network(path)
     expected = (images[:, 0, 0].double().numpy() - MEAN[0]) / DEVIATION[0]
     np.testing.assert_allclose(found(images, SPEC), expected, atol=1e-5)
 
 
 def test_a_file_beside_it_says_how_images_are_prepared(tmp_path, images):
     path = means(tmp_path / "net.onnx", ["n", 1, "h", "w"], [2, 3])
-    plain = onnx_network(path, say=lambda line: None)
+    plain = onnx_network(path)
     (tmp_path / "net.json").write_text(json.dumps({"size": 6, "mean": [0], "deviation": [255], "label": "MyNet"}))
-    found = onnx_network(path, say=lambda line: None)
+    found = onnx_network(path)
     assert found.label == "MyNet"
     assert found.fingerprint != plain.fingerprint
     np.testing.assert_allclose(found(images, SPEC)[:, 0], images.double().mean(dim=(1, 2, 3)).numpy() / 255, atol=1e-5)

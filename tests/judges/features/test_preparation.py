@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from debruit.images.spec import DataSpec
-from debruit.judges.features.preparation import normalised, seen
+from debruit.judges.features.preparation import normalised, resized
 
 
 def spec(channels: int, depth: str = "uint8", low: float = 0, high: float = 255, size: int = 8) -> DataSpec:
@@ -20,13 +20,13 @@ def pixels(channels: int, size: int = 8) -> torch.Tensor:
 
 def test_colours_are_as_they_are():
     x = pixels(3)
-    torch.testing.assert_close(seen(x, spec(3), 8, 8), x.float(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(resized(x, spec(3), 8, 8), x.float(), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("channels", "taken"), [(1, [0, 0, 0]), (2, [0, 0, 0]), (4, [0, 1, 2]), (7, [0, 1, 2])])
 def test_other_numbers_of_channels(channels, taken):
     x = pixels(channels)
-    torch.testing.assert_close(seen(x, spec(channels), 8, 8), x[:, taken].float(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(resized(x, spec(channels), 8, 8), x[:, taken].float(), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_other_numbers_of_channels(channels, taken):
 def test_other_depths(depth, low, high, scale):
     x = pixels(1)
     deep = (x.double() * scale + low).to(getattr(torch, depth))
-    found = seen(deep, spec(1, depth, low, high), 8, 8)
+    found = resized(deep, spec(1, depth, low, high), 8, 8)
     torch.testing.assert_close(found, x.float().expand(-1, 3, -1, -1), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("size", [5, 8, 20, 31])  # smaller and larger than the original
 def test_resizing_agrees_with_pillow(size):
     x = pixels(3, 16)
-    found = seen(x, spec(3, size=16), size, size)
+    found = resized(x, spec(3, size=16), size, size)
     assert found.min() >= 0
     assert found.max() <= 255
     for channel in range(3):

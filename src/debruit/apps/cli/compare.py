@@ -13,7 +13,6 @@ from debruit.apps.cli.reports import (
     check_report,
     find_data,
     find_training,
-    follow,
     retyped,
     stopped,
     write_report,
@@ -73,11 +72,12 @@ def compare(
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import registry
-    from debruit.evaluation.compare import check, check_metrics, prepared
+    from debruit.evaluation.compare import check, check_metrics
     from debruit.evaluation.compare import compare as run
-    from debruit.evaluation.loaded import LoadedModel
-    from debruit.evaluation.part_store import Parts
-    from debruit.evaluation.pipeline import Request
+    from debruit.evaluation.compare import prepare as prepare_comparison
+    from debruit.evaluation.result import Request
+    from debruit.evaluation.result_store import ResultStore
+    from debruit.models.loaded import LoadedModel
     from debruit.reports import columns, comparison, terminal
     from debruit.training.allocator import prepare
 
@@ -102,10 +102,14 @@ def compare(
     subjects = [LoadedModel.open(model, device) for model in models]
     check(subjects)  # before anything is written
     dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
-    division = prepared(subjects, dataset, request, training, say)
-    parts = [Parts.open(out / WORK / str(k), s.name, s.digest, say) for k, s in enumerate(subjects, start=1)]
+
+    def compared():
+        split = prepare_comparison(subjects, dataset, request, training)
+        stores = [ResultStore.open(out / WORK / str(k), s.name, s.digest) for k, s in enumerate(subjects, start=1)]
+        return run(subjects, dataset, request, stores, split=split)
+
     try:
-        found = follow(run(subjects, dataset, request, parts, say, division=division))
+        found = compared()
     except KeyboardInterrupt:
         return stopped(out, command)
     write_report(

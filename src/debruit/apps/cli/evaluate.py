@@ -11,7 +11,6 @@ from debruit.apps.cli.reports import (
     check_plots,
     find_data,
     find_training,
-    follow,
     out_folder,
     retyped,
     stopped,
@@ -77,11 +76,12 @@ def evaluate(
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import registry
-    from debruit.evaluation.loaded import open_any
-    from debruit.evaluation.part_store import Parts
-    from debruit.evaluation.pipeline import Request
     from debruit.evaluation.pipeline import evaluate as run
-    from debruit.reports import columns, page, record, sheet, terminal
+    from debruit.evaluation.result import Request
+    from debruit.evaluation.result_store import ResultStore
+    from debruit.models.loaded import open_any
+    from debruit.reports import columns, page, record, terminal
+    from debruit.reports.figure import figure
     from debruit.training.allocator import prepare
 
     prepare()
@@ -98,12 +98,12 @@ def evaluate(
     folder = out_folder(out, model, "evaluation")
     subject = open_any(model, device)
     dataset, training = find_data(data, subject), find_training(training_data, subject)
-    parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
+    store = ResultStore.open(folder / WORK, subject.name, subject.digest)
     try:
-        found = follow(run(subject, dataset, request, parts, say, training=training))
+        found = run(subject, dataset, request, store, training=training)
     except KeyboardInterrupt:
         return stopped(folder, command)
-    picture = sheet.figure(found)
+    picture = figure(found)
     write_report(
         folder, page.render(found, command), record.record(found, command), columns.of_evaluation(found), picture
     )

@@ -2,9 +2,7 @@
 
 import inspect
 import shlex
-import sys
-import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,18 +21,6 @@ FILES = (
     "figure.png",
 )  # of a report; not all have a figure
 WORK = "work"  # the folder of finished parts, inside that of the report
-SAID_SECONDS = 10
-
-
-def follow(work: Generator[Any, None, Any]) -> Any:
-    """Runs a computation to its end, showing how far it is and when it will end; its result."""
-    with _shown() as show:
-        while True:
-            try:
-                progress = next(work)
-            except StopIteration as end:
-                return end.value
-            show(progress)
 
 
 def stopped(folder: Path, command: str) -> int:
@@ -70,7 +56,7 @@ def check_report(folder: Path) -> None:
 
 def check_diffusion(model: str, verb: str) -> None:
     """InputError for an autoencoder where `verb` needs a model that draws images, before anything is done. (Also where there is no model at all.)"""
-    from debruit.evaluation.loaded import is_autoencoder
+    from debruit.models.loaded import is_autoencoder
 
     if is_autoencoder(model):
         raise InputError(
@@ -178,56 +164,3 @@ def written(folder: Path, picture: Any = None) -> str:
     """What lies in the folder of a report now."""
     first, *others = FILES if picture is not None else FILES[:-1]
     return f"-> {', '.join([str(folder / first), *others])}"
-
-
-class _Lines:
-    """A line for each stage, and one every ten seconds."""
-
-    def __init__(self) -> None:
-        self.stage, self.said = "", 0.0
-
-    def __enter__(self) -> "_Lines":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def __call__(self, p: Any) -> None:
-        now = time.monotonic()
-        if p.stage == self.stage and now - self.said < SAID_SECONDS:
-            return
-        self.stage, self.said = p.stage, now
-        say(describe(p))
-
-
-class _Bar:
-    """A bar on a terminal: of everything, by time, so that it never goes back."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self.bar = Progress(
-            TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}"), transient=True
-        )
-        self.task = self.bar.add_task("starting", total=None)
-
-    def __enter__(self) -> "_Bar":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, p: Any) -> None:
-        self.bar.update(self.task, total=1.0, completed=p.share, description=describe(p))
-
-
-def describe(p: Any) -> str:
-    """One line: the stage, how much of it is done, and the time to the end of everything."""
-    from debruit.text.wording import duration
-
-    return f"{p.stage}  {p.done:,.0f}/{p.total:,.0f}  ETA {duration(p.eta_seconds)}"
-
-
-def _shown() -> Any:
-    return _Bar() if sys.stdout.isatty() else _Lines()

@@ -12,7 +12,6 @@ from debruit.apps.cli.reports import (
     check_plots,
     find_data,
     find_training,
-    follow,
     out_folder,
     retyped,
     stopped,
@@ -83,14 +82,15 @@ def samplers(
         CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
     """
     from debruit.evaluation import sampler_sweep
-    from debruit.evaluation.loaded import LoadedModel
-    from debruit.evaluation.part_store import Parts
-    from debruit.evaluation.pipeline import divided
-    from debruit.evaluation.protocol import find_features
+    from debruit.evaluation.networks import find_features
+    from debruit.evaluation.pipeline import find_split
+    from debruit.evaluation.result_store import ResultStore
+    from debruit.models.loaded import LoadedModel
     from debruit.models.model_file import check_writable, model_file
     from debruit.reports import columns, terminal
-    from debruit.reports import samplers as report
+    from debruit.reports import sampler_sweep as report
     from debruit.training.allocator import prepare
+    from debruit.workflows.store_sampling import store_sampling
 
     prepare()
     set_threads(threads)
@@ -109,33 +109,26 @@ def samplers(
         check_file(model_file(model), flag="--store")
     subject = LoadedModel.open(model, device)
     dataset, training = find_data(data, subject), find_training(training_data, subject)
-    division = divided(subject, dataset, n, training, say, reference)
-    sampler_sweep.check(subject, dataset, n, division=division, budgets=costs, budget=budget)
-    parts = Parts.open(folder / WORK, subject.name, subject.digest, say)
-    extractor = find_features(network, dataset, division, say, device=subject.model.device.type)
-    work = sampler_sweep.quality(
-        subject,
-        dataset,
-        n,
-        extractor,
-        parts,
-        say,
-        budgets=costs,
-        budget=budget,
-        seed=seed,
-        batch=batch,
-        division=division,
-    )
+
+    def swept():
+        split = find_split(subject, dataset, n, training, reference)
+        sampler_sweep.check(subject, dataset, n, split=split, budgets=costs, budget=budget)
+        results = ResultStore.open(folder / WORK, subject.name, subject.digest)
+        extractor = find_features(network, dataset, split, device=subject.model.device.type)
+        return sampler_sweep.sweep(
+            subject, dataset, n, extractor, results, budgets=costs, budget=budget, seed=seed, batch=batch, split=split
+        )
+
     try:
-        found = follow(work)
+        found = swept()
     except KeyboardInterrupt:
         return stopped(folder, command)
-    stored = sampler_sweep.store(subject, found.best.settings) if store else []
+    stored = store_sampling(subject, found.best.settings) if store else []
     write_report(
         folder,
         report.render(found, command, stored),
         report.as_record(found, command, stored),
-        columns.of_samplers(found),
+        columns.of_sweep(found),
     )
     terminal.show(report.table(found))
     for line in (report.conclusion(found), *stored, written(folder)):

@@ -1,7 +1,7 @@
 """The nearest training images of any images, exactly, in memory that does not grow with the number of training images nor with their size."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,6 @@ def nearest(
     *,
     mirror: np.ndarray | None = None,
     total: int = 0,
-    say: Callable[[str], None] = events.say,
 ) -> Neighbours:
     """The k nearest rows, in Euclidean distance, of all `blocks` (b, D) for each query (n, D); indices count the rows of the blocks.
 
@@ -74,7 +73,7 @@ def nearest(
         best, which = (torch.cat(column) for column in zip(*kept, strict=True))
         first = last
         if number % SAID_EVERY == 0:
-            say(f"compared with {first:,} of {total:,} training images")
+            events.say(f"compared with {first:,} of {total:,} training images")
     return Neighbours(indices=which.numpy(), distances=best.clamp(min=0).sqrt().numpy())
 
 

@@ -10,7 +10,7 @@ mirrored images as well may copy those: then, on pixels, a distance is that of t
 and held-out images alike.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
 from debruit.evaluation.memorisation.nearest import (
@@ -122,7 +121,6 @@ def memorisation(
     features: Sequence[Features] = (),
     neighbours: int = NEIGHBOURS,
     mirrored: bool = False,
-    say: Callable[[str], None] = events.say,
 ) -> Memorisation:
     """Compares samples at rest (n, C, H, W) with the training images of `dataset`. `mirrored`: the model was trained on mirror images too.
 
@@ -144,7 +142,7 @@ def memorisation(
     n, k = len(samples), min(neighbours, len(training))
     queries = np.concatenate([thumbnails(samples, spec), *thumbnail_blocks(dataset, held_out)])
     mirror = mirror_columns(spec) if mirrored else None
-    pixels = _view(PIXELS, queries, thumbnail_blocks(dataset, training), n, training, k, say, mirror)
+    pixels = _view(PIXELS, queries, thumbnail_blocks(dataset, training), n, training, k, mirror)
     views = [pixels]
     for seen in features:
         if (len(seen.samples), len(seen.training), len(seen.held_out)) != (n, len(training), len(held_out)):
@@ -153,7 +151,7 @@ def memorisation(
                 f"held-out images, where {n}, {len(training)} and {len(held_out)} were given: compute them for the same images"
             )
         rows = (seen.training[start : start + ROWS] for start in range(0, len(training), ROWS))
-        views.append(_view(seen.label, np.concatenate([seen.samples, seen.held_out]), rows, n, training, k, say))
+        views.append(_view(seen.label, np.concatenate([seen.samples, seen.held_out]), rows, n, training, k))
     return Memorisation(
         views=tuple(views),
         identical=Rate(int(identical(samples, dataset, pixels.samples, mirrored=mirrored).sum()), n),
@@ -186,10 +184,10 @@ def _identical_held_out(dataset: Dataset, held_out: np.ndarray, near: Neighbours
 
 
 def _view(
-    label: str, queries: np.ndarray, blocks: Iterator[np.ndarray], samples: int, training, k: int, say, mirror=None
+    label: str, queries: np.ndarray, blocks: Iterator[np.ndarray], samples: int, training, k: int, mirror=None
 ) -> View:
     """The neighbours of the queries, whose first are samples and the others held-out images."""
-    near = nearest(queries, blocks, k, mirror=mirror, total=len(training), say=say)
+    near = nearest(queries, blocks, k, mirror=mirror, total=len(training))
     near = Neighbours(indices=training[near.indices], distances=near.distances)
     return View(label=label, samples=near.part(0, samples), held_out=near.part(samples, len(queries)))
 

@@ -1,17 +1,18 @@
-"""Two views of the same things in one space: regularised canonical correlation (Hotelling 1936; Vinod 1976), the directions a of x and b of y in which
-they agree most.
+"""Regularised canonical correlation of two views of the same things (Hotelling 1936; Vinod 1976): directions a of x and b of y
+in which they agree most.
 
     a, b maximise  a' C_xy b  with  a' (C_xx + r c_x I) a = b' (C_yy + r c_y I) b = 1,   c the mean variance of a dimension
 
-By whitening both sides and one singular value decomposition C = U S V'. Each direction counts by its correlation S. In closed form: a thousand or two of
-pairs take seconds, and on those heads trained by contrast found fewer captions (docs/evaluation.md has the figures).
+By whitening both views and a singular value decomposition C = U S V'. Each direction is weighted by its correlation S. The
+closed form takes seconds for one or two thousand pairs; heads trained by a contrastive loss found fewer captions
+(docs/evaluation.md).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-MOST_PARTS, DIRECTIONS = 512, 128  # principal parts of a side that are looked at, and directions that are kept
+MOST_COMPONENTS, DIRECTIONS = 512, 128  # principal components of a view, and directions that are used
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,25 @@ class Correlation:
     """The pairs x (N, D), y (N, E), decomposed once for every strength of regularisation."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
-        self.sides = [_Parts(np.asarray(side, np.float64)) for side in (x, y)]
+        self.x, self.y = (_Components(np.asarray(view, np.float64)) for view in (x, y))
 
     def heads(self, ridge: float) -> tuple[Head, Head]:
-        """For x and for y, regularised by `ridge` times the mean variance."""
-        weights = [parts.roots(ridge) for parts in self.sides]
-        (a, b), count = (
-            [parts.found * w for parts, w in zip(self.sides, weights, strict=True)],
-            len(self.sides[0].found),
-        )
+        """The heads of x and of y, regularised by `ridge` times the mean variance."""
+        weights_x, weights_y = self.x.roots(ridge), self.y.roots(ridge)
+        a, b, count = self.x.scores * weights_x, self.y.scores * weights_y, len(self.x.scores)
         u, s, v = np.linalg.svd(a.T @ b / count, full_matrices=False)
         ours, theirs = u[:, :DIRECTIONS] * s[:DIRECTIONS], v[:DIRECTIONS].T * s[:DIRECTIONS]
-        return self.sides[0].head(weights[0], ours), self.sides[1].head(weights[1], theirs)
+        return self.x.head(weights_x, ours), self.y.head(weights_y, theirs)
 
 
-class _Parts:
-    """The principal parts of one side: `found` (N, P), of the variances (P,), along the columns of `axes` (D, P)."""
+class _Components:
+    """The principal components of one view: `scores` (N, P), `variances` (P,), `axes` (D, P)."""
 
     def __init__(self, x: np.ndarray) -> None:
         self.mean = x.mean(axis=0)
         variances, axes = np.linalg.eigh(np.cov(x, rowvar=False, bias=True))
-        self.variances, self.axes = variances[::-1][:MOST_PARTS].clip(0), axes[:, ::-1][:, :MOST_PARTS]
-        self.found = (x - self.mean) @ self.axes
+        self.variances, self.axes = variances[::-1][:MOST_COMPONENTS].clip(0), axes[:, ::-1][:, :MOST_COMPONENTS]
+        self.scores = (x - self.mean) @ self.axes
 
     def roots(self, ridge: float) -> np.ndarray:
         return 1 / np.sqrt(self.variances + ridge * self.variances.mean() + 1e-12)

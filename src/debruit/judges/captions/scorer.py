@@ -1,4 +1,5 @@
-"""The judge of captions: features of images and vectors of captions, brought into one space by pairs of the data that it is not asked about.
+"""The caption scorer: features of images and embeddings of captions in one space, fitted to pairs of the data that are not
+scored.
 
 image   -> features of a network -> head -,
                                            > cosine
@@ -7,26 +8,28 @@ caption -> vector of its words   -> head -'
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from debruit import events
 from debruit.files.keys import make_key, root
+from debruit.files.store import Store
 from debruit.judges.captions.correlation import Correlation, Head
 from debruit.judges.captions.sentences import Sentences
-from debruit.judges.features.stored import Arrays, Say, kept
 from debruit.metrics.retrieval import caption_retrieval
 
-AMONG = 20  # captions of which the right one is to be found
+AMONG = 20  # captions, among which the right one is to be found
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)
-CHOOSING = 0.2  # of the pairs choose the ridge
+CHOOSING = 0.2  # share of the pairs that chooses the ridge
 LEAST_PAIRS, MOST_PAIRS = 120, 20_000
 VERSION = 1  # of the fit; part of the cache's key
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """`accuracy` is the share of the pairs that chose the `ridge`, and that the fit had not seen then, whose caption is found among 20; it was fitted to
-    `pairs` of them in the end. `label` names both networks."""
+    """`accuracy` is the share of held-out pairs, which chose the `ridge`, whose caption is found among 20; the final fit is to
+    all `pairs`. `label` names both networks."""
 
     label: str
     fingerprint: str
@@ -42,51 +45,45 @@ class Scorer:
         return self.image(features).astype(np.float32)
 
     def captions(self, texts: Sequence[str]) -> np.ndarray:
-        """N captions -> (N, K) float32, exactly the same of equal ones."""
-        different, places = np.unique(np.asarray(texts), return_inverse=True)
-        return self.caption(self.sentences.vectors(different.tolist())).astype(np.float32)[places]
+        """N captions -> (N, K) float32, identical for equal captions."""
+        different, rows = np.unique(np.asarray(texts), return_inverse=True)
+        return self.caption(self.sentences.vectors(different.tolist())).astype(np.float32)[rows]
 
 
 def fitted(
-    features: np.ndarray, captions: Sequence[str], sentences: Sentences, *, network: str, fingerprint: str, say: Say
+    features: np.ndarray, captions: Sequence[str], sentences: Sentences, *, network: str, fingerprint: str
 ) -> Scorer:
-    """The scorer of these pairs, (N, D) features of the network of that label and fingerprint and N captions that are not empty; from the cache where
-    it was fitted before."""
-    key = make_key(
-        "captions",
-        VERSION,
-        fingerprint,
-        sentences.fingerprint,
-        list(captions),
-        features.astype(float).sum(axis=1).tolist(),
-    )
+    """The scorer fitted to pairs of image features (N, D) and N captions that are not empty, or read from the cache.
+    `network` and `fingerprint` are those of the feature network."""
+    totals = features.astype(float).sum(axis=1).tolist()
+    key = make_key("captions", VERSION, fingerprint, sentences.fingerprint, list(captions), totals)
 
-    def make() -> tuple[Arrays, dict]:
+    def make() -> dict[str, Any]:
         vectors = sentences.vectors(captions)
-        ridge, accuracy = _chosen(features, vectors, len(captions))
+        ridge, accuracy = _choose_ridge(features, vectors, len(captions))
         image, caption = Correlation(features, vectors).heads(ridge)
-        arrays = {
-            "image_mean": image.mean,
-            "image": image.matrix,
-            "caption_mean": caption.mean,
-            "caption": caption.matrix,
-        }
-        return arrays, {"ridge": ridge, "accuracy": accuracy}
+        return {"image": vars(image), "caption": vars(caption), "ridge": ridge, "accuracy": accuracy}
 
-    arrays, facts = kept(root() / "captions" / f"{key}.safetensors", make, say)
-    found = Scorer(
-        label=f"CCA({network}, {sentences.label})", fingerprint=key, image=Head(arrays["image_mean"], arrays["image"]),
-        caption=Head(arrays["caption_mean"], arrays["caption"]), sentences=sentences, pairs=len(captions), **facts,
-    )  # fmt: skip
-    say(_verdict(found))
-    return found
+    saved = Store(root() / "judges").get_or_make(f"captions-{key}", make)
+    scorer = Scorer(
+        label=f"CCA({network}, {sentences.label})",
+        fingerprint=key,
+        image=Head(**saved["image"]),
+        caption=Head(**saved["caption"]),
+        sentences=sentences,
+        ridge=saved["ridge"],
+        accuracy=saved["accuracy"],
+        pairs=len(captions),
+    )
+    events.say(_verdict(scorer))
+    return scorer
 
 
-def _chosen(features: np.ndarray, vectors: np.ndarray, count: int) -> tuple[float, float]:
+def _choose_ridge(features: np.ndarray, vectors: np.ndarray, count: int) -> tuple[float, float]:
     """The ridge that finds most captions of a fifth of the pairs after a fit to the others, and the share that it finds."""
     order = np.random.default_rng(0).permutation(count)
-    unseen, seen = np.split(order, [max(round(CHOOSING * count), AMONG)])
-    pairs = Correlation(features[seen], vectors[seen])
+    unseen, known = np.split(order, [max(round(CHOOSING * count), AMONG)])
+    pairs = Correlation(features[known], vectors[known])
     among = min(AMONG, len(np.unique(vectors[unseen], axis=0)))
 
     def share(ridge: float) -> float:
@@ -96,9 +93,9 @@ def _chosen(features: np.ndarray, vectors: np.ndarray, count: int) -> tuple[floa
     return max(((ridge, share(ridge)) for ridge in RIDGES), key=lambda pair: pair[1])
 
 
-def _verdict(found: Scorer) -> str:
+def _verdict(scorer: Scorer) -> str:
     return (
-        f"{found.label} finds the caption of {found.accuracy:.1%} of images among {AMONG} ({1 / AMONG:.1%} at chance), on a part of {found.pairs:,} pairs of "
-        "the data that it was not fitted to"
-        + ("" if found.accuracy > 2 / AMONG else ": hardly better than guessing, so that scores by it say little")
+        f"{scorer.label} finds the caption of {scorer.accuracy:.1%} of images among {AMONG} ({1 / AMONG:.1%} at chance), on "
+        f"held-out ones of {scorer.pairs:,} pairs of the data"
+        + ("" if scorer.accuracy > 2 / AMONG else ": hardly better than guessing, so scores by it mean little")
     )

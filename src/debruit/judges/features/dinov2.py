@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.judges.features.network import NetworkExtractor, digest
-from debruit.judges.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, seen
+from debruit.judges.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, resized
 from debruit.judges.features.runtime import BATCHES, run
-from debruit.judges.features.stored import Say
 
 SIZE, HEAD, EPS = 224, 64, 1e-6
 SIZES = {384: "S", 768: "B", 1024: "L"}  # by width
@@ -104,9 +103,7 @@ def is_dinov2(weights: Mapping[str, Tensor]) -> bool:
     return any(re.search(r"blocks\.0\.ls1\.gamma$|encoder\.layer\.0\.layer_scale1\.lambda1$", name) for name in weights)
 
 
-def dinov2(
-    weights: Mapping[str, Tensor], *, device: str = "auto", runtime: str = "auto", say: Say = print
-) -> NetworkExtractor:
+def dinov2(weights: Mapping[str, Tensor], *, device: str = "auto", runtime: str = "auto") -> NetworkExtractor:
     """The extractor, labelled "DINOv2-S", "-B" or "-L". InputError: the giant model, whose feed-forward is of another kind. KeyError or
     RuntimeError where the weights do not fit."""
     weights = renamed(weights)
@@ -117,7 +114,7 @@ def dinov2(
         )
     label = f"DINOv2-{SIZES.get(width, width)}"
     fingerprint = digest(weights, "dinov2", SIZE, "antialiased bicubic", IMAGENET_MEAN, IMAGENET_DEVIATION)
-    forward, used = run(partial(DINOv2, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime, say=say)
+    forward, used = run(partial(DINOv2, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime)
     return NetworkExtractor(
         label=label, dimensions=width, fingerprint=fingerprint, prepare=prepare, forward=forward, batch=min(16, BATCHES[used]),
         runtime=used
@@ -126,7 +123,7 @@ def dinov2(
 
 def prepare(images: Tensor, spec: DataSpec) -> Tensor:
     """Images at rest -> (N, 3, 224, 224), normalised as in the training on ImageNet."""
-    return normalised(seen(images, spec, SIZE, SIZE), IMAGENET_MEAN, IMAGENET_DEVIATION)
+    return normalised(resized(images, spec, SIZE, SIZE), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
 
 def _depth(weights: Mapping[str, Tensor]) -> int:

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from debruit.images.spec import DataSpec
 from debruit.judges.features.network import NetworkExtractor, digest
-from debruit.judges.features.preparation import normalised, seen
+from debruit.judges.features.preparation import normalised, resized
 from debruit.judges.features.runtime import BATCHES, run
-from debruit.judges.features.stored import Say
 from debruit.networks.pretrained.efficientnet import EfficientNetLite0, packaged_weights
 
 SIZE, DIMENSIONS = 224, 1280
@@ -22,18 +21,18 @@ MEAN, DEVIATION = (127.0,) * 3, (128.0,) * 3
 
 def prepare(images: Tensor, spec: DataSpec) -> Tensor:
     """Images at rest -> (N, 3, 224, 224), (x - 127) / 128."""
-    return normalised(seen(images, spec, SIZE, SIZE), MEAN, DEVIATION)
+    return normalised(resized(images, spec, SIZE, SIZE), MEAN, DEVIATION)
 
 
 def efficientnet(
-    weights: Mapping[str, Tensor] | None = None, *, device: str = "auto", runtime: str = "auto", say: Say = print
+    weights: Mapping[str, Tensor] | None = None, *, device: str = "auto", runtime: str = "auto"
 ) -> NetworkExtractor:
     """The extractor. `runtime`: "auto" takes onnxruntime on a CPU where it is installed (several times faster there), else "torch"."""
     if weights is None:
         weights = packaged_weights(otherwise="name another network with --network")
     fingerprint = digest(weights, "efficientnet-lite0", SIZE, MEAN, DEVIATION, "antialiased bicubic")
     forward, used = run(
-        partial(EfficientNetLite0, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime, say=say
+        partial(EfficientNetLite0, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime
     )
     return NetworkExtractor(
         label="EffNetLite0",

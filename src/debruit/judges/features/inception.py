@@ -15,7 +15,6 @@ from debruit.images.spec import DataSpec
 from debruit.judges.features.network import NetworkExtractor, digest
 from debruit.judges.features.preparation import on_255
 from debruit.judges.features.runtime import BATCHES, run
-from debruit.judges.features.stored import Say
 from debruit.networks.pretrained.folded import FoldedConv
 
 SIZE, DIMENSIONS, EPS = 299, 2048, 1e-3
@@ -109,14 +108,10 @@ def is_inception(weights: Mapping[str, Tensor]) -> bool:
     return "Mixed_7c.branch_pool.conv.weight" in weights
 
 
-def inception(
-    weights: Mapping[str, Tensor], *, device: str = "auto", runtime: str = "auto", say: Say = print
-) -> NetworkExtractor:
+def inception(weights: Mapping[str, Tensor], *, device: str = "auto", runtime: str = "auto") -> NetworkExtractor:
     """The extractor, label "InceptionV3". KeyError or RuntimeError where the weights do not fit."""
     fingerprint = digest(weights, "inception-v3", SIZE, "tensorflow 1 bilinear", 128)
-    forward, used = run(
-        partial(InceptionV3, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime, say=say
-    )
+    forward, used = run(partial(InceptionV3, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime)
     return NetworkExtractor(
         label="InceptionV3", dimensions=DIMENSIONS, fingerprint=fingerprint, prepare=prepare, forward=forward,
         batch=BATCHES[used], runtime=used

@@ -1,7 +1,7 @@
-"""Any network in an .onnx file of the user's: images in, vectors out.
+"""A feature network in the user's .onnx file: images in, vectors out.
 
-An .onnx file says the shape of its input but not what its pixels should be. Without more, images are normalised by ImageNet's mean and deviation,
-as most published networks want it; NAME.json beside NAME.onnx may say otherwise:
+An .onnx file gives the shape of its input but not the scale of its pixels. By default images are normalised by ImageNet's
+mean and standard deviation, as most published networks expect; NAME.json next to NAME.onnx may change that:
     {"size": 224, "mean": [127.5], "deviation": [127.5], "label": "MyNet"}       values on 0..255, one for all channels or one for each
 """
 
@@ -16,18 +16,18 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
+from debruit import events
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.judges.features.network import NetworkExtractor
-from debruit.judges.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, seen
+from debruit.judges.features.preparation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, resized
 from debruit.judges.features.runtime import BATCHES, open_session, session_forward
-from debruit.judges.features.stored import Say
 
 DEFAULT_SIZE = 224
 
 
-class Preparation(BaseModel):
-    """What NAME.json may hold."""
+class InputSettings(BaseModel):
+    """The fields of NAME.json."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     size: int | None = Field(default=None, ge=1)
@@ -38,7 +38,7 @@ class Preparation(BaseModel):
 
 @dataclass(frozen=True)
 class Shape:
-    """What the network takes: a fixed number of images a call or None, channels, size, and whether channels come last."""
+    """The network's input: number of images per call (None: any), channels, size, and whether channels come last."""
 
     batch: int | None
     channels: int
@@ -47,32 +47,32 @@ class Shape:
     last: bool
 
 
-def onnx_network(path: Path, *, say: Say = print) -> NetworkExtractor:
-    """The extractor; its features are the network's first output, averaged over space or, of tokens, the first one.
+def onnx_network(path: Path) -> NetworkExtractor:
+    """The extractor of the network's first output: of a map the mean over space, of tokens the first one.
 
-    InputError: onnxruntime is not installed, a file that it does not read, a network that does not take one batch of images.
+    InputError: onnxruntime is not installed or cannot read the file, or the network does not take one batch of images.
     """
     session = _session(path)
-    preparation = read_preparation(path.with_suffix(".json"), say)
-    shape = input_shape(path, session, preparation.size)
-    prepare = _preparing(preparation, shape)
+    settings = read_settings(path.with_suffix(".json"))
+    shape = input_shape(path, session, settings.size)
+    prepare = _prepare(settings, shape)
     forward = _pooled(session_forward(session), shape.batch)
     try:
         probe = forward(prepare(torch.zeros(1, 3, shape.height, shape.width, dtype=torch.uint8), _PROBE))
-    except Exception as error:  # what a network objects to, it says in its runtime's words
+    except Exception as error:  # a runtime has its own exceptions
         raise InputError(
             f"{path} does not run on an image of {shape.height} x {shape.width} pixels ({str(error).splitlines()[0][:120]}): "
-            "export it for float32 images, and give their size in the .json beside it"
+            "export it for float32 images, and give their size in a .json file next to it"
         ) from None
-    label = preparation.label or path.stem
-    say(
-        f"{label}: {shape.height} x {shape.width} pixels, mean {_listed(preparation.mean)}, deviation {_listed(preparation.deviation)} on "
-        f"0..255 ({path.with_suffix('.json').name} may say otherwise), {probe.shape[1]:,} features"
+    label = settings.label or path.stem
+    events.say(
+        f"{label}: {shape.height} x {shape.width} pixels, mean {_listed(settings.mean)}, deviation "
+        f"{_listed(settings.deviation)} on 0..255 (set by {path.with_suffix('.json').name}), {probe.shape[1]:,} features"
     )
     return NetworkExtractor(
         label=label,
         dimensions=probe.shape[1],
-        fingerprint=_fingerprint(path, preparation, shape),
+        fingerprint=_fingerprint(path, settings, shape),
         prepare=prepare,
         forward=forward,
         batch=shape.batch or BATCHES["onnxruntime"],
@@ -80,12 +80,12 @@ def onnx_network(path: Path, *, say: Say = print) -> NetworkExtractor:
     )
 
 
-def read_preparation(path: Path, say: Say) -> Preparation:
-    """NAME.json, or the defaults where there is none. InputError names the field that is wrong."""
+def read_settings(path: Path) -> InputSettings:
+    """The settings in NAME.json, or the defaults without one. InputError names the wrong field."""
     if not path.is_file():
-        return Preparation()
+        return InputSettings()
     try:
-        return Preparation.model_validate_json(path.read_bytes())
+        return InputSettings.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(map(str, first["loc"])) or "the file"
@@ -95,13 +95,13 @@ def read_preparation(path: Path, say: Say) -> Preparation:
 
 
 def input_shape(path: Path, session: Any, size: int | None) -> Shape:
-    """From the network's declared input; where its size is open, `size`, else 224."""
+    """The network's declared input; if its size is open, `size`, else 224."""
     inputs = session.get_inputs()
     declared = inputs[0].shape if inputs else []
     if len(inputs) != 1 or len(declared) != 4 or inputs[0].type != "tensor(float)":
-        found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
+        declared_inputs = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
         raise InputError(
-            f"{path} takes the inputs {found}: a feature network takes one, float32 images (N, 3, H, W) or (N, H, W, 3)"
+            f"{path} takes the inputs {declared_inputs}: a feature network takes one, float32 images (N, 3, H, W) or (N, H, W, 3)"
         )
     last = declared[3] in (1, 3) and declared[1] not in (1, 3)
     channels = declared[3] if last else declared[1]
@@ -115,9 +115,9 @@ def input_shape(path: Path, session: Any, size: int | None) -> Shape:
 _PROBE = DataSpec(name="probe", channels=3, height=1, width=1, depth="uint8", low=0, high=255, count=1)
 
 
-def _preparing(preparation: Preparation, shape: Shape) -> Callable[[Tensor, DataSpec], Tensor]:
+def _prepare(settings: InputSettings, shape: Shape) -> Callable[[Tensor, DataSpec], Tensor]:
     def prepare(images: Tensor, spec: DataSpec) -> Tensor:
-        x = normalised(seen(images, spec, shape.height, shape.width), preparation.mean, preparation.deviation)
+        x = normalised(resized(images, spec, shape.height, shape.width), settings.mean, settings.deviation)
         x = x if shape.channels == 3 else x.mean(dim=1, keepdim=True)
         return x.permute(0, 2, 3, 1) if shape.last else x
 
@@ -125,16 +125,16 @@ def _preparing(preparation: Preparation, shape: Shape) -> Callable[[Tensor, Data
 
 
 def _pooled(forward: Callable[[Tensor], Tensor], batch: int | None) -> Callable[[Tensor], Tensor]:
-    """(N, D) from whatever the network gives: (N, D), a map (N, D, h, w), or tokens (N, L, D). A network of a fixed batch gets a full one."""
+    """(N, D) from the network's output: (N, D), a map (N, D, h, w), or tokens (N, L, D). A fixed batch size is filled up."""
 
     def pooled(x: Tensor, /) -> Tensor:
         count = len(x)
         if batch and count < batch:
             x = torch.cat([x, x[:1].expand(batch - count, -1, -1, -1)])
-        found = forward(x)[:count]
-        if found.ndim not in (2, 3, 4):
-            raise ValueError(f"its output has the shape {tuple(found.shape)}")
-        return found.mean(dim=(2, 3)) if found.ndim == 4 else found[:, 0] if found.ndim == 3 else found
+        output = forward(x)[:count]
+        if output.ndim not in (2, 3, 4):
+            raise ValueError(f"its output has the shape {tuple(output.shape)}")
+        return output.mean(dim=(2, 3)) if output.ndim == 4 else output[:, 0] if output.ndim == 3 else output
 
     return pooled
 
@@ -150,11 +150,11 @@ def _session(path: Path):
         ) from None
 
 
-def _fingerprint(path: Path, preparation: Preparation, shape: Shape) -> str:
+def _fingerprint(path: Path, settings: InputSettings, shape: Shape) -> str:
     with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256")
-    found.update(json.dumps([preparation.model_dump(exclude={"label"}), repr(shape), "antialiased bicubic"]).encode())
-    return found.hexdigest()[:32]
+        hashed = hashlib.file_digest(file, "sha256")
+    hashed.update(json.dumps([settings.model_dump(exclude={"label"}), repr(shape), "antialiased bicubic"]).encode())
+    return hashed.hexdigest()[:32]
 
 
 def _listed(values: tuple[float, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What every feature network sees first: three channels on 0..255, at the network's own size."""
+"""The input of feature networks: three channels on 0..255, at the network's size."""
 
 import torch
 import torch.nn.functional as F
@@ -11,17 +11,17 @@ IMAGENET_DEVIATION = (58.395, 57.12, 57.375)
 
 
 def on_255(images: Tensor, spec: DataSpec) -> Tensor:
-    """Images at rest (N, C, H, W) as (N, 1 or 3, H, W) float32, the data's range on 0..255: of more than three channels the first three,
-    of two the first."""
+    """Images at rest (N, C, H, W) as (N, 1 or 3, H, W) float32, the data's range on 0..255: of more than three channels the
+    first three, of two the first."""
     images = images[:, :3] if images.shape[1] >= 3 else images[:, :1]
     return (spec.to_model(images) + 1) * 127.5
 
 
-def seen(images: Tensor, spec: DataSpec, height: int, width: int) -> Tensor:
+def resized(images: Tensor, spec: DataSpec, height: int, width: int) -> Tensor:
     """Images at rest (N, C, H, W) as (N, 3, height, width) float32, the data's range on 0..255.
 
-    Grey is repeated. The whole image is resized, whatever its proportions: bicubic, with antialiasing where it shrinks, kept within 0..255
-    as an image file would be. How images are resized changes a score (Parmar, Zhang & Zhu 2022), so a network's fingerprint names it.
+    Grey is repeated. The whole image is resized, whatever its proportions: bicubic, with antialiasing if it shrinks, clipped
+    to 0..255. Resizing changes a score (Parmar, Zhang & Zhu 2022), so it is part of a network's fingerprint.
     """
     x = on_255(images, spec)
     if x.shape[-2:] != (height, width):

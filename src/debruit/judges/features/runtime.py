@@ -1,4 +1,4 @@
-"""What runs a feature network: torch, or onnxruntime where it is installed, which on a CPU is several times faster for the same numbers."""
+"""Runtimes of feature networks: torch, or onnxruntime if it is installed, which is several times faster on a CPU."""
 
 import importlib.util
 import logging
@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from debruit import events
 from debruit.errors import InputError, unknown
 from debruit.files.atomic import write_atomically
 from debruit.files.keys import root
 from debruit.judges.features.network import Forward, eager
-from debruit.judges.features.stored import Say
 from debruit.models.diffusion import choose_device
 
-BATCHES = {"torch": 32, "onnxruntime": 8}  # images a call: of onnxruntime, what the caches of a core hold
+BATCHES = {"torch": 32, "onnxruntime": 8}  # images per call; with onnxruntime, what the caches of a core hold
 NEEDED = ("onnxruntime", "onnx", "onnxscript")  # the last two for the export
 
 
@@ -27,36 +27,37 @@ def run(
     *,
     device: str = "auto",
     runtime: str = "auto",
-    say: Say = print,
 ) -> tuple[Forward, str]:
-    """The network that `build` makes, for inputs (N, *shape), as a function, and the name of what runs it.
+    """The network that `build` makes, for inputs (N, *shape), as a function, and the name of its runtime.
 
-    InputError: an unknown runtime, or onnxruntime asked for by name where it is not installed.
+    InputError: an unknown runtime, or onnxruntime requested by name but not installed.
     """
     if runtime not in ("auto", "torch", "onnxruntime"):
         raise unknown("runtime", runtime, ("auto", "torch", "onnxruntime"))
     chosen = choose_device(device)
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if runtime == "onnxruntime" and missing:
-        raise InputError(f"{missing[0]} is not installed: run pip install 'debruit[eval]', or take the runtime torch")
+        raise InputError(f"{missing[0]} is not installed: run pip install 'debruit[eval]', or use the runtime torch")
     if runtime == "torch" or chosen.type != "cpu" or missing:
         return eager(build(), chosen), "torch"
-    return exported(build, shape, root() / "networks" / f"{fingerprint}.onnx", say), "onnxruntime"
+    return exported(build, shape, root() / "networks" / f"{fingerprint}.onnx"), "onnxruntime"
 
 
-def exported(build: Callable[[], nn.Module], shape: tuple[int, int, int], path: Path, say: Say) -> Forward:
-    """The network through onnxruntime, exported once to `path`; a file that onnxruntime does not read is made again."""
+def exported(build: Callable[[], nn.Module], shape: tuple[int, int, int], path: Path) -> Forward:
+    """The network in onnxruntime, exported once to `path`; a file that cannot be read is exported again with a notice."""
     if path.exists():
         try:
             return session_forward(open_session(path))
         except Exception as error:  # onnxruntime has an exception for each way in which a file is broken
-            say(f"the exported network {path} is damaged ({str(error).splitlines()[0][:80]}): exporting it again")
+            events.notice(
+                f"the exported network {path} is damaged ({str(error).splitlines()[0][:80]}): exporting it again"
+            )
     write_atomically(path, lambda temporary: _export(build(), shape, temporary))
     return session_forward(open_session(path))
 
 
 def open_session(path: Path):
-    """An onnxruntime session on the CPU that works in the thread that calls it; several may at once."""
+    """An onnxruntime session on the CPU that computes in the calling thread; several threads may call it at once."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -75,7 +76,7 @@ def session_forward(session) -> Forward:
 
 
 def _export(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
-    """Any number of images a call. torch's exporter comments on what it does; its failures are exceptions."""
+    """Export for any number of images per call, without the exporter's comments; its failures are exceptions."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     try:

@@ -1,0 +1,118 @@
+"""Whether samples follow their condition: the requested mask, caption or image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from debruit.evaluation.image_set import Agreement, ImageSet
+from debruit.evaluation.requirements import (
+    Requirement,
+    caption_scorer,
+    image_condition,
+    mask_condition,
+    segmenter,
+    text_condition,
+)
+from debruit.evaluation.scores.metric import Metric
+from debruit.judges.captions.scorer import AMONG
+from debruit.metrics import retrieval
+from debruit.metrics.masks import mean_iou
+from debruit.metrics.reconstruction import reconstruction
+from debruit.metrics.score import Score
+
+WITHOUT_MASK = "-without-mask"  # end of the names of scores of samples drawn without the mask
+FIDELITY_NOTE = (
+    "against the image itself, of which the model saw a small version, edges or the first frame: many images fit those"
+)
+
+
+@dataclass(frozen=True)
+class MaskIoU(Metric):
+    """Mean IoU of predicted and requested masks; also of samples drawn without the mask, as a baseline."""
+
+    name: ClassVar[str] = "mask-iou"
+    networks: ClassVar[tuple[str, ...]] = ("segmenter",)
+    requires: ClassVar[tuple[Requirement, ...]] = (mask_condition, segmenter)
+    position: ClassVar[float] = 90
+
+    def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
+        return [*_ious(images)[:1], *_without_mask(images, lambda others: _ious(others)[:1])]
+
+
+@dataclass(frozen=True)
+class MaskIoUByClass(Metric):
+    """The IoU of each class of the masks."""
+
+    name: ClassVar[str] = "mask-iou-by-class"
+    networks: ClassVar[tuple[str, ...]] = ("segmenter",)
+    requires: ClassVar[tuple[Requirement, ...]] = (mask_condition, segmenter)
+    position: ClassVar[float] = 100
+
+    def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
+        return _ious(images)[1:]
+
+
+@dataclass(frozen=True)
+class CaptionRetrieval(Metric):
+    """The share of images whose caption is found among 20; also of samples drawn without the mask, as a baseline. No score
+    if there are not that many different captions."""
+
+    name: ClassVar[str] = "caption-retrieval"
+    networks: ClassVar[tuple[str, ...]] = ("scorer",)
+    requires: ClassVar[tuple[Requirement, ...]] = (text_condition, caption_scorer)
+    position: ClassVar[float] = 110
+
+    def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
+        return [*_retrieved(images), *_without_mask(images, _retrieved)]
+
+
+@dataclass(frozen=True)
+class Fidelity(Metric):
+    """PSNR and SSIM of samples to the images that their condition was derived from."""
+
+    name: ClassVar[str] = "fidelity"
+    gives: ClassVar[tuple[str, ...]] = ("sample-psnr", "sample-ssim")
+    requires: ClassVar[tuple[Requirement, ...]] = (image_condition,)
+    position: ClassVar[float] = 120
+
+    def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
+        if images.originals is None:
+            return []
+        return [
+            replace(s, name=f"sample-{s.name}", label=f"{s.label} to the image", note=s.note or FIDELITY_NOTE)
+            for s in reconstruction(images.originals.images, images.images, images.spec)
+        ]
+
+
+def _retrieved(images: ImageSet) -> list[Score]:
+    captions, embeddings = _scored(images.captions)
+    if not len(captions) or len(np.unique(captions, axis=0)) < AMONG:
+        return []
+    assert images.captions is not None
+    return [retrieval.caption_retrieval(embeddings, captions, network=images.captions.network, among=AMONG)]
+
+
+def _ious(images: ImageSet) -> list[Score]:
+    masks, segments = _scored(images.masks)
+    if not len(masks):
+        return []
+    assert images.masks is not None
+    names = images.masks.names or images.spec.mask_names
+    return mean_iou(segments, masks, names=names, network=images.masks.network)
+
+
+def _without_mask(images: ImageSet, measure: Callable[[ImageSet], list[Score]]) -> list[Score]:
+    """The scores of samples drawn without the mask; none if there are no such samples."""
+    if images.without_mask is None:
+        return []
+    note = "the same prompts, classes and noise, without the mask; "
+    return [
+        replace(s, name=s.name + WITHOUT_MASK, label=f"{s.label}, without the mask", note=note + s.note)
+        for s in measure(images.without_mask)
+    ]
+
+
+def _scored(agreement: Agreement | None) -> tuple[np.ndarray, np.ndarray]:
+    return (np.empty((0, 0)), np.empty((0, 0))) if agreement is None else agreement.pairs
