@@ -8,7 +8,7 @@ import debruit
 
 ROOT = Path(debruit.__file__).parent
 LAYERS = (
-    "errors", "events", "ranges", "finite", "console", "seams", "config", "overrides", "provenance", "device", "text", "files", "images", "diffusion",
+    "errors", "events", "ranges", "rng", "finite", "console", "seams", "config", "overrides", "provenance", "device", "text", "files", "images", "diffusion",
     "sampling", "networks", "autoencoders", "annotations", "data", "conditioning", "models", "editing", "metrics", "judges", "training", "planning",
     "evaluation", "reports", "lecture", "recipes", "workflows", "apps", "__main__",
 )  # fmt: skip

@@ -5,7 +5,6 @@ import unicodedata
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from debruit.annotations.image_classes import classify
@@ -14,7 +13,7 @@ from debruit.data.groups import groups_of
 from debruit.data.sources.folder import Folder
 from debruit.data.split import divided, judging, split, split_of_model
 from debruit.errors import InputError
-from debruit.sampling.noise import generator
+from debruit.rng import split_permutation
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def of_patients(dataset, indices):
 
 def test_without_groups_and_parts_images_are_drawn_as_ever(data):
     dataset = data(PATIENTS)
-    order = torch.randperm(30, generator=generator(7, 3)).numpy()
+    order = split_permutation(30, 7)
     found = divided(dataset, 8, 7)
     assert found.held_out.tolist() == sorted(order[:8].tolist())
     assert found.training.tolist() == sorted(order[8:].tolist())

@@ -2,13 +2,12 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from oracles import F64, PROCESSES
 from scipy import stats
 
-from debruit.diffusion.density import Density, LogitNormal, LogNormalSigma, UniformSteps, UniformTime, uniforms
+from debruit.diffusion.density import Density, LogitNormal, LogNormalSigma, UniformSteps, UniformTime
 from debruit.diffusion.process import log_snr
 from debruit.seams import implementations
 
@@ -58,25 +57,6 @@ def test_uniform_steps_hits_every_step_equally_often(steps):
     assert (counts[1:] == 3).all()
     ends = UniformSteps(steps=steps).quantile(torch.tensor([0.0, 1.0], dtype=F64), PROCESSES["Flow"])
     assert ends.tolist() == [1 / steps, 1.0]
-
-
-def test_low_discrepancy_puts_one_in_every_cell():
-    for seed in range(20):
-        u = uniforms(64, torch.Generator().manual_seed(seed), low_discrepancy=True)
-        assert sorted((u * 64).floor().int().tolist()) == list(range(64))
-        assert not torch.equal(u, u.sort().values)  # in random order: no image always gets the clean end
-
-
-def test_low_discrepancy_keeps_each_uniform_and_quiets_the_mean():
-    spread, plain = (
-        np.stack([uniforms(16, torch.Generator().manual_seed(s), low_discrepancy=low).numpy() for s in range(400)])
-        for low in (True, False)
-    )
-    for place in (0, 7, 15):
-        assert stats.kstest(spread[:, place], "uniform").pvalue > 1e-3
-    # Var mean is 1 / (12 n) for independent draws and 1 / (12 n^2) for a shifted lattice
-    assert plain.mean(1).var() == pytest.approx(1 / (12 * 16), rel=0.3)
-    assert spread.mean(1).var() == pytest.approx(1 / (12 * 16**2), rel=0.3)
 
 
 def test_extreme_uniforms_stay_finite():

@@ -13,6 +13,7 @@ from debruit.diffusion.prediction import PREDICTIONS, determinant
 from debruit.diffusion.process import Coefficients, log_snr
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import EDM, Bound, MinSNR, Simple, Weighting
+from debruit.rng import Purpose, stream
 from debruit.seams import implementations
 
 processes = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
@@ -108,8 +109,8 @@ def test_bound_is_the_limit_of_long_chains():
     assert gaps[1] < 0.2 * gaps[0] < 0.02
 
 
-def test_times_are_drawn_from_the_density_and_the_generator():
+def test_times_are_of_the_density_and_the_stream():
     objective = Objective(density=UniformSteps(steps=10))
-    first, again = (objective.times(50, PROCESSES["Flow"], torch.Generator().manual_seed(3)) for _ in range(2))
+    first, again = (objective.times(PROCESSES["Flow"], stream(Purpose.TIME, 3, 0), 7, 50) for _ in range(2))
     assert torch.equal(first, again)
     assert set((first * 10).round().int().tolist()) == set(range(1, 11))

@@ -1,45 +1,77 @@
-"""Dropout with a stream of its own."""
+"""Dropout whose masks belong to examples."""
 
+import numpy as np
+import pytest
 import torch
 from torch import nn
 
-from debruit.networks.dropout import Dropout, draw_from, drops
+from debruit.networks.dropout import Dropout, draw_from, drops, masks
+from debruit.rng import Purpose, stream
 
 ONES = torch.ones(100, 100)
 
 
-def dropping(seed: int) -> torch.Tensor:
+def keys(count=100, seed=5):
+    return stream(Purpose.DROPOUT, seed, 0).word_rows(0, count)[:, 0]
+
+
+def dropping(own: np.ndarray, x: torch.Tensor = ONES) -> torch.Tensor:
     module = nn.Sequential(nn.Linear(1, 1), Dropout(0.25), Dropout(0.5))
-    draw_from(module, seed)
-    return module[1](ONES)
+    draw_from(module, own)
+    return module[1](x)
 
 
-def test_the_stream_decides_and_torchs_own_is_untouched():
+def test_the_keys_decide_and_torchs_own_stream_is_untouched():
     module = nn.Sequential(nn.Linear(1, 1), Dropout(0.25))
     before = torch.random.get_rng_state()
-    draw_from(module, 5)
+    draw_from(module, keys())
     module[1](ONES)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert torch.equal(dropping(5), dropping(5))
-    assert not torch.equal(dropping(5), dropping(6))
+    first = dropping(keys())
+    assert torch.equal(dropping(keys()), first)
+    assert not torch.equal(dropping(keys(seed=6)), first)
+
+
+@pytest.mark.parametrize("shape", [(10, 7), (10, 3, 200, 201), (10, 64, 32, 33)])
+def test_the_mask_of_an_example_is_the_same_in_any_batch(shape):
+    x = torch.randn(shape)
+    whole, own = dropping(keys(10), x), keys(10)
+    assert torch.equal(torch.cat([dropping(own[:3], x[:3]), dropping(own[3:], x[3:])]), whole)
+    order = np.array([4, 9, 0])
+    assert torch.equal(dropping(own[order], x[order]), whole[order])
+    assert torch.equal(dropping(own, x.flatten()).view(shape), whole), (
+        "the k rows of an example may stand by themselves"
+    )
 
 
 def test_what_is_kept_makes_up_for_what_is_not():
-    kept = dropping(5)
-    assert set(kept.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    kept = dropping(keys())
+    assert kept.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
     assert abs(kept.mean() - 1) < 0.02
+
+
+def test_masks_are_fair_coins_within_and_between_examples():
+    """Correlations at every lag, of rows with themselves and with each other, by the Fourier transform: none above six standard deviations."""
+    values = 2**16
+    for of_examples in (keys(12), np.arange(12, dtype=np.uint64)):
+        layer = Dropout(0.5)
+        draw_from(nn.Sequential(layer), of_examples)
+        spectrum = torch.fft.fft(masks(layer.keys, values, 2**15).double() * 2 - 1)
+        own = torch.fft.ifft(spectrum * spectrum.conj()).real[:, 1:]
+        cross = torch.fft.ifft(spectrum[:6] * spectrum[6:].conj()).real
+        assert max(own.abs().max(), cross.abs().max()) < 6 * values**0.5
 
 
 def test_layers_differ_and_a_repeated_pass_drops_the_same():
     module = nn.Sequential(nn.Linear(1, 1), Dropout(0.5), Dropout(0.5))
-    draw_from(module, 5)
+    draw_from(module, keys())
     assert not torch.equal(module[1](ONES), module[2](ONES))
     assert torch.equal(module[1](ONES), module[1](ONES))
 
 
 def test_nothing_is_dropped_but_in_training():
     module = nn.Sequential(nn.Linear(1, 1), Dropout(0.5)).eval()
-    draw_from(module, 5)
+    draw_from(module, keys())
     assert torch.equal(module[1](ONES), ONES)
     assert drops(module)
     assert not drops(nn.Sequential(Dropout(0.0)))

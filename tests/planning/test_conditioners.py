@@ -160,8 +160,8 @@ def test_an_image_condition_is_of_the_image_as_it_is_mirrored():
         model=replace(tiny.run().model, data=dataset.spec, conditioners=of("image", "mask")), batch=32, flip=True
     )
     order = Order(np.arange(COUNT), run.seed)
-    batch, (indices, epochs) = training_batch(run, dataset, order, 0), order.take(0, 32)
-    mirrored = flips(run.seed, epochs, indices)
+    batch, (indices, _) = training_batch(run, dataset, order, 0), order.take(0, 32)
+    mirrored = flips(run.seed, 0, 32)
     assert 0 < mirrored.sum() < 32
     images, masks = (flip(torch.from_numpy(rows.rows[indices]), mirrored) for rows in (dataset.images, dataset.masks))
     image, mask = run.model.conditioners
@@ -185,8 +185,8 @@ def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
         flip=True,
     )
     order = Order(np.arange(COUNT), run.seed)
-    batch, (indices, epochs) = training_batch(run, dataset, order, 0), order.take(0, 32)
-    mirrored = flips(run.seed, epochs, indices)
+    batch, (indices, _) = training_batch(run, dataset, order, 0), order.take(0, 32)
+    mirrored = flips(run.seed, 0, 32)
     first = flip(torch.from_numpy(dataset.images.rows[indices // 4 * 4]), mirrored)
     torch.testing.assert_close(batch.values["image"], dataset.spec.to_model(first))
     assert pictures(run, dataset, indices, None, latents=object()) is None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -49,7 +50,8 @@ def stepped(run: AutoencoderRun, *, entered: bool) -> AutoencoderState:
     state.entered = 0 if entered else -1
     images = torch.rand(run.batch, *run.data.shape) * 2 - 1
     with sharing(state, run, CPU) as shares:
-        step(state, run, Batch(images, torch.randn(run.batch, *latent_shape(run))), 1e-4, shares)
+        eps, keys = torch.randn(run.batch, *latent_shape(run)), np.arange(run.batch, dtype=np.uint64)
+        step(state, run, Batch(images, eps, keys), 1e-4, shares)
     return state
 
 

@@ -13,6 +13,7 @@ from debruit.autoencoders.kl import KL
 from debruit.diffusion.denoiser import Denoiser
 from debruit.planning.footprint import parameters
 from debruit.recipes import recipes
+from debruit.rng import Purpose, stream
 from debruit.sampling.ddim import DDIM
 from debruit.training.config import AutoencoderRun
 
@@ -84,7 +85,7 @@ def test_the_network_sees_the_noisy_latents_and_is_asked_for_the_noise():
 
 
 def test_every_step_of_the_chain_is_as_likely():
-    times = FACES.objective.times(200_000, FACES.model.process, torch.Generator().manual_seed(0)) * 1000
+    times = FACES.objective.times(FACES.model.process, stream(Purpose.TIME, 0, 0), 0, 200_000) * 1000
     counts = torch.bincount(times.round().long(), minlength=1001)
     assert counts[0] == 0
     assert (counts[1:] - 200).abs().max() < 6 * math.sqrt(200)

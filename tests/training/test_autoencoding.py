@@ -121,6 +121,21 @@ def test_the_file_is_the_measured_autoencoder(tmp_path):
     assert stage.reconstruct(images).dtype == images.dtype
 
 
+@pytest.mark.parametrize(("first", "attempt"), [(0, 0), (64, 1)])
+def test_a_batch_is_the_two_halves_of_it_to_the_bit(first, attempt):
+    run = tiny_latent.run(flip=True, batch=8)
+    dataset = run.source.build()
+    order = Order(split(len(dataset), 20, run.seed)[0], run.seed)
+    make = lambda batch, first: make_batch(replace(run, batch=batch), dataset, order, first, attempt)  # noqa: E731
+    whole, halves = make(8, first), (make(4, first), make(4, first + 4))
+    assert torch.equal(whole.images, torch.cat([half.images for half in halves]))
+    assert torch.equal(whole.eps, torch.cat([half.eps for half in halves]))
+    np.testing.assert_array_equal(whole.keys, np.concatenate([half.keys for half in halves]))
+    other = make_batch(run, dataset, order, first, attempt + 1)
+    assert torch.equal(whole.images, other.images)
+    assert not torch.equal(whole.eps, other.eps)
+
+
 def test_the_combined_gradient_is_that_of_the_losses_in_one_graph():
     """Against autograd through everything at once, with lambda from the definition (VQGAN, equation 7)."""
     run = tiny_latent.run(criterion=criterion(ramp_images=0))

@@ -1,5 +1,7 @@
 """torch.compile changes the speed and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -11,10 +13,12 @@ from debruit.training.state import TrainState
 
 
 @pytest.mark.slow
-def test_a_compiled_training_is_the_same_training():
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_compiled_training_is_the_same_training(dropout):
     weights = []
     for compiled in (False, True):
         run = tiny.run(images=48, compile=compiled)
+        run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=dropout)))
         state = TrainState.start(run, torch.device("cpu"))
         dataset = run.source.build()
         list(train(state, run, dataset, np.arange(len(dataset)), torch.device("cpu")))

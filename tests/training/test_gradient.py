@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -62,31 +63,42 @@ def test_a_small_batch_is_not_shared():
     assert gradient_of(tiny.run(batch=12), 2)[2] == 1
 
 
-def test_dropout_draws_from_the_batch_alone():
+def test_dropout_samples_from_the_keys_of_the_batch_alone():
     run = tiny.run(batch=32)
     run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=0.5)))
-    batch = replace(synthetic(run), seed=5)
+    batch = synthetic(run)
     torch.manual_seed(1)
     _, first, shares = gradient_of(run, 2, batch)
     ours = torch.rand(3)
     torch.manual_seed(1)
     assert torch.equal(torch.rand(3), ours)  # a user's own stream is untouched
     _, second, _ = gradient_of(run, 2, batch)
-    _, other, _ = gradient_of(run, 2, replace(batch, seed=6))
+    _, other, _ = gradient_of(run, 2, replace(batch, keys=batch.keys + np.uint64(100)))
     assert shares == 2
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_each_share_drops_other_units():
+@pytest.mark.parametrize(("threads", "microbatch"), [(1, 8), (2, 0), (4, 0), (2, 16)])
+def test_any_split_of_a_batch_drops_the_same_units(threads, microbatch):
     run = tiny.run(batch=32)
     run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=0.5)))
-    whole = synthetic(run)
-    half = whole.part(0, 16, CPU)
+    loss, whole, shares = gradient_of(run, 1)
+    again, parts, _ = gradient_of(replace(run, microbatch=microbatch), threads)
+    assert shares == 1
+    torch.testing.assert_close(again, loss, rtol=1e-5, atol=1e-6)
+    for name in whole:
+        torch.testing.assert_close(parts[name], whole[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_each_example_drops_other_units():
+    run = tiny.run(batch=32)
+    run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=0.5)))
+    half = synthetic(run).part(0, 16, CPU)
     twice = replace(half, **{name: torch.cat([getattr(half, name)] * 2) for name in ("x0", "t", "eps")})
     for name in ("values", "keep"):
         twice = replace(twice, **{name: {k: torch.cat([v] * 2) for k, v in getattr(half, name).items()}})
-    _, both, shares = gradient_of(run, 2, twice)
+    twice = replace(twice, keys=synthetic(run).keys)
+    _, both, _ = gradient_of(run, 2, twice)
     _, one, _ = gradient_of(replace(run, batch=16), 1, half)
-    assert shares == 2
     assert any((both[name] - one[name]).norm() > 0.05 * one[name].norm() for name in one), "not one half twice"

@@ -40,16 +40,35 @@ def test_accumulation_gives_the_same_step():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_the_noise_of_a_batch_is_a_function_of_its_place():
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(("first", "attempt"), [(0, 0), (64, 0), (997, 2)])
+def test_a_batch_is_the_two_halves_of_it_to_the_bit(flip, first, attempt):
+    """All that is random about an example comes from its position, so any split over devices or microbatches samples the same."""
+    run = tiny.run(batch=8, flip=flip)
+    run = replace(run, model=replace(run.model, conditioners=(replace(run.model.conditioners[0], drop=0.5),)))
+    dataset = run.source.build()
+    order = Order(split(len(dataset), 20, run.seed)[0], run.seed)
+    make = lambda batch, first: training_batch(replace(run, batch=batch), dataset, order, first, attempt)  # noqa: E731
+    whole, halves = make(8, first), (make(4, first), make(4, first + 4))
+    for name in ("x0", "t", "eps"):
+        assert torch.equal(getattr(whole, name), torch.cat([getattr(half, name) for half in halves])), name
+    for name in ("values", "keep"):
+        for key, value in getattr(whole, name).items():
+            assert torch.equal(value, torch.cat([getattr(half, name)[key] for half in halves])), (name, key)
+    np.testing.assert_array_equal(whole.keys, np.concatenate([half.keys for half in halves]))
+
+
+def test_the_noise_of_a_batch_is_a_function_of_its_position_and_of_roll_backs():
     run = tiny.run()
     dataset = run.source.build()
-    pool, _ = split(len(dataset), 20, run.seed)
-    first, second = (training_batch(run, dataset, Order(pool, run.seed), 64) for _ in range(2))
-    other = training_batch(run, dataset, Order(pool, run.seed), 80)
-    assert torch.equal(first.eps, second.eps)
-    assert torch.equal(first.x0, second.x0)
-    assert torch.equal(first.t, second.t)
-    assert not torch.equal(first.eps, other.eps)
+    order = Order(split(len(dataset), 20, run.seed)[0], run.seed)
+    first, again = (training_batch(run, dataset, order, 64) for _ in range(2))
+    for name in ("x0", "t", "eps"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    for other in (training_batch(run, dataset, order, 80), training_batch(run, dataset, order, 64, attempt=1)):
+        assert not torch.equal(first.eps, other.eps)
+        assert not torch.equal(first.t, other.t)
+        assert not np.array_equal(first.keys, other.keys)
 
 
 def test_every_image_is_seen_once_an_epoch_whatever_the_batch():

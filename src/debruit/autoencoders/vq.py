@@ -8,6 +8,7 @@ Diffusion runs on the continuous z before quantisation, and decoding quantises, 
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from debruit.autoencoders.bottleneck import BottleneckModule, Passed, widened
 from debruit.autoencoders.codec import Moments
 from debruit.errors import InputError
+from debruit.rng import Stream
 
 DISTANCES = 2**24  # held at once by the search: 64 MiB
 DEAD = 0.01  # of an even share: a code used less often is dead
@@ -92,8 +94,8 @@ class VQModule(BottleneckModule):
         return self.usage < DEAD / self.config.codes
 
     @torch.no_grad()
-    def revive(self, latents: Tensor, generator: torch.Generator) -> int:
-        """Moves dead codes onto raw latents (B, c, h, w) of images, drawn by a generator on the CPU; returns how many.
+    def revive(self, latents: Tensor, stream: Stream) -> int:
+        """Moves dead codes onto raw latents (B, c, h, w) of images, sampled by the stream; returns how many.
 
         A revived code starts with an even share, so that it has some half-lives to be used. The draw is without repetition as long as there
         are enough latents (Dhariwal et al. 2020, Jukebox: random restarts).
@@ -101,8 +103,8 @@ class VQModule(BottleneckModule):
         places = torch.nonzero(self.dead).flatten()
         rows = latents.permute(0, 2, 3, 1).flatten(0, 2)
         rounds = -(-len(places) // len(rows)) or 1
-        drawn = torch.cat([torch.randperm(len(rows), generator=generator) for _ in range(rounds)])[: len(places)]
-        self.codebook.weight[places] = rows[drawn.to(rows.device)].to(self.codebook.weight)
+        chosen = np.concatenate([stream.permutation(len(rows)) for _ in range(rounds)])[: len(places)]
+        self.codebook.weight[places] = rows[torch.from_numpy(chosen).to(rows.device)].to(self.codebook.weight)
         self.usage[places] = 1 / self.config.codes
         return len(places)
 

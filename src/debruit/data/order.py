@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-ORDER, BLOCKS = 2, 15  # keys of the random streams
+from debruit.rng import Purpose, stream
 
 
 class Order:
@@ -16,8 +16,15 @@ class Order:
     With `blocks`, the sizes of the files that the data lies in, an epoch reads file by file: the files are permuted, and the images within each.
     """
 
-    def __init__(self, pool: np.ndarray, seed: int, blocks: Sequence[int] | None = None) -> None:
-        self.pool, self.seed = pool, seed
+    def __init__(
+        self,
+        pool: np.ndarray,
+        seed: int,
+        blocks: Sequence[int] | None = None,
+        *,
+        purpose: Purpose = Purpose.ORDER,
+    ) -> None:
+        self.pool, self.seed, self.purpose = pool, seed, purpose
         # the place in the pool at which each block begins; a pool is in the order of the data
         self._starts = None if blocks is None else np.searchsorted(pool, np.cumsum([0, *blocks]))
         assert blocks is None or np.all(np.diff(pool) > 0), (
@@ -37,11 +44,7 @@ class Order:
 
     def _permuted(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
-            import torch  # late: looking for a source does not wait for it
-
-            from debruit.sampling.noise import generator
-
-            permutation = torch.randperm(len(self.pool), generator=generator(self.seed, ORDER, epoch)).numpy()
+            permutation = stream(self.purpose, self.seed, epoch).permutation(len(self.pool))
             if self._starts is not None:
                 permutation = self._by_block(permutation, epoch)
             self._epoch, self._permutation = epoch, self.pool[permutation]
@@ -51,11 +54,7 @@ class Order:
         """The same permutation with the images of a block brought together, block after block in an order of their own."""
         assert self._starts is not None
         count = len(self._starts) - 1
-        import torch
-
-        from debruit.sampling.noise import generator
-
-        rank = torch.randperm(count, generator=generator(self.seed, BLOCKS, epoch)).numpy()
+        rank = stream(Purpose.FILE_ORDER, self.seed, epoch).permutation(count)
         block = np.searchsorted(self._starts, permutation, side="right") - 1
         return permutation[np.argsort(rank[block], kind="stable")]
 

@@ -18,9 +18,8 @@ import numpy as np
 from debruit.annotations.parts import NEITHER, TEST, TRAINING, VALIDATION
 from debruit.data.dataset import Dataset
 from debruit.data.groups import Groups, groups_of
+from debruit.rng import split_permutation
 from debruit.text.wording import counted, shown, some
-
-HELD_OUT = 3  # key of the random stream
 
 
 class Divided(Protocol):
@@ -97,7 +96,7 @@ def _divided(dataset: Dataset, held_out: int, seed: int, group: str, parts: np.n
 
 def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(training, held-out) indices of `count` images; the held-out ones are drawn one by one by the seed."""
-    order = _permutation(count, seed, HELD_OUT)
+    order = split_permutation(count, seed)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
@@ -115,14 +114,6 @@ def judging(
     return indices[training], indices[held]
 
 
-def _permutation(count: int, *key: int) -> np.ndarray:
-    import torch
-
-    from debruit.sampling.noise import generator  # torch, for which a list of the sources should not wait
-
-    return torch.randperm(count, generator=generator(*key)).numpy()
-
-
 def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
     return indices[split(len(indices), min(most, len(indices)), seed)[1]]
 
@@ -131,7 +122,7 @@ def _whole_groups(pool: np.ndarray, numbers: np.ndarray, wanted: int, seed: int)
     """(training, held-out) images of the pool, whose groups these are (N,), so that about `wanted` are held out and at most half of the pool: groups in an
     order drawn by the seed as long as they fit, then the one that brings the count nearest to what is wanted."""
     names, inverse, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
-    order = _permutation(len(names), seed, HELD_OUT, 1)
+    order = split_permutation(len(names), seed, 1)
     chosen, total = [], 0
     for n in order:
         if total + sizes[n] <= wanted:

@@ -1,5 +1,5 @@
-"""Where in time training looks: densities over t, each given by its quantile function, so that one uniform number (or a
-set of them spread evenly over the batch) is all the randomness that any of them needs."""
+"""Where in time training looks: densities over t, each given by its quantile function, so that one uniform number
+(independent, or of a sequence that is spread evenly) is all the randomness that any of them needs."""
 
 import math
 from dataclasses import dataclass
@@ -64,14 +64,3 @@ class LogNormalSigma:
 def normal_quantile(u: Tensor) -> Tensor:
     """The inverse of the standard normal's distribution function."""
     return math.sqrt(2) * torch.erfinv((2 * u - 1).clamp(-1 + 1e-12, 1 - 1e-12))
-
-
-def uniforms(count: int, generator: torch.Generator, *, low_discrepancy: bool) -> Tensor:
-    """`count` numbers in (0, 1), (count,), float64. With `low_discrepancy` one in each of `count` equal cells, shifted
-    together and in random order: every one is uniform, and their mean has far less variance (Kingma et al. 2021,
-    appendix I)."""
-    if not low_discrepancy:
-        return torch.rand(count, dtype=torch.float64, generator=generator)
-    shift = torch.rand((), dtype=torch.float64, generator=generator)
-    cells = torch.randperm(count, generator=generator)
-    return (cells + shift) / count

@@ -16,18 +16,18 @@ the variance (Nichol & Dhariwal 2021, equation 16, https://arxiv.org/abs/2102.09
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from debruit.diffusion.bound import step_term
 from debruit.diffusion.denoiser import Denoiser
-from debruit.diffusion.density import Density, LogitNormal, uniforms
+from debruit.diffusion.density import Density, LogitNormal
 from debruit.diffusion.prediction import combine, determinant, prediction, solve
-from debruit.diffusion.process import expand
+from debruit.diffusion.process import Process, expand
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.diffusion.weighting import Simple, Weighting
 from debruit.errors import InputError
 from debruit.ranges import NotNegative
+from debruit.rng import Stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,11 @@ class Objective:
     low_discrepancy: bool = True
     variance_weight: NotNegative = 0.001
 
-    def times(self, count: int, process, generator: torch.Generator) -> Tensor:
-        """`count` times from the density, (count,), float64, on the CPU."""
-        return self.density.quantile(uniforms(count, generator, low_discrepancy=self.low_discrepancy), process)
+    def times(self, process: Process, stream: Stream, first: int, count: int) -> Tensor:
+        """Times of the examples at positions first..first + count - 1 of a training, from the density: (count,), float64, on the CPU. With
+        `low_discrepancy` they are spread evenly over any consecutive examples (Stream.even_rows), else independent."""
+        rows = stream.even_rows(first, count) if self.low_discrepancy else stream.uniform_rows(first, count)[:, 0]
+        return self.density.quantile(rows, process)
 
     def loss(self, denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor, cond=None) -> Tensor:
         """The loss of each image, (B,). x0 and eps are (B, ...), t is (B,)."""

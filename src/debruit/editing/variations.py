@@ -9,6 +9,7 @@ from debruit.editing.inversion import invert, redraw
 from debruit.editing.slerp import slerp
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
+from debruit.rng import Purpose
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import level
 
@@ -37,6 +38,7 @@ def vary(
     check_images(model, images)
     options |= {"seed": seed, "first": first, "batch": batch}
     own = invert(model, images, watch=stretch(watch, 0.0, 0.5), **options)
-    fresh = ImageNoise(seed, range(first, first + len(images)), own.shape[1:], own.device)()
+    indices = range(first, first + len(images))
+    fresh = ImageNoise(seed, indices, own.shape[1:], own.device, purpose=Purpose.VARIATION)()
     towards = level(model.config.process, 1.0).sigma * fresh
     return redraw(model, slerp(own, towards, amount), watch=stretch(watch, 0.5, 1.0), **options)

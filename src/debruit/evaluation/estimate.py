@@ -24,6 +24,7 @@ from debruit.judges.extractor import Extractor
 from debruit.judges.feature_cache import unknown_count
 from debruit.judges.features.network import seconds_per_image
 from debruit.models.loaded import LoadedAutoencoder, LoadedModel
+from debruit.rng import Purpose, stream
 
 EVALUATION, FEATURE, DISTANCE, OTHER = "evaluation", "feature", "distance", "other"
 PROBE_WIDTH = 320
@@ -114,7 +115,7 @@ def frechet_seconds(width: int, count: int) -> float:
     """The time of a Frechet distance of so many features and samples on this machine."""
     from debruit.metrics.frechet import frechet, moments
 
-    x = np.random.default_rng(0).normal(size=(2 * PROBE_WIDTH, PROBE_WIDTH))
+    x = stream(Purpose.PROBE, 0).normal((2 * PROBE_WIDTH, PROBE_WIDTH)).double().numpy()
     reference, spent = moments(x), []
     for _ in range(3):  # the best counts: load only slows
         start = time.perf_counter()

@@ -29,10 +29,10 @@ from debruit.evaluation.conditions import describe, model_inputs
 from debruit.evaluation.subset import shuffled
 from debruit.models.diffusion import Model
 from debruit.models.loaded import check_shape
+from debruit.rng import Purpose, stream
 from debruit.sampling.noise import ImageNoise
 
 Method = Literal["bound", "latent-bound", "likelihood"]
-CHOICE = 8  # key of the random stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ def measure(
             return bound_bits(model, dataset, indices, parts, seed=seed)
         return ode_bits(model, dataset, indices, seed=seed, steps=steps, probes=probes)
 
-    sides = [shuffled(indices, seed, CHOICE, most=count) for indices in (training, held_out)]
+    sides = [shuffled(indices, Purpose.LIKELIHOOD_IMAGES, seed, most=count) for indices in (training, held_out)]
     total = sum(len(side) for side in sides)
     found: list[list[Bits]] = [[], []]
     for start in range(0, max(len(side) for side in sides), batch):
@@ -123,7 +123,7 @@ def measure(
 def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, steps: int, probes: int) -> Bits:
     """The ODE's bits/dim of these images. Image n spreads over its bins and probes by (seed, n), whatever the batch."""
     x0, cond = model_inputs(model, dataset, indices)
-    noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
+    noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device, purpose=Purpose.LIKELIHOOD_NOISE)
     levels = _levels(model)
     if levels is not None:
         x0 = dequantised(x0, torch.special.ndtr(noise().double()).to(x0.dtype), levels)
@@ -145,8 +145,9 @@ def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequ
     decoder = discretised_log_likelihood if _on_pixels(model) else log_density
     x0, cond = model_inputs(model, dataset, indices)
     denoiser = model.backbone.denoiser()
-    noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device)
-    uniform = torch.special.ndtr(ImageNoise(seed, indices.tolist(), (len(strata),))().double())
+    noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device, purpose=Purpose.LIKELIHOOD_NOISE)
+    steps = [stream(Purpose.LIKELIHOOD_STEPS, seed, index) for index in indices.tolist()]
+    uniform = torch.stack([of_image.uniform((len(strata),)) for of_image in steps])
     variance = "learned" if model.config.learned_variance else "beta"
     columns = [prior_term(chain, x0).flatten(1).sum(1)]
     with torch.no_grad():

@@ -14,7 +14,7 @@ from debruit.files.keys import make_key
 from debruit.files.store import Store
 
 ABOUT = "about"
-REVISION = 2
+REVISION = 3
 """Raised when a metric or an analysis gives other numbers than before, so that no result of older code is used. It is part
 of every key, and so is the version of the package."""
 

@@ -21,6 +21,7 @@ from debruit.evaluation.subset import shuffled
 from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model
+from debruit.rng import Purpose
 
 REFERENCE_IMAGES = 5_000
 """Twice as many take twice as long and narrow the interval over their choice from 0.7 to 0.45 of that over 2,000 samples."""
@@ -30,7 +31,6 @@ NOT_GIVEN = (
     "the networks that score samples are trained on the model's training data, which was not given: name it with "
     + FLAG
 )
-SPLIT = 7  # key of the random stream
 
 
 @dataclass(frozen=True)
@@ -122,4 +122,4 @@ def _fields(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _shuffled(indices: np.ndarray) -> np.ndarray:
-    return shuffled(indices, SPLIT, 0)
+    return shuffled(indices, Purpose.IMAGE_SET, 0)

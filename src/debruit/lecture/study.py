@@ -22,6 +22,7 @@ from debruit.lecture.chains import ModelChain, chain_of, shown_steps
 from debruit.lecture.example import Example, find_example
 from debruit.models.diffusion import Model
 from debruit.networks.cond import Cond
+from debruit.rng import Purpose
 from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.job import SamplingJob
 from debruit.sampling.noise import ImageNoise
@@ -94,9 +95,9 @@ class Study:
         names = [c.names for c in self.model.config.conditioners if isinstance(c, Label)]
         return names[0][self.label] if names and self.label is not None else ""
 
-    def noise(self, first: int = 0, count: int = 1) -> ImageNoise:
-        """Return the noise of images `first`..`first + count - 1` of the seed."""
-        return ImageNoise(self.seed, range(first, first + count), self.model.config.latent_shape, self.model.device)
+    def noise(self, count: int = 1, *, purpose: Purpose = Purpose.STUDY_NOISE) -> ImageNoise:
+        """Return the noise of `count` copies of the image."""
+        return ImageNoise(self.seed, range(count), self.model.config.latent_shape, self.model.device, purpose=purpose)
 
     @torch.inference_mode()
     def estimate(self, x: Tensor, i: Tensor, *, keep: bool = True) -> Estimate:

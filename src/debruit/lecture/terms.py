@@ -18,11 +18,10 @@ from torch import Tensor
 
 from debruit.diffusion.bound import prior_term, step_term
 from debruit.lecture.study import Study
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 
 STRATA = 40
 DRAWS = 8
-STREAM = 12  # this panel's key of the random stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +68,11 @@ class Terms:
 def terms(study: Study, *, strata: int = STRATA, draws: int = DRAWS) -> Terms:
     """Estimate the terms with `draws` network evaluations for each stratum and for L_0."""
     chain, x0 = study.chain.chain, study.x0
-    random, noise = generator(study.seed, STREAM), study.noise(first=1000, count=draws)
+    random, noise = stream(Purpose.BOUND_TERMS, study.seed), study.noise(draws, purpose=Purpose.BOUND_NOISE)
     groups = _strata(chain.steps, strata)
     rows = []
     for group in groups:
-        i = group[torch.randint(len(group), (draws,), generator=random)]
+        i = group[random.integers(len(group), (draws,))]
         nats, simple = _draws(study, i, noise())
         weight = chain.loss_weight(i, variance="posterior").mean()
         rows.append((nats.mean(), nats.std() / math.sqrt(draws), simple.mean(), weight))

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from debruit.diffusion.chain import Chain
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 
 WALKERS = 1500
-STREAM = 11  # this panel's key of the random stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +37,11 @@ class Walk:
 
 def walk(chain: Chain, steps: list[int], *, walkers: int = WALKERS, seed: int = 0) -> Walk:
     """Walk all T steps and keep the rows of `steps`, without network evaluations."""
-    noise, shown = generator(seed, STREAM), sorted(set(steps))
+    noise, shown = stream(Purpose.WALK, seed), sorted(set(steps))
     x, signal = torch.zeros(walkers, dtype=torch.float64), torch.ones((), dtype=torch.float64)
     rows, signals = [], []
     for i in range(1, max(steps) + 1):
-        x = chain.q_step(x, i).sample(torch.randn(walkers, generator=noise, dtype=torch.float64))
+        x = chain.q_step(x, i).sample(noise.normal((walkers,)).double())
         signal = chain.q_step(signal, i).mean
         if i in shown:
             rows.append(x)

@@ -12,6 +12,7 @@ from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.metrics.score import Score, bootstrap
 from debruit.metrics.values import unit
+from debruit.rng import Purpose, stream
 
 PAIRS = 2000
 BATCH = 64  # pairs at a time
@@ -52,7 +53,7 @@ def differences(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pairs (P, 2) that `diversity` draws, as indices of images, and the 1 - SSIM (P,) of each. The pairs depend on the number of
     images, the labels and the seed alone. InputError as there."""
-    chosen = _pairs(len(images), labels, pairs, np.random.default_rng(seed))
+    chosen = _pairs(len(images), labels, pairs, stream(Purpose.DIVERSITY_PAIRS, seed).numpy())
     parts = torch.from_numpy(chosen).split(BATCH)
     similar = [ssim(unit(images[p[:, 0]], spec), unit(images[p[:, 1]], spec), value_range=1) for p in parts]
     return chosen, 1 - torch.cat(similar).numpy()

@@ -16,6 +16,7 @@ import numpy as np
 from debruit.metrics.checks import check_features, check_widths
 from debruit.metrics.interval import NORMAL, around
 from debruit.metrics.score import Score
+from debruit.rng import Purpose, stream
 
 ROWS = 8192  # converted to float64 at a time
 PARTS = 4  # `frechet_unbiased` goes down to a quarter of the samples
@@ -104,7 +105,7 @@ def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, ne
     """
     check_features(samples, "samples", least=2 * PARTS)
     a, b = moments(samples), _moments_of(reference, "reference images")
-    order = np.random.default_rng(seed).permutation(len(samples))
+    order = stream(Purpose.FRECHET_FOLDS, seed).permutation(len(samples))
     means = [_mean_distance(samples, np.array_split(order, parts), b) for parts in range(2, PARTS + 1)]
     inverse = np.arange(1, PARTS + 1) / len(samples)
     slope, value = np.polyfit(inverse, [frechet_distance(a, b), *means], 1)

@@ -12,6 +12,7 @@ import numpy as np
 from debruit.metrics.checks import check_pair
 from debruit.metrics.interval import around
 from debruit.metrics.score import Score
+from debruit.rng import Purpose, stream
 
 BLOCK = 2048  # rows and columns of the kernel's matrix in memory at a time
 MOST = 10_000  # reference images: the pairs of 60,000 would take minutes and move nothing
@@ -25,7 +26,7 @@ def kid(samples: np.ndarray, reference: np.ndarray, *, network: str, most: int =
     """
     check_pair(samples, reference)
     if len(reference) > most:
-        reference = reference[np.sort(np.random.default_rng(seed).choice(len(reference), most, replace=False))]
+        reference = reference[np.sort(stream(Purpose.KERNEL_SUBSET, seed).permutation(len(reference))[:most])]
     n, m = len(samples), len(reference)
     to_reference = _row_sums(samples, reference)[0] / m
     rows, squares = _row_sums(samples, samples, shift=to_reference)

@@ -17,6 +17,7 @@ from debruit.metrics.checks import check_pair
 from debruit.metrics.interval import jackknife, proportion
 from debruit.metrics.neighbours import SLACK, blocks, radii, squared_norms
 from debruit.metrics.score import Score, bootstrap
+from debruit.rng import Purpose, stream
 
 GROUPS = 20  # of samples, for the intervals
 
@@ -63,7 +64,7 @@ def manifold(samples: np.ndarray, reference: np.ndarray, *, network: str, neighb
 def balls(samples: np.ndarray, reference: np.ndarray, neighbours: int) -> Balls:
     """Memory is that of one block of distances and of M x GROUPS flags. A point on a ball's surface, up to rounding, is inside. The groups
     are drawn, since samples often come class by class."""
-    order = np.random.default_rng(0).permutation(len(samples))
+    order = stream(Purpose.MANIFOLD_SUBSET, 0).permutation(len(samples))
     samples = samples[order]
     of_reference, of_samples = radii(reference, neighbours), radii(samples, neighbours)
     centre = samples.mean(axis=0, dtype=np.float64)

@@ -13,6 +13,7 @@ import numpy as np
 
 from debruit.metrics.interval import NORMAL
 from debruit.metrics.score import Score, bootstrap
+from debruit.rng import Purpose, stream
 
 GROUPS = 10
 STUDENT = 2.262  # 97.5 % quantile of Student's law with GROUPS - 1 degrees of freedom
@@ -88,7 +89,7 @@ def pair_rows(pairs: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 def groups(count: int, seed: int = 0) -> list[np.ndarray]:
     """For each group the indices of all the other samples. The groups are drawn: classes in turn would make each group a class."""
-    order = np.random.default_rng(seed).permutation(count)
+    order = stream(Purpose.PAIRED_FOLDS, seed).permutation(count)
     return [np.sort(np.delete(order, np.s_[k::GROUPS])) for k in range(GROUPS)]
 
 

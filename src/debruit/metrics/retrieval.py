@@ -8,6 +8,7 @@ import numpy as np
 from debruit.errors import InputError
 from debruit.metrics.checks import check_features, check_widths
 from debruit.metrics.score import Score, bootstrap
+from debruit.rng import Purpose, stream
 
 
 def caption_retrieval(
@@ -29,7 +30,7 @@ def caption_retrieval(
         raise InputError(
             f"retrieval among {among} of {len(different)} different captions: give between 2 and {len(different)}, or more captions"
         )
-    hits = _hits(_unit(images), _unit(different), own, among, np.random.default_rng(seed))
+    hits = _hits(_unit(images), _unit(different), own, among, stream(Purpose.RETRIEVAL, seed).numpy())
     value = float(hits.mean())
     low, high = bootstrap(lambda i: float(hits[i].mean()), len(hits), value=value)
     return Score(

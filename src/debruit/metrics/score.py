@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from debruit.errors import InputError
+from debruit.rng import Purpose, stream
 
 CONFIDENCE = 0.95
 
@@ -44,7 +45,7 @@ def bootstrap(
     Repeated samples shift statistics that are biased at finite counts, as a smaller count does, so the draws' own mean would lie beside the
     value: their spread about that mean is laid about `value` itself (the basic bootstrap of a centred statistic; Efron & Tibshirani 1993).
     """
-    rng = np.random.default_rng(seed)
+    rng = stream(Purpose.BOOTSTRAP, seed).numpy()
     drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
     low, high = np.quantile(drawn - drawn.mean(), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(value - high), float(value - low)

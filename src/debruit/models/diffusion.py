@@ -28,6 +28,7 @@ from debruit.models.config import Backbone, ModelConfig
 from debruit.models.guide_model import check_pair
 from debruit.models.model_file import decoded, fill, model_file, read, save
 from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, check_seed
+from debruit.rng import Purpose
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import ChainSteps
@@ -258,7 +259,7 @@ class Model:
                 asked = dropped(self.config.conditioners, asked)
             cond = self.backbone.cond(asked.values, asked.keep)
             return bound(
-                lambda x, t: denoiser(x, t, cond), process.chain, x0, ImageNoise(seed, range(n), x0.shape[1:], self.device),
+                lambda x, t: denoiser(x, t, cond), process.chain, x0, ImageNoise(seed, range(n), x0.shape[1:], self.device, purpose=Purpose.LIKELIHOOD_NOISE),
                 variance=variance or ("learned" if self.config.learned_variance else "beta"),
             )  # fmt: skip
 

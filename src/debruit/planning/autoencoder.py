@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
 
 from debruit.autoencoders.autoencoder import Autoencoder
@@ -24,7 +25,7 @@ from debruit.planning import footprint as estimate
 from debruit.planning import heuristics, throughput
 from debruit.planning.autoencoder_footprint import footprint, forward_flops, step_flops
 from debruit.planning.footprint import Speed
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 from debruit.training.autoencoding.state import AutoencoderState
 from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
 from debruit.training.config import AutoencoderRun, Optimiser
@@ -160,9 +161,9 @@ def parameters(codec: Autoencoder, channels: int) -> int:
 def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> float:
     """Images per second of this run's real training step on this device, on synthetic images; without the discriminator, which comes late."""
     state = AutoencoderState.start(run, device)
-    g = generator(0)
-    images = torch.rand((run.batch, *run.data.shape), generator=g) * 2 - 1
-    batch = Batch(images.to(device), torch.randn((run.batch, *latent_shape(run)), generator=g).to(device))
+    images = stream(Purpose.SYNTHETIC, 0).uniform((run.batch, *run.data.shape)).float() * 2 - 1
+    eps = stream(Purpose.SYNTHETIC, 0).normal((run.batch, *latent_shape(run)))
+    batch = Batch(images.to(device), eps.to(device), np.arange(run.batch, dtype=np.uint64))
     with sharing(state, run, device) as shares:
 
         def once() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 
 from debruit.device import has_bf16
 from debruit.models.config import ModelConfig
 from debruit.planning.footprint import Speed, cost
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 from debruit.training.batches import Batch
 from debruit.training.config import Intervals, Run, TrainingConfig
 from debruit.training.loop import optimise
@@ -78,14 +79,13 @@ def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
 
 def synthetic(run: Run) -> Batch:
     """A batch of noise in the shape of the run's data."""
-    g = generator(0)
+    numbers = stream(Purpose.SYNTHETIC, 0)
     shape = (run.batch, *run.model.latent_shape)
     values = {c.field: c.blank(run.batch) for c in run.model.conditioners}
     keep = {name: torch.ones(run.batch, dtype=torch.bool) for name in values}
-    x0 = torch.randn(shape, generator=g).clamp(-1, 1)
-    return Batch(
-        x0, run.objective.times(run.batch, run.model.process, g), torch.randn(shape, generator=g), values, keep
-    )
+    x0, eps = numbers.normal(shape).clamp(-1, 1), numbers.normal(shape)
+    t = run.objective.density.quantile(numbers.uniform((run.batch,)), run.model.process)
+    return Batch(x0, t, eps, values, keep, np.arange(run.batch, dtype=np.uint64))
 
 
 def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half: bool = False) -> Speed | None:

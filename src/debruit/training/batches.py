@@ -1,5 +1,5 @@
-"""What one optimiser step sees: images, their times and noise, their conditions. Everything random in it comes from
-(seed, images seen), so a batch can be made by any thread, at any time, again."""
+"""What one optimiser step sees: images, their times and noise, their conditions. Everything random about an example comes from (seed, its
+position in the training, roll-backs so far), so any part of a batch can be made by any thread or device, at any time, again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +14,21 @@ from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.data.order import Order
 from debruit.data.transforms import flip, flips
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 from debruit.training.config import Run
-
-NOISE = 4  # key of the random stream
 
 
 @dataclass(frozen=True)
 class Batch:
     """x0 (B, C, H, W) float32, images in [-1, 1] or latents; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them;
-    `seed` is for what the network itself draws (dropout)."""
+    `keys` (B,) uint64 are for what the network itself samples (dropout)."""
 
     x0: Tensor
     t: Tensor
     eps: Tensor
     values: Mapping[str, Tensor]
     keep: Mapping[str, Tensor]
-    seed: int = 0
+    keys: np.ndarray
 
     def __len__(self) -> int:
         return len(self.x0)
@@ -40,7 +38,7 @@ class Batch:
         move = lambda x: x[start:stop].to(device, non_blocking=True)  # noqa: E731
         return type(self)(
             move(self.x0), move(self.t), move(self.eps),
-            {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()}, self.seed,
+            {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()}, self.keys[start:stop],
         )  # fmt: skip
 
 
@@ -50,29 +48,34 @@ def training_batch(
     """Images number first..first + batch - 1 of the training, with times from the objective's density. With `latents` x0 is drawn from the law
     of the images' latents, z = mean + std eps_z."""
     indices, epochs = order.take(first, run.batch)
-    mirrored = flips(run.seed, epochs, indices) if run.flip else None
-    g = generator(run.seed, NOISE, first, attempt)
-    t = run.objective.times(len(indices), run.model.process, g)
-    eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
-    keep = {c.field: torch.rand(len(indices), generator=g) >= c.drop for c in run.model.conditioners}
-    seed = int(torch.randint(2**32, (), generator=g))
+    count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
+    of = lambda purpose: stream(purpose, run.seed, attempt)  # noqa: E731
+    mirrored = flips(run.seed, first, count) if run.flip else None
+    t = run.objective.times(run.model.process, of(Purpose.TIME), first, count)
+    eps = of(Purpose.NOISE).normal_rows(first, count, shape)
+    u = of(Purpose.DROP).uniform_rows(first, count, len(conditioners))
+    keep = {c.field: u[:, n] >= c.drop for n, c in enumerate(conditioners)}
+    keys = of(Purpose.DROPOUT).word_rows(first, count)[:, 0]
     images = pictures(run, dataset, indices, mirrored, latents)
-    x0 = clean(run, images, indices, mirrored, latents, g)
-    found = values(run.model.conditioners, dataset, indices, epochs, mirrored, images)
-    return Batch(x0, t, eps, found, keep, seed)
+    noise = None if latents is None else of(Purpose.LATENT).normal_rows(first, count, shape)
+    x0 = clean(run, images, indices, mirrored, latents, noise)
+    return Batch(x0, t, eps, values(conditioners, dataset, indices, epochs, mirrored, images), keep, keys)
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
     """The held-out images with fixed noise, times spread evenly over the density (in an order unrelated to that of the images), and every
     condition kept."""
-    g = generator(run.seed, NOISE)
-    u = (torch.randperm(len(indices), generator=g).double() + 0.5) / len(indices)
-    eps = torch.randn((len(indices), *run.model.latent_shape), generator=g)
-    keep = {c.field: torch.ones(len(indices), dtype=torch.bool) for c in run.model.conditioners}
+    count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
+    of = lambda purpose: stream(purpose, run.seed)  # noqa: E731
+    u = (torch.from_numpy(of(Purpose.VALIDATION_TIME).permutation(count)).double() + 0.5) / count
     t = run.objective.density.quantile(u, run.model.process)
+    eps = of(Purpose.VALIDATION_NOISE).normal_rows(0, count, shape)
+    keep = {c.field: torch.ones(count, dtype=torch.bool) for c in conditioners}
     images = pictures(run, dataset, indices, None, latents)
-    x0 = clean(run, images, indices, None, latents, g)
-    return Batch(x0, t, eps, values(run.model.conditioners, dataset, indices, images=images), keep)
+    noise = None if latents is None else of(Purpose.VALIDATION_LATENT).normal_rows(0, count, shape)
+    x0 = clean(run, images, indices, None, latents, noise)
+    keys = np.zeros(count, np.uint64)  # nothing is dropped
+    return Batch(x0, t, eps, values(conditioners, dataset, indices, images=images), keep, keys)
 
 
 def pictures(
@@ -90,14 +93,13 @@ def clean(
     indices: np.ndarray,
     mirrored: np.ndarray | None,
     latents: LatentCache | None,
-    g: torch.Generator,
+    noise: Tensor | None,
 ) -> Tensor:
-    """x_0 of some images, (B, C, H, W): as the model sees pixels, or a draw of their latents."""
-    if latents is None:
+    """x_0 of some images, (B, C, H, W): as the model sees pixels, or a sample of their latents by `noise`."""
+    if latents is None or noise is None:
         assert images is not None
         return run.data.to_model(images)
-    moments = latents.batch(indices, mirrored)
-    return moments.sample(torch.randn((len(indices), *run.model.latent_shape), generator=g))
+    return latents.batch(indices, mirrored).sample(noise)
 
 
 def values(

@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from debruit import events
 from debruit.autoencoders.codec import CodecModule
 from debruit.models.config import Backbone
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, torch_seed
 from debruit.training.config import Optimiser, Run
 from debruit.training.optim.muon import NARROWEST, Muon
 
 Built = TypeVar("Built", bound=nn.Module | None)
 Averaged = TypeVar("Averaged", bound=nn.Module)
-INIT = 1  # keys the random stream of the initial weights apart from the others
 
 
 @dataclass(kw_only=True)
@@ -104,10 +103,10 @@ class TrainState(State):
         restore_moments(self.optimiser, self.backbone, below("optimiser", tensors))
 
 
-def seeded(build: Callable[[], Built], seed: int, *keys: int) -> Built:
-    """A module with initial weights from the seed (and `keys`), drawn on the CPU; torch's global generator is left as it was."""
+def seeded(build: Callable[[], Built], seed: int, *where: int, purpose: Purpose = Purpose.WEIGHTS) -> Built:
+    """A module with initial weights of this name (rng.py), sampled on the CPU; torch's global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(generator(seed, *(keys or (INIT,))).initial_seed())
+        torch.manual_seed(torch_seed(purpose, seed, *where))
         return build()
 
 

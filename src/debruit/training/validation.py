@@ -10,12 +10,10 @@ import torch
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.models.config import Backbone
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 from debruit.training.batches import validation_batch
 from debruit.training.config import Run
 from debruit.training.optim.gradient import losses
-
-BESIDE = 5  # key of the random stream
 
 
 @dataclass(frozen=True)
@@ -52,5 +50,5 @@ def validate(
 
 def beside(pool: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:
     """As many training images as are held out, drawn by the seed: the same ones each time."""
-    order = torch.randperm(len(pool), generator=generator(seed, BESIDE)).numpy()
+    order = stream(Purpose.VALIDATION_TRAINING, seed).permutation(len(pool))
     return np.sort(pool[order[: len(held_out)]])

@@ -14,12 +14,12 @@ from debruit.evaluation.requirements import Context, Requirement, diffusion
 from debruit.evaluation.splits import EvalSplit
 from debruit.evaluation.subset import shuffled
 from debruit.models.loaded import LoadedModel
+from debruit.rng import Purpose
 
 BATCH = 8  # images per saved result: seconds of work
 ODE_STEPS, STRATA = 20, 64
 ODE_COST = 3 * (6 * ODE_STEPS + 1)  # evaluations of the network per image, each with a gradient
 GRADIENT = "gradient"  # kind of work
-CHOICE = 9  # key of the random stream
 
 
 def pixel_bound(context: Context) -> str:
@@ -108,7 +108,10 @@ class Likelihood(_Likelihood):
 
 def _images(task: Task) -> list[np.ndarray]:
     """Training and held-out images, chosen by the seed."""
-    return [shuffled(s, task.seed, CHOICE, most=task.images) for s in (task.split.training, task.split.held_out)]
+    return [
+        shuffled(s, Purpose.ANALYSIS_IMAGES, task.seed, most=task.images)
+        for s in (task.split.training, task.split.held_out)
+    ]
 
 
 def _measure(task: Task, method: Method, training: np.ndarray, held_out: np.ndarray) -> Likelihoods:

@@ -1,14 +1,13 @@
 """While a model trains: do its samples already copy training images more often than held-out images resemble them?"""
 
 import numpy as np
-import torch
 
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
 from debruit.evaluation.memorisation.nearest import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.evaluation.memorisation.report import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.memorisation.verdict import Rate, excess
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 from debruit.training.config import Run
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import ALARM_COUNT, draw
@@ -16,7 +15,6 @@ from debruit.training.tasks.diffusion import ALARM_COUNT, draw
 SEED = 1
 MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
 SURE = 3.0  # standard deviations: it is asked again and again, and should not cry at chance
-ALARM = 10  # key of the random stream
 
 
 class CopyAlarm:
@@ -72,5 +70,5 @@ class CopyAlarm:
 
 def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
     """At most so many of them, drawn by the seed."""
-    order = torch.randperm(len(indices), generator=generator(seed, ALARM)).numpy()
+    order = stream(Purpose.COPY_ALARM, seed).permutation(len(indices))
     return np.sort(indices[order[:most]])

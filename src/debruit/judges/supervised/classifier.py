@@ -25,11 +25,10 @@ from debruit.judges.supervised.fitting import Batch, Fitted
 from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.metrics.interval import proportion
 from debruit.networks.layers import channels_last
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 
 SIDE, SMOOTHING, DROPOUT = 32, 0.05, 0.3
 ROWS = 256  # images in the network at a time
-SHIFTS = 7  # key of the random stream
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,12 @@ class ClassifierTask:
 
     def augmentation(self, spec: DataSpec, size: tuple[int, int], seed: int) -> Callable[[Batch, np.ndarray], Batch]:
         """Mirroring, unless the data holds letters, and a shift of the whole batch by up to a sixteenth."""
-        g, (height, width) = generator(seed, SHIFTS), size
+        shifts, (height, width) = stream(Purpose.JUDGE_SHIFT, seed), size
         high, wide = height // 16, width // 16
 
         def augment(batch: Batch, mirrored: np.ndarray) -> Batch:
             images = flip(batch[0], None if spec.lettered else mirrored)
-            top, left = (int(torch.randint(2 * most + 1, (), generator=g)) for most in (high, wide))
+            top, left = (int(shifts.integers(2 * most + 1, ())) for most in (high, wide))
             padded = F.pad(images, (wide, wide, high, high), mode="replicate")
             return padded[:, :, top : top + height, left : left + width], batch[1]
 

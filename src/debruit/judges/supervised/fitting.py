@@ -22,12 +22,13 @@ from debruit.files.store import Store
 from debruit.images.spec import DataSpec
 from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.networks.layers import channels_last
+from debruit.rng import Purpose, stream, torch_seed
 
 RATE, DECAY = 4e-3, 0.02
 HELD_OUT = 0.1  # share of the images that measures the network
 PROGRESS_SECONDS = 10
 ROWS = 256  # images read at a time
-VERSION = 1  # of the training; part of the cache's key
+VERSION = 2  # of the training; part of the cache's key
 
 Batch = tuple[Tensor, Tensor]
 
@@ -117,14 +118,14 @@ def train(
 
 def fit(task: Task, dataset: Dataset, indices: np.ndarray, *, seed: int) -> Fitted:
     """Train on these images. torch's global generator is left unchanged."""
-    chosen = np.sort(Order(indices, seed).take(0, min(len(indices), task.most))[0])
+    chosen = np.sort(indices[stream(Purpose.JUDGE_DATA, seed).permutation(len(indices))[: task.most]])
     shape = input_shape(dataset.spec, task.side)
     pixels, mean, deviation = scaled_pixels(dataset, chosen, Scaling(*shape))
     targets = task.targets(dataset, chosen, shape[1:])
     steps = max(min(task.images, task.passes * len(chosen)) // task.batch, 1)
     augment = task.augmentation(dataset.spec, shape[1:], seed)
     before = torch.get_rng_state()
-    torch.manual_seed(seed)  # for the initialisation and the dropout
+    torch.manual_seed(torch_seed(Purpose.JUDGE_WEIGHTS, seed))  # for the initialisation and the dropout
     try:
         network = task.build(shape, dataset.spec)
         channels_last(network)
@@ -152,11 +153,11 @@ def _batches(
     pixels: Tensor, targets: Tensor, augment: Callable[[Batch, np.ndarray], Batch], batch: int, steps: int, seed: int
 ) -> Iterator[Batch]:
     """`steps` augmented batches of images on 0..255 and their targets."""
-    order = Order(np.arange(len(pixels)), seed)
+    order = Order(np.arange(len(pixels)), seed, purpose=Purpose.JUDGE_ORDER)
     for step in range(steps):
-        indices, epochs = order.take(step * batch, batch)
-        chosen = torch.from_numpy(indices)
-        yield augment((pixels[chosen].float(), targets[chosen]), flips(seed, epochs, indices))
+        chosen = torch.from_numpy(order.take(step * batch, batch)[0])
+        mirrored = flips(seed, step * batch, batch, purpose=Purpose.JUDGE_FLIP)
+        yield augment((pixels[chosen].float(), targets[chosen]), mirrored)
 
 
 def _optimise(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from debruit.autoencoders.autoencoder import AutoencoderModule
 from debruit.autoencoders.losses.criterion import CriterionModule
 from debruit.networks.discriminator import PatchDiscriminator
+from debruit.rng import Purpose
 from debruit.training.config import AutoencoderRun
 from debruit.training.state import (
     State,
@@ -22,7 +23,6 @@ from debruit.training.state import (
 )
 
 NEVER = -1
-DISCRIMINATOR = 11  # key of the random stream of its initial weights
 BEST = "best"
 
 
@@ -65,7 +65,12 @@ class AutoencoderState(State):
     def renew_discriminator(self, run: AutoencoderRun, device: torch.device) -> None:
         """A discriminator that has seen nothing, if the loss has one."""
         config = run.criterion.adversarial
-        built = seeded(lambda: run.criterion.discriminator(run.data.channels), run.seed, DISCRIMINATOR, self.collapses)
+        built = seeded(
+            lambda: run.criterion.discriminator(run.data.channels),
+            run.seed,
+            self.collapses,
+            purpose=Purpose.DISCRIMINATOR_WEIGHTS,
+        )
         if config is None or built is None:
             return
         self.discriminator = built.to(device)

@@ -23,7 +23,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.order import Order, ahead
 from debruit.data.transforms import flip, flips
 from debruit.networks.dropout import draw_from
-from debruit.sampling.noise import generator
+from debruit.rng import Purpose, stream
 from debruit.training import discriminator_guard
 from debruit.training.autoencoding.state import AutoencoderState, Trained
 from debruit.training.config import AutoencoderRun
@@ -34,25 +34,25 @@ from debruit.training.optim.gradient import autocast
 from debruit.training.time_budget import ByImages, Length
 
 LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
-LATENT_NOISE, REVIVAL, DROPOUT = 12, 13, 14  # keys of the random streams
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, C, H, W) in [-1, 1], and the noise of their latents."""
+    """Images (B, C, H, W) in [-1, 1], the noise of their latents, and the keys (B,) uint64 of what the network itself samples (dropout)."""
 
     images: Tensor
     eps: Tensor
+    keys: np.ndarray
 
 
 def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> Batch:
-    """Images number first..first + batch - 1 of the training; all that is random comes from (seed, first, attempt)."""
-    indices, epochs = order.take(first, run.batch)
+    """Images number first..first + batch - 1 of the training; all that is random about one comes from (seed, its position, attempt)."""
+    indices, _ = order.take(first, run.batch)
     images = dataset.images_of(indices)
-    images = flip(images, flips(run.seed, epochs, indices) if run.flip else None)
-    g = generator(run.seed, LATENT_NOISE, first, attempt)
-    eps = torch.randn((len(indices), *latent_shape(run)), generator=g)
-    return Batch(dataset.spec.to_model(images), eps)
+    images = flip(images, flips(run.seed, first, len(indices)) if run.flip else None)
+    eps = stream(Purpose.LATENT, run.seed, attempt).normal_rows(first, len(indices), latent_shape(run))
+    keys = stream(Purpose.DROPOUT, run.seed, attempt).word_rows(first, len(indices))[:, 0]
+    return Batch(dataset.spec.to_model(images), eps, keys)
 
 
 def latent_shape(run: AutoencoderRun) -> tuple[int, int, int]:
@@ -83,7 +83,7 @@ def train(
         for batch in batches:
             discriminator_guard.enter_as_asked(state, run)
             rate = run.optimiser.rate(state.images_seen, length.share(state)) * state.lr_factor
-            terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device)), rate, shares)
+            terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device), batch.keys), rate, shares)
             finite = bool(torch.isfinite(terms["grad_norm"]))
             if finite:
                 means.add(terms)
@@ -121,12 +121,11 @@ def step(
     strength, adversarial = discriminator_guard.strength(state, run), run.criterion.adversarial
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
-    seed = generator(run.seed, DROPOUT, state.images_seen, state.attempt).initial_seed()
     if strength:
-        draw_from(state.module, seed)
+        draw_from(state.module, batch.keys, batch.images.device)
         decoded, terms = _against(state, run, batch, strength)
     else:
-        decoded, terms = None, _alone(run, batch, seed, shares)
+        decoded, terms = None, _alone(run, batch, shares)
     parameters = [p for p in Trained(state.module, state.criterion).parameters() if p.grad is not None]
     terms["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
     if decoded is not None and adversarial is not None:
@@ -146,14 +145,14 @@ def step(
     return terms
 
 
-def _alone(run: AutoencoderRun, batch: Batch, seed: int, shares: CpuDataParallel[Trained]) -> dict[str, Tensor]:
-    """Adds the gradients of the loss without a discriminator to the parameters; the terms, each (). `seed` is for dropout."""
+def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) -> dict[str, Tensor]:
+    """Adds the gradients of the loss without a discriminator to the parameters; the terms, each ()."""
     names: list[str] = []
 
     def backward(both: Trained, low: int, high: int) -> Tensor:
         module, criterion = both.autoencoder, both.criterion
         images = batch.images[low:high]
-        draw_from(module, generator(seed, low).initial_seed())
+        draw_from(module, batch.keys[low:high], images.device)
         with autocast(run, images.device):
             found = module(images, batch.eps[low:high])
             each = criterion.image_terms(images, found.images) | _latent_terms(module, criterion, found, images)
@@ -236,7 +235,7 @@ def _revive(state: AutoencoderState, run: AutoencoderRun, batch: Batch) -> None:
     if passed(seen, seen + len(batch.images), run.revive_images):
         dead = bottleneck.dead
         latents = state.module.eval().moments(batch.images).mean
-        bottleneck.revive(latents, generator(run.seed, REVIVAL, seen))
+        bottleneck.revive(latents, stream(Purpose.CODES, run.seed, seen, state.attempt))
         other.codebook.weight[dead] = bottleneck.codebook.weight[dead]
     other.usage.copy_(bottleneck.usage)
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from debruit.device import has_bf16
 from debruit.models.config import Backbone
 from debruit.networks.dropout import draw_from, drops
-from debruit.sampling.noise import generator
 from debruit.training.batches import Batch
 from debruit.training.config import Run, TrainingConfig
 from debruit.training.cpu_parallel import CpuDataParallel
@@ -35,29 +34,18 @@ class Gradient:
         """The mean loss over the batch, (); its gradient is added to the parameters'."""
         total = torch.zeros((), device=self.device)
         size = self.run.microbatch or len(batch)
-        with self._randomness(batch.seed):
-            for start in range(0, len(batch), size):
-                total += self.shares(start, min(start + size, len(batch)), lambda *share: self._backward(batch, *share))
+        for start in range(0, len(batch), size):
+            total += self.shares(start, min(start + size, len(batch)), lambda *share: self._backward(batch, *share))
         return total
 
     def _backward(self, batch: Batch, backbone: Backbone, start: int, stop: int) -> Tensor:
         part = batch.part(start, stop, self.device)
-        if self.dropout and not self.run.compile:
-            draw_from(backbone, generator(batch.seed, start).initial_seed())
+        if self.dropout:
+            draw_from(backbone, batch.keys[start:stop], self.device)
         network = self.network if backbone is self.backbone else backbone
         loss = losses(self.run, backbone, network, part, self.device).sum() / len(batch)
         loss.backward()
         return loss.detach()
-
-    @contextlib.contextmanager
-    def _randomness(self, seed: int):
-        """Compiled dropout draws from torch's global stream: it gets the batch's own for this long."""
-        if not (self.dropout and self.run.compile):
-            yield
-            return
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            yield
 
 
 def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device: torch.device) -> Tensor:
