@@ -52,14 +52,14 @@ from debruit.planning.autoencoder import recommend as recommend_autoencoder
 from debruit.planning.footprint import cost
 from debruit.planning.two_stage import FIRST_SHARE
 from debruit.training.allocator import prepare
-from debruit.training.autoencoding.state import AutoencoderState
-from debruit.training.autoencoding.step import latent_shape
-from debruit.training.autoencoding.step import train as train_autoencoder
 from debruit.training.config import AutoencoderRun, Intervals, Optimiser, Run
-from debruit.training.loop import train
 from debruit.training.optim.gradient import autocast
 from debruit.training.run_folder import hardware
 from debruit.training.state import TrainState, seeded
+from debruit.training.tasks.autoencoder import Autoencoding
+from debruit.training.tasks.autoencoder_state import AutoencoderState
+from debruit.training.tasks.autoencoder_step import latent_shape
+from debruit.training.tasks.diffusion import Diffusion
 
 Action = Callable[[], object]
 SMALL = Autoencoder(coder=Coder(channels=32, multipliers=(1, 2, 4), blocks=2, groups=8), bottleneck=KL(channels=4))
@@ -107,7 +107,7 @@ class Setting:
 
 
 class Debruit:
-    """The product's module, and its own loop of training (training/autoencoding/step.py)."""
+    """The product's module, and its own step of training (training/tasks/autoencoder_step.py)."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.device = setting, torch.device(setting.device)
@@ -127,7 +127,7 @@ class Debruit:
     def train(self) -> Action:
         run = self.setting.run
         dataset, state = synthetic(run.data), AutoencoderState.start(run, self.device)
-        reports = train_autoencoder(state, run, dataset, np.arange(len(dataset)), self.device)
+        reports = Autoencoding(run, dataset, self.device).train(state, np.arange(len(dataset)))
         return lambda: next(reports)
 
     def _module(self) -> AutoencoderModule:
@@ -326,7 +326,7 @@ def training(run: Run, device: str) -> Action:
         latents = latent_cache(dataset, codec, codec_module(codec, target), flip=run.flip, device=target)
     each = replace(run, minutes=None, images=ENDLESS, every=Intervals(report_images=run.batch))
     state = TrainState.start(each, target)
-    reports = train(state, each, dataset, np.arange(len(dataset)), target, latents=latents)
+    reports = Diffusion(each, dataset, target, latents=latents).train(state, np.arange(len(dataset)))
     return lambda: next(reports)
 
 

@@ -36,10 +36,10 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     from debruit.planning.throughput import synthetic
     from debruit.recipes.ddpm import ddpm, l_simple
     from debruit.training.config import Optimiser, Run
-    from debruit.training.loop import optimise
     from debruit.training.optim import ema
     from debruit.training.optim.gradient import Gradient
     from debruit.training.state import TrainState
+    from debruit.training.tasks.diffusion import optimise
 
     spec = DataSpec(name="x", channels=1, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, count=1000)
     network = UNet(channels=width, multipliers=(1, 2, 2), attention=(4,), head_channels=32, groups=8)

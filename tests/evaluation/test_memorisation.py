@@ -26,9 +26,8 @@ from debruit.evaluation.memorisation.verdict import Rate, excess, verdict
 from debruit.evaluation.progress import StageTimer
 from debruit.models.diffusion import Model
 from debruit.training.config import Ema, Optimiser
-from debruit.training.loop import train
 from debruit.training.state import TrainState
-from debruit.training.tasks.diffusion import ALARM_COUNT
+from debruit.training.tasks.diffusion import ALARM_COUNT, Diffusion
 
 CPU = torch.device("cpu")
 
@@ -409,7 +408,7 @@ def test_a_network_that_overfits_few_images_sets_it_off(digits, count, speaks):
     )  # fmt: skip
     training, held_out = split(len(digits), 250, run.seed)
     state = TrainState.start(run, CPU)
-    for _ in train(state, run, digits, training[:count], CPU):
+    for _ in Diffusion(run, digits, CPU).train(state, training[:count]):
         pass
     said = CopyAlarm(run, digits)(state)
     samples = Model(run.model, state.average).generate(64, seed=5, steps=20)

@@ -22,12 +22,12 @@ from debruit.models.config import FirstStageConfig
 from debruit.planning import autoencoder as autoencoder_planning
 from debruit.planning import autoencoder_footprint as autoencoding
 from debruit.planning import footprint, heuristics, throughput
-from debruit.training.autoencoding.state import AutoencoderState
-from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
 from debruit.training.config import AutoencoderRun, Optimiser
-from debruit.training.loop import optimise
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
+from debruit.training.tasks.autoencoder_state import AutoencoderState
+from debruit.training.tasks.autoencoder_step import Batch, latent_shape, sharing, step
+from debruit.training.tasks.diffusion import optimise
 
 CPU = torch.device("cpu")
 

@@ -25,8 +25,8 @@ from debruit.overrides import override
 from debruit.planning import footprint
 from debruit.planning.footprint import parameters
 from debruit.recipes import adapted, on_autoencoder, recipes
-from debruit.training.loop import train
 from debruit.training.state import TrainState
+from debruit.training.tasks.diffusion import Diffusion
 
 CPU = torch.device("cpu")
 NAMES = ("ldm-imagenet-f8-256", "ldm-imagenet-f4-256", "ldm-landscapes-256", "ldm-text-256")
@@ -215,7 +215,7 @@ def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
             torch.nn.init.normal_(parameter, std=0.05)
     before = {name: value.clone() for name, value in state.backbone.named_parameters()}
     latents = latent_cache(dataset, run.model.codec, stage.module, flip=False, device=CPU)
-    (report,) = train(state, run, dataset, np.arange(3), CPU, latents=latents)
+    (report,) = Diffusion(run, dataset, CPU, latents=latents).train(state, np.arange(3))
     assert (report.images_seen, report.skipped) == (2, 0)
     assert np.isfinite(report.loss)
     gradless = {name for name, value in state.backbone.named_parameters() if value.grad is None}

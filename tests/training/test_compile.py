@@ -8,8 +8,8 @@ import tiny
 import torch
 
 from debruit.planning import throughput
-from debruit.training.loop import train
 from debruit.training.state import TrainState
+from debruit.training.tasks.diffusion import Diffusion
 
 
 @pytest.mark.slow
@@ -21,7 +21,7 @@ def test_a_compiled_training_is_the_same_training(dropout):
         run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=dropout)))
         state = TrainState.start(run, torch.device("cpu"))
         dataset = run.source.build()
-        list(train(state, run, dataset, np.arange(len(dataset)), torch.device("cpu")))
+        list(Diffusion(run, dataset, torch.device("cpu")).train(state, np.arange(len(dataset))))
         weights.append([p.detach().clone() for p in state.backbone.parameters()])
     for eager, compiled in zip(*weights, strict=True):
         torch.testing.assert_close(eager, compiled, rtol=1e-3, atol=1e-4)

@@ -9,8 +9,8 @@ from debruit.data.sources.digits import Digits
 from debruit.networks.attention import SelfAttention
 from debruit.networks.layers import GroupNorm
 from debruit.planning import heuristics, throughput
-from debruit.training.loop import train
 from debruit.training.state import TrainState
+from debruit.training.tasks.diffusion import Diffusion
 
 CPU = torch.device("cpu")
 
@@ -19,7 +19,7 @@ def trained(precision: str) -> tuple[list[float], list[torch.Tensor]]:
     """Losses of a short training, and the weights after it."""
     run = tiny.run(images=320, precision=precision)
     state, dataset = TrainState.start(run, CPU), run.source.build()
-    losses = [report.loss for report in train(state, run, dataset, np.arange(len(dataset)), CPU)]
+    losses = [report.loss for report in Diffusion(run, dataset, CPU).train(state, np.arange(len(dataset)))]
     return losses, [p.detach().clone() for p in state.backbone.parameters()]
 
 

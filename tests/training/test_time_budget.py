@@ -17,7 +17,6 @@ from debruit.training import loop as steps
 from debruit.training import supervisor as fits
 from debruit.training import time_budget
 from debruit.training.config import Intervals, Optimiser
-from debruit.training.loop import optimise  # noqa: F401  (what the machine below takes the place of)
 from debruit.training.state import State
 from debruit.training.time_budget import ALLOWANCE, Budget, Costs
 from debruit.training.validation import Validation
@@ -95,17 +94,24 @@ def simulate(
 
     class Task:
         watches = False
+        dataset, device = SimpleNamespace(blocks=None), torch.device("cpu")
 
         def __init__(self, folder):
             self.run = folder.run
 
         def start(self):
             state_of["state"] = state = Simulated(self.run)
-            state.average = state.backbone = state.optimiser = None
+            state.average = state.module = None
             return state
 
         def train(self, state, pool, length):
-            return steps.train(state, self.run, SimpleNamespace(blocks=None), pool, torch.device("cpu"), length=length)
+            return steps.train(self, state, pool, length)
+
+        def batch(self, order, first, attempt):
+            return range(self.run.batch)
+
+        def stepping(self, state):
+            return nullcontext(step)
 
         def as_planned(self, state):
             return True
@@ -127,22 +133,19 @@ def simulate(
         def model(self, state, *, final=False):
             return None, {}
 
-    def step(state, run, gradient, batch, rate):
+    def step(batch, rate):
         machine.rates.append(rate)
         machine.steps += 1
         session.state.stop_requested |= stop_at is not None and session.state.images_seen >= stop_at
         machine.work(machine.step)
-        return torch.zeros(()), torch.ones(())
+        return {"loss": torch.zeros(()), "grad_norm": torch.ones(())}
 
     def alarm(state):
         machine.work(COSTS["alarm"], "alarm")
 
     monkeypatch.setattr(time_budget, "now", lambda: machine.now)
     monkeypatch.setattr(time_budget, "seconds_since", lambda began: machine.now - began)
-    monkeypatch.setattr(steps, "training_batch", lambda run, *_, **__: range(run.batch))
     monkeypatch.setattr(steps, "Order", lambda *_: None)
-    monkeypatch.setattr(steps, "Gradient", lambda *_: nullcontext())
-    monkeypatch.setattr(steps, "optimise", step)
     monkeypatch.setattr(steps.ema, "update", lambda *_: None)
     monkeypatch.setattr(fits, "open_task", lambda folder, *_: Task(folder))
     sides = SimpleNamespace(sides=(np.arange(100), np.arange(20)))

@@ -11,8 +11,8 @@ from debruit.data.order import Order, ahead
 from debruit.data.split import split
 from debruit.training.batches import training_batch
 from debruit.training.config import Ema, Optimiser
-from debruit.training.loop import train
 from debruit.training.state import TrainState
+from debruit.training.tasks.diffusion import Diffusion
 
 CPU = torch.device("cpu")
 
@@ -21,7 +21,7 @@ def trained(run, pool=None):
     state = TrainState.start(run, CPU)
     dataset = run.source.build()
     pool = np.arange(len(dataset)) if pool is None else pool
-    return state, list(train(state, run, dataset, pool, CPU))
+    return state, list(Diffusion(run, dataset, CPU).train(state, pool))
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """The first stage of a latent diffusion model: a trained autoencoder with its file (Rombach et al. 2022).
 
-L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/autoencoding/) and then frozen: its latents are shifted and
+L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/tasks/autoencoder.py) and then frozen: its latents are shifted and
 scaled to mean 0 and standard deviation 1 per channel, as measured over the training images, and its fingerprint is in every model built on it.
 """
 

@@ -26,9 +26,9 @@ from debruit.planning import heuristics, throughput
 from debruit.planning.autoencoder_footprint import footprint, forward_flops, step_flops
 from debruit.planning.footprint import Speed
 from debruit.rng import Purpose, stream
-from debruit.training.autoencoding.state import AutoencoderState
-from debruit.training.autoencoding.step import Batch, latent_shape, sharing, step
 from debruit.training.config import AutoencoderRun, Optimiser
+from debruit.training.tasks.autoencoder_state import AutoencoderState
+from debruit.training.tasks.autoencoder_step import Batch, latent_shape, sharing, step
 from debruit.training.time_budget import PLANNED
 
 Kind = Literal["kl", "vq"]

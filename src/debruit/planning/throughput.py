@@ -16,9 +16,9 @@ from debruit.planning.footprint import Speed, cost
 from debruit.rng import Purpose, stream
 from debruit.training.batches import Batch
 from debruit.training.config import Intervals, Run, TrainingConfig
-from debruit.training.loop import optimise
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
+from debruit.training.tasks.diffusion import optimise
 
 LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking

@@ -5,8 +5,8 @@ A score is the error on held-out images, absolute and perceptual: what a discrim
 
 import torch
 
-from debruit.training.autoencoding.state import NEVER, AutoencoderState
 from debruit.training.config import AutoencoderRun
+from debruit.training.tasks.autoencoder_state import NEVER, AutoencoderState
 
 
 def judge(state: AutoencoderState, run: AutoencoderRun, score: float, device: torch.device) -> str | None:

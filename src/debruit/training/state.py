@@ -88,6 +88,11 @@ class TrainState(State):
             images_seen=0, total_images=run.images,
         )  # fmt: skip
 
+    @property
+    def module(self) -> Backbone:
+        """What is trained, as every kind of state calls it."""
+        return self.backbone
+
     def tensors(self) -> dict[str, Tensor]:
         average = stored("average", self.average)
         for name in untrained(self.backbone):  # which is in the weights already

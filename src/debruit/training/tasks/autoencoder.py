@@ -1,6 +1,7 @@
 """The training of an autoencoder as a task."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
@@ -12,15 +13,16 @@ from debruit.autoencoders.autoencoder import measured
 from debruit.autoencoders.fidelity import psnr, ssim
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
+from debruit.data.order import Order
 from debruit.data.split import split_of
 from debruit.images import pictures
 from debruit.models.config import FirstStageConfig
 from debruit.training import discriminator_guard as watch
-from debruit.training.autoencoding.state import NEVER, AutoencoderState
-from debruit.training.autoencoding.step import train
 from debruit.training.config import AutoencoderRun
-from debruit.training.loop import Report
-from debruit.training.time_budget import FINISHING, Length, now
+from debruit.training.loop import Report, Step, train
+from debruit.training.tasks.autoencoder_state import NEVER, AutoencoderState
+from debruit.training.tasks.autoencoder_step import Batch, make_batch, sharing, step
+from debruit.training.time_budget import FINISHING, ByImages, Length, now
 from debruit.training.validation import Validation
 
 PREVIEW_IMAGES = 16
@@ -41,8 +43,16 @@ class Autoencoding:
     def start(self) -> AutoencoderState:
         return AutoencoderState.start(self.run, self.device)
 
-    def train(self, state: AutoencoderState, pool: np.ndarray, length: Length) -> Iterator[Report]:
-        return train(state, self.run, self.dataset, pool, self.device, length=length)
+    def train(self, state: AutoencoderState, pool: np.ndarray, length: Length | None = None) -> Iterator[Report]:
+        return train(self, state, pool, length or ByImages())
+
+    def batch(self, order: Order, first: int, attempt: int) -> Batch:
+        return make_batch(self.run, self.dataset, order, first, attempt)
+
+    @contextmanager
+    def stepping(self, state: AutoencoderState) -> Generator[Step]:
+        with sharing(state, self.run, self.device) as shares:
+            yield lambda batch, rate: step(state, self.run, batch.to(self.device), rate, shares)
 
     def as_planned(self, state: AutoencoderState) -> bool:
         return state.entered == NEVER

@@ -7,27 +7,23 @@ import numpy as np
 from PIL.Image import Image
 from torch import Tensor
 
-from debruit.training.config import TrainingConfig
-from debruit.training.loop import Report
+from debruit.training.loop import Report, Trainee
 from debruit.training.state import State
 from debruit.training.time_budget import Length
 from debruit.training.validation import Validation
 
 
-class Task(Protocol):
-    """A training with its data on a device: of a diffusion model (diffusion.py), or of an autoencoder (training/tasks/autoencoder.py)."""
+class Task(Trainee, Protocol):
+    """A training with its data on a device: of a diffusion model (diffusion.py), or of an autoencoder (autoencoder.py)."""
 
     watches: ClassVar[bool]  # whether a validation may change the state, so that none can be skipped
 
-    @property
-    def run(self) -> TrainingConfig: ...
-
     def start(self) -> State:
-        """Step 0: what the run's seed determines."""
+        """Return the state at step 0, which the run's seed determines."""
         ...
 
     def train(self, state: Any, pool: np.ndarray, length: Length) -> Iterator[Report]:
-        """Steps from where the state is to the end of `length`, on the images `pool` of the data. Raises Diverged."""
+        """Make steps from where the state is to the end of `length`, on the images `pool` of the data (loop.train). Raises Diverged."""
         ...
 
     def as_planned(self, state: Any) -> bool:

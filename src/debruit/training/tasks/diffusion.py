@@ -1,6 +1,7 @@
 """The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.codec import CodecModule
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache, latent_cache
+from debruit.data.order import Order
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import ModelConfig
@@ -20,11 +22,13 @@ from debruit.models.diffusion import Model, named
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformTime
 from debruit.training import previews
+from debruit.training.batches import Batch, training_batch
 from debruit.training.config import Run
-from debruit.training.loop import Report, train
+from debruit.training.loop import Report, Step, train
+from debruit.training.optim.gradient import Gradient
 from debruit.training.previews import conditions
 from debruit.training.state import TrainState
-from debruit.training.time_budget import Length
+from debruit.training.time_budget import ByImages, Length
 from debruit.training.validation import Validation, validate
 
 PREVIEW_COUNT, PREVIEW_SEED = 16, 0
@@ -74,8 +78,16 @@ class Diffusion:
     def start(self) -> TrainState:
         return TrainState.start(self.run, self.device, self.codec)
 
-    def train(self, state: TrainState, pool: np.ndarray, length: Length) -> Iterator[Report]:
-        return train(state, self.run, self.dataset, pool, self.device, latents=self.latents, length=length)
+    def train(self, state: TrainState, pool: np.ndarray, length: Length | None = None) -> Iterator[Report]:
+        return train(self, state, pool, length or ByImages())
+
+    def batch(self, order: Order, first: int, attempt: int) -> Batch:
+        return training_batch(self.run, self.dataset, order, first, attempt, latents=self.latents)
+
+    @contextmanager
+    def stepping(self, state: TrainState) -> Generator[Step]:
+        with Gradient(self.run, state.backbone, self.device) as gradient:
+            yield lambda batch, rate: optimise(state, self.run, gradient, batch, rate)
 
     def as_planned(self, state: TrainState) -> bool:
         return True
@@ -110,6 +122,19 @@ class Diffusion:
 
     def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)
+
+
+def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate: float) -> dict[str, Tensor]:
+    """Forward, backward, clip, update; return the loss and the norm of the gradient, each (). Nothing is updated where the norm is not finite."""
+    state.optimiser.zero_grad(set_to_none=True)
+    loss = gradient(batch)
+    parameters = [p for p in state.backbone.parameters() if p.grad is not None]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, run.optimiser.clip_norm, foreach=True)
+    if torch.isfinite(norm):
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        state.optimiser.step()
+    return {"loss": loss, "grad_norm": norm}
 
 
 def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The loop of an autoencoder: a generator of reports, as that of a diffusion model (training/loop.py).
+"""One step of an autoencoder's training.
 
 x^ = D(z), z ~ q(z|x)
 g_n = gradient of mean(L_recons + b2 L_perceptual) at x^,   g_G = gradient of mean L_G at x^      each network is passed once
@@ -6,9 +6,9 @@ lambda from both at the decoder's last convolution (VQGAN, equation 7)
 x^.backward(g_n + strength b3 lambda g_G), beside b1 L_KL;   then the discriminator's step on x and the same x^
 """
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,18 +20,16 @@ from debruit.autoencoders.losses.adversarial import Adversarial, accuracy, r1_pe
 from debruit.autoencoders.losses.criterion import CriterionModule, Penalty
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
-from debruit.data.order import Order, ahead
+from debruit.data.order import Order
 from debruit.data.transforms import flip, flips
 from debruit.networks.dropout import draw_from
 from debruit.rng import Purpose, stream
 from debruit.training import discriminator_guard
-from debruit.training.autoencoding.state import AutoencoderState, Trained
 from debruit.training.config import AutoencoderRun
 from debruit.training.cpu_parallel import CpuDataParallel
-from debruit.training.loop import PATIENCE, Diverged, Report, passed
-from debruit.training.optim import ema
+from debruit.training.loop import passed
 from debruit.training.optim.gradient import autocast
-from debruit.training.time_budget import ByImages, Length
+from debruit.training.tasks.autoencoder_state import AutoencoderState, Trained
 
 LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
 
@@ -43,6 +41,12 @@ class Batch:
     images: Tensor
     eps: Tensor
     keys: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(self.images.to(device), self.eps.to(device), self.keys)
 
 
 def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> Batch:
@@ -60,53 +64,6 @@ def latent_shape(run: AutoencoderRun) -> tuple[int, int, int]:
     return (codec.latent_channels(data.channels), *codec.latent_size(data.height, data.width))
 
 
-def train(
-    state: AutoencoderState,
-    run: AutoencoderRun,
-    dataset: Dataset,
-    pool: np.ndarray,
-    device: torch.device,
-    *,
-    length: Length | None = None,
-) -> Iterator[Report]:
-    """Steps from where the state is to the end of `length` (by default `state.total_images` images), on the images `pool` of the data; a report each
-    `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
-    length = length or ByImages()
-    if length.over(state):
-        return
-    order, attempt = Order(pool, run.seed, dataset.blocks), state.attempt
-    make = lambda position: make_batch(run, dataset, order, position, attempt)  # noqa: E731
-    starts = itertools.count(state.images_seen, run.batch)
-    batches = map(make, starts) if device.type == "cpu" else ahead(make, state.images_seen, run.batch)
-    means, skipped, rate, mark = Means(), 0, 0.0, length.position(state)
-    with sharing(state, run, device) as shares:
-        for batch in batches:
-            discriminator_guard.enter_as_asked(state, run)
-            rate = run.optimiser.rate(state.images_seen, length.share(state)) * state.lr_factor
-            terms = step(state, run, Batch(batch.images.to(device), batch.eps.to(device), batch.keys), rate, shares)
-            finite = bool(torch.isfinite(terms["grad_norm"]))
-            if finite:
-                means.add(terms)
-            skipped, state.lost_in_a_row = (skipped, 0) if finite else (skipped + 1, state.lost_in_a_row + 1)
-            state.images_seen += len(batch.images)
-            length.stepped(state)
-            if state.lost_in_a_row == PATIENCE:
-                raise Diverged(f"{PATIENCE} steps in a row gave no finite gradient at {state.images_seen:,} images")
-            if finite:
-                ema.update(state.average, state.module, run.ema.decay(state.images_seen, len(batch.images)))
-            interrupted = state.interrupted
-            last, position = length.over(state), length.position(state)
-            if interrupted or last or passed(mark, position, run.every.report_images):
-                found = means.take()
-                loss, norm = found.pop("loss", float("nan")), found.pop("grad_norm", float("nan"))
-                yield Report(state.images_seen, loss, norm, rate, skipped, found, last=last)
-                skipped = 0
-                position = length.position(state)
-            mark = position
-            if interrupted or last:
-                return
-
-
 def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> CpuDataParallel[Trained]:
     """The cores of a CPU share a batch, where no statistics of the whole of it are kept (a codebook's use)."""
     allowed = device.type == "cpu" and isinstance(run.model.codec.bottleneck, KL)
@@ -118,6 +75,7 @@ def step(
 ) -> dict[str, Tensor]:
     """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
     finite: "grad_norm" is then not finite either."""
+    discriminator_guard.enter_as_asked(state, run)
     strength, adversarial = discriminator_guard.strength(state, run), run.criterion.adversarial
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
@@ -238,19 +196,3 @@ def _revive(state: AutoencoderState, run: AutoencoderRun, batch: Batch) -> None:
         bottleneck.revive(latents, stream(Purpose.CODES, run.seed, seen, state.attempt))
         other.codebook.weight[dead] = bottleneck.codebook.weight[dead]
     other.usage.copy_(bottleneck.usage)
-
-
-class Means:
-    """Means of terms over the steps since the last report, each over the steps that had it."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, list[Tensor]] = {}
-
-    def add(self, terms: Mapping[str, Tensor]) -> None:
-        for name, value in terms.items():
-            self.values.setdefault(name, []).append(value.detach().float())
-
-    def take(self) -> dict[str, float]:
-        found = {name: float(torch.stack(values).mean()) for name, values in self.values.items()}
-        self.values = {}
-        return found
