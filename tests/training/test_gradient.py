@@ -1,5 +1,6 @@
 """The gradient of a batch is the same number, however the batch is cut."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -102,3 +103,22 @@ def test_each_example_drops_other_units():
     _, both, _ = gradient_of(run, 2, twice)
     _, one, _ = gradient_of(replace(run, batch=16), 1, half)
     assert any((both[name] - one[name]).norm() > 0.05 * one[name].norm() for name in one), "not one half twice"
+
+
+def test_other_threads_keep_their_cores_while_a_training_runs():
+    run, before = tiny.run(batch=32), torch.get_num_threads()
+    state, seen = TrainState.start(run, CPU), []
+    torch.set_num_threads(4)
+    try:
+        with Gradient(run, state.backbone, CPU) as gradient:
+            gradient(synthetic(run))
+            assert len(gradient.shares.copies) == 3
+            other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+            other.start()
+            other.join()
+            assert torch.get_num_threads() == 4
+            workers = list(gradient.shares.pool.map(lambda _: torch.get_num_threads(), range(8)))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [4]
+    assert set(workers) == {1}

@@ -1,11 +1,16 @@
-"""Each core of a CPU its own share of a batch.
+"""Data parallelism on a CPU: each core computes its own share of a batch.
 
-Threads that each take a share of the batch through the whole network wait for each other once a step; threads that share every operation
-wait after each of them. The first is 1.15 times as fast on two cores (bench/RESULTS.md). The shares follow from the number of threads and are
-added in order, so two runs with as many threads agree to the bit.
+Threads that each pass a share of the batch through the whole network wait for each other once a step; threads that share
+every operation wait after each of them. The first is 1.15 times as fast on two cores (bench/RESULTS.md). The shares follow
+from the number of threads and are added in order, so two runs with as many threads agree to the bit.
+
+torch.set_num_threads has two effects: the calling thread uses so many cores, and so do threads that start later. The
+workers set their own number once, at the start of a training, and the number for later threads is set back at once, so
+that other work in the process keeps its cores while a training runs.
 """
 
 import copy
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -17,16 +22,18 @@ from torch import Tensor, nn
 MOST_SHARES = 4  # more Python threads than this would wait for the interpreter
 LEAST_IMAGES = 8  # a share of fewer costs more than it saves
 Shared = TypeVar("Shared", bound=nn.Module)
+_starting = threading.Lock()  # while the number of cores of later threads is another one
 
 
 class CpuDataParallel(Generic[Shared]):
     """A module and its copies on the same weights, each with a thread of its own. A context: on leaving it the threads end."""
 
     def __init__(self, module: Shared, images: int, *, allowed: bool, least: int = LEAST_IMAGES) -> None:
-        """For batches of `images`, of which a share has at least `least`; where it is not `allowed` there is one share and no thread."""
-        self.module, self.threads = module, torch.get_num_threads()
-        self.copies = [_sharing(module) for _ in range(self._count(images, least) - 1)] if allowed else []
-        self.pool = ThreadPoolExecutor(len(self.copies) + 1, initializer=self._narrow) if self.copies else None
+        """For batches of `images`, of which a share has at least `least`; if it is not `allowed`, one share and no thread."""
+        self.module, threads = module, torch.get_num_threads()
+        copies = _count(threads, images, least) - 1 if allowed else 0
+        self.copies = [_sharing(module) for _ in range(copies)]
+        self.pool = _workers(copies + 1, threads) if copies else None
 
     def __enter__(self) -> "CpuDataParallel[Shared]":
         return self
@@ -34,11 +41,10 @@ class CpuDataParallel(Generic[Shared]):
     def __exit__(self, *_: object) -> None:
         if self.pool is not None:
             self.pool.shutdown()
-            torch.set_num_threads(self.threads)
 
     def __call__(self, start: int, stop: int, backward: Callable[[Shared, int, int], Tensor]) -> Tensor:
-        """The sum of backward(module, low, high) over the shares of images start..stop - 1; the gradients that it leaves in the copies are added to
-        the module's."""
+        """Return the sum of backward(module, low, high) over the shares of images start..stop - 1. The gradients that it
+        leaves in the copies are added to the module's."""
         if self.pool is None:
             return backward(self.module, start, stop)
         modules = [self.module, *self.copies]
@@ -56,13 +62,29 @@ class CpuDataParallel(Generic[Shared]):
                     its.grad = None
         return total
 
-    def _count(self, images: int, least: int) -> int:
-        """As many as the cores allow."""
-        most = min(MOST_SHARES, images // least)
-        return max((n for n in range(1, most + 1) if self.threads % n == 0), default=1)
 
-    def _narrow(self) -> None:
-        torch.set_num_threads(self.threads // (len(self.copies) + 1))
+def _count(threads: int, images: int, least: int) -> int:
+    """As many shares as the cores allow."""
+    most = min(MOST_SHARES, images // least)
+    return max((n for n in range(1, most + 1) if threads % n == 0), default=1)
+
+
+def _workers(count: int, threads: int) -> ThreadPoolExecutor:
+    """`count` threads that share the cores of `threads`, started."""
+    ready = threading.Barrier(count + 1)
+
+    def start() -> None:
+        torch.get_num_threads()  # a thread's first call takes over the number for later threads
+        torch.set_num_threads(threads // count)
+        ready.wait()
+
+    with _starting:
+        pool = ThreadPoolExecutor(count, initializer=start)
+        for _ in range(count):
+            pool.submit(int)
+        ready.wait()
+        torch.set_num_threads(threads)  # unchanged for this thread; later threads are not narrowed
+    return pool
 
 
 def _sharing(module: Shared) -> Shared:
