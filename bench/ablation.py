@@ -28,7 +28,7 @@ from torch import Tensor
 
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
-from debruit.autoencoders.losses.reconstruction.l1 import L1
+from debruit.autoencoders.losses.reconstruction import L1
 from debruit.config import decode, encode
 from debruit.data.dataset import Dataset
 from debruit.data.order import split

@@ -104,7 +104,7 @@ def test_a_docstring_tells_the_number_of_parameters(name):
     run = recipes()[name]()
     with torch.device("meta"):
         module = run.model.build() if name.startswith("ldm") else run.model.codec.build(3)
-    said = re.search(r"([\d.]+) M parameters", recipes()[name].__doc__)
+    said = re.search(r"([\d.]+) M\s+parameters", recipes()[name].__doc__)
     assert said
     assert said[1] == f"{parameters(module) / 1e6:.2f}"
 

@@ -12,8 +12,7 @@ from safetensors.torch import load_file
 import tiny_latent
 from debruit.autoencoders.autoencoder import fingerprint
 from debruit.autoencoders.losses.criterion import Criterion
-from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.autoencoders.losses.reconstruction.laplace import Laplace
+from debruit.autoencoders.losses.reconstruction import L1, Laplace
 from debruit.autoencoders.vq import VQ
 from debruit.data.order import Order
 from debruit.data.split import split

@@ -27,6 +27,7 @@ from debruit.finite import check_finite
 from debruit.models.config import Backbone, ModelConfig
 from debruit.models.guide_model import check_pair
 from debruit.models.model_file import decoded, fill, model_file, read, save
+from debruit.models.onnx_export import export_onnx
 from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, check_seed
 from debruit.rng import Purpose
 from debruit.sampling.ancestral import Ancestral
@@ -87,6 +88,10 @@ class Model:
     def save(self, path: str | Path) -> None:
         """To one file, atomically."""
         save(path, self.config, named(self.backbone, self.codec), self.provenance)
+
+    def export_onnx(self, path: str | Path) -> None:
+        """Write the denoising network to an ONNX file: (x_t, t, conditions) -> prediction, for any batch (models/onnx_export.py)."""
+        export_onnx(self.backbone, self.conditioned(), path)
 
     def settings(
         self,

@@ -22,7 +22,7 @@ from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.kl import per_value
 from debruit.autoencoders.losses.perceptual import Perceptual
-from debruit.autoencoders.losses.reconstruction.l1 import L1
+from debruit.autoencoders.losses.reconstruction import L1
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
 from debruit.recipes import settings

@@ -10,9 +10,7 @@ from debruit.autoencoders.losses import perceptual
 from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.perceptual import Perceptual
-from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.autoencoders.losses.reconstruction.l2 import L2
-from debruit.autoencoders.losses.reconstruction.laplace import Laplace
+from debruit.autoencoders.losses.reconstruction import L1, L2, Laplace
 from debruit.config import decode, encode
 from debruit.errors import InputError
 from debruit.overrides import override

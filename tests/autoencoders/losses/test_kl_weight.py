@@ -8,8 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.kl import kl_per_value, per_value
-from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.autoencoders.losses.reconstruction.laplace import Laplace
+from debruit.autoencoders.losses.reconstruction import L1, Laplace
 
 
 def setting(height=6, width=5):

@@ -7,11 +7,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from debruit.autoencoders.losses.reconstruction.gaussian import Gaussian
-from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.autoencoders.losses.reconstruction.l2 import L2
-from debruit.autoencoders.losses.reconstruction.laplace import Laplace
-from debruit.autoencoders.losses.reconstruction.reconstruction import Reconstruction
+from debruit.autoencoders.losses.reconstruction import L1, L2, Gaussian, Laplace, Reconstruction
 from debruit.config import decode, encode
 from debruit.errors import InputError
 from debruit.seams import choose, implementations

@@ -18,8 +18,7 @@ from debruit.autoencoders.losses.adversarial import Adversarial
 from debruit.autoencoders.losses.checks import check_weight
 from debruit.autoencoders.losses.kl import kl_per_value
 from debruit.autoencoders.losses.perceptual import Perceptual
-from debruit.autoencoders.losses.reconstruction.l1 import L1
-from debruit.autoencoders.losses.reconstruction.reconstruction import Reconstruction
+from debruit.autoencoders.losses.reconstruction import L1, Reconstruction
 from debruit.errors import InputError
 from debruit.networks.discriminator import PatchDiscriminator
 

@@ -1,1 +1,0 @@
-"""Reconstruction terms, one file each."""
