@@ -35,7 +35,7 @@ def chained(steps: int = 12, **changes) -> Model:
 
 
 def unconditional(**changes) -> Model:
-    """A model that was trained without a condition."""
+    """A model that was trained unconditionally."""
     network = dataclasses.replace(tiny.NETWORK, vector_channels=0)
     return fresh(conditioners=(), network=network, sampling=SamplingConfig(steps=3), **changes)
 

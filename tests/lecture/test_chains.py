@@ -1,4 +1,4 @@
-"""Any process as the lecture's chain: its laws are those of the process, divided by its scale."""
+"""Any process as the lecture's chain: its distributions are those of the process, divided by its scale."""
 
 import pytest
 import torch
@@ -13,10 +13,10 @@ F64 = torch.float64
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_the_chain_has_the_laws_of_the_process(name):
+def test_the_chain_has_the_distributions_of_the_process(name):
     process = PROCESSES[name]
-    found = chain_of(process, 30)
-    chain, times, scale = found.chain, found.times, found.scale
+    model_chain = chain_of(process, 30)
+    chain, times, scale = model_chain.chain, model_chain.times, model_chain.scale
     assert times[0] == 0
     assert times[-1] == 1
     assert (times.diff() > 0).all()
@@ -29,22 +29,22 @@ def test_the_chain_has_the_laws_of_the_process(name):
 def test_its_posterior_is_that_of_the_process_scaled(name):
     """Kingma et al. 2021: the posterior between two times does not change when x_t is divided by a function of t."""
     process = PROCESSES[name]
-    found = chain_of(process, 30)
+    model_chain = chain_of(process, 30)
     x0, x = torch.tensor([[0.4]], dtype=F64), torch.tensor([[-0.7]], dtype=F64)
-    for i in (2, found.chain.steps // 2, found.chain.steps - 1):
-        before, after = float(found.scale[i]), float(found.scale[i - 1])
-        between = transition(process, float(found.times[i]), float(found.times[i - 1]))
-        ours = found.chain.posterior(x0, x, i)
-        torch.testing.assert_close(ours.mean, between.posterior_mean(x0, before * x) / after, rtol=1e-6, atol=1e-9)
-        assert float(ours.variance) == pytest.approx(between.posterior_variance / after**2, rel=1e-5)
+    for i in (2, model_chain.chain.steps // 2, model_chain.chain.steps - 1):
+        before, after = float(model_chain.scale[i]), float(model_chain.scale[i - 1])
+        step = transition(process, float(model_chain.times[i]), float(model_chain.times[i - 1]))
+        ours = model_chain.chain.posterior(x0, x, i)
+        torch.testing.assert_close(ours.mean, step.posterior_mean(x0, before * x) / after, rtol=1e-6, atol=1e-9)
+        assert float(ours.variance) == pytest.approx(step.posterior_variance / after**2, rel=1e-5)
 
 
 def test_a_chain_model_keeps_its_own_chain():
     process = PROCESSES["Tabulated-cosine-60"]
     assert isinstance(process, Tabulated)
-    found = chain_of(process)
-    assert found.own
-    assert found.chain is process.chain
+    model_chain = chain_of(process)
+    assert model_chain.own
+    assert model_chain.chain is process.chain
     assert not chain_of(Flow()).own
 
 

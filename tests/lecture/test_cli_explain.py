@@ -31,14 +31,14 @@ def test_explain_writes_one_page_and_says_what_it_did(trained, tmp_path, capsys,
             str(out),
         ]
     )
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert code == 0
     assert [p.name for p in out.iterdir()] == ["index.html"]
     text = (out / "index.html").read_text("utf-8")
     assert '<html lang="fr">' in text
     assert "resized from 30 x 20" in text
     for part in ("le fichier shoe.png", "algorithm 2", "bits/dim", "as a chain of 6 steps", "index.html"):
-        assert part in said
+        assert part in output
 
 
 def test_bad_requests(trained, tmp_path, capsys):
@@ -55,7 +55,7 @@ def test_bad_requests(trained, tmp_path, capsys):
     }
     for arguments, sentence in cases.items():
         assert main([str(a) for a in arguments]) == 2, arguments
-        said = capsys.readouterr().err
-        assert sentence in said, arguments
-        assert said.count("\n") == 1
+        output = capsys.readouterr().err
+        assert sentence in output, arguments
+        assert output.count("\n") == 1
         assert not (tmp_path / "x").exists()

@@ -24,7 +24,7 @@ from debruit.lecture.autoencoder.page import page
 from debruit.lecture.autoencoder.study import begin
 from debruit.lecture.maths import mathml
 
-# on a canvas of its own: the browser warns of frequent readings of one that is drawn on
+# on a canvas of its own: the browser warns of frequent readings of one that is drawn to
 READ = """c => {
   const on = new OffscreenCanvas(8, 8).getContext("2d", { willReadFrequently: true });
   on.drawImage(c, 0, 0);
@@ -52,45 +52,45 @@ def numbers(text):
 
 
 def test_there_and_back(study, stage):
-    found = panels.reconstruction(study)
+    panel = panels.reconstruction(study)
     images = study.example.image
     back = stage.config.data.to_model(stage.reconstruct(images))
-    assert (found.decoded - back[0]).abs().max() < 1 / 255 + 1e-6, "reconstruct rounds to grey levels"
-    assert found.difference.equal(found.decoded - found.x)
-    assert found.psnr == pytest.approx(float(psnr((study.x + 1) / 2, (found.decoded[None] + 1) / 2, value_range=1)))
+    assert (panel.decoded - back[0]).abs().max() < 1 / 255 + 1e-6, "reconstruct rounds to grey levels"
+    assert panel.difference.equal(panel.decoded - panel.x)
+    assert panel.psnr == pytest.approx(float(psnr((study.x + 1) / 2, (panel.decoded[None] + 1) / 2, value_range=1)))
 
 
 def test_a_silenced_channel_is_at_zero_and_the_others_are_as_they_were(study, stage):
-    found, z = panels.ablation(study), stage.encode(study.example.image).mean
-    assert len(found.decoded) == len(found.change) == z.shape[1] == 2
+    panel, z = panels.ablation(study), stage.encode(study.example.image).mean
+    assert len(panel.decoded) == len(panel.change) == z.shape[1] == 2
     for channel in range(2):
         less = z.clone()
         less[:, channel] = 0
         with torch.no_grad():
             expected = stage.module.decode(less, (8, 8)).clamp(-1, 1)
-        torch.testing.assert_close(found.decoded[channel], expected[0])
+        torch.testing.assert_close(panel.decoded[channel], expected[0])
         whole = panels.reconstruction(study).decoded
-        assert float(found.change[channel]) == pytest.approx(float((expected[0] - whole).square().mean().sqrt() / 2))
+        assert float(panel.change[channel]) == pytest.approx(float((expected[0] - whole).square().mean().sqrt() / 2))
 
 
 def test_the_line_begins_and_ends_at_the_two_images(study, stage):
-    found = panels.interpolation(study, positions=5)
+    panel = panels.interpolation(study, positions=5)
     ends = torch.cat([study.example.image, study.other.image])
     assert not study.example.image.equal(study.other.image)
-    for row, place in ((0, 0), (1, -1)):
+    for row, index in ((0, 0), (1, -1)):
         with torch.no_grad():
             decoded = stage.module.decode(stage.encode(ends[row : row + 1]).mean, (8, 8)).clamp(-1, 1)
-        torch.testing.assert_close(found.decoded[place], decoded[0])
-        torch.testing.assert_close(found.mixed[place], stage.config.data.to_model(ends[row]))
-    torch.testing.assert_close(found.mixed[2], stage.config.data.to_model(ends).mean(0))
+        torch.testing.assert_close(panel.decoded[index], decoded[0])
+        torch.testing.assert_close(panel.mixed[index], stage.config.data.to_model(ends[row]))
+    torch.testing.assert_close(panel.mixed[2], stage.config.data.to_model(ends).mean(0))
 
 
 def test_channels_are_the_law_of_the_latent(study, stage):
-    found, law = panels.channels(study), stage.encode(study.example.image)
-    assert found.mean.equal(law.mean[0])
-    assert found.std.equal(law.std[0])
-    assert found.level[1] == pytest.approx(float(law.mean[0, 1].mean()))
-    assert found.spread[1] == pytest.approx(float(law.mean[0, 1].std(correction=0)))
+    panel, moments = panels.channels(study), stage.encode(study.example.image)
+    assert panel.mean.equal(moments.mean[0])
+    assert panel.std.equal(moments.std[0])
+    assert panel.level[1] == pytest.approx(float(moments.mean[0, 1].mean()))
+    assert panel.spread[1] == pytest.approx(float(moments.mean[0, 1].std(correction=0)))
 
 
 def test_the_image_is_a_held_out_one_and_the_other_its_neighbour(stage, study):
@@ -124,9 +124,9 @@ def test_the_page_is_whole_in_itself(text):
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert "{{" not in text
     assert re.findall(r'<section id="(\w+)">', text) == [c.key for c in CHAPTERS]
-    found = numbers(text)
-    assert len(found["steps"]) == panels.POSITIONS
-    assert found["channels"]["count"] == 2
+    data = numbers(text)
+    assert len(data["steps"]) == panels.POSITIONS
+    assert data["channels"]["count"] == 2
     assert "<title>L&#x27;auto-encodeur, sur votre image</title>" in text
 
 
@@ -155,7 +155,7 @@ def test_every_text_is_bilingual_and_every_equation_well_formed():
 
 
 def test_the_page_is_alive_in_a_browser(browser, text, study, tmp_path):  # noqa: F811
-    """The slider mixes, in both languages and on a telephone, and the pictures are the package's numbers."""
+    """The slider mixes, in both languages and on a telephone, and the images are the package's numbers."""
     tab, complaints = opened(browser, tmp_path / "page.html", text, viewport={"width": 390, "height": 800})
     assert tab.title() == "L'auto-encodeur, sur votre image"
     tab.click("[data-language=en]")
@@ -165,11 +165,11 @@ def test_the_page_is_alive_in_a_browser(browser, text, study, tmp_path):  # noqa
         tab.fill("#t", str(k))
         assert tab.inner_text("#where") == f"λ = {float(line.weights[k]):.2g}"
         for figure, images in ((2, line.decoded), (3, line.mixed)):
-            drawn = tab.eval_on_selector(
+            pixels = tab.eval_on_selector(
                 f"#panel-interpolation figure:nth-child({figure}) canvas",
                 READ,
             )
-            assert drawn[::4] == ((images[k, 0] + 1) * 127.5).round().int().flatten().tolist()
+            assert pixels[::4] == ((images[k, 0] + 1) * 127.5).round().int().flatten().tolist()
     assert tab.locator("#panel-channels canvas").count() == 4
     assert tab.locator("#panel-ablation canvas").count() == 3
     tab.click("#play")
@@ -183,8 +183,8 @@ def test_the_command(stage, tmp_path, capsys):
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "x.png")
     out = tmp_path / "lecture"
     assert main(["explain", name, "--image", str(tmp_path / "x.png"), "--lang", "fr", "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "le fichier x.png" in said
+    output = capsys.readouterr().out
+    assert "le fichier x.png" in output
     assert '<html lang="fr">' in (out / "index.html").read_text("utf-8")
     assert main(["explain", name, "--label", "3", "--out", str(tmp_path / "no")]) == 2
     assert "is an autoencoder, which has no conditions: leave --label out" in capsys.readouterr().err

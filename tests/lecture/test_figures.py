@@ -18,20 +18,20 @@ from debruit.lecture.terms import terms
 from debruit.lecture.walk import walk
 
 
-def drawn(figure: Figure) -> Figure:
-    """The figure, once really drawn: mathtext is parsed and layouts are solved."""
+def rendered(figure: Figure) -> Figure:
+    """The figure, once rendered: mathtext is parsed and layouts are solved."""
     figure.canvas.draw()
     return figure
 
 
 def test_forward_and_step_back(study):
     panel = forward(study)
-    figure = drawn(figures.forward_chain(panel, columns=4))
+    figure = rendered(figures.forward_chain(panel, columns=4))
     assert len(figure.axes) == 5 * 4
     first = figure.axes[0].get_images()[0].get_array()
-    wanted = ((panel.x_t[0, 0].clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
-    np.testing.assert_array_equal(np.asarray(first), wanted)
-    figure = drawn(figures.step_back(panel, row=2, column=5, columns=3))
+    expected = ((panel.x_t[0, 0].clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    np.testing.assert_array_equal(np.asarray(first), expected)
+    figure = rendered(figures.step_back(panel, row=2, column=5, columns=3))
     line = figure.axes[0].get_lines()[0]
     peak = line.get_xdata()[line.get_ydata().argmax()]
     k = next(k for k in figures._picks(len(panel.steps), 4) if panel.posterior_variance[k] > 0)
@@ -41,16 +41,16 @@ def test_forward_and_step_back(study):
 
 
 def test_the_other_panels(study):
-    figure = drawn(figures.schedule_curves(schedules(study)))
+    figure = rendered(figures.schedule_curves(schedules(study)))
     widths = [line.get_linewidth() for line in figure.axes[1].get_lines()]
     assert widths.count(3) == 1, "the model's own curve is the thick one"
-    figure = drawn(figures.walk_histograms(walk(study.chain.chain, study.steps), x0=0.5, columns=3))
+    figure = rendered(figures.walk_histograms(walk(study.chain.chain, study.steps), x0=0.5, columns=3))
     assert len(figure.axes) == 3
-    figure = drawn(figures.bound_terms(terms(study)))
+    figure = rendered(figures.bound_terms(terms(study)))
     assert len(figure.axes[0].patches) == study.chain.chain.steps - 1
-    drawn(figures.algorithm_2(reverse(study, images=1), columns=3))
+    rendered(figures.algorithm_2(reverse(study, images=1), columns=3))
     table = samplers(study, budgets=(2, 4))
-    figure = drawn(figures.sampler_table(table, study.model.config.data))
+    figure = rendered(figures.sampler_table(table, study.model.config.data))
     assert len(figure.axes) == 2 * len(table.rows)
 
 
@@ -60,7 +60,7 @@ def test_latent_channels(short):
     study = begin(fresh(codec=Unshuffled(), data_std=0.25), label=2)
     panel = latents(study, forward(study))
     assert panel is not None
-    assert len(drawn(figures.latent_channels(panel, study.model.config.data, columns=3)).axes) == 5 * 3
+    assert len(rendered(figures.latent_channels(panel, study.model.config.data, columns=3)).axes) == 5 * 3
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

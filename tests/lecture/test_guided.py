@@ -28,27 +28,27 @@ CAPTIONS = ["a black cat", "a white dog", "two owls"]
 
 
 def test_the_two_guesses_and_their_distance(study):
-    """What is shown is the model's own estimate, with and without its class, of the x_t of the forward chapter; the gaps are tied by x_t itself."""
-    found, k = guidance(study, images=1), 6
-    i = torch.tensor([found.steps[k]])
+    """The panel shows the model's own estimate, with and without its class, of the x_t of the forward chapter."""
+    panel, k = guidance(study, images=1), 6
+    i = torch.tensor([panel.steps[k]])
     abar = study.chain.chain.abar[i].float()
     x_t = abar.sqrt() * study.x0 + (1 - abar).sqrt() * study.noise()()
     denoiser, model = study.model.backbone.denoiser(), study.model
     with torch.inference_mode():
-        for keep, wanted in ((True, found.conditional), (False, found.unconditional)):
+        for keep, expected in ((True, panel.conditional), (False, panel.unconditional)):
             cond = model.backbone.cond({"label": torch.tensor([3])}, {"label": torch.tensor([keep])})
-            torch.testing.assert_close(denoiser(x_t, float(i) / 12, cond).x0[0], wanted[k], rtol=1e-4, atol=1e-5)
-    ratio = (study.chain.chain.abar / (1 - study.chain.chain.abar)).sqrt()[found.steps].float()
-    torch.testing.assert_close(found.noise_gap, found.clean_gap * ratio, rtol=1e-2, atol=1e-5)
-    assert (found.clean_gap > 0).all()
+            torch.testing.assert_close(denoiser(x_t, float(i) / 12, cond).x0[0], expected[k], rtol=1e-4, atol=1e-5)
+    ratio = (study.chain.chain.abar / (1 - study.chain.chain.abar)).sqrt()[panel.steps].float()
+    torch.testing.assert_close(panel.noise_gap, panel.clean_gap * ratio, rtol=1e-2, atol=1e-5)
+    assert (panel.clean_gap > 0).all()
 
 
 def test_each_picture_is_what_generate_draws_at_that_weight(study):
-    found = guidance(study, weights=(0.0, 1.0, 4.0), images=2)
-    for weight, cost, images in zip(found.weights, found.evaluations, found.images, strict=True):
+    panel = guidance(study, weights=(0.0, 1.0, 4.0), images=2)
+    for weight, cost, images in zip(panel.weights, panel.evaluations, panel.images, strict=True):
         assert torch.equal(images, study.model.generate(2, seed=5, label=3, guidance=weight))
         assert cost == (6 if weight == 4 else 3)
-    assert len(figures.guidance_weights(found, study.model.config.data).axes) == 2 * 3
+    assert len(figures.guidance_weights(panel, study.model.config.data).axes) == 2 * 3
 
 
 def test_where_nothing_can_be_guided_there_is_no_chapter():
@@ -58,7 +58,7 @@ def test_where_nothing_can_be_guided_there_is_no_chapter():
     assert '<section id="guidance">' not in page(begin(unconditional(), steps=4))
 
 
-def told(**changes):
+def text_and_mask_model(**changes):
     """A model of text and masks on 8 x 8 digits."""
     text = Text(tokenizer=WordPiece.train(CAPTIONS, 64), encoder=TextTransformer(width=8, depth=1, heads=1, length=8))
     mask = Mask(names=("none", "cat"), palette=((0, 0, 0), (255, 0, 0)), height=8, width=8, **changes)
@@ -74,17 +74,17 @@ def held_out(monkeypatch):
     mask = torch.zeros(1, 8, 8, dtype=torch.uint8)
     mask[:, 2:6] = 1
     image = torch.randint(0, 256, (1, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    found = Example(
+    held = Example(
         image=image,
         origin=("here", "ici"),
         conditions={"label": torch.tensor([4]), "text": ["a black cat"], "mask": mask},
     )
-    monkeypatch.setattr(example, "held_out", lambda *a, **k: found)
-    return found
+    monkeypatch.setattr(example, "held_out", lambda *a, **k: held)
+    return held
 
 
 def test_an_image_is_explained_under_its_own_text_and_mask(held_out, short):
-    model = told()
+    model = text_and_mask_model()
     study = begin(model)
     assert set(study.values) == {"text", "mask"}
     assert torch.equal(study.values["mask"][0], held_out.conditions["mask"][0])
@@ -100,7 +100,7 @@ def test_an_image_is_explained_under_its_own_text_and_mask(held_out, short):
 
 
 def test_a_prompt_takes_the_place_of_the_caption(held_out):
-    model = told()
+    model = text_and_mask_model()
     study = begin(model, prompt="two owls")
     assert torch.equal(study.values["text"], model.config.conditioners[0].parse("two owls", range(1)))
     assert study.prompt == "two owls"
@@ -110,16 +110,16 @@ def test_a_prompt_takes_the_place_of_the_caption(held_out):
 def test_a_picture_without_words_is_seen_without_them(tmp_path):
     path = tmp_path / "a.png"
     Picture.fromarray(np.zeros((8, 8), np.uint8)).save(path)
-    assert begin(told(), path).values == {}
-    assert begin(told(), path, prompt="a black cat").prompt == "a black cat"
+    assert begin(text_and_mask_model(), path).values == {}
+    assert begin(text_and_mask_model(), path, prompt="a black cat").prompt == "a black cat"
     with pytest.raises(InputError, match="was never trained without its mask: leave --image out"):
-        begin(told(drop=0.0), path)
+        begin(text_and_mask_model(drop=0.0), path)
     with pytest.raises(InputError, match="a prompt was given, but this model was trained with label"):
         begin(fresh(), path, prompt="a cat")
     with pytest.raises(
         InputError, match="was never trained without its mask, and its training data, which has them, is not available"
     ):
-        begin(told(drop=0.0))
+        begin(text_and_mask_model(drop=0.0))
 
 
 def test_a_condition_made_of_the_image_is_always_known(held_out, short):

@@ -23,8 +23,8 @@ from debruit.lecture.page import page
 from debruit.lecture.study import begin
 
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -65,13 +65,13 @@ def test_every_function_that_is_named_exists():
             parts = ["debruit", *name.split(".")]
             for cut in range(len(parts), 0, -1):
                 try:
-                    found = importlib.import_module(".".join(parts[:cut]))
+                    item = importlib.import_module(".".join(parts[:cut]))
                 except ModuleNotFoundError:
                     continue
                 for attribute in parts[cut:]:
-                    found = getattr(found, attribute)
+                    item = getattr(item, attribute)
                 break
-            assert callable(found) or hasattr(found, "func"), name  # a cached property is a table
+            assert callable(item) or hasattr(item, "func"), name  # a cached property has a func
 
 
 def test_every_equation_is_well_formed_and_every_text_is_bilingual():
@@ -123,10 +123,10 @@ def test_an_unconditional_model_in_colour_of_other_depth(short):
     spec = dataclasses.replace(tiny.run().model.data, channels=3, depth="uint16", high=4095, height=12, width=10)
     plain = unconditional(data=spec)
     text = page(begin(plain, seed=1))
-    found = numbers(text)
-    assert found["terms"]["decoder"] is None
-    assert found["pixels"]["channels"] == 3
-    assert (found["forward"]["height"], found["forward"]["width"]) == (12, 10)
+    data = numbers(text)
+    assert data["terms"]["decoder"] is None
+    assert data["pixels"]["channels"] == 3
+    assert (data["forward"]["height"], data["forward"]["width"]) == (12, 10)
     assert "the model is unconditional" in text
     assert "is left out" in text
 
@@ -135,11 +135,11 @@ def test_latents_are_shown_with_their_decoding(short):
     """A codec without loss decodes its latents to the image itself."""
     model = fresh(codec=Unshuffled(), data_std=0.25)
     study = begin(model, label=2, seed=1)
-    found = latents(study, forward(study))
-    assert found is not None
-    assert found.z_t.shape[1:] == (4, 4, 4)
-    assert found.decoded_z0_hat.shape[1:] == (1, 8, 8)
-    assert torch.equal(found.reconstruction, study.example.image[0])
+    panel = latents(study, forward(study))
+    assert panel is not None
+    assert panel.z_t.shape[1:] == (4, 4, 4)
+    assert panel.decoded_z0_hat.shape[1:] == (1, 8, 8)
+    assert torch.equal(panel.reconstruction, study.example.image[0])
     text = page(study)
     assert '<section id="latents">' in text
     assert numbers(text)["latents"]["channels"] == 4
@@ -199,24 +199,27 @@ def test_the_page_is_alive_in_a_browser(browser, text, tmp_path):
         float(v.split()[0].replace("−", "-").replace("·10", "e").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
         for v in reading(tab, "posterior")
     ]
-    law, p = study.chain.chain.posterior_beta[chain.steps[k]], chain.variance[k].item()
+    variance, p = study.chain.chain.posterior_beta[chain.steps[k]], chain.variance[k].item()
     means = chain.posterior[k, 0, row, column].item(), chain.mean[k, 0, row, column].item()
     expected = [
-        chain.x0[0, row, column].item(), chain.x_t[k, 0, row, column].item(), chain.x0_hat[k, 0, row, column].item(), *means, float(law), p,
+        chain.x0[0, row, column].item(),
+        chain.x_t[k, 0, row, column].item(),
+        chain.x0_hat[k, 0, row, column].item(),
+        *means,
+        float(variance),
+        p,
         0.5 * (means[0] - means[1]) ** 2 / p,
-    ]  # fmt: skip
+    ]
     assert shown == pytest.approx(expected, rel=2e-2, abs=2e-3)
     assert float(reading(tab, "forward")[4]) == pytest.approx(float(chain.simple_loss[k]), rel=1e-2)
 
-    picture = tab.eval_on_selector(
+    shown_pixels = tab.eval_on_selector(
         "#panel-forward figure:nth-child(2) canvas", "c => Array.from(c.getContext('2d').getImageData(0, 0, 8, 8).data)"
     )
-    wanted = ((chain.x_t[k, 0].clamp(-1, 1) + 1) * 127.5).round().int().flatten().tolist()
-    assert picture[::4] == wanted, "the picture of x_t is that of this step"
+    expected = ((chain.x_t[k, 0].clamp(-1, 1) + 1) * 127.5).round().int().flatten().tolist()
+    assert shown_pixels[::4] == expected, "the image of x_t is that of this step"
     tab.keyboard.press("ArrowDown")
-    assert tab.inner_text("#chosen").startswith("pixel (3, 5)"), (
-        "the chosen picture has the focus; arrows move the pixel"
-    )
+    assert tab.inner_text("#chosen").startswith("pixel (3, 5)"), "the chosen image has the focus; arrows move the pixel"
     tab.click("#play")
     tab.wait_for_function("state.k < 7")
     tab.wait_for_function("state.timer === null && state.k === 0", timeout=20_000)

@@ -22,18 +22,19 @@ from debruit.sampling.ancestral import Ancestral
 
 @pytest.mark.parametrize("which", ["study", "flowing"])
 def test_the_forward_chain_is_consistent(which, request):
-    """x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps holds for the truth and for what the model believes; mu~ is the textbook's."""
+    """x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps holds for the truth and for what the model believes; mu~ is the
+    textbook's."""
     study = request.getfixturevalue(which)
-    found, chain = forward(study), study.chain.chain
-    abar = chain.abar[found.steps].float().reshape(-1, 1, 1, 1)
-    torch.testing.assert_close(found.x_t, abar.sqrt() * found.x0 + (1 - abar).sqrt() * found.eps, rtol=1e-4, atol=1e-5)
-    believed = abar.sqrt() * found.x0_hat + (1 - abar).sqrt() * found.eps_hat
-    torch.testing.assert_close(found.x_t, believed, rtol=1e-3, atol=2e-4)
-    before = chain.abar[[i - 1 for i in found.steps]].float().reshape(-1, 1, 1, 1)
+    panel, chain = forward(study), study.chain.chain
+    abar = chain.abar[panel.steps].float().reshape(-1, 1, 1, 1)
+    torch.testing.assert_close(panel.x_t, abar.sqrt() * panel.x0 + (1 - abar).sqrt() * panel.eps, rtol=1e-4, atol=1e-5)
+    believed = abar.sqrt() * panel.x0_hat + (1 - abar).sqrt() * panel.eps_hat
+    torch.testing.assert_close(panel.x_t, believed, rtol=1e-3, atol=2e-4)
+    before = chain.abar[[i - 1 for i in panel.steps]].float().reshape(-1, 1, 1, 1)
     alpha = abar / before
-    for clean, mean in ((found.x0, found.posterior), (found.x0_hat, found.mean)):
+    for clean, mean in ((panel.x0, panel.posterior), (panel.x0_hat, panel.mean)):
         a, b = before.sqrt() * (1 - alpha) / (1 - abar), alpha.sqrt() * (1 - before) / (1 - abar)
-        torch.testing.assert_close(mean, a * clean + b * found.x_t, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(mean, a * clean + b * panel.x_t, rtol=1e-3, atol=1e-4)
 
 
 def test_the_estimate_in_the_chains_coordinates_is_the_models(flowing):
@@ -50,13 +51,13 @@ def test_the_estimate_in_the_chains_coordinates_is_the_models(flowing):
 def test_walkers_follow_the_closed_form():
     """Kolmogorov and Smirnov: the walkers of a pixel are a sample of q(x_t | x_0), at every step that is kept."""
     chain = Chain(steps=200)
-    found = walk(chain, [1, 50, 120, 200], walkers=4000, seed=1)
-    torch.testing.assert_close(found.signal, chain.abar[[1, 50, 120, 200]].sqrt(), rtol=1e-12, atol=0)
+    panel = walk(chain, [1, 50, 120, 200], walkers=4000, seed=1)
+    torch.testing.assert_close(panel.signal, chain.abar[[1, 50, 120, 200]].sqrt(), rtol=1e-12, atol=0)
     for k in range(4):
-        law = stats.norm(0.7 * float(found.mean[k]), float(found.variance[k]) ** 0.5)
-        assert stats.kstest(found.started_at(0.7)[k].numpy(), law.cdf).pvalue > 1e-3
-        shifted = stats.norm(0.6 * float(found.mean[k]) + 0.2, float(found.variance[k]) ** 0.5)
-        assert stats.kstest(found.started_at(0.7)[k].numpy(), shifted.cdf).pvalue < 1e-3, "the test can fail"
+        closed_form = stats.norm(0.7 * float(panel.mean[k]), float(panel.variance[k]) ** 0.5)
+        assert stats.kstest(panel.started_at(0.7)[k].numpy(), closed_form.cdf).pvalue > 1e-3
+        shifted = stats.norm(0.6 * float(panel.mean[k]) + 0.2, float(panel.variance[k]) ** 0.5)
+        assert stats.kstest(panel.started_at(0.7)[k].numpy(), shifted.cdf).pvalue < 1e-3, "the test can fail"
 
 
 def test_walking_from_a_value_is_walking_from_zero_moved():
@@ -82,26 +83,26 @@ def test_every_schedule_is_shown_and_the_models_own_is_marked_once(study, flowin
 
 @pytest.mark.parametrize("which", ["study", "flowing"])
 def test_the_bound_by_strata_is_the_bound(which, request):
-    """With one step a stratum the estimate has the mean of the whole bound: 40 draws of it, within four standard errors."""
+    """With one step a stratum the estimate has the mean of the whole bound: 40 draws of it, within four standard
+    errors."""
     study = request.getfixturevalue(which)
     chain, t = study.chain.chain, study.chain.chain.steps
-    found = terms(study, strata=t, draws=40)
-    assert found.counts.tolist() == [1] * (t - 1)
+    panel = terms(study, strata=t, draws=40)
+    assert panel.counts.tolist() == [1] * (t - 1)
     x0 = study.x0.expand(40, *study.x0.shape[1:])
 
     def whole(variance):
         with torch.inference_mode():
-            return bound(
-                lambda x, u: study.estimate(x, (u * t).round().long()), chain, x0, study.noise(first=7000, count=40), variance=variance
-            )  # fmt: skip
+            noise = study.noise(first=7000, count=40)
+            return bound(lambda x, u: study.estimate(x, (u * t).round().long()), chain, x0, noise, variance=variance)
 
     exact = whole("posterior")
     decoder = exact.decoder if study.chain.own else whole("beta").decoder
     total = exact.total - exact.decoder + decoder
-    spread = math.hypot(found.total_error, float(total.std()) / math.sqrt(40))
-    assert found.total == pytest.approx(float(total.mean()), abs=4 * spread)
-    assert found.prior == pytest.approx(float(exact.prior[0]))
-    assert found.bits(found.total) == pytest.approx(found.total / (64 * math.log(2)))
+    spread = math.hypot(panel.total_error, float(total.std()) / math.sqrt(40))
+    assert panel.total == pytest.approx(float(total.mean()), abs=4 * spread)
+    assert panel.prior == pytest.approx(float(exact.prior[0]))
+    assert panel.bits(panel.total) == pytest.approx(panel.total / (64 * math.log(2)))
 
 
 def test_coarse_strata_do_not_shift_the_sum(study):
@@ -117,20 +118,21 @@ def test_coarse_strata_do_not_shift_the_sum(study):
 
 def test_the_simple_loss_times_its_weight_is_the_term(study):
     """With the lecture's variance L_{t-1} = weight ||eps - eps_theta||^2 exactly, draw by draw."""
-    found = terms(study, strata=99, draws=6)
-    torch.testing.assert_close(found.nats, found.weight * found.simple * found.dimensions, rtol=1e-3, atol=1e-6)
+    panel = terms(study, strata=99, draws=6)
+    torch.testing.assert_close(panel.nats, panel.weight * panel.simple * panel.dimensions, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("which", ["study", "flowing"])
 def test_algorithm_2_is_the_packages_ancestral_sampling(which, request):
-    """The last frame is the image that generate() draws from the same seed on the same steps; each frame's parts add up."""
+    """The last frame is the image that generate() draws from the same seed on the same steps; each frame's parts add
+    up."""
     study = request.getfixturevalue(which)
-    found = reverse(study)
-    torch.testing.assert_close(found.mean + found.kick, found.x_next, rtol=1e-5, atol=1e-5)
-    assert found.kick[0].abs().max() == 0, "no noise in the last step"
-    torch.testing.assert_close(found.x_next[0], found.strip[0, -1])
-    torch.testing.assert_close(found.x_t[-1], found.strip[0, 0], msg="the first frame is the noise")
-    torch.testing.assert_close(found.x_next[1:], found.x_t[:-1], rtol=1e-5, atol=1e-5, msg="every step is shown")
+    panel = reverse(study)
+    torch.testing.assert_close(panel.mean + panel.kick, panel.x_next, rtol=1e-5, atol=1e-5)
+    assert panel.kick[0].abs().max() == 0, "no noise in the last step"
+    torch.testing.assert_close(panel.x_next[0], panel.strip[0, -1])
+    torch.testing.assert_close(panel.x_t[-1], panel.strip[0, 0], msg="the first frame is the noise")
+    torch.testing.assert_close(panel.x_next[1:], panel.x_t[:-1], rtol=1e-5, atol=1e-5, msg="every step is shown")
 
     class Steps:
         def times(self, process, steps):
@@ -139,7 +141,7 @@ def test_algorithm_2_is_the_packages_ancestral_sampling(which, request):
     images = study.model.generate(
         4, seed=5, label=3, sampler=Ancestral(), grid=Steps(), steps=12, guidance=study.guidance
     )
-    assert (study.model.images(found.strip[:, -1]).int() - images.int()).abs().max() <= 1
+    assert (study.model.images(panel.strip[:, -1]).int() - images.int()).abs().max() <= 1
 
 
 def test_samplers_keep_to_their_budgets_and_the_ode_has_one_end(study):
@@ -160,9 +162,9 @@ def test_the_learned_variance_is_used(study):
     """A network that learned its variance shows it, pixel by pixel, between beta~ and beta."""
     learned = begin(chained(learned_variance=True), label=3, seed=5)
     assert learned.variance == "learned"
-    found = forward(learned)
-    assert found.variance.shape == found.x_t.shape
-    assert torch.isfinite(found.variance).all()
+    panel = forward(learned)
+    assert panel.variance.shape == panel.x_t.shape
+    assert torch.isfinite(panel.variance).all()
     assert reverse(learned, images=1).x_next.isfinite().all()
     assert forward(study).variance.shape[1:] == (1, 1, 1)
 

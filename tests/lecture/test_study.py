@@ -1,4 +1,4 @@
-"""Which image is explained, under which condition, and what is refused."""
+"""The choice of the image and its condition, and refusals."""
 
 import dataclasses
 
@@ -19,21 +19,21 @@ from debruit.lecture.example import from_file
 from debruit.lecture.study import begin
 
 
-def picture(path, pixels):
+def write_image(path, pixels):
     Image.fromarray(pixels).save(path)
     return path
 
 
 def test_a_held_out_image_of_the_run_and_its_class(trained):
     model = debruit.load(trained)
-    found = begin(model, path=trained, seed=4)
+    study = begin(model, path=trained, seed=4)
     held_out = split(1797, 20, 3)[1]
     item = Digits().build()[int(held_out[4])]
-    assert torch.equal(found.example.image[0], item["image"])
-    assert found.label == item["label"]
-    assert "held-out" in found.example.origin[0]
-    assert "mise de côté" in found.example.origin[1]
-    assert begin(model, path=trained, seed=4, label=7).label == 7, "what is asked for wins"
+    assert torch.equal(study.example.image[0], item["image"])
+    assert study.label == item["label"]
+    assert "held-out" in study.example.origin[0]
+    assert "mise de côté" in study.example.origin[1]
+    assert begin(model, path=trained, seed=4, label=7).label == 7, "the requested class wins"
     assert begin(model, path=trained / "model.safetensors", seed=4).label == item["label"], "the file in its folder too"
 
 
@@ -48,38 +48,38 @@ def test_without_data_a_sample_is_explained_and_said(trained, monkeypatch):
     model.provenance["data_fingerprint"] = "another"
     heard = []
     with events.listen(heard.append):
-        found = begin(model, path=trained)
-    assert "a sample of the model" in found.example.origin[0]
+        study = begin(model, path=trained)
+    assert "a sample of the model" in study.example.origin[0]
     assert "has changed since the model was trained" in heard[-1].message
-    assert torch.equal(found.example.image, model.generate(1))
+    assert torch.equal(study.example.image, model.generate(1))
     model.config = dataclasses.replace(model.config, data=dataclasses.replace(model.config.data, name="nowhere"))
     assert "a sample" in begin(model).example.origin[0]
     model.provenance.clear()
     assert "a sample" in begin(model).example.origin[0]
 
 
-def test_a_picture_of_the_right_kind_is_taken_as_it_is(tmp_path):
+def test_an_image_of_the_right_kind_is_taken_as_it_is(tmp_path):
     pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) % 17
-    found = from_file(picture(tmp_path / "a.png", pixels), Digits().build().spec)
+    example = from_file(write_image(tmp_path / "a.png", pixels), Digits().build().spec)
     spec = Digits().build().spec
-    assert (found.image[0, 0].numpy() == pixels.clip(spec.low, spec.high)).all()
-    assert found.origin == ("the file a.png", "le fichier a.png")
+    assert (example.image[0, 0].numpy() == pixels.clip(spec.low, spec.high)).all()
+    assert example.origin == ("the file a.png", "le fichier a.png")
 
 
-def test_a_picture_of_another_size_channels_and_depth_is_made_to_fit_and_said(tmp_path):
+def test_an_image_of_another_size_channels_and_depth_is_made_to_fit_and_said(tmp_path):
     spec = tiny.run().model.data
     colour = np.zeros((20, 30, 3), np.uint8)
     colour[:, :15] = 255
-    found = from_file(picture(tmp_path / "c.png", colour), spec)
-    assert found.image.shape == (1, *spec.shape)
+    example = from_file(write_image(tmp_path / "c.png", colour), spec)
+    assert example.image.shape == (1, *spec.shape)
     for part in ("resized from 30 x 20 to the model's 8 x 8 pixels", "colour made grey"):
-        assert part in found.origin[0]
-    assert "couleur changée en gris" in found.origin[1]
-    deep = from_file(picture(tmp_path / "d.png", np.full((8, 8), 65535, np.uint16)), spec)
+        assert part in example.origin[0]
+    assert "couleur changée en gris" in example.origin[1]
+    deep = from_file(write_image(tmp_path / "d.png", np.full((8, 8), 65535, np.uint16)), spec)
     assert "uint16 values scaled to the range" in deep.origin[0]
     assert (deep.image == spec.high).all(), "white is white in any depth"
     floats = dataclasses.replace(spec, depth="float32", low=-3.0, high=5.0, channels=3)
-    bright = from_file(picture(tmp_path / "e.png", np.full((8, 8), 255, np.uint8)), floats)
+    bright = from_file(write_image(tmp_path / "e.png", np.full((8, 8), 255, np.uint8)), floats)
     assert bright.image.shape == (1, 3, 8, 8)
     torch.testing.assert_close(bright.image, torch.full((1, 3, 8, 8), 5.0))
     assert "grey made colour" in bright.origin[0]
@@ -109,12 +109,12 @@ def test_labels():
     assert begin(plain).label is None
 
 
-def test_a_picture_of_no_known_class_is_seen_without_condition(tmp_path):
-    path = picture(tmp_path / "a.png", np.zeros((8, 8), np.uint8))
-    found = begin(fresh(), path)
-    assert found.label is None
+def test_an_image_of_no_known_class_is_seen_without_condition(tmp_path):
+    path = write_image(tmp_path / "a.png", np.zeros((8, 8), np.uint8))
+    study = begin(fresh(), path)
+    assert study.label is None
     none = fresh().backbone.cond({"label": torch.tensor([0])}, {"label": torch.tensor([False])})
-    torch.testing.assert_close(found.cond(1, False).vector, none.vector)
+    torch.testing.assert_close(study.cond(1, False).vector, none.vector)
     with pytest.raises(InputError, match="was never trained without a class: give --label"):
         begin(fresh(conditioners=labelled(drop=0.0)), path)
 
