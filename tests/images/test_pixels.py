@@ -1,12 +1,13 @@
 """One file -> one array: every format, depth and mode against the array that was written or an independent decoder."""
 
 import io
+import threading
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
-from debruit.images.pixels import Target, Unreadable, decode, patient, read_header
+from debruit.images.pixels import Target, Unreadable, decode, read_header
 
 WHITE = (255, 255, 255)
 
@@ -249,7 +250,7 @@ def broken(save, noise, kind: str):
 )
 def test_broken_files_have_a_reason(save, noise, kind, reason):
     path = broken(save, noise, kind)
-    with pytest.raises(Unreadable) as caught, patient():
+    with pytest.raises(Unreadable) as caught:
         natural(path, height=32, width=32, channels=3, depth="uint8")
     assert reason in str(caught.value)
     assert str(caught.value).strip()
@@ -269,12 +270,40 @@ def test_missing_and_infinite(tmp_path, save):
 def test_twenty_thousand_pixels(save, png_header):
     wide = save(Image.new("L", (20_000, 40), 7), "wide.png")
     assert (natural(wide, height=8, width=8) == 7).all()
-    with pytest.raises(Unreadable, match=r"20,000 x 20,000 pixels, more than the 100 million"), patient():
+    with pytest.raises(Unreadable, match=r"20,000 x 20,000 pixels, more than the 100 million"):
         natural(save(png_header(20_000, 20_000), "bomb.png"), height=8, width=8)
 
 
-def test_pillow_is_left_as_it_was():
-    before = Image.MAX_IMAGE_PIXELS
-    with patient():
-        assert Image.MAX_IMAGE_PIXELS is None
-    assert before == Image.MAX_IMAGE_PIXELS
+def test_threads_decode_good_truncated_and_huge_files_at_once_and_pillow_is_left_as_it_was(save, noise, png_header):
+    """Each thread gets what it should, whatever the others read, and no setting of the process is touched meanwhile."""
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    good, cut = save(Image.fromarray(noise(64, 64)), "good.png"), broken(save, noise, "cut.png")
+    huge = save(png_header(20_000, 20_000), "huge.png")
+    expected = natural(good)
+    wrong, seen = [], set()
+
+    def work(n: int) -> None:
+        for _ in range(20):
+            seen.add((Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES))
+            if n % 3 == 0 and not np.array_equal(natural(good), expected):
+                wrong.append("good")
+            if n % 3 == 1 and not refused(cut, "truncated"):
+                wrong.append("cut")
+            if n % 3 == 2 and not refused(huge, "100 million"):
+                wrong.append("huge")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert seen == {before}
+
+
+def refused(path, reason: str) -> bool:
+    try:
+        natural(path, height=32, width=32, channels=3, depth="uint8")
+    except Unreadable as error:
+        return reason in str(error)
+    return False

@@ -26,7 +26,6 @@ from debruit.images.pixels import (
     central_part,
     opened,
     orientation,
-    patient,
     room_for,
     turned_upright,
 )
@@ -132,7 +131,7 @@ def look_like_masks(files: Sequence[Openable]) -> bool:
     found: list[bool] = []
     for file in files:
         try:
-            with patient(), opened(file) as image, room_for(image):
+            with opened(file) as image, room_for(image):
                 lossy, seen = image.format in JPEG, _seen(image)
         except Unreadable:
             continue

@@ -1,14 +1,42 @@
 """Image files of more than 8 bits a value, and which these are. Pillow has no colour mode of 16 bits: such a file is decoded twice, for its high and for its
 low bytes."""
 
+import struct
 import sys
+import warnings
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from debruit.files.blobs import Openable
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata in files that can be read all the same
+
+
+def identified(file: BinaryIO) -> ImageFile.ImageFile:
+    """Return the image in a file, its pixels not yet decoded, as `PIL.Image.open` does for these formats.
+
+    Pillow's limit on the number of pixels is one setting for the whole process, so it is neither used nor changed here: `room_for` in
+    pixels.py has a limit of its own. UnidentifiedImageError: it is none of these formats.
+    """
+    file.seek(0)
+    prefix = file.read(16)
+    for name in FORMATS:
+        if name not in Image.OPEN:
+            Image.init()
+        factory, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(prefix) is not True:
+            continue
+        file.seek(0)
+        try:
+            return factory(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # what Pillow takes for "not of this format"
+            continue
+    raise UnidentifiedImageError("none of the formats that are read")
 
 
 class Unreadable(Exception):
@@ -37,7 +65,7 @@ def deep_planes(image: ImageFile.ImageFile, file: Openable) -> tuple[np.ndarray,
 
 def _reread(where: Openable, raw: str) -> Image.Image:
     """The file's pixels, unpacked as if they were stored in another raw mode of as many bits."""
-    with where.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+    with where.open("rb") as file, identified(file) as image:
         image.tile = [
             tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw) for tile in image.tile
         ]

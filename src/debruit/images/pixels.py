@@ -8,7 +8,6 @@ Every way in which a file can be broken ends in `Unreadable`, whose message is t
 import contextlib
 import os
 import threading
-import warnings
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,7 +18,7 @@ from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 from debruit.errors import InputError, nearest
 from debruit.files.blobs import Openable
 from debruit.images.colour_profiles import Profile, deep_in_srgb, in_srgb, profile_of
-from debruit.images.deep_files import FORMATS, Unreadable, deep_planes, depth_of, raw_mode
+from debruit.images.deep_files import Unreadable, deep_planes, depth_of, identified, raw_mode
 from debruit.images.png_chunks import png_chunk
 
 JPEG = ("JPEG", "MPO")  # MPO: what many phones write into a .jpg
@@ -138,38 +137,23 @@ def room_for(image: Image.Image) -> contextlib.AbstractContextManager:
 
 
 @contextlib.contextmanager
-def patient() -> Generator[None, None, None]:
-    """Pillow's own limit off (ours is in `decode`), broken files an error, and its warnings silent, for a while."""
-    limit, truncated = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limit, truncated
-
-
-@contextlib.contextmanager
 def named(what: str, fix: str = "give a PNG, or another that Pillow reads") -> Generator[None, None, None]:
-    """Within it a file is read that the user named: `patient`, and InputError, one sentence, in place of Unreadable."""
+    """Inside, a file is read that the user named: Unreadable becomes an InputError of one sentence."""
     try:
-        with patient():
-            yield
+        yield
     except Unreadable as reason:
         raise InputError(f"{what} cannot be read: {reason}; {fix}") from None
 
 
 @contextlib.contextmanager
 def opened(where: Openable) -> Generator[ImageFile.ImageFile, None, None]:
-    """The file as Pillow's picture, not yet decoded. Unreadable when there is none, and for whatever goes wrong while it is open."""
+    """Open a file as Pillow's image, not yet decoded. Unreadable: it is no image, or something goes wrong while it is open."""
     try:
         # by its path Pillow would map the file, and then forget to turn a TIFF
         with where.open("rb") as file:
             if file.seek(0, os.SEEK_END) == 0:
                 raise Unreadable("zero bytes")
-            file.seek(0)
-            with Image.open(file, formats=FORMATS) as image:
+            with identified(file) as image:
                 yield image
     except (Unreadable, InputError):
         raise

@@ -14,7 +14,7 @@ from debruit.annotations.masks import Tones, tones
 from debruit.data.ingest.cache import none_readable
 from debruit.files.blobs import Openable
 from debruit.files.parallel import mapped, tracked
-from debruit.images.pixels import DEPTHS, Header, Unreadable, patient, read_header
+from debruit.images.pixels import DEPTHS, Header, Unreadable, read_header
 from debruit.images.spec import Skipped
 
 
@@ -88,16 +88,15 @@ def scan(collection: Collection) -> Scan:
     unreadable: list[Skipped] = []
     labels: dict[str, int | str | None] = {}
     found, captioned = Tones(), 0
-    with patient():
-        for seen in tracked(mapped(_look, collection.entries()), "scanning", collection.count):
-            if seen.header is None:
-                unreadable.append(Skipped(seen.entry, seen.reason))
-                continue
-            images.append(seen.header)
-            labels[seen.entry] = seen.label
-            captioned += seen.captioned
-            if seen.tones is not None:
-                found.add(seen.tones)
+    for seen in tracked(mapped(_look, collection.entries()), "scanning", collection.count):
+        if seen.header is None:
+            unreadable.append(Skipped(seen.entry, seen.reason))
+            continue
+        images.append(seen.header)
+        labels[seen.entry] = seen.label
+        captioned += seen.captioned
+        if seen.tones is not None:
+            found.add(seen.tones)
     unreadable += collection.lost
     if not images:
         raise none_readable(collection.origin, unreadable)

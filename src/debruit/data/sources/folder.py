@@ -21,7 +21,6 @@ from debruit.data.ingest.listing import Listing, joined, list_images
 from debruit.data.ingest.plan import Collected, plan
 from debruit.data.ingest.scan import Collection
 from debruit.files.keys import content_key
-from debruit.images.pixels import patient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +36,7 @@ class Folder(Collected):
         settings = [self.name, *self.settings(), *_with_masks(listing), *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
         place = self._place(listing)
-        with patient():
-            found = stored(key, lambda: self._recording(listing), load_collected, place=place)
+        found = stored(key, lambda: self._recording(listing), load_collected, place=place)
         return found.told_by(self)
 
     def collection(self) -> Collection:

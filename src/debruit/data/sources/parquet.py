@@ -28,7 +28,6 @@ from debruit.data.sources.parquet_columns import Columns, columns_of
 from debruit.errors import InputError
 from debruit.files.blobs import Blob, Openable
 from debruit.files.keys import File, content_key
-from debruit.images.pixels import patient
 from debruit.images.spec import Skipped
 from debruit.text.wording import counted, some
 
@@ -52,9 +51,8 @@ class Parquet(Collected):
         named = {name for table in tables if isinstance(table, _Table) for name in table.named()}
         beside = [file_in(folder, name) for name in sorted(named)]
         key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
-        with patient():
-            place = Place(name=self._called(folder), notes=tuple(self._beside(folder)))
-            return stored(key, self._recording, load_collected, place=place).told_by(self)
+        place = Place(name=self._called(folder), notes=tuple(self._beside(folder)))
+        return stored(key, self._recording, load_collected, place=place).told_by(self)
 
     def _called(self, folder: Path) -> str:
         return folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION)

@@ -32,7 +32,6 @@ from debruit.errors import InputError
 from debruit.files.blobs import Part
 from debruit.files.keys import File, content_key
 from debruit.files.parallel import mapped
-from debruit.images.pixels import patient
 from debruit.images.spec import Skipped
 from debruit.text.wording import counted, shown, some
 
@@ -55,9 +54,8 @@ class Shards(Collected):
         key = content_key(folder, [*files, *beside], [self.name, *self.settings()])
         shards = tuple((folder / file.name, file.stamp) for file in files)
         load = partial(open_streamed, shards=shards)
-        with patient():
-            place = Place(name=self._called(folder, files), notes=tuple(self._beside(folder)))
-            return stored(key, lambda: self._recording(folder, files), load, place=place).told_by(self)
+        place = Place(name=self._called(folder, files), notes=tuple(self._beside(folder)))
+        return stored(key, lambda: self._recording(folder, files), load, place=place).told_by(self)
 
     def _called(self, folder: Path, files: Sequence[File]) -> str:
         return folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem
