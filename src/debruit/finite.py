@@ -7,7 +7,8 @@ from debruit.errors import InputError
 
 
 def check_finite(values: Any, what: str, fix: str) -> None:
-    """InputError, one sentence with counts, where an array or a tensor holds NaN or infinity. `what` names it, `fix` is the likely remedy."""
+    """InputError, one sentence with counts, where an array or a tensor holds NaN or infinity. `what` names it, `fix`
+    is the likely remedy."""
     from torch import as_tensor
 
     finite = as_tensor(values).isfinite()

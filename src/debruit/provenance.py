@@ -1,6 +1,8 @@
-"""Where and how a result was computed, for a paper's appendix: processor, threads, memory, package versions, the command line.
+"""Where and how a result was computed, for a paper's appendix: processor, threads, memory, package versions, the
+command line.
 
-It stands in every model file and in every report. Nothing in it identifies a person: of absolute paths in the command only the last part is kept.
+It stands in every model file and in every report. Nothing in it identifies a person: of absolute paths in the command
+only the last part is kept.
 """
 
 import os
@@ -32,8 +34,8 @@ def remember(arguments: Sequence[str]) -> None:
 
 
 def provenance() -> dict[str, Any]:
-    """As JSON: "cpu", "cores", "threads" (torch's), "memory_gib", "gpu" (None without one), "system", "versions" by package and, of a command
-    line, "command"."""
+    """As JSON: "cpu", "cores", "threads" (torch's), "memory_gib", "gpu" (None without one), "system", "versions" by
+    package and, of a command line, "command"."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None

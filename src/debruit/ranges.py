@@ -1,5 +1,6 @@
-"""Ranges of numbers that come from outside, as annotations of configuration fields: config.py refuses what lies outside them, and NaN and infinity for
-every number. Large limits are no recommendation: they turn a typing error into a sentence before memory or time runs out.
+"""Ranges of numbers that come from outside, as annotations of configuration fields: config.py refuses what lies outside
+them, and NaN and infinity for every number. Large limits are no recommendation: they turn a typing error into a
+sentence before memory or time runs out.
 """
 
 from typing import Annotated

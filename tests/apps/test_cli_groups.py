@@ -14,7 +14,7 @@ import debruit
 from debruit.apps.cli import main
 from debruit.apps.cli.reports import find_data
 from debruit.data.sources.folder import Folder
-from debruit.data.split import divided, split_of
+from debruit.data.split import SplitConfig, make_split, split_of
 from debruit.evaluation.splits import split_for_evaluation
 from debruit.lecture.example import held_out
 from debruit.models.loaded import LoadedModel
@@ -96,7 +96,7 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     division = split_for_evaluation(subject.model, subject.source().build(), 4)
     parts = [
         {dataset.paths[n].partition("/")[0] for n in side}
-        for side in (division.training, split_of(dataset, run).held_out, division.held_out)
+        for side in (division.training, split_of(dataset, run).validation, division.held_out)
     ]
     assert parts == [{"train"}, {"val"}, {"test"}]
     found = held_out(subject.model, folder.path, seed=0)
@@ -123,5 +123,8 @@ def test_a_run_of_before_takes_all_parts_together(parted):
     dataset = parted.build()
     run = run_on(parted, dataset)
     assert (run.group, run.own_parts) == ("", False)
-    np.testing.assert_array_equal(split_of(dataset, run).held_out, divided(dataset, 4, run.seed).held_out)
-    assert {dataset.paths[n].partition("/")[0] for n in split_of(dataset, run).training} == {"train", "val", "test"}
+    np.testing.assert_array_equal(
+        split_of(dataset, run).validation,
+        make_split(dataset, SplitConfig(validation_images=4, seed=run.seed)).validation,
+    )
+    assert {dataset.paths[n].partition("/")[0] for n in split_of(dataset, run).train} == {"train", "val", "test"}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from debruit.annotations.custom_split import NEITHER, TEST, TRAINING, VALIDATION, part_of_file, parts_of
 from debruit.annotations.image_classes import classify
-from debruit.annotations.parts import NEITHER, TEST, TRAINING, VALIDATION, part_of_file, parts_of
 from debruit.data.groups import groups_of
 from debruit.data.sources.folder import Folder
-from debruit.data.split import divided, judging, split, split_of_model
+from debruit.data.split import Split, SplitConfig, judging, make_split, split, split_of_model
 from debruit.errors import InputError
 from debruit.rng import split_permutation
 
@@ -28,6 +28,10 @@ def data(folder, noise):
     return make
 
 
+def divided(dataset, count: int, seed: int, **how) -> Split:
+    return make_split(dataset, SplitConfig(validation_images=count, seed=seed, **how))
+
+
 PATIENTS = [f"p{patient}_{n}.png" for patient in range(12) for n in range(1 + patient % 4)]  # 30 images
 
 
@@ -39,13 +43,13 @@ def test_without_groups_and_parts_images_are_drawn_as_ever(data):
     dataset = data(PATIENTS)
     order = split_permutation(30, 7)
     found = divided(dataset, 8, 7)
-    assert found.held_out.tolist() == sorted(order[:8].tolist())
-    assert found.training.tolist() == sorted(order[8:].tolist())
-    np.testing.assert_array_equal(found.unseen, found.held_out)
+    assert found.validation.tolist() == sorted(order[:8].tolist())
+    assert found.train.tolist() == sorted(order[8:].tolist())
+    np.testing.assert_array_equal(found.test, found.validation)
     assert found.lines == ()
-    np.testing.assert_array_equal(split(30, 8, 7)[1], found.held_out)
+    np.testing.assert_array_equal(split(30, 8, 7)[1], found.validation)
     old = split_of_model(dataset, {"held_out_images": 8, "seed": 7})  # of a model from before there were groups
-    np.testing.assert_array_equal(old.held_out, found.held_out)
+    np.testing.assert_array_equal(old.validation, found.validation)
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 5, 8, 15])
@@ -53,12 +57,12 @@ def test_without_groups_and_parts_images_are_drawn_as_ever(data):
 def test_a_group_is_never_on_both_sides_and_the_count_is_near(data, wanted, seed):
     dataset = data(PATIENTS)
     found = divided(dataset, wanted, seed, group=r"p(\d+)_")
-    assert sorted([*found.training, *found.held_out]) == list(range(30))
-    assert not of_patients(dataset, found.training) & of_patients(dataset, found.held_out)
-    assert abs(len(found.held_out) - wanted) <= 1
+    assert sorted([*found.train, *found.validation]) == list(range(30))
+    assert not of_patients(dataset, found.train) & of_patients(dataset, found.validation)
+    assert abs(len(found.validation) - wanted) <= 1
     assert found.lines[0] == (
-        f"groups by the pattern p(\\d+)_: {len(of_patients(dataset, found.training))} of 12 with {len(found.training)} images are trained on, "
-        f"{len(of_patients(dataset, found.held_out))} with {len(found.held_out)} image{'s' * (len(found.held_out) > 1)} are held out"
+        f"groups by the pattern p(\\d+)_: {len(of_patients(dataset, found.train))} of 12 with {len(found.train)} images are trained on, "
+        f"{len(of_patients(dataset, found.validation))} with {len(found.validation)} image{'s' * (len(found.validation) > 1)} are held out"
     )
 
 
@@ -134,9 +138,9 @@ def test_a_judge_is_measured_on_whole_groups(data):
 def test_a_group_larger_than_half_is_trained_on(data):
     dataset = data([f"a_{n}.png" for n in range(8)] + ["b_0.png", "b_1.png"])
     found = divided(dataset, 3, 0, group="(.)_")
-    assert [dataset.paths[n] for n in found.held_out] == ["b_0.png", "b_1.png"]
+    assert [dataset.paths[n] for n in found.validation] == ["b_0.png", "b_1.png"]
     both = divided(data([f"{kind}_{n}.png" for kind in "ab" for n in range(5)], name="two"), 1, 0, group="(.)_")
-    assert len(both.held_out) == 5
+    assert len(both.validation) == 5
 
 
 def parted(*counts):
@@ -153,16 +157,14 @@ def test_the_parts_of_the_user_are_kept(data, heard):
     assert dataset.spec.class_names == ("cat", "dog")
     assert "parts found: 20 to train on, 12 for validation, 8 for the test" in dataset.notes
     found = divided(dataset, 5, 0, own_parts=True)
-    sides = [
-        {dataset.paths[n].partition("/")[0] for n in side} for side in (found.training, found.held_out, found.unseen)
-    ]
+    sides = [{dataset.paths[n].partition("/")[0] for n in side} for side in (found.train, found.validation, found.test)]
     assert sides == [{"train"}, {"val"}, {"test"}]
-    assert [len(side) for side in (found.training, found.held_out, found.unseen)] == [20, 5, 8]
+    assert [len(side) for side in (found.train, found.validation, found.test)] == [20, 5, 8]
     assert found.lines == (
         "the data's own parts: 20 to train on, 12 for validation (5 of them while training), 8 for the test; `evaluate` takes 8 images that are not trained on",
     )
     together = divided(dataset, 5, 0)
-    np.testing.assert_array_equal(together.held_out, split(40, 5, 0)[1])
+    np.testing.assert_array_equal(together.validation, split(40, 5, 0)[1])
     assert not any("kept apart" in note for note in dataset.notes)
     line = "the data's own parts are taken together, as asked: all 40 images are divided anew"
     assert together.lines == (line,)
@@ -171,9 +173,9 @@ def test_the_parts_of_the_user_are_kept(data, heard):
 
 def test_parts_without_a_validation_or_a_test(data):
     no_test = divided(data(parted(10, 6, 0), name="a"), 5, 0, own_parts=True)
-    assert [len(side) for side in (no_test.training, no_test.held_out, no_test.unseen)] == [20, 5, 12]
+    assert [len(side) for side in (no_test.train, no_test.validation, no_test.test)] == [20, 5, 12]
     no_validation = divided(data(parted(10, 0, 4), name="b"), 5, 0, own_parts=True)
-    assert [len(side) for side in (no_validation.training, no_validation.held_out, no_validation.unseen)] == [15, 5, 8]
+    assert [len(side) for side in (no_validation.train, no_validation.validation, no_validation.test)] == [15, 5, 8]
     assert data(parted(0, 6, 4), name="c").parts is None
     assert data(parted(6, 0, 0), name="d").parts is None
 
@@ -182,9 +184,9 @@ def test_groups_in_parts_of_the_user(data):
     names = [f"train/p{n}_{k}.png" for n in range(6) for k in range(3)] + ["test/p0_9.png", "test/p9_0.png"]
     dataset = data(names)
     found = divided(dataset, 4, 0, group=r"p(\d+)_", own_parts=True)
-    assert not of_patients(dataset, found.training) & of_patients(dataset, found.held_out) - {"test/p0"}
-    assert len(found.held_out) == 3
-    if "train/p0" in of_patients(dataset, found.training):
+    assert not of_patients(dataset, found.train) & of_patients(dataset, found.validation) - {"test/p0"}
+    assert len(found.validation) == 3
+    if "train/p0" in of_patients(dataset, found.train):
         assert "1 group on both sides of the data's own parts, which are kept as they are: 0" in found.lines
 
 
@@ -203,7 +205,7 @@ def test_a_column_of_parts(data):
     assert dataset.parts is not None
     assert dataset.parts.tolist() == [TRAINING, TRAINING, VALIDATION, TEST, NEITHER, NEITHER]
     found = divided(dataset, 3, 0, own_parts=True)
-    assert [side.tolist() for side in (found.training, found.held_out, found.unseen)] == [[0, 1], [2], [3]]
+    assert [side.tolist() for side in (found.train, found.validation, found.test)] == [[0, 1], [2], [3]]
     assert "2 of no such part, which are left out" in found.lines[0]
     assert (
         "metadata.csv has no captions; its column split says of which part of the data each image is" in dataset.notes

@@ -13,11 +13,12 @@ from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
+from debruit.data.split import SplitConfig
 from debruit.data.transforms import flip, flips
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.networks.pretrained.minilm import SentenceEncoder
-from debruit.planning.conditions import HeldOut, conditioners, parse, reading
+from debruit.planning.conditions import conditioners, parse, reading
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
 from debruit.training.batches import pictures, training_batch
@@ -139,7 +140,7 @@ def test_how_many_captions_are_cut_is_counted_over_all_of_them():
 def test_settings_that_say_what_is_held_out_are_those_of_a_run():
     from dataclasses import fields
 
-    assert {f.name for f in fields(HeldOut)} <= {f.name for f in fields(Run)}
+    assert {f.name for f in fields(SplitConfig)} <= {f.name for f in fields(Run)}
 
 
 @pytest.mark.parametrize("names", [(), ("label",), ("mask",), ("image",), ("text", "mask", "edges")])
@@ -172,7 +173,7 @@ def test_an_image_condition_is_of_the_image_as_it_is_mirrored():
 
 
 def clips() -> Dataset:
-    """Ten clips of four frames."""
+    """Ten folders of four frames."""
     names = [f"{n // 4}/{n % 4}.png" for n in range(COUNT)]
     return Dataset(data().spec, data().images, paths=names, labels=[n % 2 for n in range(COUNT)], masks=data().masks)
 
@@ -194,7 +195,8 @@ def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
 
 def test_first_frames_need_clips_and_are_asked_for_by_name():
     with pytest.raises(
-        InputError, match="--condition first: mine cannot be conditioned on that, it has no clips: put the"
+        InputError,
+        match="--condition first: mine cannot be conditioned on that, it has no sequences of frames: put the",
     ):
         of("first")
     with pytest.raises(InputError, match="--condition edges,first: a model is given one image, give one of them"):

@@ -1,7 +1,8 @@
-"""Text files that are no captions: boxes and polygons (YOLO, DOTA, KITTI), numbers alone, and files that describe a folder.
+"""Text files that are no captions: boxes and polygons (YOLO, DOTA, KITTI), numbers alone, and files that describe a
+folder.
 
-0 0.51 0.43 0.12 0.30            class number, centre, width and height (YOLO); with a confidence, or a polygon, there are more numbers
-812 5 840 5 840 30 812 30 ship 0     corners and a name (DOTA)
+0 0.51 0.43 0.12 0.30            class number, centre, width and height (YOLO); with a confidence, or a polygon, there
+are more numbers 812 5 840 5 840 30 812 30 ship 0     corners and a name (DOTA)
 """
 
 import posixpath

@@ -3,7 +3,8 @@
     captions.jsonl, metadata.jsonl             {"file_name": "a.png", "text": "a red door"}; "text" may be a list
     captions.csv, metadata.csv (also .tsv)     columns file_name and text; a file_name may come several times
 
-Names in a table are relative to its folder; a bare name finds the one image of that name below it. Boxes and numbers are no captions (annotations.py).
+Names in a table are relative to its folder; a bare name finds the one image of that name below it. Boxes and numbers
+are no captions (annotations.py).
 """
 
 import posixpath
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from debruit.annotations.annotations import are_numbers, is_document
+from debruit.annotations.custom_split import COLUMNS, part_of_cells, part_of_word
 from debruit.annotations.names import composed, lookup
-from debruit.annotations.parts import COLUMNS, part_of_cells, part_of_word
 from debruit.annotations.tables import NAMES, TEXTS, Find, Row, Table, read_table
 from debruit.errors import InputError
 from debruit.files.parallel import mapped
@@ -28,7 +29,8 @@ TABLES = tuple(f"{name}{kind}" for name in ("captions", "metadata") for kind in 
 
 @dataclass(frozen=True)
 class Captions:
-    """The captions of each image that has some, the other cells of its row in a table, and what there is to say about it."""
+    """The captions of each image that has some, the other cells of its row in a table, and what there is to say
+    about it."""
 
     of: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
@@ -36,7 +38,8 @@ class Captions:
 
 
 def read_captions(root: Path, images: Sequence[str], beside: Sequence[str]) -> Captions:
-    """`beside`: the other files of the folder. InputError: a table none of whose names is an image here, or with a row that cannot be meant."""
+    """`beside`: the other files of the folder. InputError: a table none of whose names is an image here, or with a
+    row that cannot be meant."""
     found: dict[str, list[str]] = defaultdict(list)
     cells: dict[str, dict[str, str]] = defaultdict(dict)
     notes: list[str] = []

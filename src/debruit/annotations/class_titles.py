@@ -3,8 +3,8 @@
     class_names.txt (also synset_words.txt, LOC_synset_mapping.txt)    n01440764 tench, Tinca tinca
     classes.json                                                       {"n01440764": "tench"}
 
-Of several names, separated by commas, the first is taken; one that comes again gets its folder behind it. An identifier is looked up as it is written, then
-without a colon or comma behind it.
+Of several names, separated by commas, the first is taken; one that comes again gets its folder behind it. An identifier
+is looked up as it is written, then without a colon or comma behind it.
 """
 
 from collections import Counter
@@ -23,7 +23,8 @@ CLASS_NAMES = ("class_names.txt", "synset_words.txt", "LOC_synset_mapping.txt")
 
 
 def renamed(classes: Classes, path: Path) -> Classes:
-    """The classes, called as a file of names says; those that it does not name stay. InputError: a file that cannot be read."""
+    """The classes, called as a file of names says; those that it does not name stay. InputError: a file that cannot
+    be read."""
     known = _from_json(path) if path.name == CLASSES else _from_text(path)
     find, cleaned = lookup(known), lookup({key.rstrip(":,"): title for key, title in reversed(list(known.items()))})
     found = {folder: title for folder in classes.names if (title := find(folder) or cleaned(folder)) is not None}
@@ -48,7 +49,8 @@ def names_beside(folder: Path) -> list[Path]:
 
 
 def renamed_by(classes: Classes, paths: Sequence[Path]) -> Classes:
-    """The classes, called as the first of these files says; as they are where there are no files. Files without classes are said not to be used."""
+    """The classes, called as the first of these files says; as they are where there are no files. Files without
+    classes are said not to be used."""
     if paths and not classes.names:
         return replace(
             classes, why=f"{classes.why}; {some(path.name for path in paths)} is not used, there are no classes to name"

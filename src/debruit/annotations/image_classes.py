@@ -1,6 +1,7 @@
 """Which class each image is of: by its folder, or by a label that is stored with it.
 
-Subfolders are classes when no image lies beside them: folders that hold a single folder are walked through, and so are splits (train, val, test).
+Subfolders are classes when no image lies beside them: folders that hold a single folder are walked through, and so are
+splits (train, val, test).
 """
 
 import re
@@ -9,14 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import PurePosixPath
 
+from debruit.annotations.custom_split import WORDS
 from debruit.annotations.names import composed
-from debruit.annotations.parts import WORDS
 from debruit.text.wording import counted, some
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classes:
-    """A label for each name, or none, and the sentence that says why. `ids`: what the classes are called in the files, where `names` are others."""
+    """A label for each name, or none, and the sentence that says why. `ids`: what the classes are called in the
+    files, where `names` are others."""
 
     names: tuple[str, ...]
     labels: Mapping[str, int]
@@ -63,8 +65,8 @@ def classify(names: Sequence[str]) -> Classes:
 
 
 def by_labels(labels: Mapping[str, int | str | None], names: Sequence[str] = ()) -> Classes:
-    """Labels that are stored with the images: numbers of `names`, numbers of their own, or names. Where fewer than half of the images have one there
-    are no classes."""
+    """Labels that are stored with the images: numbers of `names`, numbers of their own, or names. Where fewer than
+    half of the images have one there are no classes."""
     known = {name: label for name, label in labels.items() if label is not None}
     if not known:
         return Classes(names=(), labels={}, why="no classes")

@@ -1,4 +1,5 @@
-"""Which classes the masks of a data set hold, from what is in all of them (`masks.Tones`) and what classes.json says: numbers, colours, black and white."""
+"""Which classes the masks of a data set hold, from what is in all of them (`masks.Tones`) and what classes.json
+says: numbers, colours, black and white."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -14,7 +15,8 @@ MOST_COLORS = 256
 
 
 def coding(found: Tones, legend: Legend, origin: str) -> tuple[Coding, tuple[str, ...]]:
-    """How these masks are read, and what there is to say about it. InputError: colours without an end, or without classes."""
+    """How these masks are read, and what there is to say about it. InputError: colours without an end, or without
+    classes."""
     verdict = judged(found.seen, tuple(legend.colors.values()))
     if verdict.two and not set(legend.names) - {0, 1, IGNORED}:
         return _black_and_white(verdict, legend)
@@ -152,7 +154,8 @@ def _palette(classes: int, known: Mapping[int, RGB]) -> tuple[RGB, ...]:
 
 
 def _further(first: int) -> Iterator[RGB]:
-    """Pascal VOC's colour of each number: its bits are dealt to red, green and blue in turn, the highest bit of a colour first."""
+    """Pascal VOC's colour of each number: its bits are dealt to red, green and blue in turn, the highest bit of a
+    colour first."""
     for n in count(first):
         color = [sum((n >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
         yield color[0], color[1], color[2]

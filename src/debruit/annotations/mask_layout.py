@@ -1,4 +1,5 @@
-"""Which images of a folder are the masks of which others, by their names, and by what they look like where names alone could mean a class.
+"""Which images of a folder are the masks of which others, by their names, and by what they look like where names alone
+could mean a class.
 
     images/a.jpg            masks/a.png                at any depth; also train/images/ and train/masks/
     JPEGImages/, imgs/ ...  annotations/, labels/ ...  IMAGES and MASKS list the names
@@ -6,7 +7,8 @@
     photos/a.jpg            masks/a.png                the only other folder beside it; or the images that lie beside the folder itself
     a.jpg                   a_mask.png                 in one folder, or in two of the above
 
-`images/` and `masks/` are taken at their word. The others are masks if at least half of the names fit and most of a sample look like masks.
+`images/` and `masks/` are taken at their word. The others are masks if at least half of the names fit and most of a
+sample look like masks.
 """
 
 import posixpath
@@ -34,7 +36,8 @@ Looks = Callable[[Sequence[str]], bool]  # whether most of these files look like
 
 @dataclass(frozen=True)
 class Pairs:
-    """Images with the masks that belong to them, by name; what each image `lacks` that has none, what has no partner, what there is to say."""
+    """Images with the masks that belong to them, by name; what each image `lacks` that has none, what has no
+    partner, what there is to say."""
 
     images: tuple[str, ...]
     masks: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +48,8 @@ class Pairs:
 
 
 class _Place(NamedTuple):
-    """A folder of masks, and the folder of their images; both end in "/", or are the folder itself, "". `direct`: only images in that folder, not below it."""
+    """A folder of masks, and the folder of their images; both end in "/", or are the folder itself, "". `direct`:
+    only images in that folder, not below it."""
 
     masks: str
     images: str
@@ -126,7 +130,8 @@ def _lacking(name: str, used: Sequence[_Paired]) -> str:
 
 
 def _places(names: Sequence[str]) -> list[_Place]:
-    """Folders of masks by their names, with those of their images, the upper ones first, and the ones that come first in MASKS."""
+    """Folders of masks by their names, with those of their images, the upper ones first, and the ones that come
+    first in MASKS."""
     direct = {posixpath.dirname(name) for name in names}
     folders = {above for folder in direct for above in _chain(folder)}
     children: dict[str, list[str]] = defaultdict(list)

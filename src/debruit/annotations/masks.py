@@ -2,10 +2,12 @@
 
     every mask -> its values or colours (`tones`) -> all of them and classes.json -> a `Coding` (mask_coding.py) -> mask as class numbers
 
-A grey or palette PNG holds numbers, a colour PNG colours. Where classes.json gives colours, a palette PNG whose colours are all among them is read by
-colour, since some programs renumber a palette when they save it. Masks that are grey though stored in colour hold numbers. 255 is "unlabelled" unless
-classes.json names it, and becomes the last class; masks of 0 and 255 alone are black and white, and 255 is class 1. Smoothed edges (smoothing.py) are no
-classes: of black and white masks they are black or white, of colours that classes.json gives the nearer of two, and other masks that have them are refused.
+A grey or palette PNG holds numbers, a colour PNG colours. Where classes.json gives colours, a palette PNG whose colours
+are all among them is read by colour, since some programs renumber a palette when they save it. Masks that are grey
+though stored in colour hold numbers. 255 is "unlabelled" unless classes.json names it, and becomes the last class;
+masks of 0 and 255 alone are black and white, and 255 is class 1. Smoothed edges (smoothing.py) are no classes: of black
+and white masks they are black or white, of colours that classes.json gives the nearer of two, and other masks that have
+them are refused.
 """
 
 from collections.abc import Sequence
@@ -39,9 +41,10 @@ COLOR_MODES = ("RGBA", "CMYK", "YCbCr", "PA", "RGBa", "HSV", "LAB")  # beside RG
 
 @dataclass
 class Tones:
-    """What masks hold: numbers of grey masks, colours of those in colour; numbers of masks with a palette, their colours (`inks`), and the colour of
-    each number (`shades`), unless it changes from mask to mask (`renumbered`). `seen`: the colours of all, and where they lie. How many masks are of another
-    size than their image, have transparent pixels, a colour profile, 0 and 255 alone (`white`), 0 and 1 alone (`ones`)."""
+    """What masks hold: numbers of grey masks, colours of those in colour; numbers of masks with a palette, their
+    colours (`inks`), and the colour of each number (`shades`), unless it changes from mask to mask (`renumbered`).
+    `seen`: the colours of all, and where they lie. How many masks are of another size than their image, have
+    transparent pixels, a colour profile, 0 and 255 alone (`white`), 0 and 1 alone (`ones`)."""
 
     greys: set[int] = field(default_factory=set)
     colors: set[RGB] = field(default_factory=set)
@@ -70,8 +73,9 @@ class Tones:
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
-    """How a mask becomes class numbers: `table` from values, or `colors` in the order of the classes; a colour that is none of them is class
-    `other`. `two`: black and white, and what is lighter than half is class 1; `smoothed`: a blend of two colours is the nearer one."""
+    """How a mask becomes class numbers: `table` from values, or `colors` in the order of the classes; a colour that
+    is none of them is class `other`. `two`: black and white, and what is lighter than half is class 1; `smoothed`: a
+    blend of two colours is the nearer one."""
 
     names: tuple[str, ...]
     palette: tuple[RGB, ...]
@@ -179,7 +183,8 @@ def _nearer(pixels: np.ndarray, coding: Coding) -> np.ndarray:
 
 
 def cut(pixels: np.ndarray, target: Sized, turn: int = 1) -> np.ndarray:
-    """(H, W, C) of any size as the target's: the largest central part of its proportions, by nearest, turned upright from this orientation of EXIF."""
+    """(H, W, C) of any size as the target's: the largest central part of its proportions, by nearest, turned upright
+    from this orientation of EXIF."""
     (width, height), (left, top, right, bottom) = central_part(
         (pixels.shape[1], pixels.shape[0]), target, turned=turn >= 5
     )

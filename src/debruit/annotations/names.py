@@ -1,5 +1,5 @@
-"""Comparison of names. A letter with an accent has two forms in Unicode: composed (NFC), as most programs write it, and decomposed (NFD), as a Mac
-names files. Names are compared in the composed form, and exact names come before it."""
+"""Comparison of names. A letter with an accent has two forms in Unicode: composed (NFC), as most programs write it,
+and decomposed (NFD), as a Mac names files. Names are compared in the composed form, and exact names come before it."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +14,8 @@ def composed(name: str) -> str:
 
 
 def lookup(known: Mapping[str, Value]) -> Callable[[str], Value | None]:
-    """A function from a name, in either form, to the value of that name; None where there is none, or where two names of one composed form differ
-    in their values and none of them is meant exactly."""
+    """A function from a name, in either form, to the value of that name; None where there is none, or where two
+    names of one composed form differ in their values and none of them is meant exactly."""
     by_form: dict[str, list[Value]] = {}
     for name, value in known.items():
         by_form.setdefault(composed(name), []).append(value)

@@ -5,10 +5,11 @@
     black and white (1)      colours, else class numbers
     coloured (RGB ...)       colours; but where every pixel is grey as with a palette
 
-Where it is known how the masks of the data were coded (annotations/masks.py), that way comes first, so that these masks mean here what they meant there: their
-`numbers`, one for each class; or, where these are (), the colours, of which one that is none is "unlabelled" if there is such a class. Where no numbers
-are known, 255 is "unlabelled" if that is the last class. Nearly: a colour within NEAR of the palette's (JPEG noise), or a blend of two of its colours
-that lie within two pixels (smoothed edges).
+Where it is known how the masks of the data were coded (annotations/masks.py), that way comes first, so that these masks
+mean here what they meant there: their `numbers`, one for each class; or, where these are (), the colours, of which one
+that is none is "unlabelled" if there is such a class. Where no numbers are known, 255 is "unlabelled" if that is the
+last class. Nearly: a colour within NEAR of the palette's (JPEG noise), or a blend of two of its colours that lie within
+two pixels (smoothed edges).
 """
 
 from collections.abc import Callable, Sequence
@@ -36,8 +37,9 @@ Way = Callable[[], "Reading"]
 
 @dataclass(frozen=True)
 class Reading:
-    """Class numbers (H, W) int64, -1 where unknown; how many pixels were `approximate`, `transparent`, or of a `strange` colour that counts as unlabelled;
-    what is `unknown`, in words, most frequent first; whether its colours would be another mask than its numbers, `twofold`."""
+    """Class numbers (H, W) int64, -1 where unknown; how many pixels were `approximate`, `transparent`, or of a
+    `strange` colour that counts as unlabelled; what is `unknown`, in words, most frequent first; whether its colours
+    would be another mask than its numbers, `twofold`."""
 
     numbers: np.ndarray
     approximate: int = 0
@@ -61,8 +63,8 @@ def read_picture(
     what: str,
     lossy: bool = False,
 ) -> Reading:
-    """The class numbers of a picture of a mask, by the rule above; no strange colours in a `lossy` one. InputError lists values or colours that are no class;
-    `what` is given, for it."""
+    """The class numbers of a picture of a mask, by the rule above; no strange colours in a `lossy` one. InputError
+    lists values or colours that are no class; `what` is given, for it."""
     readings: list[Reading] = []
     for way in _ways(picture, names, palette, numbers, lossy):
         readings.append(way())
@@ -81,7 +83,8 @@ def read_picture(
 def read_numbers(
     values: np.ndarray, names: Sequence[str], palette: Palette, numbers: Sequence[int] | None = None, *, what: str
 ) -> np.ndarray:
-    """Class numbers of any integer or whole values, (..., H, W), as uint8. InputError lists values that are no class."""
+    """Class numbers of any integer or whole values, (..., H, W), as uint8. InputError lists values that are no
+    class."""
     reading = _by_number(values, names, numbers)
     if reading.unknown:
         raise _unknown(reading, names, palette, numbers, what)
@@ -164,8 +167,8 @@ def _by_color(picture: Image.Image, palette: Palette, *, exactly: bool) -> Readi
 
 
 def _by_own_color(picture: Image.Image, names: Sequence[str], palette: Palette, *, strange: bool) -> Reading:
-    """As the masks of data in colour are read: exactly, transparent or not. With `strange`, what has none of these colours beside others that do is
-    unlabelled, if there is such a class."""
+    """As the masks of data in colour are read: exactly, transparent or not. With `strange`, what has none of these
+    colours beside others that do is unlabelled, if there is such a class."""
     reading = _by_color(Image.fromarray(np.asarray(picture.convert("RGB"))), palette, exactly=True)
     if not strange or UNLABELLED not in names or (reading.numbers < 0).all():
         return reading
@@ -191,7 +194,8 @@ def _nearest(colors: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def unblended(rgb: np.ndarray, numbers: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """The same numbers, with the nearer of two classes nearby where an unknown colour lies on the line between their colours."""
+    """The same numbers, with the nearer of two classes nearby where an unknown colour lies on the line between their
+    colours."""
     rows, columns = np.nonzero(numbers < 0)
     if not 0 < len(rows) <= MOST_BLENDED * numbers.size:
         return numbers

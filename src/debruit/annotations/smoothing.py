@@ -1,7 +1,9 @@
-"""Masks whose edges were smoothed (antialiased, resized, or a JPEG once): colours that lie between those of two areas and are no classes.
+"""Masks whose edges were smoothed (antialiased, resized, or a JPEG once): colours that lie between those of two areas
+and are no classes.
 
-A colour is of an edge if it fills no square of 3 x 3 pixels anywhere, and nearly all of its pixels are strictly between the darkest and the lightest of the
-5 x 5 pixels around, in every channel that changes there. Numbers of classes that are thin are not: a number between two others says nothing.
+A colour is of an edge if it fills no square of 3 x 3 pixels anywhere, and nearly all of its pixels are strictly between
+the darkest and the lightest of the 5 x 5 pixels around, in every channel that changes there. Numbers of classes that
+are thin are not: a number between two others says nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,13 +16,16 @@ DARK, LIGHT = 32, 223  # of a black and white mask, what is black and what is wh
 GREY = 12  # how far apart the channels of grey may be: JPEG blurs colours
 FEWEST = 3  # colours of edges: fewer are not taken for smoothing, except between black and white
 SOLID, BETWEEN, MOST = 0.02, 0.9, 0.5  # shares of pixels: at most in squares, at least between others, at most of all
-MAIN = 0.9  # of the squares of black, and of white, at least, in one value: others are the noise of JPEG, and not numbers of classes
+# of the squares of black, and of white, at least, in one value: others are the noise of JPEG, and not numbers of
+# classes
+MAIN = 0.9
 GATHERED = 4096
 
 
 @dataclass
 class Inks:
-    """For each colour of masks how many pixels it has, how many of them are the middle of a square of it, and how many are between others."""
+    """For each colour of masks how many pixels it has, how many of them are the middle of a square of it, and how
+    many are between others."""
 
     counts: dict[RGB, tuple[int, int, int]] = field(default_factory=dict)
 
@@ -33,7 +38,8 @@ class Inks:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`two`: the masks are black and white with smoothed edges; `edges`: the colours of edges; `pixels` of `total` have one of these."""
+    """`two`: the masks are black and white with smoothed edges; `edges`: the colours of edges; `pixels` of `total`
+    have one of these."""
 
     two: bool = False
     edges: frozenset[RGB] = frozenset()
@@ -68,7 +74,8 @@ def inks_of(rgb: np.ndarray) -> Inks:
 
 
 def _counted(values: np.ndarray, small: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The values of (H, W) in order, the place of each pixel's among them, (H, W), and how many there are of each. `small`: none above 255."""
+    """The values of (H, W) in order, the place of each pixel's among them, (H, W), and how many there are of each.
+    `small`: none above 255."""
     if not small:
         found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
         return found, places.reshape(values.shape), counts

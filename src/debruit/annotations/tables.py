@@ -1,7 +1,8 @@
-"""Tables of text that lie beside images: CSV, TSV and JSON lines -> rows by the names of their columns, each with its line.
+"""Tables of text that lie beside images: CSV, TSV and JSON lines -> rows by the names of their columns, each with its
+line.
 
-A row that cannot be meant is refused with the number of its line: a quote that is never closed, or that is closed rows later and swallows those between,
-more cells than the header has, JSON that is damaged.
+A row that cannot be meant is refused with the number of its line: a quote that is never closed, or that is closed rows
+later and swallows those between, more cells than the header has, JSON that is damaged.
 """
 
 import csv
@@ -124,7 +125,8 @@ def _records(text: str, path: Path, delimiter: str) -> Iterator[tuple[Any, list[
 def _check_swallowed(
     path: Path, rest: list[str], begin: int, end: int, delimiter: str, of_name: int, find: Find
 ) -> None:
-    """InputError if one of the further lines of a record is a row by itself: it names an image in the column of names."""
+    """InputError if one of the further lines of a record is a row by itself: it names an image in the column of
+    names."""
     for line in rest:
         cells = [cell.strip(' "') for cell in line.split(delimiter)]
         name = cells[of_name] if len(cells) > of_name else ""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from debruit import config
-from debruit.annotations.parts import parts_of, said
-from debruit.data.sources.clips import first_frames
+from debruit.annotations.custom_split import parts_of, said
+from debruit.data.frame_folders import first_frames
 from debruit.files.store import META
 from debruit.images.spec import DataSpec, Skipped
 
@@ -30,7 +30,8 @@ FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the ke
 
 
 def captions_of(texts: Sequence[str | Sequence[str] | None] | None) -> list[tuple[str, ...]] | None:
-    """The captions of each item, as meta.json holds them: several, or one by itself in entries of before there could be several; a blank one is none."""
+    """The captions of each item, as meta.json holds them: several, or one by itself in entries of before there could
+    be several; a blank one is none."""
     if texts is None:
         return None
     several = ((of,) if isinstance(of, str) else of or () for of in texts)
@@ -38,7 +39,8 @@ def captions_of(texts: Sequence[str | Sequence[str] | None] | None) -> list[tupl
 
 
 class Rows(Protocol):
-    """What `Dataset` needs of an array (N, ...): a mapped file is one, and so is a streamed source, whose rows are decoded when they are asked for."""
+    """What `Dataset` needs of an array (N, ...): a mapped file is one, and so is a streamed source, whose rows are
+    decoded when they are asked for."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -55,11 +57,11 @@ class Tabled(Protocol):
 
 
 class Dataset:
-    """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str, "mask": (H, W) uint8}; all but the first only
-    where the data has them. `texts` holds the captions of each item, one or several. `paths` names the items, `skipped` the
-    ones that could not be read, `notes` says what was decided in reading them. `blocks`: how many of the items in turn lie in one file, where it
-    matters in which order they are read. `parts` (N,): the user's own division (parts.py), None where there is none; `tables`: what knows the columns of its
-    tables."""
+    """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str, "mask": (H, W) uint8}; all but the
+    first only where the data has them. `texts` holds the captions of each item, one or several. `paths` names the
+    items, `skipped` the ones that could not be read, `notes` says what was decided in reading them. `blocks`: how
+    many of the items in turn lie in one file, where it matters in which order they are read. `parts` (N,): the
+    user's own division (custom_split.py), None where there is none; `tables`: what knows the columns of its tables."""
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class Dataset:
         assert blocks is None or sum(blocks) == spec.count, (blocks, spec.count)
         self.parts = parts
         self.tables: Tabled | None = None
-        self.splits: dict[tuple, Any] = {}  # those that were made (split.py)
+        self.splits: dict[Any, Any] = {}  # by SplitConfig (split.py)
         self._reopen = reopen
         self._mapping = mapping
         self._resident = 0
@@ -113,7 +115,8 @@ class Dataset:
 
     @classmethod
     def of_entry(cls, folder: Path, meta: Mapping[str, Any], images: Rows, **more: Any) -> "Dataset":
-        """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind; `more` as the constructor."""
+        """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind;
+        `more` as the constructor."""
         parts = parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None
         return cls(
             config.decode(meta["spec"], DataSpec), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
@@ -149,8 +152,8 @@ class Dataset:
         return item | {name: batch[name][0] for name in ("text", "mask") if name in batch}
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
-        """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings, "mask"
-        (B, H, W) uint8."""
+        """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings,
+        "mask" (B, H, W) uint8."""
         return {"image": self.images_of(indices)} | self.conditions(indices)
 
     def images_of(self, indices: Sequence[int] | np.ndarray) -> "torch.Tensor":
@@ -166,8 +169,9 @@ class Dataset:
         *,
         fields: Collection[str] = ("label", "text", "mask"),
     ) -> dict[str, Any]:
-        """What `batch` gives beside the images, without reading them; only these fields. Of several captions the first; with `epochs` (B,)
-        they take turns from epoch to epoch. "first" may be asked for too: the first frames of their clips (clips.py), (B, C, H, W) at rest."""
+        """What `batch` gives beside the images, without reading them; only these fields. Of several captions the
+        first; with `epochs` (B,) they take turns from epoch to epoch. "first" may be asked for too: the first frames
+        of their folders (frame_folders.py), (B, C, H, W) at rest."""
         import torch
 
         indices, batch = np.asarray(indices, dtype=np.int64), {}
@@ -185,7 +189,8 @@ class Dataset:
 
     @cached_property
     def first_frames(self) -> np.ndarray:
-        """For each image the number of the first frame of its clip, (N,) int64: itself where it is alone in its folder."""
+        """For each image the number of the first frame of its folder, (N,) int64: itself where it is alone in its
+        folder."""
         return first_frames(self.paths)
 
     def chunks(self, rows: int = 256) -> Iterator[np.ndarray]:

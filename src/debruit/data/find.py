@@ -1,4 +1,5 @@
-"""The name that a user types -> a data source: a built-in one, a part of it (openmoji/food-drink), or what a path holds:
+"""The name that a user types -> a data source: a built-in one, a part of it (openmoji/food-drink), or what a path
+holds:
 
     a folder with an image in it, or in one of its folders    images, with what lies beside them (folder.py)
     a .parquet file, or another folder with some              tables (parquet.py)
@@ -38,8 +39,8 @@ def builtin_sources() -> dict[str, Any]:
 
 
 def find_source(text: str | Sequence[str]) -> Any:
-    """The source that a name or a path means, or several paths of one kind. A built-in name wins over a folder of that name, which is ./NAME
-    then. InputError: there is none, several of different kinds, one given twice."""
+    """The source that a name or a path means, or several paths of one kind. A built-in name wins over a folder of
+    that name, which is ./NAME then. InputError: there is none, several of different kinds, one given twice."""
     if not isinstance(text, str):
         return find_source(text[0]) if len(text) == 1 else _together(text)
     known = builtin_sources()

@@ -1,9 +1,10 @@
-"""Groups of images that belong together (a patient, a scene, a video), of which no image may be held out while others are trained on.
+"""Groups of images that belong together (a patient, a scene, a video), of which no image may be held out while others
+are trained on.
 
     --group patient, column:patient    a column of a table beside the images, of a Parquet table, or a key of the JSON members of shards
     --group 'p(\\d+)_'                  a pattern, searched in the file's name (in the whole path where it holds a /); its first group of brackets
     --group folder                     the folder that the image is in, without the levels that are classes or parts
-    --group clip                       the clip that the image is a frame of (clips.py)
+    --group sequence                   the folder of frames that the image belongs to (frame_folders.py)
 
 An image that has no group is a group by itself.
 """
@@ -14,18 +15,19 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from debruit.annotations.custom_split import CONTAINER, depth_of_parts
 from debruit.annotations.names import composed, lookup
-from debruit.annotations.parts import CONTAINER, depth_of_parts
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError, nearest
 from debruit.text.wording import counted, shown, some
 
-FOLDER, CLIP, COLUMN = "folder", "clip", "column:"
+FOLDER, SEQUENCE, COLUMN = "folder", "sequence", "column:"
 
 
 @dataclass(frozen=True)
 class Groups:
-    """`numbers` (N,) int64: the group of each image; `names` of those that have one, which come first; `alone`: images without a group; `how` in words."""
+    """`numbers` (N,) int64: the group of each image; `names` of those that have one, which come first; `alone`:
+    images without a group; `how` in words."""
 
     numbers: np.ndarray
     names: tuple[str, ...]
@@ -38,7 +40,8 @@ class Groups:
 
 
 def groups_of(dataset: Dataset, asked: str) -> Groups:
-    """The groups that --group means. InputError: no such column, a pattern that is none or that no name matches, fewer than two groups."""
+    """The groups that --group means. InputError: no such column, a pattern that is none or that no name matches,
+    fewer than two groups."""
     keys, how = _keys(dataset, asked)
     names = tuple(dict.fromkeys(key for key in keys if key is not None))
     alone = tuple(path for path, key in zip(dataset.paths, keys, strict=True) if key is None)
@@ -67,8 +70,8 @@ def _keys(dataset: Dataset, asked: str) -> tuple[list[str | None], str]:
     text = asked.strip()
     if text.lower() == FOLDER:
         return _by_folder(dataset), "by their folders"
-    if text.lower() == CLIP:
-        return [dataset.paths[first] for first in dataset.first_frames], "by their clips"
+    if text.lower() == SEQUENCE:
+        return [dataset.paths[first] for first in dataset.first_frames], "by their folders of frames"
     columns = dataset.tables.columns() if dataset.tables is not None else ()
     name = text.removeprefix(COLUMN).strip()
     by_form = lookup({column.lower(): column for column in columns})

@@ -1,4 +1,5 @@
-"""Writes the latents of a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of latents.py."""
+"""Writes the latents of a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of
+latents.py."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -22,8 +23,8 @@ LATENTS = "latents.bin"
 
 
 class Encoding:
-    """How a data set is encoded: by a frozen module, on its device, `batch` images at a time, with their mirror images if `flip`, in bfloat16 if
-    `autocast`."""
+    """How a data set is encoded: by a frozen module, on its device, `batch` images at a time, with their mirror
+    images if `flip`, in bfloat16 if `autocast`."""
 
     def __init__(
         self, *, dataset: Dataset, module: "CodecModule", flip: bool, device: "torch.device", batch: int, autocast: bool
@@ -56,7 +57,8 @@ def write_latents(
     shape: tuple[int, int, int],
     meta: dict[str, Any],
 ) -> None:
-    """Fills a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the disk has no room."""
+    """Fills a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the
+    disk has no room."""
     dataset = encoding.dataset
     total, row = len(dataset), ()
     with open(folder / LATENTS, "wb") as file:

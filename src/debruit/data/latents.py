@@ -7,11 +7,12 @@ images at rest -> x in [-1, 1] -> encode -> q(z|x) = N(mean, std^2), z of unit s
                                         so the latents of a mirror image are not the mirrored latents
                          meta.json      what they are the latents of, size and probe of latents.bin
 
-The key is a hash of all that the latents depend on: the data's fingerprint, the autoencoder's configuration with the fingerprint of its
-weights, flips and precision. A changed data set or autoencoder finds another entry, or none.
+The key is a hash of all that the latents depend on: the data's fingerprint, the autoencoder's configuration with the
+fingerprint of its weights, flips and precision. A changed data set or autoencoder finds another entry, or none.
 
-Why float16 suffices: it keeps 11 bits of a value, so |z| < 4 is stored within 2^-10 < 0.001. That is an eighth of the step between two grey levels
-where a latent spans what a pixel does, and training adds noise to it. A std below 2^-25 becomes 0.
+Why float16 suffices: it keeps 11 bits of a value, so |z| < 4 is stored within 2^-10 < 0.001. That is an eighth of the
+step between two grey levels where a latent spans what a pixel does, and training adds noise to it. A std below 2^-25
+becomes 0.
 """
 
 import math
@@ -42,7 +43,8 @@ UNUSED_DAYS = 30
 
 
 class TrainedCodec(Protocol):
-    """The configuration of an autoencoder that has been trained: a dataclass that knows the fingerprint of its weights."""
+    """The configuration of an autoencoder that has been trained: a dataclass that knows the fingerprint of its
+    weights."""
 
     @property
     def fingerprint(self) -> str: ...
@@ -51,8 +53,8 @@ class TrainedCodec(Protocol):
 
 
 class LatentCache:
-    """The latents of N images. `latents` is the mapped file as (N, sides, moments, c, h, w): sides are the image and, with flips, its mirror
-    image; moments are the mean and, where the encoder has one, the std."""
+    """The latents of N images. `latents` is the mapped file as (N, sides, moments, c, h, w): sides are the image
+    and, with flips, its mirror image; moments are the mean and, where the encoder has one, the std."""
 
     def __init__(self, latents: np.ndarray, *, meta: dict[str, Any], mapping: mmap.mmap, folder: Path):
         self.latents, self.meta, self.folder = latents, meta, folder
@@ -75,8 +77,8 @@ class LatentCache:
         return len(self.latents)
 
     def batch(self, indices: Sequence[int] | np.ndarray, mirrored: np.ndarray | None = None) -> "Moments":
-        """The law of the latents of these images, (B, c, h, w) float32; of the mirror images where `mirrored` (B,) is true. Reads these rows
-        and nothing else."""
+        """The law of the latents of these images, (B, c, h, w) float32; of the mirror images where `mirrored` (B,)
+        is true. Reads these rows and nothing else."""
         import torch
 
         from debruit.autoencoders.codec import Moments
@@ -105,8 +107,9 @@ def latent_cache(
 ) -> LatentCache:
     """The latents of all images of a data set: mapped if they are in the cache and whole, otherwise computed first.
 
-    `module` is the codec's, built, filled and frozen, on `device`; its latents are normalised. `flip` adds the mirror images, `autocast` encodes in
-    bfloat16, `batch` images at a time. Progress, and what a new entry takes on the disk, are reported.
+    `module` is the codec's, built, filled and frozen, on `device`; its latents are normalised. `flip` adds the mirror
+    images, `autocast` encodes in bfloat16, `batch` images at a time. Progress, and what a new entry takes on the disk,
+    are reported.
 
     InputError: latents that are not finite, a disk without room.
     """

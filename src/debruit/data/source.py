@@ -11,14 +11,16 @@ from debruit.data.dataset import Dataset
 
 @runtime_checkable
 class Source(Protocol):
-    """A frozen dataclass; `build()` decodes the data once into the cache and maps it; what was decided and skipped is reported as events."""
+    """A frozen dataclass; `build()` decodes the data once into the cache and maps it; what was decided and skipped
+    is reported as events."""
 
     def build(self) -> Dataset: ...
 
 
 def recorded(source: Source) -> config.Json:
-    """A source for the provenance of a model, so that its data can be read again as it was for the training. Of a path of the user's only the last
-    part is kept: where it lies on somebody's disk is no business of a file that is passed on."""
+    """A source for the provenance of a model, so that its data can be read again as it was for the training. Of a
+    path of the user's only the last part is kept: where it lies on somebody's disk is no business of a file that is
+    passed on."""
     located: Any = source
     if hasattr(source, "path"):
         return config.encode(replace(located, path=Path(located.path).name))
@@ -27,7 +29,8 @@ def recorded(source: Source) -> config.Json:
 
 
 def of_record(provenance: Mapping[str, Any]) -> Any:
-    """The source that `recorded` wrote, the path of a folder being its name alone; None where there is none, or none that is known here."""
+    """The source that `recorded` wrote, the path of a folder being its name alone; None where there is none, or none
+    that is known here."""
     try:
         return config.decode(provenance["source"], Source, where="provenance.source")
     except (ValueError, KeyError, TypeError):  # InputError is a ValueError

@@ -1,12 +1,14 @@
-"""Which images are trained on, which are held out, and which the model never saw: computed here alone, for everybody.
+"""The split of a data set: which images are trained on, validated on and tested on. It is made here alone and handed to
+everybody.
 
-    training    what is trained on, and searched for copies
-    held_out    what a training validates on: as many as asked for, drawn by the seed; whole groups where there are groups (groups.py)
-    unseen      what an evaluation takes for images that the model never saw: the test part of the user's own division (parts.py), else its
-                validation part, else the held-out images
+    train         images that are trained on, and searched for copies
+    validation    images that a training validates on: about as many as requested, chosen by the seed; whole groups if there
+                  are groups (groups.py)
+    test          images that an evaluation treats as unseen: the test part of a custom split (custom_split.py), else its
+                  validation part, else the validation images
 
-Where the user divided the data, only its training part is trained on; its validation part is held out, or a share of the training part where there is
-none. Without groups and parts the held-out images are drawn one by one.
+With a custom split only its training part is trained on; its validation part is used for validation, or a share of the
+training part if it has none. Without groups and a custom split the validation images are chosen one by one.
 """
 
 from collections.abc import Mapping
@@ -15,15 +17,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from debruit.annotations.parts import NEITHER, TEST, TRAINING, VALIDATION
+from debruit.annotations.custom_split import NEITHER, TEST, TRAINING, VALIDATION
 from debruit.data.dataset import Dataset
 from debruit.data.groups import Groups, groups_of
 from debruit.rng import split_permutation
 from debruit.text.wording import counted, shown, some
 
 
-class Divided(Protocol):
-    """What a run says of its division (training/config.py)."""
+class SplitRun(Protocol):
+    """The settings of a training that determine its split (training/config.py)."""
 
     @property
     def held_out_images(self) -> int: ...
@@ -35,63 +37,96 @@ class Divided(Protocol):
     def own_parts(self) -> bool: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """All that a split depends on besides the data: about how many images are held out, the seed that chooses them, how
+    images are grouped (groups.py; "": not at all), and whether a custom split of the data is used."""
+
+    validation_images: int = 0
+    seed: int = 0
+    group: str = ""
+    own_parts: bool = False
+
+    @classmethod
+    def of_run(cls, run: SplitRun) -> "SplitConfig":
+        """Return the configuration of a training's split."""
+        return cls(validation_images=run.held_out_images, seed=run.seed, group=run.group, own_parts=run.own_parts)
+
+    @classmethod
+    def of_provenance(cls, provenance: Mapping[str, Any]) -> "SplitConfig":
+        """Return the configuration that a model file records."""
+        return cls(
+            validation_images=int(provenance.get("held_out_images", 0)),
+            seed=int(provenance.get("seed", 0)),
+            group=str(provenance.get("group", "")),
+            own_parts=bool(provenance.get("own_parts", False)),
+        )
+
+
 @dataclass(frozen=True)
 class Split:
-    """Indices of the data, each rising; `lines` say it with counts, where there is more to say than how many are held out."""
+    """Indices of the data, each array in rising order. `lines` describe the split if there is more to say than how
+    many images are held out."""
 
-    training: np.ndarray
-    held_out: np.ndarray
-    unseen: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
     lines: tuple[str, ...] = ()
 
     @property
-    def sides(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is trained on, and what is held out while training."""
-        return self.training, self.held_out
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:  # former names, for callers that have not moved yet
+        return self.train, self.validation
+
+    @property
+    def training(self) -> np.ndarray:
+        return self.train
+
+    @property
+    def held_out(self) -> np.ndarray:
+        return self.validation
+
+    @property
+    def unseen(self) -> np.ndarray:
+        return self.test
 
 
-def split_of(dataset: Dataset, run: Divided) -> Split:
-    """The split of a run on this data."""
-    return divided(dataset, run.held_out_images, run.seed, group=run.group, own_parts=run.own_parts)
+def make_split(dataset: Dataset, config: SplitConfig) -> Split:
+    """Return the split of a data set; made once and remembered by the data set. InputError: groups that cannot be
+    made."""
+    if config not in dataset.splits:
+        dataset.splits[config] = _made(dataset, config)
+    return dataset.splits[config]
+
+
+def split_of(dataset: Dataset, run: SplitRun) -> Split:
+    """Return the split of a training on this data."""
+    return make_split(dataset, SplitConfig.of_run(run))
 
 
 def split_of_model(dataset: Dataset, provenance: Mapping[str, Any]) -> Split:
-    """The split of the training that a model's file tells of, on the data of that training."""
-    of = provenance.get
-    return divided(
-        dataset,
-        int(of("held_out_images", 0)),
-        int(of("seed", 0)),
-        group=str(of("group", "")),
-        own_parts=bool(of("own_parts", False)),
-    )
+    """Return the split of the training that a model file records, on the data of that training."""
+    return make_split(dataset, SplitConfig.of_provenance(provenance))
 
 
-def divided(dataset: Dataset, held_out: int, seed: int, *, group: str = "", own_parts: bool = False) -> Split:
-    """The split with about `held_out` images held out, drawn by the seed. InputError: groups that cannot be made."""
-    if not group and (not own_parts or dataset.parts is None):
-        training, held = split(len(dataset), held_out, seed)
-        return Split(training, held, held, _of_joined_parts(dataset.parts))
-    key = held_out, seed, group, own_parts
-    if key not in dataset.splits:
-        dataset.splits[key] = _divided(dataset, held_out, seed, group, dataset.parts if own_parts else None)
-    return dataset.splits[key]
-
-
-def _divided(dataset: Dataset, held_out: int, seed: int, group: str, parts: np.ndarray | None) -> Split:
-    groups = groups_of(dataset, group) if group else None
+def _made(dataset: Dataset, config: SplitConfig) -> Split:
+    count, seed = config.validation_images, config.seed
+    parts = dataset.parts if config.own_parts else None
+    joined = _of_joined_parts(dataset.parts) if parts is None else ()
+    if not config.group and parts is None:
+        train, held = split(len(dataset), count, seed)
+        return Split(train, held, held, joined)
+    groups = groups_of(dataset, config.group) if config.group else None
     pool = np.arange(len(dataset)) if parts is None else np.flatnonzero(parts == TRAINING)
     validation, test = (np.flatnonzero(parts == part) if parts is not None else pool[:0] for part in (VALIDATION, TEST))
     if len(validation):
-        training, held = pool, _some(validation, held_out, seed)
+        train, held = pool, _some(validation, count, seed)
     elif groups is not None:
-        training, held = _whole_groups(pool, groups.numbers[pool], min(held_out, len(pool) // 2), seed)
+        train, held = _whole_groups(pool, groups.numbers[pool], min(count, len(pool) // 2), seed)
     else:
-        training, held = (pool[chosen] for chosen in split(len(pool), min(held_out, len(pool) // 2), seed))
+        train, held = (pool[chosen] for chosen in split(len(pool), min(count, len(pool) // 2), seed))
     unseen = test if len(test) else validation if len(validation) else held
-    joined = _of_joined_parts(dataset.parts) if parts is None else ()
-    lines = [*joined, *_of_parts(parts, training, held, unseen), *_of_groups(groups, training, held, unseen)]
-    return Split(training, held, unseen, tuple(lines))
+    lines = [*joined, *_of_parts(parts, train, held, unseen), *_of_groups(groups, train, held, unseen)]
+    return Split(train, held, unseen, tuple(lines))
 
 
 def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -103,8 +138,8 @@ def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]
 def judging(
     dataset: Dataset, indices: np.ndarray, held_out: int, seed: int, *, group: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(training, held-out) images of these indices for a judge of an evaluation: about `held_out`, whole groups where there are groups, images by
-    themselves where no group is small enough to be held out."""
+    """(training, held-out) images of these indices for a judge of an evaluation: about `held_out`, whole groups
+    where there are groups, images by themselves where no group is small enough to be held out."""
     if group:
         numbers = groups_of(dataset, group).numbers[indices]
         training, held = _whole_groups(indices, numbers, min(held_out, len(indices) // 2), seed)
@@ -119,8 +154,9 @@ def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
 
 
 def _whole_groups(pool: np.ndarray, numbers: np.ndarray, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training, held-out) images of the pool, whose groups these are (N,), so that about `wanted` are held out and at most half of the pool: groups in an
-    order drawn by the seed as long as they fit, then the one that brings the count nearest to what is wanted."""
+    """(training, held-out) images of the pool, whose groups these are (N,), so that about `wanted` are held out and
+    at most half of the pool: groups in an order drawn by the seed as long as they fit, then the one that brings the
+    count nearest to what is wanted."""
     names, inverse, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     order = split_permutation(len(names), seed, 1)
     chosen, total = [], 0

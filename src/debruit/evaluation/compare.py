@@ -80,7 +80,7 @@ def check_together(models: Sequence[LoadedModel], dataset: Dataset, request: Req
     for other in models[1:]:
         about = other.provenance
         if about.get("data_fingerprint") == dataset.spec.fingerprint and len(unseen):
-            training = split_of_model(dataset, about).training
+            training = split_of_model(dataset, about).train
             if seen := int(np.isin(unseen, training).sum()):
                 events.say(
                     f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of {first.name}'s "

@@ -20,7 +20,7 @@ from debruit.conditioning.base import Conditioner
 from debruit.conditioning.batch import ConditionBatch, argument, ask
 from debruit.config import Json
 from debruit.data.dataset import Dataset
-from debruit.data.sources.clips import are_clips
+from debruit.data.frame_folders import are_sequences
 from debruit.errors import InputError
 from debruit.evaluation.splits import EvalSplit, requested_classes
 from debruit.images.spec import DataSpec
@@ -146,7 +146,7 @@ def describe(model: Model, dataset: Dataset) -> str:
 def available(conditioner: Conditioner, dataset: Dataset) -> bool:
     """Whether the data has what the conditioner reads; all class names, of images or masks, must be known to the model."""
     if conditioner.reads == "first":
-        return are_clips(dataset.first_frames)
+        return are_sequences(dataset.first_frames)
     if conditioner.reads == "image":
         return True
     has = getattr(dataset, f"{conditioner.field}s", None) is not None

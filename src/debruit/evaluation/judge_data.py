@@ -59,7 +59,7 @@ class JudgeData:
     def _choice(self) -> tuple[np.ndarray, int]:
         if isinstance(self._data, str):
             return np.empty(0, np.int64), 0
-        training = split_of_model(self._data, self._provenance).training
+        training = split_of_model(self._data, self._provenance).train
         if self._data is self._scored_data:
             training = np.setdiff1d(training, self._scored)
         if len(training) > MOST:

@@ -82,7 +82,7 @@ def split_for_evaluation(
     about = model.provenance
     if dataset.spec.fingerprint == about.get("data_fingerprint"):
         own = split_of_model(dataset, about)
-        training, held_out = own.training, own.unseen
+        training, held_out = own.train, own.test
     else:
         training, held_out = np.empty(0, dtype=np.int64), np.arange(len(dataset))
     order = np.concatenate([_shuffled(held_out), _shuffled(training)])

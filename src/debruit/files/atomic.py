@@ -12,8 +12,8 @@ from debruit.errors import InputError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """`write(temporary)` makes the new content; then `path` is replaced in one step. On any failure the old file is untouched and the
-    temporary one is removed; a full or read-only disk gives an InputError."""
+    """`write(temporary)` makes the new content; then `path` is replaced in one step. On any failure the old file is
+    untouched and the temporary one is removed; a full or read-only disk gives an InputError."""
     path = Path(path)
     temporary = temporary_of(path)
     try:
@@ -31,7 +31,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def temporary_of(path: Path) -> Path:
-    """A name next to `path` that no other process or thread takes, and that is not too long where that of `path` is long."""
+    """A name next to `path` that no other process or thread takes, and that is not too long where that of `path` is
+    long."""
     beginning = os.fsdecode(os.fsencode(path.name)[:200])
     return path.with_name(f".{beginning}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
@@ -48,7 +49,8 @@ def write_array(path: Path, array: Any) -> None:
 
 
 def storage_problem(error: BaseException) -> str | None:
-    """Why the disk refused, in words, if that is what `error` says. Libraries in other languages keep only the text of an OSError."""
+    """Why the disk refused, in words, if that is what `error` says. Libraries in other languages keep only the text
+    of an OSError."""
     text = str(error)
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "os error 28" in text:
         return "the disk is full, free some space and resume"

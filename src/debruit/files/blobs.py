@@ -1,7 +1,8 @@
-"""Where the bytes of one image lie: a file, a part of a larger file, or memory. Each is opened as a `Path` is, by `open("rb")`.
+"""Where the bytes of one image lie: a file, a part of a larger file, or memory. Each is opened as a `Path` is, by
+`open("rb")`.
 
-A part of a shard is read when it is asked for, which may be days after the shard was indexed: that the shard is still the one that was indexed is
-checked at every reading.
+A part of a shard is read when it is asked for, which may be days after the shard was indexed: that the shard is still
+the one that was indexed is checked at every reading.
 """
 
 import io
@@ -14,8 +15,8 @@ from debruit.errors import InputError
 
 
 class Stamp(NamedTuple):
-    """By what a file is known to be unchanged. Tools that keep the time of modification (cp -p, rsync -t) cannot keep the time of change, and what is
-    moved into the place of a file has another inode."""
+    """By what a file is known to be unchanged. Tools that keep the time of modification (cp -p, rsync -t) cannot
+    keep the time of change, and what is moved into the place of a file has another inode."""
 
     size: int
     mtime_ns: int

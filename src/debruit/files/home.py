@@ -1,4 +1,5 @@
-"""Where files for the user at hand are kept, also in a container whose user has no home, no name, or a home that cannot be written."""
+"""Where files for the user at hand are kept, also in a container whose user has no home, no name, or a home that
+cannot be written."""
 
 import getpass
 import os
@@ -13,8 +14,8 @@ ASK = "set DEBRUIT_CACHE to a folder that can be written"
 
 
 def cache() -> Path:
-    """$DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else ~/.cache/debruit; where that cannot be made a folder of this user's in the temporary one, which is
-    said. InputError: there is none of these."""
+    """$DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else ~/.cache/debruit; where that cannot be made a folder of
+    this user's in the temporary one, which is said. InputError: there is none of these."""
     if own := os.environ.get("DEBRUIT_CACHE"):
         return expanded(own)
     try:
@@ -38,7 +39,8 @@ def expanded(text: str | Path) -> Path:
 
 
 def settle() -> None:
-    """Gives libraries what they ask for and fail without: the name of the user (torch's compiler), folders for their settings (matplotlib, triton)."""
+    """Gives libraries what they ask for and fail without: the name of the user (torch's compiler), folders for their
+    settings (matplotlib, triton)."""
     try:
         getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -50,7 +52,8 @@ def settle() -> None:
 
 
 def temporary() -> Path:
-    """A folder in the temporary one that is this user's alone, made if it is not there. InputError: it cannot be, or is somebody else's."""
+    """A folder in the temporary one that is this user's alone, made if it is not there. InputError: it cannot be, or
+    is somebody else's."""
     try:
         path = Path(tempfile.gettempdir()) / f"debruit-{number()}"
         path.mkdir(mode=0o700, exist_ok=True)

@@ -63,8 +63,8 @@ def make_key(*parts: config.Json) -> str:
 
 
 def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> str:
-    """The hash of the files' names and bytes and of the settings. As long as names, sizes, inodes and times of modification and of change stay
-    as they were, the answer comes from the index and no file is read."""
+    """The hash of the files' names and bytes and of the settings. As long as names, sizes, inodes and times of
+    modification and of change stay as they were, the answer comes from the index and no file is read."""
     listing = make_key(str(folder.absolute()), files, settings)
     entry = root() / "index" / listing
     try:

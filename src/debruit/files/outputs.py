@@ -1,4 +1,5 @@
-"""Where a command is going to write: whatever would make that fail is found out before its work, and refused in a sentence.
+"""Where a command is going to write: whatever would make that fail is found out before its work, and refused in a
+sentence.
 
 check_file("grid.png")                                   a file, its folder made if need be
 check_folder("runs/a", files=["run.json"], folders=["state"])    a folder, and what will be in it
@@ -19,8 +20,8 @@ PROBE = bytes(4096)
 
 
 def check_file(path: str | Path, *, flag: str = "--out") -> None:
-    """InputError unless a file can be written there: a folder is in its place or a file in that of its folder, a name is too long, there is no permission, the
-    disk is full or read-only."""
+    """InputError unless a file can be written there: a folder is in its place or a file in that of its folder, a
+    name is too long, there is no permission, the disk is full or read-only."""
     path = Path(path)
     above = _nearest(path, flag)
     if above == path and path.is_dir():
@@ -31,7 +32,8 @@ def check_file(path: str | Path, *, flag: str = "--out") -> None:
 def check_folder(
     path: str | Path, *, files: Iterable[str] = (), folders: Iterable[str] = (), flag: str = "--out"
 ) -> None:
-    """InputError unless a folder can be made there, or is there, and these files and folders in it; the reasons are those of `check_file`."""
+    """InputError unless a folder can be made there, or is there, and these files and folders in it; the reasons are
+    those of `check_file`."""
     path = Path(path)
     above = _nearest(path, flag)
     if above == path and not path.is_dir():
@@ -56,7 +58,8 @@ def _check_place(path: Path, above: Path, flag: str) -> None:
 
 
 def _nearest(path: Path, flag: str) -> Path:
-    """The path itself if something is there, else the nearest of what it lies in. InputError for what cannot be looked at."""
+    """The path itself if something is there, else the nearest of what it lies in. InputError for what cannot be
+    looked at."""
     for place in (path, *path.parents):
         try:
             os.stat(place)

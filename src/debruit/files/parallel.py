@@ -1,4 +1,5 @@
-"""Many files at once, few results in memory, with progress. Decoding and hashing release the interpreter's lock, so threads suffice."""
+"""Many files at once, few results in memory, with progress. Decoding and hashing release the interpreter's lock, so
+threads suffice."""
 
 import os
 import time
@@ -18,8 +19,8 @@ PROGRESS_SECONDS = 0.5
 
 
 def mapped(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """Yield `function(item)` for each item, in order, computed in threads, with only a few results ahead of the reader. Each call runs in
-    a copy of the caller's context, so its events are heard by the caller's listener."""
+    """Yield `function(item)` for each item, in order, computed in threads, with only a few results ahead of the
+    reader. Each call runs in a copy of the caller's context, so its events are heard by the caller's listener."""
 
     def run(context: Context, item: A) -> B:
         return context.run(function, item)
@@ -42,8 +43,9 @@ def mapped(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
 def tracked(
     items: Iterable[A], stage: str, total: int, *, unit: str = "images", count: Callable[[A], int] = lambda item: 1
 ) -> Iterator[A]:
-    """Yield the items, and report after one of them, every half second and at the end, how many of `total` are done and how many seconds
-    are left. An item is `count(item)` units. Cancelled is raised if this context's work is cancelled."""
+    """Yield the items, and report after one of them, every half second and at the end, how many of `total` are done
+    and how many seconds are left. An item is `count(item)` units. Cancelled is raised if this context's work is
+    cancelled."""
     done, began = 0, time.monotonic()
     reported = began
     for item in items:

@@ -3,9 +3,9 @@
     values    one .safetensors file each: arrays, JSON, or records of both, with a digest of the whole content
     folders   large files that are mapped into memory, with a meta.json that holds their size and a checksum of blocks
 
-Entries are named by a key (keys.py), a hash of everything that determines their content, so an entry is never wrong, only missing or
-damaged. It is written under a temporary name, synchronised and renamed: it is there whole or not at all, and of two processes that write
-the same one either wins. A damaged entry is noticed, reported and made again.
+Entries are named by a key (keys.py), a hash of everything that determines their content, so an entry is never wrong,
+only missing or damaged. It is written under a temporary name, synchronised and renamed: it is there whole or not at
+all, and of two processes that write the same one either wins. A damaged entry is noticed, reported and made again.
 """
 
 import errno
@@ -44,8 +44,8 @@ Entry = TypeVar("Entry")
 
 
 class Store:
-    """The values in a folder, by name. A value is an array, what JSON can hold (NaN included), or a mapping or list of these, nested at
-    will; tuples are read back as lists."""
+    """The values in a folder, by name. A value is an array, what JSON can hold (NaN included), or a mapping or list
+    of these, nested at will; tuples are read back as lists."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,8 +72,8 @@ class Store:
             return None
 
     def peek(self, name: str, array: str) -> np.ndarray | None:
-        """One array of a value without reading the others or checking the digest; None if the file cannot be read. `array` is its place
-        in the value: "indices" for `{"indices": ...}`, "a/0" for `{"a": [...]}`."""
+        """One array of a value without reading the others or checking the digest; None if the file cannot be read.
+        `array` is its place in the value: "indices" for `{"indices": ...}`, "a/0" for `{"a": [...]}`."""
         try:
             with safe_open(self.path(name), framework="np") as file:
                 return file.get_tensor(array)
@@ -115,8 +115,8 @@ class Store:
 
 
 def read_value(path: Path, *, framework: Literal["np", "pt"] = "np") -> Any:
-    """The value in a file; arrays are numpy arrays, or torch tensors for the framework "pt". Raises one of DAMAGE if the file is not as it
-    was written."""
+    """The value in a file; arrays are numpy arrays, or torch tensors for the framework "pt". Raises one of DAMAGE if
+    the file is not as it was written."""
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     with safe_open(path, framework=framework) as file:
@@ -128,7 +128,8 @@ def read_value(path: Path, *, framework: Literal["np", "pt"] = "np") -> Any:
 
 
 def write_value(path: Path, value: Any) -> None:
-    """Writes a value atomically, with its digest in the header. InputError: the disk is full, read-only or not permitted."""
+    """Writes a value atomically, with its digest in the header. InputError: the disk is full, read-only or not
+    permitted."""
     arrays: dict[str, Any] = {}
     text = json.dumps(_parted(value, "", arrays))
     metadata = {"value": text, "digest": _digest(arrays, text)}
@@ -140,7 +141,8 @@ def write_value(path: Path, value: Any) -> None:
 
 
 def find_folder(folder: Path, load: Callable[[Path], Entry]) -> Entry | None:
-    """The result of `load(folder)`; None if the folder does not exist or is damaged, in which case it is reported and removed."""
+    """The result of `load(folder)`; None if the folder does not exist or is damaged, in which case it is reported
+    and removed."""
     if not folder.exists():
         return None
     try:
@@ -152,8 +154,8 @@ def find_folder(folder: Path, load: Callable[[Path], Entry]) -> Entry | None:
 
 
 def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Makes the folder `target`, whole or not at all: `fill` writes into a temporary folder, which is then renamed. If another process was
-    faster its entry stays."""
+    """Makes the folder `target`, whole or not at all: `fill` writes into a temporary folder, which is then renamed.
+    If another process was faster its entry stays."""
     part = target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         part.mkdir(parents=True)

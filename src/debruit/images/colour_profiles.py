@@ -1,9 +1,11 @@
-"""What the values of a picture mean: the colours that it shows are brought to sRGB, whatever colour space its file states.
+"""What the values of a picture mean: the colours that it shows are brought to sRGB, whatever colour space its file
+states.
 
     ICC profile, PNG's cICP, gAMA and cHRM, Exif's Adobe RGB -> a `Profile` -> values of sRGB
 
-A picture that states nothing, or sRGB, is left as it is to the bit. A profile that is damaged, or meant for values of another kind, is said and left aside.
-Conversion is relative colorimetric with black point compensation, by Little CMS (PIL.ImageCms), and by icc.py for 16 bits a value.
+A picture that states nothing, or sRGB, is left as it is to the bit. A profile that is damaged, or meant for values of
+another kind, is said and left aside. Conversion is relative colorimetric with black point compensation, by Little CMS
+(PIL.ImageCms), and by icc.py for 16 bits a value.
 """
 
 import io
@@ -43,8 +45,8 @@ GRID = 33  # of the table for 16 bits a value where a profile is no matrix
 
 @dataclass(frozen=True)
 class Profile:
-    """The colour space of a picture's values: what it is called, of what kind its values are (RGB, GRAY, CMYK), the ICC profile. With a `problem` there is
-    nothing to convert by."""
+    """The colour space of a picture's values: what it is called, of what kind its values are (RGB, GRAY, CMYK), the
+    ICC profile. With a `problem` there is nothing to convert by."""
 
     name: str
     space: str = ""
@@ -53,7 +55,8 @@ class Profile:
 
 
 def profile_of(image: Image.Image) -> Profile | None:
-    """The colour space that a picture states, before its pixels are loaded; None where that is sRGB, or nothing is said."""
+    """The colour space that a picture states, before its pixels are loaded; None where that is sRGB, or nothing is
+    said."""
     found = _stated(image)
     if found is None or found.problem:
         return found
@@ -193,7 +196,8 @@ def _opened(data: bytes) -> ImageCms.ImageCmsProfile:
 
 
 def _by_table(shares: np.ndarray, profile: Profile) -> np.ndarray:
-    """Values (H, W, C) in [0, 1] by a table of GRID values of each channel, converted in 8 bits, and trilinear between them."""
+    """Values (H, W, C) in [0, 1] by a table of GRID values of each channel, converted in 8 bits, and trilinear
+    between them."""
     axis = np.rint(np.linspace(0, 255, GRID)).astype(np.uint8)
     if shares.shape[2] == 1:
         seen = in_srgb(Image.fromarray(axis[None]), profile)

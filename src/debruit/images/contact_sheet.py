@@ -1,7 +1,9 @@
-"""Sheets: samples in groups, each beside the condition that it was drawn under, in a layout that is nearly square, with a legend of classes.
+"""Sheets: samples in groups, each beside the condition that it was drawn under, in a layout that is nearly square, with
+a legend of classes.
 
-A group is a block: its caption on top, below it the picture of its condition (a mask in its palette, an image) with a dark frame, and its samples to the
-right. Of all numbers of columns in a block and of blocks in a row, those are taken that make the sheet most nearly square with the fewest empty cells.
+A group is a block: its caption on top, below it the picture of its condition (a mask in its palette, an image) with a
+dark frame, and its samples to the right. Of all numbers of columns in a block and of blocks in a row, those are taken
+that make the sheet most nearly square with the fewest empty cells.
 """
 
 import math
@@ -24,7 +26,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Samples (N, H, W, 3) uint8 under one condition: its words, and its picture (H, W, 3) uint8 where it has one. `numbers` are the samples' own."""
+    """Samples (N, H, W, 3) uint8 under one condition: its words, and its picture (H, W, 3) uint8 where it has one.
+    `numbers` are the samples' own."""
 
     samples: np.ndarray
     numbers: tuple[int, ...]

@@ -1,5 +1,5 @@
-"""Image files of more than 8 bits a value, and which these are. Pillow has no colour mode of 16 bits: such a file is decoded twice, for its high and for its
-low bytes."""
+"""Image files of more than 8 bits a value, and which these are. Pillow has no colour mode of 16 bits: such a file is
+decoded twice, for its high and for its low bytes."""
 
 import struct
 import sys
@@ -20,8 +20,8 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata in files t
 def identified(file: BinaryIO) -> ImageFile.ImageFile:
     """Return the image in a file, its pixels not yet decoded, as `PIL.Image.open` does for these formats.
 
-    Pillow's limit on the number of pixels is one setting for the whole process, so it is neither used nor changed here: `room_for` in
-    pixels.py has a limit of its own. UnidentifiedImageError: it is none of these formats.
+    Pillow's limit on the number of pixels is one setting for the whole process, so it is neither used nor changed here:
+    `room_for` in pixels.py has a limit of its own. UnidentifiedImageError: it is none of these formats.
     """
     file.seek(0)
     prefix = file.read(16)
@@ -44,7 +44,8 @@ class Unreadable(Exception):
 
 
 def deep_planes(image: ImageFile.ImageFile, file: Openable) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values as they are stored, (H, W, C) float32, and alpha (H, W, 1) in [0, 1] or None. Unreadable: stored as is not read."""
+    """Values as they are stored, (H, W, C) float32, and alpha (H, W, 1) in [0, 1] or None. Unreadable: stored as is
+    not read."""
     raw = raw_mode(image)
     if image.mode not in ("RGB", "RGBA"):
         swapped = image.tile[0].codec_name == "libtiff" and sys.byteorder == "little" and "B" in raw

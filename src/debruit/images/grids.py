@@ -1,4 +1,5 @@
-"""Grids of images that debruit writes say so in their file, and where each image lies: one of them is read by FILE#NUMBER, counted from 0 as images are.
+"""Grids of images that debruit writes say so in their file, and where each image lies: one of them is read by
+FILE#NUMBER, counted from 0 as images are.
 
 A file whose name really ends in "#2" is that file.
 """
@@ -20,8 +21,8 @@ KEY = "debruit-grid"  # of the text chunk in a PNG
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """`count` images of `height` x `width` pixels, each enlarged `scale` times, in `columns` and `rows` with `gap` pixels around each. Image n is in row
-    n div columns; with `by_column` in row n mod rows."""
+    """`count` images of `height` x `width` pixels, each enlarged `scale` times, in `columns` and `rows` with `gap`
+    pixels around each. Image n is in row n div columns; with `by_column` in row n mod rows."""
 
     columns: int
     rows: int
@@ -51,8 +52,8 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each. They are numbered `by_row`, or as they were
-    drawn, which blocks of one condition each are not."""
+    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each.
+    They are numbered `by_row`, or as they were drawn, which blocks of one condition each are not."""
 
     boxes: tuple[tuple[int, int, int, int], ...]
     scale: int = 1
@@ -97,8 +98,8 @@ def grid_in(path: Path) -> Grid | Cells | None:
 
 
 def picture(given: str | Path) -> Path | Blob:
-    """The file that is meant, or the one image of a grid that FILE#NUMBER means. InputError: a grid, and not which of its images; a number that it does not
-    have; a number of a file that is no grid."""
+    """The file that is meant, or the one image of a grid that FILE#NUMBER means. InputError: a grid, and not which
+    of its images; a number that it does not have; a number of a file that is no grid."""
     path = expanded(given)
     if path.exists():
         return _of_one(path)

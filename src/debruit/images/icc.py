@@ -1,7 +1,8 @@
-"""ICC profiles of the matrix kind, read and written: values -> linear light by a curve for each channel -> XYZ (D50) by a matrix (ICC.1:2022, 8.3 and 10).
+"""ICC profiles of the matrix kind, read and written: values -> linear light by a curve for each channel -> XYZ (D50) by
+a matrix (ICC.1:2022, 8.3 and 10).
 
-Little CMS converts 8 bits a value; for 16 bits the same is computed here, in floats. Profiles are written for colours that a file states in other ways: PNG's
-gAMA, cHRM and cICP, and Exif's Adobe RGB.
+Little CMS converts 8 bits a value; for 16 bits the same is computed here, in floats. Profiles are written for colours
+that a file states in other ways: PNG's gAMA, cHRM and cICP, and Exif's Adobe RGB.
 """
 
 import struct
@@ -37,7 +38,8 @@ class Matrix:
 
 
 def read_matrix(data: bytes) -> Matrix | None:
-    """The curves and the matrix of a profile of grey or RGB; None where it has none (it has tables) or they cannot be read."""
+    """The curves and the matrix of a profile of grey or RGB; None where it has none (it has tables) or they cannot
+    be read."""
     try:
         tags = _tags(data)
         if data[16:20] == b"GRAY":
@@ -51,7 +53,8 @@ def read_matrix(data: bytes) -> Matrix | None:
 
 
 def write_matrix(name: str, primaries: Sequence[XY], white: XY, curve: float | Sequence[float]) -> bytes:
-    """A profile of RGB of these chromaticities; `curve` is an exponent, or g, a, b, c, d of a parametric curve of type 3."""
+    """A profile of RGB of these chromaticities; `curve` is an exponent, or g, a, b, c, d of a parametric curve of
+    type 3."""
     text = name.encode("ascii")
     described = b"desc" + bytes(4) + struct.pack(">I", len(text) + 1) + text + bytes(1 + 8 + 2 + 1 + 67)
     shape = (3, tuple(curve)) if isinstance(curve, Sequence) else (0, (curve,))

@@ -23,16 +23,16 @@ CAPTION_WIDTH, CAPTION_LETTERS, CAPTION_SIZE = 170, 24, 13  # pixels, letters a 
 
 
 def displayable(images: Tensor, spec: DataSpec) -> np.ndarray:
-    """Images at rest, (N, C, H, W), as uint8 (N, H, W, 3): the data's range on 0..255; of other than 1 or 3 channels the first three
-    (or the first, in grey)."""
+    """Images at rest, (N, C, H, W), as uint8 (N, H, W, 3): the data's range on 0..255; of other than 1 or 3 channels
+    the first three (or the first, in grey)."""
     values = ((spec.to_model(images) + 1) * 127.5).round().clamp(0, 255).byte()
     values = values[:, :3] if spec.channels >= 3 else values[:, :1].expand(-1, 3, -1, -1)
     return values.permute(0, 2, 3, 1).numpy()
 
 
 def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scale: int | None = None) -> Image.Image:
-    """(N, H, W, 3) uint8 side by side, in rows of `columns` (as square as can be when None), enlarged `scale` times without smoothing
-    (so that a picture has at least 64 pixels when None)."""
+    """(N, H, W, 3) uint8 side by side, in rows of `columns` (as square as can be when None), enlarged `scale` times
+    without smoothing (so that a picture has at least 64 pixels when None)."""
     count, height, width, _ = pictures.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = math.ceil(count / columns)
@@ -51,8 +51,8 @@ def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scal
 def captioned(
     rows: Sequence[tuple[str, np.ndarray]], *, heads: Sequence[str] = (), scale: int = 1, gap: int = 6
 ) -> Image.Image:
-    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand above the columns. The pictures are
-    numbered row by row."""
+    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand
+    above the columns. The pictures are numbered row by row."""
     height, width = rows[0][1].shape[1] * scale, rows[0][1].shape[2] * scale
     columns, margin, top = max(len(pictures) for _, pictures in rows), CAPTION_WIDTH, 20 if heads else gap
     sheet = Image.new("RGB", (margin + columns * (width + gap), top + len(rows) * (height + gap)), "white")
@@ -93,7 +93,8 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def save_grid(images: Tensor, spec: DataSpec, path: Path, *, columns: int | None = None, rows: int = 1) -> None:
-    """Images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row n mod `rows`. What that loses is said."""
+    """Images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row n mod
+    `rows`. What that loses is said."""
     if spec.depth != "uint8":
         notice(
             f"{path} is a grid of 8 bits a value and the model's images are {spec.depth}: FILE.npy or a folder keeps them exactly"
@@ -103,7 +104,8 @@ def save_grid(images: Tensor, spec: DataSpec, path: Path, *, columns: int | None
 
 
 def save_single(image: Tensor, spec: DataSpec, path: Path) -> None:
-    """One image at rest, (C, H, W), as a PNG of its own size, channels and depth; where PNG has none such, in 8 bits a value, which is said."""
+    """One image at rest, (C, H, W), as a PNG of its own size, channels and depth; where PNG has none such, in 8 bits
+    a value, which is said."""
     depth, pixels = str(image.dtype).removeprefix("torch."), image.numpy()
     if len(pixels) not in (1, 3) or depth not in ("uint8", "uint16"):
         notice(

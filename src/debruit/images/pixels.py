@@ -43,8 +43,8 @@ class Sized(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a file says about itself before its pixels are decoded. The size is the one that is seen, after rotation. `profile` is the colour space that is
-    converted to sRGB, None where there is nothing to convert."""
+    """What a file says about itself before its pixels are decoded. The size is the one that is seen, after rotation.
+    `profile` is the colour space that is converted to sRGB, None where there is nothing to convert."""
 
     name: str
     format: str
@@ -147,7 +147,8 @@ def named(what: str, fix: str = "give a PNG, or another that Pillow reads") -> G
 
 @contextlib.contextmanager
 def opened(where: Openable) -> Generator[ImageFile.ImageFile, None, None]:
-    """Open a file as Pillow's image, not yet decoded. Unreadable: it is no image, or something goes wrong while it is open."""
+    """Open a file as Pillow's image, not yet decoded. Unreadable: it is no image, or something goes wrong while it
+    is open."""
     try:
         # by its path Pillow would map the file, and then forget to turn a TIFF
         with where.open("rb") as file:
@@ -213,8 +214,8 @@ def _resized(image: Image.Image, target: Target, *, turned: bool) -> Image.Image
 def central_part(
     full: tuple[int, int], target: Sized, *, turned: bool
 ) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
-    """The target's (width, height), and the box of the largest central part of these proportions in an image of `full` (width, height). `turned`: rows and
-    columns are swapped."""
+    """The target's (width, height), and the box of the largest central part of these proportions in an image of
+    `full` (width, height). `turned`: rows and columns are swapped."""
     width, height = (target.height, target.width) if turned else (target.width, target.height)
     scale = min(full[0] / width, full[1] / height)
     left, top = (full[0] - scale * width) / 2, (full[1] - scale * height) / 2

@@ -1,4 +1,5 @@
-"""Chunks of a PNG that Pillow passes over, or reads only with the pixels (PNG, third edition, 5.3): length, name, content, checksum."""
+"""Chunks of a PNG that Pillow passes over, or reads only with the pixels (PNG, third edition, 5.3): length, name,
+content, checksum."""
 
 import io
 import struct
@@ -7,8 +8,8 @@ from typing import BinaryIO
 
 
 def png_chunk(file: BinaryIO | None, name: bytes, *, until: Collection[bytes] = ()) -> bytes:
-    """The content of the first chunk of this name in an open PNG, before one of the names of `until`; b"" where there is none. The file is left where it is
-    read."""
+    """The content of the first chunk of this name in an open PNG, before one of the names of `until`; b"" where
+    there is none. The file is left where it is read."""
     if file is None:
         return b""
     place = file.tell()

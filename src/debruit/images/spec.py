@@ -1,6 +1,7 @@
 """The shape and meaning of a data set's images.
 
-Data at rest is uint8, uint16 or float32, (C, H, W). Inside a model it is float32 in [-1, 1]: `low` maps to -1 and `high` to 1.
+Data at rest is uint8, uint16 or float32, (C, H, W). Inside a model it is float32 in [-1, 1]: `low` maps to -1 and
+`high` to 1.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ class DataSpec:
     """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
     255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
     `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
-    user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others.
-    Masks hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for each class
-    in the files: nothing where these colours did, None where there were no files."""
+    user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others. Masks hold
+    numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for
+    each class in the files: nothing where these colours did, None where there were no files."""
 
     name: str
     channels: int

@@ -72,7 +72,7 @@ def held_out(
 ) -> Example | None:
     """Return a held-out image of the training data, chosen by `seed`; None where there is none."""
     dataset = training_data(model, path, data)
-    indices = () if dataset is None else split_of_model(dataset, model.provenance).unseen
+    indices = () if dataset is None else split_of_model(dataset, model.provenance).test
     if dataset is None or not len(indices):
         return None
     n = int(indices[seed % len(indices)])

@@ -5,7 +5,7 @@ those of the images that are trained on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from debruit.conditioning.low_res import Image
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
-from debruit.data.sources.clips import are_clips
-from debruit.data.split import Split, divided
+from debruit.data.frame_folders import are_sequences
+from debruit.data.split import Split, SplitConfig, make_split
 from debruit.errors import InputError, nearest, unknown
 from debruit.networks.pretrained.minilm import SentenceEncoder
 from debruit.overrides import override
@@ -35,7 +35,7 @@ LACKS = {
     "label": "it has no classes: put the images into subfolders",
     "mask": "it has no masks: put the images into images/ and their masks, by the same names, into masks/",
     "text": "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl",
-    "first": "it has no clips: put the frames of each clip into a subfolder of its own, named in their order",
+    "first": "it has no sequences of frames: put the frames of each into a subfolder of its own, named in their order",
 }
 NEEDS = {
     "label": "label",
@@ -70,16 +70,6 @@ MAKE: dict[str, Callable[[DataContext], Conditioner]] = {
     "edges": lambda of: Image.suited(of.dataset.spec, "edges", 1),
     "first": lambda of: Image.suited(of.dataset.spec, "first", 1),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldOut:
-    """The settings of a run that say which images are held out, by their names in it."""
-
-    seed: int
-    validation_images: int
-    group: str
-    own_parts: bool
 
 
 def parse(asked: str | None) -> tuple[str, ...] | None:
@@ -127,7 +117,7 @@ def material(
     texts = dataset.texts or ()
     if not texts:
         return DataContext(dataset=dataset, words=words)
-    training = planned_split(dataset, seed=seed, assignments=assignments, group=group, reads=reads).training
+    training = planned_split(dataset, seed=seed, assignments=assignments, group=group, reads=reads).train
     return DataContext(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
 
 
@@ -137,12 +127,12 @@ def planned_split(
     """The split of a training of this seed and group on these conditions, with these changes of its settings (--set)."""
     wanted = held_out(len(dataset))
     group = usual_group(dataset, group, reads, wanted, seed)
-    held = HeldOut(seed=seed, validation_images=wanted, group=group, own_parts=dataset.parts is not None)
+    held = SplitConfig(seed=seed, validation_images=wanted, group=group, own_parts=dataset.parts is not None)
     for assignment in assignments:
         if assignment.partition("=")[0].strip() in vars(held):
             held = override(held, assignment)
     wanted = held_back(held.validation_images, len(dataset))
-    return divided(dataset, wanted, held.seed, group=held.group, own_parts=held.own_parts)
+    return make_split(dataset, replace(held, validation_images=wanted))
 
 
 def text(of: DataContext) -> Text:
@@ -174,12 +164,12 @@ def check_words(words: str | None, found: Sequence[Conditioner]) -> None:
 
 
 def reading(conditioners: Sequence[Conditioner], dataset: Dataset) -> list[str]:
-    """How much of the captions these read, and what they take for clips, in a line each; none where they read neither."""
+    """How much of the captions these read, and what they take for frames, in a line each; none where they read neither."""
     lines = [read_of(conditioner, dataset) for conditioner in conditioners if isinstance(conditioner, Text)]
     if any(conditioner.reads == "first" for conditioner in conditioners):
         _, frames = np.unique(dataset.first_frames, return_counts=True)
         lines.append(
-            f"clips     {len(frames):,} folders of {frames.min():,} to {frames.max():,} frames, each frame beside the first of its folder"
+            f"frames    {len(frames):,} folders of {frames.min():,} to {frames.max():,} frames, each frame beside the first of its folder"
         )
     return lines
 
@@ -193,7 +183,7 @@ def read_of(text: Text, dataset: Dataset) -> str:
 
 
 def _has(dataset: Dataset, name: str) -> bool:
-    return are_clips(dataset.first_frames) if name == "first" else name in offered(dataset)
+    return are_sequences(dataset.first_frames) if name == "first" else name in offered(dataset)
 
 
 def usual(source: Any, dataset: Dataset) -> list[str]:

@@ -1,26 +1,29 @@
-"""How a new run divides its data: by the groups that were asked for, and by the user's own parts where the data has them. For clips a clip is a group."""
+"""How a new run divides its data: by the groups that were asked for, and by the user's own parts where the data has them. A folder of frames is a group."""
 
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from debruit.data.dataset import Dataset
-from debruit.data.groups import CLIP
-from debruit.data.split import divided, split_of
+from debruit.data.groups import SEQUENCE
+from debruit.data.split import SplitConfig, make_split, split_of
 
 NONE = "none"
-FAR = 2  # clips are held out whole where that changes the number of held-out images by less than this factor
+FAR = (
+    2  # folders of frames are held out whole where that changes the number of held-out images by less than this factor
+)
 
 
 def usual_group(dataset: Dataset, asked: str | None, reads: Collection[str], held_out: int, seed: int) -> str:
-    """What --group means for a run of these settings: without it, whole clips where a run is given the first frame of its clip and they are small
+    """What --group means for a run of these settings: without it, whole folders of frames where a run is given the first frame and they are small
     enough; "none" is no group."""
     if asked is not None:
         return "" if asked.strip().lower() == NONE else asked
     if "first" not in reads or not held_out:
         return ""
-    held = len(divided(dataset, held_out, seed, group=CLIP, own_parts=dataset.parts is not None).held_out)
-    return CLIP if held_out / FAR <= held <= held_out * FAR else ""
+    config = SplitConfig(validation_images=held_out, seed=seed, group=SEQUENCE, own_parts=dataset.parts is not None)
+    held = len(make_split(dataset, config).validation)
+    return SEQUENCE if held_out / FAR <= held <= held_out * FAR else ""
 
 
 def with_division(run: Any, dataset: Dataset, asked: str | None) -> Any:

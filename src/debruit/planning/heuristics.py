@@ -218,7 +218,7 @@ def sizes(spec: DataSpec, held_out: int, split: Split | None) -> tuple[int, int]
     """How many images are trained on, at least 1, and how many are held out."""
     if split is None:
         return max(spec.count - held_out, 1), held_out
-    return max(len(split.training), 1), len(split.held_out)
+    return max(len(split.train), 1), len(split.validation)
 
 
 def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:

@@ -1,7 +1,8 @@
-"""Bytes of a text file -> its text. UTF-8, and UTF-16 and UTF-32 where a byte order mark or the zero bytes between letters show them.
+"""Bytes of a text file -> its text. UTF-8, and UTF-16 and UTF-32 where a byte order mark or the zero bytes between
+letters show them.
 
-Encodings of one byte a letter (Latin-1, cp1252 and others) cannot be told from each other, so that a file in one of them is no text here: whoever
-reads it says so and names the file.
+Encodings of one byte a letter (Latin-1, cp1252 and others) cannot be told from each other, so that a file in one of
+them is no text here: whoever reads it says so and names the file.
 """
 
 import codecs
@@ -32,12 +33,14 @@ def decoded(data: bytes) -> str | None:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, as text files end them. Unlike `splitlines`, which also ends a line at separators that may stand inside of a caption."""
+    """The lines of a text, as text files end them. Unlike `splitlines`, which also ends a line at separators that
+    may stand inside of a caption."""
     return re.split(r"\r\n|\n|\r", text)
 
 
 def _sixteen(data: bytes) -> str | None:
-    """The byte order of UTF-16 without a mark: most letters of many scripts have a zero byte, always on the same side."""
+    """The byte order of UTF-16 without a mark: most letters of many scripts have a zero byte, always on the same
+    side."""
     even, odd = data[::2].count(0), data[1::2].count(0)
     if len(data) % 2 or min(even, odd) * 4 > max(even, odd) or max(even, odd) < ZEROS * len(data) / 2:
         return None

@@ -1,8 +1,9 @@
 """Captions as numbers of word pieces: WordPiece (Schuster & Nakajima 2012) in the form of BERT (Devlin et al. 2019).
 
-A caption is cleaned and cut at spaces and punctuation, and each word into the longest pieces that the vocabulary has, from the left; what
-continues a word begins with "##": playing -> play ##ing. An uncased vocabulary sees neither capitals nor accents (Éléphant -> elephant), as
-BERT-uncased, so that a prompt may be typed with or without them. The captions of a batch are (B, length): [CLS], the pieces, [SEP], then [PAD].
+A caption is cleaned and cut at spaces and punctuation, and each word into the longest pieces that the vocabulary has,
+from the left; what continues a word begins with "##": playing -> play ##ing. An uncased vocabulary sees neither
+capitals nor accents (Éléphant -> elephant), as BERT-uncased, so that a prompt may be typed with or without them. The
+captions of a batch are (B, length): [CLS], the pieces, [SEP], then [PAD].
 """
 
 import unicodedata
@@ -31,7 +32,8 @@ BERT_WORDS = 30_522
 
 @dataclass(frozen=True)
 class WordPiece:
-    """Piece number n is `vocabulary[n]`. InputError: a vocabulary without its four marks, or with a piece that stands there twice."""
+    """Piece number n is `vocabulary[n]`. InputError: a vocabulary without its four marks, or with a piece that
+    stands there twice."""
 
     vocabulary: tuple[str, ...]
     lowercase: bool = True
@@ -45,8 +47,8 @@ class WordPiece:
 
     @classmethod
     def train(cls, captions: Iterable[str], size: int, *, lowercase: bool = True) -> "WordPiece":
-        """At most `size` pieces, made of these captions; the same captions give the same pieces. The cutting is the library's, the training our
-        own, since the library's breaks ties by chance."""
+        """At most `size` pieces, made of these captions; the same captions give the same pieces. The cutting is the
+        library's, the training our own, since the library's breaks ties by chance."""
         cut, counts = _tokenizer(cls(MARKS, lowercase)), Counter[str]()
         for caption in captions:
             plain = cut.normalizer.normalize_str(composed(caption))
@@ -55,7 +57,8 @@ class WordPiece:
 
     @classmethod
     def bert(cls, path: str | Path | None = None) -> "WordPiece":
-        """BERT-uncased's 30,522 pieces from the package that has them, or those of a vocab.txt, one a line; one with capitals in it is cased."""
+        """BERT-uncased's 30,522 pieces from the package that has them, or those of a vocab.txt, one a line; one with
+        capitals in it is cased."""
         file = Path(path) if path is not None else bert_folder() / "vocab.txt"
         try:
             lines = file.read_text(encoding="utf-8").split("\n")
@@ -85,7 +88,8 @@ class WordPiece:
         return [len(numbers) + 2 for numbers in self._pieces(texts)]
 
     def left_out(self, text: str, length: int) -> str:
-        """The end of a text that `encode` leaves out, from the start of the first word that is not whole; "" where it fits."""
+        """The end of a text that `encode` leaves out, from the start of the first word that is not whole; "" where
+        it fits."""
         text = composed(text)
         found = _tokenizer(self).encode(text)
         if len(found.ids) <= length - 2:
@@ -111,7 +115,8 @@ class WordPiece:
 
 
 def composed(text: str) -> str:
-    """The text with its accents composed (NFC): a Mac may write "é" as two characters, which a cased vocabulary does not know."""
+    """The text with its accents composed (NFC): a Mac may write "é" as two characters, which a cased vocabulary does
+    not know."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -127,7 +132,8 @@ def knows_bert() -> bool:
 
 @lru_cache(maxsize=1)
 def bert_numbers() -> WordPiece:
-    """As many word pieces as BERT-uncased has, without their words: for what is described where its package may not be installed."""
+    """As many word pieces as BERT-uncased has, without their words: for what is described where its package may not
+    be installed."""
     return WordPiece((*MARKS, *(f"[unused{n}]" for n in range(BERT_WORDS - len(MARKS)))))
 
 
@@ -144,7 +150,8 @@ def bert_folder() -> Path:
 
 @lru_cache(maxsize=8)
 def _tokenizer(words: WordPiece) -> "Tokenizer":
-    """The library's object, one a process for each vocabulary. The marks are not in it, so that a caption which spells one out has no power."""
+    """The library's object, one a process for each vocabulary. The marks are not in it, so that a caption which
+    spells one out has no power."""
     try:
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     except ImportError:

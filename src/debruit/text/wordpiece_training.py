@@ -1,6 +1,6 @@
-"""The pieces of a vocabulary, learned from counted words: from single characters on, the pair of neighbours that occurs most often becomes a piece
-(byte-pair encoding, Sennrich et al. 2016). Of pairs that occur as often the first in the order of characters is taken, so the result depends on the
-counts alone."""
+"""The pieces of a vocabulary, learned from counted words: from single characters on, the pair of neighbours that
+occurs most often becomes a piece (byte-pair encoding, Sennrich et al. 2016). Of pairs that occur as often the first
+in the order of characters is taken, so the result depends on the counts alone."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -14,8 +14,8 @@ Pair = tuple[str, str]
 
 
 def pieces(words: Mapping[str, int], size: int) -> list[str]:
-    """At most `size` pieces: the characters, each as the start of a word and inside of one, at most half of the table (the commonest); then what
-    joins them, in the order in which it was found."""
+    """At most `size` pieces: the characters, each as the start of a word and inside of one, at most half of the
+    table (the commonest); then what joins them, in the order in which it was found."""
     alphabet = _alphabet(words, size)
     spelled = [
         ([word[0], *(INSIDE + c for c in word[1:])], count)

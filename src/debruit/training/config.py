@@ -90,7 +90,7 @@ class TrainingConfig:
     `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch` images make one
     optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32; the planner
     replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe. `group` says which images belong together and are held
-    out together (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is kept (parts.py).
+    out together (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is kept (custom_split.py).
     """
 
     source: Source

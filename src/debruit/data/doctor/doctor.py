@@ -25,8 +25,8 @@ CHUNK = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was scanned. Counters are (value, images) pairs, the most frequent first; sizes are (height, width); masks: the
-    share of all pixels that each of their classes has."""
+    """What was scanned. Counters are (value, images) pairs, the most frequent first; sizes are (height, width);
+    masks: the share of all pixels that each of their classes has."""
 
     source: str
     dataset: Dataset
@@ -68,8 +68,8 @@ class Report:
 
 
 def examine(source: Any) -> Report:
-    """Read a source as training would, and look at every image. Only the progress of the build is reported: its lines are part of the
-    result. InputError as from the source's `build`."""
+    """Read a source as training would, and look at every image. Only the progress of the build is reported: its
+    lines are part of the result. InputError as from the source's `build`."""
     with events.progress_only():
         dataset = source.build()
         scanned = scan(source.collection()) if isinstance(source, Collected) else None

@@ -31,12 +31,13 @@ from debruit.files.store import META, check_space, find_folder, flush, read_meta
 from debruit.images.spec import DataSpec, Skipped
 from debruit.text.wording import counted, shown
 
-READING = 3  # the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
+# the rules by which captions, labels and groups are read: an entry of other rules is built again, under the same key
+READING = 3
 
 
 class Item(NamedTuple):
-    """One decoded image (C, H, W), or, with `image` None, the reason why there is none. Its captions, one or several; its mask
-    (H, W) uint8; the part of the data that its table says (parts.py)."""
+    """One decoded image (C, H, W), or, with `image` None, the reason why there is none. Its captions, one or
+    several; its mask (H, W) uint8; the part of the data that its table says (custom_split.py)."""
 
     name: str
     image: np.ndarray | None
@@ -50,8 +51,9 @@ class Item(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
-    items. If the spec names classes of masks, every item has a mask. With `places`, a row of whole numbers for each name, the images stay where they
-    are: they are checked, and their places recorded. `facts` are kept in meta.json. `divisible`: its names and tables may divide it (parts.py)."""
+    items. If the spec names classes of masks, every item has a mask. With `places`, a row of whole numbers for each
+    name, the images stay where they are: they are checked, and their places recorded. `facts` are kept in meta.json.
+    `divisible`: its names and tables may divide it (custom_split.py)."""
 
     spec: DataSpec
     items: Iterable[Item]
@@ -65,7 +67,8 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What is so of one place and not of its content, which may lie elsewhere too: its name, and what was met there. It is never read from the cache."""
+    """What is so of one place and not of its content, which may lie elsewhere too: its name, and what was met there.
+    It is never read from the cache."""
 
     name: str
     notes: tuple[str, ...] = ()
@@ -85,8 +88,8 @@ def stored(
     *,
     place: Place | None = None,
 ) -> Dataset:
-    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called and described as its `place` is. What was
-    decided and which items were skipped is reported every time."""
+    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called
+    and described as its `place` is. What was decided and which items were skipped is reported every time."""
     folder = root() / "data" / key
     dataset = find_folder(folder, lambda entry: _load(entry, load))
     if dataset is None:

@@ -1,6 +1,7 @@
 """What lies beside images and is not used, named with a count: texts, tables, boxes, previews.
 
-Captions and names of classes that are used are no part of it (captions.py, class_titles.py), nor are files that have nothing to do with images.
+Captions and names of classes that are used are no part of it (captions.py, class_titles.py), nor are files that have
+nothing to do with images.
 """
 
 import posixpath
@@ -41,8 +42,8 @@ WORDS = {
 
 
 def unused(names: Iterable[str], passed: Mapping[str, int]) -> Iterator[str]:
-    """A line for each kind. `names`: files that are no images and were not read; `passed`: hidden files, and pictures in hidden folders, counted by
-    the name of the folder or file (walking.py)."""
+    """A line for each kind. `names`: files that are no images and were not read; `passed`: hidden files, and
+    pictures in hidden folders, counted by the name of the folder or file (walking.py)."""
     found: dict[str, list[str]] = {}
     system: list[str] = []
     for name in sorted(names):

@@ -1,8 +1,8 @@
 """What belongs to each image of a folder, by its name: its mask, its captions, the names of its classes.
 
-images/a.jpg, masks/a.png              a mask has the name of its image (mask_layout.py)
-a.txt or a table beside the images     captions.py
-classes.json                           the classes of masks where there are masks, else names of subfolders (class_titles.py)
+images/a.jpg, masks/a.png              a mask has the name of its image (mask_layout.py) a.txt or a table beside the
+images     captions.py classes.json                           the classes of masks where there are masks, else names of
+subfolders (class_titles.py)
 """
 
 import posixpath
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from debruit.annotations.captions import read_captions
 from debruit.annotations.class_titles import CLASS_NAMES, renamed_by
+from debruit.annotations.custom_split import part_of_cells
 from debruit.annotations.image_classes import Classes, classify
 from debruit.annotations.mask_classes import CLASSES, Legend, read_legend
 from debruit.annotations.mask_layout import Pairs, paired
 from debruit.annotations.masks import look_like_masks
-from debruit.annotations.parts import part_of_cells
 from debruit.data.ingest.listing import Listing
 from debruit.data.ingest.scan import Collection, Entry
 from debruit.text.wording import counted, some
@@ -30,7 +30,8 @@ def pairs_of(path: str, listing: Listing) -> Pairs:
 
 
 def collect(path: str, listing: Listing) -> Collection:
-    """What a folder holds, its captions and classes read. InputError: files beside the images that cannot be understood."""
+    """What a folder holds, its captions and classes read. InputError: files beside the images that cannot be
+    understood."""
     root = Path(path)
     pairs = pairs_of(path, listing)
     beside = [file.name for file in listing.beside]

@@ -42,8 +42,9 @@ PICTURE_LIKE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The image files of a folder by their extension, the files that may hold captions or names of classes, the folders that could not be opened,
-    all other files than images counted. `notes`: lines about links, and about what is not used."""
+    """The image files of a folder by their extension, the files that may hold captions or names of classes, the
+    folders that could not be opened, all other files than images counted. `notes`: lines about links, and about what
+    is not used."""
 
     files: tuple[File, ...]
     beside: tuple[File, ...] = ()
@@ -100,7 +101,8 @@ def files_of(path: str | Path, extension: str) -> list[File]:
 
 
 def beside_containers(path: Path, own: str, used: Collection[str]) -> list[str]:
-    """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions or labels and are not read; or nothing."""
+    """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions
+    or labels and are not read; or nothing."""
     kinds = Counter(
         extension
         for name in (file.name for file, _ in walk(path).files)

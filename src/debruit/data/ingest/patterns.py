@@ -6,7 +6,8 @@ from debruit.errors import InputError
 
 
 def expanded(pattern: str) -> list[str]:
-    """shards-{0000..0009}.tar -> its ten names; {a,b} likewise. InputError: a brace that does not close, a range without an end."""
+    """shards-{0000..0009}.tar -> its ten names; {a,b} likewise. InputError: a brace that does not close, a range
+    without an end."""
     head, brace, rest = pattern.partition("{")
     if not brace:
         return [pattern]

@@ -2,9 +2,9 @@
 
     scan the headers -> decide on one shape -> decode -> record
 
-Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images of another size are cut to
-their largest central part of the same proportions, and their masks with them. Transparency is laid on `background`, and colours of
-other spaces are converted to sRGB.
+Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images
+of another size are cut to their largest central part of the same proportions, and their masks with them. Transparency
+is laid on `background`, and colours of other spaces are converted to sRGB.
 """
 
 from collections import Counter
@@ -34,8 +34,9 @@ LARGEST_SIDE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the classes of the data are not used;
-    `only`: the files or folders below `path` that are taken, by their names; all of them where none are named."""
+    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the
+    classes of the data are not used; `only`: the files or folders below `path` that are taken, by their names; all
+    of them where none are named."""
 
     path: str
     only: tuple[str, ...] = ()
@@ -62,7 +63,8 @@ class Collected:
         raise NotImplementedError
 
     def columns(self) -> tuple[str, ...]:
-        """The columns of the source's tables that hold one text or number for an image, by which images can be grouped."""
+        """The columns of the source's tables that hold one text or number for an image, by which images can be
+        grouped."""
         return ()
 
     def column(self, name: str) -> Mapping[str, str]:

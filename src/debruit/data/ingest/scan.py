@@ -1,6 +1,8 @@
-"""What a source of images holds, from headers alone: no image is decoded (masks are, since their values say which classes there are).
+"""What a source of images holds, from headers alone: no image is decoded (masks are, since their values say which
+classes there are).
 
-A `Collection` is what folders, tables and shards have in common: a series of entries that can be gone through several times.
+A `Collection` is what folders, tables and shards have in common: a series of entries that can be gone through several
+times.
 """
 
 from collections import Counter
@@ -20,8 +22,8 @@ from debruit.images.spec import Skipped
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One image and what belongs to it. `lacks`: the reason for which it cannot be used, before anything is opened; `part`: which part of the data its table
-    says that it is of (parts.py)."""
+    """One image and what belongs to it. `lacks`: the reason for which it cannot be used, before anything is opened;
+    `part`: which part of the data its table says that it is of (custom_split.py)."""
 
     name: str
     image: Openable
@@ -40,8 +42,9 @@ def by_folder(labels: Mapping[str, int | str | None]) -> Classes:
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """`entries()` goes through all of them, in the same order every time. `masked`: each is to have a mask. `lost`: what is known to be lost or left
-    over; `classes` finds them from the labels by name; `others`: how many other files there are by extension."""
+    """`entries()` goes through all of them, in the same order every time. `masked`: each is to have a mask. `lost`:
+    what is known to be lost or left over; `classes` finds them from the labels by name; `others`: how many other
+    files there are by extension."""
 
     origin: str
     name: str

@@ -1,7 +1,8 @@
 """The files below a folder: real folders first, then links, each folder once.
 
-A link to a folder or file that is below the folder anyway adds nothing: what it leads to is counted under its real name. A link to elsewhere is followed.
-Hidden names and the folders in which programs keep previews (@eaDir, __MACOSX) are passed over; the pictures in them are counted.
+A link to a folder or file that is below the folder anyway adds nothing: what it leads to is counted under its real
+name. A link to elsewhere is followed. Hidden names and the folders in which programs keep previews (@eaDir, __MACOSX)
+are passed over; the pictures in them are counted.
 """
 
 import os
@@ -22,9 +23,10 @@ MOST_COUNTED = 1000  # pictures in a hidden folder
 
 @dataclass
 class Found:
-    """What a walk gives. `files`: in no order, with the status of each; `unopened`: folders that could not be opened; `passed`: pictures in hidden folders, and
-    hidden files, by the name of the folder or file; `inner` and `doubled`: links to folders and to files that are below the folder themselves;
-    `outer`: links to folders elsewhere; `single`: links to files elsewhere; `broken`: links to nowhere."""
+    """What a walk gives. `files`: in no order, with the status of each; `unopened`: folders that could not be
+    opened; `passed`: pictures in hidden folders, and hidden files, by the name of the folder or file; `inner` and
+    `doubled`: links to folders and to files that are below the folder themselves; `outer`: links to folders
+    elsewhere; `single`: links to files elsewhere; `broken`: links to nowhere."""
 
     files: list[tuple[File, os.stat_result | None]] = field(default_factory=list)
     unopened: list[Skipped] = field(default_factory=list)
@@ -37,7 +39,8 @@ class Found:
 
 
 def walk(path: str | Path, is_picture: Callable[[str], bool] = lambda name: True) -> Found:
-    """All files below a folder. `is_picture` says by the name which files count where hidden ones are counted. InputError: there is no such folder."""
+    """All files below a folder. `is_picture` says by the name which files count where hidden ones are counted.
+    InputError: there is no such folder."""
     return _Walk(check_folder(path), is_picture).run()
 
 

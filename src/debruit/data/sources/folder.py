@@ -40,7 +40,8 @@ class Folder(Collected):
         return found.told_by(self)
 
     def collection(self) -> Collection:
-        """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot be understood."""
+        """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot
+        be understood."""
         return collect(self.path, self._listing())
 
     def columns(self) -> tuple[str, ...]:
@@ -68,7 +69,8 @@ class Folder(Collected):
 
 
 def _with_masks(listing: Listing) -> list[str]:
-    """What tells folders with masks, and those that may have some, from what versions recorded that read them otherwise."""
+    """What tells folders with masks, and those that may have some, from what versions recorded that read them
+    otherwise."""
     names = [file.name for file in listing.files]
     return ["masks", "edges"] if paired(names).masked else ["layout"] if may_have_masks(names) else []
 

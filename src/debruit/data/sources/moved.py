@@ -13,8 +13,8 @@ PLACES = ("path", "folder")  # fields of sources that say where the data lies
 
 
 def relocated(source: Any, text: str | Sequence[str]) -> Any:
-    """The source as it was, with all its settings, but at the place that `text` names, or at several of one kind. InputError: what is there is of another
-    kind."""
+    """The source as it was, with all its settings, but at the place that `text` names, or at several of one kind.
+    InputError: what is there is of another kind."""
     found, shown = find_source(text), _shown(text)
     if type(found) is type(source):
         there = {name: getattr(found, name) for name in PLACES if hasattr(source, name)}

@@ -1,6 +1,8 @@
-"""Tables in Parquet, one file or a folder of them, in Hugging Face's layout: a column of images, and of captions, labels or masks (parquet_columns.py).
+"""Tables in Parquet, one file or a folder of them, in Hugging Face's layout: a column of images, and of captions,
+labels or masks (parquet_columns.py).
 
-Files that are called after parts (train-00000-of-00002.parquet, test-...) are these parts of one data set. Rows are read a few at a time.
+Files that are called after parts (train-00000-of-00002.parquet, test-...) are these parts of one data set. Rows are
+read a few at a time.
 """
 
 import importlib.util
@@ -14,11 +16,11 @@ from typing import Any, ClassVar
 
 from debruit.annotations.captions import as_texts
 from debruit.annotations.class_titles import names_beside, renamed_by
+from debruit.annotations.custom_split import COLUMNS, part_of_word
 from debruit.annotations.image_classes import Classes, by_labels
 from debruit.annotations.labels import read_label
 from debruit.annotations.mask_classes import CLASSES, Legend, legend_of
 from debruit.annotations.names import composed
-from debruit.annotations.parts import COLUMNS, part_of_word
 from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Place, Recording, load_collected, stored
 from debruit.data.ingest.listing import beside_containers, file_in, files_of, one_file
@@ -43,7 +45,8 @@ class Parquet(Collected):
     name: ClassVar[str] = "parquet"
 
     def build(self) -> Dataset:
-        """Maps the images, decoding them first if the content of the tables, or of the files that they name, is not in the cache."""
+        """Maps the images, decoding them first if the content of the tables, or of the files that they name, is not
+        in the cache."""
         _require()
         folder, files = self._files()
         legend = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
@@ -146,7 +149,8 @@ class _Table:
             return Skipped(name, f"no Parquet file, or damaged ({' '.join(str(error).split())[:100]})")
 
     def named(self) -> Iterator[str]:
-        """The files that rows name in place of holding an image, by their names in the source's folder; nothing is decoded."""
+        """The files that rows name in place of holding an image, by their names in the source's folder; nothing is
+        decoded."""
         import pyarrow
         import pyarrow.parquet as pq
 
@@ -223,7 +227,8 @@ class _Table:
 
 
 def _text(value: Any) -> str:
-    """A value by which images are grouped; whole numbers are the same whether a table stores them as fractions or not."""
+    """A value by which images are grouped; whole numbers are the same whether a table stores them as fractions or
+    not."""
     whole = isinstance(value, float) and value.is_integer()
     return composed(str(int(value) if whole else value).strip())
 
@@ -275,7 +280,8 @@ def _first_bytes(file: Any, column: str) -> bytes:
 
 
 def _inside(value: Any) -> str:
-    """The file that a cell names, "" for none. Only inside of the table's folder: a table from elsewhere has no business with other files."""
+    """The file that a cell names, "" for none. Only inside of the table's folder: a table from elsewhere has no
+    business with other files."""
     path = Path(value["path"]) if isinstance(value, dict) and value.get("path") else Path()
     return path.as_posix() if path.name and not path.is_absolute() and ".." not in path.parts else ""
 

@@ -3,9 +3,10 @@
     image      {"bytes", "path"}, or bytes     text      a caption, or a list of captions
     label      a number or a name              mask      as image
 
-A column called label holds masks where it is declared as images, has {"bytes", "path"}, or its bytes begin as those of a picture; other bytes are names.
-Labels may be integers, texts, true and false, whole numbers stored as fractions (as pandas stores integers of which some are missing), and dictionaries of
-them. Names of classes come from the features that Hugging Face stores beside the columns. A column that is not used is named.
+A column called label holds masks where it is declared as images, has {"bytes", "path"}, or its bytes begin as those of
+a picture; other bytes are names. Labels may be integers, texts, true and false, whole numbers stored as fractions (as
+pandas stores integers of which some are missing), and dictionaries of them. Names of classes come from the features
+that Hugging Face stores beside the columns. A column that is not used is named.
 """
 
 import json
@@ -23,8 +24,9 @@ LABELS = ("label", "labels", "class", "cls", "fine_label")
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which column of a table is what; "" where there is none. `classes`: the names that the labels count; `others`: the columns that are none of
-    these, with their types; `scalars`: those of one text or number a row but for the captions, by which images can be grouped."""
+    """Which column of a table is what; "" where there is none. `classes`: the names that the labels count; `others`:
+    the columns that are none of these, with their types; `scalars`: those of one text or number a row but for the
+    captions, by which images can be grouped."""
 
     image: str
     text: str = ""
@@ -39,7 +41,8 @@ class Columns:
 
 
 def columns_of(schema: Any, first_bytes: Callable[[str], bytes]) -> Columns | str:
-    """Which column is what, or the reason why this table is of no use. `first_bytes`: the first value of a column of bytes that is not empty."""
+    """Which column is what, or the reason why this table is of no use. `first_bytes`: the first value of a column of
+    bytes that is not empty."""
     features = _features(schema.metadata)
     lowered = {name.lower(): name for name in reversed(schema.names)}
     declared = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]

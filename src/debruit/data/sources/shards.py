@@ -42,8 +42,8 @@ NOWHERE = Span(0, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class Shards(Collected):
-    """Images in tar shards, with captions, labels and masks beside them: a folder of .tar files, one of them, or a pattern such as
-    shards-{0000..0009}.tar."""
+    """Images in tar shards, with captions, labels and masks beside them: a folder of .tar files, one of them, or a
+    pattern such as shards-{0000..0009}.tar."""
 
     name: ClassVar[str] = "shards"
 
@@ -124,7 +124,8 @@ class Shards(Collected):
         }
 
     def _files(self) -> tuple[Path, list[File]]:
-        """The folder that the shards are in, and the shards by their names below it, in order. InputError: there are none."""
+        """The folder that the shards are in, and the shards by their names below it, in order. InputError: there are
+        none."""
         if self.path.lower().endswith(PACKED):
             raise InputError(
                 f"{self.path} is compressed, and images are read from anywhere in a shard: unpack it to a plain {EXTENSION} (gunzip), or into a folder"
@@ -187,7 +188,8 @@ def _name(file: File, sample: Sample) -> str:
 def _classes(
     labels: Mapping[str, int | str | None], names: Sequence[str], keys: Mapping[str, str], titles: Sequence[Path]
 ) -> Classes:
-    """Classes from labels, or else from folders inside of the shards; called as the files of names beside the shards say."""
+    """Classes from labels, or else from folders inside of the shards; called as the files of names beside the shards
+    say."""
     if not keys:
         return renamed_by(by_labels(labels, names), titles)
     found = classify([keys[name] for name in labels])

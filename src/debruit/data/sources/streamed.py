@@ -1,4 +1,5 @@
-"""A data set whose images stay in the shards that they came in: the cache knows where each lies, and rows are decoded when they are asked for.
+"""A data set whose images stay in the shards that they came in: the cache knows where each lies, and rows are decoded
+when they are asked for.
 
     places.bin    (N, 5) int64: number of the shard, offset and size of the image, offset and size of its mask
 
@@ -65,7 +66,8 @@ class Decoded:
 
 
 def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Dataset:
-    """The data set of a cache entry whose images lie in these shards. OSError, ValueError, KeyError or TypeError: the entry is not whole."""
+    """The data set of a cache entry whose images lie in these shards. OSError, ValueError, KeyError or TypeError:
+    the entry is not whole."""
     meta = json.loads((folder / META).read_bytes())
     check_reading(meta)
     spec: DataSpec = config.decode(meta["spec"], DataSpec)

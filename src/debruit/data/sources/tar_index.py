@@ -1,10 +1,12 @@
-"""What belongs to each image of a tar shard, in WebDataset's layout: members of one key belong together, which is their name up to its first dot.
+"""What belongs to each image of a tar shard, in WebDataset's layout: members of one key belong together, which is their
+name up to its first dot.
 
     key.jpg (png, webp, ...)    key.txt (caption)    key.json {"caption", "label"}    key.cls    key.mask.png (seg.png)
 
-A key that occurs twice is two images, each with the members that lie beside it. Keys whose members lie apart (all images, then all captions) are put
-together if they have one image. Where several images differ only behind the first dot (2021.01.jpg, 2021.02.jpg) their key is all of their name. Whatever
-is not used, and what is done about keys, is said (`Shard.notes`).
+A key that occurs twice is two images, each with the members that lie beside it. Keys whose members lie apart (all
+images, then all captions) are put together if they have one image. Where several images differ only behind the first
+dot (2021.01.jpg, 2021.02.jpg) their key is all of their name. Whatever is not used, and what is done about keys, is
+said (`Shard.notes`).
 """
 
 import json
@@ -16,9 +18,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from debruit.annotations.annotations import are_numbers
 from debruit.annotations.captions import as_texts, split_lines
+from debruit.annotations.custom_split import COLUMNS, part_of_cells
 from debruit.annotations.labels import read_label
 from debruit.annotations.names import composed
-from debruit.annotations.parts import COLUMNS, part_of_cells
 from debruit.annotations.tables import TEXTS
 from debruit.data.sources.tar_members import Member, Span, read_members
 from debruit.images.pixels import EXTENSIONS
@@ -41,7 +43,8 @@ FURTHER = "not used, further images of a key"
 
 @dataclass
 class Sample:
-    """The members of one key; `part`: which part of the data its JSON says (parts.py); `cells`: the other values of its JSON, where they are asked for."""
+    """The members of one key; `part`: which part of the data its JSON says (custom_split.py); `cells`: the other
+    values of its JSON, where they are asked for."""
 
     key: str
     image: Span | None = None
@@ -54,8 +57,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shard:
-    """What a tar file holds, why there is no more of it, if it is damaged, and what is said of it. `views`: the kinds of images that every key has
-    several of."""
+    """What a tar file holds, why there is no more of it, if it is damaged, and what is said of it. `views`: the
+    kinds of images that every key has several of."""
 
     samples: tuple[Sample, ...]
     damage: str = ""
@@ -78,7 +81,8 @@ class Part(NamedTuple):
 
 
 def read_shard(path: Path, *, cells: bool = False) -> Shard:
-    """Goes through the headers of a tar file once. Nothing is raised for a damaged one: what can be read is returned, and what happened."""
+    """Goes through the headers of a tar file once. Nothing is raised for a damaged one: what can be read is
+    returned, and what happened."""
     contents = read_members(path)
     notes = [(f"not used, {reason}", name) for name, reason in contents.passed]
     if contents.archives > 1:
@@ -112,7 +116,8 @@ def _part(member: Member, notes: list[Note]) -> Part | None:
 
 
 def _views(parts: Sequence[Part]) -> tuple[str, ...]:
-    """What tells the images of a key apart, where it is the same for several keys: fields of a sample (rgb.png, depth.png) and no part of its key."""
+    """What tells the images of a key apart, where it is the same for several keys: fields of a sample (rgb.png,
+    depth.png) and no part of its key."""
     several = [of for of in _dotted(parts).values() if len(of) > 1]
     first = several[0] if several else set()
     same = len(several) > 1 and all(of == first for of in several)

@@ -1,7 +1,8 @@
 """The members of a tar file and where they lie, from its headers.
 
-A tar file has no table of contents: its headers are read one after the other, each saying where the next one is. If it was cut, everything before the
-cut is still there. Behind its end there may be another one (`cat a.tar b.tar`), which is read too. Links inside of it lead to the member that they name.
+A tar file has no table of contents: its headers are read one after the other, each saying where the next one is. If it
+was cut, everything before the cut is still there. Behind its end there may be another one (`cat a.tar b.tar`), which is
+read too. Links inside of it lead to the member that they name.
 """
 
 import posixpath
@@ -40,8 +41,8 @@ class Member(NamedTuple):
 
 @dataclass
 class Contents:
-    """The files of a tar file in their order; why there are no more of them, if it is damaged; what is said of it; `passed`: names that are passed over, with
-    the reason."""
+    """The files of a tar file in their order; why there are no more of them, if it is damaged; what is said of it;
+    `passed`: names that are passed over, with the reason."""
 
     members: list[Member] = field(default_factory=list)
     damage: str = ""

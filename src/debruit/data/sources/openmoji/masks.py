@@ -1,9 +1,11 @@
 """The mask of one of OpenMoji's drawings: its areas of colour, without the lines around them.
 
-SVG -> without the layers of lines, at several times the size and unsmoothed -> the class of each of these pixels -> the most frequent one of each pixel
+SVG -> without the layers of lines, at several times the size and unsmoothed -> the class of each of these pixels -> the
+most frequent one of each pixel
 
-Black is where the whole drawing is solid, as in `segment`: black shapes are drawn as thick lines, or outlined in black, as often as filled, and a few lines are
-among the areas. These count for nothing, and where there is nothing else the mask is filled from what is nearest.
+Black is where the whole drawing is solid, as in `segment`: black shapes are drawn as thick lines, or outlined in black,
+as often as filled, and a few lines are among the areas. These count for nothing, and where there is nothing else the
+mask is filled from what is nearest.
 """
 
 from collections.abc import Callable

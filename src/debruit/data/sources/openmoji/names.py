@@ -1,4 +1,5 @@
-"""What OpenMoji's drawings show, in words: the names that Unicode gives emoji, in the languages that the package `emoji` has."""
+"""What OpenMoji's drawings show, in words: the names that Unicode gives emoji, in the languages that the package
+`emoji` has."""
 
 import re
 import unicodedata
@@ -13,7 +14,8 @@ ENGLISH = "en"
 
 
 def check_languages(wanted: Sequence[str]) -> None:
-    """InputError for none at all, or for one that the package has no names in; where it is not installed nobody knows."""
+    """InputError for none at all, or for one that the package has no names in; where it is not installed nobody
+    knows."""
     if not wanted:
         raise InputError("OpenMoji without a language has no captions: give one or more, such as en or en,fr")
     if set(wanted) == {ENGLISH} or find_spec("emoji") is None:
@@ -32,7 +34,8 @@ def captions(item: str, wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def emoji_name(item: str, language: str = ENGLISH) -> str:
-    """The words for a drawing: "grinning face". "" for OpenMoji's own signs, which have no name in any standard; what is no emoji has English names only."""
+    """The words for a drawing: "grinning face". "" for OpenMoji's own signs, which have no name in any standard;
+    what is no emoji has English names only."""
     if known := _names(language).get(item.replace("-FE0F", "")):
         return f"flag: {known}" if language == ENGLISH and FLAG.match(item) else known
     return _character_names(item) if language == ENGLISH else ""

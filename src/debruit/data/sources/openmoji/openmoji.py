@@ -37,7 +37,8 @@ LARGEST_SIDE = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class OpenMoji:
-    """Emoji drawings in colour, any size; names as text, 11 groups as labels; openmoji/GROUP for one of them; masks of 11 colours by --condition mask."""
+    """Emoji drawings in colour, any size; names as text, 11 groups as labels; openmoji/GROUP for one of them; masks
+    of 11 colours by --condition mask."""
 
     size: int = 32
     groups: tuple[str, ...] = ()
@@ -97,7 +98,8 @@ class OpenMoji:
         return np.array(self._rasterised(svg_layers.only(_svg(item), layer), background=None))[..., 3]
 
     def areas(self, item: str) -> np.ndarray:
-        """The colour of each area of a drawing, its lines taken away: (size, size) uint8, numbers of openmoji_segmentation's classes."""
+        """The colour of each area of a drawing, its lines taken away: (size, size) uint8, numbers of
+        openmoji_segmentation's classes."""
         return openmoji_masks.draw_mask(_svg(item), self.size, self._unsmoothed)
 
     def check(self) -> str:

@@ -1,7 +1,8 @@
 """OpenMoji's colours as classes, and a finished drawing, or a sample, as areas of them.
 
-OpenMoji paints with 28 colours (https://openmoji.org/styleguide); each class is a family of them, and a colour belongs to the family of the one that is
-nearest in RGB. White fills and a white background cannot be told apart, and are one class.
+OpenMoji paints with 28 colours (https://openmoji.org/styleguide); each class is a family of them, and a colour belongs
+to the family of the one that is nearest in RGB. White fills and a white background cannot be told apart, and are one
+class.
 """
 
 from functools import cache as once
@@ -35,10 +36,11 @@ LEVELS = 64  # of each channel, in the table of all colours
 
 
 def segment(images: np.ndarray) -> np.ndarray:
-    """Images (N, 3, H, W) uint8 -> class numbers (N, H, W) uint8: each pixel's nearest colour, lines and what blends with them filled from what is nearest.
+    """Images (N, 3, H, W) uint8 -> class numbers (N, H, W) uint8: each pixel's nearest colour, lines and what blends
+    with them filled from what is nearest.
 
-    Black counts where it is solid: an opening by a square of SOLID removes lines. Another class counts in blocks of 2 x 2 pixels that are LIKELY, and where two
-    SURE pixels touch, except for grey, which the edges of lines have too.
+    Black counts where it is solid: an opening by a square of SOLID removes lines. Another class counts in blocks of 2 x
+    2 pixels that are LIKELY, and where two SURE pixels touch, except for grey, which the edges of lines have too.
     """
     numbers, distance = nearest_class(np.moveaxis(images, 1, -1))
     known = opened(numbers == BLACK, solid_side(images.shape[-1]))
@@ -54,7 +56,8 @@ def segment(images: np.ndarray) -> np.ndarray:
 
 
 def nearest_class(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The class (...) uint8 of pixels (..., 3) uint8, and their distance from its nearest colour, to the table's precision of 2 in each channel."""
+    """The class (...) uint8 of pixels (..., 3) uint8, and their distance from its nearest colour, to the table's
+    precision of 2 in each channel."""
     numbers, distances = _table()
     levels = (pixels // (256 // LEVELS)).astype(np.int32)
     places = (levels[..., 0] * LEVELS + levels[..., 1]) * LEVELS + levels[..., 2]
@@ -90,8 +93,8 @@ def _joined(marked: np.ndarray, side: int, axis: int, join: np.ufunc) -> np.ndar
 
 
 def filled(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The same numbers (N, H, W), with what is not known taken from the known pixels around, ring by ring, the most frequent class of each; as they are where
-    an image has no known pixel at all."""
+    """The same numbers (N, H, W), with what is not known taken from the known pixels around, ring by ring, the most
+    frequent class of each; as they are where an image has no known pixel at all."""
     numbers, known = numbers.copy(), known.copy()
     while not known.all():
         most = np.zeros(numbers.shape, np.uint8)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from debruit.data.dataset import Dataset
-from debruit.data.sources.clips import are_clips, first_frames
+from debruit.data.frame_folders import are_sequences, first_frames
 from debruit.images.spec import DataSpec
 
 PATHS = ["a/10.png", "a/9.png", "b/x/frame2.png", "b/x/frame11.png", "b/y/1.png", "a/9b.png"]
@@ -19,9 +19,9 @@ def test_names_without_a_number_and_with_one_can_be_told_apart():
 
 
 def test_single_images_and_a_single_folder_are_no_clips():
-    assert are_clips(first_frames(PATHS))
-    assert not are_clips(first_frames(["1.png", "2.png"]))
-    assert not are_clips(first_frames(["a/1.png", "b/1.png", "c/1.png"]))
+    assert are_sequences(first_frames(PATHS))
+    assert not are_sequences(first_frames(["1.png", "2.png"]))
+    assert not are_sequences(first_frames(["a/1.png", "b/1.png", "c/1.png"]))
 
 
 def test_a_data_set_gives_the_first_frames_of_its_images():

@@ -4,7 +4,8 @@
     train-00000-of-00002.parquet, test-0000.tar        files of tables and shards
     a column "split" of a table: train, validation, test
 
-Several files without such a name beside some with one are of the training. Where no image is of the training there is no division.
+Several files without such a name beside some with one are of the training. Where no image is of the training there is
+no division.
 """
 
 import re
@@ -34,13 +35,15 @@ def part_of_cells(cells: Mapping[str, str]) -> int | None:
 
 
 def part_of_file(name: str) -> int | None:
-    """The part that the name of a table or shard says, or that of a folder that it is in; None where it says none or several."""
+    """The part that the name of a table or shard says, or that of a folder that it is in; None where it says none or
+    several."""
     found = {WORDS[word] for word in re.split(r"[^a-z]+", name.lower().rpartition(".")[0]) if word in WORDS}
     return found.pop() if len(found) == 1 else None
 
 
 def parts_of(names: Sequence[str], told: Sequence[int | None] | None = None) -> np.ndarray | None:
-    """The part of each image, (N,) int8, by what its table says (`told`) or else by its name; None where there is no division."""
+    """The part of each image, (N,) int8, by what its table says (`told`) or else by its name; None where there is no
+    division."""
     found = _of_table(told) if told is not None else None
     if found is None:
         found = _of_files(names) if names and CONTAINER.match(names[0]) else _of_folders(names)
