@@ -32,7 +32,7 @@ app = App(
     version=debruit.__version__,
     help_format="plaintext",
 )
-data = App(name="data", help="Look into a data source, or get a built-in one.", help_format="plaintext")
+data = App(name="data", help="Examine a data source, or get a built-in one.", help_format="plaintext")
 app.command(
     "debruit.apps.cli.train:train", name="train", help="Train a model on a folder of images or a built-in source."
 )
@@ -42,16 +42,16 @@ app.command(
 )
 app.command("debruit.apps.cli.upscale:upscale", name="upscale", help="Enlarge an image with a model trained for it.")
 app.command(
-    "debruit.apps.cli.evaluate:evaluate", name="evaluate", help="Is a model any good: scores, likelihood, memorisation."
+    "debruit.apps.cli.evaluate:evaluate", name="evaluate", help="Evaluate a model: sample quality, likelihood, memorisation."
 )
-app.command("debruit.apps.cli.compare:compare", name="compare", help="Several models in one table and on one page.")
-app.command("debruit.apps.cli.samplers:samplers", name="samplers", help="Quality against cost for every sampler.")
-app.command("debruit.apps.cli.explain:explain", name="explain", help="The lecture on a page, by your model and image.")
+app.command("debruit.apps.cli.compare:compare", name="compare", help="Compare models side by side.")
+app.command("debruit.apps.cli.sweep:sweep_samplers", name="sweep-samplers", help="Measure quality against cost for every sampler.")
+app.command("debruit.apps.cli.explain:explain", name="explain", help="Write an interactive lecture page for your model and image.")
 app.command(data)
 data.command(
     "debruit.apps.cli.data:doctor",
     name="doctor",
-    help="What is in a source, what is broken, what training on it costs.",
+    help="Report what is in a source, what is broken, and what training on it costs.",
 )
 data.command("debruit.apps.cli.data:get", name="get", help="Install or download a built-in source.")
 app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes, samplers, models or data sources.")

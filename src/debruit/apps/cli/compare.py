@@ -6,21 +6,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, ReferenceCount, SampleCount, Seed, Threads
-from debruit.apps.cli.reports import (
-    WORK,
-    check_diffusion,
-    check_plots,
-    check_report,
-    find_data,
-    find_training,
-    retyped,
-    stopped,
-    write_report,
-    written,
-)
 from debruit.apps.cli.sources import Sources, check_no_models
-from debruit.apps.threads import set_threads
-from debruit.workflows.session import say
+from debruit.apps.process import prepare_process
+from debruit.console import say
 
 
 def compare(
@@ -29,7 +17,7 @@ def compare(
     training_data: Sources = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
-    network: str = "efficientnet",
+    features: str = "efficientnet",
     reference: ReferenceCount = None,
     seed: Seed = 0,
     out: Path = Path("comparison"),
@@ -37,84 +25,65 @@ def compare(
     device: str = "auto",
     threads: Threads = None,
 ) -> int:
-    """Several models in one table and on one page: the same seeds, the same reference, differences to the first paired image by image.
+    """Compare models: the same noise, the same reference images, and differences to the first model that are paired
+    image by image.
 
-    Writes DIR/report.html and DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
+    Writes DIR/report.html and DIR/report.json. Ctrl-C stops it; rerun the same command to continue.
 
     Parameters
     ----------
     models
         Run folders or .safetensors files, two or more.
     data
-        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the models' size; without it, what the first model
-        was trained on. It takes all that follows it: name the models first.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the models' size.
+        Default: the training data of the first model. It takes all arguments up to the next flag: name the models first.
     training_data
-        What the first model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
-        trained on it, never on what the samples are compared with.
+        The training data of the first model, if neither the run folder nor the model file says where it lies: the
+        networks that score samples are trained on it, never on the data that samples are compared with.
     metrics
-        Names of scores, "frechet,kid"; without it, every score that applies to all of the models. Likelihood, memorisation and the loss
-        are for `debruit evaluate`.
+        Names of scores, "frechet,kid". Default: all that apply to all models. Likelihood, memorisation and loss are for
+        `debruit evaluate`.
     n
-        How many samples each model draws.
-    network
-        What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+        Number of samples of each model.
+    features
+        Feature network: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
     reference
-        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
+        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers cannot
+        be compared.
     seed
-        Decides the noise, the same for all.
+        Seed of the noise, the same for all models.
     out
-        Where the report goes.
+        Folder of the report.
     batch
-        Images drawn at a time.
+        Images per batch.
     device
         auto, cpu or cuda.
     threads
-        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
+        CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
-    from debruit.evaluation import registry
-    from debruit.evaluation.compare import check, check_metrics
-    from debruit.evaluation.compare import compare as run
-    from debruit.evaluation.compare import prepare as prepare_comparison
-    from debruit.evaluation.result import Request
-    from debruit.evaluation.result_store import ResultStore
-    from debruit.models.loaded import LoadedModel
-    from debruit.reports import columns, comparison, terminal
-    from debruit.training.allocator import prepare
+    from debruit.reports import comparison, terminal
+    from debruit.workflows.compare import CompareRequest
+    from debruit.workflows.compare import compare as run
+    from debruit.workflows.report_files import written
+    from debruit.workflows.rerun import with_command
 
-    prepare()
-    set_threads(threads)
-    check_plots()
-    request = Request(
-        count=n, metrics=registry.parse(metrics), network=network, seed=seed, batch=batch, reference=reference
-    )
-    flags = {
-        "--data": data, "--training-data": training_data,
-        "--metrics": metrics, "-n": n, "--network": network, "--reference": reference, "--seed": seed, "--out": out, "--batch": batch, "--device": device,
-        "--threads": threads,
-    }  # fmt: skip
-    command = retyped("compare", models, flags, compare)
     check_no_models("--data", data)
     check_no_models("--training-data", training_data)
-    check_report(out)
-    check_metrics(request.metrics)
-    for model in models:
-        check_diffusion(model, "compare")
-    subjects = [LoadedModel.open(model, device) for model in models]
-    check(subjects)  # before anything is written
-    dataset, training = find_data(data, subjects[0]), find_training(training_data, subjects[0])
-
-    def compared():
-        split = prepare_comparison(subjects, dataset, request, training)
-        stores = [ResultStore.open(out / WORK / str(k), s.name, s.digest) for k, s in enumerate(subjects, start=1)]
-        return run(subjects, dataset, request, stores, split=split)
-
-    try:
-        found = compared()
-    except KeyboardInterrupt:
-        return stopped(out, command)
-    write_report(
-        out, comparison.render(found, command), comparison.as_record(found, command), columns.of_comparison(found)
+    request = CompareRequest(
+        models,
+        data=data,
+        training_data=training_data,
+        metrics=metrics,
+        n=n,
+        features=features,
+        reference=reference,
+        seed=seed,
+        out=str(out),
+        batch=batch,
+        device=device,
     )
-    terminal.show(comparison.table(found))
-    say(written(out))
+    prepare_process(threads)
+    result = run(with_command("compare", request, threads=threads))
+    terminal.show(comparison.table(result.comparison))
+    say(written(result.paths))
     return 0

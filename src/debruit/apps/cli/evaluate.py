@@ -6,20 +6,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, LikelihoodCount, ReferenceCount, SampleCount, Seed, Threads
-from debruit.apps.cli.reports import (
-    WORK,
-    check_plots,
-    find_data,
-    find_training,
-    out_folder,
-    retyped,
-    stopped,
-    write_report,
-    written,
-)
 from debruit.apps.cli.sources import Sources
-from debruit.apps.threads import set_threads
-from debruit.workflows.session import say
+from debruit.apps.process import prepare_process
+from debruit.console import say
 
 
 def evaluate(
@@ -30,7 +19,7 @@ def evaluate(
     training_data: Sources = None,
     metrics: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
-    network: str = "efficientnet",
+    features: str = "efficientnet",
     reference: ReferenceCount = None,
     seed: Seed = 0,
     out: Path | None = None,
@@ -39,76 +28,67 @@ def evaluate(
     device: str = "auto",
     threads: Threads = None,
 ) -> int:
-    """Is a model any good: scores with intervals beside those of real images, whether samples show the class, mask or caption asked for, likelihood,
-    memorisation, loss by timestep; of an autoencoder, what becomes of images, and the health of its latents.
+    """Evaluate a model: sample quality with confidence intervals and a real-data baseline, alignment with the class, mask
+    or caption, likelihood, memorisation, loss by timestep; for an autoencoder, reconstructions and latent statistics.
 
-    Writes DIR/report.html, one page that needs nothing else, and the same as DIR/report.json. Ctrl-C stops it; the same command goes on where it was.
+    Writes DIR/report.html, a page without other files, and DIR/report.json. Ctrl-C stops it; rerun the same command to
+    continue.
 
     Parameters
     ----------
     model
-        A run folder or a .safetensors file, of a diffusion model or of an autoencoder.
+        A run folder or a .safetensors file, of a diffusion model or an autoencoder.
     data
-        A folder of images, shards, tables (several of one kind are one source) or a built-in source, of the model's size; without it, what the model was
-        trained on.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the model's size.
+        Default: the training data.
     training_data
-        What the model was trained on, where neither the run folder nor the model's file says where that lies: the networks that judge samples are
-        trained on it, never on what the samples are compared with.
+        The training data of the model, if neither the run folder nor the model file says where it lies: the networks that
+        score samples are trained on it, never on the data that samples are compared with.
     metrics
-        Names, "frechet,kid,bound"; without it, everything that applies.
+        Names, "frechet,kid,bound". Default: all that apply.
     n
-        How many samples to draw, or images to send through an autoencoder; figures of different numbers cannot be compared.
-    network
-        What sees the images: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
+        Number of samples, or of images to reconstruct by an autoencoder. Scores of different numbers cannot be compared.
+    features
+        Feature network: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
     reference
-        How many images of the data samples are measured against at most; without it 5,000. Figures of different numbers cannot be compared.
+        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers cannot
+        be compared.
     seed
-        Decides the noise of the samples.
+        Seed of the noise.
     out
-        Where the report goes; without it, a folder "evaluation" in the run folder, or beside the model file.
+        Folder of the report. Default: "evaluation" in the run folder, or next to the model file.
     batch
-        Images drawn at a time.
+        Images per batch.
     likelihood_images
-        How many training images, and as many held-out ones, the likelihood is measured on.
+        Number of training images, and of held-out images, for the likelihood.
     device
         auto, cpu or cuda.
     threads
-        CPU threads, by default as many as this process has cores; another number changes results by rounding alone.
+        CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
-    from debruit.evaluation import registry
-    from debruit.evaluation.pipeline import evaluate as run
-    from debruit.evaluation.result import Request
-    from debruit.evaluation.result_store import ResultStore
-    from debruit.models.loaded import open_any
-    from debruit.reports import columns, page, record, terminal
-    from debruit.reports.figure import figure
-    from debruit.training.allocator import prepare
+    from debruit.reports import terminal
+    from debruit.workflows.evaluate import EvaluateRequest
+    from debruit.workflows.evaluate import evaluate as run
+    from debruit.workflows.report_files import written
+    from debruit.workflows.rerun import with_command
 
-    prepare()
-    set_threads(threads)
-    check_plots()
-    request = Request(
-        count=n, metrics=registry.parse(metrics), network=network, seed=seed, batch=batch, likelihood_images=likelihood_images, reference=reference
-    )  # fmt: skip
-    command = retyped("evaluate", [model], {
-        "--data": data, "--training-data": training_data, "--metrics": metrics, "-n": n, "--network": network, "--reference": reference,
-        "--seed": seed, "--out": out, "--batch": batch,
-        "--likelihood-images": likelihood_images, "--device": device, "--threads": threads,
-    }, evaluate)  # fmt: skip
-    folder = out_folder(out, model, "evaluation")
-    subject = open_any(model, device)
-    dataset, training = find_data(data, subject), find_training(training_data, subject)
-    store = ResultStore.open(folder / WORK, subject.name, subject.digest)
-    try:
-        found = run(subject, dataset, request, store, training=training)
-    except KeyboardInterrupt:
-        return stopped(folder, command)
-    picture = figure(found)
-    write_report(
-        folder, page.render(found, command), record.record(found, command), columns.of_evaluation(found), picture
+    request = EvaluateRequest(
+        model,
+        data=data,
+        training_data=training_data,
+        metrics=metrics,
+        n=n,
+        features=features,
+        reference=reference,
+        seed=seed,
+        out=out,
+        batch=batch,
+        likelihood_images=likelihood_images,
+        device=device,
     )
-    terminal.show(*terminal.tables(found))
-    for line in terminal.left_out(found):
+    prepare_process(threads)
+    result = run(with_command("evaluate", request, threads=threads))
+    terminal.show(*terminal.tables(result.evaluation))
+    for line in (*terminal.left_out(result.evaluation), written(result.paths)):
         say(line)
-    say(written(folder, picture))
     return 0

@@ -9,8 +9,11 @@ FLAGS: Mapping[str, Mapping[str, str]] = {
         "--weaker": "--guide-model",
     },
     "edit": {"--jump": "--jump-length"},
+    "evaluate": {"--network": "--features"},
+    "compare": {"--network": "--features"},
+    "sweep-samplers": {"--network": "--features"},
 }
-VERBS: Mapping[str, str] = {}
+VERBS: Mapping[str, str] = {"samplers": "sweep-samplers"}
 
 
 def renamed(arguments: Sequence[str]) -> list[str]:
