@@ -1,6 +1,5 @@
 """evaluate, compare and samplers as a user meets them: files, exit codes and sentences."""
 
-import importlib
 import json
 import shutil
 import sys
@@ -12,6 +11,7 @@ from PIL import Image
 import judging
 import judging_latent
 from debruit.apps.cli import main
+from debruit.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,10 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(run, projection, t
     assert main(command("whole")) == 0
     projection.fails_after = projection.seen
     assert main(command("cut")) == 130
-    said = capsys.readouterr().out
-    assert "stopped" in said
-    assert f"debruit evaluate {run} --metrics frechet,kid -n 16 --out {tmp_path / 'cut'}" in said
+    said = capsys.readouterr().err
+    assert "interrupted: finished parts are kept in" in said
+    assert "rerun the same command to continue" in said
+    assert f"debruit evaluate {run} -n 16 --out {tmp_path / 'cut'} --metrics frechet,kid" in said
     assert not (tmp_path / "cut" / "report.html").exists()
     projection.fails_after = None
     assert main(command("cut")) == 0
@@ -111,7 +112,7 @@ def test_compare_and_samplers(run, projection, tmp_path, capsys):
     assert json.loads((out / "report.json").read_text())["kind"] == "comparison"
     capsys.readouterr()
     arguments = [
-        "samplers",
+        "sweep-samplers",
         str(other),
         "--data",
         "digits",
@@ -144,13 +145,13 @@ def test_bad_requests(run, projection, tmp_path, capsys):
         ("evaluate", run, "--metrics", "bound"): "ask for likelihood",
         ("evaluate", run, "--data", big, "-n", "8"): "(RGB, uint8) and the model draws 8 x 8",
         ("evaluate", run, "--data", "digts"): "did you mean 'digits'?",
-        ("evaluate", run, "--network", "inception"): "unknown feature network",
+        ("evaluate", run, "--features", "inception"): "unknown feature network",
         ("evaluate", run, "--out", run / "run.json"): "is a file: give a folder",
         ("compare", run): "name two or more to compare",
         ("compare", run, run): "named twice",
-        ("samplers", run, "--evaluations", "5,x"): "give positive numbers",
-        ("samplers", run, "-n", "1"): "at least 2 samples",
-        ("samplers", run, "--budget", "0", "-n", "4"): "1 or more",
+        ("sweep-samplers", run, "--evaluations", "5,x"): "give positive numbers",
+        ("sweep-samplers", run, "-n", "1"): "at least 2 samples",
+        ("sweep-samplers", run, "--budget", "0", "-n", "4"): "1 or more",
     }
     for arguments, sentence in cases.items():
         out = [] if "--out" in arguments else ["--out", tmp_path / "out"]
@@ -198,7 +199,7 @@ def test_a_latent_model_is_evaluated_with_its_autoencoder_and_its_samplers_compa
     report = json.loads((out / "report.json").read_text())
     assert [s["name"] for s in report["reconstructed_baseline"]] == ["frechet"]
     command = [
-        "samplers",
+        "sweep-samplers",
         latent[1],
         "-n",
         "8",
@@ -217,14 +218,12 @@ def test_a_latent_model_is_evaluated_with_its_autoencoder_and_its_samplers_compa
 
 def test_what_an_autoencoder_cannot_do(latent, run, tmp_path, capsys):
     ae, ldm = latent
-    needs = (
-        "is an autoencoder, which draws no images, and `debruit {}` needs a diffusion model: train one on its latents"
-    )
+    needs = "is an autoencoder, which generates no images, and this needs a diffusion model: train one on its latents"
     cases = {
-        ("samplers", ae): needs.format("samplers"),
-        ("sample", ae): "is an autoencoder, which generates no images, and this needs a diffusion model: train one on",
-        ("compare", run, ae): needs.format("compare"),
-        ("compare", ae, ae): needs.format("compare"),
+        ("sweep-samplers", ae): needs,
+        ("sample", ae): needs,
+        ("compare", run, ae): needs,
+        ("compare", ae, ae): needs,
         ("evaluate", ae, "--metrics", "kid"): "--metrics kid: this is an autoencoder, which draws no images by itself",
         ("evaluate", ldm, "--metrics", "bound"): "is not defined by its chain alone",
         ("evaluate", run, "--metrics", "rfd"): "this model works on pixels and has no autoencoder",
@@ -235,23 +234,23 @@ def test_what_an_autoencoder_cannot_do(latent, run, tmp_path, capsys):
     assert not list((tmp_path).glob("out/report*"))
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "compare", "samplers"])
+@pytest.mark.parametrize("verb", ["evaluate", "compare", "sweep-samplers"])
 def test_without_matplotlib_nothing_is_begun(run, monkeypatch, capsys, verb):
-    monkeypatch.setattr("debruit.apps.cli.reports.find_spec", lambda name: None)
+    monkeypatch.setattr("debruit.workflows.report_files.find_spec", lambda name: None)
     assert "plots need matplotlib" in refused(capsys, verb, run)
 
 
 def test_help_loads_nothing_heavy():
     import subprocess
 
-    for verb in ("evaluate", "compare", "samplers"):
+    for verb in ("evaluate", "compare", "sweep-samplers"):
         check = f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "samplers", "compare"])
+@pytest.mark.parametrize("verb", ["evaluate", "sweep-samplers", "compare"])
 def test_each_file_of_a_report_is_checked_before_the_work(verb, tmp_path, capsys):
-    from debruit.apps.cli.reports import FILES
+    from debruit.workflows.report_files import FILES
 
     models = ["openmoji-64", *["nowhere"] * (verb == "compare")]
     for name in FILES:
@@ -260,20 +259,19 @@ def test_each_file_of_a_report_is_checked_before_the_work(verb, tmp_path, capsys
         assert f"{name}/{name} is a folder, and a file of that name is to be written" in said
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "samplers", "compare"])
+@pytest.mark.parametrize("verb", ["evaluate", "sweep-samplers", "compare"])
 def test_the_command_of_a_report_has_its_threads(verb, tmp_path, monkeypatch):
-    from debruit.apps.cli import reports
-    from debruit.errors import InputError
+    from debruit.workflows import rerun
 
-    printed = []
+    commands = []
 
-    def retyped(*given):
-        printed.append(reports.retyped(*given))
+    def recorded(*given, **process):
+        commands.append(rerun_command(*given, **process))
         raise InputError("enough")
 
-    module = importlib.import_module(f"debruit.apps.cli.{verb}")
-    monkeypatch.setattr(module, "retyped", retyped)
-    monkeypatch.setattr(module, "set_threads", lambda threads: None)
+    rerun_command = rerun.rerun_command
+    monkeypatch.setattr(rerun, "rerun_command", recorded)
+    monkeypatch.setattr("debruit.apps.process.set_threads", lambda threads: None)
     assert main([verb, "m", "--threads", "3"]) == 2
     assert main([verb, "m"]) == 2
-    assert printed == [f"debruit {verb} m --threads 3", f"debruit {verb} m"]
+    assert commands == [f"debruit {verb} m --threads 3", f"debruit {verb} m"]

@@ -12,7 +12,6 @@ from PIL import Image
 
 import debruit
 from debruit.apps.cli import main
-from debruit.apps.cli.reports import find_data
 from debruit.data.sources.folder import Folder
 from debruit.data.split import SplitConfig, make_split, split_of
 from debruit.evaluation.splits import split_for_evaluation
@@ -22,6 +21,7 @@ from debruit.planning.conditions import material
 from debruit.planning.division import with_division
 from debruit.training.run_folder import RUN, RunFolder
 from debruit.training.supervisor import fit
+from debruit.workflows.evaluation_data import find_data
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ SMALL_AUTOENCODER = [
 JUDGED = {
     "evaluate": ["-n", "12", "--likelihood-images", "2"],
     "compare": ["-n", "12"],
-    "samplers": ["-n", "12", "--evaluations", "2,3", "--budget", "3"],
+    "sweep-samplers": ["-n", "12", "--evaluations", "2,3", "--budget", "3"],
 }
 
 

@@ -124,9 +124,9 @@ def load_state(out) -> str:
 
 
 def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeypatch, capsys):
-    from debruit.apps.cli.reports import find_data
     from debruit.evaluation.splits import split_for_evaluation
     from debruit.models.loaded import LoadedModel
+    from debruit.workflows.evaluation_data import find_data
 
     out = tmp_path / "run"
     command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
@@ -147,9 +147,9 @@ def test_reports_take_moved_data_for_the_training_data(photos, tmp_path, monkeyp
 
 def test_data_on_the_command_line_is_a_list_of_one(photos, tmp_path):
     """Moved, and read in another way than by default."""
-    from debruit.apps.cli.reports import find_data
     from debruit.evaluation.splits import split_for_evaluation
     from debruit.models.loaded import LoadedModel
+    from debruit.workflows.evaluation_data import find_data
 
     out = tmp_path / "run"
     command = [str(photos) if word == "DATA" else word for word in COMMANDS["pixels"]]
@@ -162,8 +162,8 @@ def test_data_on_the_command_line_is_a_list_of_one(photos, tmp_path):
 
 def test_several_shards_that_were_moved(photos, tmp_path, capsys):
     """A run goes on, and is explained and evaluated, with each of its shards named at its new place."""
-    from debruit.apps.cli.reports import find_data
     from debruit.models.loaded import LoadedModel
+    from debruit.workflows.evaluation_data import find_data
 
     (tmp_path / "here").mkdir()
     for name in ("a", "b"):
@@ -184,7 +184,7 @@ def test_several_shards_that_were_moved(photos, tmp_path, capsys):
 
 
 def test_models_after_sources_are_refused_with_the_way_out(capsys):
-    for verb in ("evaluate", "samplers", "explain"):
+    for verb in ("evaluate", "sweep-samplers", "explain"):
         assert main([verb, "--data", "digits", "openmoji-64"]) == 2
         said = capsys.readouterr().err
         assert "take all that follows them up to the next flag: name the model first" in said

@@ -7,16 +7,17 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 
-from debruit.apps.cli import compare, edit, evaluate, explain, main, sample, samplers, sampling_flags, train, upscale
+from debruit.apps.cli import compare, edit, evaluate, explain, main, sample, sampling_flags, sweep, train, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
 from debruit.errors import InputError
 from debruit.workflows.outputs import array_file
 from debruit.workflows.outputs.sample_writer import find_writer
+from debruit.workflows.sweep import costs
 
 VERBS = {
     "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate, ["m"]),
-    "compare": (compare.compare, ["m"]), "samplers": (samplers.samplers, ["m"]), "explain": (explain.explain, ["m", "--out", "x"]),
+    "compare": (compare.compare, ["m"]), "sweep-samplers": (sweep.sweep_samplers, ["m"]), "explain": (explain.explain, ["m", "--out", "x"]),
     "edit": (edit.edit, ["m"]), "upscale": (upscale.upscale, ["m", "--image", "a.png"]), "data doctor": (doctor, ["m"]),
 }  # fmt: skip
 
@@ -83,7 +84,7 @@ def test_numbers_inside_texts_have_a_range(tmp_path, capsys, monkeypatch):
     assert main(["edit", "m", "--image", "a.png", "--outpaint", "1000000000"]) == 2
     assert "--outpaint 1000000000: give at most 16,384 pixels on each side" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"--evaluations 5,1000000000: give at most 200,000"):
-        samplers.numbers("5,1000000000")
+        costs("5,1000000000")
 
 
 def test_a_grid_that_is_too_large_is_refused_before_work():

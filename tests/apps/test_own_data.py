@@ -10,7 +10,6 @@ import tiny
 from PIL import Image
 
 import debruit
-from debruit.apps.cli.reports import find_data
 from debruit.data.source import findable, of_record, recorded
 from debruit.data.sources.fashion_mnist import FashionMnist
 from debruit.data.sources.folder import Folder
@@ -22,6 +21,7 @@ from debruit.lecture.example import find_subject
 from debruit.models.loaded import LoadedModel
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
+from debruit.workflows.evaluation_data import find_data
 
 NAME = "openmoji/activities"
 

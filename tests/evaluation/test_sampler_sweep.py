@@ -75,7 +75,7 @@ def test_a_point_is_the_distance_of_its_samples_and_the_best_is_the_lowest(found
 
 
 def test_the_page_has_every_setting(found):
-    html = report.render(found, "debruit samplers runs/a", ["stored"])
+    html = report.render(found, "debruit sweep-samplers runs/a", ["stored"])
     assert "http" not in html
     assert html.count("<tr") == 1 + len(found.points)
     assert report.table(found).row_count == len(found.points)
@@ -138,7 +138,7 @@ def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     before = path.read_bytes()
     for name in ("own-8", "own.safetensors", str(path)):
-        assert main(["samplers", name, "--store", "-n", "2"]) == 2
+        assert main(["sweep-samplers", name, "--store", "-n", "2"]) == 2
         assert f"{name} comes with debruit, and what is installed is not written to: copy" in capsys.readouterr().err
         subject = LoadedModel.open(name, "cpu")
         with pytest.raises(InputError, match="copy .*own.safetensors to a place of your own and give that"):
@@ -160,7 +160,7 @@ def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, 
     judged = lambda parts: evaluate(subject, digits, Request(count=20, metrics=("frechet",)), parts)  # noqa: E731
     tried = lambda parts: sampler_sweep.sweep(subject, digits, 20, projection, parts, budgets=(2,), budget=2)  # noqa: E731
     assert seen("a", "evaluation", judged) == 20 + 120
-    after = seen("a", "samplers", tried)
+    after = seen("a", "sweep-samplers", tried)
     assert after % 20 == 0
     assert after >= 40
     assert seen("b", "alone", tried) == after + 120

@@ -129,7 +129,7 @@ VERBS = {
     "invert": ["edit", "M", "--image", "I", "--invert", ".png"],
     "upscale": ["upscale", "M", "--image", "I", ".png"],
     "evaluate": ["evaluate", "M"],
-    "samplers": ["samplers", "M"],
+    "sweep-samplers": ["sweep-samplers", "M"],
     "compare": ["compare", "M", "N"],
     "explain": ["explain", "M"],
 }
@@ -204,13 +204,13 @@ def test_models_that_cannot_be_compared_are_refused_before_the_first_is_drawn(ma
     for budget in ("1", "100000"):
         code = main(
             [
-                "samplers",
+                "sweep-samplers",
                 str(tmp_path / "larger.safetensors"),
                 "--data",
                 "digits",
                 "--budget",
                 budget,
-                "--network",
+                "--features",
                 "classifier",
             ]
         )

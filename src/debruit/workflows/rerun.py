@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-Request = TypeVar("Request")
+from debruit.workflows.evaluation_options import EvaluationOptions
+
+Request = TypeVar("Request", bound=EvaluationOptions)
 POSITIONAL = ("model", "models")
 NOT_SHOWN = ("command",)
 

@@ -42,11 +42,21 @@ app.command(
 )
 app.command("debruit.apps.cli.upscale:upscale", name="upscale", help="Enlarge an image with a model trained for it.")
 app.command(
-    "debruit.apps.cli.evaluate:evaluate", name="evaluate", help="Evaluate a model: sample quality, likelihood, memorisation."
+    "debruit.apps.cli.evaluate:evaluate",
+    name="evaluate",
+    help="Evaluate a model: sample quality, likelihood, memorisation.",
 )
 app.command("debruit.apps.cli.compare:compare", name="compare", help="Compare models side by side.")
-app.command("debruit.apps.cli.sweep:sweep_samplers", name="sweep-samplers", help="Measure quality against cost for every sampler.")
-app.command("debruit.apps.cli.explain:explain", name="explain", help="Write an interactive lecture page for your model and image.")
+app.command(
+    "debruit.apps.cli.sweep:sweep_samplers",
+    name="sweep-samplers",
+    help="Measure quality against cost for every sampler.",
+)
+app.command(
+    "debruit.apps.cli.explain:explain",
+    name="explain",
+    help="Write an interactive lecture page for your model and image.",
+)
 app.command(data)
 data.command(
     "debruit.apps.cli.data:doctor",
