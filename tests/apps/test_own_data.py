@@ -17,7 +17,7 @@ from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation.splits import split_for_evaluation
-from debruit.lecture.example import find_subject
+from debruit.lecture.example import find_example
 from debruit.models.loaded import LoadedModel
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
@@ -88,20 +88,19 @@ def test_another_part_of_the_drawings_is_other_data(emoji):
 @pytest.mark.parametrize("alone", [False, True])
 def test_explained_is_an_image_that_the_training_has_held_out(emoji, alone):
     model, said = debruit.load(emoji[alone], "cpu"), []
-    found = find_subject(model, None, path=emoji[alone], seed=2)
+    found = find_example(model, None, path=emoji[alone], seed=2)
     assert "a held-out image of the training data (openmoji, " in found.origin[0], said
 
 
-def test_a_folder_is_read_as_it_was_once_it_is_named(photos):
+def test_a_folder_is_read_as_it_was_once_it_is_named(photos, heard):
     folder, alone = photos
     check_own(alone, str(folder))
     with pytest.raises(
         InputError, match=r"name the data to compare .*alone.safetensors with: --data SOURCE; it was trained on photos"
     ):
         find_data(None, LoadedModel.open(str(alone), "cpu"))
-    said: list[str] = []
-    assert "a sample of the model" in find_subject(debruit.load(alone, "cpu"), None, path=alone).origin[0]
-    assert "the training data is not at hand" in said[0]
+    assert "a sample of the model" in find_example(debruit.load(alone, "cpu"), None, path=alone).origin[0]
+    assert any("the training data is not available" in event.message for event in heard)
 
 
 def test_a_folder_of_another_name_is_other_data(photos, tmp_path):
