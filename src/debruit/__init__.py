@@ -26,7 +26,16 @@ _WHERE = {
     "load": "debruit.models.diffusion",
     "register": "debruit.seams",
 }
-_VERBS = ("edit", "explain", "sample", "upscale")  # in workflows/, one module each
+_VERBS = (
+    "compare",
+    "doctor",
+    "edit",
+    "evaluate",
+    "explain",
+    "sample",
+    "sweep_samplers",
+    "upscale",
+)  # workflows/NAME.py
 
 if TYPE_CHECKING:
     from debruit.data import find_source as find_source
@@ -36,9 +45,13 @@ if TYPE_CHECKING:
     from debruit.models.diffusion import load as load
     from debruit.seams import register as register
     from debruit.training.config import Run as Run
+    from debruit.workflows.compare import start as compare
+    from debruit.workflows.doctor import start as doctor
     from debruit.workflows.edit import start as edit
+    from debruit.workflows.evaluate import start as evaluate
     from debruit.workflows.explain import start as explain
     from debruit.workflows.sample import start as sample
+    from debruit.workflows.sweep_samplers import start as sweep_samplers
     from debruit.workflows.upscale import start as upscale
 
 __all__ = [
@@ -47,12 +60,16 @@ __all__ = [
     "ModelConfig",
     "Run",
     "__version__",
+    "compare",
+    "doctor",
     "edit",
+    "evaluate",
     "explain",
     "find_source",
     "load",
     "register",
     "sample",
+    "sweep_samplers",
     "upscale",
 ]
 

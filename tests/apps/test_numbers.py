@@ -7,17 +7,28 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 
-from debruit.apps.cli import compare, edit, evaluate, explain, main, sample, sampling_flags, sweep, train, upscale
+from debruit.apps.cli import (
+    compare,
+    edit,
+    evaluate,
+    explain,
+    main,
+    sample,
+    sampling_flags,
+    sweep_samplers,
+    train,
+    upscale,
+)
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.numbers import Within
 from debruit.errors import InputError
 from debruit.workflows.outputs import array_file
 from debruit.workflows.outputs.sample_writer import find_writer
-from debruit.workflows.sweep import costs
+from debruit.workflows.sweep_samplers import costs
 
 VERBS = {
     "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate, ["m"]),
-    "compare": (compare.compare, ["m"]), "sweep-samplers": (sweep.sweep_samplers, ["m"]), "explain": (explain.explain, ["m", "--out", "x"]),
+    "compare": (compare.compare, ["m"]), "sweep-samplers": (sweep_samplers.sweep_samplers, ["m"]), "explain": (explain.explain, ["m", "--out", "x"]),
     "edit": (edit.edit, ["m"]), "upscale": (upscale.upscale, ["m", "--image", "a.png"]), "data doctor": (doctor, ["m"]),
 }  # fmt: skip
 

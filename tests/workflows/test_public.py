@@ -10,17 +10,21 @@ import torch
 from PIL import Image
 
 import debruit
+import judging
 import painted
 from debruit import events
-from debruit.apps.cli import edit, explain, sample, upscale
+from debruit.apps.cli import compare, edit, evaluate, explain, sample, sweep_samplers, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.sampling_flags import SamplingFlags
 from debruit.conditioning.low_res import Image as LowRes
 from debruit.models.diffusion import Model, load
+from debruit.workflows.compare import CompareRequest
 from debruit.workflows.doctor import DoctorRequest
 from debruit.workflows.edit_request import EditRequest
+from debruit.workflows.evaluate import EvaluateRequest
 from debruit.workflows.explain import ExplainRequest
 from debruit.workflows.sample import SampleRequest
+from debruit.workflows.sweep_samplers import SweepRequest
 from debruit.workflows.upscale import UpscaleRequest
 
 REQUESTS = {
@@ -29,6 +33,9 @@ REQUESTS = {
     upscale.upscale: UpscaleRequest,
     explain.explain: ExplainRequest,
     doctor: DoctorRequest,
+    evaluate.evaluate: EvaluateRequest,
+    compare.compare: CompareRequest,
+    sweep_samplers.sweep_samplers: SweepRequest,
 }
 
 
@@ -45,16 +52,16 @@ def place(tmp_path_factory):
 
 @pytest.mark.parametrize("verb", REQUESTS, ids=lambda verb: verb.__name__)
 def test_a_request_has_the_options_of_its_verb_and_their_defaults(verb):
-    """All but `threads`, which is the process's, and the `out` that the command line needs."""
+    """All but `threads`, which belongs to the process, and `command`, which a report names."""
     parameters = dict(inspect.signature(verb).parameters)
     flags = {name: p.default for name, p in parameters.items() if name not in ("flags", "threads")}
     if "flags" in parameters:
         flags |= {f.name: f.default for f in fields(SamplingFlags) if f.name not in ("threads", "set_")} | {"set": ()}
-    options = {f.name: f.default for f in fields(REQUESTS[verb])}
+    options = {f.name: f.default for f in fields(REQUESTS[verb]) if f.name != "command"}
     assert set(options) == set(flags)
     for name, default in options.items():
         if flags[name] is not inspect.Parameter.empty and default is not MISSING:
-            assert flags[name] == default, name
+            assert flags[name] in (default, Path(str(default))), name
 
 
 def test_samples_are_a_value_and_nothing_is_printed(place, capfd):
@@ -92,6 +99,38 @@ def test_every_verb_gives_a_value_and_prints_nothing(place, tmp_path, capfd):
     assert page.path is None
     assert page.html.startswith("<!doctype html>")
     assert capfd.readouterr() == ("", "")
+
+
+def test_reports_are_values_and_nothing_is_printed(tmp_path, monkeypatch, capfd):
+    judging.look_through(judging.Projection(), monkeypatch)
+    run = judging.trained(tmp_path / "a", images=32)
+    other = judging.trained(tmp_path / "b", images=64)
+    capfd.readouterr()
+    work = debruit.evaluate(run, n=12, metrics=["frechet", "colour"])
+    stages = {event.stage for event in work if event.done is not None}
+    result = work.result()
+    assert {"samples", "features"} <= stages
+    assert {score.name for score in result.evaluation.scores} >= {"frechet"}
+    assert result.paths[0] == run / "evaluation" / "report.html"
+    assert all(path.exists() for path in result.paths)
+    compared = debruit.compare([run, other], n=12, metrics="frechet", out=tmp_path / "compared").result()
+    assert len(compared.comparison.evaluations) == 2
+    assert compared.comparison.differences[1]
+    swept = debruit.sweep_samplers(run, n=12, evaluations=[2, 3], budget=3, out=tmp_path / "swept").result()
+    assert swept.sweep.best in swept.sweep.points
+    assert swept.stored == ()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_cancelled_evaluation_says_how_to_resume(tmp_path, monkeypatch):
+    judging.look_through(judging.Projection(), monkeypatch)
+    run = judging.trained(tmp_path / "a", images=32)
+    work = debruit.evaluate(run, n=12, metrics="frechet,colour")
+    with pytest.raises(events.Cancelled, match=f"rerun the same command to continue: debruit evaluate {run} -n 12"):
+        for event in work:
+            if event.stage == "samples":
+                work.cancel()
+    assert debruit.evaluate(run, n=12, metrics="frechet,colour").result().paths
 
 
 def test_a_misspelt_option_names_the_nearest_at_once(place):

@@ -17,6 +17,7 @@ from debruit.planning.division import with_division
 from debruit.ranges import LARGEST_SIDE
 from debruit.recipes import sized
 from debruit.text.wordpiece import reads_captions
+from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request
 
 
@@ -75,3 +76,6 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     for line in plan:
         events.say(line)
     return DoctorResult(findings=findings, plan=plan)
+
+
+start = public(DoctorRequest, doctor)

@@ -48,7 +48,7 @@ app.command(
 )
 app.command("debruit.apps.cli.compare:compare", name="compare", help="Compare models side by side.")
 app.command(
-    "debruit.apps.cli.sweep:sweep_samplers",
+    "debruit.apps.cli.sweep_samplers:sweep_samplers",
     name="sweep-samplers",
     help="Measure quality against cost for every sampler.",
 )

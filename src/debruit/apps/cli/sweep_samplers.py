@@ -71,8 +71,8 @@ def sweep_samplers(
     from debruit.reports import sampler_sweep, terminal
     from debruit.workflows.report_files import written
     from debruit.workflows.rerun import with_command
-    from debruit.workflows.sweep import SweepRequest
-    from debruit.workflows.sweep import sweep_samplers as run
+    from debruit.workflows.sweep_samplers import SweepRequest
+    from debruit.workflows.sweep_samplers import sweep_samplers as run
 
     request = SweepRequest(
         model,
