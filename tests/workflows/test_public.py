@@ -126,10 +126,10 @@ def test_a_cancelled_evaluation_says_how_to_resume(tmp_path, monkeypatch):
     judging.look_through(judging.Projection(), monkeypatch)
     run = judging.trained(tmp_path / "a", images=32)
     work = debruit.evaluate(run, n=12, metrics="frechet,colour")
+    next(event for event in work if event.stage == "samples")
+    work.cancel()
     with pytest.raises(events.Cancelled, match=f"rerun the same command to continue: debruit evaluate {run} -n 12"):
-        for event in work:
-            if event.stage == "samples":
-                work.cancel()
+        work.result()
     assert debruit.evaluate(run, n=12, metrics="frechet,colour").result().paths
 
 
