@@ -132,10 +132,9 @@ def test_the_clock_counts_the_alarm(tmp_path, monkeypatch, budgets):
 
 def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch, budgets):
     """It comes once, before the first step, out of the minutes."""
-    from debruit.training import loop
     from debruit.training.tasks import diffusion
 
-    clock, batch, said = Time(monkeypatch), loop.training_batch, []
+    clock, batch, said = Time(monkeypatch), diffusion.training_batch, []
     monkeypatch.setattr(diffusion, "ALARM_COUNT", 1)  # so that an alarm is expected to take no more than it may
 
     class Slow:
@@ -153,7 +152,7 @@ def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch
         clock.now += 1.0 * run.batch / 16
         return batch(run, *arguments, **latents)
 
-    monkeypatch.setattr(loop, "training_batch", timed)
+    monkeypatch.setattr(diffusion, "training_batch", timed)
     alarm, run = Slow(), tiny.run(minutes=1.0, images=900)
     folder = RunFolder.create(tmp_path / "run", run, print)
     reports = list(fit(folder, run.source.build(), CPU, said.append, alarm=alarm))
