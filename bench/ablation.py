@@ -125,8 +125,8 @@ def trained(folder: Path, run: AutoencoderRun, dataset: Dataset, device: torch.d
         say(f"{name}: finished before, {folder}")
         return
     resume = (folder / RUN).exists()
-    run_folder = RunFolder.open(folder, say) if resume else RunFolder.create(folder, run, say)
-    for p in fit(run_folder, dataset, device, say, resume=resume):
+    run_folder = RunFolder.open(folder) if resume else RunFolder.create(folder, run)
+    for p in fit(run_folder, dataset, device, resume=resume):
         if p.validation:
             seen, psnr = p.report.images_seen, p.validation.parts["psnr"]
             say(f"{name}: {seen:,}/{p.total_images:,} images, PSNR {psnr:.2f} dB, {p.images_per_second:.0f} images/s")

@@ -21,3 +21,11 @@ def notices() -> Iterator[list[str]]:
     found: list[str] = []
     with events.listen(lambda event: found.append(event.message) if event.level == "notice" else None):
         yield found
+
+
+@contextlib.contextmanager
+def lines() -> Iterator[list[str]]:
+    """The lines and notices that are heard inside."""
+    found: list[str] = []
+    with events.listen(lambda event: found.append(event.message) if event.message else None):
+        yield found

@@ -51,7 +51,7 @@ def trained(folder: Path, images: int = 64, **changes) -> Path:
     """A run folder of the tiny model on the digits."""
     run = tiny.run(images=images, **changes)
     dataset = run.source.build()
-    for _ in fit(RunFolder.create(folder, run, print), dataset, torch.device("cpu"), print):
+    for _ in fit(RunFolder.create(folder, run), dataset, torch.device("cpu")):
         pass
     return folder
 

@@ -23,8 +23,8 @@ pytestmark = [
 
 
 def test_an_image_is_the_same_on_both_devices(tmp_path):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(precision="fp32"), print)
-    list(fit(folder, folder.run.source.build(), torch.device("cuda"), print))
+    folder = RunFolder.create(tmp_path / "run", tiny.run(precision="fp32"))
+    list(fit(folder, folder.run.source.build(), torch.device("cuda")))
     on_cpu, on_gpu = (Model.load(folder.path, device).generate(8, seed=1, steps=10) for device in ("cpu", "cuda"))
     assert (on_cpu.int() - on_gpu.int()).abs().float().mean() < 1, "bfloat16 against float32, of 255"
 
@@ -33,18 +33,18 @@ def test_bf16_training_stays_close_to_fp32(tmp_path):
     losses = []
     for precision in ("fp32", "bf16"):
         run = tiny.run(precision=precision, images=1600)
-        folder = RunFolder.create(tmp_path / precision, run, print)
-        losses.append([p.report.loss for p in fit(folder, run.source.build(), torch.device("cuda"), print)][-1])
+        folder = RunFolder.create(tmp_path / precision, run)
+        losses.append([p.report.loss for p in fit(folder, run.source.build(), torch.device("cuda"))][-1])
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
 def test_resume_on_a_gpu_continues(tmp_path):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     device = torch.device("cuda")
-    for progress in fit(folder, folder.run.source.build(), device, print):
+    for progress in fit(folder, folder.run.source.build(), device):
         if progress.report.images_seen >= 64:
             break
-    reports = list(fit(RunFolder.open(folder.path, print), folder.run.source.build(), device, print, resume=True))
+    reports = list(fit(RunFolder.open(folder.path), folder.run.source.build(), device, resume=True))
     assert reports[-1].report.images_seen == 160
 
 
@@ -55,13 +55,13 @@ def test_both_stages_train_and_resume(tmp_path, bottleneck):
     first = replace(
         first, model=replace(first.model, codec=codec), criterion=Criterion(adversarial=tiny_latent.ADVERSARIAL)
     )
-    folder = RunFolder.create(tmp_path / "ae", first, print)
-    for progress in fit(folder, first.source.build(), device, print):
+    folder = RunFolder.create(tmp_path / "ae", first)
+    for progress in fit(folder, first.source.build(), device):
         if progress.report.images_seen >= 96:
             break
-    assert list(fit(RunFolder.open(folder.path, print), first.source.build(), device, print, resume=True))[-1].saved
+    assert list(fit(RunFolder.open(folder.path), first.source.build(), device, resume=True))[-1].saved
     stage = FirstStage.load(folder.path, "cuda")
     run = two_stage.on_latents(stage, first.source, first.data, device, images=320)
-    latent = two_stage.create(tmp_path / "ldm", run, stage, print)
-    assert list(fit(latent, first.source.build(), device, print))[-1].saved
+    latent = two_stage.create(tmp_path / "ldm", run, stage)
+    assert list(fit(latent, first.source.build(), device))[-1].saved
     assert Model.load(latent.path, "cuda").generate(2).shape == (2, 1, 8, 8)

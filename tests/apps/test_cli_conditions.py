@@ -169,8 +169,8 @@ def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, mon
     assert main([*command, "--out", "whole"]) == 0
     honest, made = supervisor.open_task, []
 
-    def interrupting(folder, dataset, device, say):
-        task = honest(folder, dataset, device, say)
+    def interrupting(folder, dataset, device):
+        task = honest(folder, dataset, device)
         train = task.train
         made.append(task)
 
@@ -230,7 +230,7 @@ def test_held_out_words_are_unknown_also_where_set_says_what_is_held_out(folder,
         *changes,
     ]
     assert main([*command, *(FIRST if how else [])]) == 0
-    run = RunFolder.open("o", print).run
+    run = RunFolder.open("o").run
     assert (run.seed, run.held_out_images) == (5, 10)
     training, held_out = split(36, 10, 5)
     (text,) = run.model.conditioners

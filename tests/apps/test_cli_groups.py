@@ -90,8 +90,8 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     dataset = parted.build()
     run = with_division(run_on(parted, dataset), dataset, None)
     assert run.own_parts
-    folder = RunFolder.create(tmp_path / "r", run, print)
-    list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu"), print))
+    folder = RunFolder.create(tmp_path / "r", run)
+    list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu")))
     subject = LoadedModel.open(str(folder.path), "cpu")
     division = split_for_evaluation(subject.model, subject.source().build(), 4)
     parts = [

@@ -139,8 +139,8 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     honest, made = supervisor.open_task, []
 
-    def interrupting(folder, dataset, device, say):
-        task = honest(folder, dataset, device, say)
+    def interrupting(folder, dataset, device):
+        task = honest(folder, dataset, device)
         train = task.train
         made.append(task)
 
@@ -167,7 +167,7 @@ def test_the_minutes_are_for_both_stages(tmp_path, capsys):
     out = tmp_path / "ldm"
     assert main(["train", "ldm", "digits", "--out", str(out), "--minutes", "0.3", *BOTH]) == 0
     plan = two_stage.decode(load_dict(out / "stages.json"), two_stage.TwoStagePlan)
-    first, second = RunFolder.open(out / "autoencoder", print).run, RunFolder.open(out, print).run
+    first, second = RunFolder.open(out / "autoencoder").run, RunFolder.open(out).run
     assert first.minutes == pytest.approx(0.3 * two_stage.FIRST_SHARE)
     assert second.minutes == pytest.approx(plan.minutes - two_stage.spent(out) / 60, abs=1e-6)
 

@@ -82,7 +82,7 @@ def test_a_run_goes_on_where_its_data_lies_now(kind, stage, photos, tmp_path, mo
         text = file.read_text()
         assert str(tmp_path / "elsewhere") in text, file
         assert str(photos) not in text, file
-    digests = {RunFolder.open(tmp_path / name, print).fingerprint for name in ("run", "whole")}
+    digests = {RunFolder.open(tmp_path / name).fingerprint for name in ("run", "whole")}
     assert len(digests) == 1
 
 

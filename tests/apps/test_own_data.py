@@ -32,7 +32,7 @@ def trained(path, source):
     network = replace(tiny.NETWORK, vector_channels=0)
     run = tiny.run(source=source, images=16, batch=8, validation_images=5)
     run = replace(run, model=replace(run.model, data=dataset.spec, network=network, conditioners=()))
-    list(fit(RunFolder.create(path, run, print), dataset, debruit.models.diffusion.choose_device("cpu"), print))
+    list(fit(RunFolder.create(path, run), dataset, debruit.models.diffusion.choose_device("cpu")))
     return path
 
 

@@ -88,8 +88,8 @@ def test_few_validations_and_old_logs(tmp_path):
 
 def test_the_log_of_a_training(tmp_path):
     run = tiny.run(images=320)
-    folder = RunFolder.create(tmp_path / "run", run, print)
-    list(fit(folder, run.source.build(), torch.device("cpu"), print))
+    folder = RunFolder.create(tmp_path / "run", run)
+    list(fit(folder, run.source.build(), torch.device("cpu")))
     curves = read_curves(folder.path)
     assert list(curves.images_seen) == [96, 192, 288, 320]
     assert curves.planned == 320

@@ -103,7 +103,7 @@ def test_a_resumed_training_keeps_the_stored_setting(folder, tmp_path):
     subject = LoadedModel.open(str(tmp_path / "a"), "cpu")
     wanted = subject.model.settings(sampler=Heun(), steps=2)
     said = store_sampling(subject, wanted)
-    folders = [RunFolder.open(path, print) for path in (folder, tmp_path / "a")]
+    folders = [RunFolder.open(path) for path in (folder, tmp_path / "a")]
     before, after = (each.run for each in folders)
     assert after == replace(before, model=replace(before.model, sampling=wanted))
     assert folders[1].fingerprint == folders[0].fingerprint, "its states would be refused"

@@ -5,7 +5,6 @@ import tiny
 import torch
 from lessons import chained, fresh
 
-from debruit import events
 from debruit.lecture import chains, samplers
 from debruit.lecture.study import begin
 from debruit.training.run_folder import RunFolder
@@ -15,9 +14,9 @@ from debruit.training.supervisor import fit
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The run folder of a training of ten steps on the digits."""
-    folder = RunFolder.create(tmp_path_factory.mktemp("explain") / "run", tiny.run(), events.say)
+    folder = RunFolder.create(tmp_path_factory.mktemp("explain") / "run", tiny.run())
     dataset = folder.run.source.build()
-    for _ in fit(folder, dataset, torch.device("cpu"), events.say):
+    for _ in fit(folder, dataset, torch.device("cpu")):
         pass
     return folder.path
 

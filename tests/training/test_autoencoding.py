@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hearing import lines
 from safetensors.torch import load_file
 
 import tiny_latent
@@ -46,13 +47,15 @@ VQ_RUN = {
 
 
 def train(path, run, until=None, said=None, resume=False):
-    folder = RunFolder.open(path, print) if resume else RunFolder.create(path, run, print)
-    said = [] if said is None else said
+    folder = RunFolder.open(path) if resume else RunFolder.create(path, run)
     found = []
-    for progress in fit(folder, run.source.build(), CPU, said.append, resume=resume):
-        found.append(progress)
-        if until is not None and progress.report.images_seen >= until:
-            break
+    with lines() as heard:
+        for progress in fit(folder, run.source.build(), CPU, resume=resume):
+            found.append(progress)
+            if until is not None and progress.report.images_seen >= until:
+                break
+    if said is not None:
+        said += heard
     return folder, found
 
 
@@ -301,7 +304,7 @@ def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at
         batch=8, images=320, criterion=criterion(begins_images=None), watch=DiscriminatorGuard(flat=0.9)
     )
     whole, _ = train(tmp_path / "whole", run)
-    folder = RunFolder.create(tmp_path / "run", run, print)
+    folder = RunFolder.create(tmp_path / "run", run)
     seen = steps.discriminator_guard.enter_as_asked
 
     def asked(state, run):
@@ -310,7 +313,7 @@ def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps.discriminator_guard, "enter_as_asked", asked)
-        found = list(fit(folder, run.source.build(), CPU, print))
+        found = list(fit(folder, run.source.build(), CPU))
     assert found[-1].interrupted
     assert found[-1].report.images_seen == stopped_at
     train(folder.path, run, resume=True)

@@ -94,7 +94,7 @@ def run_on(source, dataset) -> Run:
 
 def trained(folder: RunFolder, *, resume: bool = False, until: int = 10**9) -> dict[str, torch.Tensor]:
     """The weights at the end, or when the training is dropped after the report at `until` images."""
-    for progress in fit(folder, folder.run.source.build(), CPU, print, resume=resume):
+    for progress in fit(folder, folder.run.source.build(), CPU, resume=resume):
         if progress.report.images_seen >= until:
             break
     return load_file(folder.path / "model.safetensors")
@@ -104,10 +104,10 @@ def test_training_on_shards_goes_on_to_the_same_bits(shards, tmp_path):
     """A training that is killed in the middle of a shard, and opened again by its folder, ends at the weights of one that was not."""
     source = Shards(path=str(shards))
     run = run_on(source, source.build())
-    whole = trained(RunFolder.create(tmp_path / "whole", run, print))
-    killed = RunFolder.create(tmp_path / "killed", run, print)
+    whole = trained(RunFolder.create(tmp_path / "whole", run))
+    killed = RunFolder.create(tmp_path / "killed", run)
     trained(killed, until=64)
-    resumed = trained(RunFolder.open(killed.path, print), resume=True)
+    resumed = trained(RunFolder.open(killed.path), resume=True)
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 

@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 def finish(folder, *, resume=False, until=None):
     """Runs to the end, or as if killed after the report at `until` images."""
     dataset = folder.run.source.build()
-    for progress in fit(folder, dataset, CPU, print, resume=resume):
+    for progress in fit(folder, dataset, CPU, resume=resume):
         if until is not None and progress.report.images_seen >= until:
             return
 
@@ -37,16 +37,16 @@ def weights(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The same run, never interrupted."""
-    folder = RunFolder.create(tmp_path_factory.mktemp("whole") / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path_factory.mktemp("whole") / "run", tiny.run())
     finish(folder)
     return folder
 
 
 @pytest.mark.parametrize("killed_at", [32, 64, 96, 128])
 def test_resumed_weights_are_bit_identical(whole, tmp_path, killed_at):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     finish(folder, until=killed_at)
-    finish(RunFolder.open(folder.path, print), resume=True)
+    finish(RunFolder.open(folder.path), resume=True)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(folder)[name]), name
     log = (folder.path / "log.jsonl").read_text().splitlines()
@@ -55,9 +55,9 @@ def test_resumed_weights_are_bit_identical(whole, tmp_path, killed_at):
 
 def cut_and_resumed(path, run):
     """Everything saved at the end of a run that was killed after 64 images."""
-    folder = RunFolder.create(path, run, print)
+    folder = RunFolder.create(path, run)
     finish(folder, until=64)
-    finish(RunFolder.open(folder.path, print), resume=True)
+    finish(RunFolder.open(folder.path), resume=True)
     return load_file(checkpoint.saved(folder.path)[0])
 
 
@@ -76,19 +76,19 @@ def test_optimiser_and_average_are_bit_identical(whole, tmp_path):
 def test_muon_and_dropout_resume_to_the_same_bits(tmp_path, precision):
     run = tiny.run(optimiser=Optimiser(kind="muon", warmup_images=32), precision=precision)
     run = replace(run, model=replace(run.model, network=replace(run.model.network, channels=16, dropout=0.3)))
-    whole = RunFolder.create(tmp_path / "whole", run, print)
+    whole = RunFolder.create(tmp_path / "whole", run)
     finish(whole)
     check_bits(cut_and_resumed(tmp_path / "cut", run), load_file(checkpoint.saved(whole.path)[0]), "momentum")
 
 
 def test_a_damaged_newest_state_falls_back_and_says_so(whole, tmp_path, capsys):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     finish(folder, until=128)
     newest = checkpoint.saved(folder.path)[0]
     data = bytearray(newest.read_bytes())
     data[-100] ^= 1
     newest.write_bytes(data)
-    finish(RunFolder.open(folder.path, print), resume=True)
+    finish(RunFolder.open(folder.path), resume=True)
     assert f"the state {newest.name} is damaged" in capsys.readouterr().out
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(folder)[name]), name
@@ -96,17 +96,17 @@ def test_a_damaged_newest_state_falls_back_and_says_so(whole, tmp_path, capsys):
 
 @pytest.mark.parametrize("damage", [lambda p: p.write_bytes(p.read_bytes()[:-50]), lambda p: p.write_bytes(b"")])
 def test_states_all_damaged(tmp_path, damage):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     finish(folder, until=64)
     for state in checkpoint.saved(folder.path):
         damage(state)
     with pytest.raises(InputError, match=r"every saved state in .* is damaged; the model of the last save is still"):
-        finish(RunFolder.open(folder.path, print), resume=True)
+        finish(RunFolder.open(folder.path), resume=True)
 
 
 def test_a_state_of_another_run_is_refused(tmp_path):
-    mine = RunFolder.create(tmp_path / "mine", tiny.run(), print)
-    other = RunFolder.create(tmp_path / "other", tiny.run(seed=4), print)
+    mine = RunFolder.create(tmp_path / "mine", tiny.run())
+    other = RunFolder.create(tmp_path / "other", tiny.run(seed=4))
     finish(mine, until=64)
     finish(other, until=64)
     for state in checkpoint.saved(mine.path):
@@ -114,7 +114,7 @@ def test_a_state_of_another_run_is_refused(tmp_path):
     for state in checkpoint.saved(other.path):
         state.rename(mine.path / "state" / state.name)
     with pytest.raises(InputError, match="belongs to another run"):
-        finish(RunFolder.open(mine.path, print), resume=True)
+        finish(RunFolder.open(mine.path), resume=True)
 
 
 def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
@@ -123,11 +123,11 @@ def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
         images=1840,
         every=tiny.Intervals(report_images=592, save_images=592, validate_images=10**6, preview_images=10**6),
     )
-    whole = RunFolder.create(tmp_path / "whole", run, print)
+    whole = RunFolder.create(tmp_path / "whole", run)
     finish(whole)
-    folder = RunFolder.create(tmp_path / "run", run, print)
+    folder = RunFolder.create(tmp_path / "run", run)
     finish(folder, until=1184)
-    finish(RunFolder.open(folder.path, print), resume=True)
+    finish(RunFolder.open(folder.path), resume=True)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(folder)[name]), name
 
@@ -135,14 +135,14 @@ def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
 @pytest.mark.parametrize("when", ["log", "shown"])
 def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, monkeypatch, when):
     """Also one that comes after the decision what to save: while the line of the log is written, or while the shell shows the report."""
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     states = []
     start = TrainState.start
     monkeypatch.setattr(TrainState, "start", lambda *given: states.append(start(*given)) or states[0])
     if when == "log":
         monkeypatch.setattr(folder, "log", lambda record: setattr(states[0], "stop_requested", True))
     shown = []
-    for progress in fit(folder, folder.run.source.build(), torch.device("cpu"), print):
+    for progress in fit(folder, folder.run.source.build(), torch.device("cpu")):
         shown.append(progress)
         states[0].stop_requested = True
     assert [p.interrupted for p in shown] == [False, True]

@@ -9,6 +9,7 @@ from subprocess import PIPE
 import pytest
 import tiny
 import torch
+from hearing import lines
 from safetensors.torch import load_file
 
 from debruit.errors import InputError
@@ -30,9 +31,13 @@ def poison(monkeypatch, bad):
 
 
 def train(path, run=None, said=None):
-    folder = RunFolder.create(path, run or tiny.run(), print)
-    said = [] if said is None else said
-    return folder, list(fit(folder, folder.run.source.build(), CPU, said.append))
+    folder = RunFolder.create(path, run or tiny.run())
+    with lines() as heard:
+        try:
+            return folder, list(fit(folder, folder.run.source.build(), CPU))
+        finally:
+            if said is not None:
+                said += heard
 
 
 def test_a_single_nan_is_skipped_and_counted(tmp_path, monkeypatch):
@@ -64,7 +69,7 @@ def test_nan_for_ever_stops_with_the_model_intact(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     honest = folders.model_file.save_file
     saves = iter(range(100))
 
@@ -78,7 +83,7 @@ def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
     with pytest.raises(
         InputError, match=r"cannot write .*model.safetensors: the disk is full.*the previous file, if any, is intact"
     ):
-        list(fit(folder, folder.run.source.build(), CPU, print))
+        list(fit(folder, folder.run.source.build(), CPU))
     monkeypatch.undo()
     assert load(folder.path, "cpu").provenance["images_seen"] == 64
     assert not list((tmp_path / "run").glob(".*part"))
@@ -87,26 +92,26 @@ def test_a_full_disk_stops_clearly_and_leaves_the_model(tmp_path, monkeypatch):
 def test_changed_data_is_refused(tmp_path):
     run = tiny.run()
     other = replace(run, model=replace(run.model, data=replace(run.model.data, fingerprint="another")))
-    folder = RunFolder.create(tmp_path / "run", other, print)
+    folder = RunFolder.create(tmp_path / "run", other)
     with pytest.raises(InputError, match="the data of digits has changed since this run began"):
-        list(fit(folder, run.source.build(), CPU, print))
+        list(fit(folder, run.source.build(), CPU))
 
 
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
     train(tmp_path / "run", tiny.run(images=16))
     with pytest.raises(InputError, match=r"already holds a run: continue it with `debruit train --resume"):
-        RunFolder.create(tmp_path / "run", tiny.run(), print)
+        RunFolder.create(tmp_path / "run", tiny.run())
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file: give a folder"):
-        RunFolder.create(tmp_path / "file", tiny.run(), print)
+        RunFolder.create(tmp_path / "file", tiny.run())
 
 
 def test_resuming_what_is_no_run(tmp_path):
     with pytest.raises(InputError, match="is no run folder"):
-        RunFolder.open(tmp_path, print)
+        RunFolder.open(tmp_path)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run.json is damaged"):
-        RunFolder.open(tmp_path, print)
+        RunFolder.open(tmp_path)
 
 
 def test_the_folder_holds_what_the_design_names(tmp_path):
@@ -127,11 +132,11 @@ def test_a_second_process_in_the_same_folder_is_refused_and_disturbs_nothing(tmp
         assert other.stdout.readline()
         sentence = r"another process is training in .*run: wait until it ends, or stop it \(Ctrl-C, which saves\)"
         with pytest.raises(InputError, match=sentence):
-            RunFolder.open(folder.path, print, images=128)
+            RunFolder.open(folder.path, images=128)
         with pytest.raises(InputError, match=sentence):
-            next(fit(folder, folder.run.source.build(), CPU, print, resume=True))
+            next(fit(folder, folder.run.source.build(), CPU, resume=True))
         assert being_written.exists()
         assert all(path.read_bytes() == content for path, content in before.items())
         other.kill()
-    longer = RunFolder.open(folder.path, print, images=128)
-    assert list(fit(longer, folder.run.source.build(), CPU, print, resume=True))[-1].report.images_seen == 128
+    longer = RunFolder.open(folder.path, images=128)
+    assert list(fit(longer, folder.run.source.build(), CPU, resume=True))[-1].report.images_seen == 128

@@ -63,7 +63,7 @@ def captioned_run(**changes):
 
 def finish(folder, *, resume=False, until=None):
     reports = []
-    for progress in fit(folder, squares(), CPU, print, resume=resume):
+    for progress in fit(folder, squares(), CPU, resume=resume):
         reports.append(progress.report)
         if until is not None and progress.report.images_seen >= until:
             break
@@ -72,9 +72,7 @@ def finish(folder, *, resume=False, until=None):
 
 def test_a_prompt_is_drawn_and_the_loss_falls(tmp_path):
     run = captioned_run(images=3200, batch=32, optimiser=Optimiser(kind="muon", lr=3e-2, warmup_images=64))
-    folder = RunFolder.create(
-        tmp_path / "run", replace(run, every=Intervals(report_images=320, save_images=10**6)), print
-    )
+    folder = RunFolder.create(tmp_path / "run", replace(run, every=Intervals(report_images=320, save_images=10**6)))
     losses = [report.loss for report in finish(folder)]
     assert losses[-1] < 0.6 * losses[0]
     model = Model.load(folder.path, "cpu")
@@ -86,11 +84,11 @@ def test_a_prompt_is_drawn_and_the_loss_falls(tmp_path):
 
 
 def test_a_resumed_run_ends_at_the_same_bits(tmp_path):
-    whole = RunFolder.create(tmp_path / "whole", captioned_run(), print)
+    whole = RunFolder.create(tmp_path / "whole", captioned_run())
     finish(whole)
-    cut = RunFolder.create(tmp_path / "cut", captioned_run(), print)
+    cut = RunFolder.create(tmp_path / "cut", captioned_run())
     finish(cut, until=64)
-    finish(RunFolder.open(cut.path, print), resume=True)
+    finish(RunFolder.open(cut.path), resume=True)
     mine, other = (load_file(checkpoint.saved(folder.path)[0]) for folder in (cut, whole))
     assert mine.keys() == other.keys()
     assert any("word_embedding" in name for name in mine)

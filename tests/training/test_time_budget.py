@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from hearing import lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -87,7 +88,7 @@ class Simulated(State):
 
 
 def simulate(
-    monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None, say=None, sessions=None, stop_at=None
+    monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None, said=None, sessions=None, stop_at=None
 ):
     """The real loop and the real shell around it, on a machine that only pretends to work; returns the folder and the reports."""
     state_of = {}
@@ -153,12 +154,15 @@ def simulate(
     folder = Folder(run, machine)
     began = machine.now
     machine.work(startup, "startup")
-    session = fits._Fit(folder, range(120), torch.device("cpu"), say or (lambda line: None), alarm=alarm, replan=replan)
+    session = fits._Fit(folder, range(120), torch.device("cpu"), alarm=alarm, replan=replan)
     if sessions is not None:
         sessions.append(session)
     if resume is not None:
         folder.stored = resume
-    found = list(session.run(resume=resume is not None, began=began))
+    with lines() as heard:
+        found = list(session.run(resume=resume is not None, began=began))
+    if said is not None:
+        said += heard
     return folder, found, session.state
 
 
@@ -348,7 +352,7 @@ def test_a_machine_that_was_misjudged_is_planned_for_again(monkeypatch):
         return planned(4.0, seed=9)
 
     machine = Machine()
-    folder, _, state = simulate(monkeypatch, machine, planned(4.0, off=3.0), replan=replan, say=said.append)
+    folder, _, state = simulate(monkeypatch, machine, planned(4.0, off=3.0), replan=replan, said=said)
     assert asked == [pytest.approx(1 / 3, rel=0.1)]
     assert folder.run.seed == 9
     assert 0.97 * 240 <= machine.now - 1000.0 <= 1.01 * 240
@@ -370,7 +374,7 @@ def test_a_speed_near_the_plan_changes_nothing(monkeypatch, off):
 
 def test_a_plan_that_stays_the_same_goes_on(monkeypatch):
     said = []
-    _, _, state = simulate(monkeypatch, Machine(), planned(4.0, off=3.0), replan=lambda factor: None, say=said.append)
+    _, _, state = simulate(monkeypatch, Machine(), planned(4.0, off=3.0), replan=lambda factor: None, said=said)
     assert said[1:] == ["they stay the same: the training goes on"]
     assert state.images_seen > 0.9 * 240 * 32 / 0.25 * 0.9
 
@@ -378,7 +382,7 @@ def test_a_plan_that_stays_the_same_goes_on(monkeypatch):
 def test_a_machine_that_stays_slower_is_told_once(monkeypatch):
     said = []
     machine = Machine(load=lambda t: 1.0 if t < 15 else 3.0)
-    simulate(monkeypatch, machine, planned(4.0), say=said.append)
+    simulate(monkeypatch, machine, planned(4.0), said=said)
     assert len(said) == 1
     assert "128 were planned" in said[0]
     assert "other work on the machine?" in said[0]

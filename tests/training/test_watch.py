@@ -21,8 +21,8 @@ CPU = torch.device("cpu")
 
 
 def finish(path, **options):
-    folder = RunFolder.create(path, tiny.run(), print)
-    return folder, list(fit(folder, folder.run.source.build(), CPU, print, **options))
+    folder = RunFolder.create(path, tiny.run())
+    return folder, list(fit(folder, folder.run.source.build(), CPU, **options))
 
 
 def records(folder):
@@ -134,7 +134,7 @@ def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch
     """It comes once, before the first step, out of the minutes."""
     from debruit.training.tasks import diffusion
 
-    clock, batch, said = Time(monkeypatch), diffusion.training_batch, []
+    clock, batch = Time(monkeypatch), diffusion.training_batch
     monkeypatch.setattr(diffusion, "ALARM_COUNT", 1)  # so that an alarm is expected to take no more than it may
 
     class Slow:
@@ -154,8 +154,8 @@ def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch
 
     monkeypatch.setattr(diffusion, "training_batch", timed)
     alarm, run = Slow(), tiny.run(minutes=1.0, images=900)
-    folder = RunFolder.create(tmp_path / "run", run, print)
-    reports = list(fit(folder, run.source.build(), CPU, said.append, alarm=alarm))
+    folder = RunFolder.create(tmp_path / "run", run)
+    reports = list(fit(folder, run.source.build(), CPU, alarm=alarm))
     assert alarm.prepared == [0.0], "once, first"
     assert reports[0].images_per_second == pytest.approx(16.0, rel=0.01), "it is not taken for training"
     assert 0 < reports[0].total_images <= 50 * 16, "of the minute 50 seconds are left"
@@ -164,14 +164,14 @@ def test_what_the_alarm_prepares_is_not_taken_for_its_cost(tmp_path, monkeypatch
     assert alarm.asked[-1] == reports[-1].report.images_seen
     # a run that has ended has nothing to prepare for
     seen = alarm.asked[-1]
-    list(fit(RunFolder.open(folder.path, print, images=seen), run.source.build(), CPU, print, resume=True, alarm=alarm))
+    list(fit(RunFolder.open(folder.path, images=seen), run.source.build(), CPU, resume=True, alarm=alarm))
     assert len(alarm.prepared) == 1
 
 
 def test_a_model_file_says_whether_it_was_trained_on_mirror_images(tmp_path):
     for flip in (True, False):
         run = tiny.run(flip=flip)
-        folder = RunFolder.create(tmp_path / str(flip), run, print)
+        folder = RunFolder.create(tmp_path / str(flip), run)
         state = TrainState.start(run, CPU)
         folder.save(state, (run.model, named(state.average, None)))
         assert load(folder.path / "model.safetensors", "cpu").provenance["flip"] is flip
@@ -182,6 +182,6 @@ def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):
     from debruit.workflows import session
 
     monkeypatch.setattr(alarm, "CopyAlarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
-    folder = RunFolder.create(tmp_path / "run", tiny.run(), print)
+    folder = RunFolder.create(tmp_path / "run", tiny.run())
     assert session.follow(folder, folder.run.source.build(), CPU, resume=False) == 0
     assert "alarm: heard at 160" in capsys.readouterr().out

@@ -120,7 +120,7 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
 
 def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
     """Held-out images, each beside what the autoencoder makes of it."""
-    stage, first = FirstStage.load(run / two_stage.FOLDER, "cpu"), RunFolder.open(run / two_stage.FOLDER, say).run
+    stage, first = FirstStage.load(run / two_stage.FOLDER, "cpu"), RunFolder.open(run / two_stage.FOLDER).run
     dataset = first.source.build()
     training, held_out = split_of(dataset, first).sides
     images = dataset.images_of((held_out if len(held_out) else training)[:count])

@@ -7,7 +7,7 @@ OUT/autoencoder.safetensors     what came of it, which the second stage needs be
 
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,18 +56,18 @@ def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
     return operations / (3 * forward_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
 
 
-def begin(path: Path, plan: TwoStagePlan, say: Callable[[str], None]) -> RunFolder:
+def begin(path: Path, plan: TwoStagePlan) -> RunFolder:
     """The folder of the plan, and in it that of the first stage."""
     with alone(path):
         check_free(path)
         write_atomically(path / PLAN, lambda temporary: temporary.write_text(json.dumps(encode(plan), indent=2)))
-    return RunFolder.create(path / FOLDER, plan.first, say)
+    return RunFolder.create(path / FOLDER, plan.first)
 
 
-def first_folder(path: Path, plan: TwoStagePlan, say: Callable[[str], None]) -> RunFolder:
+def first_folder(path: Path, plan: TwoStagePlan) -> RunFolder:
     """The folder of the first stage, made where a kill came before it was."""
     inside = path / FOLDER
-    return RunFolder.open(inside, say) if (inside / RUN).exists() else RunFolder.create(inside, plan.first, say)
+    return RunFolder.open(inside) if (inside / RUN).exists() else RunFolder.create(inside, plan.first)
 
 
 def pending(path: Path) -> TwoStagePlan | None:
@@ -129,9 +129,9 @@ def on_latents(
     )  # fmt: skip
 
 
-def create(path: Path, run: Run, stage: FirstStage, say: Callable[[str], None]) -> RunFolder:
+def create(path: Path, run: Run, stage: FirstStage) -> RunFolder:
     """The run folder of a diffusion model on latents, with its autoencoder beside run.json."""
-    return RunFolder.create(path, run, say, write_beside=lambda: stage.save(path / FIRST_STAGE))
+    return RunFolder.create(path, run, write_beside=lambda: stage.save(path / FIRST_STAGE))
 
 
 def split(minutes: float | None, images: int | None) -> tuple[float | None, int | None]:

@@ -4,9 +4,10 @@ A state is written under another name, flushed and renamed, so one that has its 
 shows it, and the one before is taken.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
+from debruit import events
 from debruit.errors import InputError
 from debruit.files.store import DAMAGE, read_value, write_value
 from debruit.training.state import State
@@ -28,7 +29,7 @@ def saved(out: Path) -> list[Path]:
     return sorted((out / FOLDER).glob("[0-9]*.safetensors"), reverse=True)
 
 
-def restore(out: Path, state: State, fingerprints: Collection[str], say: Callable[[str], None]) -> None:
+def restore(out: Path, state: State, fingerprints: Collection[str]) -> None:
     """Loads the newest whole state of the run with one of these fingerprints into `state`; a damaged one is named and the one before it taken.
 
     InputError: no state, none whole, or one of another run.
@@ -43,7 +44,7 @@ def restore(out: Path, state: State, fingerprints: Collection[str], say: Callabl
             tensors = read_value(path, framework="pt")
             run, numbers = tensors.pop("run"), tensors.pop("numbers")
         except DAMAGE as error:
-            say(f"the state {path.name} is damaged ({error}); trying the one before it")
+            events.say(f"the state {path.name} is damaged ({error}); trying the one before it")
             continue
         if run not in fingerprints:
             raise InputError(

@@ -14,6 +14,7 @@ import torch
 from filelock import FileLock, Timeout
 from PIL.Image import Image
 
+from debruit import events
 from debruit.config import Json, check, decode, encode
 from debruit.data.source import recorded
 from debruit.errors import InputError
@@ -40,9 +41,9 @@ Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weight
 class RunFolder:
     """The files of one run. Everything that is written is written whole or not at all."""
 
-    def __init__(self, path: str | Path, run: TrainingConfig, say: Callable[[str], None], *, stored: Json) -> None:
+    def __init__(self, path: str | Path, run: TrainingConfig, *, stored: Json) -> None:
         """`stored` is the run as its run.json holds it."""
-        self.path, self.run, self.say, self.stored = Path(path), run, say, stored
+        self.path, self.run, self.stored = Path(path), run, stored
         self.fingerprint = fingerprint(self.stored)
         self._events: Any = None
 
@@ -51,7 +52,6 @@ class RunFolder:
         cls,
         path: str | Path,
         run: TrainingConfig,
-        say: Callable[[str], None],
         *,
         write_beside: Callable[[], None] | None = None,
     ) -> "RunFolder":
@@ -67,10 +67,10 @@ class RunFolder:
             if write_beside:
                 write_beside()
             write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
-        return cls(path, run, say, stored=json.loads(text))
+        return cls(path, run, stored=json.loads(text))
 
     @classmethod
-    def open(cls, path: str | Path, say: Callable[[str], None], **changes: Any) -> "RunFolder":
+    def open(cls, path: str | Path, **changes: Any) -> "RunFolder":
         """An existing folder, to resume; `changes` (images, minutes) replace fields of the run, and are written."""
         path = Path(path)
         if not (path / RUN).exists():
@@ -96,7 +96,7 @@ class RunFolder:
             if run != stored:
                 written |= {key: encode(getattr(run, key)) for key in given}  # what the file does not say stays unsaid
                 write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
-        return cls(path, run, say, stored=written)
+        return cls(path, run, stored=written)
 
     def start_over(self, run: TrainingConfig) -> None:
         """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new one."""
@@ -120,7 +120,7 @@ class RunFolder:
         """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
         then a good one."""
         if state.lost_in_a_row:
-            self.say(
+            events.say(
                 f"the last {state.lost_in_a_row} steps had no finite gradient: not saved, the state before them is kept"
             )
             return False
@@ -138,9 +138,9 @@ class RunFolder:
         """The newest whole state; the log forgets what came after it. Where no state was saved yet, the run starts from its beginning, which its
         seed determines."""
         if not checkpoint.saved(self.path):
-            self.say("no state was saved yet: the run starts from its beginning")
+            events.say("no state was saved yet: the run starts from its beginning")
             return
-        checkpoint.restore(self.path, state, (self.fingerprint,), self.say)
+        checkpoint.restore(self.path, state, (self.fingerprint,))
         log = self.path / LOG
         if log.exists():
             lines = [line for line in log.read_text().splitlines(keepends=True) if _images(line) <= state.images_seen]
@@ -199,7 +199,7 @@ class RunFolder:
         except ImportError:
             self._events = False
         except Exception as error:
-            self.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
+            events.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
             self._events = False
 
 

@@ -57,7 +57,6 @@ def fit(
     folder: RunFolder,
     dataset: Dataset,
     device: torch.device,
-    say: Callable[[str], None],
     *,
     resume: bool = False,
     began: float | None = None,
@@ -81,7 +80,7 @@ def fit(
             f"the data of {run.data.name} has changed since this run began: put it back, or start a new run"
         )
     with alone(folder.path):
-        yield from _Fit(folder, dataset, device, say, alarm=alarm, replan=replan).run(resume=resume, began=began)
+        yield from _Fit(folder, dataset, device, alarm=alarm, replan=replan).run(resume=resume, began=began)
 
 
 class _Fit:
@@ -92,12 +91,11 @@ class _Fit:
         folder: RunFolder,
         dataset: Dataset,
         device: torch.device,
-        say: Callable[[str], None],
         *,
         alarm: Alarm | None,
         replan: Replan | None,
     ) -> None:
-        self.folder, self.dataset, self.device, self.say = folder, dataset, device, say
+        self.folder, self.dataset, self.device = folder, dataset, device
         self.alarm, self.replan = alarm, replan
         self.pool, self.held_out = split_of(dataset, folder.run).sides
         self.judging = folder.run.minutes is not None
@@ -106,7 +104,7 @@ class _Fit:
 
     def begin(self) -> None:
         """The folder's run, at its first step."""
-        self.task = open_task(self.folder, self.dataset, self.device, self.say)
+        self.task = open_task(self.folder, self.dataset, self.device)
         self.state = self.task.start()
 
     def run(self, *, resume: bool, began: float | None) -> Iterator[Progress]:
@@ -117,7 +115,7 @@ class _Fit:
             if run.minutes is None:
                 self.state.total_images = max(run.images, self.state.images_seen)
             seen = self.state.images_seen
-            self.say(f"resumed at {seen:,} of {'about ' if run.minutes else ''}{self.state.total_images:,} images")
+            events.say(f"resumed at {seen:,} of {'about ' if run.minutes else ''}{self.state.total_images:,} images")
         self.clock = self.budget(began)
         if not resume:
             with self.clock.spends("save"):
@@ -132,7 +130,7 @@ class _Fit:
                         yield from self.train()
                         return
                     except Diverged as problem:
-                        _roll_back(folder, self.task, self.state, problem, self.say)
+                        _roll_back(folder, self.task, self.state, problem)
                         self.clock.restart(self.state)
                     except Misjudged as found:
                         self.start_over(found.factor)
@@ -215,7 +213,7 @@ class _Fit:
                 raise Misjudged(factor)
         if not self.told_slow and not self.judging and clock.slow(state):
             self.told_slow = True
-            self.say(
+            events.say(
                 f"this machine trains at {clock.speed(state):.0f} images/s where {clock.planned_speed:.0f} were planned: about {clock.total(state):,} images "
                 f"will be seen instead of {self.folder.run.images:,} (other work on the machine?)"
             )
@@ -226,17 +224,17 @@ class _Fit:
             f"this machine trains at {self.clock.speed(self.state):.0f} images/s, {factor:.2g} times the planned speed"
         )
         if self.replan is None:
-            self.say(f"{speed}; the settings stay as they are")
+            events.say(f"{speed}; the settings stay as they are")
         else:
-            self.say(f"{speed}: the settings are chosen again")
+            events.say(f"{speed}: the settings are chosen again")
         new = self.replan(factor) if self.replan else None
         if new is None:
             if self.replan:
-                self.say("they stay the same: the training goes on")
+                events.say("they stay the same: the training goes on")
             self.clock.restart(self.state)
             self.told_slow = True
             return
-        self.say("another network fits the minutes better now: the training starts over with it")
+        events.say("another network fits the minutes better now: the training starts over with it")
         self.folder.start_over(new)
         stop_requested = self.state.stop_requested
         self.begin()
@@ -254,7 +252,7 @@ def _restore(folder: RunFolder, task: Task, state: State) -> None:
         folder.save_model(state, task.model(state, final=state.finished))
 
 
-def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged, say: Callable[[str], None]) -> None:
+def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged) -> None:
     """The last good state, with half the rate and other noise; InputError when that has not helped before."""
     attempt, lr_factor = state.attempt + 1, state.lr_factor / 2
     _restore(folder, task, state)
@@ -264,7 +262,7 @@ def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged, s
             "intact); try --set optimiser.lr with a smaller value or --set precision=fp32, and look at the data with `debruit data doctor`"
         )
     state.attempt, state.lr_factor = attempt, lr_factor
-    say(
+    events.say(
         f"{problem}; back to the last good state at {state.images_seen:,} images, now with {lr_factor:g} of the learning rate"
     )
 

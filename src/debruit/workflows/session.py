@@ -72,7 +72,7 @@ def priced(run, device) -> int:
 def folder_for(out, run):
     from debruit.training.run_folder import RunFolder
 
-    return RunFolder.create(out, run, say)
+    return RunFolder.create(out, run)
 
 
 def finish(
@@ -93,7 +93,7 @@ def finish(
         return run
 
     progress = fit(
-        folder, dataset, device, say, resume=resume, began=began, alarm=alarm, replan=chosen_again if replan else None
+        folder, dataset, device, resume=resume, began=began, alarm=alarm, replan=chosen_again if replan else None
     )
     for last in show(progress, after=after):
         pass

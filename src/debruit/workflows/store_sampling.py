@@ -21,12 +21,8 @@ def store_sampling(loaded: LoadedModel, settings: SamplingConfig) -> list[str]:
     sentences = [f"{path}: samples by {describe(settings, cost)} from now on"]
     if loaded.run is not None:
         folder = Path(loaded.name)
-        run = RunFolder.open(folder, _quiet).run
+        run = RunFolder.open(folder).run
         assert isinstance(run, Run)
-        RunFolder.open(folder, _quiet, model=replace(run.model, sampling=settings))
+        RunFolder.open(folder, model=replace(run.model, sampling=settings))
         sentences.append(f"{folder / RUN}: the same, so that a resumed training keeps them")
     return sentences
-
-
-def _quiet(line: str) -> None:
-    """Drop what opening the run folder reports."""

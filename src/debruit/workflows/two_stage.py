@@ -70,7 +70,7 @@ def start_stages(asked: Request, device, data=None) -> int:
         return priced(settled(run, list(plan.assignments), device, dataset, again=True), device)
     mine, _ = divided(asked.assignments)
     replan = replanner(plan.first, device, dataset, batch=asked.batch, assignments=mine)
-    folder = two_stage.begin(asked.folder, plan, say)
+    folder = two_stage.begin(asked.folder, plan)
     return follow_stages(asked.folder, folder, dataset, device, plan, resume=False, began=asked.started, replan=replan)
 
 
@@ -109,7 +109,7 @@ def start_second(asked: Request, autoencoder: Path, source, dataset, device) -> 
     if asked.dry_run:
         return priced(run, device)
     replan = replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments))
-    folder = two_stage.create(asked.folder, run, stage, say)
+    folder = two_stage.create(asked.folder, run, stage)
     return follow(folder, dataset, device, resume=False, began=asked.started, replan=replan)
 
 
@@ -191,4 +191,4 @@ def follow_stages(
     assignments = list(plan.assignments)
     run = settled(run, assignments, device, dataset, again=True)
     replan = replanner(run, device, dataset, batch=plan.batch, assignments=assignments)
-    return follow(two_stage.create(out, run, stage, say), dataset, device, resume=False, began=began, replan=replan)
+    return follow(two_stage.create(out, run, stage), dataset, device, resume=False, began=began, replan=replan)

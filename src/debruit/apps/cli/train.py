@@ -189,7 +189,7 @@ def _start(asked: Request, device, *, pixels: bool) -> int:
     run = settled(run, list(asked.assignments), device, dataset)
     if asked.dry_run:
         return priced(run, device)
-    folder = folder_for(asked.folder, run) if stage is None else two_stage.create(asked.folder, run, stage, say)
+    folder = folder_for(asked.folder, run) if stage is None else two_stage.create(asked.folder, run, stage)
     by_plan = recipe_name(asked.what) not in recipes()  # a recipe says which network it means
     replan = (
         replanner(run, device, dataset, batch=asked.batch, assignments=list(asked.assignments)) if by_plan else None
@@ -210,10 +210,10 @@ def _resume(path: Path, device, images: int | None, minutes: float | None, data:
             )
         source, dataset = _data_of(path, plan.first, data)
         plan = replace(plan, first=replace(plan.first, source=source))
-        folder = two_stage.first_folder(path, plan, say)
+        folder = two_stage.first_folder(path, plan)
         return follow_stages(path, folder, dataset, device, plan, resume=True, began=command.started())
-    _, dataset = _data_of(path, RunFolder.open(path, say).run, data)
-    folder = RunFolder.open(path, say, images=images, minutes=minutes)
+    _, dataset = _data_of(path, RunFolder.open(path).run, data)
+    folder = RunFolder.open(path, images=images, minutes=minutes)
     return follow(folder, dataset, device, resume=True, began=command.started())
 
 

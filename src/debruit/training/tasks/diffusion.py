@@ -1,6 +1,6 @@
 """The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed once."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -56,9 +56,7 @@ class Diffusion:
         self.run, self.dataset, self.device, self.codec, self.latents = run, dataset, device, codec, latents
 
     @classmethod
-    def open(
-        cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path, say: Callable[[str], None]
-    ) -> "Diffusion":
+    def open(cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path) -> "Diffusion":
         """With what its codec needs: the autoencoder in the file `first_stage`, and the latents, from the cache where they are there.
 
         InputError: no such file, another autoencoder than the one the run was made for.
