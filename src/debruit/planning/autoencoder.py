@@ -29,7 +29,6 @@ from debruit.rng import Purpose, stream
 from debruit.training.config import AutoencoderRun, Optimiser
 from debruit.training.tasks.autoencoder_state import AutoencoderState
 from debruit.training.tasks.autoencoder_step import Batch, latent_shape, sharing, step
-from debruit.training.time_budget import PLANNED
 
 Kind = Literal["kl", "vq"]
 LATENT_SIDE = 16  # about so many places a side are left of an image, with a factor of at most MOST_FACTOR
@@ -165,25 +164,15 @@ def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> 
     eps = stream(Purpose.SYNTHETIC, 0).normal((run.batch, *latent_shape(run)))
     batch = Batch(images.to(device), eps.to(device), np.arange(run.batch, dtype=np.uint64))
     with sharing(state, run, device) as shares:
-
-        def once() -> None:
-            step(state, run, batch, 0.0, shares)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-
-        once()
-        return run.batch * throughput.best_rate(once, seconds)
+        return run.batch * throughput.step_rate(lambda: step(state, run, batch, 0.0, shares), device, seconds)
 
 
 def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
     """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and that speed."""
     speed = throughput.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
     if speed is None:
-        speed = Speed(measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0))
-    rate = speed.images_per_second
-    if run.minutes is not None:
-        run = replace(run, images=max(int(PLANNED * rate * run.minutes * 60), run.batch))
-    return replace(run, every=throughput.intervals(run, rate)), speed
+        speed = Speed(measure(run, device, seconds=throughput.seconds_to_measure(run)))
+    return throughput.timed(run, speed.images_per_second), speed
 
 
 def seconds(run: AutoencoderRun, speed: Speed) -> float:

@@ -29,7 +29,6 @@ from debruit.sampling.guidance.interval import EVERYWHERE
 from debruit.sampling.heun import Heun
 from debruit.sampling.unipc import UniPC
 from debruit.training.config import Optimiser, Run
-from debruit.training.time_budget import PLANNED
 
 SHARE = 1500.0  # forward operations per image over the images seen, both at their best
 DEFAULT_MINUTES = 20.0
@@ -228,13 +227,10 @@ def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
         BACKWARD * cost(run.model).forward_flops, run.batch, device, half=run.precision == "bf16"
     )
     if found is None:
-        rate = throughput.measure(run, device, seconds=min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0)
+        rate = throughput.measure(run, device, seconds=throughput.seconds_to_measure(run))
         run, rate = throughput.compiled_where_it_pays(run, device, rate)
         found = Speed(rate)
-    rate = found.images_per_second
-    if run.minutes is not None:
-        run = replace(run, images=max(int(PLANNED * rate * run.minutes * 60), run.batch))
-    return replace(run, every=throughput.intervals(run, rate)), found
+    return throughput.timed(run, found.images_per_second), found
 
 
 def summary(run: Run, device: torch.device, speed: Speed, split: Split | None = None) -> list[str]:

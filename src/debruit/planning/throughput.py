@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from debruit.training.config import Intervals, Run, TrainingConfig
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import optimise
+from debruit.training.time_budget import PLANNED
 
 LONGEST_MEASUREMENT = 20.0  # seconds: where two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step of fewer operations is measured without asking
@@ -26,6 +28,7 @@ COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 HALF_FLOPS = 1e8  # of a forward pass, from which on bfloat16 is taken on a CPU that has it: a guess, measured at 3.2e8 (bench/RESULTS.md)
 
 
+Planned = TypeVar("Planned", bound=TrainingConfig)
 PROBES = 4  # short measurements, of which the best counts: other work on the machine only slows
 
 
@@ -62,19 +65,24 @@ def throughput(device: torch.device, *, half: bool = False, seconds: float = 0.8
     return reached * operations * best_rate(once, seconds)
 
 
+def step_rate(step: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """Steps of a training per second on this device, the first one left out."""
+
+    def once() -> None:
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    once()
+    return best_rate(once, seconds)
+
+
 def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
     """Images per second of this run's real training step on this device, on synthetic images."""
     state = TrainState.start(run, device)
     batch = synthetic(run)
     with Gradient(run, state.backbone, device) as gradient:
-
-        def once() -> None:
-            optimise(state, run, gradient, batch, 0.0)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-
-        once()
-        return run.batch * best_rate(once, seconds)
+        return run.batch * step_rate(lambda: optimise(state, run, gradient, batch, 0.0), device, seconds)
 
 
 def synthetic(run: Run) -> Batch:
@@ -140,6 +148,18 @@ def memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def seconds_to_measure(run: TrainingConfig) -> float:
+    """How long a measurement may take: 2 seconds, or a twentieth of the minutes of a short training."""
+    return min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0
+
+
+def timed(run: Planned, speed: float) -> Planned:
+    """The run with its length, when it has minutes, and its intervals, at a speed in images per second."""
+    if run.minutes is not None:
+        run = replace(run, images=max(int(PLANNED * speed * run.minutes * 60), run.batch))
+    return replace(run, every=intervals(run, speed))
 
 
 def intervals(run: TrainingConfig, speed: float) -> Intervals:

@@ -15,8 +15,9 @@ def settled(run, assignments: list[str], device, dataset=None, *, again: bool = 
     from debruit.data.split import split_of
     from debruit.overrides import override
     from debruit.planning.conditions import reading
+    from debruit.planning.registry import planner_of
 
-    planning, _ = _kind(run)
+    planning = planner_of(run)
     run, speed = planning.fitted(changed(run, assignments), device)
     for assignment in assignments:
         if assignment.startswith("every"):  # the intervals found from the speed give way to those that were asked for
@@ -45,9 +46,10 @@ def replanner(run, device, dataset, *, batch: int | None, assignments: list[str]
     where its network is about as large, so that starting over would gain nothing."""
 
     from debruit.data.split import split_of
+    from debruit.planning.registry import planner_of
 
     def replan(speed: float):
-        planning, _ = _kind(run)
+        planning = planner_of(run)
         split = split_of(dataset, run)
         again = changed(planning.again(run, device, speed=speed, batch=batch, split=split), assignments)
         before, now = planning.operations(run), planning.operations(again)
@@ -61,10 +63,10 @@ def replanner(run, device, dataset, *, batch: int | None, assignments: list[str]
 def priced(run, device) -> int:
     """What --dry-run says beside the summary: parameters and memory by part, and the GPUs that it fits on."""
     from debruit.planning.footprint import lines
+    from debruit.planning.registry import footprint_of
     from debruit.planning.throughput import memory
 
-    _, estimate = _kind(run)
-    for line in lines(estimate.footprint(run), memory(device)):
+    for line in lines(footprint_of(run), memory(device)):
         say(line)
     return 0
 
@@ -179,14 +181,3 @@ def _fidelity(parts) -> str:
         else f"{parts['active_units']:.0%} of units active"
     )
     return f"PSNR {parts['psnr']:.2f} dB  SSIM {parts['ssim']:.3f}  {codes}"
-
-
-def _kind(run):
-    """The planning and the estimate of a run of its kind."""
-    from debruit.planning import autoencoder as planning_autoencoder
-    from debruit.planning import autoencoder_footprint as estimate_autoencoder
-    from debruit.planning import footprint as estimate
-    from debruit.planning import heuristics as planning
-    from debruit.training.config import Run
-
-    return (planning, estimate) if isinstance(run, Run) else (planning_autoencoder, estimate_autoencoder)
