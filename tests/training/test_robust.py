@@ -64,7 +64,7 @@ def test_nan_for_ever_stops_with_the_model_intact(tmp_path, monkeypatch):
         InputError, match=rf"after {ROLL_BACKS} roll-backs: the training stopped at its last good state \(64 images"
     ):
         train(tmp_path / "run", tiny.run(images=480), said)
-    assert len(said) == ROLL_BACKS
+    assert sum("back to the last good state" in line for line in said) == ROLL_BACKS
     assert all(torch.isfinite(v).all() for v in load_file(tmp_path / "run" / "model.safetensors").values())
 
 
