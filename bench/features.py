@@ -3,8 +3,8 @@
     python bench/features.py speed               images/s and CPU time by threads, batch and sessions
     python bench/features.py scores              Frechet distances of real, blurred and noisy images by input size and number of reference images
 
-CPU time is what another process on the machine changes least: compare that. Fashion-MNIST must be there (`debruit data get fashion-mnist`); `scores` takes
-about ten minutes on two cores.
+CPU time is what another process on the machine changes least: compare that. Fashion-MNIST must be there (`debruit data
+get fashion-mnist`); `scores` takes about ten minutes on two cores.
 """
 
 import sys
@@ -81,7 +81,8 @@ def report(name: str, work) -> None:
 
 
 def scores() -> None:
-    """FD of 2,000 held-out images, as they are, blurred, and noisy, to 10,000 training images; then by the number of these."""
+    """FD of 2,000 held-out images, as they are, blurred, and noisy, to 10,000 training images; then by the number of
+    these."""
     train, test = FashionMnist().build(), FashionMnist(split="test").build()
     chosen = np.random.default_rng(0).permutation(len(train))[:10_000]
     x = test.images_of(np.arange(4000, 6000)).float()

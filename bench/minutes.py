@@ -1,4 +1,5 @@
-"""Does --minutes hold on a machine that does other work? Trains for real under several kinds of load and says when each training ended.
+"""Does --minutes hold on a machine that does other work? Trains for real under several kinds of load and says when each
+training ended.
 
     python bench/minutes.py [--minutes 2] [--source fashion-mnist] [--loads idle busy bursts stopped]
 

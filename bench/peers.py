@@ -80,8 +80,8 @@ def package_folder() -> Path:
 def load_denoising_diffusion_pytorch() -> ModuleType:
     """The peer's main module: `.Unet`, `.GaussianDiffusion`, `.__version__`.
 
-    The package's own `__init__` imports a dozen further models, so an empty package replaces it and the one
-    submodule is imported from it. Raises ImportError that says what to do where the package is not found.
+    The package's own `__init__` imports a dozen further models, so an empty package replaces it and the one submodule
+    is imported from it. Raises ImportError that says what to do where the package is not found.
     """
     name = f"{PACKAGE}.{PACKAGE}"
     if name in sys.modules:

@@ -1,7 +1,7 @@
 """The judge: a small CNN trained on Fashion-MNIST's own labels, whose 128-d features carry the Frechet distance.
 
-Fixed seed, a few CPU minutes, at least 92 % on the 10,000 test images, or no file is written.
-The weights are the yardstick: scores compare only between samples judged by one file, so `score.py` prints its digest.
+Fixed seed, a few CPU minutes, at least 92 % on the 10,000 test images, or no file is written. The weights are the
+yardstick: scores compare only between samples judged by one file, so `score.py` prints its digest.
 
     python bench/fashion/classifier.py            # writes <cache>/bench/fashion-classifier.safetensors
 """

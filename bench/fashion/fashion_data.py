@@ -1,8 +1,8 @@
 """Fashion-MNIST for the benchmark, straight from its four idx files: uint8 images (N, 28, 28) and labels (N,).
 
-The yardstick reads the files itself, so that no change to the package's own loader can move a score.
-They are looked for in `<cache>/sources/fashion-mnist`, where `debruit data get fashion-mnist` puts them;
-`<cache>` is $DEBRUIT_CACHE or `~/.cache/debruit`. Format: Xiao, Rasul & Vollgraf 2017, after LeCun's MNIST.
+The yardstick reads the files itself, so that no change to the package's own loader can move a score. They are looked
+for in `<cache>/sources/fashion-mnist`, where `debruit data get fashion-mnist` puts them; `<cache>` is $DEBRUIT_CACHE or
+`~/.cache/debruit`. Format: Xiao, Rasul & Vollgraf 2017, after LeCun's MNIST.
 """
 
 from __future__ import annotations

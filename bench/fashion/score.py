@@ -75,8 +75,8 @@ def frechet(features_a: np.ndarray, features_b: np.ndarray) -> float:
 def interval(samples: np.ndarray, reference: np.ndarray, *, draws: int = 200, seed: int = 0) -> tuple[float, float]:
     """95 % interval of the FD over the choice of samples, by bootstrap.
 
-    Resampling with replacement raises every FD, as a small N does, so the draws' own mean would lie above the FD:
-    their spread about that mean is laid about the FD itself.
+    Resampling with replacement raises every FD, as a small N does, so the draws' own mean would lie above the FD: their
+    spread about that mean is laid about the FD itself.
     """
     rng, target, count = np.random.default_rng(seed), moments(reference), len(samples)
     resampled = np.array([distance(moments(samples[rng.integers(0, count, count)]), target) for _ in range(draws)])

@@ -1,11 +1,13 @@
-"""What a command prints. Its work never depends on who reads that: no write to the standard output or error raises, and none waits for a reader.
+"""Output of a command. Its work never depends on who reads that: no write to the standard output or error raises, and
+none waits for a reader.
 
     with installed():           # once, around a command: sys.stdout and sys.stderr become streams that cannot fail
         say("a line")           # so everything that prints is covered: rich's bars and tables, warnings, the help
 
-A reader that has gone (a closed pipe or terminal) and a stream that was never there are written to no more. A full disk loses lines and is tried again. Lines
-for a reader that has stopped reading (a pager, a terminal held by Ctrl-S) are kept, up to KEPT characters, and written when it reads or at the end of the
-command. Characters that the encoding does not have are written in ASCII. Of a command whose text is all that it makes (`text_only`) a closed pipe is the end.
+A reader that has gone (a closed pipe or terminal) and a stream that was never there are written to no more. A full disk
+loses lines and is tried again. Lines for a reader that has stopped reading (a pager, a terminal held by Ctrl-S) are
+kept, up to KEPT characters, and written when it reads or at the end of the command. Characters that the encoding does
+not have are written in ASCII. Of a command whose text is all that it makes (`text_only`) a closed pipe is the end.
 """
 
 import contextlib
@@ -24,8 +26,9 @@ KEPT = 2**20
 PIECE = 1024  # characters: at most 4,096 bytes, for which a pipe that is ready has room
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)  # what may be over at the next line
 PLAIN = str.maketrans(
-    {"→": "->", "×": "x", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "·": "-", "≥": ">=", "≤": "<=", "é": "e", "à": "a"}
-    | dict.fromkeys("─━╸╺═╌", "-") | dict.fromkeys("│┃║", "|") | dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰", "+") | {"●": "*", "✓": "v", "↑": "^", "↓": "v"}
+    {"→": "->", "×": "x", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "·": "-", "≥": ">=",
+     "≤": "<=", "é": "e", "à": "a", "●": "*", "✓": "v", "↑": "^", "↓": "v"}
+    | dict.fromkeys("─━╸╺═╌", "-") | dict.fromkeys("│┃║", "|") | dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰", "+")
 )  # fmt: skip
 
 
@@ -36,7 +39,7 @@ class Stream:
         self.inner: TextIO = open(os.devnull, "w") if inner is None else inner  # noqa: SIM115
         self.name, self.needed = name, False
         self.lost: str | None = None  # why nothing is written any more
-        self.beside: Stream | None = None  # where a failure is said
+        self.other: Stream | None = None  # the stream that reports a failure of this one
         self._waiting: deque[str] = deque()
         self._size, self._dropped, self._said = 0, 0, False
         self._lock = threading.RLock()
@@ -68,7 +71,8 @@ class Stream:
         return getattr(self.inner, "encoding", None) or "utf-8"
 
     def drain(self, *, wait: bool) -> None:
-        """Writes what waits, as far as it is taken at once; with `wait` all of it. BrokenPipeError and InputError only where the text is needed."""
+        """Write what waits, as far as it is taken at once; with `wait` all of it. BrokenPipeError and InputError only
+        where the text is needed."""
         while self._waiting and self.lost is None:
             if not wait and not ready(self.inner):
                 self._drop()
@@ -88,7 +92,7 @@ class Stream:
                 self._failed(error)
 
     def finish(self) -> None:
-        """Waits for the reader. Afterwards `inner` has nothing left that could fail when the interpreter ends."""
+        """Wait for the reader. Afterwards `inner` has nothing left that could fail when the interpreter ends."""
         try:
             with self._lock:
                 self.drain(wait=True)
@@ -110,19 +114,19 @@ class Stream:
                 raise BrokenPipeError
             raise InputError(f"the {self.name} cannot be written: {getattr(error, 'strerror', None) or error}")
         if number in (errno.ENOSPC, errno.EDQUOT):
-            self._say(f"cannot be written ({getattr(error, 'strerror', None)}): the command goes on without it")
+            self._say(f"cannot be written ({getattr(error, 'strerror', None)}): the command continues without it")
 
     def _say_lost(self) -> None:
         """Only when there is more to write: a command that had printed everything has lost nothing."""
-        self._say(f"is gone ({self.lost}): the command goes on without it")
+        self._say(f"is gone ({self.lost}): the command continues without it")
 
     def _say(self, what: str) -> None:
-        if not self._said and self.beside is not None:
+        if not self._said and self.other is not None:
             self._said = True
-            self.beside.write(f"debruit: the {self.name} {what}\n")
+            self.other.write(f"debruit: the {self.name} {what}\n")
 
     def _drop(self) -> None:
-        """The oldest text makes room, which `drain` says in its place."""
+        """Drop the oldest text to make room; `drain` reports it."""
         if self._size <= KEPT:
             return
         while self._size > KEPT // 2:
@@ -130,7 +134,7 @@ class Stream:
             self._size, self._dropped = self._size - len(text), self._dropped + text.count("\n")
 
     def _cut(self) -> None:
-        """What `inner` still holds goes nowhere, and the interpreter's last flush succeeds."""
+        """Discard what `inner` still holds, so that the interpreter's last flush succeeds."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.inner.fileno())
@@ -140,15 +144,15 @@ class Stream:
 
 @contextlib.contextmanager
 def installed(*, speaks: bool = True) -> Generator[None, None, None]:
-    """For as long as this lasts sys.stdout and sys.stderr are streams that cannot fail. Of a failure of the first one line tells on the second, if it
-    `speaks`."""
+    """For as long as this lasts sys.stdout and sys.stderr are streams that cannot fail. Of a failure of the first one
+    line tells on the second, if it `speaks`."""
     if isinstance(sys.stdout, Stream):
         yield
         return
     _occupy()
     before = sys.stdout, sys.stderr
     out, err = Stream(sys.stdout, "standard output"), Stream(sys.stderr, "standard error")
-    out.beside = err if speaks else None
+    out.other = err if speaks else None
     sys.stdout, sys.stderr = out, err
     try:
         yield
@@ -160,14 +164,14 @@ def installed(*, speaks: bool = True) -> Generator[None, None, None]:
 
 
 def text_only() -> None:
-    """Says that the text of the command at hand is all that it makes: BrokenPipeError from now on where nobody reads it, and InputError where it cannot be
-    written."""
+    """Declare that the text of this command is all that it makes: BrokenPipeError from now on where nobody reads
+    it, and InputError where it cannot be written."""
     if isinstance(sys.stdout, Stream):
         sys.stdout.needed = True
 
 
 def say(line: str) -> None:
-    """One plain line, at once. It raises nothing, but what `text_only` asks for."""
+    """Print one plain line, at once. Raises nothing, except as `text_only` requires."""
     if isinstance(sys.stdout, Stream):
         print(line, flush=True)
         return
@@ -176,13 +180,13 @@ def say(line: str) -> None:
 
 
 def complain(sentence: str) -> None:
-    """One line on the standard error."""
+    """Print one line on the standard error."""
     with contextlib.suppress(OSError, ValueError):
         print(f"debruit: {sentence}", file=sys.stderr, flush=True)
 
 
 def printable(text: str, encoding: str) -> str:
-    """Text that the encoding can express: unchanged if it has all characters, else with ASCII substitutes and escapes."""
+    """Return text that the encoding can express: unchanged, or with ASCII substitutes and escapes."""
     try:
         text.encode(encoding)
         return text
@@ -196,9 +200,9 @@ def printable(text: str, encoding: str) -> str:
 def ready(stream: TextIO) -> bool:
     """Whether a piece can be written without waiting for a reader."""
     try:
-        asked = select.poll()
-        asked.register(stream.fileno(), select.POLLOUT)
-        return bool(asked.poll(0))
+        poll = select.poll()
+        poll.register(stream.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
     except (
         AttributeError,
         OSError,
@@ -208,7 +212,7 @@ def ready(stream: TextIO) -> bool:
 
 
 def _occupy() -> None:
-    """The numbers 0 to 2 where they are free, so that no file that is opened later gets what is meant for a terminal."""
+    """Occupy the descriptors 0 to 2 where they are free, so that no file opened later gets a terminal's output."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""Which device computes."""
+"""Choice of the device."""
 
 import torch
 
@@ -20,7 +20,8 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself: GPUs since Ampere, CPUs with AVX512_BF16 or AMX. Emulation is slower than float32."""
+    """Whether the device computes in bfloat16 itself: GPUs since Ampere, CPUs with AVX512_BF16 or AMX. Emulation is
+    slower than float32."""
     if device.type == "cpu":
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -17,26 +17,27 @@ class InputError(ValueError):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" if something in `allowed` is spelt like `name` or holds all of its words, else ""."""
+    """Return ", did you mean 'x'?" if an allowed name is spelt like `name` or holds all of its words, else ""."""
     allowed = list(allowed)
     lowered = {known.lower(): known for known in allowed}
     match = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    found = holding([name], allowed)
-    if len(found) > SUGGESTED or (match and len(found) < 2):
-        found = [lowered[one] for one in match]
-    return f", did you mean {' or '.join(repr(one) for one in found)}?" if found else ""
+    names = holding([name], allowed)
+    if len(names) > SUGGESTED or (match and len(names) < 2):
+        names = [lowered[one] for one in match]
+    return f", did you mean {' or '.join(repr(one) for one in names)}?" if names else ""
 
 
 def holding(words: Iterable[str], allowed: Iterable[str]) -> list[str]:
-    """Return the allowed names in which each of these words begins a word: "ddpm" and "fashion" match ddpm-fashion-mnist-28.
+    """Return the allowed names in which each of these words begins a word: "ddpm" and "fashion" match
+    ddpm-fashion-mnist-28.
 
     The shortest come first. No words, or words of one letter, match nothing.
     """
     parts = [part for word in words for part in _parts(word)]
     if not parts or any(len(part) < 2 and not part.isdecimal() for part in parts):
         return []
-    found = [name for name in allowed if all(any(own.startswith(part) for own in _parts(name)) for part in parts)]
-    return sorted(found, key=lambda name: (len(name), name))
+    names = [name for name in allowed if all(any(own.startswith(part) for own in _parts(name)) for part in parts)]
+    return sorted(names, key=lambda name: (len(name), name))
 
 
 def _parts(name: str) -> list[str]:
@@ -44,7 +45,7 @@ def _parts(name: str) -> list[str]:
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> InputError:
-    """Return the error for a misspelt name: what was given, the nearest known name, and the first SHOWN allowed ones."""
+    """Return the error for a misspelt name, with the nearest known name and the first SHOWN allowed ones."""
     allowed = sorted(allowed)
     more = f" and {len(allowed) - SHOWN:,} more" if len(allowed) > SHOWN else ""
     return InputError(

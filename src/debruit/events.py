@@ -29,9 +29,9 @@ class Event:
     """One report of running work.
 
     `stage` is what is being done ("data", "train", "sample", ...); `message` a sentence, or "" for progress alone; a
-    "notice" is something that was done otherwise than requested. Progress: `done` of `total` (None: unknown) `unit`s, and
-    `eta`, the expected seconds to the end (None: unknown). `values` are numbers and paths that belong to the event: the
-    loss, images per second, the file of a preview.
+    "notice" is something that was done otherwise than requested. Progress: `done` of `total` (None: unknown) `unit`s,
+    and `eta`, the expected seconds to the end (None: unknown). `values` are numbers and paths that belong to the event:
+    the loss, images per second, the file of a preview.
     """
 
     stage: str = ""
@@ -108,20 +108,20 @@ def progress(
     **values: Any,
 ) -> None:
     """Report how far a stage is. `message` describes it where "done/total" is not enough. Two of the values are for a
-    display: `share`, the fraction of the whole work that is done, is shown in place of done/total, and `keep=True` marks a
-    message that stays on the screen."""
+    display: `share`, the fraction of the whole work that is done, is shown in place of done/total, and `keep=True`
+    marks a message that stays on the screen."""
     emit(Event(stage=stage, done=done, total=total, eta=eta, unit=unit, message=message, values=values))
 
 
 @contextlib.contextmanager
 def listen(listener: Listener, token: CancelToken | None = None) -> Generator[None]:
     """Inside, this context's events go to `listener`, and `token`, if given, cancels its work."""
-    heard, asked = _listener.set(listener), _token.set(_token.get() if token is None else token)
+    outer_listener, outer_token = _listener.set(listener), _token.set(_token.get() if token is None else token)
     try:
         yield
     finally:
-        _listener.reset(heard)
-        _token.reset(asked)
+        _listener.reset(outer_listener)
+        _token.reset(outer_token)
 
 
 def cancelled() -> bool:
@@ -152,9 +152,9 @@ def graceful() -> Generator[None]:
 class Work(Iterator[Event], Generic[Result]):
     """A piece of work as an iterator of its events. It runs in a thread of its own, which starts at once.
 
-    `result()` waits for the end and returns what the work returns. An error of the work is raised by the iteration and by
-    `result()`. The work waits while `waiting` events are unread. `cancel()`, or leaving the `with` block, stops it at the
-    next good moment.
+    `result()` waits for the end and returns what the work returns. An error of the work is raised by the iteration and
+    by `result()`. The work waits while `waiting` events are unread. `cancel()`, or leaving the `with` block, stops it
+    at the next good moment.
     """
 
     def __init__(self, work: Callable[[], Result], *, waiting: int = 1000) -> None:
@@ -213,7 +213,7 @@ class Work(Iterator[Event], Generic[Result]):
 
 @contextlib.contextmanager
 def progress_only() -> Generator[None]:
-    """Inside, lines and notices are dropped; progress goes on to the listener of this context."""
+    """Inside, lines and notices are dropped; progress still reaches the listener of this context."""
     outer = _listener.get()
     with listen(lambda event: outer(event) if outer is not None and event.done is not None else None):
         yield

@@ -7,8 +7,8 @@ from debruit.errors import InputError
 
 
 def check_finite(values: Any, what: str, fix: str) -> None:
-    """InputError, one sentence with counts, where an array or a tensor holds NaN or infinity. `what` names it, `fix`
-    is the likely remedy."""
+    """InputError, one sentence with counts, where an array or a tensor holds NaN or infinity. `what` names it, `fix` is
+    the likely remedy."""
     from torch import as_tensor
 
     finite = as_tensor(values).isfinite()
@@ -18,7 +18,7 @@ def check_finite(values: Any, what: str, fix: str) -> None:
 
 
 def as_json(value: Any) -> Any:
-    """The same lists and objects, with null for every number that is NaN or infinite, which JSON does not have."""
+    """Replace every number that is NaN or infinite, which JSON does not have, by null in lists and objects."""
     if isinstance(value, dict):
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

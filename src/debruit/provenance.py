@@ -53,29 +53,29 @@ def provenance() -> dict[str, Any]:
 
 def hardware() -> str:
     """The machine in one line: the GPU where there is one, the processor, threads and memory."""
-    found = provenance()
-    memory = f", {found['memory_gib']:g} GiB" if found["memory_gib"] else ""
-    threads = f"{found['threads']} thread{'s' * (found['threads'] > 1)} on {found['cores']} cores"
-    cpu = f"{found['cpu']}, {threads}{memory}"
-    return f"{found['gpu']}; {cpu}" if found["gpu"] else cpu
+    machine = provenance()
+    memory = f", {machine['memory_gib']:g} GiB" if machine["memory_gib"] else ""
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] > 1)} on {machine['cores']} cores"
+    cpu = f"{machine['cpu']}, {threads}{memory}"
+    return f"{machine['gpu']}; {cpu}" if machine["gpu"] else cpu
 
 
 def versions() -> dict[str, str]:
-    """Of debruit, Python and the packages that are installed and compute something."""
+    """Return the versions of debruit, of Python and of the installed packages that compute something."""
     return {"debruit": debruit.__version__, "python": platform.python_version(), **_packages()}
 
 
 @cache
 def _packages() -> dict[str, str]:
-    found = {}
+    installed = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
     import torch
 
-    return found | {"torch": torch.__version__}  # which names its build too
+    return installed | {"torch": torch.__version__}  # which names its build too
 
 
 @cache

@@ -1,17 +1,18 @@
 """Every random stream of the package by name: `stream(purpose, seed, *where)`. No two names share a number.
 
-The generator is Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): under a key of 128 bits, a bijection of
-counters of 256 bits, each of which gives a block of four 64-bit words.
+The generator is Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): under a key of 128 bits, a
+bijection of counters of 256 bits, each of which gives a block of four 64-bit words.
 
     key      = (seed, number of the purpose)
     counter  = (block, where_0, where_1, where_2)
 
-A purpose always has as many parts of `where`, so (purpose, seed, where, block) -> (key, counter) is one to one, and two streams never evaluate
-the generator at the same point. The blocks of a stream are numbered, so any part of it is read without what stands before it: in
-training, the example at position p of the run reads row p of a table, and any split of a batch over microbatches, processes or devices
-draws the same.
+A purpose always has as many parts of `where`, so (purpose, seed, where, block) -> (key, counter) is one to one, and two
+streams never evaluate the generator at the same point. The blocks of a stream are numbered, so any part of it is read
+without what stands before it: in training, the example at position p of the run reads row p of a table, and any split
+of a batch over microbatches, processes or devices draws the same.
 
-Words, permutations and uniform numbers are the same on every machine; normal numbers up to the rounding of log, cos and sin.
+Words, permutations and uniform numbers are the same on every machine; normal numbers up to the rounding of log, cos and
+sin.
 """
 
 import math
@@ -34,7 +35,7 @@ ROUNDS = 3  # most parts of `where`
 
 
 class Purpose(Enum):
-    """What a stream is for: its number, which is part of the key and never used again, and the parts of `where`.
+    """The purpose of a stream: its number, which is part of the key and never used again, and the parts of `where`.
 
     Positions count the examples of a run from its beginning; `attempt` counts its roll-backs.
     """
@@ -112,8 +113,8 @@ def key_of(purpose: Purpose, seed: int, *where: int) -> tuple[tuple[int, int], t
 def torch_seed(purpose: Purpose, seed: int, *where: int) -> int:
     """A seed of 64 bits for a generator of torch: the first word of the stream.
 
-    It is for what draws from torch's own generators, such as the initial weights of modules. Those of a CPU use 32 bits of it: of n names
-    two share a stream of torch with a probability of about n^2 / 2^33.
+    It is for what draws from torch's own generators, such as the initial weights of modules. Those of a CPU use 32 bits
+    of it: of n names two share a stream of torch with a probability of about n^2 / 2^33.
     """
     return int(stream(purpose, seed, *where).words(0, 1)[0])
 
@@ -121,8 +122,8 @@ def torch_seed(purpose: Purpose, seed: int, *where: int) -> int:
 def split_permutation(count: int, seed: int, *where: int) -> np.ndarray:
     """A permutation of range(count) for the held-out images, (count,).
 
-    A model's file names its held-out images by their number and its seed alone, so this function never changes, and it has a generator of
-    its own: torch's Mersenne Twister, seeded by 32 bits of a hash (splitmix64).
+    A model's file names its held-out images by their number and its seed alone, so this function never changes, and it
+    has a generator of its own: torch's Mersenne Twister, seeded by 32 bits of a hash (splitmix64).
     """
     import torch  # for which a list of the sources should not wait
 
@@ -135,8 +136,9 @@ def split_permutation(count: int, seed: int, *where: int) -> np.ndarray:
 
 
 class Stream:
-    """Numbers one after the other (`normal`, `uniform`, `integers`, `permutation`), each call from the next whole block on; or row by row of a
-    table (`normal_rows`, `uniform_rows`, `even_rows`), which no call moves. The tables of a stream begin where it begins: a purpose has either."""
+    """Numbers one after the other (`normal`, `uniform`, `integers`, `permutation`), each call from the next whole block
+    on; or row by row of a table (`normal_rows`, `uniform_rows`, `even_rows`), which no call moves. The tables of a
+    stream begin where it begins: a purpose has either."""
 
     def __init__(self, key: tuple[int, int], where: tuple[int, int, int]) -> None:
         self._key, self._where, self._block = key, where, 0
@@ -164,7 +166,8 @@ class Stream:
         return np.argsort(self._next(count), kind="stable")
 
     def numpy(self) -> np.random.Generator:
-        """numpy's generator at the beginning of this stream, for what it alone offers. Its numbers may change with numpy's version."""
+        """numpy's generator at the beginning of this stream, for what it alone offers. Its numbers may change with
+        numpy's version."""
         key, counter = np.array(self._key, np.uint64), np.array((0, *self._where), np.uint64)
         return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
@@ -185,11 +188,13 @@ class Stream:
         return self.words(first * (wide // BLOCK), count * wide).reshape(count, wide)[:, :columns]
 
     def even_rows(self, first: int, count: int) -> "Tensor":
-        """Terms first..first + count - 1 of a sequence in (0, 1), (count,) float64: u_p = frac(u_0 + p / golden ratio), u_0 from the stream.
+        """Terms first..first + count - 1 of a sequence in (0, 1), (count,) float64: u_p = frac(u_0 + p / golden ratio),
+        u_0 from the stream.
 
-        Each term is uniform, and every run of terms is spread evenly: a mean over them has far less variance than over independent numbers.
-        It does in training what Kingma et al. 2021 (appendix I) do by a lattice over each batch, whatever the batches are. Of all additive
-        recurrences this one has the lowest discrepancy (Niederreiter 1992, section 3.1).
+        Each term is uniform, and every run of terms is spread evenly: a mean over them has far less variance than over
+        independent numbers. It does in training what Kingma et al. 2021 (appendix I) do by a lattice over each batch,
+        whatever the batches are. Of all additive recurrences this one has the lowest discrepancy (Niederreiter 1992,
+        section 3.1).
         """
         import torch
 
@@ -217,7 +222,7 @@ _local = threading.local()
 
 
 def _philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> np.random.Philox:
-    """This thread's generator, set to a key and a counter: twenty times as fast as another generator."""
+    """Return the generator of this thread, set to a key and a counter: twenty times as fast as another generator."""
     if not hasattr(_local, "philox"):
         _local.philox = np.random.Philox(0)
         _local.state = _local.philox.state
@@ -239,8 +244,8 @@ def _unit(words: np.ndarray) -> np.ndarray:
 
 
 def _normal(words: Callable[[int], np.ndarray], count: int, shape: Sequence[int]) -> "Tensor":
-    """(count, *shape) float32, from the next `words(count)`. Each row takes its own words, whose first half gives radii and whose second half
-    gives angles (Box & Muller 1958): r = sqrt(-2 log u), r cos(2 pi v), r sin(2 pi v)."""
+    """(count, *shape) float32, from the next `words(count)`. Each row takes its own words, whose first half gives radii
+    and whose second half gives angles (Box & Muller 1958): r = sqrt(-2 log u), r cos(2 pi v), r sin(2 pi v)."""
     import torch
 
     numbers = math.prod(shape)

@@ -59,7 +59,7 @@ def test_a_training_goes_on_when_its_reader_has_gone(monkeypatch, tmp_path, caps
         assert main([*TRAIN, "--out", str(tmp_path / "r")]) == 0
     assert len(finished(tmp_path / "r")) == 6
     assert capsys.readouterr().err == (
-        "debruit: the standard output is gone (broken pipe): the command goes on without it\n"
+        "debruit: the standard output is gone (broken pipe): the command continues without it\n"
     )
 
 
