@@ -148,6 +148,14 @@ def test_a_value_out_of_range_is_refused_at_once(place, option):
         debruit.sample(place / "c.safetensors", **option)
 
 
+def test_settings_are_changed_by_names_or_as_on_the_command_line(place):
+    one = debruit.sample(place / "c.safetensors", n=1, set={"grid": "Karras", "steps": 3}).result()
+    other = debruit.sample(place / "c.safetensors", n=1, set=["grid=Karras", "steps=3"]).result()
+    assert one.sampling == other.sampling
+    assert one.sampling.steps == 3
+    assert torch.equal(one.images, other.images)
+
+
 def test_an_error_of_the_work_is_raised_by_its_result(place):
     with pytest.raises(debruit.InputError, match="did you mean 'cats'?"):
         debruit.sample(place / "c.safetensors", label="cat").result()

@@ -28,7 +28,7 @@ class SamplingOptions:
     weight, or one for each condition, "text=5,mask=2"; it is on between the times of `guidance_interval`, (0.1, 0.8) or
     "0.1,0.8", 0 being clean; `guidance_rescale` takes back that share of the contrast that it adds; `guide_model`
     replaces the unconditional prediction (autoguidance). None: as stored in the model. `set` has changes of sampling
-    settings, "grid=Karras". `batch` images are generated at a time.
+    settings, {"grid": "Karras"} or "grid=Karras". `batch` images are generated at a time.
     """
 
     model: AnyModel
@@ -45,7 +45,7 @@ class SamplingOptions:
     seed: Seed = 0
     batch: Annotated[int, Ge(1), Le(LARGEST_BATCH)] = 64
     device: str = "auto"
-    set: Sequence[str] = ()
+    set: Sequence[str] | Mapping[str, Any] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -60,6 +60,13 @@ class SamplingOptions:
         return {name: value for name, value in given.items() if value is not None}
 
     @property
+    def assignments(self) -> list[str]:
+        """The changes of `set`, as KEY=VALUE."""
+        if isinstance(self.set, Mapping):
+            return [f"{name}={value}" for name, value in self.set.items()]
+        return [self.set] if isinstance(self.set, str) else list(self.set)
+
+    @property
     def digest(self) -> dict[str, Any]:
         """Everything here that determines an image, as JSON: masks and models by their content."""
         flags = {name: getattr(self, name) for name in ("label", "prompt", "sampler", "steps", "seed")}
@@ -72,7 +79,7 @@ class SamplingOptions:
             "guidance_interval": None if interval is None else list(interval),
             "guidance_rescale": self.guidance_rescale,
             "guide_model": model_digest(self.guide_model),
-            "set": list(self.set),
+            "set": self.assignments,
         }
 
 
@@ -84,7 +91,7 @@ def open_model(model: AnyModel, device: str) -> Model:
 def sampling_config(model: Model, options: SamplingOptions) -> SamplingConfig:
     """The model's sampling settings with those that were given instead."""
     config = model.settings(**options.settings)
-    for assignment in options.set:
+    for assignment in options.assignments:
         config = override(config, assignment)
     return config
 
@@ -92,7 +99,7 @@ def sampling_config(model: Model, options: SamplingOptions) -> SamplingConfig:
 def editing_options(model: Model, options: SamplingOptions) -> dict[str, Any]:
     """The options of the functions in `editing`: only what was given, since some edits have defaults of their own."""
     config = sampling_config(model, options)
-    changed = {*options.settings, *(a.partition("=")[0].partition(".")[0].strip() for a in options.set)}
+    changed = {*options.settings, *(a.partition("=")[0].partition(".")[0].strip() for a in options.assignments)}
     known = {f.name for f in fields(SamplingConfig)}
     others = {"label": options.label, "prompt": options.prompt, "mask": options.mask}
     if options.guide_model is not None:
