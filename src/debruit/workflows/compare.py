@@ -44,7 +44,7 @@ def compare(request: CompareRequest) -> CompareResult:
     InputError: before any work, for a request that cannot be served. events.Cancelled: says how to resume.
     """
     check_request(request, "compare")
-    wanted = Request(
+    settings = Request(
         count=request.n,
         metrics=registry.parse(names(request.metrics)),
         network=request.features,
@@ -54,15 +54,15 @@ def compare(request: CompareRequest) -> CompareResult:
     )
     folder, command = Path(request.out), request.command or rerun_command("compare", request)
     check_report(folder)
-    check_metrics(wanted.metrics)
+    check_metrics(settings.metrics)
     models = [LoadedModel.open(str(model), request.device) for model in request.models]
     check(models)
     with resumable(folder, command):
         dataset = find_data(request.data, models[0])
         training = find_training_data(request.training_data, models[0])
-        split = prepare(models, dataset, wanted, training)
+        split = prepare(models, dataset, settings, training)
         stores = [ResultStore.open(folder / WORK / str(k), m.name, m.digest) for k, m in enumerate(models, start=1)]
-        compared = compare_models(models, dataset, wanted, stores, split=split)
+        compared = compare_models(models, dataset, settings, stores, split=split)
         page, record = comparison.render(compared, command), comparison.as_record(compared, command)
         paths = write_report(folder, page, record, columns.of_comparison(compared))
     return CompareResult(comparison=compared, paths=paths)

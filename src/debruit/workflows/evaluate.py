@@ -20,8 +20,9 @@ from debruit.workflows.rerun import rerun_command
 
 @dataclass(frozen=True)
 class EvaluateRequest(EvaluationOptions):
-    """Evaluate `model`, a diffusion model or an autoencoder: `metrics`, names such as "frechet,kid", by default all that
-    apply; the likelihood on `likelihood_images` training images and as many held-out ones."""
+    """Evaluate `model`, a diffusion model or an autoencoder: `metrics`, names such as "frechet,kid", by default all
+    that apply; the likelihood on `likelihood_images` training images and as many held-out ones.
+    """
 
     model: str | Path
     _: KW_ONLY
@@ -43,7 +44,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     InputError: before any work, for a request that cannot be served. events.Cancelled: says how to resume.
     """
     check_request(request, "evaluate")
-    wanted = Request(
+    settings = Request(
         count=request.n,
         metrics=registry.parse(names(request.metrics)),
         network=request.features,
@@ -59,7 +60,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
         dataset = find_data(request.data, loaded)
         training = find_training_data(request.training_data, loaded)
         store = ResultStore.open(folder / WORK, loaded.name, loaded.digest)
-        evaluation = pipeline.evaluate(loaded, dataset, wanted, store, training=training)
+        evaluation = pipeline.evaluate(loaded, dataset, settings, store, training=training)
         image = figure(evaluation)
         paths = write_report(
             folder,

@@ -35,8 +35,9 @@ def compare(
     models
         Run folders or .safetensors files, two or more.
     data
-        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the models' size.
-        Default: the training data of the first model. It takes all arguments up to the next flag: name the models first.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the models'
+        size. Default: the training data of the first model. It takes all arguments up to the next flag: name the models
+        first.
     training_data
         The training data of the first model, if neither the run folder nor the model file says where it lies: the
         networks that score samples are trained on it, never on the data that samples are compared with.
@@ -48,8 +49,8 @@ def compare(
     features
         Feature network: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
     reference
-        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers cannot
-        be compared.
+        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers
+        cannot be compared.
     seed
         Seed of the noise, the same for all models.
     out

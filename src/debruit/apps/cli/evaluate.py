@@ -28,8 +28,8 @@ def evaluate(
     device: str = "auto",
     threads: Threads = None,
 ) -> int:
-    """Evaluate a model: sample quality with confidence intervals and a real-data baseline, alignment with the class, mask
-    or caption, likelihood, memorisation, loss by timestep; for an autoencoder, reconstructions and latent statistics.
+    """Evaluate a model: sample quality with confidence intervals and a real-data baseline, alignment with the class,
+    mask or caption, likelihood, memorisation, loss by timestep; for an autoencoder, reconstructions and latent statistics.
 
     Writes DIR/report.html, a page without other files, and DIR/report.json. Ctrl-C stops it; rerun the same command to
     continue.
@@ -39,20 +39,21 @@ def evaluate(
     model
         A run folder or a .safetensors file, of a diffusion model or an autoencoder.
     data
-        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the model's size.
-        Default: the training data.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the model's
+        size. Default: the training data.
     training_data
-        The training data of the model, if neither the run folder nor the model file says where it lies: the networks that
-        score samples are trained on it, never on the data that samples are compared with.
+        The training data of the model, if neither the run folder nor the model file says where it lies: the networks
+        that score samples are trained on it, never on the data that samples are compared with.
     metrics
         Names, "frechet,kid,bound". Default: all that apply.
     n
-        Number of samples, or of images to reconstruct by an autoencoder. Scores of different numbers cannot be compared.
+        Number of samples, or of images to reconstruct by an autoencoder. Scores of different numbers cannot be
+        compared.
     features
         Feature network: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
     reference
-        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers cannot
-        be compared.
+        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers
+        cannot be compared.
     seed
         Seed of the noise.
     out

@@ -39,8 +39,8 @@ def sweep_samplers(
     model
         A run folder or a .safetensors file.
     data
-        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the model's size.
-        Default: the training data.
+        A folder of images, shards, tables (several of one kind are one source) or a built-in source, at the model's
+        size. Default: the training data.
     training_data
         The training data of the model, if neither the run folder nor the model file says where it lies: the feature
         network "classifier" is trained on it, never on the data that samples are compared with.
@@ -55,8 +55,8 @@ def sweep_samplers(
     features
         Feature network: efficientnet, classifier (trained on the data's labels), or a file .onnx, .safetensors or .pth.
     reference
-        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers cannot
-        be compared.
+        Samples are compared with at most this many images of the data. Default: 5,000. Scores of different numbers
+        cannot be compared.
     seed
         Seed of the noise, the same for all settings.
     out
