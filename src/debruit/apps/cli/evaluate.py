@@ -29,7 +29,7 @@ def evaluate(
     threads: Threads = None,
 ) -> int:
     """Evaluate a model: sample quality with confidence intervals and a real-data baseline, alignment with the class,
-    mask or caption, likelihood, memorisation, loss by timestep; for an autoencoder, reconstructions and latent statistics.
+    mask or caption, likelihood, memorisation, loss by timestep; for an autoencoder, reconstructions and latents.
 
     Writes DIR/report.html, a page without other files, and DIR/report.json. Ctrl-C stops it; rerun the same command to
     continue.
