@@ -8,7 +8,7 @@ import torch
 from oracles import F64, REMEMBERED, Mixture, gaussian
 from torch.distributions import MultivariateNormal, Normal
 
-from debruit.diffusion.ode_likelihood import FLOOR, bits_per_dim, coordinates, dequantised, evaluations, log_likelihood
+from debruit.diffusion.ode_likelihood import R0, bits_per_dim, coordinates, dequantised, evaluations, log_likelihood
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.diffusion.processes.cosine import VPCosine
@@ -17,7 +17,7 @@ from debruit.diffusion.processes.ve import VE
 from debruit.sampling.sampler import level
 
 MEAN, STD = 0.3, 0.5
-BLUR = FLOOR / (1 - FLOOR)  # sigma / alpha where the ODE stops
+BLUR = R0 / (1 - R0)  # sigma / alpha where the ODE stops
 
 
 def images(count: int, seed: int = 0, shape: tuple[int, ...] = (1, 2, 3), mean=MEAN, std=STD) -> torch.Tensor:
@@ -151,7 +151,7 @@ def test_costs_what_it_says_and_images_do_not_meet():
     assert mixture.calls == evaluations(6) == 37
     alone = log_likelihood(mixture, process, x[2:3], signs(x)[:, 2:3], steps=6)
     torch.testing.assert_close(alone.log_density, found.log_density[2:3])
-    total = found.prior + found.divergence + 4 * math.log1p(-FLOOR)
+    total = found.prior + found.divergence + 4 * math.log1p(-R0)
     torch.testing.assert_close(found.log_density, total)
 
 

@@ -1,4 +1,4 @@
-"""A trained codec: encoder, bottleneck, decoder, and the measured law of its latents.
+"""A trained codec: encoder, bottleneck, decoder, and the measured distribution of its latents.
 
 x -> pad to the factor -> encoder -> bottleneck -> raw latents -> (raw - shift) / scale -> z ...
 z -> z scale + shift -> bottleneck -> decoder -> crop -> x
@@ -23,8 +23,9 @@ CONSTANT = 1e-6  # a channel that varies less, relative to its mean, is constant
 
 @dataclass(frozen=True, kw_only=True)
 class Autoencoder:
-    """`shift` and `scale` are the mean and standard deviation of each channel of the raw latents over the training images, and `fingerprint`
-    a digest of the weights; all three are empty until they are measured, and latents are then raw."""
+    """`shift` and `scale` are the mean and standard deviation of each channel of the raw latents over the training
+    images, and `fingerprint` a digest of the weights; all three are empty until they are measured, and latents are then
+    raw."""
 
     coder: Coder = field(default_factory=Coder)
     bottleneck: Bottleneck = field(default_factory=KL)
@@ -37,7 +38,8 @@ class Autoencoder:
         for name, values in (("shift", self.shift), ("scale", self.scale)):
             if len(values) not in (0, self.bottleneck.channels):
                 raise InputError(
-                    f"{name} has {len(values)} values and the latents have {self.bottleneck.channels} channels: give one a channel, "
+                    f"{name} has {len(values)} values and the latents have {self.bottleneck.channels} channels: give "
+                    "one a channel, "
                     "or none"
                 )
         if any(value <= 0 for value in self.scale):
@@ -52,7 +54,8 @@ class Autoencoder:
         return self.bottleneck.channels
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
-        """(h, w) of the latents: the sides over the factor, rounded up. InputError for images smaller than the factor."""
+        """(h, w) of the latents: the sides over the factor, rounded up. InputError for images smaller than the
+        factor."""
         if min(height, width) < self.factor:
             raise InputError(
                 f"images of {height} x {width} pixels are smaller than the factor {self.factor} of the autoencoder: "
@@ -67,7 +70,8 @@ class Autoencoder:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """One passage of images in training: what came back, the raw moments, the bottleneck's penalty of each image (B,), the codes if any."""
+    """One passage of images in training: what came back, the raw moments, the bottleneck's penalty of each image (B,),
+    the codes if any."""
 
     images: Tensor
     moments: Moments
@@ -76,7 +80,8 @@ class Reconstruction:
 
 
 class AutoencoderModule(CodecModule):
-    """Images (B, C, H, W) in [-1, 1] <-> latents (B, c, ceil(H / factor), ceil(W / factor)). Sides are padded by repeating the last pixel."""
+    """Images (B, C, H, W) in [-1, 1] <-> latents (B, c, ceil(H / factor), ceil(W / factor)). Sides are padded by
+    repeating the last pixel."""
 
     def __init__(self, config: Autoencoder, channels: int) -> None:
         super().__init__()
@@ -91,14 +96,14 @@ class AutoencoderModule(CodecModule):
         return self.decoder.head.weight
 
     def moments(self, images: Tensor) -> Moments:
-        """The law of the raw latents. InputError for images smaller than the factor."""
+        """The distribution of the raw latents. InputError for images smaller than the factor."""
         height, width = images.shape[2:]
         self.config.latent_size(height, width)
         padded = F.pad(images, (0, -width % self.factor, 0, -height % self.factor), mode="replicate")
         return self.bottleneck.moments(self.encoder(padded))
 
     def encode(self, images: Tensor) -> Moments:
-        """The law of the normalised latents; of a VQ autoencoder, those before quantisation."""
+        """The distribution of the normalised latents; of a VQ autoencoder, those before quantisation."""
         raw = self.moments(images)
         shift, scale = self._normalisation(raw.mean)
         return Moments((raw.mean - shift) / scale, None if raw.std is None else raw.std / scale)
@@ -125,7 +130,8 @@ class AutoencoderModule(CodecModule):
 
 
 def fingerprint(module: nn.Module) -> str:
-    """A digest of a module's parameters, 32 hex digits: their names, shapes and values, whatever their device and memory layout."""
+    """A digest of a module's parameters, 32 hex digits: their names, shapes and values, whatever their device and
+    memory layout."""
     found = hashlib.sha256()
     for name, weight in sorted(module.named_parameters()):
         found.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
@@ -135,10 +141,12 @@ def fingerprint(module: nn.Module) -> str:
 
 @torch.no_grad()
 def measured(codec: Autoencoder, module: AutoencoderModule, batches: Iterable[Tensor]) -> Autoencoder:
-    """The codec with shift, scale and fingerprint as the module, in eval mode, has them over batches of images (B, C, H, W) in [-1, 1].
+    """The codec with shift, scale and fingerprint as the module, in eval mode, has them over batches of images (B, C,
+    H, W) in [-1, 1].
 
-    Over z ~ q(z|x), x among the images, places included: shift = E[mean], scale^2 = E[mean^2 + std^2] - shift^2 (law of total variance), summed
-    in float64. A channel that is constant, as dead ones are, keeps scale 1. InputError if there are no images or their latents are not finite.
+    Over z ~ q(z|x), x among the images, positions included: shift = E[mean], scale^2 = E[mean^2 + std^2] - shift^2 (law
+    of total variance), summed in float64. A channel that is constant, as dead ones are, keeps scale 1. InputError if
+    there are no images or their latents are not finite.
     """
     count, sums = 0, None
     for images in batches:

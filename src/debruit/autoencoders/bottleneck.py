@@ -14,7 +14,8 @@ from debruit.autoencoders.codec import Moments
 
 @dataclass(frozen=True)
 class Passed:
-    """One passage through a bottleneck: what the decoder takes, (B, c, h, w), the penalty of each image, (B,), and the codes (B, h, w) if any."""
+    """One passage through a bottleneck: what the decoder takes, (B, c, h, w), the penalty of each image, (B,), and the
+    codes (B, h, w) if any."""
 
     decodable: Tensor
     penalty: Tensor

@@ -1,4 +1,7 @@
-"""Any number of images of any size through an autoencoder, in bounded memory: a few at a time, large ones in tiles (tiling.py)."""
+"""Any number of images of any size through an autoencoder, in bounded memory: a few at a time, large ones in tiles
+(tiling.py)."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -6,15 +9,15 @@ from torch import Tensor
 from debruit.autoencoders.codec import CodecModule, Moments
 from debruit.autoencoders.tiling import decode_tiled, encode_tiled
 
-PIXELS = 2**20  # that go through at a time: 64 images of 128 x 128
+PIXELS = 2**20  # at a time: 64 images of 128 x 128
 LARGEST = 1024  # side of an image that is not tiled
 
 
 def encode(module: CodecModule, images: Tensor) -> Moments:
     """`module.encode(images)`, images (B, C, H, W)."""
-    height, width = images.shape[2:]
-    run = encode_tiled if max(height, width) > LARGEST else lambda module, part: module.encode(part)
-    parts = [run(module, part) for part in images.split(_count(height, width))]
+    sizes = images.shape[2:]
+    run = encode_tiled if max(sizes) > LARGEST else lambda module, part: module.encode(part)
+    parts = [run(module, part) for part in images.split(_count(*sizes))]
     means, spreads = [part.mean for part in parts], [part.std for part in parts if part.std is not None]
     return Moments(torch.cat(means), torch.cat(spreads) if spreads else None)
 
@@ -25,5 +28,5 @@ def decode(module: CodecModule, latents: Tensor, size: tuple[int, int]) -> Tenso
     return torch.cat([run(module, part, size) for part in latents.split(_count(*size))])
 
 
-def _count(height: int, width: int) -> int:
-    return max(PIXELS // (height * width), 1)
+def _count(*sizes: int) -> int:
+    return max(PIXELS // math.prod(sizes), 1)

@@ -1,4 +1,4 @@
-"""What a codec is: images <-> latents.
+"""The protocol of codecs: images <-> latents.
 
 x (B, C, H, W) in [-1, 1]  -> encode ->  q(z|x) = N(mean, std^2), z of unit scale per channel  -> decode ->  x
 """
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Moments:
-    """The law of the latents of some images: mean and standard deviation, (B, c, h, w); `std` is None where the encoder is deterministic."""
+    """The distribution of the latents of some images: mean and standard deviation, (B, c, h, w); `std` is None where
+    the encoder is deterministic."""
 
     mean: Tensor
     std: Tensor | None = None

@@ -1,4 +1,5 @@
-"""The two halves of an autoencoder: the convolutional networks of VQGAN (Esser et al. 2021) and of the LDM's first stages (Rombach et al. 2022).
+"""The two halves of an autoencoder: the convolutional networks of VQGAN (Esser et al. 2021) and of the LDM's first
+stages (Rombach et al. 2022).
 
 encoder: x -> (patch) -> conv -> levels of residual blocks, halving between them -> middle -> norm, SiLU, conv -> h
 decoder: h -> conv -> middle -> levels upwards, doubling between them -> norm, SiLU, conv -> (patch) -> x
@@ -21,11 +22,13 @@ EPS = 1e-6  # of every GroupNorm of the reference
 
 @dataclass(frozen=True, kw_only=True)
 class Coder:
-    """Widths are `channels` times `multipliers`, one level each, `blocks` residual blocks a level (one more in the decoder).
+    """Widths are `channels` times `multipliers`, one level each, `blocks` residual blocks a level (one more in the
+    decoder).
 
-    `attention` names the downsampling factors with attention, counted from the input of the first level. `patch` folds patch x patch pixels
-    into channels in front and unfolds them behind, so that nothing runs at full resolution. `resample` changes the resolution between
-    levels by 3x3 convolutions (the reference) or by folding 2 x 2 places into channels and back, the cheapest.
+    `attention` names the downsampling factors with attention, counted from the input of the first level. `patch` folds
+    patch x patch pixels into channels in front and unfolds them behind, so that nothing runs at full resolution.
+    `resample` changes the resolution between levels by 3x3 convolutions (the reference) or by folding 2 x 2 places into
+    channels and back, the cheapest.
     """
 
     channels: int = 64
@@ -118,8 +121,8 @@ class Decoder(nn.Module):
 
 
 class Halve(nn.Module):
-    """Half the resolution by a 3x3 convolution of stride 2, padded by one on the right and below only: the reference's, where place (i, j)
-    sees the input's 2i..2i+2 and 2j..2j+2."""
+    """Half the resolution by a 3x3 convolution of stride 2, padded by one on the right and below only: the reference's,
+    where place (i, j) sees the input's 2i..2i+2 and 2j..2j+2."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -2,13 +2,15 @@
 
     PSNR = 10 log10(L^2 / MSE)  dB
 
-Structural similarity (Wang et al. 2004): luminance, contrast and structure compared under a window that slides over two images.
+Structural similarity (Wang et al. 2004): luminance, contrast and structure compared under a window that slides over two
+images.
 
-    SSIM = (2 mu_a mu_b + C1) (2 s_ab + C2) / ((mu_a^2 + mu_b^2 + C1) (s_a^2 + s_b^2 + C2)),   C1 = (0.01 L)^2, C2 = (0.03 L)^2
+    SSIM = (2 mu_a mu_b + C1) (2 s_ab + C2) / ((mu_a^2 + mu_b^2 + C1) (s_a^2 + s_b^2 + C2))
+    C1 = (0.01 L)^2, C2 = (0.03 L)^2
 
-with means, variances and covariance weighted by a Gaussian of deviation 1.5 in a window of 11 x 11, averaged over all windows that lie inside the
-image and over channels. Values lie in [0, L]: shifted ones have another SSIM, since the first factor is not one of differences. 1 for equal images, 0
-for unrelated ones, below it for opposites.
+with means, variances and covariance weighted by a Gaussian of deviation 1.5 in a window of 11 x 11, averaged over all
+windows that lie inside the image and over channels. Values lie in [0, L]: shifted ones have another SSIM, since the
+first factor is not one of differences. 1 for equal images, 0 for unrelated ones, below it for opposites.
 """
 
 import torch
@@ -26,8 +28,8 @@ def psnr(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:
-    """(N,) float64 for images (N, C, H, W) of any real type, with values from 0 to `value_range`. An image smaller than the window gets the
-    largest odd window that fits."""
+    """(N,) float64 for images (N, C, H, W) of any real type, with values from 0 to `value_range`. An image smaller than
+    the window gets the largest odd window that fits."""
     assert a.shape == b.shape, (a.shape, b.shape)
     count, channels = a.shape[:2]
     a, b = (x.double().flatten(0, 1)[:, None] for x in (a, b))

@@ -1,6 +1,8 @@
-"""The Gaussian bottleneck of a variational autoencoder (Kingma & Welling 2014), as the LDM weighs it (Rombach et al. 2022, appendix G).
+"""The Gaussian bottleneck of a variational autoencoder (Kingma & Welling 2014), as the LDM weighs it (Rombach et al.
+2022, appendix G).
 
-q(z|x) = N(mean, exp(logvar)), logvar in [-30, 20];  penalty = KL(q(z|x) || N(0, I)) = 1/2 sum(mean^2 + var - 1 - log var)   [nats an image]
+q(z|x) = N(mean, exp(logvar)), logvar in [-30, 20]
+penalty = KL(q(z|x) || N(0, I)) = 1/2 sum(mean^2 + var - 1 - log var)   [nats an image]
 """
 
 from dataclasses import dataclass

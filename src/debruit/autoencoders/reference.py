@@ -1,7 +1,9 @@
-"""The first stages that were released with the LDMs (Rombach et al. 2022), by kind and downsampling factor; facts of their configurations.
+"""The first stages that were released with the LDMs (Rombach et al. 2022), by kind and downsampling factor; facts of
+their configurations.
 
-All have 128 channels, 2 residual blocks a level, one attention layer in the middle, and were trained on images of 256 pixels, from which
-attention at resolution r is attention at downsampling 256 / r. Not trained here: shift, scale and fingerprint are empty.
+All have 128 channels, 2 residual blocks a level, one attention layer in the middle, and were trained on images of 256
+pixels, from which attention at resolution r is attention at downsampling 256 / r. Not trained here: shift, scale and
+fingerprint are empty.
 """
 
 from dataclasses import replace
@@ -62,6 +64,13 @@ def _vq(channels: int, codes: int) -> VQ:
 
 def _coder(*multipliers: int, attention: tuple[int, ...] = ()) -> Coder:
     return Coder(
-        channels=128, multipliers=multipliers, blocks=2, attention=attention, middle_attention=True, patch=1, resample="conv", groups=32,
+        channels=128,
+        multipliers=multipliers,
+        blocks=2,
+        attention=attention,
+        middle_attention=True,
+        patch=1,
+        resample="conv",
+        groups=32,
         dropout=0.0,
-    )  # fmt: skip
+    )

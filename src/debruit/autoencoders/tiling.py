@@ -1,9 +1,10 @@
 """Large images through an autoencoder in tiles, so that memory is that of one tile.
 
-Neighbouring tiles overlap. Of an overlap, the outer quarter of each tile is context and is thrown away, and over the half between, the two are
-blended linearly. The weights of all tiles sum to one at every place, so that a constant stays constant; and where the codec looks no farther
-than a quarter of the overlap, the result is that of the whole image. One that normalises over the image (GroupNorm, attention) sees the
-statistics of its tile instead, which the blending turns from seams into slow changes.
+Neighbouring tiles overlap. Of an overlap, the outer quarter of each tile is context and is thrown away, and over the
+half between, the two are blended linearly. The weights of all tiles sum to one at every position, so that a constant
+stays constant; and where the codec looks no farther than a quarter of the overlap, the result is that of the whole
+image. One that normalises over the image (GroupNorm, attention) sees the statistics of its tile instead, which the
+blending turns from seams into slow changes.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ class Tileable(Protocol):
 
 
 class Window(NamedTuple):
-    """One tile along one side: which places of the latents it covers, and its weight at each, at the resolution of the result."""
+    """One tile along one side: which positions of the latents it covers, and its weight at each, at the resolution of
+    the result."""
 
     start: int
     stop: int
@@ -39,9 +41,11 @@ class Window(NamedTuple):
 
 @torch.no_grad()
 def encode_tiled(module: Tileable, images: Tensor, *, tile: int = 512, overlap: int = 128) -> Moments:
-    """As `module.encode(images)`, in tiles of `tile` pixels that overlap by `overlap` or more, both rounded down to the factor.
+    """As `module.encode(images)`, in tiles of `tile` pixels that overlap by `overlap` or more, both rounded down to the
+    factor.
 
-    Images (B, C, H, W) -> moments (B, c, h, w). InputError where no tile, or nothing of it beside the overlap, is left.
+    Images (B, C, H, W) -> moments (B, c, h, w). InputError where no tile, or nothing of it besides the overlap, is
+    left.
     """
     f = module.factor
     images = F.pad(images, (0, -images.shape[3] % f, 0, -images.shape[2] % f), mode="replicate")
@@ -60,7 +64,8 @@ def encode_tiled(module: Tileable, images: Tensor, *, tile: int = 512, overlap: 
 def decode_tiled(
     module: Tileable, latents: Tensor, size: tuple[int, int], *, tile: int = 512, overlap: int = 128
 ) -> Tensor:
-    """As `module.decode(latents, size)`, in tiles that cover `tile` pixels and overlap by `overlap` or more, both rounded down to the factor.
+    """As `module.decode(latents, size)`, in tiles that cover `tile` pixels and overlap by `overlap` or more, both
+    rounded down to the factor.
 
     Latents (B, c, h, w) -> images (B, C, *size). Errors as in `encode_tiled`.
     """
@@ -86,7 +91,8 @@ def _added(total: Tensor | None, part: Tensor, weight: Tensor, at: tuple, size: 
 def _tiles(
     height: int, width: int, factor: int, tile: int, overlap: int, *, scale: int
 ) -> Iterator[tuple[Window, Window, Tensor]]:
-    """Rows, columns and weights of each tile over latents of this size; `scale` is the resolution of the weights to that of the latents."""
+    """Rows, columns and weights of each tile over latents of this size; `scale` is the resolution of the weights to
+    that of the latents."""
     if tile // factor <= overlap // factor or overlap < 0:
         raise InputError(
             f"tiles of {tile} pixels with an overlap of {overlap} at a factor of {factor} leave nothing of a tile: "
@@ -98,7 +104,7 @@ def _tiles(
 
 
 def _windows(length: int, tile: int, overlap: int, scale: int) -> list[Window]:
-    """Equal tiles spread evenly over a side; their weights sum to one at each place."""
+    """Equal tiles spread evenly over a side; their weights sum to one at each position."""
     tile = min(tile, length)
     count = 1 if tile == length else -(-(length - overlap) // (tile - overlap))
     starts = [round(n * (length - tile) / max(count - 1, 1)) for n in range(count)]

@@ -24,8 +24,8 @@ DEAD = 0.01  # of an even share: a code used less often is dead
 
 @dataclass(frozen=True, kw_only=True)
 class VQ:
-    """`codes` vectors of `channels` channels. Their use is averaged over the last images, with a half-life of `usage_images`: from an even start
-    and without use, a code is dead after 6.6 of them.
+    """`codes` vectors of `channels` channels. Their use is averaged over the last images, with a half-life of
+    `usage_images`: from an even start and without use, a code is dead after 6.6 of them.
 
     `beta` weighs the commitment, as in the papers; the code of the released LDMs has it on the codebook's term.
     """
@@ -40,7 +40,8 @@ class VQ:
             raise InputError(f"bottleneck.channels={self.channels}: latents need at least 1 channel")
         if self.codes < 2 or self.usage_images < 1 or self.beta < 0:
             raise InputError(
-                f"bottleneck.codes={self.codes}, usage_images={self.usage_images}, beta={self.beta:g}: a codebook needs at least 2 codes, "
+                f"bottleneck.codes={self.codes}, usage_images={self.usage_images}, beta={self.beta:g}: a codebook "
+                "needs at least 2 codes, "
                 "a half-life of at least 1 image, and a beta of at least 0"
             )
 
@@ -53,7 +54,8 @@ class VQ:
 
 
 class VQModule(BottleneckModule):
-    """A 1x1 convolution on either side of the codebook, and a buffer with each code's share of what was quantised lately (sum 1)."""
+    """A 1x1 convolution on either side of the codebook, and a buffer with each code's share of what was quantised
+    lately (sum 1)."""
 
     usage: Tensor
 
@@ -90,23 +92,23 @@ class VQModule(BottleneckModule):
 
     @property
     def dead(self) -> Tensor:
-        """Which codes are hardly used, (codes,) bool."""
+        """Return which codes are hardly used, (codes,) bool."""
         return self.usage < DEAD / self.config.codes
 
     @torch.no_grad()
     def revive(self, latents: Tensor, stream: Stream) -> int:
         """Moves dead codes onto raw latents (B, c, h, w) of images, sampled by the stream; returns how many.
 
-        A revived code starts with an even share, so that it has some half-lives to be used. The draw is without repetition as long as there
-        are enough latents (Dhariwal et al. 2020, Jukebox: random restarts).
+        A revived code starts with an even share, so that it has some half-lives to be used. Sampling is without
+        repetition as long as there are enough latents (Dhariwal et al. 2020, Jukebox: random restarts).
         """
-        places = torch.nonzero(self.dead).flatten()
+        dead = torch.nonzero(self.dead).flatten()
         rows = latents.permute(0, 2, 3, 1).flatten(0, 2)
-        rounds = -(-len(places) // len(rows)) or 1
-        chosen = np.concatenate([stream.permutation(len(rows)) for _ in range(rounds)])[: len(places)]
-        self.codebook.weight[places] = rows[torch.from_numpy(chosen).to(rows.device)].to(self.codebook.weight)
-        self.usage[places] = 1 / self.config.codes
-        return len(places)
+        rounds = -(-len(dead) // len(rows)) or 1
+        chosen = np.concatenate([stream.permutation(len(rows)) for _ in range(rounds)])[: len(dead)]
+        self.codebook.weight[dead] = rows[torch.from_numpy(chosen).to(rows.device)].to(self.codebook.weight)
+        self.usage[dead] = 1 / self.config.codes
+        return len(dead)
 
     @torch.no_grad()
     def _count(self, codes: Tensor) -> None:
@@ -119,7 +121,7 @@ class VQModule(BottleneckModule):
 
 @torch.no_grad()
 def nearest(latents: Tensor, codebook: Tensor) -> Tensor:
-    """Index (B, h, w) of the row of the codebook (N, c) nearest to each place of the latents (B, c, h, w).
+    """Index (B, h, w) of the row of the codebook (N, c) nearest to each position of the latents (B, c, h, w).
 
     ||z - e||^2 = ||z||^2 - 2 z.e + ||e||^2, of which the first term is the same for all codes and only costs precision.
     """

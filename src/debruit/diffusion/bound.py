@@ -3,8 +3,9 @@
 L = L_T + sum_{i=2..T} L_{i-1} + L_0                                    nats per image
 L_T     = KL(q(x_T | x_0) || N(0, I))
 L_{i-1} = KL(q(x_{i-1} | x_i, x_0) || p_theta(x_{i-1} | x_i))
-L_0     = -log p_theta(x_0 | x_1), a Gaussian integrated over the bins of 8-bit values in [-1, 1] (`discretised_log_likelihood`);
-          of latents, which are real numbers, the Gaussian's density (`log_density`), and L is then a bound of the density, of any sign
+L_0     = -log p_theta(x_0 | x_1), a Gaussian integrated over the bins of 8-bit values in [-1, 1]
+          (`discretised_log_likelihood`); for latents, which are real numbers, the Gaussian's density (`log_density`),
+          and L is then a bound of the density, of any sign
 bits/dim = L / (D ln 2), D the number of values of an image
 """
 
@@ -19,7 +20,7 @@ from debruit.diffusion.chain import Chain, Variance
 from debruit.diffusion.gaussian import Gaussian, discretised_log_likelihood
 from debruit.diffusion.prediction import Estimate
 
-Decoder = Callable[[Tensor, Gaussian], Tensor]  # log p(x_0 | x_1) of x_0 and its law, elementwise, nats
+Decoder = Callable[[Tensor, Gaussian], Tensor]  # log p(x_0 | x_1) of x_0 and its distribution, elementwise, nats
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ def terms(
     *,
     variance: Variance = "posterior",
 ) -> Iterator[tuple[int, Tensor]]:
-    """(i, L_{i-1} of each image in nats, (B,)) for the asked steps, one network evaluation each: for progress and for
+    """(i, L_{i-1} of each image in nats, (B,)) for the given steps, one network evaluation each: for progress and for
     subsets."""
     for i in indices:
         step = torch.full((len(x0),), i, device=x0.device)
         x_t = chain.q(x0, step).sample(noise())
-        found = denoise(x_t, step.double() / chain.steps)
-        nats = step_term(chain, x0, x_t, step, found.x0, variance=variance, fraction=found.fraction)
+        estimate = denoise(x_t, step.double() / chain.steps)
+        nats = step_term(chain, x0, x_t, step, estimate.x0, variance=variance, fraction=estimate.fraction)
         yield i, nats.flatten(1).sum(1)
 
 

@@ -89,7 +89,8 @@ class Chain:
         betas = self.schedule.betas(self.steps)
         if not ((betas > 0).all() and (betas[:-1] < 1).all() and betas[-1] <= 1):
             raise InputError(
-                f"{self.schedule} gives variances from {betas.min():g} to {betas.max():g}: all must lie between 0 and 1, and only the last "
+                f"{self.schedule} gives variances from {betas.min():g} to {betas.max():g}: "
+                "all must lie between 0 and 1, and only the last "
                 "may be 1; change the schedule's parameters"
             )
 
@@ -145,8 +146,8 @@ class Chain:
         return Gaussian(mean, at(self.posterior_beta, i, x0))
 
     def posterior_from_eps(self, eps: Tensor, x_t: Tensor, i: int | Tensor) -> Gaussian:
-        """The same law, mean from the noise: (x_i - beta_i / sqrt(1 - abar_i) eps) / sqrt(alpha_i). Needs alpha_i >
-        0."""
+        """The posterior with its mean from the noise: (x_i - beta_i / sqrt(1 - abar_i) eps) / sqrt(alpha_i). Needs
+        alpha_i > 0."""
         mean = (x_t - at(self.beta / (1 - self.abar).sqrt(), i, x_t) * eps) / at(self.alpha.sqrt(), i, x_t)
         return Gaussian(mean, at(self.posterior_beta, i, x_t))
 

@@ -32,7 +32,8 @@ def discretised_log_likelihood(x: Tensor, gaussian: Gaussian, levels: int = 256)
     half = 1 / (levels - 1)
     x, mean, std = x.double(), gaussian.mean.double(), gaussian.variance.double().sqrt()
     upper, lower = (x + half - mean) / std, (x - half - mean) / std
-    # both ends in the same tail: log(Phi(u) - Phi(l)) = log Phi(u) + log(1 - exp(log Phi(l) - log Phi(u))), mirrored when right of the mean
+    # both ends in the same tail, mirrored when right of the mean:
+    # log(Phi(u) - Phi(l)) = log Phi(u) + log(1 - exp(log Phi(l) - log Phi(u)))
     flip = lower > 0
     lower, upper = torch.where(flip, -upper, lower), torch.where(flip, -lower, upper)
     log_upper = torch.special.log_ndtr(upper)

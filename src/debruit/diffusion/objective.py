@@ -41,8 +41,9 @@ class Objective:
     variance_weight: NotNegative = 0.001
 
     def times(self, process: Process, stream: Stream, first: int, count: int) -> Tensor:
-        """Times of the examples at positions first..first + count - 1 of a training, from the density: (count,), float64, on the CPU. With
-        `low_discrepancy` they are spread evenly over any consecutive examples (Stream.even_rows), else independent."""
+        """Times of the examples at positions first..first + count - 1 of a training, from the density: (count,),
+        float64, on the CPU. With `low_discrepancy` they are spread evenly over any consecutive examples
+        (Stream.even_rows), else independent."""
         rows = stream.even_rows(first, count) if self.low_discrepancy else stream.uniform_rows(first, count)[:, 0]
         return self.density.quantile(rows, process)
 

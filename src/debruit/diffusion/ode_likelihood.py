@@ -6,7 +6,7 @@ x_0 + r eps, and
     dz/dr = f(z, r) = eps^ - x_0^                                the ODE that samplers follow backwards
     log p(z_r0) = log N(z_r1; 0, r1^2 I) + integral of div f over r from r0 to r1
     div f = E_v[v^T (df/dz) v],  E[v v^T] = I                    Hutchinson's estimator, one or more fixed v an image
-r1 is the process's end, where samplers start from N(0, sigma(1)^2 I). r0 = `floor` > 0: the law has no density without
+r1 is the process's end, where samplers start from N(0, sigma(1)^2 I). r0 > 0: the distribution has no density without
 a little noise. The density given is that of x = z_r0 / (1 - r0), the model's image plus noise of standard deviation r0
 / (1 - r0).
 
@@ -25,7 +25,7 @@ from torch import Tensor
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process, time_of_log_snr
 
-FLOOR = 1e-3  # an eighth of the distance of two 8-bit values
+R0 = 1e-3  # an eighth of the distance of two 8-bit values
 RHO = 7.0
 NODES = (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
 STAGES = (
@@ -42,10 +42,10 @@ DIFFERENCE = tuple(fifth - fourth for fifth, fourth in zip((*STAGES[-1], 0.0), F
 
 @dataclass(frozen=True)
 class LogLikelihood:
-    """Of each image, (B,), float64, nats. log_density: log p(x_0), the sum of `prior` (the end's density), `divergence`
-    (the integral) and the change of scale. error: the size of what the steps of the ODE cost in it, an estimate that is
-    too small when the steps are few. noise: where the ODE takes the image, (B, ...), of unit variance under the
-    model."""
+    """The log-likelihood of each image, (B,), float64, in nats. log_density: log p(x_0), the sum of `prior` (the end's
+    density), `divergence` (the integral) and the change of scale. error: the size of what the steps of the ODE cost in
+    it, an estimate that is too small when the steps are few. noise: where the ODE takes the image, (B, ...), of unit
+    variance under the model."""
 
     log_density: Tensor
     prior: Tensor
@@ -61,7 +61,7 @@ def log_likelihood(
     probes: Tensor,
     *,
     steps: int = 20,
-    floor: float = FLOOR,
+    r0: float = R0,
 ) -> LogLikelihood:
     """log p of images x0 (B, ...), with the probes v (P, B, ...): `evaluations(steps)` network evaluations with P
     gradients each.
@@ -69,8 +69,8 @@ def log_likelihood(
     With `coordinates` for probes the divergence is exact. State and integral are float64; the network sees the dtype of
     x0. Gradients are taken inside, so this must not run in torch.inference_mode.
     """
-    grid = _grid(process, steps, floor)
-    z = x0.detach().double() * (1 - floor)
+    grid = _grid(process, steps, r0)
+    z = x0.detach().double() * (1 - r0)
     divergence, error = torch.zeros(2, len(x0), dtype=torch.float64, device=x0.device)
     at = _slope(denoise, z, grid.point(0, 0), probes, x0.dtype)
     for step in range(steps):
@@ -86,7 +86,7 @@ def log_likelihood(
     noise, dimensions = z / grid.end, x0[0].numel()
     scale = dimensions * math.log(2 * math.pi * grid.end**2)
     prior = -0.5 * (noise.square().flatten(1).sum(1) + scale)
-    total = prior + divergence + dimensions * math.log1p(-floor)
+    total = prior + divergence + dimensions * math.log1p(-r0)
     return LogLikelihood(total, prior, divergence, error, noise)
 
 
@@ -117,7 +117,7 @@ def bits_per_dim(log_density: Tensor, dimensions: int, levels: int | None = 256)
 
 
 class _Point(NamedTuple):
-    """A place of the path: r, t, alpha + sigma there, and dr/dw."""
+    """A point of the path: r, t, alpha + sigma there, and dr/dw."""
 
     r: float
     t: float
@@ -145,11 +145,11 @@ class _Grid:
         return self.points[step][stage]
 
 
-def _grid(process: Process, steps: int, floor: float) -> _Grid:
+def _grid(process: Process, steps: int, r0: float) -> _Grid:
     last = torch.ones((), dtype=torch.float64)
     alpha, sigma = float(process.alpha(last)), float(process.sigma(last))
     end = sigma / (alpha + sigma)
-    low, high = floor ** (1 / RHO), end ** (1 / RHO)
+    low, high = r0 ** (1 / RHO), end ** (1 / RHO)
     width = (high - low) / steps
     w = low + width * (torch.arange(steps, dtype=torch.float64)[:, None] + torch.tensor(NODES, dtype=torch.float64))
     r = (w**RHO).clamp(max=end)
@@ -157,7 +157,7 @@ def _grid(process: Process, steps: int, floor: float) -> _Grid:
     t[-1, -2:] = 1.0
     scale = process.alpha(t) + process.sigma(t)
     numbers = [x.tolist() for x in (r, t, scale, RHO * w ** (RHO - 1))]
-    points = [[_Point(*place) for place in zip(*row, strict=True)] for row in zip(*numbers, strict=True)]
+    points = [[_Point(*values) for values in zip(*row, strict=True)] for row in zip(*numbers, strict=True)]
     return _Grid(points, width, end)
 
 
@@ -165,14 +165,14 @@ def _slope(denoise, z: Tensor, point: _Point, probes: Tensor, dtype: torch.dtype
     assert not torch.is_inference_mode_enabled(), "the divergence needs gradients"
     with torch.enable_grad():
         z = z.detach().requires_grad_()
-        found = denoise((point.scale * z).to(dtype), point.t)
-        slope = (found.eps - found.x0).double()
+        estimate = denoise((point.scale * z).to(dtype), point.t)
+        slope = (estimate.eps - estimate.x0).double()
         divergence = torch.zeros(len(z), dtype=torch.float64, device=z.device)
         for n, probe in enumerate(probes, start=1):
             v = probe.double()
             (pulled,) = torch.autograd.grad(slope, z, v, retain_graph=n < len(probes))
             divergence += (pulled * v).flatten(1).sum(1) / len(probes)
-    score = -found.eps.detach().double() / point.r
+    score = -estimate.eps.detach().double() / point.r
     return _Slope(point.speed * slope.detach(), point.speed * divergence, score)
 
 

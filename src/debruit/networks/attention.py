@@ -1,4 +1,4 @@
-"""Attention over the places of a feature map (B, C, H, W), and from them to the tokens of a condition."""
+"""Attention over the positions of a feature map (B, C, H, W), and from them to the tokens of a condition."""
 
 import contextlib
 
@@ -10,7 +10,8 @@ from debruit.networks.layers import norm, zero
 
 
 class SelfAttention(nn.Module):
-    """x + proj(attention(norm(x))) among all places: the attention block of ADM and of the LDM's unconditional models."""
+    """x + proj(attention(norm(x))) among all positions: the attention block of ADM and of the LDM's unconditional
+    models."""
 
     def __init__(self, channels: int, heads: int, *, groups: int = 32) -> None:
         super().__init__()
@@ -20,13 +21,14 @@ class SelfAttention(nn.Module):
         self.proj = zero(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
-        places = _places(self.norm(x))
-        q, k, v = self.qkv(places).chunk(3, dim=-1)
+        positions = _positions(self.norm(x))
+        q, k, v = self.qkv(positions).chunk(3, dim=-1)
         return x + _feature_map(self.proj(_attend(q, k, v, self.heads)), x)
 
 
 class SpatialTransformer(nn.Module):
-    """x + out(blocks(in(norm(x)))): the transformer of the LDM's conditional models, with cross-attention to `tokens` (B, L, D)."""
+    """x + out(blocks(in(norm(x)))): the transformer of the LDM's conditional models, with cross-attention to `tokens`
+    (B, L, D)."""
 
     def __init__(
         self, channels: int, heads: int, context_channels: int | None, *, depth: int = 1, groups: int = 32
@@ -38,14 +40,15 @@ class SpatialTransformer(nn.Module):
         self.proj_out = zero(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
-        places = self.proj_in(_places(self.norm(x)))
+        positions = self.proj_in(_positions(self.norm(x)))
         for block in self.blocks:
-            places = block(places, tokens)
-        return x + _feature_map(self.proj_out(places), x)
+            positions = block(positions, tokens)
+        return x + _feature_map(self.proj_out(positions), x)
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm self-attention, cross-attention (to itself where there are no tokens) and a gated feed-forward, each residual."""
+    """Pre-norm self-attention, cross-attention (to itself where there are no tokens) and a gated feed-forward, each
+    residual."""
 
     def __init__(self, channels: int, heads: int, context_channels: int | None) -> None:
         super().__init__()
@@ -63,8 +66,8 @@ class TransformerBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Queries from x (B, N, C), keys and values from context (B, L, D), of which only what is `seen` (B, L) is attended to; the heads are `inner` wide
-    together, by default as wide as x."""
+    """Queries from x (B, N, C), keys and values from context (B, L, D), of which only what is `seen` (B, L) is attended
+    to; the heads are `inner` wide together, by default as wide as x."""
 
     def __init__(self, channels: int, context_channels: int, heads: int, *, inner: int | None = None) -> None:
         super().__init__()
@@ -102,11 +105,11 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, seen: Tensor | None = N
     return attended.to(kept).transpose(1, 2).flatten(2)
 
 
-def _places(x: Tensor) -> Tensor:
+def _positions(x: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, H W, C): a view where channels are last in memory."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def _feature_map(places: Tensor, like: Tensor) -> Tensor:
+def _feature_map(positions: Tensor, like: Tensor) -> Tensor:
     """(B, H W, C) -> (B, C, H, W), channels last in memory."""
-    return places.unflatten(1, like.shape[2:]).permute(0, 3, 1, 2)
+    return positions.unflatten(1, like.shape[2:]).permute(0, 3, 1, 2)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Cond:
-    """The conditions of a batch. Several conditioners may fill one door; they stand side by side along its second dimension."""
+    """The conditions of a batch. Several conditioners may fill one door; they stand side by side along its second
+    dimension."""
 
     vector: Tensor | None = None  # (B, D)        joins the time embedding    class, scalars
     tokens: Tensor | None = None  # (B, L, D)     cross-attention             text

@@ -1,11 +1,13 @@
-"""A patch discriminator: is each patch of an image real or decoded? Isola et al. 2017 (pix2pix), as VQGAN and LDM use it.
+"""A patch discriminator: is each patch of an image real or decoded? Isola et al. 2017 (pix2pix), as VQGAN and LDM use
+it.
 
 4x4 convolutions, the first `layers` of stride 2, each but the first with a norm, then LeakyReLU of slope 0.2:
 
-    C -> n -> 2n -> 4n ... (at most 8n), stride 2, `layers` times;  -> twice that, at most 8n, stride 1;  -> 1 logit, stride 1
+    C -> n -> 2n -> 4n ... (at most 8n), stride 2, `layers` times
+      -> twice that, at most 8n, stride 1;  -> 1 logit, stride 1
 
-Three layers: each logit sees 70 x 70 pixels. Real and decoded images go through it in calls of their own, so that a batch norm normalises each
-kind by itself, as in the reference.
+Three layers: each logit sees 70 x 70 pixels. Real and decoded images go through it in calls of their own, so that a
+batch norm normalises each kind by itself, as in the reference.
 """
 
 from typing import Literal
@@ -22,12 +24,14 @@ GROUPS = 32
 
 
 def least_side(layers: int) -> int:
-    """The smallest side of an image that gives a logit: each layer halves, the last two convolutions take a pixel each."""
+    """The smallest side of an image that gives a logit: each layer halves, the last two convolutions take a pixel
+    each."""
     return 3 * 2**layers
 
 
 class PatchDiscriminator(nn.Module):
-    """Images (B, C, H, W) in [-1, 1] -> logits (B, 1, h, w), h = floor(H / 2^layers) - 2; positive where a patch looks real.
+    """Images (B, C, H, W) in [-1, 1] -> logits (B, 1, h, w), h = floor(H / 2^layers) - 2; positive where a patch looks
+    real.
 
     InputError: an image with a side below 3 * 2^layers.
     """
@@ -61,7 +65,8 @@ class PatchDiscriminator(nn.Module):
         if min(x.shape[-2:]) < least_side(self.layers):
             height, width = x.shape[-2:]
             raise InputError(
-                f"a discriminator of {self.layers} layers needs images of {least_side(self.layers)} pixels or more, and these are {height} x {width}: "
+                f"a discriminator of {self.layers} layers needs images of {least_side(self.layers)} pixels or more, "
+                f"and these are {height} x {width}: "
                 "set adversarial.layers lower, or leave it out with adversarial.weight=0"
             )
         return self.body(x.contiguous(memory_format=torch.channels_last))

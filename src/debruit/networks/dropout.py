@@ -1,8 +1,8 @@
-"""Dropout (Srivastava et al. 2014) whose masks belong to examples: the mask of an example follows from a key of its own, whatever batch, device or
-thread it is in, and torch's global stream is left alone.
+"""Dropout (Srivastava et al. 2014) whose masks belong to examples: the mask of an example follows from a key of its
+own, whatever batch, device or thread it is in, and torch's global stream is left alone.
 
-The bits are a hash of (key of the example, number of the layer, number of the value), so that a pass which checkpointing repeats for the
-backward pass drops the same.
+The bits are a hash of (key of the example, number of the layer, number of the value), so that a pass which
+checkpointing repeats for the backward pass drops the same.
 """
 
 import numpy as np
@@ -15,7 +15,8 @@ LEVELS = 2**16  # a value is dropped by 16 bits
 
 
 class Dropout(nn.Dropout):
-    """torch's; where it has `keys`, (B, 2) int32, its masks come from there. The input is (B, ...), or (B k, ...) with the k of an example together."""
+    """torch's; where it has `keys`, (B, 2) int32, its masks come from there. The input is (B, ...), or (B k, ...) with
+    the k of an example together."""
 
     keys: Tensor | None = None
 
@@ -42,7 +43,8 @@ def masks(keys: Tensor, values: int, kept: int) -> Tensor:
 
 
 def _masks(keys: Tensor, counts: Tensor, kept: int) -> Tensor:
-    """(B, 2 N) for counts (N,): two values for each hash of 32 bits (lowbias32, Wellons 2018, with half of the key in its middle)."""
+    """(B, 2 N) for counts (N,): two values for each hash of 32 bits (lowbias32, Wellons 2018, with half of the key in
+    its middle)."""
     bits = counts + keys[:, :1]
     bits ^= bits >> 16 & 0xFFFF
     bits *= 0x7FEB352D
@@ -59,7 +61,8 @@ def drops(module: nn.Module) -> bool:
 
 
 def draw_from(module: nn.Module, keys: np.ndarray, device: torch.device | str = "cpu") -> None:
-    """Gives each of its dropout layers the keys of the examples to come, (B,) uint64, in a form of its own, until it is given others."""
+    """Gives each of its dropout layers the keys of the examples to come, (B,) uint64, in a form of its own, until it is
+    given others."""
     layers = _layers(module)
     if not layers:
         return

@@ -27,7 +27,8 @@ def channels_last(module: nn.Module) -> None:
 
 
 def sinusoidal(level: Tensor, channels: int, max_period: float = 10_000.0) -> Tensor:
-    """cos and sin of `level` (B,) at geometric frequencies, (B, channels). Vaswani et al. 2017; order as in DDPM's successors."""
+    """cos and sin of `level` (B,) at geometric frequencies, (B, channels). Vaswani et al. 2017; order as in DDPM's
+    successors."""
     half = channels // 2
     frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=level.device, dtype=torch.float32) / half)
     angles = level.float()[:, None] * frequencies
@@ -48,11 +49,12 @@ def norm(channels: int, groups: int, eps: float = 1e-5) -> GroupNorm:
 
 
 class ResidualBlock(nn.Module):
-    """norm, SiLU, conv, + time, norm, SiLU, dropout, zero-initialised conv; plus the input (through a 1x1 conv where the width changes).
+    """norm, SiLU, conv, + time, norm, SiLU, dropout, zero-initialised conv; plus the input (through a 1x1 conv where
+    the width changes).
 
-    The embedding (B, E) is added after the first convolution, or scales and shifts the second norm (`scale_shift`, ADM); a block built
-    without `embedding_channels` takes none (autoencoders). `resample` "down" or "up" halves or doubles the resolution inside the block, by
-    averaging or by repetition.
+    The embedding (B, E) is added after the first convolution, or scales and shifts the second norm (`scale_shift`,
+    ADM); a block built without `embedding_channels` takes none (autoencoders). `resample` "down" or "up" halves or
+    doubles the resolution inside the block, by averaging or by repetition.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class Upsample(nn.Module):
 
 
 class Fold(nn.Module):
-    """Half the resolution: 2 x 2 places folded into channels, then a 1x1 convolution."""
+    """Half the resolution: 2 x 2 positions folded into channels, then a 1x1 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -130,8 +132,8 @@ class Fold(nn.Module):
 
 
 class Unfold(nn.Module):
-    """Twice the resolution: a 1x1 convolution to 4 times the channels, unfolded to 2 x 2 places. A ninth of the operations of `Upsample`, or
-    less where it also narrows (Shi et al. 2016)."""
+    """Twice the resolution: a 1x1 convolution to 4 times the channels, unfolded to 2 x 2 positions. A ninth of the
+    operations of `Upsample`, or less where it also narrows (Shi et al. 2016)."""
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,8 +1,10 @@
-"""The encoder of captions that is trained with the denoiser (Rombach et al. 2022, text model): a plain transformer on word pieces.
+"""The encoder of captions that is trained with the denoiser (Rombach et al. 2022, text model): a plain transformer on
+word pieces.
 
     x = word + position;   depth times  x += attention(norm(x)),  x += feed(norm(x));   norm(x)
 
-Attention has no biases but in its output. In the reference every piece sees every other, the padding too, and [PAD] is a word like others.
+Attention has no biases but in its output. In the reference every piece sees every other, the padding too, and [PAD] is
+a word like others.
 """
 
 from dataclasses import dataclass
@@ -22,10 +24,11 @@ DEVIATION = 0.02  # of the embeddings at the start
 
 @dataclass(frozen=True, kw_only=True)
 class TextTransformer:
-    """`heads` of `head_channels` each, by default width / heads; `length` pieces a caption. `words` are "trained" with all the rest, or those of
-    "minilm", which stay as they are, 384 numbers each (word_vectors.py), before a trained projection. Padding that is "hidden" is seen by no piece and
-    comes out as zeros. The release of the reference carries an output layer over the vocabulary, which nothing uses: `vocabulary_head` builds it, for its
-    exact number of parameters."""
+    """`heads` of `head_channels` each, by default width / heads; `length` pieces a caption. `words` are "trained" with
+    all the rest, or those of "minilm", which stay as they are, 384 numbers each (word_vectors.py), before a trained
+    projection. Padding that is "hidden" is seen by no piece and comes out as zeros. The release of the reference
+    carries an output layer over the vocabulary, which nothing uses: `vocabulary_head` builds it, for its exact number
+    of parameters."""
 
     width: Width = 128
     depth: Repeats = 2
@@ -39,16 +42,19 @@ class TextTransformer:
     def __post_init__(self) -> None:
         if min(self.width, self.depth, self.heads, self.head_channels or 1) < 1 or self.length < 3:
             raise InputError(
-                f"a text encoder of width {self.width}, depth {self.depth}, {self.heads} heads and length {self.length}: each is at least 1, "
-                "and the length at least 3, since [CLS] and [SEP] take two places"
+                f"a text encoder of width {self.width}, depth {self.depth}, {self.heads} heads and length "
+                f"{self.length}: each is at least 1, "
+                "and the length at least 3, since [CLS] and [SEP] take two positions"
             )
         if self.head_channels is None and self.width % self.heads:
             raise InputError(
-                f"{self.heads} heads do not divide a text encoder's width of {self.width}: set encoder.heads or encoder.head_channels"
+                f"{self.heads} heads do not divide a text encoder's width of {self.width}: set encoder.heads or "
+                "encoder.head_channels"
             )
 
     def build(self, vocabulary: int, pad: int = 0) -> "TextTransformerModule":
-        """For so many different pieces, of which number `pad` is the padding. The words of MiniLM are still to be given to `word_embedding`."""
+        """For so many different pieces, of which number `pad` is the padding. The words of MiniLM are still to be given
+        to `word_embedding`."""
         return TextTransformerModule(self, vocabulary, pad)
 
 

@@ -1,6 +1,8 @@
-"""The U-Net of the ADM / LDM family: every U-Net of REFERENCE section 5 is one setting of it, with the same number of parameters.
+"""The U-Net of the ADM / LDM family: every U-Net of REFERENCE section 5 is one setting of it, with the same number of
+parameters.
 
-x -> (unshuffle) -> conv -> levels of [residual block, attention] with skips -> middle -> levels upwards -> norm, SiLU, zero conv
+x -> (unshuffle) -> conv -> levels of [residual block, attention] with skips -> middle -> levels upwards -> norm, SiLU,
+zero conv
 """
 
 from dataclasses import dataclass
@@ -32,13 +34,15 @@ RESAMPLERS = (Downsample, Upsample, Fold, Unfold)
 
 @dataclass(frozen=True, kw_only=True)
 class UNet:
-    """Widths are `channels` times `multipliers`, one level each, `blocks` residual blocks a level (one more on the way up).
+    """Widths are `channels` times `multipliers`, one level each, `blocks` residual blocks a level (one more on the way
+    up).
 
-    `attention` names the downsampling factors with attention, counted from the input of the first level; heads are given by number
-    or by width. With `transformer_depth` > 0 an attention layer is a transformer that also attends to the tokens (`token_channels`). `patch`
-    folds patch x patch pixels into channels, so that nothing runs at full resolution. `resample` changes the resolution between levels by
-    3x3 convolutions (LDM), inside residual blocks (ADM), or by folding 2 x 2 places into channels and back, the cheapest. `vector_channels` and
-    `spatial_channels` open the other doors. `checkpointing` recomputes blocks in the backward pass: less memory, a third more time.
+    `attention` names the downsampling factors with attention, counted from the input of the first level; heads are
+    given by number or by width. With `transformer_depth` > 0 an attention layer is a transformer that also attends to
+    the tokens (`token_channels`). `patch` folds patch x patch pixels into channels, so that nothing runs at full
+    resolution. `resample` changes the resolution between levels by 3x3 convolutions (LDM), inside residual blocks
+    (ADM), or by folding 2 x 2 positions into channels and back, the cheapest. `vector_channels` and `spatial_channels`
+    open the other doors. `checkpointing` recomputes blocks in the backward pass: less memory, a third more time.
     """
 
     doors: ClassVar[tuple[str, ...]] = ("vector", "tokens", "spatial")
@@ -79,7 +83,8 @@ class UNet:
         if self.token_channels and not (self.transformer_depth and (attending or self.middle_attention)):
             missing = "network.attention" if self.transformer_depth else "network.transformer_depth=1"
             raise InputError(
-                f"tokens of {self.token_channels} channels would be read by nothing: set {missing}, or network.token_channels=0"
+                f"tokens of {self.token_channels} channels would be read by nothing: set {missing}, or "
+                "network.token_channels=0"
             )
         return UNetModule(self, in_channels, out_channels)
 
@@ -165,9 +170,14 @@ class UNetModule(nn.Module):
     def _block(self, width: int, out: int, embedding: int, resample: str | None = None) -> ResidualBlock:
         config = self.config
         return ResidualBlock(
-            width, out, embedding, groups=config.groups, dropout=config.dropout,
-            scale_shift=config.time_embedding == "scale_shift", resample=resample,
-        )  # fmt: skip
+            width,
+            out,
+            embedding,
+            groups=config.groups,
+            dropout=config.dropout,
+            scale_shift=config.time_embedding == "scale_shift",
+            resample=resample,
+        )
 
     def _resampler(self, width: int, embedding: int, direction: str, out: int) -> nn.Module:
         if self.config.resample == "block":

@@ -1,4 +1,4 @@
-"""How to sample a model when nobody says otherwise: stored in its file, changed by flags."""
+"""The default sampling settings of a model: stored in its file, overridden by flags."""
 
 from dataclasses import dataclass, field
 
@@ -16,8 +16,8 @@ class SamplingConfig:
     """A sampler, its grid and number of steps, guidance, and whether x_0^ is clipped to the data's range.
 
     `guidance` is one weight (1 is none) or one for each of several conditions, in the order of the chain rule;
-    `interval` the times, 0 clean and 1 noise, between which it is on; `rescale` the share, 0 to 1, of the added
-    contrast that is taken back. docs/guidance.md.
+    `interval` the times, 0 clean and 1 noise, between which it is on; `rescale` the share, 0 to
+    1, by which added contrast is reduced. docs/guidance.md.
     """
 
     sampler: Sampler = field(default_factory=DPMpp2M)
@@ -33,7 +33,9 @@ class SamplingConfig:
         low, high = self.interval
         if not 0 <= low <= high <= 1:
             raise InputError(
-                f"a guidance interval from {low:g} to {high:g}: give two times between 0 (clean) and 1 (noise), the smaller first, for example 0.1,0.8"
+                f"a guidance interval from {low:g} to {high:g}: give two times between 0 (clean) and 1 (noise), the "
+                "smaller "
+                "first, for example 0.1,0.8"
             )
         if not 0 <= self.rescale <= 1:
             raise InputError(

@@ -31,7 +31,8 @@ class ChainSteps:
     def times(self, process: Process, steps: int) -> list[float]:
         if not isinstance(process, Tabulated):
             raise InputError(
-                "the grid of a chain's own steps needs a model with a chain; this one is in continuous time: use UniformTime"
+                "the grid of a chain's own steps needs a model with a chain; this one is in continuous time: use "
+                "UniformTime"
             )
         total = process.chain.steps
         if not 1 <= steps <= total:

@@ -49,8 +49,9 @@ def name_of(sampler: Any) -> str:
 
 
 spell(Sampler, name_of, {
-    "DPMSolver++": "dpmpp_2m", "DPMSolver++ 2M": "dpmpp_2m", "DPM-Solver++(2M)": "dpmpp_2m", "DPM++ 2M": "dpmpp_2m", "DPMSolverMultistep": "dpmpp_2m",
-    "DPMSolver++ 2M SDE": "dpmpp_2m_sde", "DPM++ 2M SDE": "dpmpp_2m_sde", "DDPM": "ancestral", "UniPCMultistep": "unipc", "EulerDiscrete": "euler",
+    "DPMSolver++": "dpmpp_2m", "DPMSolver++ 2M": "dpmpp_2m", "DPM-Solver++(2M)": "dpmpp_2m", "DPM++ 2M": "dpmpp_2m",
+    "DPMSolverMultistep": "dpmpp_2m", "DPMSolver++ 2M SDE": "dpmpp_2m_sde", "DPM++ 2M SDE": "dpmpp_2m_sde",
+    "DDPM": "ancestral", "UniPCMultistep": "unipc", "EulerDiscrete": "euler",
     "HeunDiscrete": "heun", "PC": "predictor_corrector",
 })  # fmt: skip
 
@@ -80,9 +81,9 @@ class Transition:
     """The process between s < t, and its posterior given x_0 (Kingma et al. 2021, appendix A,
     https://arxiv.org/abs/2107.00630).
 
-    q(x_t | x_s) = N(alpha x_s, variance I)          alpha = alpha_t / alpha_s,  variance = sigma_t^2 - alpha^2 sigma_s^2 (beta of a chain)
-    q(x_s | x_t, x_0) = N(mu, posterior_variance I)  posterior_variance = variance sigma_s^2 / sigma_t^2 (beta~ of a
-    chain)
+    q(x_t | x_s) = N(alpha x_s, variance I)          alpha = alpha_t / alpha_s
+                                                     variance = sigma_t^2 - alpha^2 sigma_s^2, beta of a chain
+    q(x_s | x_t, x_0) = N(mu, posterior_variance I)  posterior_variance = variance sigma_s^2 / sigma_t^2, its beta~
     """
 
     at_t: Level

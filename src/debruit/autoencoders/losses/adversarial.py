@@ -3,11 +3,13 @@
 hinge            L_D = mean [max(0, 1 - D(x)) + max(0, 1 + D(x^))] / 2          L_G = - mean D(x^)
 non-saturating   L_D = mean [softplus(-D(x)) + softplus(D(x^))] / 2             L_G = mean softplus(-D(x^))
 R1               gamma / 2  |grad_x mean D(x)|^2  on real images (Mescheder et al. 2018)
-adaptive weight  lambda = |grad_w L_n| / (|grad_w L_G| + 1e-4), at most `adaptive_max`;  w the weight of the decoder's last convolution (eq. 7)
+adaptive weight  lambda = |grad_w L_n| / (|grad_w L_G| + 1e-4), at most `adaptive_max`;  w the weight of the decoder's
+last convolution (eq. 7)
 
-L_n = reconstruction + perceptual. Means are over an image's patches. The discriminator enters after a while and ramps up: its entry is what most
-often ruins a good autoencoder. The gradients of L_n and of L_G with respect to x^ are each taken once; those with respect to w follow from them
-without another pass through the perceptual network or the discriminator (`combined_gradient`).
+L_n = reconstruction + perceptual. Means are over an image's patches. The discriminator enters after a while and ramps
+up: its entry is what most often ruins a good autoencoder. The gradients of L_n and of L_G with respect to x^ are each
+taken once; those with respect to w follow from them without another pass through the perceptual network or the
+discriminator (`combined_gradient`).
 """
 
 from dataclasses import dataclass
@@ -28,12 +30,13 @@ ADAPTIVE_MAX = 1e4
 
 @dataclass(frozen=True, kw_only=True)
 class Adversarial:
-    """`weight` is b3, multiplied by lambda where `adaptive`. `r1` is gamma. The discriminator enters at `begins_images` images seen, or when the
-    reconstruction has flattened (None), and reaches its weight `ramp_images` later. It has `channels` filters at first, `layers` of stride 2,
-    and is trained by Adam with `lr` and `betas`. A batch norm is the reference's; "group" suits small batches.
+    """`weight` is b3, multiplied by lambda where `adaptive`. `r1` is gamma. The discriminator enters at `begins_images`
+    images seen, or when the reconstruction has flattened (None), and reaches its weight `ramp_images` later. It has
+    `channels` filters at first, `layers` of stride 2, and is trained by Adam with `lr` and `betas`. A batch norm is the
+    reference's; "group" suits small batches.
 
-    The reference bounds lambda by 1e4: for its VQ models on gradients of means, as here, for its KL models on those of a sum over the image's
-    values, which beside our means is `kl.per_value(1e4, ...)`, 0.05 at 256 x 256 x 3.
+    The reference bounds lambda by 1e4: for its VQ models on gradients of means, as here, for its KL models on those of
+    a sum over the image's values, which beside our means is `kl.per_value(1e4, ...)`, 0.05 at 256 x 256 x 3.
     """
 
     weight: float = 0.5
@@ -63,7 +66,8 @@ class Adversarial:
             raise InputError(f"adversarial.betas={self.betas}: each must be at least 0 and below 1")
         if self.r1 and self.norm == "batch":
             raise InputError(
-                f"adversarial.r1={self.r1:g} needs the gradient of each image by itself, which a batch norm mixes: set adversarial.norm=group"
+                f"adversarial.r1={self.r1:g} needs the gradient of each image by itself, which a batch norm mixes: set "
+                "adversarial.norm=group"
             )
 
     def build(self, channels: int) -> PatchDiscriminator:
@@ -88,8 +92,8 @@ class Adversarial:
     def combine(
         self, decoded: Tensor, reconstruction_grad: Tensor, generator_grad: Tensor, *, last: Tensor, strength: float
     ) -> tuple[Tensor, Tensor]:
-        """The gradient to pass backward from `decoded`, and the factor of the generator's in it, (): `strength` (the ramp) times b3 and, where
-        adaptive, lambda. As `combined_gradient`."""
+        """The gradient to pass backward from `decoded`, and the factor of the generator's in it, (): `strength` (the
+        ramp) times b3 and, where adaptive, lambda. As `combined_gradient`."""
         weight = strength * self.weight
         if not self.adaptive:
             return reconstruction_grad + weight * generator_grad, reconstruction_grad.new_tensor(weight)
@@ -99,14 +103,15 @@ class Adversarial:
 
 
 def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
-    """|grad_x mean D(x)|^2 / 2, (B,), of the logits of real `images` that required their gradient; differentiable, for a discriminator in which
-    images do not mix."""
+    """|grad_x mean D(x)|^2 / 2, (B,), of the logits of real `images` that required their gradient; differentiable, for
+    a discriminator in which images do not mix."""
     (gradient,) = torch.autograd.grad(logits.flatten(1).mean(dim=1).sum(), images, create_graph=True)
     return gradient.flatten(1).square().sum(dim=1) / 2
 
 
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:
-    """The share of patches that the discriminator told rightly, (B,): 1/2 is guessing; near 1 it wins, and its gradient teaches little."""
+    """The share of patches that the discriminator told rightly, (B,): 1/2 is guessing; near 1 it wins, and its gradient
+    teaches little."""
     right = (real > 0).float() + (fake < 0).float()
     return right.flatten(1).mean(dim=1) / 2
 
@@ -127,9 +132,9 @@ def combined_gradient(
 ) -> tuple[Tensor, Tensor]:
     """g_n + weight lambda g_G, and weight lambda ().
 
-    `decoded` (B, C, H, W) carries the decoder's graph, which is kept; both gradients are with respect to it, of means over the batch; `last` is the
-    weight of the decoder's last convolution. lambda costs that convolution's part of a backward pass, twice. Passing the result backward from
-    `decoded` is descending L_n + weight lambda L_G.
+    `decoded` (B, C, H, W) carries the decoder's graph, which is kept; both gradients are with respect to it, of means
+    over the batch; `last` is the weight of the decoder's last convolution. lambda costs that convolution's part of a
+    backward pass, twice. Passing the result backward from `decoded` is descending L_n + weight lambda L_G.
     """
     g_n, g_g = (
         torch.autograd.grad(decoded, last, g.to(decoded.dtype), retain_graph=True)[0]

@@ -1,10 +1,12 @@
-"""Everything of an autoencoder's loss: L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial. Rombach et al. 2022, appendix G.
+"""Everything of an autoencoder's loss: L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial. Rombach et al.
+2022, appendix G.
 
-A weight of 0 leaves its term out: its network is not even built. Values are per image, (B,); the trainer takes their mean. With a discriminator:
+A weight of 0 leaves its term out: its network is not even built. Values are per image, (B,); the trainer takes their
+mean. With a discriminator:
 
-    g_n = gradient of mean L_n at x^              `total(image_terms(x, x^))`; learned scales get theirs in the same pass
+    g_n = gradient of mean L_n at x^              `total(image_terms(x, x^))`; scales get theirs, too
     g_G = gradient of mean L_G at x^              `adversarial.generator_loss`
-    x^.backward(adversarial.combine(g_n, g_G))    one pass through the decoder, beside that of b1 L_KL through the encoder
+    x^.backward(adversarial.combine(g_n, g_G))    one pass through the decoder, besides that of b1 L_KL
 """
 
 from collections.abc import Mapping
@@ -27,8 +29,8 @@ Penalty = Literal["kl", "codebook"]
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
-    """`kl_weight` is b1 (kl.py says beside which sums), `codebook_weight` its counterpart for VQ; the bottleneck that the autoencoder does not
-    have costs nothing. None is a term with weight 0."""
+    """`kl_weight` is b1 (kl.py says beside which sums), `codebook_weight` its counterpart for VQ; the bottleneck that
+    the autoencoder does not have costs nothing. None is a term with weight 0."""
 
     reconstruction: Reconstruction = field(default_factory=L1)
     kl_weight: float = 1e-6
@@ -55,8 +57,8 @@ class Criterion:
 
 
 class CriterionModule(nn.Module):
-    """Its parameters are the learned scales of the reconstruction, if any; the perceptual network is none of them. `weights` are the factors of
-    the terms."""
+    """Its parameters are the learned scales of the reconstruction, if any; the perceptual network is none of them.
+    `weights` are the factors of the terms."""
 
     def __init__(self, config: Criterion, channels: int) -> None:
         super().__init__()
@@ -75,8 +77,8 @@ class CriterionModule(nn.Module):
         return {name: term(images, decoded) for name, term in terms.items() if term is not None}
 
     def latent_terms(self, penalty: Tensor, images: Tensor, kind: Penalty) -> dict[str, Tensor]:
-        """The bottleneck's penalty (B,) as a term without its weight: KL in nats summed over the latent of `images`, which becomes nats per value
-        of the image, or the codebook loss, a mean over the latent already."""
+        """The bottleneck's penalty (B,) as a term without its weight: KL in nats summed over the latent of `images`,
+        which becomes nats per value of the image, or the codebook loss, a mean over the latent already."""
         return {kind: kl_per_value(penalty, images) if kind == "kl" else penalty}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:

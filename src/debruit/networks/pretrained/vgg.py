@@ -1,7 +1,9 @@
-"""VGG16 up to its last convolution (Simonyan & Zisserman 2015), with the linear heads that make it LPIPS: from files of the user's.
+"""VGG16 up to its last convolution (Simonyan & Zisserman 2015), with the linear heads that make it LPIPS: from files of
+the user's.
 
 The five maps that LPIPS compares (Zhang et al. 2018) follow the ReLU of the last convolution before each pooling:
-relu1_2, relu2_2, relu3_3, relu4_3, relu5_3, of 64, 128, 256, 512 and 512 channels at 1, 1/2, 1/4, 1/8 and 1/16 of the image's sides.
+relu1_2, relu2_2, relu3_3, relu4_3, relu5_3, of 64, 128, 256, 512 and 512 channels at 1, 1/2, 1/4, 1/8 and 1/16 of the
+image's sides.
 """
 
 from collections.abc import Mapping
@@ -17,7 +19,8 @@ TAPS = tuple(block[-1] for block in WIDTHS)
 
 
 class VGG16Maps(nn.Module):
-    """Prepared images (N, 3, H, W), sides of 16 or more, -> five maps (N, c, h, w). `weights` in torchvision's layout."""
+    """Prepared images (N, 3, H, W), sides of 16 or more, -> five maps (N, c, h, w). `weights` in torchvision's
+    layout."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -61,11 +64,12 @@ def head_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def check_layout(path: Path, weights: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], what: str) -> None:
-    """InputError where a file's tensors are not those expected: says the first that is missing or of another shape, and what is there."""
+    """InputError where a file's tensors are not those expected: says the first that is missing or of another shape, and
+    what is there."""
     for name, shape in expected.items():
         if name not in weights:
-            there = ", ".join(list(weights)[:3])
-            raise InputError(f"{path} is no {what}: it has no tensor {name} of shape {shape}, but {there} ...")
+            names = ", ".join(list(weights)[:3])
+            raise InputError(f"{path} is no {what}: it has no tensor {name} of shape {shape}, but {names} ...")
         if tuple(weights[name].shape) != shape:
             raise InputError(
                 f"{path} is no {what}: its {name} has the shape {tuple(weights[name].shape)} where {shape} is expected"

@@ -15,15 +15,15 @@ from debruit.errors import InputError
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
-    """Named tensors, of a .safetensors file or of a pickle (.pth, .pt) that weights_only=True accepts. InputError: no such file, one that
-    would run code, that is damaged, or that holds something else."""
+    """Named tensors, of a .safetensors file or of a pickle (.pth, .pt) that weights_only=True accepts. InputError: no
+    such file, one that would run code, that is damaged, or that holds something else."""
     if not path.is_file():
         raise InputError(f"there is no file {path}: give the path of a network's weights (.safetensors or .pth)")
     try:
-        found = load_file(path) if path.suffix.lower() == ".safetensors" else _unpickled(path)
+        stored = load_file(path) if path.suffix.lower() == ".safetensors" else _unpickled(path)
     except SafetensorError as error:
         raise InputError(f"{path} is no readable .safetensors file ({error}): copy it again") from None
-    weights = found.get("state_dict", found.get("model", found)) if isinstance(found, Mapping) else {}
+    weights = stored.get("state_dict", stored.get("model", stored)) if isinstance(stored, Mapping) else {}
     if not isinstance(weights, Mapping) or not weights or not all(isinstance(w, Tensor) for w in weights.values()):
         raise InputError(
             f"{path} holds no plain set of named tensors: save the network's state_dict() and name that file"
@@ -36,7 +36,8 @@ def _unpickled(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read without running code from it, or is damaged ({str(error).splitlines()[0][:100]}): save the network's "
+            f"{path} cannot be read without running code from it, or is damaged ({str(error).splitlines()[0][:100]}): "
+            "save the network's "
             "state_dict() as .safetensors"
         ) from None
 

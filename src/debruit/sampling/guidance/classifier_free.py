@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from what the network believes under fewer conditions."""
+"""Classifier-free guidance: away from the estimate under fewer conditions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,19 +9,18 @@ from torch import Tensor
 from debruit.diffusion.denoiser import Denoiser
 from debruit.diffusion.prediction import Estimate
 
-Guided = Callable[
-    [Tensor, float], tuple[Estimate, Estimate]
-]  # (x_t, t) -> the guided estimate, and that which it was guided from
+# (x_t, t) -> the guided estimate, and the conditional one that it was guided from
+Guided = Callable[[Tensor, float], tuple[Estimate, Estimate]]
 
 
 def classifier_free(denoiser: Denoiser, branches: Sequence[tuple[float, Any]]) -> Guided:
     """sum_k a_k D(x, t, c_k) on x_0 and eps, for branches (a_k, c_k), a number and a Cond; the a_k have the sum 1.
-    Beside it D under the last condition.
+    Returned together with D under the last condition.
 
-    Two branches, (1 - w, none) and (w, cond), are u + w (c - u): Ho & Salimans 2022 (their w is this w - 1). More are
-    the chain rule of several conditions (weights.coefficients), as in InstructPix2Pix (Brooks et al. 2023, equation 3).
-    All go through the network as one batch, those whose coefficient is 0 are left out, and one that is left alone is
-    exactly the network's own estimate. A learned variance is that of the last.
+    Two branches, (1 - w, none) and (w, cond), are u + w (c - u): Ho & Salimans 2022, https://arxiv.org/abs/2207.12598
+    (their w is this w - 1). More are the chain rule of several conditions (weights.coefficients), as in InstructPix2Pix
+    (Brooks et al. 2023, equation 3). All go through the network as one batch, those whose coefficient is 0 are left
+    out, and one that is left alone is exactly the network's own estimate. A learned variance is that of the last.
     """
     evaluated = [(a, cond) for a, cond in branches if a != 0]
     if len(evaluated) == 1:
@@ -31,10 +30,10 @@ def classifier_free(denoiser: Denoiser, branches: Sequence[tuple[float, Any]]) -
     for cond in others:
         conds = conds.concatenate(cond)
 
-    def guided(x, t) -> tuple[Estimate, Estimate]:
-        found = denoiser(torch.cat([x] * len(weights)), t, conds)
-        x0, eps = found.x0.chunk(len(weights)), found.eps.chunk(len(weights))
-        fraction = None if found.fraction is None else found.fraction.chunk(len(weights))[-1]
+    def guided(x: Tensor, t: float) -> tuple[Estimate, Estimate]:
+        estimate = denoiser(torch.cat([x] * len(weights)), t, conds)
+        x0, eps = estimate.x0.chunk(len(weights)), estimate.eps.chunk(len(weights))
+        fraction = None if estimate.fraction is None else estimate.fraction.chunk(len(weights))[-1]
         return Estimate(_sum(weights, x0), _sum(weights, eps), fraction), Estimate(x0[-1], eps[-1], fraction)
 
     return guided
@@ -43,9 +42,9 @@ def classifier_free(denoiser: Denoiser, branches: Sequence[tuple[float, Any]]) -
 def alone(denoise: Callable[[Tensor, float], Estimate]) -> Guided:
     """No guidance: both estimates are the same one."""
 
-    def guided(x, t) -> tuple[Estimate, Estimate]:
-        found = denoise(x, t)
-        return found, found
+    def guided(x: Tensor, t: float) -> tuple[Estimate, Estimate]:
+        estimate = denoise(x, t)
+        return estimate, estimate
 
     return guided
 

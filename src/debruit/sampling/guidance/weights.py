@@ -6,14 +6,13 @@ from itertools import pairwise
 
 from debruit.errors import InputError
 
-Weights = (
-    float | tuple[tuple[str, float], ...]
-)  # one weight, or (name of a condition, its weight) in the order of the chain rule
+# one weight, or (name of a condition, its weight) in the order of the chain rule
+Weights = float | tuple[tuple[str, float], ...]
 
 
 def read(given: float | str | Mapping[str, float] | Iterable[tuple[str, float]]) -> Weights:
-    """What a user gave: 3.0, {"text": 5, "mask": 2}, or what stands on a command line, "3" and "text=5,mask=2".
-    InputError: none of these."""
+    """Parse a user's weights: 3.0, {"text": 5, "mask": 2}, or the text of a flag, "3" or "text=5,mask=2". InputError:
+    none of these."""
     if isinstance(given, (int, float)):
         return float(given)
     if not isinstance(given, str):
@@ -25,7 +24,8 @@ def read(given: float | str | Mapping[str, float] | Iterable[tuple[str, float]])
         return tuple((name.strip(), float(weight)) for name, _, weight in pairs)
     except ValueError:
         raise InputError(
-            f"--guidance {given}: give one weight, for example --guidance 3, or one for each condition, for example --guidance text=5,mask=2"
+            f"--guidance {given}: give one weight, for example --guidance 3, or one for each condition, for example "
+            "--guidance text=5,mask=2"
         ) from None
 
 
@@ -36,7 +36,9 @@ def check(weights: Weights) -> None:
         if not (math.isfinite(weight) and weight >= 0):
             whose = f" for {name}" if name else ""
             raise InputError(
-                f"a guidance weight of {weight}{whose}: it must be 0 or more, and finite; 1 is no guidance, 0 leaves the condition out"
+                f"a guidance weight of {weight}{whose}: it must be 0 or more, and finite; 1 is no guidance, 0 leaves "
+                "the "
+                "condition out"
             )
     names = [name for name, _ in pairs]
     if isinstance(weights, tuple) and (not names or "" in names or len(set(names)) < len(names)):
@@ -44,7 +46,7 @@ def check(weights: Weights) -> None:
 
 
 def in_words(weights: Weights) -> str:
-    """ "2", or "text=5, mask=2"."""
+    """Return the weights as text: "2", or "text=5, mask=2"."""
     if not isinstance(weights, tuple):
         return f"{weights:g}"
     return ", ".join(f"{name}={weight:g}" for name, weight in weights)
