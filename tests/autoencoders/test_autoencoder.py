@@ -16,6 +16,7 @@ from debruit.autoencoders.kl import KL
 from debruit.autoencoders.vq import VQ
 from debruit.errors import InputError
 from debruit.overrides import override
+from debruit.rng import Purpose, stream
 from debruit.seams import implementations
 
 CODER = Coder(channels=8, multipliers=(1, 2), blocks=1, groups=4)
@@ -179,7 +180,7 @@ def test_it_learns_a_batch(bottleneck):
         optimiser.step()
         optimiser.zero_grad()
         if isinstance(bottleneck, VQ) and step % 10 == 9:
-            module.bottleneck.revive(out.moments.mean, generator)
+            module.bottleneck.revive(out.moments.mean, stream(Purpose.CODES, 0, 0, 0))
     assert float(loss.detach()) < 0.1 * float(x.var())
 
 

@@ -6,6 +6,7 @@ import torch
 from debruit.autoencoders import vq
 from debruit.autoencoders.codec import Moments
 from debruit.autoencoders.vq import VQ, nearest
+from debruit.rng import Purpose, stream
 
 
 def module(codes: int = 16, channels: int = 3, **changes):
@@ -112,23 +113,23 @@ def test_revival_moves_dead_codes_onto_latents(places):
     """Deterministic by the generator; codes in use stay; with enough latents no two codes get the same."""
     built = counted(module(codes=16, usage_images=1), torch.arange(4).view(1, 2, 2), repeats=40)
     before, latents = built.codebook.weight.detach().clone(), torch.randn(1, 3, 1, places)
-    assert built.revive(latents, torch.Generator().manual_seed(7)) == 12
+    assert built.revive(latents, stream(Purpose.CODES, 7, 0, 0)) == 12
     after = built.codebook.weight.detach()
     assert torch.equal(after[:4], before[:4])
     same = (after[4:, None] == latents[0, :, 0].T).all(-1)  # (12, places)
     assert same.sum(1).tolist() == [1] * 12
     assert int(same.sum(0).max()) == (1 if places >= 12 else 3)
     assert not built.dead.any()
-    assert built.revive(latents, torch.Generator().manual_seed(8)) == 0
+    assert built.revive(latents, stream(Purpose.CODES, 8, 0, 0)) == 0
     assert torch.equal(built.codebook.weight, after)
 
     again = counted(module(codes=16, usage_images=1), torch.arange(4).view(1, 2, 2), repeats=40)
     again.codebook.weight.data.copy_(before)
-    again.revive(latents, torch.Generator().manual_seed(7))
+    again.revive(latents, stream(Purpose.CODES, 7, 0, 0))
     assert torch.equal(again.codebook.weight, after)
     again.codebook.weight.data.copy_(before)
     again.usage.copy_(torch.tensor([0.25] * 4 + [0.0] * 12))
-    again.revive(latents, torch.Generator().manual_seed(9))
+    again.revive(latents, stream(Purpose.CODES, 9, 0, 0))
     assert not torch.equal(again.codebook.weight, after)
 
 
@@ -140,7 +141,7 @@ def test_revived_codes_are_used():
         built.codebook.weight[0] = 5.0
     for _ in range(20):
         error = float(built(Moments(latents), None).penalty.detach().mean())
-    assert built.revive(latents, torch.Generator().manual_seed(0)) >= 6
+    assert built.revive(latents, stream(Purpose.CODES, 0, 0, 0)) >= 6
     passed = built(Moments(latents), None)
     assert len(passed.codes.unique()) >= 7
     assert float(passed.penalty.detach().mean()) < 0.7 * error
