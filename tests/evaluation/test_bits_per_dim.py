@@ -123,7 +123,7 @@ def test_a_model_that_remembers_its_images_has_a_gap_and_another_has_none():
     parts = {"training": np.arange(100), "held_out": np.arange(100, 200)}
     honest = nll.scores(last(gaussian_model(data), data, count=100, **parts))[-1]
     assert honest.low < 0 < honest.high
-    assert "no overfitting can be told" in honest.note
+    assert "overfitting is not detectable" in honest.note
 
 
 def randomised(**changes) -> Model:

@@ -53,7 +53,7 @@ def test_a_training_that_gets_worse_is_not_called_overfitting(tmp_path):
 
 def test_a_falling_curve_says_go_on_or_train_longer(tmp_path):
     k = np.arange(1, 21)
-    assert advice(log(tmp_path / "a", 1 / k, planned=40_000)).startswith("go on: at 20,000 of 40,000 images")
+    assert advice(log(tmp_path / "a", 1 / k, planned=40_000)).startswith("continue: at 20,000 of 40,000 images")
     said = advice(log(tmp_path / "a", 1 / k, 0.9 / k))
     assert said.startswith("train longer: the validation loss fell by 25.0 % over the last quarter of 20,000 images")
     assert "held-out images cost +11.1 % against training images" in said

@@ -82,7 +82,7 @@ def test_verdicts_say_what_the_counts_allow():
     none, three = Rate(0, 64), Rate(3, 64)
     silent = verdict({"pixels": (none, Rate(1, 256))}, none, Rate(0, 256))
     assert silent.startswith(
-        "No evidence of copying beyond the likeness that the data has by itself: by pixels 0 of 64 (0 %, "
+        "No evidence of copying beyond the rate of near-duplicates in the data: by pixels 0 of 64 (0 %, "
     )
     assert "an excess of more than 5.3 points can be excluded" in silent
     assert verdict({"pixels": (three, Rate(0, 256))}, none, Rate(0, 256)).startswith("Some samples are near copies")
@@ -93,7 +93,7 @@ def test_verdicts_say_what_the_counts_allow():
     same = verdict({"pixels": (three, Rate(0, 256))}, three, Rate(0, 256))
     assert same.startswith("3 of 64 (4.69 %, interval 1.61 % to 12.9 %) samples are identical to a training image")
     alone = verdict({"pixels": (three, Rate(0, 0))}, none, Rate(0, 0))
-    assert "no baseline: whether that is copying or the likeness that the data has by itself cannot be said" in alone
+    assert "no baseline: whether the model copies, or the data contains near-duplicates, cannot be decided" in alone
     both = verdict({"pixels": (none, Rate(0, 256)), "Net": (Rate(20, 64), Rate(2, 256))}, none, Rate(0, 256))
     assert both.startswith("Many samples are near copies of training images: 20 of 64")
     assert "by Net" in both
@@ -266,7 +266,7 @@ def test_held_out_images_are_mirrored_too():
     found = memorisation(images.flip(-1), data, training=np.arange(40), held_out=np.arange(40, 80), mirrored=True)
     assert (found.views[0].rate.hits, found.views[0].baseline.hits) == (40, 40)
     assert (found.identical.hits, found.identical_baseline.hits) == (40, 40)
-    assert "No evidence of copying beyond the likeness" in found.verdict
+    assert "No evidence of copying beyond the rate of near-duplicates" in found.verdict
 
 
 @pytest.mark.parametrize(("provenance", "hits"), [({"flip": True}, 5), ({"flip": False}, 0), ({}, 0)])
@@ -336,7 +336,7 @@ def test_the_contact_sheet_shows_the_worst_beside_what_they_resemble(digits, par
     training, _ = parts
     samples = torch.cat([noise(9), digits.batch(training[:1])["image"]])
     found = look(samples, digits, parts)
-    sheet = np.asarray(contact_sheet(samples, digits, found, most=3, beside=2))
+    sheet = np.asarray(contact_sheet(samples, digits, found, most=3, neighbours=2))
     cell = 64 + 2
     assert sheet.shape == (3 * cell + 2, 3 * cell + 2, 3)
     tile = lambda row, column: sheet[2 + row * cell : row * cell + 66, 2 + column * cell : column * cell + 66]  # noqa: E731

@@ -204,5 +204,5 @@ def test_images_that_are_not_there(digits):
         reference_features(digits, [], Counting())
     with pytest.raises(InputError, match="image 1797 was requested, and digits has 0 to 1796"):
         reference_features(digits, [0, 1797], Counting())
-    with pytest.raises(InputError, match="image -1 was asked for"):
+    with pytest.raises(InputError, match="image -1 was requested"):
         reference_features(digits, [0, -1], Counting())

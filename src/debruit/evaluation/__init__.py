@@ -1,1 +1,1 @@
-"""Is it any good, and why: features, metrics, likelihood, memorisation, reports, and the lecture on a model (explain/)."""
+"""Evaluation of models: samples, scores, condition alignment, likelihood, memorisation, comparisons."""

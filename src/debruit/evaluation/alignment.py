@@ -3,9 +3,9 @@
 Image sets get the requested conditions with the predictions of the segmenter and of the caption scorer, and upscaled
 samples the images that they should match:
 
-    samples         with the masks and captions of real images   how well the model follows its conditions
+    samples         with the masks and captions of real images   alignment of the model
     real baseline   these real images                            the most that segmenter and scorer can detect
-    without mask    samples drawn again without the mask         what is detected by chance, or by the caption alone
+    without mask    the same samples without the mask         what is detected by chance, or by the caption alone
 """
 
 from dataclasses import dataclass, replace
@@ -85,8 +85,8 @@ class Alignment:
         return images
 
     def _without_mask(self, count: int) -> ImageSet | None:
-        """The first samples again without their masks, with the agreement to masks and captions; None for a model that was
-        always trained with masks, or if no network would look at them."""
+        """The first samples again without their masks, with the agreement to masks and captions; None for a model that
+        was always trained with masks, or if no network would look at them."""
         always = any(c.field == "mask" and c.drop == 0 for c in self.loaded.model.config.conditioners)
         if always or (self.networks.segmenter is None and self.networks.scorer is None):
             return None
@@ -105,7 +105,8 @@ class Alignment:
         for start in range(0, len(images), extraction.BATCH):
             batch = images[start : start + extraction.BATCH]
             key = [segmenter.fingerprint, images_key(batch)]
-            done.append(self.store.get_or_make("segments", key, lambda: segmenter(batch, self.dataset.spec)))  # noqa: B023
+            make = lambda: segmenter(batch, self.dataset.spec)  # noqa: B023, E731
+            done.append(self.store.get_or_make("segments", key, make))
             yield start + len(batch)
         return np.concatenate(done)
 

@@ -1,5 +1,5 @@
-"""Comparison of several models on the same data: the same seeds, reference and networks; differences to the first model are
-paired by image."""
+"""Comparison of several models on the same data: the same seeds, reference and networks; differences to the first model
+are paired by image."""
 
 import contextvars
 from collections.abc import Sequence
@@ -30,22 +30,22 @@ Arrays = dict[str, np.ndarray]  # by score label
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The evaluations, in the order given, and for each of them its differences to the first by score label ({} for the first
-    itself)."""
+    """The evaluations, in the order given, and for each of them its differences to the first by score label ({} for the
+    first itself)."""
 
     evaluations: tuple[Evaluation, ...]
     differences: tuple[dict[str, Difference], ...]
 
 
 def check_metrics(names: Sequence[str]) -> None:
-    """InputError if one of them is an analysis or a metric of an autoencoder: these have no contributions by sample, take
-    minutes per model or depend on its data."""
+    """InputError if one of them is an analysis or a metric of an autoencoder: these have no contributions by sample,
+    take minutes per model or depend on its data."""
     known = [name for metric in _of_samples() for name in (metric.name, *metric.gives)]
     wrong = [name for name in names if name not in known]
     if wrong:
         raise InputError(
-            f"--metrics {','.join(wrong)}: this describes one model, and `debruit evaluate` measures it model by model; compare "
-            f"takes scores of samples: {', '.join(known)}"
+            f"--metrics {','.join(wrong)}: this describes one model, and `debruit evaluate` measures it model by "
+            f"model; compare takes scores of samples: {', '.join(known)}"
         )
 
 
@@ -58,15 +58,16 @@ def check(models: Sequence[LoadedModel]) -> None:
 
 
 def check_together(models: Sequence[LoadedModel], dataset: Dataset, request: Request, split: EvalSplit) -> None:
-    """InputError if one of the models cannot be compared with the others on this data, or does not meet the requirements of a
-    metric requested by name. Reports how many of the images that count as unseen another model was trained on."""
+    """InputError if one of the models cannot be compared with the others on this data, or does not meet the
+    requirements of a metric requested by name. Reports how many of the images that count as unseen another model was
+    trained on."""
     first = models[0]
     for other in models[1:]:
         ours, theirs = first.data, other.data
         if (ours.shape, ours.depth) != (theirs.shape, theirs.depth):
             raise InputError(
-                f"{first.name} draws images of {describe(ours)} and {other.name} of {describe(theirs)}: compare models of one "
-                "size, channels and depth"
+                f"{first.name} draws images of {describe(ours)} and {other.name} of {describe(theirs)}: compare "
+                "models of one size, channels and depth"
             )
         _check_classes(first, other)
     for one in models:
@@ -83,9 +84,9 @@ def check_together(models: Sequence[LoadedModel], dataset: Dataset, request: Req
             training = split_of_model(dataset, about).train
             if seen := int(np.isin(unseen, training).sum()):
                 events.say(
-                    f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of {first.name}'s "
-                    "training and count as unseen: it has an advantage there; trainings with the same seed hold out the same "
-                    "images"
+                    f"{other.name} was trained on {seen:,} of the {len(unseen):,} images that were held out of "
+                    f"{first.name}'s training and count as unseen: it has an advantage there; trainings with the same "
+                    "seed hold out the same images"
                 )
 
 
@@ -138,7 +139,7 @@ def shared(models: Sequence[LoadedModel], dataset: Dataset, request: Request, sp
 
 
 def contributions(metric: Metric, evaluation: Evaluation, store: ResultStore) -> Arrays:
-    """What the interval of a difference needs of one model, by score label."""
+    """Arrays of one model for the intervals of differences, by score label."""
     images, reference = evaluation.sets[SAMPLES], evaluation.sets[REFERENCE]
     key = [evaluation.loaded.digest, evaluation.key, metric.name]
     return store.get_or_make("contributions", key, lambda: _by_label(metric.contributions(images, reference)))
@@ -173,8 +174,8 @@ def _differences(
 
 
 def _of_one(name: str, done: int, models: int, usual: float) -> events.Listener:
-    """A listener that reports the progress of one model as part of the whole: under its name, the models to come counted as
-    long as the `usual` one, or as the first is estimated."""
+    """A listener that reports the progress of one model as part of the whole: under its name, the models to come
+    counted as long as the `usual` one, or as the first is estimated."""
     outside = contextvars.copy_context()
 
     def pass_on(event: events.Event) -> None:
@@ -202,8 +203,8 @@ def _check_classes(first: LoadedModel, other: LoadedModel) -> None:
         if twin is not None and ours != theirs:
             odd = ", ".join(sorted(ours ^ theirs)[:4])
             raise InputError(
-                f"{first.name} and {other.name} have different classes of their {argument(c.field)}s (only one of them has "
-                f"{odd}), so the same cannot be requested of both: compare models of the same classes"
+                f"{first.name} and {other.name} have different classes of their {argument(c.field)}s (only one of "
+                f"them has {odd}), so the same cannot be requested of both: compare models of the same classes"
             )
 
 

@@ -3,7 +3,8 @@
 Samples get the conditions of real images, so that each sample has its counterpart; if a model has no condition but
 the class, or the data has none of its conditions, the classes in turn:
 
-    sample k -> image baseline[k mod M] of the data -> its caption, mask, class or small version -> conditions of sample k
+    sample k -> image baseline[k mod M] of the data -> its caption, mask, class or small version -> conditions of sample
+    k
 """
 
 import hashlib
@@ -31,8 +32,8 @@ from debruit.networks.cond import Cond
 @dataclass(frozen=True)
 class SampleConditions:
     """Sample k is drawn with the conditions `fields` of image `images[k mod M]` of the data; other conditions of the
-    model, such as those that are `missing` in the data, are dropped. If `fields` is None, samples are drawn as the
-    model draws without a request: its classes in turn."""
+    model, such as those that are `missing` in the data, are dropped. If `fields` is None, samples have the classes in
+    turn."""
 
     dataset: Dataset
     images: np.ndarray
@@ -48,7 +49,7 @@ class SampleConditions:
         return self.fields is not None and field in self.fields
 
     def without(self, field: str) -> Self:
-        """The same samples without this condition."""
+        """A copy without this condition."""
         assert self.fields is not None
         return replace(self, fields=tuple(name for name in self.fields if name != field))
 
@@ -81,8 +82,8 @@ def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> Sampl
         if conditioner.drop == 0:
             what = argument(conditioner.field)
             raise InputError(
-                f"this model was never trained without a {what}, and {dataset.spec.name} has none that it knows: evaluate it "
-                f"on data with the {what}s that it was trained on"
+                f"this model was never trained without a {what}, and {dataset.spec.name} has none that it knows: "
+                f"evaluate it on data with the {what}s that it was trained on"
             )
     return SampleConditions(dataset, split.baseline, fields or None, tuple(c.field for c in missing))
 
@@ -94,17 +95,17 @@ def beyond_class(conditioners: Sequence[Conditioner]) -> bool:
 
 def digest(conditions: ConditionBatch) -> Json:
     """A digest of the values and of which images keep them."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name in sorted(conditions.values):
         values, keep = conditions.values[name].cpu(), conditions.keep[name].cpu()
-        found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        found.update(values.contiguous().numpy().tobytes() + keep.numpy().tobytes())
-    return found.hexdigest()[:32]
+        hashed.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        hashed.update(values.contiguous().numpy().tobytes() + keep.numpy().tobytes())
+    return hashed.hexdigest()[:32]
 
 
 def model_inputs(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, Cond]:
-    """x_0 of these images, (B, ...) float32 on the model's device, and their conditions: each image's own if the data has
-    it, otherwise dropped."""
+    """x_0 of these images, (B, ...) float32 on the model's device, and their conditions: each image's own if the data
+    has it, otherwise dropped."""
     fields = [c.field for c in model.config.conditioners if available(c, dataset)]
     with torch.no_grad():
         x0 = model.latents(dataset.images_of(indices))
@@ -113,8 +114,8 @@ def model_inputs(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[T
 
 
 def image_conditions(model: Model, dataset: Dataset, indices: np.ndarray, fields: Collection[str]) -> ConditionBatch:
-    """The conditions `fields` of these images, (B, ...) on the model's device; the model's other conditions are dropped, and
-    so is the text of an image without a caption."""
+    """The conditions `fields` of these images, (B, ...) on the model's device; the model's other conditions are
+    dropped, and so is the text of an image without a caption."""
     reads = {c.reads for c in model.config.conditioners if c.field in fields}
     items = dataset.conditions(indices, fields=reads)
     if "image" in reads:
@@ -127,24 +128,24 @@ def image_conditions(model: Model, dataset: Dataset, indices: np.ndarray, fields
             _renumbered(conditioner, dataset.spec, conditioner.read(items)) if has else conditioner.blank(len(indices))
         )
         values[name] = value.to(model.device)
-        kept = [has] * len(indices)
+        keeps = [has] * len(indices)
         if name == "text" and has and conditioner.drop > 0:
-            kept = [bool(caption.strip()) for caption in items["text"]]
-        keep[name] = torch.tensor(kept, device=model.device)
+            keeps = [bool(caption.strip()) for caption in items["text"]]
+        keep[name] = torch.tensor(keeps, device=model.device)
     return ConditionBatch(values, keep)
 
 
 def describe(model: Model, dataset: Dataset) -> str:
     """The conditions of `model_inputs`, for the note of a score."""
-    kept = [c.field for c in model.config.conditioners if available(c, dataset)]
+    keeps = [c.field for c in model.config.conditioners if available(c, dataset)]
     dropped = [c.field for c in model.config.conditioners if not available(c, dataset)]
-    words = [f"given each image's own {' and '.join(kept)}"] if kept else []
+    words = [f"given each image's own {' and '.join(keeps)}"] if keeps else []
     words += [f"without a {' or '.join(dropped)}, which this data lacks or names differently"] if dropped else []
     return ", ".join(words) or "of an unconditional model"
 
 
 def available(conditioner: Conditioner, dataset: Dataset) -> bool:
-    """Whether the data has what the conditioner reads; all class names, of images or masks, must be known to the model."""
+    """Whether the data has what the conditioner reads; the model must know all its class names."""
     if conditioner.reads == "first":
         return are_sequences(dataset.first_frames)
     if conditioner.reads == "image":

@@ -1,4 +1,5 @@
-"""Estimated time of an evaluation before its first stage: units of work per stage, and the time per unit by short probes.
+"""Estimated time of an evaluation before its first stage: units of work per stage, and the time per unit by short
+probes.
 
 Saved results and cached features are subtracted, so that a resumed evaluation reports what is left of it.
 """
@@ -34,8 +35,8 @@ SHOWN, SHOWN_SECONDS = 5, 1.0  # the longest stages are named, and no shorter on
 
 @dataclass(frozen=True)
 class Plan:
-    """What an evaluation will do. `samples` is None for an autoencoder; `all_training` says whether features of all training
-    images are extracted."""
+    """The work of an evaluation. `samples` is None for an autoencoder; `all_training` says whether features of all
+    training images are extracted."""
 
     loaded: LoadedModel | LoadedAutoencoder
     dataset: Dataset
@@ -83,8 +84,8 @@ def sweep_timer(
     extractor: Extractor,
     store: ResultStore,
 ) -> StageTimer:
-    """The stages of a sampler sweep, three for each of the requests by name, which differ in their sampling configuration.
-    If all samples of a request are saved, nothing is left of it."""
+    """The stages of a sampler sweep, three for each of the requests by name, which differ in their sampling
+    configuration. If all samples of a request are saved, nothing is left of it."""
     first = next(iter(requests.values()))
     probe = _probe(loaded, first)
     new = unknown_count(dataset, pool, extractor)

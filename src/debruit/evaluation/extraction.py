@@ -21,7 +21,8 @@ BATCH = 250  # images per saved result: seconds of work
 def extract(
     images: Tensor, spec: DataSpec, extractor: Extractor, store: ResultStore
 ) -> Generator[float, None, np.ndarray]:
-    """Features of images, (N, D). A batch is identified by its pixels, so that more samples reuse the features of fewer."""
+    """Features of images, (N, D). A batch is identified by its pixels, so that more samples reuse the features of
+    fewer."""
     done = []
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]

@@ -11,7 +11,7 @@ from torch import Tensor
 from debruit.images.spec import DataSpec
 
 SAMPLES = "samples"
-REAL_BASELINE = "real_baseline"  # as many real images, scored in place of the samples
+REAL_BASELINE = "real_baseline"  # real images, as many as samples, scored like them
 REFERENCE = "reference"  # real images that samples and baseline are compared with
 TRAINING, HELD_OUT = "training", "held_out"  # all of the model's data, for memorisation
 HELDOUT_RECONSTRUCTION = "heldout_reconstruction"  # images that were not trained on, encoded and decoded

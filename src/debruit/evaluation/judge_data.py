@@ -87,8 +87,8 @@ class JudgeData:
         if self.copies == 0:
             return ""
         return (
-            f"{self.copies:,} training images have the same pixels as a scored image: the networks that score samples are "
-            f"trained on the other {len(self.indices):,}"
+            f"{self.copies:,} training images have the same pixels as a scored image: the networks that score samples "
+            f"are trained on the other {len(self.indices):,}"
         )
 
 
@@ -113,8 +113,8 @@ def check_training_data(loaded: Any, dataset: Dataset) -> Dataset:
     if dataset.spec.fingerprint == loaded.provenance.get("data_fingerprint"):
         return dataset
     raise InputError(
-        f"{FLAG}: {dataset.spec.name} is not what {loaded.name} was trained on ({loaded.data.name}): their images differ, or "
-        "they are read with other settings; name the training data, or leave the flag out"
+        f"{FLAG}: {dataset.spec.name} is not what {loaded.name} was trained on ({loaded.data.name}): their images "
+        "differ, or they are read with other settings; name the training data, or leave the flag out"
     )
 
 

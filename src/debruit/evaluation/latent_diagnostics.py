@@ -1,10 +1,15 @@
-"""Is an autoencoder's latent space in health: does every part of it carry something, and is it as diffusion expects it?
+"""Statistics of an autoencoder's latents: whether every part carries information, and whether they are as diffusion
+expects.
 
-    mean and spread of each channel of z ~ q(z|x), x among the images, places included: 0 and 1 where they are like the training images
-    KL(q(z|x) || N(0, I))     nats an image, of the raw latents                                              (a Gaussian bottleneck)
+    mean and spread of each channel of z ~ q(z|x), x among the images, positions included: 0 and 1 where they are like
+    the training images
+    KL(q(z|x) || N(0, I))     nats an image, of the raw latents                                              (a Gaussian
+    bottleneck)
     active units              the share of raw latents u with Var_x E[u|x] > 0.01       Burda et al. 2016, section 5.2
-    perplexity                exp of the entropy of the codes' use over images and places                      (a codebook)
-    codes unused              the share of codes that are nowhere the nearest;  dead codes: by the running average of the training (vq.py)
+    perplexity                exp of the entropy of the codes' use over images and positions                      (a
+    codebook)
+    codes unused              the share of codes that are nowhere the nearest;  dead codes: by the running average of
+    the training (vq.py)
 
 Statistics of the whole set have intervals by the jackknife over groups of images.
 """
@@ -32,8 +37,9 @@ CHANNEL = "channel-"  # what the names of scores of one channel begin with
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the images of each group, float64 on the CPU: their number (G, 1), first and second moments of z over places (G, c), of the
-    raw means of each unit (G, c h w), and how often each code was the nearest, (G, codes), without columns where there is no codebook."""
+    """Sums over the images of each group, float64 on the CPU: their number (G, 1), first and second moments of z over
+    positions (G, c), of the raw means of each unit (G, c h w), and how often each code was the nearest, (G, codes),
+    without columns where there is no codebook."""
 
     images: Tensor
     first: Tensor
@@ -46,16 +52,16 @@ class Sums:
         return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def without(self, group: int) -> "Sums":
-        kept = [g for g in range(GROUPS) if g != group]
-        return Sums(*(getattr(self, f.name)[kept] for f in fields(self)))
+        others = [g for g in range(GROUPS) if g != group]
+        return Sums(*(getattr(self, f.name)[others] for f in fields(self)))
 
     @property
     def count(self) -> int:
         return int(self.images.sum())
 
     @property
-    def places(self) -> int:
-        """Of an image's latent."""
+    def positions(self) -> int:
+        """Spatial positions of an image's latent."""
         return self.unit_first.shape[1] // self.first.shape[1]
 
 
@@ -68,8 +74,8 @@ def latent_scores(codec: CodecModule, batches: Iterable[Tensor]) -> list[Score]:
     for images in batches:
         z = codec.encode(images)
         raw = _raw(codec, z)
-        found = _sums(z, raw, codebook, first=seen)
-        sums, seen = found if sums is None else sums.plus(found), seen + len(images)
+        batch = _sums(z, raw, codebook, first=seen)
+        sums, seen = batch if sums is None else sums.plus(batch), seen + len(images)
         if raw.std is not None:
             nats.append(divergence(raw).double().cpu())
     assert sums is not None
@@ -78,13 +84,13 @@ def latent_scores(codec: CodecModule, batches: Iterable[Tensor]) -> list[Score]:
 
 
 def _sums(z: Moments, raw: Moments, codebook: VQModule | None, *, first: int) -> Sums:
-    """Of one batch; image `first` + n is of group (first + n) mod GROUPS."""
+    """The sums of one batch; image `first` + n is of group (first + n) mod GROUPS."""
     mean, units = z.mean.double(), raw.mean.double().flatten(1)
     square = mean.square() + (0 if z.std is None else z.std.double().square())
     codes = units[:, :0]
     if codebook is not None:
-        found = nearest(raw.mean, codebook.codebook.weight).flatten(1)
-        codes = torch.stack([torch.bincount(f, minlength=codebook.config.codes) for f in found]).double()
+        nearest_codes = nearest(raw.mean, codebook.codebook.weight).flatten(1)
+        codes = torch.stack([torch.bincount(f, minlength=codebook.config.codes) for f in nearest_codes]).double()
     into = (first + torch.arange(len(mean), device=mean.device)) % GROUPS
     rows = (torch.ones_like(mean[:, :1, 0, 0]), mean.sum((2, 3)), square.sum((2, 3)), units, units.square(), codes)
     return Sums(*(r.new_zeros(GROUPS, r.shape[1]).index_add_(0, into, r).cpu() for r in rows))
@@ -100,11 +106,12 @@ def _raw(codec: CodecModule, z: Moments) -> Moments:
 
 
 def _gaussian(sums: Sums, nats: Tensor) -> list[Score]:
-    """Of a bottleneck that gives a law: its rate, and how many of its units are used."""
+    """Scores of a Gaussian bottleneck: KL divergence and active units."""
     value, error = float(nats.mean()), float(nats.std()) / len(nats) ** 0.5 if len(nats) > 1 else None
     low, high = (None, None) if error is None else around(value, error)
     rate = "what a latent tells of its image beyond the prior: the rate of the bottleneck, not a figure of merit"
-    units = f"units whose mean varies by more than {ACTIVE:g} over the images, of {sums.unit_first.shape[1]:,} (Burda et al. 2016)"
+    count = sums.unit_first.shape[1]
+    units = f"units whose mean varies by more than {ACTIVE:g} over the images, of {count:,} (Burda et al. 2016)"
     return [
         Score(
             name="kl", label="KL to N(0, I), nats an image", value=value, low=low, high=high, count=len(nats), note=rate
@@ -114,16 +121,23 @@ def _gaussian(sums: Sums, nats: Tensor) -> list[Score]:
 
 
 def _codebook(sums: Sums, codebook: VQModule) -> list[Score]:
-    """Of a codebook: how varied its use is, by these images and at the end of its training."""
+    """Scores of a codebook: how evenly its codes are used, by these images and at the end of the training."""
     codes = codebook.config.codes
-    seen = f"over {sums.count * sums.places:,} places, of {codes:,} codes"
+    seen = f"over {sums.count * sums.positions:,} positions, of {codes:,} codes"
     varied, unused = f"{seen}; as many codes, used evenly, would be as varied", f"{seen}; fewer images use fewer"
     late = "codes hardly used any more at the end of the training, by its running average"
     return [
         _score(sums, _perplexity, name="perplexity", label="codebook perplexity", better="high", note=varied),
         _score(sums, _unused, name="codes-unused", label="codes unused", better="low", unit="share", note=unused),
-        Score(name="dead-codes", label="dead codes", value=float(codebook.dead.sum()), count=codes, better="low", note=late),
-    ]  # fmt: skip
+        Score(
+            name="dead-codes",
+            label="dead codes",
+            value=float(codebook.dead.sum()),
+            count=codes,
+            better="low",
+            note=late,
+        ),
+    ]
 
 
 def _channels(sums: Sums) -> list[Score]:
@@ -137,11 +151,11 @@ def _channels(sums: Sums) -> list[Score]:
 
 
 def _mean(s: Sums) -> Tensor:
-    return s.first.sum(0) / (s.count * s.places)
+    return s.first.sum(0) / (s.count * s.positions)
 
 
 def _spread(s: Sums) -> Tensor:
-    return (s.second.sum(0) / (s.count * s.places) - _mean(s).square()).clamp(min=0).sqrt()
+    return (s.second.sum(0) / (s.count * s.positions) - _mean(s).square()).clamp(min=0).sqrt()
 
 
 def _active(s: Sums) -> Tensor:
@@ -159,7 +173,8 @@ def _unused(s: Sums) -> Tensor:
 
 
 def _score(sums: Sums, statistic: Callable[[Sums], Tensor], *, name: str, label: str, **about: Any) -> Score:
-    """With the interval of the jackknife over groups, where there are images enough; that of a share stays within 0 and 1."""
+    """With the interval of the jackknife over groups, where there are images enough; that of a share stays within 0 and
+    1."""
     value = float(statistic(sums))
     low = high = None
     if sums.count >= LEAST:

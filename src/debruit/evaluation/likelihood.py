@@ -1,11 +1,13 @@
-"""How well a model describes images that it was trained on, and images that it never saw: bits for each value (bits/dim), with standard errors.
+"""How well a model describes images that it was trained on, and images that it never saw: bits for each value
+(bits/dim), with standard errors.
 
-Two measures. The bound of a chain, L = L_T + sum of L_{t-1} + L_0 (diffusion/bound.py), over strata of its steps: one step drawn at random from
-each stratum for each image, weighted by the stratum's size, is unbiased, and the spread over images holds what the drawing adds. Of a latent
-model it is the bound of the latents' density ("latent-bound"), L_0 a density too: its chain knows no pixels, so that its bits/dim are of latents. The
-likelihood of the probability-flow ODE (diffusion/ode_likelihood.py), which any process has, of integers spread evenly over their bins, or, for
-latents and float data, of the density itself. Both are of the model without guidance, and each image keeps its own condition
-where the data has it. The gap, held-out minus train, is the measure of overfitting.
+Two measures. The bound of a chain, L = L_T + sum of L_{t-1} + L_0 (diffusion/bound.py), over strata of its steps: one
+step drawn at random from each stratum for each image, weighted by the stratum's size, is unbiased, and the spread over
+images holds what the drawing adds. Of a latent model it is the bound of the latents' density ("latent-bound"), L_0 a
+density too: its chain knows no pixels, so that its bits/dim are of latents. The likelihood of the probability-flow ODE
+(diffusion/ode_likelihood.py), which any process has, of integers spread evenly over their bins, or, for latents and
+float data, of the density itself. Both are of the model without guidance, and each image keeps its own condition where
+the data has it. The gap, held-out minus train, is the measure of overfitting.
 """
 
 import math
@@ -37,8 +39,8 @@ Method = Literal["bound", "latent-bound", "likelihood"]
 
 @dataclass(frozen=True, kw_only=True)
 class Bits:
-    """bits/dim image by image, (n,), float64. `terms` (n, 1 + strata) are the parts of a bound: L_T, then the strata of steps (the first is
-    L_0); without columns for the ODE. `error` (n,) is what the ODE's steps cost, 0 for a bound."""
+    """bits/dim image by image, (n,), float64. `terms` (n, 1 + strata) are the parts of a bound: L_T, then the strata of
+    steps (the first is L_0); without columns for the ODE. `error` (n,) is what the ODE's steps cost, 0 for a bound."""
 
     total: np.ndarray
     terms: np.ndarray
@@ -58,8 +60,9 @@ class Bits:
 
 @dataclass(frozen=True, kw_only=True)
 class Likelihoods:
-    """What was found so far: `done` of `total` images. A side without images is None. `strata` are the steps that each column of the
-    terms stands for; `condition` says in words what the images were conditioned on, `unit` what is counted."""
+    """The likelihoods of `done` of `total` images. A side without images is None. `strata` are the steps that each
+    column of the terms stands for; `condition` describes what the images were conditioned on, `unit` what is
+    counted."""
 
     method: Method
     train: Bits | None
@@ -86,11 +89,12 @@ def measure(
     probes: int = 1,
     strata: int = 64,
 ) -> Iterator[Likelihoods]:
-    """The bits/dim of up to `count` images of each of the two sets of indices, a batch of each in turn: every item is the result so far, the
-    last one the whole. An empty `training` says that the model was not trained on this data.
+    """The bits/dim of up to `count` images of each of the two sets of indices, a batch of each in turn: every item is
+    the result so far, the last one the whole. An empty `training` says that the model was not trained on this data.
 
-    An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by the bound. InputError: a bound asked of
-    a model without a chain, that of pixels where they are not of 8 bits, that of latents of a model without; data of another shape.
+    An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by the bound.
+    InputError: a bound asked of a model without a chain, that of pixels where they are not of 8 bits, that of latents
+    of a model without; data of another shape.
     """
     check_shape(dataset.spec, model.config.data, "draws")
     if not len(training) and not len(held_out):
@@ -106,18 +110,24 @@ def measure(
 
     sides = [shuffled(indices, Purpose.LIKELIHOOD_IMAGES, seed, most=count) for indices in (training, held_out)]
     total = sum(len(side) for side in sides)
-    found: list[list[Bits]] = [[], []]
+    batches: list[list[Bits]] = [[], []]
     for start in range(0, max(len(side) for side in sides), batch):
-        for known, indices in zip(found, sides, strict=True):
-            here = indices[start : start + batch]
-            if not len(here):
+        for known, indices in zip(batches, sides, strict=True):
+            chosen = indices[start : start + batch]
+            if not len(chosen):
                 continue
-            known.append(bits(here))
+            known.append(bits(chosen))
             yield Likelihoods(
-                method=method, train=_joined(found[0]), held_out=_joined(found[1]), total=total, strata=parts,
-                done=sum(len(part) for side in found for part in side), own=len(training) > 0,
-                condition=describe(model, dataset), unit=unit_of(model, method),
-            )  # fmt: skip
+                method=method,
+                train=_joined(batches[0]),
+                held_out=_joined(batches[1]),
+                total=total,
+                strata=parts,
+                done=sum(len(part) for parts_ in batches for part in parts_),
+                own=len(training) > 0,
+                condition=describe(model, dataset),
+                unit=unit_of(model, method),
+            )
 
 
 def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, steps: int, probes: int) -> Bits:
@@ -129,18 +139,18 @@ def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, 
         x0 = dequantised(x0, torch.special.ndtr(noise().double()).to(x0.dtype), levels)
     signs = torch.stack([noise().sign() for _ in range(probes)])
     denoiser = model.backbone.denoiser()
-    found = log_likelihood(lambda x, t: denoiser(x, t, cond), model.config.process, x0, signs, steps=steps)
+    solution = log_likelihood(lambda x, t: denoiser(x, t, cond), model.config.process, x0, signs, steps=steps)
     dimensions = x0[0].numel()
     return Bits(
-        total=bits_per_dim(found.log_density, dimensions, levels).cpu().numpy(),
+        total=bits_per_dim(solution.log_density, dimensions, levels).cpu().numpy(),
         terms=np.zeros((len(x0), 0)),
-        error=bits_per_dim(found.error, dimensions, None).abs().cpu().numpy(),
+        error=bits_per_dim(solution.error, dimensions, None).abs().cpu().numpy(),
     )
 
 
 def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequence[range], *, seed: int) -> Bits:
-    """The bound's bits/dim of these images, or of their latents where the model works on those; image n draws its steps and its noise by
-    (seed, n)."""
+    """The bound's bits/dim of these images, or of their latents where the model works on those; image n draws its steps
+    and its noise by (seed, n)."""
     chain = check_bound(model, "bound" if _on_pixels(model) else "latent-bound")
     decoder = discretised_log_likelihood if _on_pixels(model) else log_density
     x0, cond = model_inputs(model, dataset, indices)
@@ -152,19 +162,21 @@ def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequ
     columns = [prior_term(chain, x0).flatten(1).sum(1)]
     with torch.no_grad():
         for k, stratum in enumerate(strata):
-            places = (uniform[:, k] * len(stratum)).long().clamp(max=len(stratum) - 1)
-            i = (stratum.start + places).to(model.device)
+            offsets = (uniform[:, k] * len(stratum)).long().clamp(max=len(stratum) - 1)
+            i = (stratum.start + offsets).to(model.device)
             x_t = chain.q(x0, i).sample(noise())
-            found = denoiser(x_t, i.double() / chain.steps, cond)
-            nats = step_term(chain, x0, x_t, i, found.x0, variance=variance, fraction=found.fraction, decoder=decoder)
+            estimate = denoiser(x_t, i.double() / chain.steps, cond)
+            nats = step_term(
+                chain, x0, x_t, i, estimate.x0, variance=variance, fraction=estimate.fraction, decoder=decoder
+            )
             columns.append(len(stratum) * nats.flatten(1).sum(1))
     terms = (torch.stack(columns, 1) / (x0[0].numel() * math.log(2))).cpu().numpy()
     return Bits(total=terms.sum(1), terms=terms, error=np.zeros(len(x0)))
 
 
 def strata_of(chain: Chain, most: int) -> tuple[range, ...]:
-    """The steps 1..T cut into at most `most` ranges: the first step alone, since L_0 is of another kind, then ranges that grow with i as the
-    terms shrink. All steps one by one where there are no more."""
+    """The steps 1..T cut into at most `most` ranges: the first step alone, since L_0 is of another kind, then ranges
+    that grow with i as the terms shrink. All steps one by one where there are no more."""
     if chain.steps <= most:
         return tuple(range(i, i + 1) for i in range(1, chain.steps + 1))
     edges = [round(2 + (chain.steps - 1) * (k / max(most - 1, 1)) ** 2) for k in range(max(most - 1, 1) + 1)]
@@ -197,13 +209,13 @@ def unmet_bound(model: Model, method: Method) -> str:
         return "this model works on pixels, not on latents: ask for bound"
     if not has_chain:
         return (
-            f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}, in continuous time: "
-            "ask for likelihood, that of the probability-flow ODE, which every process has"
+            f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}, in "
+            "continuous time: ask for likelihood, that of the probability-flow ODE, which every process has"
         )
     if pixels and model.config.data.depth != "uint8":
         return (
-            f"the bound counts the bits of 8-bit pixels, and this model's are {model.config.data.depth}: ask for likelihood, the density by "
-            "the probability-flow ODE"
+            f"the bound counts the bits of 8-bit pixels, and this model's are {model.config.data.depth}: ask for "
+            "likelihood, the density by the probability-flow ODE"
         )
     return ""
 
@@ -216,7 +228,7 @@ def unit_of(model: Model, method: Method) -> str:
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Of the mean of independent values, (n,); infinite for one."""
+    """Standard error of the mean of independent values (n,); infinite for one value."""
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.inf
 
 

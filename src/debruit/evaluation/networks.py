@@ -40,7 +40,7 @@ class Networks:
 
     @property
     def fingerprints(self) -> list[Any]:
-        """What identifies the networks, for the key of the scores."""
+        """Fingerprints of the networks, for the key of the scores."""
         used = (self.features, self.classifier, self.perceptual)
         conditions = (self.segmenter, self.scorer)
         return [n and getattr(n, "fingerprint", n.label) for n in used] + [n.fingerprint for n in conditions if n]
@@ -89,7 +89,8 @@ def find_networks(choice: Choice, name: str, dataset: Dataset, split: EvalSplit,
 
 
 def find_features(name: str, dataset: Dataset, split: EvalSplit, *, device: str) -> Extractor:
-    """The feature network of that name; "classifier" is trained on the model's training data. InputError: not available."""
+    """The feature network of that name; "classifier" is trained on the model's training data. InputError: not
+    available."""
     if name == "classifier":
         return find_classifier(split.judge_data, device=device)
     return find.find_extractor(name, dataset, device=device)
@@ -103,7 +104,8 @@ def find_classifier(data: JudgeData, *, device: str) -> Extractor:
 
 
 def _segmenter(dataset: Dataset, data: JudgeData) -> Segmentation:
-    """The segmenter of the masks of `dataset`, trained on the judge data unless the images' colours determine the masks."""
+    """The segmenter of the masks of `dataset`, trained on the judge data unless the images' colours determine the
+    masks."""
     if by_colour(dataset.spec):
         return find_segmentation(dataset, np.empty(0, np.int64))
     learned = find_segmentation(data.dataset, data.indices, group=data.group)

@@ -2,8 +2,8 @@
 
     sampling_stage -> extraction -> alignment, reconstruction -> scoring -> analyses -> Evaluation
 
-Progress is reported as events. Finished parts are saved in the result store: after an interruption the same call resumes
-and ends with the same numbers.
+Progress is reported as events. Finished parts are saved in the result store: after an interruption the same call
+resumes and ends with the same numbers.
 """
 
 import time
@@ -56,9 +56,10 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a model on data of its size.
 
-    `split` is that of another model to compare with. `training` is what the model was trained on, if `dataset` is other data
-    and the model does not say where its own is: classifier, segmenter and caption scorer are trained on it. InputError: data
-    of another size, a metric requested by name that does not apply. Cancelled: the work of this context was cancelled.
+    `split` is that of another model to compare with. `training` is what the model was trained on, if `dataset` is other
+    data and the model does not say where its own is: classifier, segmenter and caption scorer are trained on it.
+    InputError: data of another size, a metric requested by name that does not apply. Cancelled: the work of this
+    context was cancelled.
     """
     began = time.monotonic()
     loaded.check_data(dataset.spec)
@@ -100,8 +101,8 @@ def find_split(
     training: Dataset | None,
     reference: int | None = None,
 ) -> EvalSplit:
-    """The split of the data. Classifier, segmenter and caption scorer are trained on `training`, or if that is None on what
-    the model says it was trained on. InputError: `training` is not what the model was trained on."""
+    """The split of the data. Classifier, segmenter and caption scorer are trained on `training`, or if that is None on
+    what the model says it was trained on. InputError: `training` is not what the model was trained on."""
     given = None if training is None else check_training_data(loaded, training)
     find = lambda: given or find_training_data(loaded)  # noqa: E731
     return split_for_evaluation(loaded.model, dataset, count, most=reference, judge_data=find)
@@ -152,7 +153,7 @@ class _Run:
         return self._reconstructed(*indices), key, next(each for each in indices if len(each))
 
     def _sampled(self, loaded: LoadedModel, request: SampleRequest) -> dict[str, ImageSet]:
-        """Of a diffusion model: samples, real baseline, reference, and the reconstructed baseline."""
+        """The sets of a diffusion model: samples, real baseline, reference, and the reconstructed baseline."""
         work = sampling_stage.sample(loaded, self.store, request)
         images = self.timer.run("samples", request.count, work)
         sets = self._compared(images, request)
@@ -163,8 +164,9 @@ class _Run:
         return alignment.add(sets)
 
     def _compared(self, samples, request: SampleRequest) -> dict[str, ImageSet]:
-        """Samples, real baseline and reference with features and logits, and if all training images are looked at, training
-        and held-out images with their features. Of the reference only as many images as samples are kept in memory."""
+        """Samples, real baseline and reference with features and logits, and if all training images are looked at,
+        training and held-out images with their features. Of the reference only as many images as samples are kept in
+        memory."""
         dataset, split, count, networks = self.dataset, self.split, request.count, self.networks
         real = {REAL_BASELINE: split.baseline, REFERENCE: split.reference}
         more = {TRAINING: split.training, HELD_OUT: split.held_out} if self.all_training else {}
@@ -208,7 +210,8 @@ class _Run:
         return {SAMPLES: own} | {name: others[np.searchsorted(pool, indices)] for name, indices in real.items()}
 
     def _reconstructed(self, held_out: np.ndarray, training: np.ndarray) -> dict[str, ImageSet]:
-        """Of an autoencoder: reconstructions of images that it never saw, and of as many training images, if there are any."""
+        """The sets of an autoencoder: reconstructions of images that it never saw, and of as many training images, if
+        there are any."""
         sets, dataset, network = {}, self.dataset, self.networks.features
         for name, words, indices in (
             (HELDOUT_RECONSTRUCTION, "held out", held_out),

@@ -1,8 +1,8 @@
 """The remaining time of a long computation in stages.
 
-Each stage costs units of a kind of work (an evaluation of the network, the features of one image, ...). The time per unit
-is first a guess, from a probe, and then what units of that kind took, those of the last minute most, so that a measured
-stage corrects later stages of its kind. Results that are read from disk take no time and do not count.
+Each stage costs units of a kind of work (an evaluation of the network, the features of one image, ...). The time per
+unit is first a guess, from a probe, and then what units of that kind took, those of the last minute most, so that a
+measured stage corrects later stages of its kind. Results that are read from disk take no time and do not count.
 """
 
 import math
@@ -31,8 +31,8 @@ class Cost:
 
 @dataclass
 class Rate:
-    """Seconds per unit of one kind: `guess` until some work was measured. `like` names another kind that is slowed down in
-    the same way."""
+    """Seconds per unit of one kind: `guess` until some work was measured. `like` names another kind that is slowed down
+    in the same way."""
 
     guess: float
     like: str = ""
@@ -49,8 +49,8 @@ class Rate:
 
 
 class StageTimer:
-    """Runs stages and reports their progress. `expected` has for each a Cost, or its seconds if nothing else is of its kind;
-    `rates` are the kinds of the costs."""
+    """Runs stages and reports their progress. `expected` has for each a Cost, or its seconds if nothing else is of its
+    kind; `rates` are the kinds of the costs."""
 
     def __init__(
         self,
@@ -87,8 +87,8 @@ class StageTimer:
     ) -> T:
         """Run `work`, which yields the units done, report its progress, and return its result.
 
-        `weigh` maps the units done to the share of the stage's cost, if units differ in cost. The event's value `share` is the
-        share of all stages that is done, and never falls. Cancelled: the work of this context was cancelled.
+        `weigh` maps the units done to the share of the stage's cost, if units differ in cost. The event's value `share`
+        is the share of all stages that is done, and never falls. Cancelled: the work of this context was cancelled.
         """
         cost = self.expected.pop(stage, Cost(stage, 1.0))
         share_of = weigh or (lambda done: done / total if total else 1.0)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.evaluation.extraction import classify, extract, images_key
-from debruit.evaluation.image_set import ImageSet, empty
+from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, ImageSet, empty
 from debruit.evaluation.networks import Networks
 from debruit.evaluation.progress import StageTimer
 from debruit.evaluation.result_store import ResultStore
@@ -41,8 +41,8 @@ class Reconstruction:
             work = extract(images, spec, networks.features, self.store)
             features = run("features of decoded images", count, work)
         if networks.classifier is not None and logits:
-            work = classify({"decoded": images}, spec, networks.classifier)
-            scores = run("classes of decoded images", count, work)["decoded"]
+            work = classify({HELDOUT_RECONSTRUCTION: images}, spec, networks.classifier)
+            scores = run("classes of decoded images", count, work)[HELDOUT_RECONSTRUCTION]
         if networks.perceptual is not None:
             distances = run("perceptual distances", count, self._distances(originals.images, images))
         labels = [
@@ -69,7 +69,7 @@ class Reconstruction:
             part = indices[start : start + batch]
             key = [self.loaded.digest, self.loaded.device.type, dataset.spec.fingerprint, part.tolist()]
             make = lambda: reconstruct(self.loaded, dataset.images_of(part)).numpy()  # noqa: B023, E731
-            done.append(self.store.get_or_make("decoded", key, make))
+            done.append(self.store.get_or_make("reconstructions", key, make))
             yield start + len(part)
         return torch.from_numpy(np.concatenate(done))
 

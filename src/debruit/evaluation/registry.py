@@ -1,4 +1,4 @@
-"""Which metrics and analyses there are, and which of them apply to a model and its data.
+"""The metrics and analyses, and which of them apply to a model and its data.
 
 A metric that does not apply is left out of the report with the reason, unless it was requested by name.
 """
@@ -29,8 +29,8 @@ def analyses() -> tuple[Analysis, ...]:
 
 @dataclass(frozen=True)
 class Choice:
-    """The metrics and analyses of an evaluation. `requested` are the names that were given, () for all; `left_out` lists
-    names with the reason."""
+    """The metrics and analyses of an evaluation. `requested` are the names that were given, () for all; `left_out`
+    lists names with the reason."""
 
     metrics: tuple[Metric, ...]
     analyses: tuple[Analysis, ...]
@@ -58,7 +58,8 @@ class Choice:
 
 
 def parse(text: str | None) -> tuple[str, ...]:
-    """The names of `--metrics a,b`; () means every metric that applies. InputError names the nearest for a misspelt one."""
+    """The names of `--metrics a,b`; () means every metric that applies. InputError names the nearest for a misspelt
+    one."""
     names = tuple(part.strip().lower().replace("_", "-") for part in (text or "").split(",") if part.strip())
     known = {name for metric in metrics() for name in (metric.name, *metric.gives)} | {a.name for a in analyses()}
     for name in names:
@@ -72,8 +73,8 @@ def parse(text: str | None) -> tuple[str, ...]:
 def choose(
     names: Sequence[str], loaded: LoadedModel | LoadedAutoencoder, spec: DataSpec, split: EvalSplit, count: int
 ) -> Choice:
-    """The metrics and analyses of these names (all if there are none) that apply to `count` samples. InputError if one that was
-    requested by name does not."""
+    """The metrics and analyses of these names (all if there are none) that apply to `count` samples. InputError if one
+    that was requested by name does not."""
     context, left_out = Context(loaded, spec, split), []
     chosen_metrics, chosen_analyses = [], []
     for metric in metrics():

@@ -1,4 +1,4 @@
-"""What a metric or an analysis may require of a model and of its data.
+"""Requirements of metrics and analyses on a model and its data.
 
 Each requirement returns why it is not met, with what would help, or "" if it is met. A metric lists its own.
 """
@@ -151,8 +151,8 @@ def own_data(context: Context) -> str:
     if context.split.own:
         return ""
     return (
-        f"{context.spec.name} is not the data that the model was trained on ({context.loaded.data.name}), in which copies "
-        "would be found"
+        f"{context.spec.name} is not the data that the model was trained on ({context.loaded.data.name}), in which "
+        "copies would be found"
     )
 
 

@@ -16,12 +16,12 @@ from debruit.models.loaded import LoadedAutoencoder, LoadedModel
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to evaluate. InputError: numbers that allow no evaluation.
+    """An evaluation to be made. InputError: numbers that allow no evaluation.
 
     count: samples to draw, or images to reconstruct
     metrics: names of metrics and analyses, () for all that apply
     network: the feature network, as `find_extractor` takes it
-    batch: images drawn at a time
+    batch: samples per batch
     likelihood_images: training images, and as many held-out ones, for the likelihood
     reference: at most so many real images to compare with; None for splits.REFERENCE_IMAGES
     """
@@ -41,8 +41,8 @@ class Request:
             raise InputError(f"--batch {self.batch}: give 1 or more")
         if self.reference is not None and self.reference < 2:
             raise InputError(
-                f"--reference {self.reference}: a distance needs at least 2 images to compare with, and thousands to be "
-                "meaningful"
+                f"--reference {self.reference}: a distance needs at least 2 images to compare with, and thousands to "
+                "be meaningful"
             )
         if self.likelihood_images < 2:
             raise InputError(f"--likelihood-images {self.likelihood_images}: a standard error needs at least 2 images")
@@ -53,7 +53,7 @@ class Evaluation:
     """The result of an evaluation.
 
     scores: of the samples
-    real_baseline: of as many real images in their place
+    real_baseline: of real images, as many as samples
     reconstructed_baseline: of these real images after encoding and decoding
     heldout_reconstruction: decoded images against their originals, of images that the autoencoder was not trained on
     train_reconstruction: of training images, for an autoencoder
@@ -94,7 +94,7 @@ class Evaluation:
 
     @property
     def baseline_description(self) -> str:
-        """Which real images form the baseline, as a clause after "real images"."""
+        """The real images of the baseline, as a clause after "real images"."""
         split = self.split
         if not split.own:
             return f"of {self.data.name}, which the model was not trained on,"

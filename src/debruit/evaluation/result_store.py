@@ -15,12 +15,12 @@ from debruit.files.store import Store
 
 ABOUT = "about"
 REVISION = 3
-"""Raised when a metric or an analysis gives other numbers than before, so that no result of older code is used. It is part
-of every key, and so is the version of the package."""
+"""Raised when a metric or an analysis gives other numbers than before, so that no result of older code is used. It is
+part of every key, and so is the version of the package."""
 
 
 class ResultStore:
-    """The results for one model in a folder. Values are arrays, JSON values (NaN included), or nested records of these."""
+    """The results for one model in a folder: arrays, JSON values (NaN included), or nested records of these."""
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)

@@ -1,9 +1,9 @@
-"""Sample quality against network evaluations: every sampler on one model at a few budgets, from the same noise and against
-the same reference.
+"""Sample quality against network evaluations: every sampler on one model at a few budgets, from the same noise and
+against the same reference.
 
-Quality is the Frechet distance in the features of one network. All settings draw images 0..n - 1 of one seed, so that their
-differences are those of the samplers; the interval of a difference is that of the paired contributions of the samples
-(metrics/frechet.py, `influence`).
+Quality is the Frechet distance in the features of one network. All settings draw images 0..n - 1 of one seed, so that
+their differences are those of the samplers; the interval of a difference is that of the paired contributions of the
+samples (metrics/frechet.py, `influence`).
 """
 
 import time
@@ -42,8 +42,8 @@ Cost = Callable[[SamplingConfig], int]  # network evaluations per image
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One setting and its score. `evaluations` of the network per image, each branch of guidance counted; `gap_to_best` is the
-    difference to the best setting within the budget, None for that one itself."""
+    """One setting and its score. `evaluations` of the network per image, each branch of guidance counted; `gap_to_best`
+    is the difference to the best setting within the budget, None for that one itself."""
 
     settings: SamplingConfig
     evaluations: int
@@ -57,8 +57,8 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """All points, the model's own setting first; `best` within `budget` evaluations; `real_baseline` is the score of as many
-    real images."""
+    """All points, the model's own setting first; `best` within `budget` evaluations; `real_baseline` is the score of as
+    many real images."""
 
     loaded: LoadedModel
     points: tuple[Point, ...]
@@ -135,8 +135,8 @@ def check(
     budgets: Sequence[int] = BUDGETS,
     budget: int = 20,
 ) -> None:
-    """InputError, before any work: data of another size or without a condition that the model was always trained with, too
-    few samples, a budget below the cost of one step."""
+    """InputError, before any work: data of another size or without a condition that the model was always trained with,
+    too few samples, a budget below the cost of one step."""
     model = loaded.model
     loaded.check_data(dataset.spec)
     if count < 2:
@@ -148,9 +148,10 @@ def check(
     cost = _cost(model, sample_conditions(model, dataset, split or split_for_evaluation(model, dataset, count)))
     if not any(cost(settings) <= budget for settings in candidates(model, sorted({*budgets, budget}), cost)):
         least = cost(model.settings(sampler=Euler(), steps=1))
-        guidance = weights.in_words(model.settings().guidance)
+        guidance = weights.describe(model.settings().guidance)
         raise InputError(
-            f"--budget {budget}: with guidance {guidance} a step costs {least} network evaluations: give {least} or more"
+            f"--budget {budget}: with guidance {guidance} a step costs {least} network evaluations: give {least} or "
+            "more"
         )
 
 
@@ -167,8 +168,8 @@ def candidates(model: Model, budgets: Sequence[int], cost: Cost) -> list[Samplin
 
 
 def affordable(model: Model, sampler: Any, budget: int, cost: Cost) -> SamplingConfig | None:
-    """The model's settings with this sampler and the most steps within the budget; None if a single step costs more, or the
-    model's process does not allow the grid."""
+    """The model's settings with this sampler and the most steps within the budget; None if a single step costs more, or
+    the model's process does not allow the grid."""
     for steps in range(budget, 0, -1):
         if sampler.evaluations(steps) <= budget:  # without guidance, which only adds
             settings = model.settings(sampler=sampler, steps=steps)
@@ -181,7 +182,7 @@ def describe(settings: SamplingConfig, cost: int) -> str:
     """Settings as text: "heun, 8 steps (15 evaluations) of UniformTime, guidance 1"; `cost` is that of an image."""
     return (
         f"{name_of(settings.sampler)}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
-        f"guidance {weights.in_words(settings.guidance)}"
+        f"guidance {weights.describe(settings.guidance)}"
     )
 
 

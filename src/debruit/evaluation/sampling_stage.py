@@ -28,7 +28,7 @@ SLOW_SECONDS = 0.1  # per image and step: then fewer are probed
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest:
-    """The samples 0..count - 1 of a seed, drawn in batches. `config` None means the model's own sampling configuration."""
+    """The samples 0..count - 1 of a seed, in batches. `config` None means the model's sampling configuration."""
 
     conditions: SampleConditions
     count: int

@@ -24,7 +24,8 @@ from debruit.models.diffusion import Model
 from debruit.rng import Purpose
 
 REFERENCE_IMAGES = 5_000
-"""Twice as many take twice as long and narrow the interval over their choice from 0.7 to 0.45 of that over 2,000 samples."""
+"""Twice as many take twice as long and narrow the interval over their choice from 0.7 to 0.45 of that over 2,000
+samples."""
 LEAST_IMAGES = 8
 LEAST_UNSEEN = 20  # images that the model never saw, for scores of those alone
 NOT_GIVEN = (
@@ -77,8 +78,9 @@ def split_for_evaluation(
     """The split of the data for `count` samples.
 
     The baseline takes at most half of the images that the model was trained on or never saw, the reference at most
-    `most` of the rest (None: REFERENCE_IMAGES). If `dataset` is other data, `judge_data` returns the model's training data, or why it is
-    missing. InputError: fewer than LEAST_IMAGES images."""
+    `most` of the rest (None: REFERENCE_IMAGES). If `dataset` is other data, `judge_data` returns the model's training
+    data, or why it is missing. InputError: fewer than LEAST_IMAGES images.
+    """
     about = model.provenance
     if dataset.spec.fingerprint == about.get("data_fingerprint"):
         own = split_of_model(dataset, about)
@@ -90,8 +92,8 @@ def split_for_evaluation(
     if total < LEAST_IMAGES:
         of = "" if total == len(dataset) else f" of {len(dataset)} that the model was trained on or never saw"
         raise InputError(
-            f"{dataset.spec.name} has {total} images{of}: an evaluation needs at least {LEAST_IMAGES}, and hundreds for "
-            "meaningful scores"
+            f"{dataset.spec.name} has {total} images{of}: an evaluation needs at least {LEAST_IMAGES}, and hundreds "
+            "for meaningful scores"
         )
     baseline, rest = np.split(order, [min(count, total // 2)])
     split = EvalSplit(training, held_out, _shuffled(rest[-(most or REFERENCE_IMAGES) :]), baseline, _fields(dataset))

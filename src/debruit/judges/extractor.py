@@ -1,4 +1,4 @@
-"""What a feature extractor is."""
+"""The protocol of feature extractors."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,8 +10,9 @@ from debruit.images.spec import DataSpec
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Images at rest (N, C, H, W), described by `spec`, to features (N, dimensions) float32. `label` names the network in every score;
-    `fingerprint` is a digest of its weights and its preprocessing, so that cached features are never another network's."""
+    """Images at rest (N, C, H, W), described by `spec`, to features (N, dimensions) float32. `label` names the network
+    in every score; `fingerprint` is a digest of its weights and its preprocessing, so that cached features are never
+    another network's."""
 
     @property
     def label(self) -> str: ...

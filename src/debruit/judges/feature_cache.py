@@ -1,8 +1,9 @@
 """Cached features of a data set: those of each image are computed once.
 
-A file in <cache>/features/<key of data and network>/ holds up to a thousand image indices (n,), rising, and their features
-(n, D). An image is looked up in all files, whatever request they were computed for; images in none of them are computed and
-written as soon as a file is complete. An interrupted computation resumes, and a damaged file costs only itself.
+A file in <cache>/features/<key of data and network>/ holds up to a thousand image indices (n,), rising, and their
+features (n, D). An image is looked up in all files, whatever request they were computed for; images in none of them are
+computed and written as soon as a file is complete. An interrupted computation resumes, and a damaged file costs only
+itself.
 """
 
 import time
@@ -37,7 +38,7 @@ def reference_features(
         except StopIteration as end:
             return end.value
         if progress is None:  # the first is the number of cached ones
-            progress = _Progress(len(np.unique(indices)), int(done), extractor.label)
+            progress = _ProgressLines(len(np.unique(indices)), int(done), extractor.label)
         else:
             progress.report(int(done))
 
@@ -47,8 +48,8 @@ def features_of(
 ) -> Generator[float, None, np.ndarray]:
     """Yields how many different images are done, first the cached ones; returns the features (len(indices), D) float32.
 
-    `batch` images are read at a time. Data without a fingerprint (made in memory) is not cached. InputError: no images, or an
-    index outside of the data.
+    `batch` images are read at a time. Data without a fingerprint (made in memory) is not cached. InputError: no images,
+    or an index outside of the data.
     """
     indices = np.asarray(indices, dtype=np.int64)
     if indices.ndim != 1 or len(indices) == 0:
@@ -86,7 +87,7 @@ def unknown_count(dataset: Dataset, indices: np.ndarray, extractor: Extractor) -
     return int(missing.sum())
 
 
-class _Progress:
+class _ProgressLines:
     """A line every ten seconds: images done, speed and remaining time. Cached images do not count for the speed."""
 
     def __init__(self, total: int, cached: int, label: str) -> None:
@@ -111,8 +112,8 @@ def _store(dataset: Dataset, extractor: Extractor) -> Store | None:
 
 
 def _read_cached(store: Store, images: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Fill the rows of `features` (N, D) of cached images, of the rising indices `images` (N,); return the other rows. Files
-    that hold none of them are not read whole, damaged ones are removed with a notice."""
+    """Fill the rows of `features` (N, D) of cached images, of the rising indices `images` (N,); return the other rows.
+    Files that hold none of them are not read whole, damaged ones are removed with a notice."""
     missing = np.ones(len(images), dtype=bool)
     for name in list(store.names()):
         indices = store.peek(name, "indices")

@@ -19,9 +19,9 @@ def find_extractor(
     indices: np.ndarray | None = None,
     group: str = "",
 ) -> Extractor:
-    """The feature network "efficientnet"; "classifier", trained on the labels of the images `indices` of `dataset` (None: all),
-    with whole groups held out (`group`, data/groups.py); or a file: an .onnx network, or weights (.safetensors, .pth, .pt) of
-    a known network.
+    """The feature network "efficientnet"; "classifier", trained on the labels of the images `indices` of `dataset`
+    (None: all), with whole groups held out (`group`, data/groups.py); or a file: an .onnx network, or weights
+    (.safetensors, .pth, .pt) of a known network.
 
     InputError: a misspelt name, a file that does not exist or is not known, a classifier without labels.
     """
@@ -39,7 +39,8 @@ def find_extractor(
     if path.suffix.lower() not in (".onnx", *WEIGHTS):
         hint = nearest(name, NAMES) or ";"
         raise InputError(
-            f"unknown feature network '{name}'{hint} allowed: {', '.join(NAMES)}, or a file .onnx, .safetensors, .pth or .pt"
+            f"unknown feature network '{name}'{hint} allowed: {', '.join(NAMES)}, or a file .onnx, .safetensors, .pth "
+            "or .pt"
         )
     if not path.is_file():
         raise InputError(f"there is no file {path} to read a feature network from: check the path")

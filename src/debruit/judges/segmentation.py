@@ -1,4 +1,4 @@
-"""Masks from images: by the colours of drawings, or by a network trained on the user's own masks."""
+"""Masks from images: by the colours of drawings, or by a network trained on the user's masks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from debruit.images.spec import DataSpec
 
 
 class Segmentation(Protocol):
-    """Images at rest (N, C, H, W), described by `spec`, to class indices (N, H, W) uint8. `label` names it in every score;
-    `fingerprint` is a digest of everything that its output depends on."""
+    """Images at rest (N, C, H, W), described by `spec`, to class indices (N, H, W) uint8. `label` names it in every
+    score; `fingerprint` is a digest of everything that its output depends on."""
 
     @property
     def label(self) -> str: ...
@@ -57,8 +57,8 @@ class Renumbered:
 
 
 def renumbered(segmentation: Any, ours: tuple[str, ...], theirs: tuple[str, ...]) -> Any:
-    """A segmentation into the classes `ours` as one into those of other data, `theirs`; classes that the other data lacks come
-    after its own."""
+    """A segmentation into the classes `ours` as one into those of other data, `theirs`; classes that the other data
+    lacks come after its own."""
     if ours == theirs:
         return segmentation
     names = (*theirs, *(name for name in ours if name not in theirs))

@@ -8,7 +8,7 @@ from torch.nn import Module
 from debruit.images.spec import DataSpec
 from debruit.lecture.chapters import Both
 from debruit.lecture.study import Study
-from debruit.sampling.guidance.weights import in_words
+from debruit.sampling.guidance.weights import describe
 
 PAGE: dict[str, Both] = {
     "title": ("The lecture, on your model", "Le cours, sur votre modèle"),
@@ -218,7 +218,7 @@ def _condition(study: Study) -> Both:
     english, french = (", ".join(f"{names[k]} {value}".strip() for names, value in given) for k in (0, 1))
     clipped = " and clipping of x̂₀", " et x̂₀ borné à l'intervalle des données"
     extra = clipped if config.sampling.clip and not study.latent else ("", "")
-    w = in_words(study.guidance)
+    w = describe(study.guidance)
     return (
         f"{english}; sampling (chapters 6 and 7) with guidance w = {w}{extra[0]}, the rest without",
         f"{french} ; la génération (chapitres 6 et 7) avec un guidage w = {w}{extra[1]}, le reste sans",

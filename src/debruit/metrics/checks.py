@@ -1,4 +1,4 @@
-"""What every metric on features asks of its input."""
+"""Checks of the input of metrics on features."""
 
 import numpy as np
 
@@ -6,7 +6,8 @@ from debruit.errors import InputError
 
 
 def check_pair(samples: np.ndarray, reference: np.ndarray) -> None:
-    """InputError: sets of features (N, D) and (M, D) of other shapes or widths, with too few rows, or with values that are not finite."""
+    """InputError: sets of features (N, D) and (M, D) of other shapes or widths, with too few rows, or with values that
+    are not finite."""
     check_features(samples, "samples")
     check_features(reference, "reference images")
     check_widths(samples.shape[1], reference.shape[1])
@@ -16,7 +17,8 @@ def check_widths(samples: int, reference: int) -> None:
     """InputError where the two come from different networks."""
     if samples != reference:
         raise InputError(
-            f"the samples have features of width {samples} and the reference of width {reference}: make both with one network"
+            f"the samples have features of width {samples} and the reference of width {reference}: make both with one "
+            "network"
         )
 
 
@@ -29,5 +31,6 @@ def check_features(features: np.ndarray, what: str, *, least: int = 2) -> None:
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise InputError(
-            f"the features of {int((~finite).sum()):,} of {len(features):,} {what} are NaN or infinite: look at the images themselves"
+            f"the features of {int((~finite).sum()):,} of {len(features):,} {what} are NaN or infinite: look at the "
+            "images themselves"
         )

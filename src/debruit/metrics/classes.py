@@ -1,6 +1,7 @@
-"""What a classifier says of samples: are they what they were asked for, is it sure, and are all classes there?
+"""Scores of samples by a classifier: accuracy, certainty, and variety of classes.
 
-All take logits (N, K). Every score depends on the classifier: its own accuracy on held-out images is the most that samples can be expected to reach.
+All functions take logits (N, K). Every score depends on the classifier: its own accuracy on held-out images is the most
+that samples can be expected to reach.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from debruit.metrics.score import Score, bootstrap
 
 
 def class_accuracy(logits: np.ndarray, labels: np.ndarray | None, *, network: str) -> Score:
-    """The share of samples that are classified as what they were asked to be, `labels` (N,), with Wilson's interval.
+    """The share of samples that are classified as the requested class, `labels` (N,), with Wilson's interval.
 
     InputError: no labels, another number of them, a label that the classifier does not have.
     """
@@ -23,7 +24,8 @@ def class_accuracy(logits: np.ndarray, labels: np.ndarray | None, *, network: st
 def accuracy_by_class(
     logits: np.ndarray, labels: np.ndarray | None, *, network: str, names: Sequence[str]
 ) -> list[Score]:
-    """`class_accuracy` of each class that was asked for, in the order of `names`; the note says what its samples are most often taken for.
+    """`class_accuracy` of each requested class, in the order of `names`; the note names the class
+    that its samples are most often mistaken for.
 
     InputError as `class_accuracy`.
     """
@@ -39,20 +41,29 @@ def accuracy_by_class(
 
 
 def conditional_entropy(logits: np.ndarray, *, network: str) -> Score:
-    """Mean of H(y|x) = -sum_y p(y|x) ln p(y|x), nats: 0 where the classifier is sure of every sample, ln K where it can tell nothing."""
+    """Mean of H(y|x) = -sum_y p(y|x) ln p(y|x), nats: 0 if the classifier is certain of every sample, ln K if it cannot
+    tell anything."""
     log_p = _log_softmax(logits)
     entropies = -(np.exp(log_p) * log_p).sum(axis=1)
     value = float(entropies.mean())
     low, high = bootstrap(lambda i: float(entropies[i].mean()), len(entropies), value=value)
     return Score(
-        name="conditional-entropy", label=f"H(y|x)-{network}", value=value, low=max(low, 0.0), high=high, count=len(entropies),
-        better="low", unit="nats", note=f"at most ln {logits.shape[1]} = {np.log(logits.shape[1]):.2f}",
-    )  # fmt: skip
+        name="conditional-entropy",
+        label=f"H(y|x)-{network}",
+        value=value,
+        low=max(low, 0.0),
+        high=high,
+        count=len(entropies),
+        better="low",
+        unit="nats",
+        note=f"at most ln {logits.shape[1]} = {np.log(logits.shape[1]):.2f}",
+    )
 
 
 def inception_score(logits: np.ndarray, *, network: str) -> Score:
-    """exp of the mean KL(p(y|x) || p(y)), from 1 to K (Salimans et al. 2016), over all samples at once; with another network than Inception
-    it is no Inception Score, hence the label. It never looks at the data, and a model that copies scores well."""
+    """exp of the mean KL(p(y|x) || p(y)), from 1 to K (Salimans et al. 2016), over all samples at once; with another
+    network than Inception it is not the Inception Score, hence the label. It does not use the data, and a model that
+    copies scores well."""
     log_p = _log_softmax(logits)
     p = np.exp(log_p)
     negative_entropies = (p * log_p).sum(axis=1)
@@ -64,9 +75,15 @@ def inception_score(logits: np.ndarray, *, network: str) -> Score:
     value = score(np.arange(len(p)))
     low, high = bootstrap(score, len(p), value=value)
     return Score(
-        name="inception-score", label=f"IS-{network}", value=value, low=max(low, 1.0), high=min(high, p.shape[1]), count=len(p),
-        better="high", note=f"between 1 and {p.shape[1]}",
-    )  # fmt: skip
+        name="inception-score",
+        label=f"IS-{network}",
+        value=value,
+        low=max(low, 1.0),
+        high=min(high, p.shape[1]),
+        count=len(p),
+        better="high",
+        note=f"between 1 and {p.shape[1]}",
+    )
 
 
 def _hits(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
@@ -81,7 +98,8 @@ def _hits(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     if len(labels) and (labels.min() < 0 or labels.max() >= logits.shape[1]):
         odd = labels.max() if labels.max() >= logits.shape[1] else labels.min()
         raise InputError(
-            f"label {odd} was asked for, and the classifier knows 0 to {logits.shape[1] - 1}: train it on the model's own data"
+            f"label {odd} was asked for, and the classifier knows 0 to {logits.shape[1] - 1}: train it on the model's "
+            "own data"
         )
     return logits.argmax(axis=1) == labels
 

@@ -1,6 +1,8 @@
-"""Colour shift: the mean and the spread of each channel in the samples, beside the data's. Washed-out or tinted samples show here first.
+"""Colour shift: the mean and the standard deviation of each channel of the samples, compared with those of the data.
+Washed-out or tinted samples show here first.
 
-Values are in units of the data's range: 0 is its `low` and 1 its `high`. The spread is the standard deviation over all pixels of all images.
+Values are in units of the data's range: 0 is its `low` and 1 its `high`. The spread is the standard deviation over all
+pixels of all images.
 """
 
 from collections.abc import Iterable
@@ -20,7 +22,8 @@ NAMES = {1: ("grey",), 3: ("red", "green", "blue")}
 
 @dataclass(frozen=True)
 class ChannelMoments:
-    """For each image and channel, the mean of its values and of their squares: (N, C) each, float64, in units of the range."""
+    """For each image and channel, the mean of its values and of their squares: (N, C) each, float64, in units of the
+    range."""
 
     first: np.ndarray
     second: np.ndarray
@@ -42,7 +45,7 @@ class ChannelMoments:
 
 
 def channel_moments(images: Tensor | Iterable[Tensor], spec: DataSpec) -> ChannelMoments:
-    """Of images at rest (N, C, H, W), or of batches of them, so that a data set need not be in memory."""
+    """The moments of images at rest (N, C, H, W), or of batches of them, so that a data set need not be in memory."""
     batches = images.split(BATCH) if isinstance(images, Tensor) else images
     first, second = [], []
     for batch in batches:
@@ -53,14 +56,16 @@ def channel_moments(images: Tensor | Iterable[Tensor], spec: DataSpec) -> Channe
 
 
 def colour_shift(samples: ChannelMoments, data: ChannelMoments) -> list[Score]:
-    """For each channel the samples' mean less the data's, and their spread less the data's; the notes hold both values. The best is 0.
+    """For each channel the difference of the means and of the standard deviations, samples minus data; the notes hold
+    both values. The best is 0.
 
     InputError: samples and data of different numbers of channels.
     """
     count, channels = samples.first.shape
     if channels != data.first.shape[1]:
         raise InputError(
-            f"the samples have {channels} channels and the data {data.first.shape[1]}: compare with the model's own data"
+            f"the samples have {channels} channels and the data {data.first.shape[1]}: compare with the model's own "
+            "data"
         )
     names, scores = NAMES.get(channels, tuple(f"channel {k}" for k in range(channels))), []
     for k, name in enumerate(names):
@@ -70,7 +75,15 @@ def colour_shift(samples: ChannelMoments, data: ChannelMoments) -> list[Score]:
         ):
             low, high = bootstrap(lambda i, of=of, theirs=theirs: of(i) - theirs, count, value=float(ours - theirs))
             scores.append(
-                Score(name=f"colour-{what}-{name.replace(' ', '-')}", label=f"{what} of {name}: samples less data", value=float(ours - theirs),
-                      low=low, high=high, count=count, unit="of the range", note=f"samples {ours:.3f}, data {theirs:.3f}")
-            )  # fmt: skip
+                Score(
+                    name=f"colour-{what}-{name.replace(' ', '-')}",
+                    label=f"{what} of {name}: samples less data",
+                    value=float(ours - theirs),
+                    low=low,
+                    high=high,
+                    count=count,
+                    unit="of the range",
+                    note=f"samples {ours:.3f}, data {theirs:.3f}",
+                )
+            )
     return scores

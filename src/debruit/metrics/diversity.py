@@ -1,6 +1,7 @@
-"""How different samples are from each other: 1 - SSIM, averaged over pairs. A model that draws one picture again and again has 0.
+"""Diversity of samples: 1 - SSIM, averaged over pairs. A model that repeats one image has 0.
 
-Read it beside the data's own value: it says nothing about quality (noise is diverse), and pictures of one class are alike.
+Compare it with the value of the data: it does not measure quality (noise is diverse), and images of one class are
+similar.
 """
 
 import numpy as np
@@ -21,8 +22,9 @@ BATCH = 64  # pairs at a time
 def diversity(
     images: Tensor, spec: DataSpec, *, labels: np.ndarray | None = None, pairs: int = PAIRS, seed: int = 0
 ) -> Score:
-    """1 - the mean SSIM of `pairs` pairs of images at rest (N, C, H, W), drawn by the seed; with `labels` (N,) of pairs within a class, each
-    class as often as it has images. The interval is over the choice of images: a pair counts as often as both of its images.
+    """1 - the mean SSIM of `pairs` pairs of images at rest (N, C, H, W), drawn by the seed; with `labels` (N,) of pairs
+    within a class, each class as often as it has images. The interval is over the choice of images: a pair counts as
+    often as both of its images.
 
     InputError: fewer than two images, or with labels no class that has two.
     """
@@ -51,8 +53,8 @@ def diversity(
 def differences(
     images: Tensor, spec: DataSpec, *, labels: np.ndarray | None = None, pairs: int = PAIRS, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs (P, 2) that `diversity` draws, as indices of images, and the 1 - SSIM (P,) of each. The pairs depend on the number of
-    images, the labels and the seed alone. InputError as there."""
+    """The pairs (P, 2) that `diversity` draws, as indices of images, and the 1 - SSIM (P,) of each. The pairs depend on
+    the number of images, the labels and the seed alone. InputError as `diversity`."""
     chosen = _pairs(len(images), labels, pairs, stream(Purpose.DIVERSITY_PAIRS, seed).numpy())
     parts = torch.from_numpy(chosen).split(BATCH)
     similar = [ssim(unit(images[p[:, 0]], spec), unit(images[p[:, 1]], spec), value_range=1) for p in parts]
@@ -70,12 +72,12 @@ def _pairs(count: int, labels: np.ndarray | None, pairs: int, rng: np.random.Gen
         raise InputError(
             f"diversity compares pairs of images, and none of {len(classes)} classes has two: draw more samples"
         )
-    place = np.searchsorted(classes, labels)
-    able = np.flatnonzero(sizes[place] > 1)
+    position = np.searchsorted(classes, labels)
+    able = np.flatnonzero(sizes[position] > 1)
     one = rng.choice(able, pairs)
-    size = sizes[place[one]]
+    size = sizes[position[one]]
     rank = np.empty(count, np.int64)
     rank[order] = np.arange(count) - np.repeat(first, sizes)
     # another image of the class: any step but a whole round
     other = (rank[one] + rng.integers(1, size)) % size
-    return np.stack([one, order[first[place[one]] + other]], axis=1)
+    return np.stack([one, order[first[position[one]] + other]], axis=1)

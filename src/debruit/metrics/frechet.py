@@ -1,12 +1,14 @@
-"""Frechet distance between Gaussians fitted to two sets of features (Dowson & Landau 1982; Heusel et al. 2017, equation 6).
+"""Frechet distance between Gaussians fitted to two sets of features (Dowson & Landau 1982; Heusel et al. 2017, equation
+6).
 
     FD = |mu_a - mu_b|^2 + tr S_a + tr S_b - 2 tr (S_a S_b)^(1/2)
 
-With factors S_a = F_a F_a^T and S_b = F_b F_b^T the last trace is the sum of the singular values of F_a^T F_b: no root is taken of a product
-that rounding has made indefinite, and centred features are themselves a factor where there are fewer images than features.
+With factors S_a = F_a F_a^T and S_b = F_b F_b^T the last trace is the sum of the singular values of F_a^T F_b: no root
+is taken of a product that rounding has made indefinite, and centred features are themselves a factor where there are
+fewer images than features.
 
-At N samples FD lies above its limit by about C / N, with a C of the model's own (Binkowski et al. 2018; Chong & Forsyth 2020): compare equal N
-only, or take `frechet_unbiased`, which extrapolates to 1 / N = 0.
+At N samples FD lies above its limit by about C / N, with a C of the model's own (Binkowski et al. 2018; Chong & Forsyth
+2020): compare equal N only, or take `frechet_unbiased`, which extrapolates to 1 / N = 0.
 """
 
 from dataclasses import dataclass
@@ -26,7 +28,8 @@ NULL = 1e-7  # of the largest standard deviation: below are directions that the 
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean (D,) and covariance of features, as directions (D, R) and standard deviations (R,) along them: S = sum_r deviation_r^2 v_r v_r^T."""
+    """Mean (D,) and covariance of features, as directions (D, R) and standard deviations (R,) along them: S = sum_r
+    deviation_r^2 v_r v_r^T."""
 
     mean: np.ndarray
     directions: np.ndarray
@@ -44,7 +47,8 @@ class Moments:
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Of features (N, D) of any float type, in float64, with the unbiased covariance. N >= 2. Memory: D^2, or N D where N <= D."""
+    """The moments of features (N, D) of any float type, in float64, with the unbiased covariance. N >= 2. Memory: D^2,
+    or N D where N <= D."""
     count, width = features.shape
     mean = features.mean(axis=0, dtype=np.float64)
     if count <= width:
@@ -59,7 +63,8 @@ def moments(features: np.ndarray) -> Moments:
 
 
 def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
-    """FD of two sets of features (N, D) and (M, D), or of their `moments`, in float64. 0 where rounding would make it negative."""
+    """FD of two sets of features (N, D) and (M, D), or of their `moments`, in float64. 0 where rounding would make it
+    negative."""
     a, b = _moments_of(a, "samples"), _moments_of(b, "reference images")
     check_widths(len(a.mean), len(b.mean))
     overlap = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()
@@ -67,20 +72,35 @@ def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
 
 
 def frechet(
-    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = LABEL, by_choice: bool = False
-) -> Score:  # fmt: skip
-    """The Frechet distance of the samples' features (N, D) to the reference's, with an interval over the choice of samples.
+    samples: np.ndarray,
+    reference: np.ndarray | Moments,
+    *,
+    network: str,
+    name: str = "frechet",
+    prefix: str = LABEL,
+    by_choice: bool = False,
+) -> Score:
+    """The Frechet distance of the samples' features (N, D) to the reference's, with an interval over the choice of
+    samples.
 
-    `prefix` "rFD" (and a name of its own) where the samples are an autoencoder's reconstructions. With `by_choice` the note says how far another
-    choice of as many reference images, features (M, D), would move it: 1.96 standard errors, as for the samples. InputError as `check_features`.
+    `prefix` "rFD" (and a name of its own) where the samples are an autoencoder's reconstructions. With `by_choice` the
+    note says how far another choice of as many reference images, features (M, D), would move it: 1.96 standard errors,
+    as for the samples. InputError as `check_features`.
     """
     return frechet_and_influence(samples, reference, network=network, name=name, prefix=prefix, by_choice=by_choice)[0]
 
 
 def frechet_and_influence(
-    samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, name: str = "frechet", prefix: str = LABEL, by_choice: bool = False
-) -> tuple[Score, np.ndarray]:  # fmt: skip
-    """`frechet`, and what each sample contributes to it, (N,), which costs as much as the distance itself. InputError as `check_features`."""
+    samples: np.ndarray,
+    reference: np.ndarray | Moments,
+    *,
+    network: str,
+    name: str = "frechet",
+    prefix: str = LABEL,
+    by_choice: bool = False,
+) -> tuple[Score, np.ndarray]:
+    """`frechet`, and what each sample contributes to it, (N,), which costs as much as the distance itself. InputError
+    as `check_features`."""
     check_features(samples, "samples")
     a, b = moments(samples), _moments_of(reference, "reference images")
     value, contributions = frechet_distance(a, b), influence(samples, a, b)
@@ -91,17 +111,25 @@ def frechet_and_influence(
         chosen = f"another choice of the {b.count:,} reference images would move it by about {half:.2g} (95 %)"
         note = f"{note}; {chosen}" if note else chosen
     score = Score(
-        name=name, label=f"{prefix}-{network}", value=value, low=max(low, 0.0), high=high, count=a.count, better="low", note=note
-    )  # fmt: skip
+        name=name,
+        label=f"{prefix}-{network}",
+        value=value,
+        low=max(low, 0.0),
+        high=high,
+        count=a.count,
+        better="low",
+        note=note,
+    )
     return score, contributions
 
 
 def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, network: str, seed: int = 0) -> Score:
-    """FD extrapolated to infinitely many samples: the intercept of a line through FD against 1 / N (Chong & Forsyth 2020, equation 8).
+    """FD extrapolated to infinitely many samples: the intercept of a line through FD against 1 / N (Chong & Forsyth
+    2020, equation 8).
 
-    The line goes through N, N/2, N/3 and N/4 samples. Each of these uses all the samples, cut by the seed into disjoint parts whose FDs are
-    averaged, so that to first order the intercept varies with the choice of samples as the FD itself does. The reference is taken as it is.
-    InputError: fewer than 8 samples, from which no line can be drawn.
+    The line goes through N, N/2, N/3 and N/4 samples. Each of these uses all the samples, cut by the seed into disjoint
+    parts whose FDs are averaged, so that to first order the intercept varies with the choice of samples as the FD
+    itself does. The reference is taken as it is. InputError: fewer than 8 samples, from which no line can be drawn.
     """
     check_features(samples, "samples", least=2 * PARTS)
     a, b = moments(samples), _moments_of(reference, "reference images")
@@ -125,22 +153,25 @@ def frechet_unbiased(samples: np.ndarray, reference: np.ndarray | Moments, *, ne
 
 
 def influence(samples: np.ndarray, a: Moments, b: Moments) -> np.ndarray:
-    """What each sample contributes to FD, to first order, up to a constant: (N,).
+    """The contribution of each sample to FD, to first order and up to a constant, (N,).
 
-    psi(x) = 2 (mu_a - mu_b) . c + c^T (I - T) c, with c = x - mu_a and T the optimal map of the Gaussians (Takatsu 2011),
-    T = F_a^-T (F_a^T S_b F_a)^(1/2) F_a^-1. The deviation of psi over sqrt(N) is the standard error of FD (the infinitesimal jackknife,
-    Efron 1982): what a bootstrap tends to, at the price of one evaluation; where N is not far above D, closer to the truth than one.
+    psi(x) = 2 (mu_a - mu_b) . c + c^T (I - T) c, with c = x - mu_a and T the optimal map of the Gaussians (Takatsu
+    2011), T = F_a^-T (F_a^T S_b F_a)^(1/2) F_a^-1. The deviation of psi over sqrt(N) is the standard error of FD (the
+    infinitesimal jackknife, Efron 1982): what a bootstrap tends to, at the price of one evaluation; where N is not far
+    above D, closer to the truth than one.
     """
     spanned = a.deviations > NULL * a.deviations.max(initial=0.0)
     directions, deviations = a.directions[:, spanned], a.deviations[spanned]
     product = (directions * deviations).T @ b.factor
     squares, left = np.linalg.eigh(product @ product.T)
     root = (directions / deviations) @ (left * squares.clip(0) ** 0.25)  # root root^T = T
-    found = np.empty(len(samples))
+    contributions = np.empty(len(samples))
     for start in range(0, len(samples), ROWS):
         c = samples[start : start + ROWS] - a.mean
-        found[start : start + len(c)] = 2 * c @ (a.mean - b.mean) + (c**2).sum(axis=1) - ((c @ root) ** 2).sum(axis=1)
-    return found
+        contributions[start : start + len(c)] = (
+            2 * c @ (a.mean - b.mean) + (c**2).sum(axis=1) - ((c @ root) ** 2).sum(axis=1)
+        )
+    return contributions
 
 
 def _mean_distance(samples: np.ndarray, parts: list[np.ndarray], b: Moments) -> float:
@@ -167,6 +198,6 @@ def _note(a: Moments, b: Moments) -> str:
     if not few:
         return ""
     return (
-        f"{' and '.join(few)}: the covariance has not its full rank and FD is far too high; it ranks models at equal counts only, "
-        "KID, precision and recall remain meaningful"
+        f"{' and '.join(few)}: the covariance has not its full rank and FD is far too high; it ranks models at equal "
+        "counts only, KID, precision and recall remain meaningful"
     )

@@ -13,8 +13,8 @@ def around(value: float, standard_error: float) -> tuple[float, float]:
 
 
 def proportion(hits: float, count: float, z: float = NORMAL) -> tuple[float, float]:
-    """For a share of `hits` in `count` independent trials (Wilson 1927): stays within [0, 1], and has a width where all or none hit. [0, 1]
-    of no trials."""
+    """For a share of `hits` in `count` independent trials (Wilson 1927): stays within [0, 1], and has a width where all
+    or none hit. [0, 1] of no trials."""
     if not count:
         return 0.0, 1.0
     share, spread = hits / count, z**2 / count

@@ -1,10 +1,14 @@
-"""Quality and variety apart: precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+"""Quality and variety, measured separately: precision and recall (Kynkaanniemi et al. 2019), density and coverage
+(Naeem et al. 2020).
 
-Each set of features stands for the union of balls about its points, which reach to the point's k-th neighbour within the set:
+Each set of features stands for the union of balls about its points, which reach to the point's k-th neighbour within
+the set:
     precision  the share of samples in a ball of the reference          are the samples plausible?
     recall     the share of the reference in a ball of the samples      is all the data within reach?
-    density    the mean number of reference balls about a sample, / k   as precision, but not won by outliers' large balls
-    coverage   the share of reference balls that hold a sample          as recall, but not won by the samples' own outliers
+    density    the mean number of reference balls about a sample, / k   as precision, but not won by outliers' large
+    balls
+    coverage   the share of reference balls that hold a sample          as recall, but not won by the samples' own
+    outliers
 All depend on the number of points: compare at equal counts, best with as many reference images as samples.
 """
 
@@ -24,8 +28,9 @@ GROUPS = 20  # of samples, for the intervals
 
 @dataclass(frozen=True)
 class Balls:
-    """Who lies in whose ball: for each sample the number of reference balls about it (N,); for each reference image, and each group of the
-    samples, whether a ball of the group's samples holds it (M, G), and whether its own ball holds one of them (M, G)."""
+    """Membership of points in balls: for each sample the number of reference balls about it (N,); for each reference
+    image, and each group of the samples, whether a ball of the group's samples holds it (M, G), and whether its own
+    ball holds one of them (M, G)."""
 
     around_sample: np.ndarray
     reached: np.ndarray
@@ -33,8 +38,8 @@ class Balls:
 
 
 def manifold(samples: np.ndarray, reference: np.ndarray, *, network: str, neighbours: int = 5) -> list[Score]:
-    """Precision, recall, density and coverage of features (N, D) against the reference's (M, D), each with an interval over the choice of
-    samples. `neighbours` is k: 3 in Kynkaanniemi et al., 5 in Naeem et al.
+    """Precision, recall, density and coverage of features (N, D) against the reference's (M, D), each with an interval
+    over the choice of samples. `neighbours` is k: 3 in Kynkaanniemi et al., 5 in Naeem et al.
 
     InputError: as `check_pair`, k < 1, or not more than k images in one of the sets.
     """
@@ -42,28 +47,37 @@ def manifold(samples: np.ndarray, reference: np.ndarray, *, network: str, neighb
     fewest = min(len(samples), len(reference))
     if not 1 <= neighbours < fewest:
         raise InputError(
-            f"{neighbours} neighbours among {fewest} images: give between 1 and {fewest - 1}, or more images (5 is usual)"
+            f"{neighbours} neighbours among {fewest} images: give between 1 and {fewest - 1}, or more images (5 is "
+            "usual)"
         )
-    found, n, m = balls(samples, reference, neighbours), len(samples), len(reference)
-    inside, density = found.around_sample > 0, found.around_sample / neighbours
+    parts, n, m = balls(samples, reference, neighbours), len(samples), len(reference)
+    inside, density = parts.around_sample > 0, parts.around_sample / neighbours
     note = f"k = {neighbours}, {n:,} samples against {m:,} reference images"
     dense = float(density.mean())
     values = (
         ("precision", float(inside.mean()), proportion(int(inside.sum()), n)),
-        ("recall", *_share(found.reached)),
+        ("recall", *_share(parts.reached)),
         ("density", dense, bootstrap(lambda i: float(density[i].mean()), n, value=dense)),
-        ("coverage", *_share(found.covered)),
+        ("coverage", *_share(parts.covered)),
     )
     return [
-        Score(name=name, label=f"{name}-{network}", value=value, low=max(low, 0.0), high=high if name == "density" else min(high, 1.0),
-              count=n, better="high", note=note)
+        Score(
+            name=name,
+            label=f"{name}-{network}",
+            value=value,
+            low=max(low, 0.0),
+            high=high if name == "density" else min(high, 1.0),
+            count=n,
+            better="high",
+            note=note,
+        )
         for name, value, (low, high) in values
-    ]  # fmt: skip
+    ]
 
 
 def balls(samples: np.ndarray, reference: np.ndarray, neighbours: int) -> Balls:
-    """Memory is that of one block of distances and of M x GROUPS flags. A point on a ball's surface, up to rounding, is inside. The groups
-    are drawn, since samples often come class by class."""
+    """The memberships. Memory is that of one block of distances and of M x GROUPS flags. A point on a ball's surface,
+    up to rounding, is inside. The groups are random, since samples often come class by class."""
     order = stream(Purpose.MANIFOLD_SUBSET, 0).permutation(len(samples))
     samples = samples[order]
     of_reference, of_samples = radii(reference, neighbours), radii(samples, neighbours)
@@ -81,7 +95,8 @@ def balls(samples: np.ndarray, reference: np.ndarray, neighbours: int) -> Balls:
 
 
 def _share(flags: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """The share of rows of (M, G) with any flag, and its interval with each group of samples left out in turn (their balls kept)."""
+    """The share of rows of (M, G) with any flag, and its interval with each group of samples left out in turn (their
+    balls kept)."""
     groups = flags.sum(axis=1)
     value = float((groups > 0).mean())
     without = np.array([((groups - flags[:, g]) > 0).mean() for g in range(flags.shape[1])])

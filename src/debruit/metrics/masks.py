@@ -1,6 +1,7 @@
-"""Does an image follow the mask that it was made from? A segmentation of the samples against the masks that were asked for.
+"""Mask alignment: the segmentation of the samples against the requested masks.
 
-IoU_k = |predicted k and asked k| / |predicted k or asked k|   over all pixels of all images;   mIoU = the mean over classes
+IoU_k = |predicted k and requested k| / |predicted k or requested k|, over all pixels of all images; mIoU is the mean
+over classes.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from debruit.metrics.score import Score, bootstrap
 def mean_iou(
     predicted: np.ndarray, masks: np.ndarray, *, names: Sequence[str], network: str, ignore: int | None = None
 ) -> list[Score]:
-    """The mean IoU over the classes that occur in either, then that of each of them, from class numbers (N, H, W); pixels whose mask is
-    `ignore` do not count. The interval is over the choice of images.
+    """The mean IoU over the classes that occur in either, then that of each of them, from class numbers (N, H, W);
+    pixels whose mask is `ignore` do not count. The interval is over the choice of images.
 
     InputError: other shapes, or a class number without a name.
     """
@@ -44,17 +45,22 @@ def mean_iou(
 
     mean = lambda i: float(_iou(counts, i)[occurs].mean())  # noqa: E731
     each = [
-        score(lambda i, k=k: float(_iou(counts, i)[k]), float(_iou(counts, everything)[k]), f"iou-{names[k]}", f"IoU-{network}: {names[k]}")
+        score(
+            lambda i, k=k: float(_iou(counts, i)[k]),
+            float(_iou(counts, everything)[k]),
+            f"iou-{names[k]}",
+            f"IoU-{network}: {names[k]}",
+        )
         for k in np.flatnonzero(occurs)
-    ]  # fmt: skip
+    ]
     note = f"{int(occurs.sum())} of {len(names)} classes occur"
     return [score(mean, mean(everything), "mask-iou", f"mIoU-{network}", note), *each]
 
 
 def _counts(predicted: np.ndarray, mask: np.ndarray, classes: int, ignore: int | None) -> np.ndarray:
     """(2, K): pixels of each class in both, and in either."""
-    kept = np.ones(mask.shape, bool) if ignore is None else mask != ignore
-    p, m = predicted[kept], mask[kept]
+    scored = np.ones(mask.shape, bool) if ignore is None else mask != ignore
+    p, m = predicted[scored], mask[scored]
     for what, values in (("segmentation", p), ("mask", m)):
         if values.size and (values.min() < 0 or values.max() >= classes):
             odd = values.max() if values.max() >= classes else values.min()

@@ -1,4 +1,5 @@
-"""Squared distances between sets of vectors, a block of rows at a time, so that memory is bounded whatever the sets' sizes."""
+"""Squared distances between sets of vectors, a block of rows at a time, so that memory is bounded whatever the sets'
+sizes."""
 
 from collections.abc import Iterator
 
@@ -13,21 +14,22 @@ SLACK = (
 
 
 def blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """(rows, |x_i - y_j|^2 for these rows and all j), in float64. The products are taken about the mean of y, where they cancel least."""
+    """(rows, |x_i - y_j|^2 for these rows and all j), in float64. The products are taken about the mean of y, where
+    they cancel least."""
     centre = y.mean(axis=0, dtype=np.float64)
     norms = squared_norms(y, centre)
     size = max(1, CELLS // len(y))
     for start in range(0, len(x), size):
         rows = slice(start, min(start + size, len(x)))
         a = x[rows] - centre
-        found = np.empty((len(a), len(y)))
+        squares = np.empty((len(a), len(y)))
         for column in range(0, len(y), COLUMNS):
             part = slice(column, column + COLUMNS)
-            found[:, part] = a @ (y[part] - centre).T
-        found *= -2
-        found += (a**2).sum(axis=1)[:, None]
-        found += norms
-        yield rows, np.maximum(found, 0.0, out=found)
+            squares[:, part] = a @ (y[part] - centre).T
+        squares *= -2
+        squares += (a**2).sum(axis=1)[:, None]
+        squares += norms
+        yield rows, np.maximum(squares, 0.0, out=squares)
 
 
 def squared_norms(x: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -37,9 +39,9 @@ def squared_norms(x: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 def radii(x: np.ndarray, neighbours: int) -> np.ndarray:
     """The squared distance of each x_i to the nearest but `neighbours - 1` of the others, (N,). N > neighbours."""
-    found = np.empty(len(x))
+    squared = np.empty(len(x))
     for rows, distances in blocks(x, x):
         # the image itself, at distance 0, is one of the neighbours + 1 nearest
         nearest = torch.from_numpy(distances).kthvalue(neighbours + 1, dim=1).values
-        found[rows] = nearest.numpy()
-    return found
+        squared[rows] = nearest.numpy()
+    return squared

@@ -1,7 +1,8 @@
-"""What an autoencoder loses: decoded images against the originals, one by one, and as two sets of features.
+"""The loss of an autoencoder: decoded images against the originals, one by one, and as two sets of features.
 
 PSNR = 10 log10(L^2 / MSE)  dB,  L the range of the data; averaged over images
-rFD  = FD(features of the decoded images, features of the originals): both sets are the same images, so that without loss it is 0 at any number
+rFD  = FD(features of the decoded images, features of the originals): both sets are the same images, so that without
+loss it is 0 at any number
 """
 
 from typing import Literal
@@ -22,11 +23,12 @@ BATCH = 64
 
 
 def reconstruction(images: Tensor, decoded: Tensor, spec: DataSpec) -> list[Score]:
-    """Mean PSNR and SSIM of images at rest (N, C, H, W) and what became of them. Images that came back exactly, whose PSNR is infinite, are
-    left out of its mean and counted in its note. InputError: other shapes."""
+    """Mean PSNR and SSIM of images at rest (N, C, H, W) and their reconstructions. Exact reconstructions, whose
+    PSNR is infinite, are left out of its mean and counted in its note. InputError: other shapes."""
     if images.shape != decoded.shape or not len(images):
         raise InputError(
-            f"the images have the shape {tuple(images.shape)} and the decoded ones {tuple(decoded.shape)}: give them in pairs"
+            f"the images have the shape {tuple(images.shape)} and the decoded ones {tuple(decoded.shape)}: give them "
+            "in pairs"
         )
     pairs = [(unit(a, spec), unit(b, spec)) for a, b in zip(images.split(BATCH), decoded.split(BATCH), strict=True)]
     decibels = torch.cat([psnr(a, b, value_range=1) for a, b in pairs]).numpy()
@@ -37,19 +39,29 @@ def reconstruction(images: Tensor, decoded: Tensor, spec: DataSpec) -> list[Scor
     return [
         _mean(decibels[finite], name="psnr", label="PSNR", unit="dB", note=note)
         if finite.any()
-        else Score(name="psnr", label="PSNR", value=np.inf, count=exact, better="high", unit="dB", note="all images came back exactly"),
+        else Score(
+            name="psnr",
+            label="PSNR",
+            value=np.inf,
+            count=exact,
+            better="high",
+            unit="dB",
+            note="all images came back exactly",
+        ),
         _mean(similar, name="ssim", label="SSIM"),
-    ]  # fmt: skip
+    ]
 
 
 def perceptual(distances: np.ndarray, *, network: str) -> Score:
-    """The mean of the perceptual distances (N,) of images to what became of them, in the eyes of `network` (autoencoders/losses/perceptual.py)."""
+    """The mean of the perceptual distances (N,) of images to their reconstructions by `network`
+    (autoencoders/losses/perceptual.py)."""
     return _mean(distances.astype(np.float64), name="perceptual", label=f"perceptual-{network}", better="low")
 
 
 def rfd(decoded: np.ndarray, originals: np.ndarray, *, network: str) -> Score:
-    """The Frechet distance of features (N, D) of decoded images to those of their originals, with an interval over the choice of images, which
-    changes both sets at once: the contribution of an image is that of both its sides. InputError: fewer than 2 images."""
+    """The Frechet distance of features (N, D) of decoded images to those of their originals, with an interval over the
+    choice of images, which changes both sets at once: the contribution of an image is that of both its sides.
+    InputError: fewer than 2 images."""
     if len(decoded) != len(originals) or len(decoded) < 2:
         raise InputError(
             f"{len(decoded)} decoded images and {len(originals)} originals: give at least 2 of each, in pairs"
@@ -64,19 +76,33 @@ def rfd(decoded: np.ndarray, originals: np.ndarray, *, network: str) -> Score:
         else ""
     )
     return Score(
-        name="rfd", label=f"rFD-{network}", value=value, low=max(low, 0.0), high=high, count=len(decoded), better="low", note=note
-    )  # fmt: skip
+        name="rfd",
+        label=f"rFD-{network}",
+        value=value,
+        low=max(low, 0.0),
+        high=high,
+        count=len(decoded),
+        better="low",
+        note=note,
+    )
 
 
 def gap(unseen: Score, seen: Score) -> Score:
-    """Of images that were not trained on less that of those that were, with the interval of a difference of independent figures."""
+    """The score of held-out images minus that of training images, with the interval of a difference of independent
+    scores."""
     value = unseen.value - seen.value
     halves = [(s.high - s.low) / 2 for s in (unseen, seen) if s.high is not None and s.low is not None]
     margin = float(np.linalg.norm(halves)) if len(halves) == 2 else None
     return Score(
-        name=unseen.name, label=unseen.label, value=value, low=None if margin is None else value - margin,
-        high=None if margin is None else value + margin, count=unseen.count + seen.count, better=unseen.better, unit=unseen.unit,
-    )  # fmt: skip
+        name=unseen.name,
+        label=unseen.label,
+        value=value,
+        low=None if margin is None else value - margin,
+        high=None if margin is None else value + margin,
+        count=unseen.count + seen.count,
+        better=unseen.better,
+        unit=unseen.unit,
+    )
 
 
 def _mean(

@@ -1,6 +1,6 @@
-"""Does an image show what its caption says? The share of images whose own caption is nearer than k - 1 others, by an encoder of both.
+"""Caption alignment: the share of images whose caption is nearer than k - 1 others, by an encoder of both.
 
-R-precision of text-to-image work (Xu et al. 2018, k = 100): at chance it is 1 / k.
+R-precision of text-to-image models (Xu et al. 2018, k = 100): at chance it is 1 / k.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from debruit.rng import Purpose, stream
 def caption_retrieval(
     images: np.ndarray, captions: np.ndarray, *, network: str, among: int = 100, seed: int = 0
 ) -> Score:
-    """From features (N, D) of images and of their captions, by cosine. The other captions are drawn by the seed from those that differ from
-    the image's own; where m of them are exactly as near as it, it counts 1 / (m + 1).
+    """From features (N, D) of images and of their captions, by cosine. The other captions are sampled by the seed from
+    those that differ from the image's own; where m of them are exactly as near as it, it counts 1 / (m + 1).
 
     InputError: other shapes, or fewer than `among` different captions.
     """
@@ -28,26 +28,33 @@ def caption_retrieval(
     own = own.ravel()
     if not 2 <= among <= len(different):
         raise InputError(
-            f"retrieval among {among} of {len(different)} different captions: give between 2 and {len(different)}, or more captions"
+            f"retrieval among {among} of {len(different)} different captions: give between 2 and {len(different)}, or "
+            "more captions"
         )
     hits = _hits(_unit(images), _unit(different), own, among, stream(Purpose.RETRIEVAL, seed).numpy())
     value = float(hits.mean())
     low, high = bootstrap(lambda i: float(hits[i].mean()), len(hits), value=value)
     return Score(
-        name="caption-retrieval", label=f"R@1 of {among}-{network}", value=value, low=max(low, 0.0), high=min(high, 1.0),
-        count=len(hits), better="high", note=f"{1 / among:.3f} at chance",
-    )  # fmt: skip
+        name="caption-retrieval",
+        label=f"R@1 of {among}-{network}",
+        value=value,
+        low=max(low, 0.0),
+        high=min(high, 1.0),
+        count=len(hits),
+        better="high",
+        note=f"{1 / among:.3f} at chance",
+    )
 
 
 def _hits(
     images: np.ndarray, captions: np.ndarray, own: np.ndarray, among: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """(N,) in [0, 1]: whether the own caption is the nearest of those drawn."""
+    """(N,) in [0, 1]: whether the own caption is the nearest of those sampled."""
     hits = np.empty(len(images))
     for n, image in enumerate(images):
-        drawn = rng.choice(len(captions) - 1, among - 1, replace=False)
-        drawn += drawn >= own[n]  # any but its own
-        others, right = captions[drawn] @ image, captions[own[n]] @ image
+        sampled = rng.choice(len(captions) - 1, among - 1, replace=False)
+        sampled += sampled >= own[n]  # any but its own
+        others, right = captions[sampled] @ image, captions[own[n]] @ image
         hits[n] = 0.0 if others.max() > right else 1 / (1 + (others == right).sum())
     return hits
 

@@ -1,4 +1,4 @@
-"""A figure with what makes it a figure: its interval, the number of samples, and the network that saw them."""
+"""A score with its interval, the number of samples, and its network."""
 
 import math
 from collections.abc import Callable
@@ -15,9 +15,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One result. `name` is what `--metrics` takes, `label` what a table shows ("FD-EffNetLite0"). [low, high] is the 95 % interval over the
-    choice of samples, None where there is none; `count` samples were used. `better` says which direction is good. `note` is one sentence
-    where the value needs it (bias at small counts, say)."""
+    """One result. `name` is what `--metrics` takes, `label` is shown in tables ("FD-EffNetLite0"). [low, high] is the
+    95 % interval over the choice of samples, None without one; `count` samples were used. `better` says which
+    direction is good. `note` is a sentence for values that need one (bias at small counts)."""
 
     name: str
     label: str
@@ -33,7 +33,8 @@ class Score:
         """InputError: a value or an end of its interval that is no number."""
         if any(x is not None and math.isnan(x) for x in (self.value, self.low, self.high)):
             raise InputError(
-                f"{self.label} of {self.count:,} samples is no number (NaN): look at the samples and at the features of the network"
+                f"{self.label} of {self.count:,} samples is no number (NaN): look at the samples and at the features "
+                "of the network"
             )
 
 
@@ -42,10 +43,12 @@ def bootstrap(
 ) -> tuple[float, float]:
     """The 95 % interval of a statistic of `count` samples, by resampling their indices with replacement.
 
-    Repeated samples shift statistics that are biased at finite counts, as a smaller count does, so the draws' own mean would lie beside the
-    value: their spread about that mean is laid about `value` itself (the basic bootstrap of a centred statistic; Efron & Tibshirani 1993).
+    Repeated samples shift statistics that are biased at finite counts, as a smaller count does, so the draws' own mean
+    would lie next to the
+    value: their spread about that mean is laid about `value` itself (the basic bootstrap of a centred statistic; Efron
+    & Tibshirani 1993).
     """
     rng = stream(Purpose.BOOTSTRAP, seed).numpy()
-    drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
-    low, high = np.quantile(drawn - drawn.mean(), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    sampled = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
+    low, high = np.quantile(sampled - sampled.mean(), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(value - high), float(value - low)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from debruit.conditioning.base import Conditioner
 from debruit.conditioning.low_res import Image
 from debruit.errors import InputError
-from debruit.sampling.guidance.weights import Weights, in_words
+from debruit.sampling.guidance.weights import Weights, describe
 
 if TYPE_CHECKING:
     from debruit.models.config import ModelConfig
@@ -16,7 +16,7 @@ def check_pair(model: "Model", weaker: "Model", guidance: Weights) -> float:
     """The weight of autoguidance, one number. InputError: a pair whose estimates cannot be compared, or a weight that is none."""
     if isinstance(guidance, tuple):
         raise InputError(
-            f"guidance {in_words(guidance)} beside a weaker model: that takes the place of the unconditional estimate, so that there is one weight "
+            f"guidance {describe(guidance)} beside a weaker model: that takes the place of the unconditional estimate, so that there is one weight "
             "and nothing for each condition; give one number, or leave --weaker out"
         )
     if guidance == 1:

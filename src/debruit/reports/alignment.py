@@ -1,4 +1,5 @@
-"""Condition alignment on a page: samples below their conditions, masks class by class, and the networks that score them."""
+"""Condition alignment on a page: samples below their conditions, masks class by class, and the networks that score
+them."""
 
 import numpy as np
 
@@ -6,7 +7,7 @@ from debruit.conditioning.batch import argument
 from debruit.evaluation.image_set import SAMPLES
 from debruit.evaluation.judge_data import captions_of
 from debruit.evaluation.result import Evaluation
-from debruit.images import pictures
+from debruit.images.pictures import displayable, grid
 from debruit.reports import html
 from debruit.reports.rows import with_baseline
 
@@ -16,7 +17,7 @@ WIDTH = 900
 
 
 def requested(evaluation: Evaluation) -> str:
-    """What was requested of the samples, as sentences."""
+    """The request for the samples, as sentences."""
     conditions, data = evaluation.conditions, evaluation.data.name
     if conditions is None:
         return ""
@@ -44,23 +45,23 @@ def sheet(evaluation: Evaluation) -> str:
     assert conditions is not None
     spec, count = samples.spec, min(SHOWN, len(samples))
     indices = conditions.counterparts(0, count)
-    rows = [("the real image", pictures.displayable(conditions.dataset.images_of(indices), spec))]
+    rows = [("the real image", displayable(conditions.dataset.images_of(indices), spec))]
     if conditions.has("mask"):
         assert conditions.dataset.masks is not None
         rows.insert(0, ("the mask", np.asarray(spec.palette, np.uint8)[conditions.dataset.masks[indices]]))
     if samples.without_mask is not None:
-        rows.append(("a sample without the mask", pictures.displayable(samples.without_mask.images[:count], spec)))
-    rows.append(("the sample", pictures.displayable(samples.images[:count], spec)))
+        rows.append(("a sample without the mask", displayable(samples.without_mask.images[:count], spec)))
+    rows.append(("the sample", displayable(samples.images[:count], spec)))
     scale = max(1, WIDTH // (SHOWN * (spec.width + 2)))
-    image = pictures.grid(np.concatenate([row for _, row in rows]), columns=count, scale=scale)
+    image = grid(np.concatenate([row for _, row in rows]), columns=count, scale=scale)
     which = f" (images {evaluation.baseline_description})" if evaluation.split.own else ""
     order = ", ".join(name for name, _ in rows)
     caption = f"The first {count}{which}, not selected. From top to bottom: {order}.{_captions(evaluation, indices)}"
-    return html.figure(html.picture(image, "conditions above the samples"), caption)
+    return html.figure(html.image(image, "conditions above the samples"), caption)
 
 
 def scoring_networks(evaluation: Evaluation) -> str:
-    """What measures alignment, and how reliable it is."""
+    """The networks that measure alignment, and how reliable they are."""
     sentences = []
     if about := evaluation.networks.get("segmentation"):
         sentences.append(
@@ -70,17 +71,18 @@ def scoring_networks(evaluation: Evaluation) -> str:
             else "Masks are recovered from the colours of the palette."
         )
         sentences.append(
-            "Its score on real images is the most that samples can reach; the score of samples drawn without the mask is chance."
+            "Its score on real images is the most that samples can reach; the score of samples without the mask "
+            "is chance."
         )
     if about := evaluation.networks.get("scorer"):
         sentences.append(
-            f"{about['label']} relates features of images and of captions, fitted to {about['pairs']:,} pairs of the training "
-            "data; images without a caption are left out."
+            f"{about['label']} relates features of images and of captions, fitted to {about['pairs']:,} pairs of the "
+            "training data; images without a caption are left out."
         )
     if sentences:
         sentences.append(
-            f"Both are measured on {len(evaluation.split.scored):,} real images, and on the samples with the same conditions, "
-            f"{_seen(evaluation)}."
+            f"Both are measured on {len(evaluation.split.scored):,} real images, and on the samples with the same "
+            f"conditions, {_seen(evaluation)}."
         )
     return " ".join(sentences)
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from debruit.evaluation.compare import Comparison
 from debruit.evaluation.image_set import SAMPLES
-from debruit.images import pictures
+from debruit.images.pictures import displayable, grid
 from debruit.metrics.paired import Difference
 from debruit.metrics.score import Score
 from debruit.provenance import provenance
@@ -21,10 +21,10 @@ from debruit.sampling.sampler import name_of
 
 COLUMNS = 16
 EXPLANATION = (
-    "All models draw from the same noise and with the same conditions: sample k of each model has the same noise and the same "
-    "class, or the same conditions of a real image. Differences to the first model are paired by image, so they can be "
-    "significant although the intervals of the scores overlap. Intervals are 95 % over the choice of samples. They do not "
-    "include the choice of the training's seed: two trainings of one recipe differ too."
+    "All models draw from the same noise and with the same conditions: sample k of each model has the same noise and "
+    "the same class, or the same conditions of a real image. Differences to the first model are paired by image, so "
+    "they can be significant although the intervals of the scores overlap. Intervals are 95 % over the choice of "
+    "samples. They do not include the choice of the training's seed: two trainings of one recipe differ too."
 )
 
 
@@ -33,8 +33,8 @@ def render(comparison: Comparison, command: str) -> str:
     first = comparison.evaluations[0]
     names = [e.loaded.name for e in comparison.evaluations]
     header = (
-        f"<h1>{escape(' · '.join(names))}</h1><p>{first.request.count:,} samples each, seed {first.request.seed}, against "
-        f"{len(first.split.reference):,} images of {escape(first.data.name)}</p>"
+        f"<h1>{escape(' · '.join(names))}</h1><p>{first.request.count:,} samples each, seed {first.request.seed}, "
+        f"against {len(first.split.reference):,} images of {escape(first.data.name)}</p>"
     )
     reproduce = html.section("Reproduce these numbers", html.code(command))
     sections = [scores(comparison), samples(comparison), models(comparison), reproduce]
@@ -42,7 +42,8 @@ def render(comparison: Comparison, command: str) -> str:
 
 
 def scores(comparison: Comparison) -> str:
-    """A row per score, a column per model, differences to the first below the values; classes one by one are folded away."""
+    """A row per score, a column per model, differences to the first below the values; classes one by one are folded
+    away."""
     rows = _rows(comparison)
     by_class = [row for row in rows if _of_one_class(row[1])]
     return html.section(
@@ -59,8 +60,8 @@ def samples(comparison: Comparison) -> str:
     for one in comparison.evaluations:
         images, spec = one.sets[SAMPLES].images[:COLUMNS], one.sets[SAMPLES].spec
         scale = max(1, 900 // (COLUMNS * (spec.width + 2)))
-        strip = pictures.grid(pictures.displayable(images, spec), columns=COLUMNS, scale=scale)
-        figures.append(html.figure(html.picture(strip, f"samples of {one.loaded.name}"), one.loaded.name))
+        strip = grid(displayable(images, spec), columns=COLUMNS, scale=scale)
+        figures.append(html.figure(html.image(strip, f"samples of {one.loaded.name}"), one.loaded.name))
     note = "Images in one column come from the same noise; none was selected."
     return html.section("Samples", *figures, html.paragraph(note, "note"))
 
@@ -79,7 +80,7 @@ def models(comparison: Comparison) -> str:
             about["predicts"],
             name_of(own.sampler),
             str(evaluations(one)),
-            weights.in_words(own.guidance),
+            weights.describe(own.guidance),
         )
         name = html.cell(one.loaded.name, f"sha256 {one.loaded.digest[:12]}…")
         rows.append([name, *(html.cell(text) for text in cells)])
@@ -106,7 +107,7 @@ def table(comparison: Comparison) -> Table:
     """The table for the terminal, without the scores of single classes."""
     first = comparison.evaluations[0]
     table = Table(
-        title=f"{first.request.count:,} samples each against {first.data.name}; in brackets the paired difference to the first",
+        title=f"{first.request.count:,} samples each against {first.data.name}; in brackets: minus the first",
         title_justify="left",
         title_style="bold",
         box=None,

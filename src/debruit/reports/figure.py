@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, SAMPLES, TRAIN_RECONSTRUCTION, ImageSet
 from debruit.evaluation.judge_data import captions_of
 from debruit.evaluation.result import Evaluation
-from debruit.images import pictures
 from debruit.images.grids import KEY, Cells
+from debruit.images.pictures import displayable
 
 COLUMNS, CELL = 8, 96  # images in a row, and their least side in pixels
 GAP, MARGIN, LINE, SIZE = 6, 92, 17, 13  # pixels; the margin holds the names of the rows
@@ -17,8 +17,8 @@ Rows = list[tuple[str, np.ndarray]]
 
 
 def figure(evaluation: Evaluation) -> Image.Image | None:
-    """The first samples with their conditions and real images, not selected; for an autoencoder, the first images and their
-    reconstructions; None without images."""
+    """The first samples with their conditions and real images, not selected; for an autoencoder, the first images and
+    their reconstructions; None without images."""
     if evaluation.conditions is not None:
         rows, heads, lines, legend = _samples(evaluation)
     else:
@@ -39,8 +39,8 @@ def _samples(evaluation: Evaluation) -> tuple[Rows, list[str], list[str], list[t
         rows.append(("mask", np.asarray(spec.palette, np.uint8)[masks]))
         legend = [(spec.mask_names[k], spec.palette[k]) for k in np.unique(masks)]
     name = "real image" if conditions.fields is not None else "real images"
-    rows.append((name, pictures.displayable(data.images_of(real), spec)))
-    rows.append(("sample", pictures.displayable(samples.images[:count], spec)))
+    rows.append((name, displayable(data.images_of(real), spec)))
+    rows.append(("sample", displayable(samples.images[:count], spec)))
     lines = []
     if conditions.has("text"):
         lines = [f"{k}: {caption or '(no caption)'}" for k, caption in enumerate(captions_of(data, real), start=1)]
@@ -51,8 +51,8 @@ def _samples(evaluation: Evaluation) -> tuple[Rows, list[str], list[str], list[t
 
 
 def _real(evaluation: Evaluation, count: int) -> tuple[np.ndarray, list[int | None]]:
-    """The real images of the columns, and the class of each column: the counterparts of the samples, or if the classes are
-    requested in turn, images of those classes."""
+    """The real images of the columns, and the class of each column: the counterparts of the samples, or if the classes
+    are requested in turn, images of those classes."""
     conditions, samples, baseline = evaluation.conditions, evaluation.sets[SAMPLES], evaluation.split.baseline
     assert conditions is not None
     classes: list[int | None] = [None] * count
@@ -74,7 +74,7 @@ def _reconstructions(evaluation: Evaluation) -> Rows:
     if images is None or images.originals is None:
         return []
     rows = {"original": images.originals.images, "reconstruction": images.images}
-    return [(name, pictures.displayable(part[:COLUMNS], images.spec)) for name, part in rows.items()]
+    return [(name, displayable(part[:COLUMNS], images.spec)) for name, part in rows.items()]
 
 
 def _draw(
@@ -97,9 +97,9 @@ def _draw(
     for row, (name, shown) in enumerate(rows):
         y = top + row * (high + GAP)
         pen.text((GAP, y + high // 2 - SIZE // 2), name, fill="black", font=font)
-        for column, picture in enumerate(shown):
+        for column, image in enumerate(shown):
             left = MARGIN + column * (wide + GAP)
-            sheet.paste(Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1)), (left, y))
+            sheet.paste(Image.fromarray(image.repeat(scale, 0).repeat(scale, 1)), (left, y))
             boxes.append((left, y, left + wide, y + high))
     sheet.info[KEY] = Cells(boxes=tuple(boxes), scale=scale, by_row=True).text()
     x = MARGIN

@@ -13,7 +13,8 @@ from debruit.reports.style import STYLE
 def page(title: str, header: str, sections: Sequence[str], footer: str = "") -> str:
     """A whole document. `header`, `sections` and `footer` are HTML."""
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>{header}</header>\n"
         + "\n".join(section for section in sections if section)
         + f"\n<footer>{footer}</footer>\n</main>\n</body>\n</html>\n"
@@ -35,7 +36,8 @@ def verdict(text: str, kind: str = "") -> str:
 
 def card(label: str, value: str, *extra: str) -> str:
     lines = "".join(f'<div class="extra">{escape(line)}</div>' for line in extra)
-    return f'<div class="card"><div class="label">{escape(label)}</div><div class="value">{escape(value)}</div>{lines}</div>'
+    head = f'<div class="label">{escape(label)}</div><div class="value">{escape(value)}</div>'
+    return f'<div class="card">{head}{lines}</div>'
 
 
 def cards(items: Sequence[str]) -> str:
@@ -45,7 +47,7 @@ def cards(items: Sequence[str]) -> str:
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = (), best: Sequence[int] = ()
 ) -> str:
-    """`rows` are HTML (use `cell`), `head` is text; columns in `numbers` are right-aligned, rows in `best` highlighted."""
+    """A table of HTML cells below a `head` of text; columns `numbers` are right-aligned, rows `best` highlighted."""
     kind = lambda n: _class("number") if n in numbers else ""  # noqa: E731
     top = "".join(f"<th{kind(n)}>{escape(text)}</th>" for n, text in enumerate(head))
     body = "".join(
@@ -78,11 +80,12 @@ def figure(content: str, caption: str = "") -> str:
     return f"<figure>{content}" + (f"<figcaption>{escape(caption)}</figcaption>" if caption else "") + "</figure>"
 
 
-def picture(image: Image.Image, alt: str) -> str:
+def image(content: Image.Image, alt: str) -> str:
     """A PNG as a data URI."""
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return f'<img alt="{escape(alt, quote=True)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    content.save(buffer, format="PNG", optimize=True)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{escape(alt, quote=True)}" src="data:image/png;base64,{data}">'
 
 
 def _class(name: str) -> str:

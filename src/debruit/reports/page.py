@@ -9,7 +9,7 @@ import numpy as np
 
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, REFERENCE, SAMPLES, TRAIN_RECONSTRUCTION
 from debruit.evaluation.result import Evaluation
-from debruit.images import pictures
+from debruit.images.pictures import displayable, grid
 from debruit.metrics.score import Score
 from debruit.provenance import BIBTEX
 from debruit.provenance import provenance as environment
@@ -44,8 +44,8 @@ KEY_SCORES = (
 )
 UNEVEN = 1.5  # the largest share of a class over the smallest
 FOOTER = (
-    "Made by debruit. This page is self-contained; next to it are the same scores as scores.csv and scores.tex (booktabs), and "
-    "the first images as figure.png."
+    "Made by debruit. This page is self-contained; next to it are the same scores as scores.csv and scores.tex "
+    "(booktabs), and the first images as figure.png."
 )
 RECONSTRUCTED = (
     '; the column "reconstructed" shows real images after encode-decode, roughly the best that a latent model can reach'
@@ -116,25 +116,27 @@ def samples(evaluation: Evaluation) -> str:
     shown, spec = evaluation.sets[SAMPLES].images[:SHOWN], evaluation.sets[SAMPLES].spec
     settings = evaluation.model.settings()
     scale = max(1, 900 // (COLUMNS * (evaluation.data.width + 2)))  # fills the page's width
-    sheet = pictures.grid(pictures.displayable(shown, spec), columns=COLUMNS, scale=scale)
+    sheet = grid(displayable(shown, spec), columns=COLUMNS, scale=scale)
     caption = (
         f"The first {len(shown)} samples of seed {evaluation.request.seed}, not selected: {name_of(settings.sampler)}, "
         f"{settings.steps} steps ({evaluations(evaluation)} network evaluations per image), guidance "
-        f"{weights.in_words(settings.guidance)}, EMA weights. {requested(evaluation)}"
+        f"{weights.describe(settings.guidance)}, EMA weights. {requested(evaluation)}"
     )
-    return html.section("Samples", html.figure(html.picture(sheet, "samples of the model"), caption))
+    return html.section("Samples", html.figure(html.image(sheet, "samples of the model"), caption))
 
 
 def scores(evaluation: Evaluation) -> str:
-    """Every score of the samples next to the real-data baseline; classes one by one and colours have sections of their own."""
+    """Every score of the samples next to the real-data baseline; classes one by one and colours have sections of their
+    own."""
     chosen = [s for s in evaluation.scores if not s.name.startswith(APART)]
     if not chosen:
         return ""
     split, data = evaluation.split, evaluation.data.name
     few = len(split.baseline) < evaluation.request.count
     baseline = (
-        f"Real images {evaluation.baseline_description} are scored like the samples, as a baseline: a model is as good as its "
-        f"data if the two columns agree. Both are compared with the same {len(split.reference):,} other images of {data}"
+        f"Real images {evaluation.baseline_description} are scored like the samples, as a baseline: a model is as "
+        f"good as its data if the two columns agree. Both are compared with the same {len(split.reference):,} other "
+        f"images of {data}"
         + (RECONSTRUCTED if evaluation.reconstructed_baseline else "")
         + (
             f"; the baseline has only {len(split.baseline):,} images, so its distances are slightly too high."
@@ -233,6 +235,6 @@ def _class_shares(evaluation: Evaluation) -> str:
     if shares.max() < UNEVEN * max(shares.min(), 1 / len(real)):
         return ""
     return (
-        f"The samples have the model's classes in equal shares; the shares in {evaluation.data.name} are {shares.min():.1%} to "
-        f"{shares.max():.1%}. Distances to the data include that difference."
+        f"The samples have the model's classes in equal shares; the shares in {evaluation.data.name} are "
+        f"{shares.min():.1%} to {shares.max():.1%}. Distances to the data include that difference."
     )

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: matplotlib draws them, the page gives them its colour and its letters, so that they are at home in light and dark."""
+"""Plots as inline SVG, drawn by matplotlib with the page's colours and font, for light and dark."""
 
 import hashlib
 import io
@@ -27,11 +27,25 @@ def drawing(width: float = 7.6, height: float = 2.9, **subplots: Any):
     from matplotlib.figure import Figure
 
     style: Any = {
-        "svg.fonttype": "none", "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "font.size": 10, "axes.titlesize": 10,
-        "axes.grid": True, "grid.color": QUIET, "grid.alpha": 0.25, "grid.linewidth": 0.6, "legend.frameon": False,
-        "axes.prop_cycle": cycler(color=SERIES), "lines.linewidth": 1.6,
-    }  # fmt: skip
+        "svg.fonttype": "none",
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "font.size": 10,
+        "axes.titlesize": 10,
+        "axes.grid": True,
+        "grid.color": QUIET,
+        "grid.alpha": 0.25,
+        "grid.linewidth": 0.6,
+        "legend.frameon": False,
+        "axes.prop_cycle": cycler(color=SERIES),
+        "lines.linewidth": 1.6,
+    }
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(**subplots)
@@ -39,20 +53,32 @@ def drawing(width: float = 7.6, height: float = 2.9, **subplots: Any):
 
 
 def lines(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, x: str, y: str, log_x: bool = False, log_y: bool = False,
-    dashed: Sequence[str] = (), level: tuple[str, float] | None = None, markers: bool = True,
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    x: str,
+    y: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    dashed: Sequence[str] = (),
+    level: tuple[str, float] | None = None,
+    markers: bool = True,
     colours: int = len(SERIES),
-) -> str:  # fmt: skip
-    """Curves by name; `level` is a labelled horizontal line. Logarithmic axes where asked for and the values span enough for it. After
-    `colours` curves the colours begin again: a dashed curve beside its solid one."""
+) -> str:
+    """Curves by name; `level` is a labelled horizontal line. Logarithmic axes where asked for and the values span
+    enough for it. After `colours` curves the colours begin again: a dashed curve has the colour of its solid one."""
     heights = [v for _, ys in series.values() for v in ys if v is not None and math.isfinite(v)]
     log_y = log_y and min(heights, default=0) > 0 and max(heights) > WIDE * min(heights)
     with drawing() as (svg, axes):
         for k, (name, (xs, ys)) in enumerate(series.items()):
             axes.plot(
-                xs, ys, "--" if name in dashed else "-", marker="o" if markers else "", markersize=3.5, label=name,
+                xs,
+                ys,
+                "--" if name in dashed else "-",
+                marker="o" if markers else "",
+                markersize=3.5,
+                label=name,
                 color=SERIES[k % colours % len(SERIES)],
-            )  # fmt: skip
+            )
         if level is not None:
             axes.axhline(level[1], color=QUIET, linestyle=":", label=level[0])
         axes.set(xlabel=x, ylabel=y, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
@@ -92,15 +118,15 @@ def bars(names: Sequence[str], groups: Mapping[str, Sequence[float]], *, y: str,
 
 
 def histograms(
-    values: Mapping[str, Sequence[float]], *, x: str, bins: int = 40, line: tuple[str, float] | None = None
+    groups: Mapping[str, Sequence[float]], *, x: str, bins: int = 40, line: tuple[str, float] | None = None
 ) -> str:
     """Shares by value, outlined, on common bins; `line` is a labelled vertical line."""
     import numpy as np
 
-    edges = np.histogram_bin_edges(np.concatenate([np.asarray(v, dtype=float) for v in values.values()]), bins)
+    edges = np.histogram_bin_edges(np.concatenate([np.asarray(v, dtype=float) for v in groups.values()]), bins)
     with drawing(height=2.6) as (svg, axes):
-        for name, found in values.items():
-            share = np.histogram(found, edges)[0] / max(len(found), 1)
+        for name, values in groups.items():
+            share = np.histogram(values, edges)[0] / max(len(values), 1)
             axes.stairs(share, edges, fill=True, alpha=0.25)
             axes.stairs(share, edges, label=name, color=axes.patches[-1].get_facecolor()[:3], linewidth=1.4)
         if line is not None:
@@ -111,7 +137,8 @@ def histograms(
 
 
 def _svg(figure: Any) -> str:
-    """The figure as an inline SVG element: no prologue, no metadata, the page's colour, and identifiers that meet no other drawing's."""
+    """The figure as an inline SVG element: no prologue, no metadata, the page's colour, and identifiers that meet no
+    other drawing's."""
     import matplotlib
 
     buffer = io.StringIO()

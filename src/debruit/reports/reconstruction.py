@@ -1,4 +1,5 @@
-"""The autoencoder on a page, of a latent model or by itself: reconstructions, their scores, and statistics of the latents."""
+"""The autoencoder on a page, of a latent model or by itself: reconstructions, their scores, and statistics of the
+latents."""
 
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from debruit.autoencoders.fidelity import psnr
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, TRAIN_RECONSTRUCTION, ImageSet
 from debruit.evaluation.latent_diagnostics import CHANNEL
 from debruit.evaluation.result import Evaluation
-from debruit.images import pictures
+from debruit.images.pictures import displayable, grid
 from debruit.metrics.score import Score
 from debruit.metrics.values import unit
 from debruit.reports import html, words
@@ -17,19 +18,19 @@ from debruit.reports.rows import note, plain
 
 COLUMNS, WIDTH = 16, 900
 CEILING = (
-    "Diffusion on latents cannot restore what the autoencoder loses: a perfect diffusion model would draw images like the "
-    "reconstructed ones, whose scores are in the column of reconstructed real images. They are an upper limit for the model, "
-    "not a claim that it reaches it. The autoencoder may have been trained on some of these images."
+    "Diffusion on latents cannot restore what the autoencoder loses: a perfect diffusion model would draw images like "
+    "the reconstructed ones, whose scores are in the column of reconstructed real images. They are an upper limit for "
+    "the model, not a claim that it reaches it. The autoencoder may have been trained on some of these images."
 )
 RFD = (
-    "rFD is the Frechet distance between features of the reconstructions and of their originals, the same images on both sides: "
-    "it measures what encoding and decoding change, and is comparable at equal N only. It is not FID, nor a distance of samples "
-    "to data."
+    "rFD is the Frechet distance between features of the reconstructions and of their originals, the same images on "
+    "both sides: it measures what encoding and decoding change, and is comparable at equal N only. It is not FID, nor "
+    "a distance of samples to data."
 )
 LATENTS = (
-    "Mean and standard deviation of the latents as diffusion sees them: shifted and scaled so that they are 0 and 1 over the "
-    "training images. A channel far from that on other images means that these differ from the training images; one of standard "
-    "deviation 0 carries no information."
+    "Mean and standard deviation of the latents as diffusion sees them: shifted and scaled so that they are 0 and 1 "
+    "over the training images. A channel far from that on other images means that these differ from the training "
+    "images; one of standard deviation 0 carries no information."
 )
 
 
@@ -123,12 +124,12 @@ def _sheet(images: ImageSet, indices: np.ndarray, caption: str) -> str:
     assert images.originals is not None
     rows = torch.cat([images.originals.images[indices], images.images[indices]])
     scale = max(1, WIDTH // (COLUMNS * (images.spec.width + 2)))
-    grid = pictures.grid(pictures.displayable(rows, images.spec), columns=len(indices), scale=scale)
-    return html.figure(html.picture(grid, "originals above their reconstructions"), caption)
+    sheet = grid(displayable(rows, images.spec), columns=len(indices), scale=scale)
+    return html.figure(html.image(sheet, "originals above their reconstructions"), caption)
 
 
 def _description(evaluation: Evaluation) -> str:
-    """Which images the reconstructions are of."""
+    """The reconstructed images, as a clause."""
     if HELDOUT_RECONSTRUCTION not in evaluation.sets:
         return "Training images, since none were held out"
     if evaluation.conditions is not None:

@@ -1,4 +1,4 @@
-"""An evaluation as JSON: everything that the page shows and more. `format` is raised when a field changes its meaning."""
+"""An evaluation as JSON: all that the page shows and more. `format` is raised when a field changes its meaning."""
 
 import json
 import math
@@ -24,59 +24,60 @@ FORMAT = 2
 REASON = "_reason"
 
 
-def record(found: Evaluation, command: str) -> dict[str, Any]:
+def record(evaluation: Evaluation, command: str) -> dict[str, Any]:
     """The content of report.json."""
-    split, sets = found.split, found.sets
+    split, sets = evaluation.split, evaluation.sets
     columns = {
-        "scores": found.scores,
-        REAL_BASELINE: found.real_baseline,
-        RECONSTRUCTED_BASELINE: found.reconstructed_baseline,
-        HELDOUT_RECONSTRUCTION: found.heldout_reconstruction,
-        TRAIN_RECONSTRUCTION: found.train_reconstruction,
-        "gaps": found.gaps,
+        "scores": evaluation.scores,
+        REAL_BASELINE: evaluation.real_baseline,
+        RECONSTRUCTED_BASELINE: evaluation.reconstructed_baseline,
+        HELDOUT_RECONSTRUCTION: evaluation.heldout_reconstruction,
+        TRAIN_RECONSTRUCTION: evaluation.train_reconstruction,
+        "gaps": evaluation.gaps,
     }
     return {
         "format": FORMAT,
         "kind": "evaluation",
         "command": command,
-        "model": found.loaded.about() | ({} if found.conditions is None else {"evaluations": evaluations(found)}),
-        "data": encode(found.data),
-        "request": asdict(found.request),
+        "model": evaluation.loaded.about()
+        | ({} if evaluation.conditions is None else {"evaluations": evaluations(evaluation)}),
+        "data": encode(evaluation.data),
+        "request": asdict(evaluation.request),
         "counts": {
-            SAMPLES: found.request.count,
+            SAMPLES: evaluation.request.count,
             REAL_BASELINE: len(split.baseline),
             "reference": len(split.reference),
             "training": len(split.training),
             "held_out": len(split.held_out),
             **{n: len(sets[n]) for n in (HELDOUT_RECONSTRUCTION, TRAIN_RECONSTRUCTION) if n in sets},
         },
-        "conditions": _conditions(found),
-        "networks": found.networks,
+        "conditions": _conditions(evaluation),
+        "networks": evaluation.networks,
         **{name: [asdict(s) for s in scores] for name, scores in columns.items()},
-        "analyses": {name: {k: v for k, v in one.items() if k != "sheet"} for name, one in found.analyses.items()},
-        "left_out": dict(found.left_out),
+        "analyses": {name: {k: v for k, v in one.items() if k != "sheet"} for name, one in evaluation.analyses.items()},
+        "left_out": dict(evaluation.left_out),
         "versions": versions_here(),
         "environment": provenance(),
-        "seconds": round(found.seconds, 1),
+        "seconds": round(evaluation.seconds, 1),
     }
 
 
-def evaluations(found: Evaluation) -> int:
+def evaluations(evaluation: Evaluation) -> int:
     """Network evaluations per sample with the conditions of the evaluation, each branch of guidance counted."""
-    assert found.conditions is not None
-    return sampling_stage.evaluations(found.model, found.model.settings(), found.conditions)
+    assert evaluation.conditions is not None
+    return sampling_stage.evaluations(evaluation.model, evaluation.model.settings(), evaluation.conditions)
 
 
-def _conditions(found: Evaluation) -> dict[str, Any] | None:
+def _conditions(evaluation: Evaluation) -> dict[str, Any] | None:
     """The conditions of real images that the samples have; None without such conditions."""
-    conditions = found.conditions
+    conditions = evaluation.conditions
     if conditions is None or conditions.fields is None:
         return None
     return {
         "fields": conditions.fields,
         "missing": conditions.missing,
         "images": len(conditions.images),
-        "scored": len(found.split.scored),
+        "scored": len(evaluation.split.scored),
     }
 
 

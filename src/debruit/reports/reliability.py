@@ -9,7 +9,8 @@ BY_CLASSIFIER = ("accuracy", "conditional-entropy", "inception-score")
 
 
 def reliability(score: Score, networks: dict[str, Any]) -> str:
-    """A sentence; "" for scores without a network that is trained on the user's data. `networks` are facts about networks."""
+    """A sentence; "" for scores without a network that is trained on the user's data. `networks` are facts about
+    networks."""
     name = score.name.removesuffix(WITHOUT_MASK)
     if name in BY_CLASSIFIER and (about := networks.get("classifier")):
         return (

@@ -10,7 +10,7 @@ from debruit.reports.reliability import reliability
 
 
 def with_baseline(chosen: Sequence[Score], evaluation: Evaluation) -> str:
-    """A table of scores: samples, real baseline, reconstructed baseline (of latent models), number of samples, notes."""
+    """A table of scores: samples, real baseline, reconstructed baseline (of latent models), counts, notes."""
     baselines = [evaluation.real_baseline, evaluation.reconstructed_baseline]
     columns = [{s.label: s for s in column} for column in baselines[: 1 + bool(baselines[1])]]
     rows = []

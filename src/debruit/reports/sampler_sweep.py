@@ -15,8 +15,9 @@ from debruit.reports import html, plots, words
 from debruit.reports.record import FORMAT, versions_here
 
 NOTE = (
-    "Evaluations are of the network per image, each branch of guidance counted. Differences to the best are paired by image. The "
-    "best of many settings, chosen and scored on the same samples, looks slightly better than it is: check it with another seed."
+    "Evaluations are of the network per image, each branch of guidance counted. Differences to the best are paired by "
+    "image. The best of many settings, chosen and scored on the same samples, looks slightly better than it is: check "
+    "it with another seed."
 )
 
 
@@ -24,8 +25,9 @@ def render(sweep: Sweep, command: str, stored: Sequence[str]) -> str:
     """One page: the best setting, the curves, and every setting."""
     about, name = sweep.loaded.about(), escape(sweep.loaded.name)
     header = (
-        f"<h1>{name}: samplers</h1><p>{sweep.best.score.count:,} samples per setting from the same noise (seed {sweep.seed}), "
-        f"against {len(sweep.split.reference):,} images; {escape(about['process'])}, predicts {escape(about['predicts'])}</p>"
+        f"<h1>{name}: samplers</h1><p>{sweep.best.score.count:,} samples per setting from the same noise (seed "
+        f"{sweep.seed}), against {len(sweep.split.reference):,} images; {escape(about['process'])}, predicts "
+        f"{escape(about['predicts'])}</p>"
     )
     verdict = html.verdict(conclusion(sweep), "good")
     return html.page(
@@ -42,7 +44,7 @@ def render(sweep: Sweep, command: str, stored: Sequence[str]) -> str:
 
 
 def conclusion(sweep: Sweep) -> str:
-    """The best setting within the budget compared with the model's own, and settings that are not significantly worse."""
+    """The best setting within the budget, compared with the model's, and settings that are not significantly worse."""
     best, own = sweep.best, sweep.points[0]
     chosen, usual = (describe(p.settings, p.evaluations) for p in (best, own))
     score = f"{best.score.label} {words.value(best.score)} ({words.interval(best.score)})"
@@ -53,15 +55,15 @@ def conclusion(sweep: Sweep) -> str:
         text += f" The model's own setting, {usual}, has {words.value(own.score)}."
     else:
         text += (
-            f" The model's own setting, {usual}, has {words.value(own.score)}; with so many samples the difference is not "
-            "significant."
+            f" The model's own setting, {usual}, has {words.value(own.score)}; with so many samples the difference is "
+            "not significant."
         )
     others = [p for p in sweep.even if p is not own]
     if others:
         cheapest = min(others, key=lambda p: (p.evaluations, p.score.value))
         text += (
-            f" {len(others)} other setting{'s are' if len(others) > 1 else ' is'} not significantly worse either, the cheapest "
-            f"{cheapest.name} with {cheapest.evaluations} evaluations ({words.value(cheapest.score)})."
+            f" {len(others)} other setting{'s are' if len(others) > 1 else ' is'} not significantly worse either, the "
+            f"cheapest {cheapest.name} with {cheapest.evaluations} evaluations ({words.value(cheapest.score)})."
         )
     return text
 
@@ -82,8 +84,8 @@ def curves(sweep: Sweep) -> str:
         level=("real images", sweep.real_baseline.value),
     )
     caption = (
-        f"Lower is better. The dotted line is the score of {sweep.real_baseline.count:,} real images: no sampler can be much "
-        "better."
+        f"Lower is better. The dotted line is the score of {sweep.real_baseline.count:,} real images: no sampler can "
+        "be much better."
     )
     return html.section("Quality against cost", html.figure(plot, caption))
 

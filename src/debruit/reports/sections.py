@@ -15,26 +15,26 @@ QUARTERS = ("least noise", "second quarter", "third quarter", "most noise")
 HELD_OUT, TRAINING = ", held-out", ", training"
 COLOURS = {"good": "good", "warning": "warn", "unknown": ""}  # of a verdict, by its level
 COLOUR_NOTE = (
-    "Mean and standard deviation of each channel, samples minus data, in units of the data's range from 0 to 1. Washed-out or "
-    "tinted samples show here first: for a good model 0 lies within the interval."
+    "Mean and standard deviation of each channel, samples minus data, in units of the data's range from 0 to 1. "
+    "Washed-out or tinted samples show here first: for a good model 0 lies within the interval."
 )
 BOUND_CURVE = (
     "The bound by step: most bits are spent on the last steps, which decide fine detail. The first point is L0."
 )
 LATENT_CURVE = "The bound of the latents by step, without L0, which is a density and of any sign."
 LIKELIHOOD_NOTE = (
-    "Fewer bits are better. The gap between held-out and training images measures overfitting: a model that only memorised its "
-    "training images describes them well and others badly. Both are measured without guidance."
+    "Fewer bits are better. The gap between held-out and training images measures overfitting: a model that only "
+    "memorised its training images describes them well and others badly. Both are measured without guidance."
 )
 LATENT_NOTE = (
-    "This model works on latents: bits/dim of its images are not defined by the diffusion alone, which knows no pixels. Reported "
-    "is the density of its latents, in bits for each of their values; it depends on their scale, so it compares models on the "
-    "same autoencoder only, and may be negative."
+    "This model works on latents: bits/dim of its images are not defined by the diffusion alone, which knows no "
+    "pixels. Reported is the density of its latents, in bits for each of their values; it depends on their scale, so "
+    "it compares models on the same autoencoder only, and may be negative."
 )
 NEAREST = (
-    "The samples that are nearest to a training image, worst first: each row has a sample on the left and its nearest training "
-    "images next to it. The worst of many always resemble something; the rates above tell whether more samples than held-out "
-    "images do."
+    "The samples that are nearest to a training image, worst first: each row has a sample on the left and its nearest "
+    "training images next to it. The worst of many always resemble something; the rates above tell whether more "
+    "samples than held-out images do."
 )
 RATIO_AXIS = "distance to the nearest training image / mean to its nearest (pixels)"
 

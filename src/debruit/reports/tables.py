@@ -10,16 +10,17 @@ from debruit.metrics.score import Score
 
 HEAD = ("model", "images", "name", "label", "network", "value", "low", "high", "n", "unit", "better", "note")
 LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "\u221e": r"$\infty$",
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "\u221e": r"$\infty$",
     "\u2212": "$-$", "\u2013": "--", "\u2026": r"\ldots{}", "\u00b7": r"$\cdot$",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """Scores of one image set of one model: `images` names it ("samples", "real images"), `networks` are the labels of the
-    networks that were used."""
+    """Scores of one image set of one model: `images` names it ("samples", "real images"), `networks` are the labels of
+    the networks that were used."""
 
     model: str
     images: str
@@ -40,21 +41,35 @@ def as_csv(columns: Sequence[Column]) -> str:
                 if math.isfinite(s.value)
                 else "; ".join(part for part in (f"the value is {s.value}", s.note) if part)
             )
-            rows.writerow([
-                column.model, column.images, s.name, s.label, network, _number(s.value), _number(s.low), _number(s.high), s.count, s.unit, s.better, note
-            ])  # fmt: skip
+            rows.writerow(
+                [
+                    column.model,
+                    column.images,
+                    s.name,
+                    s.label,
+                    network,
+                    _number(s.value),
+                    _number(s.low),
+                    _number(s.high),
+                    s.count,
+                    s.unit,
+                    s.better,
+                    note,
+                ]
+            )
     return text.getvalue()
 
 
 def as_latex(columns: Sequence[Column], about: Sequence[str]) -> str:
-    """A table with a row per score and a column of values for each Column with scores; `about` are comments above it."""
+    """A table with a row per score and a column of values per Column with scores; `about` are comments above it."""
     shown = _folded([column for column in columns if column.scores])
     labels = list(dict.fromkeys(s.label for column in shown for s in column.scores))
     models = len({column.model for column in shown}) > 1
     heads = [escaped(f"{c.model}, {c.images}" if models else c.images) for c in shown]
     lines = [f"% {line}" for text in about for line in text.splitlines()]
     lines += [
-        r"% \usepackage{booktabs}; with class names beyond ASCII an engine that reads UTF-8; intervals are 95 % over the choice of samples",
+        r"% \usepackage{booktabs}; an engine that reads UTF-8 for class names beyond ASCII",
+        r"% intervals are 95 % over the choice of samples",
         rf"\begin{{tabular}}{{l{'rr' * len(shown)}}}",
         r"\toprule",
         " & ".join(["score", *(f"{head} & $n$" for head in heads)]) + r" \\",
@@ -70,18 +85,18 @@ def as_latex(columns: Sequence[Column], about: Sequence[str]) -> str:
 
 
 def _folded(columns: Sequence[Column]) -> list[Column]:
-    """The columns, those without a score in common with the first one of their model appended below that one with their name
-    before each label, since they would be empty otherwise."""
-    found: list[Column] = []
+    """The columns, those without a score in common with the first one of their model appended below that one with their
+    name before each label, since they would be empty otherwise."""
+    folded: list[Column] = []
     for column in columns:
-        first = next((n for n, one in enumerate(found) if one.model == column.model), None)
+        first = next((n for n, one in enumerate(folded) if one.model == column.model), None)
         labels = {s.label for s in column.scores}
-        if first is None or labels & {s.label for s in found[first].scores}:
-            found.append(column)
+        if first is None or labels & {s.label for s in folded[first].scores}:
+            folded.append(column)
         else:
             below = [replace(s, label=f"{column.images}: {s.label}") for s in column.scores]
-            found[first] = replace(found[first], scores=[*found[first].scores, *below])
-    return found
+            folded[first] = replace(folded[first], scores=[*folded[first].scores, *below])
+    return folded
 
 
 def escaped(text: str) -> str:
@@ -95,15 +110,15 @@ def _cell(score: Score) -> str:
     scale, end = (100.0, r"\,\%") if percent else (1.0, "")
     if not math.isfinite(score.value):
         return r"$\infty$" if score.value > 0 else "--"
-    places = _places(score, scale)
-    shown = lambda x: f"${scale * x:.{places}f}$"  # noqa: E731
+    digits = _digits(score, scale)
+    shown = lambda x: f"${scale * x:.{digits}f}$"  # noqa: E731
     text = shown(score.value) + end
     known = score.low is not None and score.high is not None and math.isfinite(score.low) and math.isfinite(score.high)
     return f"{text} [{shown(score.low)}, {shown(score.high)}]" if known else text
 
 
-def _places(score: Score, scale: float) -> int:
-    """Decimal places: two digits of the interval's width, or three of the value without one."""
+def _digits(score: Score, scale: float) -> int:
+    """Decimal digits: two digits of the interval's width, or three of the value without one."""
     width = scale * (score.high - score.low) if score.low is not None and score.high is not None else 0.0
     if not math.isfinite(width) or width <= 0:
         size = abs(scale * score.value)

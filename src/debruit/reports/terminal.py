@@ -16,8 +16,8 @@ MANY = (BY_CLASS, BY_MASK, CHANNEL)  # names of scores that are on the page only
 
 
 def scores(shown: Sequence[Score], title: str, **others: Sequence[Score]) -> Table:
-    """Rows of score, value, interval, the same score in other columns (named with underscores; empty ones are left out), and
-    number of samples."""
+    """Rows of score, value, interval, the same score in other columns (named with underscores; empty ones are left
+    out), and number of samples."""
     table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None, padding=(0, 2, 0, 0))
     table.add_column("score")
     columns = {name.replace("_", " "): {s.label: s for s in column} for name, column in others.items() if column}
@@ -38,7 +38,7 @@ def show(*parts: object) -> None:
 
 
 def left_out(evaluation: Evaluation) -> list[str]:
-    """What was not measured, a line per reason."""
+    """Metrics that were not measured, a line per reason."""
     reasons: dict[str, list[str]] = {}
     for name, reason in evaluation.left_out:
         reasons.setdefault(reason, []).append(name)

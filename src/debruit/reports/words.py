@@ -45,12 +45,12 @@ def shown_unit(score: Score) -> str:
 
 
 SMALL_SAMPLES = (
-    "A Frechet distance at N samples exceeds its limit by roughly C / N, and C depends on the model: compare scores only at equal "
-    "N and with the same network, together with the real-data baseline, or use the extrapolated FD∞. KID has no such bias. "
-    "Intervals are 95 % over the choice of samples; they include neither the choice of the reference images nor that of the "
-    "training's seed."
+    "A Frechet distance at N samples exceeds its limit by roughly C / N, and C depends on the model: compare scores "
+    "only at equal N and with the same network, together with the real-data baseline, or use the extrapolated FD∞. "
+    "KID has no such bias. Intervals are 95 % over the choice of samples; they include neither the choice of the "
+    "reference images nor that of the training's seed."
 )
 NOT_FID = (
-    "The label of each score names its feature network. Scores of different networks cannot be compared, and only a label with "
-    "InceptionV3 is the FID of the literature."
+    "The label of each score names its feature network. Scores of different networks cannot be compared, and only a "
+    "label with InceptionV3 is the FID of the literature."
 )

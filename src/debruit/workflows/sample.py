@@ -21,7 +21,7 @@ from debruit.models.condition_images import shown
 from debruit.models.diffusion import Model
 from debruit.ranges import MOST_DRAWN
 from debruit.sampling.config import SamplingConfig
-from debruit.sampling.guidance.weights import in_words, none
+from debruit.sampling.guidance.weights import describe, none
 from debruit.sampling.job import SamplingJob
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
@@ -75,7 +75,7 @@ def sample(request: SampleRequest) -> SampleResult:
     _ = job.times  # refuses more steps than a chain has
     writer = _writer(model, config, request, conditions, out, turns)
     if request.guidance is not None and job.branches == 1 and not none(config.guidance):
-        weight = in_words(config.guidance)
+        weight = describe(config.guidance)
         events.notice(f"--guidance {weight} has no effect: it needs both a conditional and an unconditional prediction")
     write_samples(writer, request.n, request.batch, _generator(model, config, request.seed, conditions))
     return _result(writer, job)

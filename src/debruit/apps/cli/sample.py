@@ -65,14 +65,14 @@ def _conditions(request: "SampleRequest") -> str:
 def _sampling(request: "SampleRequest", result: "SampleResult") -> str:
     """Sampler, cost and guidance."""
     from debruit.sampling.guidance.interval import EVERYWHERE
-    from debruit.sampling.guidance.weights import in_words
+    from debruit.sampling.guidance.weights import describe
     from debruit.sampling.sampler import name_of
 
     config = result.sampling
     words = [f"{name_of(config.sampler)}, {config.steps} steps, {result.evaluations} network evaluations per image"]
     if result.branches > 1:
         model = f" with guide model {request.guide_model}" if request.guide_model else ""
-        words.append(f"guidance {in_words(config.guidance)}{model}")
+        words.append(f"guidance {describe(config.guidance)}{model}")
         if config.interval != EVERYWHERE:
             words.append(f"between t = {config.interval[0]:g} and {config.interval[1]:g}")
         if config.rescale:

@@ -1,4 +1,5 @@
-"""What an analysis is: a part of the report of its own. A new one is one file of this package, or a registered class."""
+"""The protocol of analyses, parts of the report of their own. A new one is a file of this package, or a registered
+class."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Likelihood of training and held-out images: the bound of a chain, that of its latents, and the probability-flow ODE."""
+"""Likelihood of training and held-out images: by the bound of a chain, on pixels or latents, and by the ODE."""
 
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +31,7 @@ def latent_bound(context: Context) -> str:
 
 
 class _Likelihood(Analysis):
-    """What the three measures share."""
+    """The code that the three measures share."""
 
     method: ClassVar[Method]
 
@@ -53,7 +53,8 @@ class _Likelihood(Analysis):
                 STRATA,
                 *(indices.tolist() for indices in batch),
             ]
-            saved = task.store.get_or_make("likelihood", key, lambda: _saved(_measure(task, self.method, *batch)))  # noqa: B023
+            make = lambda: _saved(_measure(task, self.method, *batch))  # noqa: B023, E731
+            saved = task.store.get_or_make("likelihood", key, make)
             parts.append(_loaded(saved))
             yield sum(part.done for part in parts)
         whole = replace(_joined(parts), own=task.split.own)
@@ -131,17 +132,17 @@ def _measure(task: Task, method: Method, training: np.ndarray, held_out: np.ndar
     return last
 
 
-def _curve(found: Likelihoods, side: Literal["train", "held_out"]) -> dict[str, list[float]] | None:
-    points = curve(found, side)
+def _curve(result: Likelihoods, side: Literal["train", "held_out"]) -> dict[str, list[float]] | None:
+    points = curve(result, side)
     return None if points is None else {name: np.asarray(values).tolist() for name, values in asdict(points).items()}
 
 
-def _saved(found: Likelihoods) -> dict[str, Any]:
+def _saved(result: Likelihoods) -> dict[str, Any]:
     """A record of arrays and JSON values for the store."""
-    record = {name: getattr(found, name) for name in ("done", "total", "method", "condition", "unit", "own")}
-    record["strata"] = [[s.start, s.stop] for s in found.strata]
+    record = {name: getattr(result, name) for name in ("done", "total", "method", "condition", "unit", "own")}
+    record["strata"] = [[s.start, s.stop] for s in result.strata]
     return record | {
-        name: bits and asdict(bits) for name, bits in (("train", found.train), ("held_out", found.held_out))
+        name: bits and asdict(bits) for name, bits in (("train", result.train), ("held_out", result.held_out))
     }
 
 

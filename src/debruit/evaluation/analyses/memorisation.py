@@ -52,22 +52,22 @@ def _measure(task: Task, features: list[Features]) -> Memorisation:
     )
 
 
-def _result(task: Task, found: Memorisation) -> Result:
-    """What the report needs. `sheet` is a PNG in base64."""
+def _result(task: Task, outcome: Memorisation) -> Result:
+    """The result for the report; `sheet` is a PNG in base64."""
     buffer = io.BytesIO()
-    contact_sheet(task.sets[SAMPLES].images, task.dataset, found).save(buffer, format="PNG")
+    contact_sheet(task.sets[SAMPLES].images, task.dataset, outcome).save(buffer, format="PNG")
     worst = []
-    for n in found.worst():
-        view = min(found.views, key=lambda view: view.samples.ratio[n])
+    for n in outcome.worst():
+        view = min(outcome.views, key=lambda view: view.samples.ratio[n])
         nearest = task.dataset.paths[int(view.samples.indices[n, 0])]
         worst.append({"sample": n, "ratio": float(view.samples.ratio[n]), "by": view.label, "nearest": nearest})
     return {
-        "scores": [asdict(s) for s in found.scores()],
-        "verdict": found.verdict,
-        "level": found.level,
+        "scores": [asdict(s) for s in outcome.scores()],
+        "verdict": outcome.verdict,
+        "level": outcome.level,
         "threshold": THRESHOLD,
         "ratios": {
-            v.label: {"samples": v.samples.ratio.tolist(), "held_out": v.held_out.ratio.tolist()} for v in found.views
+            v.label: {"samples": v.samples.ratio.tolist(), "held_out": v.held_out.ratio.tolist()} for v in outcome.views
         },
         "worst": worst,
         "sheet": base64.b64encode(buffer.getvalue()).decode(),

@@ -18,11 +18,13 @@ SURE = 3.0  # standard deviations: it is asked again and again, and should not c
 
 
 class CopyAlarm:
-    """For `fit`: draws a few samples with the averaged weights and returns a line when their rate of near copies (report.py, on pixels) surely
-    passes that of the held-out images, else None. Without held-out images it never speaks.
+    """For `fit`: draws a few samples with the averaged weights and returns a line when their rate of near copies
+    (report.py, on pixels) surely passes that of the held-out images, else None. Without held-out images it never
+    speaks.
 
-    A large data set is looked at in part, so copies of the other images go unseen. A run with flips counts mirror images as copies. Nothing random
-    is drawn from the training's streams. In memory: a piece of the images, their thumbnails in 8 bits, a block of them in floats.
+    A large data set is looked at in part, so copies of the other images go unseen. A run with flips counts mirror
+    images as copies. Nothing random is drawn from the training's streams. In memory: a piece of the images, their
+    thumbnails in 8 bits, a block of them in floats.
     """
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
@@ -54,8 +56,8 @@ class CopyAlarm:
             return None
         part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"
         return (
-            f"alarm: samples copy training images{part}: {rate} are near copies, against {self._baseline} of the held-out images; "
-            "stop here, train on more images, or take a smaller network"
+            f"alarm: samples copy training images{part}: {rate} are near copies, against {self._baseline} of the "
+            "held-out images; stop here, train on more images, or take a smaller network"
         )
 
     @property
@@ -64,8 +66,8 @@ class CopyAlarm:
 
     def _rate(self, queries: np.ndarray) -> Rate:
         blocks = (block.astype(np.float32) / 255 for block in self._small)
-        found = nearest(queries, blocks, min(NEIGHBOURS, len(self.looked_at)), mirror=self.mirror)
-        return Rate(int((found.ratio < THRESHOLD).sum()), len(queries))
+        neighbours = nearest(queries, blocks, min(NEIGHBOURS, len(self.looked_at)), mirror=self.mirror)
+        return Rate(int((neighbours.ratio < THRESHOLD).sum()), len(queries))
 
 
 def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:

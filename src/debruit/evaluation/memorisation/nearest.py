@@ -1,4 +1,5 @@
-"""The nearest training images of any images, exactly, in memory that does not grow with the number of training images nor with their size."""
+"""The nearest training images of any images, exactly, in memory that does not grow with the number of training images
+nor with their size."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from debruit.images.spec import DataSpec
 THUMBNAIL = 32  # pixels a side
 ROWS, QUERIES = 4096, 1024  # training images and queries of one block of distances
 PIECE_BYTES = 64 * 2**20  # of full-size images as float32, at a time
-SAID_EVERY = 10  # blocks
+REPORT_EVERY = 10  # blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Neighbours:
         return np.divide(self.distances[:, 0], mean, out=np.zeros(len(mean)), where=mean > 0)
 
     def part(self, start: int, stop: int) -> "Neighbours":
-        """Those of images start..stop - 1."""
+        """The neighbours of images start..stop - 1."""
         return Neighbours(indices=self.indices[start:stop], distances=self.distances[start:stop])
 
 
@@ -47,11 +48,12 @@ def nearest(
     mirror: np.ndarray | None = None,
     total: int = 0,
 ) -> Neighbours:
-    """The k nearest rows, in Euclidean distance, of all `blocks` (b, D) for each query (n, D); indices count the rows of the blocks.
+    """The k nearest rows, in Euclidean distance, of all `blocks` (b, D) for each query (n, D); indices count the rows
+    of the blocks.
 
-    ||q - x||^2 = ||q||^2 + ||x||^2 - 2 q.x in float64, whose rounding is far below what one 8-bit level in one pixel makes. With `mirror`, the
-    order (D,) of columns that mirrors a row, a distance is the smaller of those of the query and of its mirror image: each row still counts once.
-    `total` is the number of rows to come, for what is said.
+    ||q - x||^2 = ||q||^2 + ||x||^2 - 2 q.x in float64, whose rounding is far below what one 8-bit level in one pixel
+    makes. With `mirror`, the order (D,) of columns that mirrors a row, a distance is the smaller of those of the query
+    and of its mirror image: each row still counts once. `total` is the number of rows to come, for progress reports.
     """
     q = torch.from_numpy(np.ascontiguousarray(queries, dtype=np.float64))
     best = torch.full((len(q), 0), math.inf, dtype=torch.float64)
@@ -61,25 +63,25 @@ def nearest(
     for number, block in enumerate(blocks, start=1):
         x = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float64))
         norms, last = x.square().sum(1), first + len(x)
-        kept = []
+        parts = []
         for part, old, old_which in zip(q.split(QUERIES), best.split(QUERIES), which.split(QUERIES), strict=True):
             sums = part.square().sum(1, keepdim=True) + norms
             squares = torch.addmm(sums, part, x.T, alpha=-2)
             if order is not None:
                 squares = torch.minimum(squares, torch.addmm(sums, part[:, order], x.T, alpha=-2))
-            value, places = torch.cat([old, squares], 1).topk(min(k, last), largest=False)
+            value, columns = torch.cat([old, squares], 1).topk(min(k, last), largest=False)
             rows = torch.arange(first, last).expand(len(part), -1)
-            kept.append((value, torch.cat([old_which, rows], 1).gather(1, places)))
-        best, which = (torch.cat(column) for column in zip(*kept, strict=True))
+            parts.append((value, torch.cat([old_which, rows], 1).gather(1, columns)))
+        best, which = (torch.cat(column) for column in zip(*parts, strict=True))
         first = last
-        if number % SAID_EVERY == 0:
+        if number % REPORT_EVERY == 0:
             events.say(f"compared with {first:,} of {total:,} training images")
     return Neighbours(indices=which.numpy(), distances=best.clamp(min=0).sqrt().numpy())
 
 
 def thumbnails(images: Tensor, spec: DataSpec) -> np.ndarray:
-    """Images at rest (N, C, H, W) as vectors (N, D) float32: their range on 0..1, averaged over areas to at most 32 pixels a side. Of the
-    images themselves only PIECE_BYTES are converted at a time."""
+    """Images at rest (N, C, H, W) as vectors (N, D) float32: their range on 0..1, averaged over areas to at most 32
+    pixels a side. Of the images themselves only PIECE_BYTES are converted at a time."""
     return np.concatenate([_shrunk(piece, spec) for piece in images.split(piece_rows(spec))])
 
 
@@ -108,17 +110,17 @@ def pieces(indices: np.ndarray, spec: DataSpec) -> Iterator[np.ndarray]:
 
 
 def identical(images: Tensor, dataset: Dataset, near: Neighbours, *, mirrored: bool = False) -> np.ndarray:
-    """Which of the images at rest (n, C, H, W) equal one of their nearest neighbours (indices of the data) value for value, (n,) bool; if
-    `mirrored`, they themselves or mirrored left to right."""
-    found = np.zeros(len(images), dtype=bool)
+    """Whether the images at rest (n, C, H, W) equal one of their nearest neighbours (indices of the data) value for
+    value, (n,) bool; if `mirrored`, they themselves or mirrored left to right."""
+    equal = np.zeros(len(images), dtype=bool)
     backwards = torch.arange(images.shape[-1] - 1, -1, -1)  # since torch cannot flip uint16
     for n, (indices, distances) in enumerate(zip(near.indices, near.distances, strict=True)):
-        wanted = torch.stack([images[n], images[n][..., backwards]] if mirrored else [images[n]])
-        found[n] = any(
-            bool((dataset.batch(piece)["image"][:, None] == wanted).flatten(2).all(2).any())
+        targets = torch.stack([images[n], images[n][..., backwards]] if mirrored else [images[n]])
+        equal[n] = any(
+            bool((dataset.batch(piece)["image"][:, None] == targets).flatten(2).all(2).any())
             for piece in pieces(indices[distances < IDENTICAL], dataset.spec)
         )
-    return found
+    return equal
 
 
 def _shrunk(images: Tensor, spec: DataSpec) -> np.ndarray:

@@ -1,13 +1,16 @@
-"""Does a model copy its training images? Each sample's nearest training images, against what the same measure says of images held out.
+"""Memorisation: the nearest training images of each sample, compared with those of held-out images.
 
-The distance of a sample to its nearest training image says little by itself: plain images are near to everything. So it is calibrated by the
-sample's own neighbourhood (after Carlini et al. 2023, section 4.2),
+The distance to the nearest training image alone says little, since plain images are near to everything. It is
+calibrated by the sample's own neighbourhood (after Carlini et al. 2023, section 4.2),
+
     ratio = distance to the nearest training image / mean distance to the k nearest,
-0 for a duplicate, near 1 where no neighbour stands out. A near copy has a ratio below THRESHOLD. Data hold likenesses of their own, so images
-that the model never saw are put in the samples' place: their rate of near copies is the baseline, and only the excess over it is evidence.
-Measured on pixels (thumbnails of at most 32 pixels a side), and on the features of a network where they are given. A model that was trained on
-mirrored images as well may copy those: then, on pixels, a distance is that of the image or of its mirror image, whichever is nearer, for samples
-and held-out images alike.
+
+0 for a duplicate, near 1 if no neighbour stands out. A near copy has a ratio below THRESHOLD. Data contain
+near-duplicates of their own, so held-out images are measured in the same way: their rate of near copies is the
+baseline, and only the excess over it is evidence. Distances are those of pixels (thumbnails of at most 32 pixels a
+side), and of the features of a network if they are given. A model that was trained on mirrored images as well may copy
+those: on pixels the distance is then the smaller of those of the image and of its mirror image, for samples and
+held-out images alike.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +35,7 @@ from debruit.evaluation.memorisation.nearest import (
     thumbnails,
 )
 from debruit.evaluation.memorisation.verdict import Rate, level, verdict
-from debruit.images import pictures
+from debruit.images.pictures import displayable, grid
 from debruit.metrics.score import Score
 
 NEIGHBOURS = 50
@@ -43,8 +46,8 @@ THRESHOLD = 1 / 3
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """What one network sees in the samples (n, D), the training images (N, D), in the order of their indices, and the held-out images
-    (m, D); `label` names the network."""
+    """Features of the samples (n, D), of the training images (N, D), in the order of their indices, and of the held-out
+    images (m, D); `label` names the network."""
 
     label: str
     samples: np.ndarray
@@ -54,7 +57,7 @@ class Features:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What one measure ("pixels", or a network's label) finds near the samples and near the held-out images."""
+    """The neighbours of samples and of held-out images by one measure ("pixels", or a network's label)."""
 
     label: str
     samples: Neighbours
@@ -73,8 +76,8 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Memorisation:
-    """What was found: `identical` samples and held-out images equal a training image value for value; `mirrored` says that mirror images
-    were looked for too. `verdict` is in words."""
+    """The result. `identical` counts samples, and `identical_baseline` held-out images, that equal a training image;
+    `mirrored` says whether mirror images were compared too; `verdict` is text."""
 
     views: tuple[View, ...]
     identical: Rate
@@ -100,11 +103,15 @@ class Memorisation:
         return np.argsort(lowest, kind="stable")[:most].tolist()
 
     def scores(self) -> list[Score]:
-        """For each view the rate of near copies and that of the held-out images, with Wilson's 95 % intervals; then the identical ones."""
+        """For each view the rate of near copies and that of the held-out images, with Wilson's 95 % intervals; then the
+        identical ones."""
         rows = []
         for view in self.views:
             either = " (or to its mirror image)" if self.mirrored and view.label == PIXELS else ""
-            note = f"nearer to one of {self.training:,} training images{either} than a third of the mean distance to the nearest ones"
+            note = (
+                f"nearer to one of {self.training:,} training images{either} than a third of the mean distance to the "
+                "nearest ones"
+            )
             rows.append(_score(f"near copies ({view.label})", view.rate, note))
             if view.baseline.count:
                 rows.append(_score(f"held-out images as near ({view.label})", view.baseline, "the baseline"))
@@ -122,22 +129,25 @@ def memorisation(
     neighbours: int = NEIGHBOURS,
     mirrored: bool = False,
 ) -> Memorisation:
-    """Compares samples at rest (n, C, H, W) with the training images of `dataset`. `mirrored`: the model was trained on mirror images too.
+    """Compares samples at rest (n, C, H, W) with the training images of `dataset`. `mirrored`: the model was trained on
+    mirror images too.
 
-    Of the data a piece is in memory at a time, then a block of thumbnails; what grows with the counts are the thumbnails (at most 4 kB a channel)
-    of the samples and of the held-out images.
+    Of the data a piece is in memory at a time, then a block of thumbnails; what grows with the counts are the
+    thumbnails (at most 4 kB a channel) of the samples and of the held-out images.
 
-    InputError: no samples, fewer than two training images, samples of another shape, features of another number of images.
+    InputError: no samples, fewer than two training images, samples of another shape, features of another number of
+    images.
     """
     spec = dataset.spec
     if len(samples) == 0 or samples.shape[1:] != spec.shape:
         raise InputError(
-            f"samples of the shape {tuple(samples.shape)} cannot be compared with {spec.name}, whose images are {spec.shape}: draw some "
-            "from a model of this data"
+            f"samples of the shape {tuple(samples.shape)} cannot be compared with {spec.name}, whose images are "
+            f"{spec.shape}: draw some from a model of this data"
         )
     if len(training) < 2:
         raise InputError(
-            f"{len(training)} training images: to find copies takes at least 2; give the data that the model was trained on"
+            f"{len(training)} training images: to find copies takes at least 2; give the data that the model was "
+            "trained on"
         )
     n, k = len(samples), min(neighbours, len(training))
     queries = np.concatenate([thumbnails(samples, spec), *thumbnail_blocks(dataset, held_out)])
@@ -147,8 +157,9 @@ def memorisation(
     for seen in features:
         if (len(seen.samples), len(seen.training), len(seen.held_out)) != (n, len(training), len(held_out)):
             raise InputError(
-                f"the features of {seen.label} are of {len(seen.samples)} samples, {len(seen.training)} training and {len(seen.held_out)} "
-                f"held-out images, where {n}, {len(training)} and {len(held_out)} were given: compute them for the same images"
+                f"the features of {seen.label} are of {len(seen.samples)} samples, {len(seen.training)} training and "
+                f"{len(seen.held_out)} held-out images, where {n}, {len(training)} and {len(held_out)} were given: "
+                "compute them for the same images"
             )
         rows = (seen.training[start : start + ROWS] for start in range(0, len(training), ROWS))
         views.append(_view(seen.label, np.concatenate([seen.samples, seen.held_out]), rows, n, training, k))
@@ -162,15 +173,15 @@ def memorisation(
 
 
 def contact_sheet(
-    samples: Tensor, dataset: Dataset, found: Memorisation, *, most: int = 12, beside: int = 4
+    samples: Tensor, dataset: Dataset, result: Memorisation, *, most: int = 12, neighbours: int = 4
 ) -> Image.Image:
     """The samples with the lowest ratio, worst first, a row each: the sample, then its nearest training images."""
     rows = []
-    for n in found.worst(most):
-        view = min(found.views, key=lambda view: view.samples.ratio[n])
-        rows += [samples[n : n + 1], dataset.batch(view.samples.indices[n, :beside])["image"]]
-    columns = 1 + min(beside, found.views[0].samples.indices.shape[1])
-    return pictures.grid(pictures.displayable(torch.cat(rows), dataset.spec), columns=columns)
+    for n in result.worst(most):
+        view = min(result.views, key=lambda view: view.samples.ratio[n])
+        rows += [samples[n : n + 1], dataset.batch(view.samples.indices[n, :neighbours])["image"]]
+    columns = 1 + min(neighbours, result.views[0].samples.indices.shape[1])
+    return grid(displayable(torch.cat(rows), dataset.spec), columns=columns)
 
 
 def _identical_held_out(dataset: Dataset, held_out: np.ndarray, near: Neighbours, mirrored: bool) -> Rate:

@@ -1,1 +1,1 @@
-"""The scores of an evaluation, one file each: what a metric requires, which networks it needs, and how it is computed."""
+"""The metrics of an evaluation: their requirements, networks and functions."""

@@ -1,4 +1,4 @@
-"""Whether samples follow their condition: the requested mask, caption or image."""
+"""Alignment of samples with the requested mask, caption or image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from debruit.metrics.masks import mean_iou
 from debruit.metrics.reconstruction import reconstruction
 from debruit.metrics.score import Score
 
-WITHOUT_MASK = "-without-mask"  # end of the names of scores of samples drawn without the mask
+WITHOUT_MASK = "-without-mask"  # end of the names of scores of samples without the mask
 FIDELITY_NOTE = (
     "against the image itself, of which the model saw a small version, edges or the first frame: many images fit those"
 )
@@ -30,7 +30,7 @@ FIDELITY_NOTE = (
 
 @dataclass(frozen=True)
 class MaskIoU(Metric):
-    """Mean IoU of predicted and requested masks; also of samples drawn without the mask, as a baseline."""
+    """Mean IoU of predicted and requested masks; also of samples without the mask, as a baseline."""
 
     name: ClassVar[str] = "mask-iou"
     networks: ClassVar[tuple[str, ...]] = ("segmenter",)
@@ -56,8 +56,8 @@ class MaskIoUByClass(Metric):
 
 @dataclass(frozen=True)
 class CaptionRetrieval(Metric):
-    """The share of images whose caption is found among 20; also of samples drawn without the mask, as a baseline. No score
-    if there are not that many different captions."""
+    """The share of images whose caption is found among 20; also of samples without the mask, as a baseline. No
+    score if there are not that many different captions."""
 
     name: ClassVar[str] = "caption-retrieval"
     networks: ClassVar[tuple[str, ...]] = ("scorer",)
@@ -104,7 +104,7 @@ def _ious(images: ImageSet) -> list[Score]:
 
 
 def _without_mask(images: ImageSet, measure: Callable[[ImageSet], list[Score]]) -> list[Score]:
-    """The scores of samples drawn without the mask; none if there are no such samples."""
+    """The scores of samples without the mask; none if there are no such samples."""
     if images.without_mask is None:
         return []
     note = "the same prompts, classes and noise, without the mask; "

@@ -1,4 +1,4 @@
-"""Whether samples show the requested class, by a classifier of the user's own labels.
+"""Whether samples show the requested class, by a classifier of the user's labels.
 
 The classifier is applied to images only whose class and whose own pixels were not in its training.
 """

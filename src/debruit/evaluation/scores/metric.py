@@ -1,4 +1,4 @@
-"""What a metric is. A new metric is one file of this package, or a class of other code that is registered with
+"""The protocol of metrics. A new metric is one file of this package, or a class of other code that is registered with
 `debruit.register`: `evaluate` measures it where its requirements are met, and reports it everywhere."""
 
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""An independent judge of whether an image shows its caption, trained on the user's own images and captions."""
+"""An independent judge of whether an image shows its caption, trained on the user's images and captions."""

@@ -1,10 +1,11 @@
-"""Regularised canonical correlation of two views of the same things (Hotelling 1936; Vinod 1976): directions a of x and b of y
-in which they agree most.
+"""Regularised canonical correlation of two views of the same things (Hotelling 1936; Vinod 1976): directions a of x and
+b of y in which they agree most.
 
-    a, b maximise  a' C_xy b  with  a' (C_xx + r c_x I) a = b' (C_yy + r c_y I) b = 1,   c the mean variance of a dimension
+    a, b maximise  a' C_xy b  with  a' (C_xx + r c_x I) a = b' (C_yy + r c_y I) b = 1,   c the mean variance of a
+    dimension
 
-By whitening both views and a singular value decomposition C = U S V'. Each direction is weighted by its correlation S. The
-closed form takes seconds for one or two thousand pairs; heads trained by a contrastive loss found fewer captions
+By whitening both views and a singular value decomposition C = U S V'. Each direction is weighted by its correlation S.
+The closed form takes seconds for one or two thousand pairs; heads trained by a contrastive loss found fewer captions
 (docs/evaluation.md).
 """
 

@@ -1,5 +1,5 @@
-"""The caption scorer: features of images and embeddings of captions in one space, fitted to pairs of the data that are not
-scored.
+"""The caption scorer: features of images and embeddings of captions in one space, fitted to pairs of the data that are
+not scored.
 
 image   -> features of a network -> head -,
                                            > cosine
@@ -29,8 +29,8 @@ VERSION = 2  # of the fit; part of the cache's key
 
 @dataclass(frozen=True)
 class Scorer:
-    """`accuracy` is the share of held-out pairs, which chose the `ridge`, whose caption is found among 20; the final fit is to
-    all `pairs`. `label` names both networks."""
+    """`accuracy` is the share of held-out pairs, which chose the `ridge`, whose caption is found among 20; the final
+    fit is to all `pairs`. `label` names both networks."""
 
     label: str
     fingerprint: str
@@ -81,7 +81,8 @@ def fitted(
 
 
 def _choose_ridge(features: np.ndarray, vectors: np.ndarray, count: int) -> tuple[float, float]:
-    """The ridge that finds most captions of a fifth of the pairs after a fit to the others, and the share that it finds."""
+    """The ridge that finds most captions of a fifth of the pairs after a fit to the others, and the share that it
+    finds."""
     order = stream(Purpose.CAPTION_FOLDS, 0).permutation(count)
     unseen, known = np.split(order, [max(round(CHOOSING * count), AMONG)])
     pairs = Correlation(features[known], vectors[known])
@@ -96,7 +97,7 @@ def _choose_ridge(features: np.ndarray, vectors: np.ndarray, count: int) -> tupl
 
 def _verdict(scorer: Scorer) -> str:
     return (
-        f"{scorer.label} finds the caption of {scorer.accuracy:.1%} of images among {AMONG} ({1 / AMONG:.1%} at chance), on "
-        f"held-out ones of {scorer.pairs:,} pairs of the data"
+        f"{scorer.label} finds the caption of {scorer.accuracy:.1%} of images among {AMONG} ({1 / AMONG:.1%} at "
+        f"chance), on held-out ones of {scorer.pairs:,} pairs of the data"
         + ("" if scorer.accuracy > 2 / AMONG else ": hardly better than guessing, so scores by it mean little")
     )

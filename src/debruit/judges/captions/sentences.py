@@ -1,4 +1,5 @@
-"""Captions as vectors: by the sentence encoder MiniLM where its package is installed, else by the words and the pieces of words that are in them."""
+"""Captions as vectors: by the sentence encoder MiniLM where its package is installed, else by the words and the pieces
+of words that are in them."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -32,16 +33,16 @@ def find_sentences() -> Sentences:
 
 
 def hashed(texts: Sequence[str]) -> np.ndarray:
-    """Each word, and each 3 or 4 letters of one, adds 1 or -1 at the place that its checksum says (Weinberger et al. 2009); the counts enter by their
-    root, so that no repetition drowns the others. (N, 1024)."""
-    found = np.zeros((len(texts), HASHED), np.float32)
+    """Each word, and each 3 or 4 letters of one, adds 1 or -1 at the index of its checksum (Weinberger et al.
+    2009); the counts enter by their root, so that no repetition drowns the others. (N, 1024)."""
+    vectors = np.zeros((len(texts), HASHED), np.float32)
     for n, text in enumerate(texts):
         for word in text.lower().split():
             for piece in (word, *_pieces(f"<{word}>")):
                 checksum = zlib.crc32(piece.encode())
-                found[n, checksum % HASHED] += 1 if checksum >> 31 else -1
-    found = np.sign(found) * np.sqrt(np.abs(found))
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+                vectors[n, checksum % HASHED] += 1 if checksum >> 31 else -1
+    vectors = np.sign(vectors) * np.sqrt(np.abs(vectors))
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 def _pieces(word: str) -> list[str]:

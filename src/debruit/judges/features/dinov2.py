@@ -1,7 +1,8 @@
 """DINOv2's vision transformer (Oquab et al. 2023) from a file of the user's; widths and depth are read off the weights.
 
-The feature is the class token behind the last norm, of the image at 224 x 224 in 14 x 14 patches, normalised by ImageNet's mean and deviation: what
-"FD-DINOv2" means in Stein et al. 2023. Files in Meta's layout, with or without registers (Darcet et al. 2023), and in that of Hugging Face.
+The feature is the class token behind the last norm, of the image at 224 x 224 in 14 x 14 patches, normalised by
+ImageNet's mean and deviation: what "FD-DINOv2" means in Stein et al. 2023. Files in Meta's layout, with or without
+registers (Darcet et al. 2023), and in that of Hugging Face.
 """
 
 import re
@@ -21,10 +22,15 @@ from debruit.judges.features.runtime import BATCHES, run
 SIZE, HEAD, EPS = 224, 64, 1e-6
 SIZES = {384: "S", 768: "B", 1024: "L"}  # by width
 HUGGING_FACE = (  # pattern -> Meta's name
-    (r"^(dinov2\.|dinov2_with_registers\.)", ""), (r"^embeddings\.patch_embeddings\.projection", "patch_embed.proj"),
-    (r"^embeddings\.position_embeddings", "pos_embed"), (r"^embeddings\.", ""), (r"^encoder\.layer\.", "blocks."),
-    (r"attention\.output\.dense", "attn.proj"), (r"layer_scale(\d)\.lambda1", r"ls\1.gamma"), (r"^layernorm", "norm"),
-)  # fmt: skip
+    (r"^(dinov2\.|dinov2_with_registers\.)", ""),
+    (r"^embeddings\.patch_embeddings\.projection", "patch_embed.proj"),
+    (r"^embeddings\.position_embeddings", "pos_embed"),
+    (r"^embeddings\.", ""),
+    (r"^encoder\.layer\.", "blocks."),
+    (r"attention\.output\.dense", "attn.proj"),
+    (r"layer_scale(\d)\.lambda1", r"ls\1.gamma"),
+    (r"^layernorm", "norm"),
+)
 
 
 class Layer(nn.Module):
@@ -56,24 +62,24 @@ class DINOv2(nn.Module):
         bias = weights["patch_embed.proj.bias"].float()
         self.patches.load_state_dict({"weight": kernel, "bias": bias}, assign=True)
         registers = weights.get("register_tokens")
-        class_place, places = positions(
+        class_position, patch_positions = positions(
             weights["pos_embed"].float(), size // kernel.shape[-1], registers=registers is not None
         )
-        first = weights["cls_token"].float() + class_place
+        first = weights["cls_token"].float() + class_position
         self.first = nn.Parameter(first if registers is None else torch.cat([first, registers.float()], dim=1))
-        self.places = nn.Parameter(places)
+        self.patch_positions = nn.Parameter(patch_positions)
         self.layers = nn.Sequential(*(Layer(weights, n) for n in range(_depth(weights))))
         self.norm = _norm(weights, "norm")
 
     def forward(self, x: Tensor) -> Tensor:
-        patches = self.patches(x).flatten(2).transpose(1, 2) + self.places
+        patches = self.patches(x).flatten(2).transpose(1, 2) + self.patch_positions
         tokens = torch.cat([self.first.expand(len(patches), -1, -1), patches], dim=1)
         return self.norm(self.layers(tokens)[:, 0])
 
 
 def positions(embedding: Tensor, side: int, *, registers: bool) -> tuple[Tensor, Tensor]:
-    """(1, 1, D) of the class token and (1, side^2, D) of the patches, from (1, 1 + S^2, D): bicubic, as the released models do it, which is by
-    a factor (side + 0.1) / S, and for those with registers by side / S with antialiasing."""
+    """(1, 1, D) of the class token and (1, side^2, D) of the patches, from (1, 1 + S^2, D): bicubic, as the released
+    models do it, which is by a factor (side + 0.1) / S, and for those with registers by side / S with antialiasing."""
     own, rest = embedding[:, :1], embedding[:, 1:]
     trained = round(rest.shape[1] ** 0.5)
     if trained == side:
@@ -87,15 +93,15 @@ def positions(embedding: Tensor, side: int, *, registers: bool) -> tuple[Tensor,
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under Meta's names, whichever of the two layouts they came in; query, key and value as one matrix."""
-    found = {}
+    renamed_weights = {}
     for name, weight in weights.items():
-        for pattern, there in HUGGING_FACE:
-            name = re.sub(pattern, there, name)
-        found[name] = weight
-    for query in [name for name in found if ".attention.attention.query." in name]:
-        parts = [found.pop(query.replace("query", part)) for part in ("query", "key", "value")]
-        found[query.replace("attention.attention.query", "attn.qkv")] = torch.cat(parts)
-    return found
+        for pattern, replacement in HUGGING_FACE:
+            name = re.sub(pattern, replacement, name)
+        renamed_weights[name] = weight
+    for query in [name for name in renamed_weights if ".attention.attention.query." in name]:
+        parts = [renamed_weights.pop(query.replace("query", part)) for part in ("query", "key", "value")]
+        renamed_weights[query.replace("attention.attention.query", "attn.qkv")] = torch.cat(parts)
+    return renamed_weights
 
 
 def is_dinov2(weights: Mapping[str, Tensor]) -> bool:
@@ -104,21 +110,27 @@ def is_dinov2(weights: Mapping[str, Tensor]) -> bool:
 
 
 def dinov2(weights: Mapping[str, Tensor], *, device: str = "auto", runtime: str = "auto") -> NetworkExtractor:
-    """The extractor, labelled "DINOv2-S", "-B" or "-L". InputError: the giant model, whose feed-forward is of another kind. KeyError or
-    RuntimeError where the weights do not fit."""
+    """The extractor, labelled "DINOv2-S", "-B" or "-L". InputError: the giant model, whose feed-forward is of another
+    kind. KeyError or RuntimeError where the weights do not fit."""
     weights = renamed(weights)
     width = weights["patch_embed.proj.weight"].shape[0]
     if any(".mlp.w12." in name or ".mlp.weights_in." in name for name in weights):
         raise InputError(
-            f"this DINOv2 of width {width} is the giant one, whose feed-forward layers are not read: take S, B or L, or export it to .onnx"
+            f"this DINOv2 of width {width} is the giant one, whose feed-forward layers are not read: take S, B or L, "
+            "or export it to .onnx"
         )
     label = f"DINOv2-{SIZES.get(width, width)}"
     fingerprint = digest(weights, "dinov2", SIZE, "antialiased bicubic", IMAGENET_MEAN, IMAGENET_DEVIATION)
     forward, used = run(partial(DINOv2, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime)
     return NetworkExtractor(
-        label=label, dimensions=width, fingerprint=fingerprint, prepare=prepare, forward=forward, batch=min(16, BATCHES[used]),
-        runtime=used
-    )  # fmt: skip
+        label=label,
+        dimensions=width,
+        fingerprint=fingerprint,
+        prepare=prepare,
+        forward=forward,
+        batch=min(16, BATCHES[used]),
+        runtime=used,
+    )
 
 
 def prepare(images: Tensor, spec: DataSpec) -> Tensor:

@@ -1,7 +1,7 @@
 """Features of EfficientNet-Lite0 (networks/pretrained/efficientnet.py): the extractor that installs offline.
 
-Images are seen at 224 x 224 pixels. Scores made with it are labelled "EffNetLite0" and compare with each other only: a Frechet distance in
-these features is no FID.
+Images are seen at 224 x 224 pixels. Scores made with it are labelled "EffNetLite0" and compare with each other only: a
+Frechet distance in these features is no FID.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,8 @@ def prepare(images: Tensor, spec: DataSpec) -> Tensor:
 def efficientnet(
     weights: Mapping[str, Tensor] | None = None, *, device: str = "auto", runtime: str = "auto"
 ) -> NetworkExtractor:
-    """The extractor. `runtime`: "auto" takes onnxruntime on a CPU where it is installed (several times faster there), else "torch"."""
+    """The extractor. `runtime`: "auto" takes onnxruntime on a CPU where it is installed (several times faster there),
+    else "torch"."""
     if weights is None:
         weights = packaged_weights(otherwise="name another network with --network")
     fingerprint = digest(weights, "efficientnet-lite0", SIZE, MEAN, DEVIATION, "antialiased bicubic")

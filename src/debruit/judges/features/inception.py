@@ -1,8 +1,9 @@
-"""InceptionV3 as the literature's FID uses it, from a file of the user's (pt_inception-2015-12-05: TensorFlow's release, ported).
+"""InceptionV3 as the literature's FID uses it, from a file of the user's (pt_inception-2015-12-05: TensorFlow's
+release, ported).
 
-Szegedy et al. 2016, with the details that make a FID comparable (Heusel et al. 2017): the image is resized to 299 x 299 as TensorFlow 1 did,
-values are (x - 128) / 128, average pools leave their padding out of the mean, and the last block's pool takes the maximum. 2,048 features.
-Padding is half the kernel except where `VALID` says that there is none.
+Szegedy et al. 2016, with the details that make a FID comparable (Heusel et al. 2017): the image is resized to 299 x 299
+as TensorFlow 1 did, values are (x - 128) / 128, average pools leave their padding out of the mean, and the last block's
+pool takes the maximum. 2,048 features. Padding is half the kernel except where `VALID` says that there is none.
 """
 
 from collections.abc import Mapping
@@ -24,11 +25,15 @@ VALID = {
     "Conv2d_1a_3x3": 2, "Conv2d_2a_3x3": 1, "Conv2d_4a_3x3": 1,
     "Mixed_6a.branch3x3": 2, "Mixed_6a.branch3x3dbl_3": 2, "Mixed_7a.branch3x3_2": 2, "Mixed_7a.branch7x7x3_4": 2,
 }  # fmt: skip
-# a block is its branches side by side; a branch is its convolutions one after the other, a pair in brackets side by side again
+# a block is a tuple of parallel branches; a branch is a sequence of convolutions, with a parallel pair in brackets
 A = ("branch1x1", "branch5x5_1 branch5x5_2", "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3", "mean branch_pool")
 B = ("branch3x3", "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3", "halve")
-C = ("branch1x1", "branch7x7_1 branch7x7_2 branch7x7_3",
-     "branch7x7dbl_1 branch7x7dbl_2 branch7x7dbl_3 branch7x7dbl_4 branch7x7dbl_5", "mean branch_pool")  # fmt: skip
+C = (
+    "branch1x1",
+    "branch7x7_1 branch7x7_2 branch7x7_3",
+    "branch7x7dbl_1 branch7x7dbl_2 branch7x7dbl_3 branch7x7dbl_4 branch7x7dbl_5",
+    "mean branch_pool",
+)
 D = ("branch3x3_1 branch3x3_2", "branch7x7x3_1 branch7x7x3_2 branch7x7x3_3 branch7x7x3_4", "halve")
 E = (
     "branch1x1",
@@ -37,7 +42,8 @@ E = (
 )
 STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "halve", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "halve")
 BLOCKS = {
-    "Mixed_5b": A, "Mixed_5c": A, "Mixed_5d": A, "Mixed_6a": B, "Mixed_6b": C, "Mixed_6c": C, "Mixed_6d": C, "Mixed_6e": C,
+    "Mixed_5b": A, "Mixed_5c": A, "Mixed_5d": A, "Mixed_6a": B,
+    "Mixed_6b": C, "Mixed_6c": C, "Mixed_6d": C, "Mixed_6e": C,
     "Mixed_7a": D, "Mixed_7b": (*E, "mean branch_pool"), "Mixed_7c": (*E, "maximum branch_pool"),
 }  # fmt: skip
 
@@ -90,10 +96,10 @@ def resized_as_tensorflow(x: Tensor, size: int) -> Tensor:
     ResizeBilinear without aligned corners, in which pixel i lies at i, not at i + 1/2, and nothing is antialiased."""
     for dim in (2, 3):
         length = x.shape[dim]
-        place = torch.arange(size, dtype=torch.float32) * (length / size)
-        lower = place.long().clamp(max=length - 1)
+        position = torch.arange(size, dtype=torch.float32) * (length / size)
+        lower = position.long().clamp(max=length - 1)
         upper = (lower + 1).clamp(max=length - 1)
-        part = (place - lower).view([-1 if d == dim else 1 for d in range(4)]).to(x.device)
+        part = (position - lower).view([-1 if d == dim else 1 for d in range(4)]).to(x.device)
         x = torch.lerp(x.index_select(dim, lower.to(x.device)), x.index_select(dim, upper.to(x.device)), part)
     return x
 
@@ -113,6 +119,11 @@ def inception(weights: Mapping[str, Tensor], *, device: str = "auto", runtime: s
     fingerprint = digest(weights, "inception-v3", SIZE, "tensorflow 1 bilinear", 128)
     forward, used = run(partial(InceptionV3, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime)
     return NetworkExtractor(
-        label="InceptionV3", dimensions=DIMENSIONS, fingerprint=fingerprint, prepare=prepare, forward=forward,
-        batch=BATCHES[used], runtime=used
-    )  # fmt: skip
+        label="InceptionV3",
+        dimensions=DIMENSIONS,
+        fingerprint=fingerprint,
+        prepare=prepare,
+        forward=forward,
+        batch=BATCHES[used],
+        runtime=used,
+    )

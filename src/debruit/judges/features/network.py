@@ -26,10 +26,11 @@ class Forward(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkExtractor:
-    """An `Extractor` made of two functions. `prepare` takes images at rest and their spec to the network's input, `forward` that to vectors;
-    at most `batch` images are in the network at a time. `runtime` says what runs it, for the report; the features of one network in two
-    runtimes differ by rounding only, so that it is no part of the fingerprint. onnxruntime works on as many batches at once as torch has threads, each by
-    one thread: several threads on one batch wait for each other (bench/features.py)."""
+    """An `Extractor` made of two functions. `prepare` takes images at rest and their spec to the network's input,
+    `forward` that to vectors; at most `batch` images are in the network at a time. `runtime` says what runs it, for the
+    report; the features of one network in two runtimes differ by rounding only, so that it is no part of the
+    fingerprint. onnxruntime works on as many batches at once as torch has threads, each by one thread: several threads
+    on one batch wait for each other (bench/features.py)."""
 
     label: str
     dimensions: int
@@ -40,10 +41,10 @@ class NetworkExtractor:
     runtime: str = "torch"
 
     def __call__(self, images: Tensor, spec: DataSpec) -> np.ndarray:
-        found = np.empty((len(images), self.dimensions), np.float32)
+        collected = np.empty((len(images), self.dimensions), np.float32)
         for start, features in self._batches(images, spec):
-            found[start : start + len(features)] = features.float().cpu().numpy()
-        return found
+            collected[start : start + len(features)] = features.float().cpu().numpy()
+        return collected
 
     @property
     def workers(self) -> int:
@@ -78,7 +79,7 @@ class NetworkExtractor:
 
 
 def seconds_per_image(extractor: Any, spec: DataSpec) -> float:
-    """What an image takes, on blank ones; GUESS_SECONDS of extractors that do not say how many images show their speed."""
+    """Seconds per image, measured on blank ones; GUESS_SECONDS for extractors without `probe_images`."""
     count = getattr(extractor, "probe_images", 0)
     if not count:
         return GUESS_SECONDS
@@ -91,11 +92,11 @@ def seconds_per_image(extractor: Any, spec: DataSpec) -> float:
 
 def digest(weights: Mapping[str, Tensor], *settings: object) -> str:
     """32 hex digits of the weights' names and bytes and of the settings' text."""
-    found = hashlib.sha256(repr(settings).encode())
+    hashed = hashlib.sha256(repr(settings).encode())
     for name in sorted(weights):
-        found.update(name.encode())
-        found.update(np.ascontiguousarray(weights[name].detach().cpu().numpy()).data)
-    return found.hexdigest()[:32]
+        hashed.update(name.encode())
+        hashed.update(np.ascontiguousarray(weights[name].detach().cpu().numpy()).data)
+    return hashed.hexdigest()[:32]
 
 
 def eager(network: nn.Module, device: torch.device) -> Forward:

@@ -1,8 +1,9 @@
 """A feature network in the user's .onnx file: images in, vectors out.
 
-An .onnx file gives the shape of its input but not the scale of its pixels. By default images are normalised by ImageNet's
-mean and standard deviation, as most published networks expect; NAME.json next to NAME.onnx may change that:
-    {"size": 224, "mean": [127.5], "deviation": [127.5], "label": "MyNet"}       values on 0..255, one for all channels or one for each
+An .onnx file gives the shape of its input but not the scale of its pixels. By default images are normalised by
+ImageNet's mean and standard deviation, as most published networks expect; NAME.json next to NAME.onnx may change that:
+    {"size": 224, "mean": [127.5], "deviation": [127.5], "label": "MyNet"}       values on 0..255, one for all channels
+    or one for each
 """
 
 import hashlib
@@ -61,13 +62,15 @@ def onnx_network(path: Path) -> NetworkExtractor:
         probe = forward(prepare(torch.zeros(1, 3, shape.height, shape.width, dtype=torch.uint8), _PROBE))
     except Exception as error:  # a runtime has its own exceptions
         raise InputError(
-            f"{path} does not run on an image of {shape.height} x {shape.width} pixels ({str(error).splitlines()[0][:120]}): "
-            "export it for float32 images, and give their size in a .json file next to it"
+            f"{path} does not run on an image of {shape.height} x {shape.width} pixels "
+            f"({str(error).splitlines()[0][:120]}): export it for float32 images, and give their size in a .json file "
+            "next to it"
         ) from None
     label = settings.label or path.stem
     events.say(
         f"{label}: {shape.height} x {shape.width} pixels, mean {_listed(settings.mean)}, deviation "
-        f"{_listed(settings.deviation)} on 0..255 (set by {path.with_suffix('.json').name}), {probe.shape[1]:,} features"
+        f"{_listed(settings.deviation)} on 0..255 (set by {path.with_suffix('.json').name}), {probe.shape[1]:,} "
+        "features"
     )
     return NetworkExtractor(
         label=label,
@@ -101,7 +104,8 @@ def input_shape(path: Path, session: Any, size: int | None) -> Shape:
     if len(inputs) != 1 or len(declared) != 4 or inputs[0].type != "tensor(float)":
         declared_inputs = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
         raise InputError(
-            f"{path} takes the inputs {declared_inputs}: a feature network takes one, float32 images (N, 3, H, W) or (N, H, W, 3)"
+            f"{path} takes the inputs {declared_inputs}: a feature network takes one, float32 images (N, 3, H, W) or "
+            "(N, H, W, 3)"
         )
     last = declared[3] in (1, 3) and declared[1] not in (1, 3)
     channels = declared[3] if last else declared[1]
@@ -125,7 +129,8 @@ def _prepare(settings: InputSettings, shape: Shape) -> Callable[[Tensor, DataSpe
 
 
 def _pooled(forward: Callable[[Tensor], Tensor], batch: int | None) -> Callable[[Tensor], Tensor]:
-    """(N, D) from the network's output: (N, D), a map (N, D, h, w), or tokens (N, L, D). A fixed batch size is filled up."""
+    """(N, D) from the network's output: (N, D), a map (N, D, h, w), or tokens (N, L, D). A fixed batch size is filled
+    up."""
 
     def pooled(x: Tensor, /) -> Tensor:
         count = len(x)

@@ -11,8 +11,8 @@ IMAGENET_DEVIATION = (58.395, 57.12, 57.375)
 
 
 def on_255(images: Tensor, spec: DataSpec) -> Tensor:
-    """Images at rest (N, C, H, W) as (N, 1 or 3, H, W) float32, the data's range on 0..255: of more than three channels the
-    first three, of two the first."""
+    """Images at rest (N, C, H, W) as (N, 1 or 3, H, W) float32, the data's range on 0..255: of more than three channels
+    the first three, of two the first."""
     images = images[:, :3] if images.shape[1] >= 3 else images[:, :1]
     return (spec.to_model(images) + 1) * 127.5
 
@@ -20,8 +20,8 @@ def on_255(images: Tensor, spec: DataSpec) -> Tensor:
 def resized(images: Tensor, spec: DataSpec, height: int, width: int) -> Tensor:
     """Images at rest (N, C, H, W) as (N, 3, height, width) float32, the data's range on 0..255.
 
-    Grey is repeated. The whole image is resized, whatever its proportions: bicubic, with antialiasing if it shrinks, clipped
-    to 0..255. Resizing changes a score (Parmar, Zhang & Zhu 2022), so it is part of a network's fingerprint.
+    Grey is repeated. The whole image is resized, whatever its proportions: bicubic, with antialiasing if it shrinks,
+    clipped to 0..255. Resizing changes a score (Parmar, Zhang & Zhu 2022), so it is part of a network's fingerprint.
     """
     x = on_255(images, spec)
     if x.shape[-2:] != (height, width):

@@ -44,7 +44,7 @@ def run(
 
 
 def exported(build: Callable[[], nn.Module], shape: tuple[int, int, int], path: Path) -> Forward:
-    """The network in onnxruntime, exported once to `path`; a file that cannot be read is exported again with a notice."""
+    """The network in onnxruntime, exported once to `path`; an unreadable file is exported again with a notice."""
     if path.exists():
         try:
             return session_forward(open_session(path))

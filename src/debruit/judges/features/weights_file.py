@@ -1,4 +1,4 @@
-"""Feature networks from the user's file of weights, read without running code and recognised by the names of tensors."""
+"""Feature networks from a file of weights, read without running code and recognised by the names of tensors."""
 
 from pathlib import Path
 
@@ -29,5 +29,6 @@ def weights_network(path: Path, *, device: str = "auto") -> Extractor:
                 raise InputError(f"{path} looks like {layout} but does not fit it: {reason}") from None
     known_layouts = "; ".join(layout for _, _, layout in LAYOUTS)
     raise InputError(
-        f"{path} holds weights of an unknown layout (known: {known_layouts}): export the network to .onnx and name that file"
+        f"{path} holds weights of an unknown layout (known: {known_layouts}): export the network to .onnx and name "
+        "that file"
     )

@@ -1,1 +1,2 @@
-"""Small networks trained on the user's own labels and masks: they know the requested classes, unlike published networks."""
+"""Small networks trained on custom labels and masks: they know the requested classes, unlike published
+networks."""

@@ -1,6 +1,7 @@
-"""A small classifier of the user's own labels.
+"""A small classifier of the user's labels.
 
-Images of more than 32 pixels are reduced to that. A tenth of the data is held out of its training and measures its accuracy.
+Images of more than 32 pixels are reduced to that. A tenth of the data is held out of its training and measures its
+accuracy.
 """
 
 import math
@@ -69,8 +70,8 @@ class ClassifierTask:
 
 
 class Classifier:
-    """An `Extractor` whose features also give `logits`. `accuracy` is the share of `held_out` images, which it was not trained
-    on, that it classifies correctly, within [low, high] at 95 %. `names` are the classes."""
+    """An `Extractor` whose features also give `logits`. `accuracy` is the share of `held_out` images, which it was not
+    trained on, that it classifies correctly, within [low, high] at 95 %. `names` are the classes."""
 
     probe_images = 2 * ROWS
 
@@ -132,8 +133,8 @@ def checked_labels(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
     spec = dataset.spec
     if dataset.labels is None:
         raise InputError(
-            f"{spec.name} has no labels, and the classifier learns from them: sort the images into one subfolder per class, "
-            "or use the features efficientnet"
+            f"{spec.name} has no labels, and the classifier learns from them: sort the images into one subfolder per "
+            "class, or use the features efficientnet"
         )
     classes = len(np.unique(dataset.labels[indices]))
     if classes < 2:
@@ -142,8 +143,8 @@ def checked_labels(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
         )
     if len(indices) < 2 * classes:
         raise InputError(
-            f"{spec.name} has {len(indices)} images in {classes} classes: a classifier needs at least two per class, better "
-            "fifty"
+            f"{spec.name} has {len(indices)} images in {classes} classes: a classifier needs at least two per class, "
+            "better fifty"
         )
     return dataset.labels
 

@@ -1,7 +1,7 @@
 """The network of the classifier.
 
-Convolution, pooling, batch norm, ReLU, until at most 4 x 4 pixels are left, then a layer of 128 features. Pooling before
-the norm reduces all later work to a quarter.
+Convolution, pooling, batch norm, ReLU, until at most 4 x 4 pixels are left, then a layer of 128 features. Pooling
+before the norm reduces all later work to a quarter.
 """
 
 import math

@@ -43,7 +43,7 @@ class Fitted:
 
 
 class Task(Protocol):
-    """What differs between a classifier and a segmenter.
+    """The parts of a training that differ between classifier and segmenter.
 
     kind: name in the cache and in reports
     side: longer side of the network's input, in pixels
@@ -64,7 +64,7 @@ class Task(Protocol):
     def build(self, shape: tuple[int, int, int], spec: DataSpec) -> nn.Module: ...
 
     def targets(self, dataset: Dataset, indices: np.ndarray, size: tuple[int, int]) -> Tensor:
-        """What the network learns to predict, one row per image; `size` is that of its input."""
+        """Targets of the prediction, one row per image; `size` is that of its input."""
         ...
 
     def loss(self, network: nn.Module, x: Tensor, targets: Tensor) -> Tensor: ...

@@ -10,8 +10,8 @@ from debruit.judges.features.preparation import on_255
 
 
 def input_shape(spec: DataSpec, side: int) -> tuple[int, int, int]:
-    """(channels, height, width) of a network's input for this data: 1 or 3 channels, at most `side` pixels in height and
-    width, with the proportions of the data."""
+    """(channels, height, width) of a network's input for this data: 1 or 3 channels, at most `side` pixels in height
+    and width, with the proportions of the data."""
     scale = min(side / max(spec.height, spec.width), 1.0)
     return 3 if spec.channels >= 3 else 1, max(round(spec.height * scale), 1), max(round(spec.width * scale), 1)
 

@@ -1,6 +1,7 @@
-"""A small segmentation network trained on the user's own masks.
+"""A small segmentation network trained on the user's masks.
 
-Images of more than 64 pixels are reduced to that. A tenth of the images is held out of its training and measures its IoU.
+Images of more than 64 pixels are reduced to that. A tenth of the images is held out of its training and measures its
+IoU.
 """
 
 from collections.abc import Callable
@@ -55,8 +56,8 @@ class SegmenterTask:
 
 
 class Segmenter:
-    """Images at rest (N, C, H, W) -> class indices (N, H, W) uint8. `accuracy` is the mean IoU on `held_out` images that it was
-    not trained on."""
+    """Images at rest (N, C, H, W) -> class indices (N, H, W) uint8. `accuracy` is the mean IoU on `held_out` images
+    that it was not trained on."""
 
     def __init__(self, spec: DataSpec, fitted: Fitted, *, accuracy: float, held_out: int) -> None:
         shape = input_shape(spec, SIDE)
@@ -85,7 +86,7 @@ class Segmenter:
 def segmenter(
     dataset: Dataset, indices: np.ndarray, *, seed: int = 0, task: SegmenterTask | None = None, group: str = ""
 ) -> Segmenter:
-    """The segmenter of these images by their masks, trained, or read from the cache. `group` is as for the classifier."""
+    """The segmenter of these images by their masks, trained, or read from the cache; `group` as for the classifier."""
 
     def accuracy(fitted: Fitted, held_out: np.ndarray) -> float:
         return measure_iou(Segmenter(dataset.spec, fitted, accuracy=0.0, held_out=len(held_out)), dataset, held_out)

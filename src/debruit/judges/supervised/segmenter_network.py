@@ -1,7 +1,7 @@
 """The network of the segmenter: a small U-Net.
 
-Each level is a convolution, batch norm and ReLU. Pooling halves height and width on the way down; on the way up the nearest
-pixel is repeated and concatenated with the maps of the same level.
+Each level is a convolution, batch norm and ReLU. Pooling halves height and width on the way down; on the way up the
+nearest pixel is repeated and concatenated with the maps of the same level.
 """
 
 import torch

@@ -42,10 +42,10 @@ def check(weights: Weights) -> None:
             )
     names = [name for name, _ in pairs]
     if isinstance(weights, tuple) and (not names or "" in names or len(set(names)) < len(names)):
-        raise InputError(f"guidance {in_words(weights) or 'without any weight'}: give each condition one weight, once")
+        raise InputError(f"guidance {describe(weights) or 'without any weight'}: give each condition one weight, once")
 
 
-def in_words(weights: Weights) -> str:
+def describe(weights: Weights) -> str:
     """Return the weights as text: "2", or "text=5, mask=2"."""
     if not isinstance(weights, tuple):
         return f"{weights:g}"
