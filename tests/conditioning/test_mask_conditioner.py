@@ -10,7 +10,6 @@ from hearing import noticed, notices
 from PIL import Image
 
 from debruit import config
-from debruit.annotations.palette import picture_of
 from debruit.conditioning.mask import Mask
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
@@ -20,6 +19,13 @@ MASK = Mask(names=NAMES, palette=PALETTE, height=12, width=16)
 NUMBERS = np.repeat(np.repeat(np.array([[0, 1, 2, 0], [2, 2, 1, 0], [1, 0, 2, 1]], np.uint8), 4, 0), 4, 1)
 COLORS = np.array(PALETTE, np.uint8)[NUMBERS]
 KEPT = torch.ones(1, dtype=torch.bool)
+
+
+def palette_image(mask: np.ndarray, palette) -> Image.Image:
+    """Class numbers (H, W) as an image with a palette (mode P)."""
+    image = Image.fromarray(np.asarray(mask, np.uint8), mode="P")
+    image.putpalette([value for color in palette for value in color])
+    return image
 
 
 def parsed(value, mask: Mask = MASK) -> np.ndarray:
@@ -101,19 +107,19 @@ def grey(tmp_path):
 
 
 def with_our_palette(tmp_path):
-    return picture_of(NUMBERS, PALETTE)
+    return palette_image(NUMBERS, PALETTE)
 
 
 def with_the_palette_in_another_order(tmp_path):
-    return picture_of(2 - NUMBERS, PALETTE[::-1])
+    return palette_image(2 - NUMBERS, PALETTE[::-1])
 
 
 def with_a_foreign_palette(tmp_path):
-    return picture_of(NUMBERS, [(0, 0, 0), (128, 0, 0), (0, 128, 0)])
+    return palette_image(NUMBERS, [(0, 0, 0), (128, 0, 0), (0, 128, 0)])
 
 
 def with_nearly_our_palette_and_foreign_numbers(tmp_path):
-    return picture_of(NUMBERS + 5, [(9, 9, 9)] * 5 + list(PALETTE))
+    return palette_image(NUMBERS + 5, [(9, 9, 9)] * 5 + list(PALETTE))
 
 
 def coloured(tmp_path):
@@ -183,7 +189,7 @@ def test_black_and_white_is_read_by_colour_where_these_are_the_classes_colours()
 
 def test_numbers_are_not_taken_for_nearly_black():
     dark = dataclasses.replace(MASK, palette=((0, 0, 0), (128, 0, 0), (0, 128, 0)))
-    for picture in (numbers_in_three_channels(None), grey(None), picture_of(NUMBERS, [(n, n, n) for n in range(3)])):
+    for picture in (numbers_in_three_channels(None), grey(None), palette_image(NUMBERS, [(n, n, n) for n in range(3)])):
         assert (parsed(picture, dark) == NUMBERS).all()
 
 
@@ -271,7 +277,7 @@ def spoilt(numbers: np.ndarray, *values: int) -> np.ndarray:
         (NUMBERS.astype(int) - 1, r"values that are no class of the model: -1 \(\d+ pixels\); allowed"),
         (NUMBERS + 0.5, r"0.5 \(\d+ pixels\), .* no class|no class of the model: .*0.5"),
         (Image.fromarray(spoilt(NUMBERS, 7, 255)), r"the mask has values .*: 255 \(2 pixels\), 7 \(1 pixel\)"),
-        (picture_of(spoilt(NUMBERS, 9), [(0, 0, 0)] * 10), r"the mask has values .*: 9 \(1 pixel\)"),
+        (palette_image(spoilt(NUMBERS, 9), [(0, 0, 0)] * 10), r"the mask has values .*: 9 \(1 pixel\)"),
         (
             Image.fromarray(np.where((NUMBERS == 1)[..., None], np.uint8([255, 0, 255]), COLORS)),
             rf"the mask has colours .*: #ff00ff \({(NUMBERS == 1).sum()} pixels\); {ALLOWED}",

@@ -91,13 +91,6 @@ def read_numbers(
     return reading.numbers.astype(np.uint8)
 
 
-def picture_of(mask: np.ndarray, palette: Palette) -> Image.Image:
-    """Class numbers (H, W) as a picture with a palette (mode P), which is index and colour picture in one."""
-    picture = Image.fromarray(np.asarray(mask, np.uint8), mode="P")
-    picture.putpalette([value for color in palette for value in color])
-    return picture
-
-
 def in_hex(color: Sequence[int]) -> str:
     """#rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*color)

@@ -29,13 +29,11 @@ RELEASE_BYTES = 256 * 2**20  # pages of the mapping that may be resident before 
 FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the kernel maps the pages around it too
 
 
-def captions_of(texts: Sequence[str | Sequence[str] | None] | None) -> list[tuple[str, ...]] | None:
-    """The captions of each item, as meta.json holds them: several, or one by itself in entries of before there could
-    be several; a blank one is none."""
+def captions_of(texts: Sequence[Sequence[str] | None] | None) -> list[tuple[str, ...]] | None:
+    """Return the captions of each item from meta.json; blank ones are left out."""
     if texts is None:
         return None
-    several = ((of,) if isinstance(of, str) else of or () for of in texts)
-    return [tuple(caption for caption in of if caption) for of in several]
+    return [tuple(caption for caption in captions or () if caption) for captions in texts]
 
 
 class Rows(Protocol):

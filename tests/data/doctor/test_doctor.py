@@ -43,8 +43,8 @@ def test_everything_is_found(sick):
     text = "\n".join(found.lines())
     for part in (
         "37 of 39 images can be read", "dog/zero.png: zero bytes", "cat/03.png, cat/again.bmp, dog/once more.webp",
-        "cat (31), dog (6)", "2 images equal to another one, 1 of the groups in several classes", "2 images left out",
-        "37 images: so few", "fewer than 20 images in the classes dog (6)", "1 image of a single colour",
+        "cat (31), dog (6)", "2 images equal to another one; 1 group of duplicates with conflicting labels", "2 images left out",
+        "37 images: too few, the model will memorise them", "fewer than 20 images in the classes dog (6)", "1 image of a single colour",
         "1 image smaller than 40 x 40", "1 image losing more than 40%", "transparency in 1 image", "ignored 1 .heic",
         "several frames or pages in 1 image", "different depths",
     ):  # fmt: skip

@@ -151,7 +151,7 @@ def test_a_shard_that_was_cut_is_used_up_to_the_cut(shards, cut, heard):
     assert f"its {kept} items before that are used, the others are lost" in line
     assert ("cut" in line) or ("damaged after" in line)
     found = examine(Shards(path=str(root)))
-    assert "1 shard damaged: s-0001.tar; what was behind the damage is lost" in found.findings
+    assert "1 shard damaged: s-0001.tar; the members after the damage are lost" in found.findings
     assert not any("left out" in line for line in found.findings)
 
 
@@ -166,7 +166,9 @@ def test_a_damaged_header_between_good_ones_is_said(shards, junk, heard):
     assert len(Shards(path=str(root)).build()) == 9
     [line] = [line for line in heard if line.startswith("skipped s-0001.tar:")]
     assert f"damaged after {at:,} of {len(whole):,} bytes (no header of a member is there)" in line
-    assert "1 shard damaged: s-0001.tar; what was behind the damage is lost" in examine(Shards(path=str(root))).findings
+    assert (
+        "1 shard damaged: s-0001.tar; the members after the damage are lost" in examine(Shards(path=str(root))).findings
+    )
     assert not read_shard(root / "s-0000.tar").damage
 
 

@@ -89,13 +89,13 @@ def train(
         For autoencoder and ldm: kl, a Gaussian latent, or vq, a codebook.
     condition
         What to condition on: one or several of label, mask, text, sentence (captions through a frozen encoder), image (a low resolution of it, for
-        super-resolution), edges and first (the first frame of its clip), "a,b", or none; without it, what lies beside the images.
+        super-resolution), edges and first (the first frame of its folder), "a,b", or none; without it, what lies beside the images.
     words
         For captions: bert, the word pieces of BERT-uncased and what they mean, which is the default where they are installed; captions, pieces made of
         the captions; or the path of a vocab.txt.
     group
         Which images belong together (a patient, a scene) and are held out together: a column of the data's tables, a pattern of file names whose brackets hold
-        the group ('p([0-9]+)_'), folder, the folder that an image is in, clip, or none.
+        the group ('p([0-9]+)_'), folder, the folder that an image is in, sequence (a folder of frames), or none.
     pixels
         Train on pixels also where latents would give better images for the minutes.
     dry_run

@@ -32,7 +32,7 @@ class Facts:
 
 def few(facts: Facts) -> str:
     count = len(facts.dataset)
-    return f"{counted(count)}: so few are learnt by heart before their kind is learnt" if count < FEW_IMAGES else ""
+    return f"{counted(count)}: too few, the model will memorise them" if count < FEW_IMAGES else ""
 
 
 def left_out(facts: Facts) -> str:
@@ -43,7 +43,7 @@ def left_out(facts: Facts) -> str:
 def damaged_shards(facts: Facts) -> str:
     damaged = _shards(facts)
     return (
-        f"{counted(len(damaged), 'shard')} damaged: {some(damaged)}; what was behind the damage is lost"
+        f"{counted(len(damaged), 'shard')} damaged: {some(damaged)}; the members after the damage are lost"
         if damaged
         else ""
     )
@@ -73,7 +73,7 @@ def repeated(facts: Facts) -> str:
         return text
     label = dict(zip(facts.dataset.paths, facts.dataset.labels.tolist(), strict=True))
     torn = sum(len({label[name] for name in group}) > 1 for group in facts.duplicates)
-    return text + (f", {torn:,} of the groups in several classes at once" if torn else "")
+    return text + (f"; {counted(torn, 'group')} of duplicates with conflicting labels" if torn else "")
 
 
 def blank(facts: Facts) -> str:

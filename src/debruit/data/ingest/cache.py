@@ -67,18 +67,17 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What is so of one place and not of its content, which may lie elsewhere too: its name, and what was met there.
-    It is never read from the cache."""
+    """Facts about the location of a data set rather than its content, which may lie elsewhere too: its name, notes on
+    its folder, and folders that cannot be opened. Never read from the cache."""
 
     name: str
     notes: tuple[str, ...] = ()
     unopened: tuple[Skipped, ...] = ()
 
     def of(self, dataset: Dataset) -> Dataset:
-        """The data set as it is here. Entries of before held what is now said here."""
-        notes = [note for note in dataset.notes if not note.startswith("ignored ")]
-        skipped = [item for item in dataset.skipped if not item.reason.startswith("this folder cannot be opened")]
-        return dataset.called(self.name, notes=(*notes, *self.notes), skipped=(*skipped, *self.unopened))
+        """Return the data set with the facts of this location."""
+        notes, skipped = (*dataset.notes, *self.notes), (*dataset.skipped, *self.unopened)
+        return dataset.called(self.name, notes=notes, skipped=skipped)
 
 
 def stored(
