@@ -149,7 +149,7 @@ def simulate(
     monkeypatch.setattr(steps, "Order", lambda *_: None)
     monkeypatch.setattr(steps.ema, "update", lambda *_: None)
     monkeypatch.setattr(fits, "open_task", lambda folder, *_: Task(folder))
-    sides = SimpleNamespace(sides=(np.arange(100), np.arange(20)))
+    sides = SimpleNamespace(train=np.arange(100), validation=np.arange(20))
     monkeypatch.setattr(fits, "split_of", lambda *_: sides)
     folder = Folder(run, machine)
     began = machine.now

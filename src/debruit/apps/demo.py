@@ -122,7 +122,8 @@ def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
     """Held-out images, each beside what the autoencoder makes of it."""
     stage, first = FirstStage.load(run / two_stage.FOLDER, "cpu"), RunFolder.open(run / two_stage.FOLDER).run
     dataset = first.source.build()
-    training, held_out = split_of(dataset, first).sides
+    split = split_of(dataset, first)
+    training, held_out = split.train, split.validation
     images = dataset.images_of((held_out if len(held_out) else training)[:count])
     both = torch.stack([images, stage.reconstruct(images)], dim=1).flatten(0, 1)
     pictures.save(pictures.grid(pictures.displayable(both, first.data), columns=8), path)

@@ -73,22 +73,6 @@ class Split:
     test: np.ndarray
     lines: tuple[str, ...] = ()
 
-    @property
-    def sides(self) -> tuple[np.ndarray, np.ndarray]:  # former names, for callers that have not moved yet
-        return self.train, self.validation
-
-    @property
-    def training(self) -> np.ndarray:
-        return self.train
-
-    @property
-    def held_out(self) -> np.ndarray:
-        return self.validation
-
-    @property
-    def unseen(self) -> np.ndarray:
-        return self.test
-
 
 def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     """Return the split of a data set; made once and remembered by the data set. InputError: groups that cannot be

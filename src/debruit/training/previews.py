@@ -35,5 +35,6 @@ def picture(run: Run, dataset: Dataset, images: Tensor) -> Image:
 
 def _shown(run: Run, dataset: Dataset, count: int) -> np.ndarray:
     """The images whose conditions are taken: held-out ones where there are any."""
-    pool, held_out = split_of(dataset, run).sides
+    split = split_of(dataset, run)
+    pool, held_out = split.train, split.validation
     return np.resize(held_out if len(held_out) else pool, count)

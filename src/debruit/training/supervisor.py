@@ -97,7 +97,8 @@ class _Fit:
     ) -> None:
         self.folder, self.dataset, self.device = folder, dataset, device
         self.alarm, self.replan = alarm, replan
-        self.pool, self.held_out = split_of(dataset, folder.run).sides
+        split = split_of(dataset, folder.run)
+        self.pool, self.held_out = split.train, split.validation
         self.judging = folder.run.minutes is not None
         self.told_slow = False
         self.begin()

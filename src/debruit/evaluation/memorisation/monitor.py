@@ -28,7 +28,8 @@ class CopyAlarm:
     """
 
     def __init__(self, run: Run, dataset: Dataset) -> None:
-        pool, held_out = split_of(dataset, run).sides
+        split = split_of(dataset, run)
+        pool, held_out = split.train, split.validation
         bytes_each = dataset.images.nbytes // len(dataset)
         most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
         self.run, self.dataset, self.pool = run, dataset, len(pool)

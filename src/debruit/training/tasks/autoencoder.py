@@ -38,7 +38,8 @@ class Autoencoding:
 
     def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device) -> None:
         self.run, self.dataset, self.device = run, dataset, device
-        self.pool, self.held_out = split_of(dataset, run).sides
+        split = split_of(dataset, run)
+        self.pool, self.held_out = split.train, split.validation
 
     def start(self) -> AutoencoderState:
         return AutoencoderState.start(self.run, self.device)
