@@ -1,8 +1,8 @@
 """The text-to-image model of Rombach et al. 2022 (ldm.py says what is common to their models): captions through a
 transformer that is trained with the denoiser, 77 tokens of cross-attention.
 
-The data is captioned images: tar shards (KEY.jpg beside KEY.txt), or a folder with image.txt beside image.png, or with
-captions.jsonl.
+The data is captioned images: tar shards (KEY.jpg next to KEY.txt), or a folder with image.txt next to image.png, or
+with captions.jsonl.
 
     captioned/
         00000.jpg   00000.txt ...

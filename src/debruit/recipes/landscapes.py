@@ -1,5 +1,5 @@
 """The mask-conditional model of Rombach et al. 2022 (ldm.py says what is common to their models): a semantic mask,
-brought to the latents' size by a learned rescaling, is concatenated to z_t.
+resized to the latents by a learned rescaling, is concatenated to z_t.
 
     landscapes/
         images/        lake.jpg ...
@@ -15,9 +15,8 @@ from debruit.recipes import settings
 from debruit.recipes.ldm import SIZE, adamw, ema, l_ldm, ldm, photographs
 from debruit.training.config import Run
 
-CLASSES = tuple(
-    f"class {n}" for n in range(182)
-)  # as many as COCO-Stuff has; their names and colours are found in the data
+# as many as COCO-Stuff has; their names and colours are found in the data
+CLASSES = tuple(f"class {n}" for n in range(182))
 PALETTE = tuple((n, n, n) for n in range(182))
 CHANNELS = 3  # of the rescaled mask
 

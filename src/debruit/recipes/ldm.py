@@ -1,4 +1,4 @@
-"""What the latent diffusion models of Rombach et al. 2022 have in common, by the settings of their release: faces.py,
+"""The settings that the latent diffusion models of Rombach et al. 2022 share, as released: faces.py,
 imagenet.py, landscapes.py (masks) and laion.py (text) are the models.
 
 Their training in debruit's terms, where images seen are counted instead of steps:
@@ -8,9 +8,9 @@ Their training in debruit's terms, where images seen are counted instead of step
   images seen.
 - Latent scale: the release multiplies what an autoencoder gives by one number, so that its latents are of about unit
   scale: 1.0 for its VQ models, whose latents are so by themselves, and 0.18215 for its KL autoencoder of factor 8, the
-  inverse of the standard deviation of one batch over all channels. Latents of debruit have mean 0 and standard
-  deviation 1 in each channel, measured over the training images and stored with the autoencoder: that takes the
-  number's place, and nothing else scales them (data_std 1). What differs is that channels of unlike spread become
+  inverse of the standard deviation of one batch over all channels. debruit's latents have mean 0 and standard
+  deviation 1 in each channel, measured over the training images and stored with the autoencoder: this takes the
+  role of that number, and nothing else scales them (data_std 1). What differs is that channels of unlike spread become
   alike.
 - Guidance: the release's sampler computes u + s (c - u), which is debruit's with w = s: its s = 1.5 is --guidance 1.5
   (0.5 in the convention of Ho and Salimans, c + w (c - u)).
