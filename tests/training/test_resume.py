@@ -81,7 +81,7 @@ def test_muon_and_dropout_resume_to_the_same_bits(tmp_path, precision):
     check_bits(cut_and_resumed(tmp_path / "cut", run), load_file(checkpoint.saved(whole.path)[0]), "momentum")
 
 
-def test_a_damaged_newest_state_falls_back_and_says_so(whole, tmp_path, capsys):
+def test_a_damaged_newest_state_falls_back_and_says_so(whole, tmp_path, heard):
     folder = RunFolder.create(tmp_path / "run", tiny.run())
     finish(folder, until=128)
     newest = checkpoint.saved(folder.path)[0]
@@ -89,7 +89,7 @@ def test_a_damaged_newest_state_falls_back_and_says_so(whole, tmp_path, capsys):
     data[-100] ^= 1
     newest.write_bytes(data)
     finish(RunFolder.open(folder.path), resume=True)
-    assert f"the state {newest.name} is damaged" in capsys.readouterr().out
+    assert any(f"the state {newest.name} is damaged" in event.message for event in heard)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(folder)[name]), name
 
