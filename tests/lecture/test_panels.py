@@ -93,7 +93,7 @@ def test_the_bound_by_strata_is_the_bound(which, request):
 
     def whole(variance):
         with torch.inference_mode():
-            noise = study.noise(first=7000, count=40)
+            noise = study.noise(40)
             return bound(lambda x, u: study.estimate(x, (u * t).round().long()), chain, x0, noise, variance=variance)
 
     exact = whole("posterior")
