@@ -31,7 +31,7 @@ from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
 from debruit.autoencoders.losses.reconstruction import L1
 from debruit.config import decode, encode
 from debruit.data.dataset import Dataset
-from debruit.data.order import split
+from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
 from debruit.images import pictures
@@ -42,11 +42,12 @@ from debruit.metrics.reconstruction import reconstruction
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import choose_device
 from debruit.planning import autoencoder
-from debruit.recipes import find_data
+from debruit.provenance import hardware
 from debruit.training.allocator import prepare
 from debruit.training.config import AutoencoderRun, Intervals
-from debruit.training.run_folder import LOG, RUN, RunFolder, hardware
+from debruit.training.run_folder import LOG, RUN, RunFolder
 from debruit.training.supervisor import fit
+from debruit.workflows.train_source import open_source
 
 Change = Callable[[Criterion], Criterion]
 SETTINGS: dict[str, Change] = {
@@ -215,7 +216,7 @@ def say(line: str) -> None:
 
 def ablation(options: argparse.Namespace) -> None:
     device = choose_device(options.device)
-    source, dataset = find_data(options.source, say, size=options.size)
+    source, dataset = open_source(options.source, (), size=options.size, condition=None)
     run = planned(options, source, dataset, device)
     _, held_out = split(len(dataset), run.held_out_images, run.seed)
     if len(held_out) < 2:

@@ -1,10 +1,12 @@
-"""`--set a.b.c=value`: one field of a configuration replaced, the value parsed by the type of that field."""
+"""`--set a.b.c=value`: one field of a configuration replaced, the value parsed by the type of that field; and the scopes
+of the assignments of a training."""
 
 import json
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_args, get_origin
 
-from debruit.config import decode, hints, validate
+from debruit.config import decode, encode, hints, validate
 from debruit.errors import InputError, unknown
 from debruit.seams import choose, is_protocol
 
@@ -12,9 +14,8 @@ from debruit.seams import choose, is_protocol
 def override(config: Any, assignment: str) -> Any:
     """`config` with one field replaced, as "a.b.c=value" says. The value is parsed by the field's annotation; a field
     that holds a dataclass takes the name of another class of its seam (`process=Flow`), or JSON."""
-    path, equals, text = assignment.partition("=")
-    if not equals:
-        raise InputError(f"--set {assignment}: expected KEY=VALUE, for example --set lr=1e-4")
+    check_assignment(assignment)
+    path, _, text = assignment.partition("=")
     return _override(config, path.strip().split("."), text.strip(), where=path.strip())
 
 
@@ -60,3 +61,66 @@ def _parse(text: str, annotation: Any, current: Any, where: str) -> Any:
             return validate(tuple(tuple(p.split("=", 1)) for p in parts) if "=" in text else text, annotation, where)
         return validate(parts, annotation, where)
     return validate(text, annotation, where)
+
+
+SHARED = (
+    "validation_images",
+    "seed",
+    "flip",
+    "precision",
+    "group",
+    "own_parts",
+)  # settings of both stages of a training
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """The KEY=VALUE pairs of `--set` by scope, without the prefix that says it: `source.KEY` changes the data source,
+    `autoencoder.KEY` the autoencoder's training of a latent model, any other KEY the training."""
+
+    run: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    autoencoder: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, given: Sequence[str] | Mapping[str, Any]) -> "Assignments":
+        """Sort assignments into scopes. A mapping {key: value} may hold values of Python. InputError: no KEY=VALUE."""
+        scopes: dict[str, list[str]] = {"source": [], "autoencoder": [], "run": []}
+        texts = [f"{key}={_text(value)}" for key, value in given.items()] if isinstance(given, Mapping) else given
+        for text in texts:
+            check_assignment(text)
+            scope, dot, rest = text.partition(".")
+            if dot and scope in ("source", "autoencoder"):
+                scopes[scope].append(rest)
+            else:
+                scopes["run"].append(text)
+        return cls(**{scope: tuple(found) for scope, found in scopes.items()})
+
+    @property
+    def of_one_stage(self) -> tuple[str, ...]:
+        """The assignments of a training without a first stage: `autoencoder.KEY` is an unknown key there."""
+        return (*self.run, *(f"autoencoder.{text}" for text in self.autoencoder))
+
+    @property
+    def of_first_stage(self) -> tuple[str, ...]:
+        """The assignments of the autoencoder's training, with those that both stages share."""
+        return (*(text for text in self.run if text.partition("=")[0].strip() in SHARED), *self.autoencoder)
+
+
+def override_all(config: Any, assignments: Iterable[str]) -> Any:
+    """Apply several assignments, in order."""
+    for assignment in assignments:
+        config = override(config, assignment)
+    return config
+
+
+def check_assignment(text: str) -> None:
+    """InputError: not KEY=VALUE."""
+    key, equals, _ = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {text}: expected KEY=VALUE, for example --set lr=1e-4")
+
+
+def _text(value: Any) -> str:
+    """A value of Python as --set takes it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(encode(value))

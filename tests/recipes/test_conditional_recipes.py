@@ -24,9 +24,10 @@ from debruit.networks.unet import UNet
 from debruit.overrides import override
 from debruit.planning import footprint
 from debruit.planning.footprint import parameters
-from debruit.recipes import adapted, on_autoencoder, recipes
+from debruit.recipes import recipes
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import Diffusion
+from debruit.workflows.train_recipe import adapted, on_autoencoder
 
 CPU = torch.device("cpu")
 NAMES = ("ldm-imagenet-f8-256", "ldm-imagenet-f4-256", "ldm-landscapes-256", "ldm-text-256")

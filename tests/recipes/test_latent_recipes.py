@@ -22,7 +22,8 @@ from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig
 from debruit.planning import autoencoder as autoencoder_planning
 from debruit.planning import throughput
-from debruit.recipes import first_stage_for, on_autoencoder, recipes
+from debruit.recipes import recipes
+from debruit.workflows.train_recipe import first_stage_for, on_autoencoder
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference-models.md"
 SMALL_NETWORK = ["multipliers=1,1", "blocks=1", "attention=2", "channels=8", "groups=4", "head_channels=8"]
@@ -43,9 +44,9 @@ def look_alike(tmp_path_factory):
 
 @pytest.fixture
 def no_training(monkeypatch):
-    from debruit.apps.cli import train
+    from debruit.workflows import train
 
-    monkeypatch.setattr(train, "follow", lambda *a, **k: pytest.fail("it began to train"))
+    monkeypatch.setattr(train, "run_training", lambda *a, **k: pytest.fail("it began to train"))
 
 
 def first_stage(path: Path, *, factor: int = 4, latent_channels: int = 3, channels: int = 3) -> Path:

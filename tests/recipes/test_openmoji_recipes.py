@@ -14,8 +14,9 @@ from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig
 from debruit.planning.footprint import parameters
-from debruit.recipes import first_stage_for, recipes
+from debruit.recipes import recipes
 from debruit.text.wordpiece import WordPiece
+from debruit.workflows.train_recipe import first_stage_for
 
 DRAWS, ENLARGES = recipes()["openmoji-text-mask-64"](), recipes()["upscale-openmoji-64"]()
 MOST_BYTES = 25e6  # of the model in the repository, in half precision

@@ -15,8 +15,12 @@ from debruit.images.spec import DataSpec
 from debruit.planning import autoencoder as autoencoders
 from debruit.planning import heuristics, throughput
 from debruit.planning.footprint import Speed
-from debruit.recipes import adapted, find_run, recipes, sized
+from debruit.recipes import recipes
 from debruit.training.config import Run
+from debruit.workflows.resolve import resolve
+from debruit.workflows.train_recipe import adapted
+from debruit.workflows.train_request import TrainRequest
+from debruit.workflows.train_source import sized
 
 CPU = torch.device("cpu")
 
@@ -142,11 +146,11 @@ def test_a_recipe_meets_other_data():
 
 
 def test_names_that_mean_nothing():
-    options = {"images": 100, "minutes": None, "batch": None, "size": None, "seed": 0, "flip": False}
+    options = {"images": 100, "seed": 0, "flip": False, "dry_run": True}
     with pytest.raises(InputError, match=r"unknown recipe 'ddpm-fashion-28', did you mean 'ddpm-fashion-mnist-28'\?"):
-        find_run("ddpm-fashion-28", "digits", CPU, print, **options)
+        resolve(TrainRequest("ddpm-fashion-28", "digits", **options))
     with pytest.raises(InputError, match=r"no source and no folder 'fashionmnist', did you mean 'fashion-mnist'\?"):
-        find_run("fashionmnist", None, CPU, print, **options)
+        resolve(TrainRequest("fashionmnist", **options))
     with pytest.raises(InputError, match="Digits has images of one size only"):
         sized(Digits(), 16)
 

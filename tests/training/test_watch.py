@@ -15,7 +15,7 @@ from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState
 from debruit.training.supervisor import fit
 from debruit.training.validation import beside, validate
-from debruit.workflows.session import describe, show
+from debruit.workflows.training_session import describe, report
 
 CPU = torch.device("cpu")
 
@@ -69,7 +69,7 @@ def test_both_meet_the_same_noise_and_share_no_image():
     assert not torch.equal(a.x0, b.x0)
 
 
-def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, capsys):
+def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, heard):
     asked = []
 
     def alarm(state):
@@ -84,9 +84,9 @@ def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, 
     assert "alarm" not in records(folder)[2]
     mine, other = (load_file(f.path / "model.safetensors") for f in (folder, plain))
     assert all(torch.equal(value, mine[name]) for name, value in other.items())
-    capsys.readouterr()
-    list(show(iter(reports)))
-    assert capsys.readouterr().out.count("\nalarm at 160\n") == 1
+    for one in reports:
+        report(one)
+    assert [event.message for event in heard if event.message.startswith("alarm")] == ["alarm at 160"]
 
 
 class Time:

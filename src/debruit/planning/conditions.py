@@ -90,9 +90,17 @@ def offering(source: Any, names: Sequence[str] | None) -> Any:
     return source.with_conditions(names) if names and hasattr(source, "with_conditions") else source
 
 
-def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **how: Any) -> tuple[Conditioner, ...]:
-    """Those of these names, or where none were asked for (None) of all that the data has; `how` is that of `material`. InputError: data without one that
-    was asked for, two that cannot be together, words that nothing reads."""
+def conditioners(
+    source: Any,
+    dataset: Dataset,
+    names: Sequence[str] | None,
+    *,
+    split: Split | None = None,
+    words: str | None = None,
+) -> tuple[Conditioner, ...]:
+    """The conditioners of these names, or where none were named (None) of all that the data has. Captions are learnt from the
+    training images of the split alone (None: that of a training without options). InputError: data without a condition that
+    was named, two that exclude each other, words that nothing reads."""
     names = usual(source, dataset) if names is None else names
     for name in names:
         if name in NEEDS and not _has(dataset, NEEDS[name]):
@@ -102,23 +110,17 @@ def conditioners(source: Any, dataset: Dataset, names: Sequence[str] | None, **h
     for pair, because in RIVALS.items():
         if set(pair) <= set(names):
             raise InputError(f"--condition {','.join(pair)}: {because}, give one of them")
-    of = material(dataset, reads=names, **how)
+    of = context(dataset, split or planned_split(dataset, reads=names), words=words)
     found = tuple(MAKE[name](of) for name in names)
     check_words(of.words, found)
     return found
 
 
-def material(
-    dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), words: str | None = None, group: str | None = None,
-    reads: Sequence[str] = (),
-) -> DataContext:  # fmt: skip
-    """That of a training of this seed and group on these conditions, with these changes of its settings (--set) and these words (--words). Of the held-out
-    captions not even the words are learnt."""
+def context(dataset: Dataset, split: Split, *, words: str | None = None) -> DataContext:
+    """What conditioners are made from: of the captions, only those of the training images."""
     texts = dataset.texts or ()
-    if not texts:
-        return DataContext(dataset=dataset, words=words)
-    training = planned_split(dataset, seed=seed, assignments=assignments, group=group, reads=reads).train
-    return DataContext(dataset=dataset, captions=[caption for n in training for caption in texts[n]], words=words)
+    captions = [caption for n in split.training for caption in texts[n]] if texts else []
+    return DataContext(dataset=dataset, captions=captions, words=words)
 
 
 def planned_split(

@@ -9,7 +9,7 @@ import torch
 
 from debruit import events
 from debruit.data.dataset import Dataset
-from debruit.data.split import split_of
+from debruit.data.split import Split, split_of
 from debruit.errors import InputError
 from debruit.training.config import TrainingConfig
 from debruit.training.loop import Diverged, Report, passed
@@ -58,12 +58,14 @@ def fit(
     dataset: Dataset,
     device: torch.device,
     *,
+    split: Split | None = None,
     resume: bool = False,
     began: float | None = None,
     alarm: Alarm | None = None,
     replan: Replan | None = None,
 ) -> Iterator[Progress]:
-    """Trains the folder's run to its end, saving as it goes. `began` (time.monotonic) is when the user's minutes started. `alarm` is asked
+    """Trains the folder's run to its end, saving as it goes. `split`: that of the run, where it is known.
+    `began` (time.monotonic) is when the user's minutes started. `alarm` is asked
     beside each preview, and what it returns is logged and in the progress; it must leave the state as it is. If it has a `prepare()`, that is
     called once before the loop: what it costs comes out of the minutes, but is not taken for the cost of the alarms to come.
 
@@ -80,7 +82,9 @@ def fit(
             f"the data of {run.data.name} has changed since this run began: put it back, or start a new run"
         )
     with alone(folder.path):
-        yield from _Fit(folder, dataset, device, alarm=alarm, replan=replan).run(resume=resume, began=began)
+        yield from _Fit(folder, dataset, device, split=split, alarm=alarm, replan=replan).run(
+            resume=resume, began=began
+        )
 
 
 class _Fit:
@@ -92,12 +96,13 @@ class _Fit:
         dataset: Dataset,
         device: torch.device,
         *,
+        split: Split | None = None,
         alarm: Alarm | None,
         replan: Replan | None,
     ) -> None:
         self.folder, self.dataset, self.device = folder, dataset, device
         self.alarm, self.replan = alarm, replan
-        split = split_of(dataset, folder.run)
+        split = split or split_of(dataset, folder.run)
         self.pool, self.held_out = split.train, split.validation
         self.judging = folder.run.minutes is not None
         self.told_slow = False

@@ -15,10 +15,10 @@ from debruit.errors import InputError
 from debruit.planning import conditions, heuristics
 from debruit.planning.division import with_division
 from debruit.ranges import LARGEST_SIDE
-from debruit.recipes import sized
 from debruit.text.wordpiece import reads_captions
 from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request
+from debruit.workflows.train_source import sized
 
 
 @dataclass(frozen=True)

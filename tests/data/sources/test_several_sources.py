@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from debruit import config
-from debruit.apps.cli.train import arranged
 from debruit.data import find_source
 from debruit.data.sources.folder import Folder
 from debruit.data.sources.shards import Shards
 from debruit.errors import InputError
+from debruit.workflows.train_source import arranged
 
 
 def png(value: int) -> bytes:

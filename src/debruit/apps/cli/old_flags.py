@@ -8,6 +8,7 @@ FLAGS: Mapping[str, Mapping[str, str]] = {
         "--rescale": "--guidance-rescale",
         "--weaker": "--guide-model",
     },
+    "train": {"--words": "--tokenizer"},
     "edit": {"--jump": "--jump-length"},
     "evaluate": {"--network": "--features"},
     "compare": {"--network": "--features"},
