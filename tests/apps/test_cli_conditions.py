@@ -258,7 +258,7 @@ def test_words_of_a_vocabulary_file(folder, capsys):
     assert main([str(a) for a in command]) == 0
     assert "captions  7 word pieces, up to 16 a caption; none of the 40 is cut" in capsys.readouterr().out
     assert load("o", "cpu").config.conditioners[0].tokenizer.vocabulary == (*MARKS, "a", "red", "square")
-    assert "--resume continues a run as its run.json says, so --words cannot be given" in refused(
+    assert "--resume continues a run as its run.json says, so --tokenizer cannot be given" in refused(
         capsys, "train", "--resume", "o", "--words", "bert"
     )
 
@@ -382,7 +382,7 @@ def test_sentences_of_training(folder, capsys):
     assert "an autoencoder has no condition" in refused(
         capsys, "train", "autoencoder", folder, "--out", "o", "--condition", "mask"
     )
-    assert "--words: an autoencoder has no condition" in refused(
+    assert "--tokenizer: an autoencoder has no condition" in refused(
         capsys, "train", "autoencoder", folder, "--out", "o", "--words", "captions"
     )
 

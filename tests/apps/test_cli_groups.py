@@ -18,7 +18,6 @@ from debruit.evaluation.splits import split_for_evaluation
 from debruit.lecture.example import held_out
 from debruit.models.loaded import LoadedModel
 from debruit.planning.conditions import context, planned_split
-from debruit.planning.division import with_division
 from debruit.training.run_folder import RUN, RunFolder
 from debruit.training.supervisor import fit
 from debruit.workflows.evaluation_data import find_data
@@ -88,7 +87,7 @@ def run_on(source, dataset, **changes):
 
 def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted, tmp_path):
     dataset = parted.build()
-    run = with_division(run_on(parted, dataset), dataset, None)
+    run = run_on(parted, dataset, own_parts=planned_split(dataset).own_parts)
     assert run.own_parts
     folder = RunFolder.create(tmp_path / "r", run)
     list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu")))

@@ -1,7 +1,9 @@
-"""Every command in the README and the docs runs: `debruit` lines are executed on small data, one file's after another in one folder."""
+"""Every command in the README and the docs runs: `debruit` lines are executed on small data, one file's after another in one
+folder. So do the Python blocks of docs/python.md."""
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,14 +72,40 @@ def without(arguments, flags):
     return arguments
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
-def test_every_command_runs(document, tmp_path, monkeypatch, fashion_look_alike):
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """The current directory, with the folder my_photos in it."""
     monkeypatch.chdir(tmp_path)
-    judging.look_through(judging.Projection(), monkeypatch)  # the feature network has its own tests
     for k in range(24):
         folder = tmp_path / "my_photos" / ("cats" if k % 2 else "dogs")
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (16, 16), (10 * k, 255 - 10 * k, 99)).save(folder / f"{k}.png")
+    return tmp_path
+
+
+def test_python_blocks_run(photos, monkeypatch):
+    """In order, in one namespace, with trainings of a length and a width that a test can afford."""
+    from debruit.workflows import resolve as resolving
+
+    honest = resolving.resolve
+    small = {"model.network.channels": 8, "model.network.groups": 4, "model.network.head_channels": 8}
+    small |= {"every.report_images": 16}
+
+    def shorter(request):
+        images = request.images if request.images and request.images >= 100_000 else 32
+        changes = small | (request.set if isinstance(request.set, dict) else {})
+        return honest(replace(request, minutes=None, images=images, batch=16, set=changes))
+
+    monkeypatch.setattr(resolving, "resolve", shorter)
+    monkeypatch.setattr("debruit.workflows.train.resolve", shorter)
+    namespace = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.DOTALL):
+        exec(compile(block.replace("3_000", "48"), "docs/python.md", "exec"), namespace)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_every_command_runs(document, photos, tmp_path, monkeypatch, fashion_look_alike):
+    judging.look_through(judging.Projection(), monkeypatch)  # the feature network has its own tests
     halves = Image.linear_gradient("L").point(lambda value: 255 * (value >= 128))
     halves.save(tmp_path / "mask.png")  # half of it is white
     for line in commands(document):

@@ -83,7 +83,7 @@ def test_a_source_may_be_made_in_python(tmp_path):
     from debruit.data.sources.digits import Digits
 
     result = debruit.train(Digits(), out=tmp_path / "a", images=32, **OPTIONS).result()
-    assert RunFolder.open(result.folder, print).run.source == Digits()
+    assert RunFolder.open(result.folder).run.source == Digits()
 
 
 @pytest.mark.parametrize(

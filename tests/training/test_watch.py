@@ -177,11 +177,12 @@ def test_a_model_file_says_whether_it_was_trained_on_mirror_images(tmp_path):
         assert load(folder.path / "model.safetensors", "cpu").provenance["flip"] is flip
 
 
-def test_the_command_line_gives_the_alarm(tmp_path, monkeypatch, capsys):
-    from debruit.evaluation.memorisation import monitor as alarm
-    from debruit.workflows import session
+def test_a_workflow_gives_the_alarm(tmp_path, monkeypatch, heard):
+    from debruit.workflows import training_session
 
-    monkeypatch.setattr(alarm, "CopyAlarm", lambda run, dataset: lambda state: f"alarm: heard at {state.images_seen}")
+    says = lambda run, dataset, split: lambda state: f"alarm: heard at {state.images_seen}"  # noqa: E731
+    monkeypatch.setattr(training_session, "CopyAlarm", says)
     folder = RunFolder.create(tmp_path / "run", tiny.run())
-    assert session.follow(folder, folder.run.source.build(), CPU, resume=False) == 0
-    assert "alarm: heard at 160" in capsys.readouterr().out
+    last = training_session.run_training(folder, folder.run.source.build(), CPU)
+    assert not last.interrupted
+    assert "alarm: heard at 160" in [event.message for event in heard]

@@ -12,7 +12,7 @@ training part if it has none. Without groups and a custom split the validation i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,19 +66,22 @@ class SplitConfig:
 @dataclass(frozen=True)
 class Split:
     """Indices of the data, each array in rising order. `lines` describe the split if there is more to say than how
-    many images are held out."""
+    many images are held out. `group` and `own_parts` are how it was made, by their names in a run."""
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     lines: tuple[str, ...] = ()
+    group: str = ""
+    own_parts: bool = False
 
 
 def make_split(dataset: Dataset, config: SplitConfig) -> Split:
     """Return the split of a data set; made once and remembered by the data set. InputError: groups that cannot be
     made."""
     if config not in dataset.splits:
-        dataset.splits[config] = _made(dataset, config)
+        made = _made(dataset, config)
+        dataset.splits[config] = replace(made, group=config.group, own_parts=config.own_parts)
     return dataset.splits[config]
 
 

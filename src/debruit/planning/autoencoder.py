@@ -78,6 +78,7 @@ def recommend(
         source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
         batch=(CPU_BATCH if device.type == "cpu" else 64) if batch is None else batch, validation_images=held_out,
         criterion=suited_criterion(spec, expected, heuristics.sizes(spec, held_out, split)[1]), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
+        group=split.group if split else "", own_parts=split.own_parts if split else False,
     )  # fmt: skip
     latent_shape(run)  # images smaller than the factor are refused here
     return run if batch is not None else affordable(run, device)

@@ -83,6 +83,7 @@ def recommend(
     return Run(
         source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
         validation_images=held_out(spec.count), optimiser=Optimiser(lr=rate, warmup_images=min(5_000, expected // 20)),
+        group=split.group if split else "", own_parts=split.own_parts if split else False,
     )  # fmt: skip
 
 

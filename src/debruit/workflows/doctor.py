@@ -9,11 +9,9 @@ from annotated_types import Ge, Gt, Le
 from debruit import events
 from debruit.data.doctor.doctor import examine
 from debruit.data.find import find_source
-from debruit.data.split import split_of
 from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.planning import conditions, heuristics
-from debruit.planning.division import with_division
 from debruit.ranges import LARGEST_SIDE
 from debruit.text.wordpiece import reads_captions
 from debruit.workflows.public import public
@@ -71,8 +69,8 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     run = heuristics.recommend(
         source, dataset.spec, device, minutes=request.minutes, conditioners=conditioners, split=split
     )
-    run, speed = heuristics.fitted(with_division(run, dataset, None), device)
-    plan = tuple(heuristics.summary(run, device, speed, split_of(dataset, run)))
+    run, speed = heuristics.fitted(run, device)
+    plan = tuple(heuristics.summary(run, device, speed, split))
     for line in plan:
         events.say(line)
     return DoctorResult(findings=findings, plan=plan)

@@ -21,7 +21,6 @@ from debruit.models.diffusion import choose_device
 from debruit.overrides import override_all
 from debruit.planning import autoencoder as autoencoders
 from debruit.planning import conditions, heuristics, two_stage
-from debruit.planning.division import with_division
 from debruit.planning.plan import Plan, plan
 from debruit.recipes import recipe_name, recipes
 from debruit.training.config import AnyRun, AutoencoderRun, Run
@@ -73,7 +72,7 @@ def resolve(request: TrainRequest) -> Resolved:
     given = request.assignments.of_one_stage
     split, conditioners = _conditions(request, names, source, dataset, given)
     run = heuristics.recommend(source, dataset.spec, device, conditioners=conditioners, split=split, **request.settings)
-    planned = _planned(with_division(run, dataset, request.group), device, given, dataset, split)
+    planned = _planned(run, device, given, dataset, split)
     return Resolved(plan=planned, dataset=dataset, assignments=given)
 
 
@@ -95,7 +94,6 @@ def _recipe(request: TrainRequest, device: torch.device, names: Sequence[str] | 
     seed = run.seed if request.seed is None else request.seed
     split = conditions.planned_split(dataset, seed=seed, assignments=given, group=request.group, reads=reads)
     run = adapted(run, source, dataset, split, tokenizer=request.tokenizer, **request.settings)
-    run = with_division(run, dataset, request.group)
     if stage is not None:
         run = on_autoencoder(run, stage)
     planned = _planned(run, device, given, dataset, split)
@@ -112,7 +110,7 @@ def _on_latents(
     run = two_stage.on_latents(
         stage, source, dataset.spec, device, conditioners=conditioners, data_split=split, **request.settings
     )
-    planned = _planned(with_division(run, dataset, request.group), device, given, dataset, split)
+    planned = _planned(run, device, given, dataset, split)
     return Resolved(plan=planned, dataset=dataset, autoencoder=stage, assignments=given)
 
 
@@ -153,7 +151,7 @@ def _autoencoder(
     options = {name: value for name, value in options.items() if value is not None}
     split = conditions.planned_split(dataset, seed=request.seed or 0, assignments=assignments, group=request.group)
     run = autoencoders.recommend(source, dataset.spec, device, split=split, **request.settings, **options)
-    return _planned(with_division(run, dataset, request.group), device, assignments, dataset, split)
+    return _planned(run, device, assignments, dataset, split)
 
 
 def _conditions(

@@ -46,6 +46,8 @@ def adapted(
     conditions.check_words(tokenizer, getattr(model, "conditioners", ()))
     if "images" in given:
         given["minutes"] = None
+    if split is not None:
+        given |= {"group": split.group, "own_parts": split.own_parts}
     return replace(run, source=source, model=model, validation_images=heuristics.held_out(dataset.spec.count), **given)
 
 

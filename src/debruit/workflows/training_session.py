@@ -32,7 +32,7 @@ def run_training(
     this training. `replan(factor)` gives the run for a machine that turns out to be `factor` times as fast.
     """
     last = None
-    alarm = CopyAlarm(folder.run, dataset) if isinstance(folder.run, Run) else None
+    alarm = CopyAlarm(folder.run, dataset, split) if isinstance(folder.run, Run) else None
 
     def again(factor: float) -> Any:
         run = replan(factor) if replan else None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from debruit.data.dataset import Dataset
-from debruit.data.split import split_of
+from debruit.data.split import Split, split_of
 from debruit.evaluation.memorisation.nearest import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.evaluation.memorisation.report import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.memorisation.verdict import Rate, excess
@@ -27,8 +27,8 @@ class CopyAlarm:
     thumbnails in 8 bits, a block of them in floats.
     """
 
-    def __init__(self, run: Run, dataset: Dataset) -> None:
-        split = split_of(dataset, run)
+    def __init__(self, run: Run, dataset: Dataset, split: Split | None = None) -> None:
+        split = split or split_of(dataset, run)
         pool, held_out = split.train, split.validation
         bytes_each = dataset.images.nbytes // len(dataset)
         most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
