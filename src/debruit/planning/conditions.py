@@ -119,7 +119,7 @@ def conditioners(
 def context(dataset: Dataset, split: Split, *, words: str | None = None) -> DataContext:
     """What conditioners are made from: of the captions, only those of the training images."""
     texts = dataset.texts or ()
-    captions = [caption for n in split.training for caption in texts[n]] if texts else []
+    captions = [caption for n in split.train for caption in texts[n]] if texts else []
     return DataContext(dataset=dataset, captions=captions, words=words)
 
 
