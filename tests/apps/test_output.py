@@ -68,7 +68,7 @@ def test_a_training_goes_on_when_the_disk_of_its_output_is_full(monkeypatch, tmp
         monkeypatch.setattr(sys, "stdout", full)
         assert main([*TRAIN, "--out", str(tmp_path / "r")]) == 0
     finished(tmp_path / "r")
-    assert "cannot be written (No space left on device): the command goes on" in capsys.readouterr().err
+    assert "cannot be written (No space left on device): the command continues" in capsys.readouterr().err
 
 
 def test_a_training_needs_no_output_at_all(monkeypatch, tmp_path):
