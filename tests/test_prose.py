@@ -20,7 +20,6 @@ NOT_YET = {
     "bench",
     "conditioning",
     "data",
-    "diffusion",
     "docs/glossary.md",
     "editing",
     "files",
