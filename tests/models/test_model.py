@@ -21,6 +21,7 @@ from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
+from debruit.rng import Purpose
 from debruit.sampling.guidance.clip import clip
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Sampler
@@ -206,7 +207,7 @@ def test_the_bound_of_a_model_is_that_of_its_denoiser_and_chain(model):
     torch.testing.assert_close(alone.total, found.total[:1])
     # L_2 by hand: the same noise, q(x_2 | x_0), the network without its condition
     chain, x0 = config.process.chain, config.data.to_model(images)
-    noise = ImageNoise(2, range(4), (1, 8, 8))
+    noise = ImageNoise(2, range(4), (1, 8, 8), purpose=Purpose.LIKELIHOOD_NOISE)
     noise()
     x_t = chain.q(x0, 2).sample(noise())
     dropped = {"label": torch.zeros(4, dtype=torch.bool)}
