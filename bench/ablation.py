@@ -1,15 +1,17 @@
-"""What each term of an autoencoder's loss is for: the same autoencoder, seed and number of images with each term left out in turn.
+"""What each term of an autoencoder's loss is for: the same autoencoder, seed and number of images with each term left
+out in turn.
 
 L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial;  L1 and the weights that debruit recommends, through its own training (fit)
 
-Of every setting's model file (the best of its averaged weights, as the training chose it), on the same held-out images: PSNR, SSIM, the perceptual
-distance, the Frechet distance of the reconstructions to the originals (rFD, EfficientNet-Lite0), and the spread of the raw latents over the training
-images. The perceptual distance is measured by the network that the perceptual term trains on, and rFD by other layers of it: both favour the settings
-that have the term, so look at the picture as well: originals above, then one row a setting.
+Of every setting's model file (the best of its averaged weights, as the training chose it), on the same held-out images:
+PSNR, SSIM, the perceptual distance, the Frechet distance of the reconstructions to the originals (rFD,
+EfficientNet-Lite0), and the spread of the raw latents over the training images. The perceptual distance is measured by
+the network that the perceptual term trains on, and rFD by other layers of it: both favour the settings that have the
+term, so look at the picture as well: originals above, then one row a setting.
 
-The discriminator enters after --begins of the images, in every setting that has one. Where images are too small for a term, it is left out of all
-settings, which is said. With --minutes-each all settings get the same time in place of the same number of images. A setting that is finished in --out
-is not trained again, one that was interrupted continues.
+The discriminator enters after --begins of the images, in every setting that has one. Where images are too small for a
+term, it is left out of all settings, which is said. With --minutes-each all settings get the same time in place of the
+same number of images. A setting that is finished in --out is not trained again, one that was interrupted continues.
 
     python bench/ablation.py openmoji --size 64 --images 60000 --out runs/ablation
 """
@@ -62,14 +64,20 @@ PLAN, BATCH, COLUMNS, LABEL = "plan.json", 64, 12, 130
 
 
 def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch.device) -> AutoencoderRun:
-    """The run with all terms: that of the folder if it has one, so that an interrupted ablation goes on with the same architecture."""
-    asked = {name: getattr(options, name) for name in ("source", "size", "images", "minutes_each", "seed", "begins", "held_out", "batch")}  # fmt: skip
+    """The run with all terms: that of the folder if it has one, so that an interrupted ablation goes on with the same
+    architecture."""
+    asked = {
+        name: getattr(options, name)
+        for name in ("source", "size", "images", "minutes_each", "seed", "begins", "held_out", "batch")
+    }
     path = options.out / PLAN
     if path.exists():
         stored = json.loads(path.read_text())
         if stored["asked"] != asked:
             odd = [name for name in asked if stored["asked"].get(name) != asked[name]]
-            raise InputError(f"{options.out} was begun with other settings ({', '.join(odd)}): give the same, or another --out")  # fmt: skip
+            raise InputError(
+                f"{options.out} was begun with other settings ({', '.join(odd)}): give the same, or another --out"
+            )
         run = decode(stored["run"], AutoencoderRun, where=str(path))
         if run.data.fingerprint != dataset.spec.fingerprint:
             raise InputError(
@@ -78,8 +86,14 @@ def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch
         return run
     spec = dataset.spec
     run = autoencoder.recommend(
-        source, spec, device, images=options.images, minutes=options.minutes_each, batch=options.batch, seed=options.seed
-    )  # fmt: skip
+        source,
+        spec,
+        device,
+        images=options.images,
+        minutes=options.minutes_each,
+        batch=options.batch,
+        seed=options.seed,
+    )
     criterion = autoencoder.suited_criterion(spec, max(run.images, autoencoder.ADVERSARIAL_IMAGES), run.held_out_images)
     run = replace(run, criterion=criterion, validation_images=options.held_out or run.validation_images)
     if options.minutes_each:
@@ -87,8 +101,14 @@ def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch
     else:
         n = run.images
         run = replace(
-            run, every=Intervals(report_images=max(n // 50, 1), validate_images=max(n // 10, 1), preview_images=n, save_images=max(n // 4, 1))
-        )  # fmt: skip
+            run,
+            every=Intervals(
+                report_images=max(n // 50, 1),
+                validate_images=max(n // 10, 1),
+                preview_images=n,
+                save_images=max(n // 4, 1),
+            ),
+        )
     if criterion.adversarial:
         begins, ramp = int(options.begins * run.images), run.images // 20
         adversarial = replace(criterion.adversarial, begins_images=begins, ramp_images=ramp)
@@ -139,8 +159,8 @@ def trained(folder: Path, run: AutoencoderRun, dataset: Dataset, device: torch.d
 
 @dataclass(frozen=True)
 class Result:
-    """What a setting came to; `decoded` are its held-out images at rest, `spreads` the raw latents' standard deviation a channel,
-    `noise` the encoder's own part of it; the weights are those after `kept` of `images` images."""
+    """What a setting came to; `decoded` are its held-out images at rest, `spreads` the raw latents' standard deviation
+    a channel, `noise` the encoder's own part of it; the weights are those after `kept` of `images` images."""
 
     decoded: Tensor
     psnr: float
@@ -167,11 +187,18 @@ def measured(folder: Path, images: Tensor, real: np.ndarray, extractor: Extracto
     score = frechet(extractor(decoded, spec), real, network=extractor.label, name="rfd", prefix="rFD")
     log = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     return Result(
-        decoded=decoded, psnr=psnr.value, ssim=ssim.value, perceptual=distance(images, decoded, spec, device),
-        rfd=f"{score.value:.3g} ({score.low:.3g} to {score.high:.3g})", spreads=scale, noise=float(raw.mean().sqrt()),
-        images=log[-1]["images_seen"], kept=stage.provenance["weights_images_seen"], seconds=log[-1]["elapsed"],
+        decoded=decoded,
+        psnr=psnr.value,
+        ssim=ssim.value,
+        perceptual=distance(images, decoded, spec, device),
+        rfd=f"{score.value:.3g} ({score.low:.3g} to {score.high:.3g})",
+        spreads=scale,
+        noise=float(raw.mean().sqrt()),
+        images=log[-1]["images_seen"],
+        kept=stage.provenance["weights_images_seen"],
+        seconds=log[-1]["elapsed"],
         watched=tuple(r["watched"] for r in log if "watched" in r),
-    )  # fmt: skip
+    )
 
 
 def distance(images: Tensor, decoded: Tensor, spec, device: torch.device) -> float | None:
@@ -186,14 +213,16 @@ def distance(images: Tensor, decoded: Tensor, spec, device: torch.device) -> flo
 def table(results: dict[str, Result], count: int, label: str) -> list[str]:
     """Markdown lines; `count` held-out images."""
     lines = [
-        f"| loss | images | weights after | minutes | PSNR, dB | SSIM | perceptual distance | rFD-{label} (95 %), n = {count} "
+        f"| loss | images | weights after | minutes | PSNR, dB | SSIM | perceptual distance | rFD-{label} (95 %), n = "
+        f"{count} "
         "| raw spread of the latents | of it noise |",
         "|-|-|-|-|-|-|-|-|-|-|",
     ]
     for name, r in results.items():
         d = "" if r.perceptual is None else f"{r.perceptual:.4f}"
         lines.append(
-            f"| {name} | {r.images:,} | {r.kept:,} | {r.seconds / 60:.1f} | {r.psnr:.2f} | {r.ssim:.4f} | {d} | {r.rfd} | "
+            f"| {name} | {r.images:,} | {r.kept:,} | {r.seconds / 60:.1f} | {r.psnr:.2f} | {r.ssim:.4f} | {d} | "
+            f"{r.rfd} | "
             f"{min(r.spreads):.3g} to {max(r.spreads):.3g} | {r.noise:.2g} |"
         )
     return lines + [f"- {name}: {said}" for name, r in results.items() for said in r.watched]
@@ -220,13 +249,20 @@ def ablation(options: argparse.Namespace) -> None:
     run = planned(options, source, dataset, device)
     _, held_out = split(len(dataset), run.held_out_images, run.seed)
     if len(held_out) < 2:
-        raise InputError(f"{run.held_out_images} images are held out and at least 2 are needed to score: give --held-out, or more images")  # fmt: skip
+        raise InputError(
+            f"{run.held_out_images} images are held out and at least 2 are needed to score: give --held-out, or more "
+            "images"
+        )
     losses = settings(run.criterion)
     for name in ("perceptual", "adversarial"):
         if getattr(run.criterion, name) is None:
-            say(f"images of {dataset.spec.height} x {dataset.spec.width} pixels are too small for the {name} term: it is left out everywhere")  # fmt: skip
+            say(
+                f"images of {dataset.spec.height} x {dataset.spec.width} pixels are too small for the {name} term: it "
+                "is left out everywhere"
+            )
     say(
-        f"{autoencoder.parameters(run.model.codec, dataset.spec.channels) / 1e6:.2f} M parameters, factor {run.model.codec.factor}, batch {run.batch}; "
+        f"{autoencoder.parameters(run.model.codec, dataset.spec.channels) / 1e6:.2f} M parameters, factor "
+        f"{run.model.codec.factor}, batch {run.batch}; "
         f"{len(losses)} settings of {f'{run.minutes:g} minutes' if run.minutes else f'{run.images:,} images'} each"
     )
     chosen = {name: loss for name, loss in losses.items() if not options.only or name in options.only}
@@ -237,7 +273,11 @@ def ablation(options: argparse.Namespace) -> None:
     images = dataset.images_of(held_out)
     real = extractor(images, dataset.spec)
     results = {name: measured(folder, images, real, extractor, device) for name, folder in folders.items()}
-    lines = [f"{dataset.spec.name}, {hardware()}, torch {torch.__version__}, seed {run.seed}", "", *table(results, len(held_out), extractor.label)]  # fmt: skip
+    lines = [
+        f"{dataset.spec.name}, {hardware()}, torch {torch.__version__}, seed {run.seed}",
+        "",
+        *table(results, len(held_out), extractor.label),
+    ]
     print("\n" + "\n".join(lines))
     write_atomically(options.out / "table.md", lambda temporary: temporary.write_text("\n".join(lines) + "\n"))
     some = np.linspace(0, len(held_out) - 1, min(COLUMNS, len(held_out))).round().astype(int)
@@ -250,12 +290,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="a folder of images, or a name from `debruit list data`")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--images", type=int, help="length of each training, in images seen; 60,000 if no length is given")  # fmt: skip
+    parser.add_argument(
+        "--images", type=int, help="length of each training, in images seen; 60,000 if no length is given"
+    )
     parser.add_argument("--minutes-each", type=float, help="its length in minutes instead")
     parser.add_argument("--size", type=int, help="side of the images, where the source lets one choose")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--begins", type=float, default=0.25, help="share of the images before the discriminator enters")  # fmt: skip
+    parser.add_argument(
+        "--begins", type=float, default=0.25, help="share of the images before the discriminator enters"
+    )
     parser.add_argument("--held-out", type=int, help="images to score on; default as debruit's trainings")
     parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="these settings")
     parser.add_argument("--threads", type=int)

@@ -106,7 +106,8 @@ def scores() -> None:
                 half = NORMAL * influence(reference[:count], b, a).std() / count**0.5
                 value = frechet_distance(a, b)
                 print(
-                    f"{size} pixels, {count:6,} reference images, {name:8} FD {value:7.2f}, by their choice +- {half:.2f}",
+                    f"{size} pixels, {count:6,} reference images, {name:8} FD {value:7.2f}, by their choice +- "
+                    f"{half:.2f}",
                     flush=True,
                 )
 

@@ -3,9 +3,10 @@
     python bench/guidance.py cost runs/f                          # seconds an image of one branch, two, and two in an interval
     python bench/guidance.py curve runs/f --weights 1 1.5 2 3 4   # accuracy and Frechet distance against w: a CSV and a figure
 
-`curve` draws images 0..n - 1 of one seed at each weight, the classes in turn, and asks the independent classifier of bench/fashion: the share that it
-recognises as the class asked for, and the Frechet distance to the 10,000 test images in its features, with as many real images beside them. Each weight
-is a row of the CSV as soon as it is done; the same command goes on with those that are missing. Cost per weight: n images, two evaluations a step.
+`curve` draws images 0..n - 1 of one seed at each weight, the classes in turn, and asks the independent classifier of
+bench/fashion: the share that it recognises as the class asked for, and the Frechet distance to the 10,000 test images
+in its features, with as many real images beside them. Each weight is a row of the CSV as soon as it is done; the same
+command goes on with those that are missing. Cost per weight: n images, two evaluations a step.
 """
 
 import argparse
@@ -29,9 +30,26 @@ sys.path.insert(0, str(Path(__file__).parent / "fashion"))
 HERE = Path(__file__).parent
 BATCH = 100
 COLUMNS = [
-    "model", "sampler", "steps", "interval", "rescale", "n", "seed", "classifier", "weight", "fd", "fd_low", "fd_high", "recognised",
-    "recognised_low", "recognised_high", "baseline_fd", "baseline_recognised", "evaluations", "seconds",
-]  # fmt: skip
+    "model",
+    "sampler",
+    "steps",
+    "interval",
+    "rescale",
+    "n",
+    "seed",
+    "classifier",
+    "weight",
+    "fd",
+    "fd_low",
+    "fd_high",
+    "recognised",
+    "recognised_low",
+    "recognised_high",
+    "baseline_fd",
+    "baseline_recognised",
+    "evaluations",
+    "seconds",
+]
 KEY = COLUMNS[: COLUMNS.index("weight") + 1]  # what a row is a row of
 
 
@@ -54,7 +72,8 @@ def cost(options: argparse.Namespace) -> None:
             if turn:  # the first warms up
                 seconds[name].append((time.perf_counter() - begin) / options.n)
     print(
-        f"{options.model}: {type(plain.sampler).__name__}, {plain.steps} steps, batches of {options.n}, {model.device.type}"
+        f"{options.model}: {type(plain.sampler).__name__}, {plain.steps} steps, batches of {options.n}, "
+        f"{model.device.type}"
     )
     print("| guidance | evaluations | ms an image | of one branch | evaluations, of one branch |\n|-|-|-|-|-|")
     first = statistics.median(seconds["one branch (w = 1)"])
@@ -90,10 +109,15 @@ def describe(options: argparse.Namespace, settings: SamplingConfig) -> dict[str,
 
     low, high = settings.interval
     return {
-        "model": hashlib.sha256(model_file(options.model).read_bytes()).hexdigest()[:12], "sampler": type(settings.sampler).__name__,
-        "steps": str(settings.steps), "interval": f"{low:g}-{high:g}", "rescale": f"{settings.rescale:g}", "n": str(options.n),
-        "seed": str(options.seed), "classifier": digest(),
-    }  # fmt: skip
+        "model": hashlib.sha256(model_file(options.model).read_bytes()).hexdigest()[:12],
+        "sampler": type(settings.sampler).__name__,
+        "steps": str(settings.steps),
+        "interval": f"{low:g}-{high:g}",
+        "rescale": f"{settings.rescale:g}",
+        "n": str(options.n),
+        "seed": str(options.seed),
+        "classifier": digest(),
+    }
 
 
 def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Namespace) -> dict[str, str]:
@@ -112,9 +136,15 @@ def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Na
     error = 1.96 * (share * (1 - share) / options.n) ** 0.5
     best = baseline(options.n, reference, judge)
     numbers = {
-        "fd": frechet(found, reference), "fd_low": low, "fd_high": high, "recognised": share, "recognised_low": share - error,
-        "recognised_high": min(share + error, 1.0), "baseline_fd": best["baseline_fd_test"], "baseline_recognised": best["baseline_recognised"],
-    }  # fmt: skip
+        "fd": frechet(found, reference),
+        "fd_low": low,
+        "fd_high": high,
+        "recognised": share,
+        "recognised_low": share - error,
+        "recognised_high": min(share + error, 1.0),
+        "baseline_fd": best["baseline_fd_test"],
+        "baseline_recognised": best["baseline_recognised"],
+    }
     return {name: f"{value:.4f}" for name, value in numbers.items()} | {
         "evaluations": str(model.evaluations(settings)),
         "seconds": f"{seconds:.0f}",

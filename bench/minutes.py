@@ -3,8 +3,10 @@ training ended.
 
     python bench/minutes.py [--minutes 2] [--source fashion-mnist] [--loads idle busy bursts stopped]
 
-idle: nothing else. busy: a process that never rests on each core, for the whole length. bursts: the same in bursts of 5 to 25 seconds with pauses of 3 to
-10. stopped: the training itself is stopped for a fifth of its minutes (SIGSTOP), as a machine that is suspended. A training is right if it ends between
+idle: nothing else. busy: a process that never rests on each core, for the whole length. bursts: the same in bursts of 5
+to 25 seconds with pauses of 3 to
+10. stopped: the training itself is stopped for a fifth of its minutes (SIGSTOP), as a machine that is suspended. A
+    training is right if it ends between
 97 % and 101 % of its minutes, counted from the start of the command.
 """
 
@@ -39,7 +41,8 @@ def main() -> int:
             share = seconds / (60 * options.minutes)
             failed += not 0.97 <= share <= 1.01 or code != 0
             print(
-                f"{name:<8}  {seconds:8.1f}  {share:14.1%}  {log[-1]['elapsed']:10.1f}  {log[-1]['images_seen']:9,}  {code:4}  {settings(out)}"
+                f"{name:<8}  {seconds:8.1f}  {share:14.1%}  {log[-1]['elapsed']:10.1f}  {log[-1]['images_seen']:9,}  "
+                f"{code:4}  {settings(out)}"
             )
     return 1 if failed else 0
 

@@ -1,15 +1,15 @@
-"""The path of a training's request: how many files it visits between the command line and the loop, and how often it climbs
-back. Run: python bench/request_path.py [--all] [ARGUMENTS OF debruit train]
+"""The path of a training's request: how many files it visits between the command line and the loop, and how often it
+climbs back. Run: python bench/request_path.py [--all] [ARGUMENTS OF debruit train]
 
-What is counted. A function call belongs to the path if one of its arguments is the request or the run that becomes of it: a
-TrainRequest, Assignments, Resolved, Plan, TwoStagePlan, TrainingConfig or RunFolder; the methods of these values themselves
-are part of the value. The calls are traced with sys.setprofile from `main(["train", ...])` to the first call of the loop.
-Left out are the ground floor, which any package may use (errors, events, ranges, config, seams, overrides, text, files), and
-the inside of a measurement of the training's speed, which is the loop itself.
+What is counted. A function call belongs to the path if one of its arguments is the request or the run that becomes of
+it: a TrainRequest, Assignments, Resolved, Plan, TwoStagePlan, TrainingConfig or RunFolder; the methods of these values
+themselves are part of the value. The calls are traced with sys.setprofile from `main(["train", ...])` to the first call
+of the loop. Left out are the ground floor, which any package may use (errors, events, ranges, config, seams, overrides,
+text, files), and the inside of a measurement of the training's speed, which is the loop itself.
 
-A visit is a file of the path that is called from another one. A climb is a visit that is made by a file of a higher layer
-than the file visited before: control went down, came back up, and goes down again from there. `--all` counts every file,
-whatever its arguments.
+A visit is a file of the path that is called from another one. A climb is a visit that is made by a file of a higher
+layer than the file visited before: control went down, came back up, and goes down again from there. `--all` counts
+every file, whatever its arguments.
 """
 
 import argparse
@@ -38,9 +38,28 @@ GROUND = (
     "files",
 )
 LAYERS = (
-    *GROUND, "images", "diffusion", "sampling", "networks", "autoencoders", "annotations", "data", "conditioning", "models", "editing",
-    "metrics", "judges", "training", "planning", "evaluation", "reports", "lecture", "recipes", "workflows", "apps",
-)  # fmt: skip
+    *GROUND,
+    "images",
+    "diffusion",
+    "sampling",
+    "networks",
+    "autoencoders",
+    "annotations",
+    "data",
+    "conditioning",
+    "models",
+    "editing",
+    "metrics",
+    "judges",
+    "training",
+    "planning",
+    "evaluation",
+    "reports",
+    "lecture",
+    "recipes",
+    "workflows",
+    "apps",
+)
 CARRIERS = {"TrainRequest", "Assignments", "Resolved", "Plan", "TwoStagePlan", "Run", "AutoencoderRun", "RunFolder"}
 LOOP = ("training/loop.py", "train")
 MEASURES = {"measure", "throughput", "compiled_where_it_pays"}

@@ -5,13 +5,14 @@
     images = model.generate(4, seed=0)                  # (4, C, H, W), in the dtype of the data
     for snapshot in model.trajectory(4): ...            # the same, step by step
 
-Conventions: time t is in [0, 1], 0 is clean and 1 is noise, x_t = alpha(t) x_0 + sigma(t) eps. Samplers go from t to s < t.
-Guidance is u + w (c - u): w = 1 is plain conditional, w = 0 unconditional. Images inside a model are float32 in [-1, 1],
-(B, C, H, W); schedules and intervals count images seen. The noise of image n comes from (seed, n), so that it is the same
-alone, in any batch, on any device; the image is, up to rounding (`Model.generate` says how much).
+Conventions: time t is in [0, 1], 0 is clean and 1 is noise, x_t = alpha(t) x_0 + sigma(t) eps. Samplers go from t to
+s < t. Guidance is u + w (c - u): w = 1 is plain conditional, w = 0 unconditional. Images inside a model are float32 in
+[-1, 1], (B, C, H, W); schedules and intervals count images seen. The noise of image n comes from (seed, n), so that it
+is the same alone, in any batch, on any device; the image is, up to rounding (`Model.generate` says how much).
 
-Importing this package loads nothing heavy: each name below is imported when it is first used. A verb (`train`, ...) takes the
-options of the command of that name and returns an `events.Work`: an iterator of events, with `result()` and `cancel()`.
+Importing this package loads nothing heavy: each name below is imported when it is first used. A verb (`train`, ...)
+takes the options of the command of that name and returns an `events.Work`: an iterator of events, with `result()` and
+`cancel()`.
 """
 
 from importlib import import_module

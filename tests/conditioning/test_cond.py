@@ -105,12 +105,12 @@ def test_two_batches_as_one():
 
 def test_two_conditioners_side_by_side():
     label, text = draw(0, vector=(2, 3)), draw(1, vector=(2, 4), tokens=(2, 5, 6))
-    both = label.beside(text)
+    both = label.alongside(text)
     assert torch.equal(both.vector, torch.cat([label.vector, text.vector], dim=1))
     assert both.tokens is text.tokens
-    assert Cond().beside(label).vector is label.vector
+    assert Cond().alongside(label).vector is label.vector
     mask = draw(2, spatial=(2, 1, 4, 4))
-    assert mask.beside(mask).spatial.shape == (2, 2, 4, 4)
+    assert mask.alongside(mask).spatial.shape == (2, 2, 4, 4)
 
 
 def test_map_touches_every_open_door():

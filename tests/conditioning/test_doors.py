@@ -81,7 +81,7 @@ def test_tokens_of_two_conditions_both_have_an_effect():
     x, level = torch.randn(2, 1, 8, 8), torch.rand(2)
     text, label = Cond(tokens=torch.randn(2, 3, 6)), Cond(tokens=torch.randn(2, 1, 6))
     with torch.no_grad():
-        both = network(x, level, text.beside(label))
-        torch.testing.assert_close(network(x, level, label.beside(text)), both, rtol=1e-4, atol=1e-5)
-        for changed in (text.beside(label.map(torch.neg)), text.map(torch.neg).beside(label)):
+        both = network(x, level, text.alongside(label))
+        torch.testing.assert_close(network(x, level, label.alongside(text)), both, rtol=1e-4, atol=1e-5)
+        for changed in (text.alongside(label.map(torch.neg)), text.map(torch.neg).alongside(label)):
             assert (network(x, level, changed) - both).abs().amax((1, 2, 3)).min() > 1e-4

@@ -70,7 +70,7 @@ class Autoencoder:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """One passage of images in training: what came back, the raw moments, the bottleneck's penalty of each image (B,),
+    """One pass of images in training: what came back, the raw moments, the bottleneck's penalty of each image (B,),
     the codes if any."""
 
     images: Tensor
@@ -114,7 +114,7 @@ class AutoencoderModule(CodecModule):
         return self._decode(self.bottleneck.decode(latents * scale + shift), size)
 
     def forward(self, images: Tensor, eps: Tensor | None = None) -> Reconstruction:
-        """The passage in training: raw latents mean + std eps, eps (B, c, h, w); the mean where eps is None."""
+        """The training pass: raw latents mean + std eps, eps (B, c, h, w); the mean where eps is None."""
         moments = self.moments(images)
         passed = self.bottleneck(moments, eps)
         height, width = images.shape[2:]
@@ -132,11 +132,11 @@ class AutoencoderModule(CodecModule):
 def fingerprint(module: nn.Module) -> str:
     """A digest of a module's parameters, 32 hex digits: their names, shapes and values, whatever their device and
     memory layout."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, weight in sorted(module.named_parameters()):
-        found.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
-        found.update(weight.detach().cpu().flatten().view(torch.uint8).numpy().data)
-    return found.hexdigest()[:32]
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
+        digest.update(weight.detach().cpu().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:32]
 
 
 @torch.no_grad()
@@ -144,8 +144,8 @@ def measured(codec: Autoencoder, module: AutoencoderModule, batches: Iterable[Te
     """The codec with shift, scale and fingerprint as the module, in eval mode, has them over batches of images (B, C,
     H, W) in [-1, 1].
 
-    Over z ~ q(z|x), x among the images, positions included: shift = E[mean], scale^2 = E[mean^2 + std^2] - shift^2 (law
-    of total variance), summed in float64. A channel that is constant, as dead ones are, keeps scale 1. InputError if
+    Over z ~ q(z|x), x among the images, positions included: shift = E[mean], scale^2 = E[mean^2 + std^2] - shift^2,
+    the total variance, summed in float64. A channel that is constant, as dead ones are, keeps scale 1. InputError if
     there are no images or their latents are not finite.
     """
     count, sums = 0, None

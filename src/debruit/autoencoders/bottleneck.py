@@ -1,4 +1,4 @@
-"""What lies between encoder and decoder: a contract with two answers, `KL` and `VQ`.
+"""The bottleneck between encoder and decoder: a contract with two implementations, `KL` and `VQ`.
 
 encoder -> h -> moments: q(z|x) -> z -> what the decoder takes;  and a penalty that keeps the latents in hand
 """
@@ -14,7 +14,7 @@ from debruit.autoencoders.codec import Moments
 
 @dataclass(frozen=True)
 class Passed:
-    """One passage through a bottleneck: what the decoder takes, (B, c, h, w), the penalty of each image, (B,), and the
+    """One pass through a bottleneck: what the decoder takes, (B, c, h, w), the penalty of each image, (B,), and the
     codes (B, h, w) if any."""
 
     decodable: Tensor
@@ -30,11 +30,11 @@ class BottleneckModule(nn.Module):
         raise NotImplementedError
 
     def forward(self, moments: Moments, eps: Tensor | None) -> Passed:
-        """The passage in training: z = mean + std eps (the mean where eps is None), and its penalty."""
+        """The training pass: z = mean + std eps (the mean where eps is None), and its penalty."""
         raise NotImplementedError
 
     def decode(self, latents: Tensor) -> Tensor:
-        """What the decoder takes for these latents (B, c, h, w)."""
+        """Return the decoder's input for these latents, (B, c, h, w)."""
         raise NotImplementedError
 
 

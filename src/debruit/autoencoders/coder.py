@@ -27,7 +27,7 @@ class Coder:
 
     `attention` names the downsampling factors with attention, counted from the input of the first level. `patch` folds
     patch x patch pixels into channels in front and unfolds them behind, so that nothing runs at full resolution.
-    `resample` changes the resolution between levels by 3x3 convolutions (the reference) or by folding 2 x 2 places into
+    `resample` changes the resolution between levels by 3x3 convolutions (the reference) or by folding 2 x 2 pixels into
     channels and back, the cheapest.
     """
 
@@ -122,7 +122,7 @@ class Decoder(nn.Module):
 
 class Halve(nn.Module):
     """Half the resolution by a 3x3 convolution of stride 2, padded by one on the right and below only: the reference's,
-    where place (i, j) sees the input's 2i..2i+2 and 2j..2j+2."""
+    where position (i, j) sees the input's 2i..2i+2 and 2j..2j+2."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

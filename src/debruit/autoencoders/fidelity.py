@@ -39,14 +39,14 @@ def ssim(a: Tensor, b: Tensor, *, value_range: float) -> Tensor:
     c1, c2 = (K1 * value_range) ** 2, (K2 * value_range) ** 2
     variances = blur(a * a) - mean_a**2 + blur(b * b) - mean_b**2
     covariance = blur(a * b) - mean_a * mean_b
-    found = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    found = found / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))
-    return found.mean(dim=(1, 2, 3)).view(count, channels).mean(dim=1)
+    ratio = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    ratio = ratio / ((mean_a**2 + mean_b**2 + c1) * (variances + c2))
+    return ratio.mean(dim=(1, 2, 3)).view(count, channels).mean(dim=1)
 
 
 def gaussian(side: int) -> Tensor:
     """The window's weights along one side of an image of `side` pixels, summing to 1."""
     reach = min(WINDOW // 2, (side - 1) // 2)
-    places = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    weights = torch.exp(-(places**2) / (2 * DEVIATION**2))
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    weights = torch.exp(-(offsets**2) / (2 * DEVIATION**2))
     return weights / weights.sum()

@@ -93,7 +93,7 @@ class Backbone(nn.Module):
         for conditioner in self.config.conditioners:
             name = conditioner.field
             encoded = self.conditioners[name](values[name], keep[name])
-            cond = cond.beside(Cond(**{conditioner.door: encoded}))
+            cond = cond.alongside(Cond(**{conditioner.door: encoded}))
         return cond
 
     def forward(self, x: Tensor, noise_level: Tensor, cond: Cond | None = None) -> Tensor:

@@ -98,11 +98,11 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, seen: Tensor | None = N
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
     mask = None if seen is None else seen[:, None, None]
     # on a CPU torch's backward pass takes five times as long in bfloat16 as in float32
-    kept, slow = q.dtype, q.device.type == "cpu" and q.dtype == torch.bfloat16
+    present, slow = q.dtype, q.device.type == "cpu" and q.dtype == torch.bfloat16
     with torch.autocast("cpu", enabled=False) if slow else contextlib.nullcontext():
         q, k, v = (x.float() if slow else x for x in (q, k, v))
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    return attended.to(kept).transpose(1, 2).flatten(2)
+    return attended.to(present).transpose(1, 2).flatten(2)
 
 
 def _positions(x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class Cond:
     spatial: Tensor | None = None  # (B, C, H, W)  concatenated to x_t         mask, image, first frame
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """The same doors, each through `function`."""
+        """Apply `function` to each door."""
         doors = {f.name: getattr(self, f.name) for f in fields(self)}
         return type(self)(**{name: None if door is None else function(door) for name, door in doors.items()})
 
@@ -27,7 +27,7 @@ class Cond:
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Cond(**{name: None if a is None or b is None else torch.cat([a, b]) for name, (a, b) in pairs.items()})
 
-    def beside(self, other: "Cond") -> "Cond":
+    def alongside(self, other: "Cond") -> "Cond":
         """The conditions of two conditioners of one batch, side by side in each door."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Cond(

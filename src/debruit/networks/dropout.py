@@ -23,26 +23,26 @@ class Dropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:
         if self.keys is None or not self.training or self.p == 0:
             return super().forward(input)
-        kept = max(round((1 - self.p) * LEVELS), 1)
-        mask = masks(self.keys, input.numel() // len(self.keys), kept)
+        levels = max(round((1 - self.p) * LEVELS), 1)
+        mask = masks(self.keys, input.numel() // len(self.keys), levels)
         if input.ndim == 4 and input.is_contiguous(
             memory_format=torch.channels_last
         ):  # values are numbered as they lie in memory
             b, c, h, w = input.shape
-            return input * mask.reshape(b, h, w, c).permute(0, 3, 1, 2) * (LEVELS / kept)
-        return input * mask.reshape(input.shape) * (LEVELS / kept)
+            return input * mask.reshape(b, h, w, c).permute(0, 3, 1, 2) * (LEVELS / levels)
+        return input * mask.reshape(input.shape) * (LEVELS / levels)
 
 
-def masks(keys: Tensor, values: int, kept: int) -> Tensor:
-    """(B, values) bool: each is true with a probability of kept / 2^16."""
+def masks(keys: Tensor, values: int, levels: int) -> Tensor:
+    """(B, values) bool: each is true with a probability of levels / 2^16."""
     if not keys.is_cpu or torch.compiler.is_compiling():
-        return _masks(keys, torch.arange(-(-values // 2), dtype=torch.int32, device=keys.device), kept)[:, :values]
+        return _masks(keys, torch.arange(-(-values // 2), dtype=torch.int32, device=keys.device), levels)[:, :values]
     counts = torch.arange(-(-values // 2), dtype=torch.int32).split(CHUNK)
     rows = keys.split(max(CHUNK // len(counts[0]), 1))
-    return torch.cat([torch.cat([_masks(row, part, kept) for part in counts], 1) for row in rows])[:, :values]
+    return torch.cat([torch.cat([_masks(row, part, levels) for part in counts], 1) for row in rows])[:, :values]
 
 
-def _masks(keys: Tensor, counts: Tensor, kept: int) -> Tensor:
+def _masks(keys: Tensor, counts: Tensor, levels: int) -> Tensor:
     """(B, 2 N) for counts (N,): two values for each hash of 32 bits (lowbias32, Wellons 2018, with half of the key in
     its middle)."""
     bits = counts + keys[:, :1]
@@ -51,7 +51,7 @@ def _masks(keys: Tensor, counts: Tensor, kept: int) -> Tensor:
     bits ^= keys[:, 1:]
     bits ^= bits >> 15 & 0x1FFFF
     bits *= 0x846CA68B - 2**32
-    most = kept * (2**32 // LEVELS) - 2**31 - 1  # of the numbers that a signed integer of 32 bits can be
+    most = levels * (2**32 // LEVELS) - 2**31 - 1  # of the numbers that a signed integer of 32 bits can be
     return torch.cat([bits <= most, bits.bitwise_left_shift_(16) <= most], dim=1)
 
 

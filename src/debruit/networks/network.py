@@ -1,4 +1,4 @@
-"""What a network's configuration is."""
+"""The contract of a network's configuration."""
 
 from typing import ClassVar, Protocol, runtime_checkable
 

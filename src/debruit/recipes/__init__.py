@@ -13,18 +13,18 @@ from debruit.training.config import AutoencoderRun, Run
 
 
 def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
-    """Return every recipe by its name as people type it: the functions without parameters in this package's modules that are
-    annotated to return a run."""
-    found = {}
+    """Return every recipe by its name as people type it: the functions without parameters in this package's modules
+    that are annotated to return a run."""
+    by_name = {}
     for module in pkgutil.iter_modules(__path__, __name__ + "."):
         for name, function in vars(importlib.import_module(module.name)).items():
             annotations = getattr(function, "__annotations__", {})
             own = getattr(function, "__module__", "") == module.name
             if own and set(annotations) == {"return"} and annotations["return"] in (Run, AutoencoderRun):
-                found[name.replace("_", "-")] = function
-    return found
+                by_name[name.replace("_", "-")] = function
+    return by_name
 
 
 def recipe_name(what: object) -> str:
-    """The name of a recipe as it is listed, for the text that was typed; "" for anything else, such as several sources."""
+    """Return a recipe's name as it is listed for the text that was typed; "" for anything else, such as several paths."""
     return what.replace("_", "-") if isinstance(what, str) else ""

@@ -1,5 +1,5 @@
-"""Noise that belongs to an image: that of image n comes from (seed, n) and is sampled on the CPU, so that image n is the same alone, in any
-batch and on any device: its noise to the bit, the image up to rounding (`Model.generate`)."""
+"""Noise that belongs to an image: that of image n comes from (seed, n) and is sampled on the CPU, so that image n is
+the same alone, in any batch and on any device: its noise to the bit, the image up to rounding (`Model.generate`)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,8 @@ from debruit.rng import Purpose, normal_of, stream
 
 
 class ImageNoise:
-    """noise() -> (B, *shape) float32 on `device`; image k of the batch has the stream (purpose, seed, indices[k]) (rng.py)."""
+    """noise() -> (B, *shape) float32 on `device`; image k of the batch has the stream (purpose, seed, indices[k])
+    (rng.py)."""
 
     def __init__(
         self,

@@ -48,12 +48,13 @@ def name_of(sampler: Any) -> str:
     return file if package == "debruit.sampling" else cls.__name__
 
 
-spell(Sampler, name_of, {
+ALIASES = {
     "DPMSolver++": "dpmpp_2m", "DPMSolver++ 2M": "dpmpp_2m", "DPM-Solver++(2M)": "dpmpp_2m", "DPM++ 2M": "dpmpp_2m",
     "DPMSolverMultistep": "dpmpp_2m", "DPMSolver++ 2M SDE": "dpmpp_2m_sde", "DPM++ 2M SDE": "dpmpp_2m_sde",
     "DDPM": "ancestral", "UniPCMultistep": "unipc", "EulerDiscrete": "euler",
     "HeunDiscrete": "heun", "PC": "predictor_corrector",
-})  # fmt: skip
+}  # fmt: skip
+spell(Sampler, name_of, ALIASES)
 
 
 class Level(NamedTuple):

@@ -36,7 +36,7 @@ class Adversarial:
     reference's; "group" suits small batches.
 
     The reference bounds lambda by 1e4: for its VQ models on gradients of means, as here, for its KL models on those of
-    a sum over the image's values, which beside our means is `kl.per_value(1e4, ...)`, 0.05 at 256 x 256 x 3.
+    a sum over the image's values, which in terms of our means is `kl.per_value(1e4, ...)`, 0.05 at 256 x 256 x 3.
     """
 
     weight: float = 0.5

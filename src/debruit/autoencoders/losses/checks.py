@@ -1,4 +1,4 @@
-"""What every weight of a loss must be."""
+"""Checks of the weights of a loss."""
 
 import math
 

@@ -29,8 +29,8 @@ Penalty = Literal["kl", "codebook"]
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
-    """`kl_weight` is b1 (kl.py says beside which sums), `codebook_weight` its counterpart for VQ; the bottleneck that
-    the autoencoder does not have costs nothing. None is a term with weight 0."""
+    """`kl_weight` is b1 (kl.py says relative to which sums), `codebook_weight` its counterpart for VQ; the bottleneck
+    that the autoencoder does not have costs nothing. None is a term with weight 0."""
 
     reconstruction: Reconstruction = field(default_factory=L1)
     kl_weight: float = 1e-6
@@ -57,8 +57,8 @@ class Criterion:
 
 
 class CriterionModule(nn.Module):
-    """Its parameters are the learned scales of the reconstruction, if any; the perceptual network is none of them.
-    `weights` are the factors of the terms."""
+    """The criterion as a module. Its parameters are the learned scales of the reconstruction, if any; the perceptual
+    network is none of them. `weights` are the factors of the terms."""
 
     def __init__(self, config: Criterion, channels: int) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ are negative log-likelihoods in nats per value; at the optimum sigma^2 = mean (x
 scale falls to the error, the gradient towards x^ grows by 1 / sigma^2 or 1 / b against the other terms: with a KL
 weight of 1 they make the bound of a VAE.
 
-A new term is a frozen dataclass with these members, here or in a file of its own beside this one.
+A new term is a frozen dataclass with these members, here or in a file of its own next to this one.
 """
 
 import math
