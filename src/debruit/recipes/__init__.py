@@ -26,5 +26,5 @@ def recipes() -> dict[str, Callable[[], Run | AutoencoderRun]]:
 
 
 def recipe_name(what: object) -> str:
-    """Return a recipe's name as it is listed for the text that was typed; "" for anything else, such as several paths."""
+    """Return a recipe's name as it is listed for what was typed; "" for anything else, such as several paths."""
     return what.replace("_", "-") if isinstance(what, str) else ""

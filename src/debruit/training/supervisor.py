@@ -145,7 +145,7 @@ class _Fit:
 
     def budget(self, began: float | None) -> Budget:
         """The clock of this session, with what work beside the training is expected to cost."""
-        expected = dict(self.task.alongside(len(self.held_out)))
+        expected = dict(self.task.beside(len(self.held_out)))
         return Budget(self.folder.run, self.state, began, expected)
 
     def train(self) -> Iterator[Progress]:
