@@ -34,6 +34,7 @@ from debruit.autoencoders.losses.reconstruction import L1
 from debruit.config import decode, encode
 from debruit.data.dataset import Dataset
 from debruit.data.split import split
+from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
 from debruit.images import pictures
@@ -42,7 +43,6 @@ from debruit.judges.find import find_extractor
 from debruit.metrics.frechet import frechet
 from debruit.metrics.reconstruction import reconstruction
 from debruit.models.autoencoder import FirstStage
-from debruit.models.diffusion import choose_device
 from debruit.planning import autoencoder
 from debruit.provenance import hardware
 from debruit.training.allocator import prepare

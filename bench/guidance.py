@@ -156,7 +156,7 @@ def draw(model: debruit.Model, settings: SamplingConfig, count: int, batch: int,
     parts = []
     for start in range(0, count, batch):
         last = None
-        for last in model.drawing(min(batch, count - start), settings, seed=seed, first=start).run():
+        for last in model.job(min(batch, count - start), settings, seed=seed, first=start).run():
             pass
         assert last is not None
         parts.append(model.images(last.x).numpy())

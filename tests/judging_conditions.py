@@ -7,9 +7,9 @@ import numpy as np
 import tiny
 import torch
 
-from debruit.conditioning.compatibility import FIELDS
+from debruit.conditioning.compatibility import FIELDS, widths
 from debruit.conditioning.label import Label
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
@@ -50,13 +50,13 @@ def conditioners(dataset: Dataset, *fields: str, drop: float = 0.1) -> tuple:
     """The smallest of each kind."""
     spec = dataset.spec
     made = {
-        "label": lambda: Label(names=spec.class_names, channels=4, drop=drop),
-        "mask": lambda: replace(Mask.suited(spec), drop=drop),
+        "label": lambda: Label(channels=4, drop=drop),
+        "mask": lambda: Mask(channels=len(spec.mask_names), drop=drop),
         "text": lambda: Text(
             tokenizer=WordPiece.train([t[0] for t in dataset.texts or () if t], 64),
             encoder=TextTransformer(width=8, depth=1, heads=1, length=16), drop=drop,
         ),
-        "image": lambda: Image.suited(spec, "low", 4),
+        "low-res": lambda: LowRes(),
     }  # fmt: skip
     return tuple(made[field]() for field in fields)
 
@@ -64,7 +64,8 @@ def conditioners(dataset: Dataset, *fields: str, drop: float = 0.1) -> tuple:
 def model(dataset: Dataset, *fields: str, drop: float = 0.1) -> Model:
     """A model of these conditions, its weights as they are drawn and a little noise, so that every condition changes what it draws."""
     chosen = conditioners(dataset, *fields, drop=drop)
-    doors: dict[str, Any] = {field: sum(c.channels for c in chosen if c.door == door) for door, field in FIELDS.items()}
+    wide = widths(chosen, dataset.spec, 1)
+    doors: dict[str, Any] = {field: wide[door] for door, field in FIELDS.items()}
     network = replace(tiny.NETWORK, **doors, transformer_depth=1 if "text" in fields else 0)
     config = ModelConfig(data=dataset.spec, network=network, conditioners=chosen, sampling=SamplingConfig(steps=2))
     torch.manual_seed(1)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.kl import KL
+from debruit.conditioning.compatibility import widths
 from debruit.conditioning.label import Label
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
@@ -19,6 +20,7 @@ from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
 from debruit.sampling.job import SamplingJob
+from debruit.sampling.loop import last
 from debruit.sampling.sampler import Sampler, level
 from tiny_latent import CODER
 
@@ -35,16 +37,26 @@ def spec(depth: str = "uint8", channels: int = 3, **changes) -> DataSpec:
 
 
 def model(
-    *, depth: str = "uint8", channels: int = 3, latent: bool = False, labels: bool = False, conditioners=(), **changes
+    *,
+    depth: str = "uint8",
+    channels: int = 3,
+    latent: bool = False,
+    labels: bool = False,
+    conditioners=(),
+    has=None,
+    **changes,
 ) -> Model:
-    """A model of 16-pixel photographs, of pixels or of 8-pixel latents, whose network does something at every t."""
+    """A model of 16-pixel photographs, of pixels or of 8-pixel latents, whose network does something at every t. `has` are class names, or mask
+    names and their palette."""
     torch.manual_seed(0)
     codec = {"codec": Autoencoder(coder=CODER, bottleneck=KL(channels=2))} if latent else {}
-    conditioners = (*conditioners, *([Label(names=("cats", "dogs"), channels=4)] if labels else []))
-    spatial = sum(c.channels for c in conditioners if c.door == "spatial")
+    conditioners = (*conditioners, *([Label(channels=4)] if labels else []))
+    names = {"class_names": ("cats", "dogs")} if labels else {}
+    data = spec(depth, channels, **names, **(has or {}))
+    spatial = widths(conditioners, data, 2 if latent else 1)["spatial"]
     network = replace(NETWORK, vector_channels=4 if labels else 0, spatial_channels=spatial)
     config = ModelConfig(
-        data=spec(depth, channels),
+        data=data,
         network=network,
         conditioners=conditioners,
         sampling=SamplingConfig(sampler=Heun(), steps=3),
@@ -105,8 +117,4 @@ def drawing(denoise, process: Process, sampler: Sampler, steps: int, noise, grid
 
 
 def end(snapshots) -> Tensor:
-    last = None
-    for last in snapshots:
-        pass
-    assert last is not None
-    return last.x
+    return last(snapshots).x

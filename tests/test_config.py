@@ -63,7 +63,7 @@ def every_config():
 
 def conditional_run():
     run = ddpm_fashion_mnist_28()
-    return replace(run, model=replace(run.model, conditioners=(Label(names=("a", "b")),)))
+    return replace(run, model=replace(run.model, conditioners=(Label(),)))
 
 
 RUN = ddpm_fashion_mnist_28()
@@ -198,7 +198,7 @@ def test_overrides(assignment, found):
 
 def test_overrides_inside_a_tuple():
     run = override(conditional_run(), "model.conditioners.0.drop=0.25")
-    assert run.model.conditioners == (Label(names=("a", "b"), drop=0.25),)
+    assert run.model.conditioners == (Label(drop=0.25),)
 
 
 @pytest.mark.parametrize(
@@ -219,12 +219,12 @@ def test_overrides_inside_a_tuple():
         ("model.process={", "--set model.process: '{' is no valid JSON"),
         ("model.sampling=5", "--set model.sampling: '5' is not valid, expected SamplingConfig"),
         (
-            "model.conditioners=Label",
-            "value for --set model.conditioners Label needs a value for names; give it as JSON",
+            "model.conditioners=Text",
+            "value for --set model.conditioners Text needs a value for tokenizer, encoder; give it as JSON",
         ),
         (
             "model.conditioners.0=Label",
-            "--set model.conditioners.0: name what to change in it, one of names, channels, drop",
+            "--set model.conditioners.0: name what to change in it, one of channels, drop",
         ),
         ("model.conditioners.1.drop=0", "unknown key in --set model.conditioners.1.drop '1'; allowed: 0"),
         ("batch=0", "a batch of 0: give --batch 1 or more"),

@@ -18,7 +18,7 @@ def run(**changes) -> Run:
     model = ModelConfig(
         data=spec,
         network=NETWORK,
-        conditioners=(Label(names=spec.class_names, channels=4),),
+        conditioners=(Label(channels=4),),
         sampling=SamplingConfig(steps=3, guidance=1.5),
     )
     chosen = Run(

@@ -66,6 +66,8 @@ def check(config: Any, where: str = "config") -> None:
 
 def _decode_dataclass(data: dict[str, Json], annotation: Any, where: str) -> Any:
     cls = _class_named(data, annotation, where)
+    if cls.__name__ == "Mask":  # until the model that ships is written again
+        data = {key: value for key, value in data.items() if key in ("type", "channels", "drop")}
     annotations = hints(cls)
     allowed = {f.name: f for f in fields(cls) if f.init}
     values = {}

@@ -11,6 +11,8 @@ from PIL import Image
 from debruit import config
 from debruit.conditioning.mask import Mask
 from debruit.data.sources.folder import Folder
+from debruit.images.spec import DataSpec
+from on import On
 
 SKY, SEA, SAND, BLACK, WHITE = (135, 206, 235), (0, 0, 128), (194, 178, 128), (0, 0, 0), (255, 255, 255)
 COLOURS = [{"name": "sky", "color": SKY}, {"name": "sea", "color": SEA}, {"name": "void", "color": BLACK}]
@@ -73,7 +75,8 @@ KINDS: dict[str, Callable[[], tuple[list, object]]] = {
 
 def read_again(root, stem: str, dataset) -> np.ndarray:
     """The file of a mask as a model of this data reads it, its settings through a model's file."""
-    mask = config.decode(json.loads(json.dumps(config.encode(Mask.suited(dataset.spec)))), Mask)
+    spec = config.decode(json.loads(json.dumps(config.encode(dataset.spec))), DataSpec)
+    mask = On(Mask(), spec)
     with notices():
         return mask.parse(root / "masks" / f"{stem}.png", [0])[0].numpy()
 
@@ -106,8 +109,8 @@ def test_numbers_of_classes_and_their_colours_are_still_read(folder, noise):
     root = folder(
         {"images/a.png": noise(8, 8), "masks/a.png": drawn(0, 1, 255), "classes.json": json.dumps(NAMED).encode()}
     )
-    mask, numbers = Mask.suited(Folder(path=str(root)).build().spec), drawn(0, 1, 2)
-    for given in (numbers, np.where(numbers == 2, 255, numbers), np.array(mask.palette, np.uint8)[numbers]):
+    mask, numbers = On(Mask(), Folder(path=str(root)).build().spec), drawn(0, 1, 2)
+    for given in (numbers, np.where(numbers == 2, 255, numbers), np.array(mask.spec.palette, np.uint8)[numbers]):
         np.testing.assert_array_equal(mask.parse(given if given.ndim == 2 else Image.fromarray(given), [0])[0], numbers)
     root = folder(
         {
@@ -117,19 +120,19 @@ def test_numbers_of_classes_and_their_colours_are_still_read(folder, noise):
         },
         "b",
     )
-    mask = Mask.suited(Folder(path=str(root)).build().spec)
+    mask = On(Mask(), Folder(path=str(root)).build().spec)
     np.testing.assert_array_equal(mask.parse(Image.fromarray(numbers), [0])[0], numbers)
 
 
 def test_what_is_taken_as_in_training_is_said(folder, noise):
     strange = coloured(SKY, SEA, (9, 9, 9))
     root = folder({"images/a.png": noise(8, 8), "masks/a.png": strange, "classes.json": json.dumps(COLOURS).encode()})
-    mask = Mask.suited(Folder(path=str(root)).build().spec)
+    mask = On(Mask(), Folder(path=str(root)).build().spec)
     odd = (strange == 9).all(2).sum()
     with noticed(match=f"a.png: {odd} of 64 pixels have no colour of the palette and count as unlabelled"):
         mask.parse(root / "masks" / "a.png", [0])
     root = folder({"images/a.png": noise(8, 8), "masks/a.png": indexed(drawn(0, 1), SKY, SEA)}, "b")
-    mask = Mask.suited(Folder(path=str(root)).build().spec)
+    mask = On(Mask(), Folder(path=str(root)).build().spec)
     with noticed(match="the mask is read by its numbers, as in training, and its colours would be another"):
         assert (mask.parse(indexed(drawn(0, 1), SEA, SKY), [0])[0].numpy() == drawn(0, 1)).all()
 
@@ -138,6 +141,6 @@ def test_an_error_names_the_numbers_of_the_files(folder, noise):
     from debruit.errors import InputError
 
     root = folder({"images/a.png": noise(8, 8), "masks/a.png": drawn(0, 255), "classes.json": b'["ground", "figure"]'})
-    mask = Mask.suited(Folder(path=str(root)).build().spec)
+    mask = On(Mask(), Folder(path=str(root)).build().spec)
     with pytest.raises(InputError, match="allowed: 0 ground #000000, 255 figure #ffffff; paint in these colours"):
         mask.parse(drawn(0, 7), [0])

@@ -7,7 +7,7 @@ from PIL import Image
 
 import painted
 from debruit.apps.cli import main
-from debruit.conditioning.low_res import Image as Small
+from debruit.conditioning.low_res import LowRes
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def place(tmp_path_factory):
     painted.model(labels=True).save(folder / "c.safetensors")
     painted.model(latent=True).save(folder / "l.safetensors")
     painted.model(depth="uint16", channels=1).save(folder / "deep.safetensors")
-    painted.model(conditioners=[Small.suited(painted.spec(), "low", 4)]).save(folder / "sr.safetensors")
+    painted.model(conditioners=[LowRes()]).save(folder / "sr.safetensors")
     for k, pixels in enumerate(painted.photos(2)):
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / f"{k}.png")
     Image.open(folder / "0.png").resize((40, 20)).save(folder / "wide.png")

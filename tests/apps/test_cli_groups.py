@@ -10,7 +10,7 @@ import pytest
 import tiny
 from PIL import Image
 
-import debruit
+import debruit.device
 from debruit.apps.cli import main
 from debruit.data.sources.folder import Folder
 from debruit.data.split import SplitConfig, make_split, split_of
@@ -90,7 +90,7 @@ def test_the_parts_of_the_user_are_trained_validated_and_evaluated_apart(parted,
     run = run_on(parted, dataset, own_parts=planned_split(dataset).own_parts)
     assert run.own_parts
     folder = RunFolder.create(tmp_path / "r", run)
-    list(fit(folder, dataset, debruit.models.diffusion.choose_device("cpu")))
+    list(fit(folder, dataset, debruit.device.choose_device("cpu")))
     subject = LoadedModel.open(str(folder.path), "cpu")
     division = split_for_evaluation(subject.model, subject.source().build(), 4)
     parts = [

@@ -8,15 +8,16 @@ import painted
 from debruit.apps.cli import main
 from debruit.conditioning.mask import Mask
 
-MASK = Mask(names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)), numbers=(0, 255), height=16, width=16)
+MASK = Mask()
+SKY = {"mask_names": ("sky", "sea"), "palette": ((0, 0, 255), (0, 255, 0)), "mask_numbers": (0, 255)}
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A model of masks, another one, and masks of 16 and other sizes."""
     folder = tmp_path_factory.mktemp("masks")
-    painted.model(conditioners=[MASK]).save(folder / "m.safetensors")
-    painted.model(conditioners=[MASK], data_std=0.4).save(folder / "weaker.safetensors")
+    painted.model(conditioners=[MASK], has=SKY).save(folder / "m.safetensors")
+    painted.model(conditioners=[MASK], has=SKY, data_std=0.4).save(folder / "weaker.safetensors")
     left = np.zeros((16, 16), np.uint8)
     left[:, :8] = 255
     for name, mask in {"left": left, "right": left[:, ::-1], "wide": np.pad(left, ((0, 0), (9, 9)), "edge")}.items():
@@ -58,8 +59,8 @@ def test_of_another_shape_it_is_the_central_part(capsys):
     assert same(found, drawn("-n", "1", "--mask", "left.png"))
 
 
-@pytest.mark.parametrize("weaker", [[], ["--weaker", "weaker.safetensors", "--guidance", "2"]])
-def test_what_is_done_otherwise_is_said_once_a_command(weaker, capsys):
+@pytest.mark.parametrize("guide", [[], ["--guide-model", "weaker.safetensors", "--guidance", "2"]])
+def test_what_is_done_otherwise_is_said_once_a_command(guide, capsys):
     for _ in range(2):
-        drawn("-n", "5", "--batch", "2", "--mask", "large.png", *weaker)
+        drawn("-n", "5", "--batch", "2", "--mask", "large.png", *guide)
         assert capsys.readouterr().out.count("large.png is 64 x 64 pixels") == 1

@@ -1,5 +1,7 @@
 """`debruit sample` on models of text and masks: conditions in turn, guidance and its cost, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -8,7 +10,7 @@ from PIL import Image
 
 import debruit
 from debruit.apps.cli import main
-from debruit.conditioning.batch import ask
+from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.models.condition_images import shown
@@ -26,7 +28,7 @@ def written(path, channels: int = 8, **changes):
     torch.manual_seed(channels)
     words = WordPiece.train(["a black cat", "a white dog", "two owls"], 128)
     text = Text(tokenizer=words, encoder=TextTransformer(width=8, depth=1, heads=1, length=16))
-    mask = Mask(names=("none", "cat"), palette=((0, 0, 0), (255, 0, 0)), height=8, width=8)
+    mask, names = Mask(), {"mask_names": ("none", "cat"), "palette": ((0, 0, 0), (255, 0, 0))}
     network = UNet(
         channels=channels, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, token_channels=8, transformer_depth=1,
         spatial_channels=mask.channels,
@@ -36,7 +38,7 @@ def written(path, channels: int = 8, **changes):
         "network": network,
         "sampling": SamplingConfig(sampler=Euler(), steps=4),
     } | changes
-    config = ModelConfig(data=tiny.run().model.data, **conditions)
+    config = ModelConfig(data=replace(tiny.run().model.data, **names), **conditions)
     model = Model(config, config.build(), {"images_seen": 0})
     for p in model.backbone.parameters():
         torch.nn.init.normal_(p, std=0.2)
@@ -85,7 +87,7 @@ def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
     assert main(["sample", str(model), "-n", "5", "--out", str(out), *prompts]) == 0
     images, pixels = drawn(model, tmp_path, "-n", "5", *prompts), np.asarray(Image.open(out))
     config = load(model, "cpu").config
-    asked = ask(config.conditioners, range(5), {"text": [prompts[1], prompts[3]]}, torch.device("cpu"))
+    asked = ConditionBatch.requested(config, range(5), {"text": [prompts[1], prompts[3]]})
     found = shown(images, config, asked, captions=[prompts[1], prompts[3]])
     assert (found.picture.height, found.picture.width) == pixels.shape[:2]
     for n, image in enumerate(images[:, 0]):
@@ -127,11 +129,12 @@ def test_guidance_its_interval_and_its_cost_are_said(model, masks, tmp_path, cap
     assert len(pictures) == len(cases), "each does something"
 
 
-def test_a_weaker_model_guides(model, tmp_path, capsys):
-    weaker = written(tmp_path / "weaker.safetensors", channels=4)
-    found = drawn(model, tmp_path, "-n", "1", "--prompt", "two owls", "--guide-model", str(weaker), "--guidance", "2")
-    assert f"8 network evaluations per image, guidance 2 with guide model {weaker}" in capsys.readouterr().out
-    wanted = debruit.load(model).generate(1, prompt="two owls", weaker=debruit.load(weaker), guidance=2.0)
+@pytest.mark.parametrize("flag", ["--guide-model", "--weaker"])
+def test_a_guide_model_guides(flag, model, tmp_path, capsys):
+    guide = written(tmp_path / "guide.safetensors", channels=4)
+    found = drawn(model, tmp_path, "-n", "1", "--prompt", "two owls", flag, str(guide), "--guidance", "2")
+    assert f"8 network evaluations per image, guidance 2 with guide model {guide}" in capsys.readouterr().out
+    wanted = debruit.load(model).generate(1, prompt="two owls", guide=debruit.load(guide), guidance=2.0)
     assert (found.int() - wanted.int()).abs().max() <= 1
 
 
@@ -162,8 +165,8 @@ def test_requests_that_are_refused(model, masks, tmp_path, capsys):
         ("--guidance-interval", "a,b"): "--guidance-interval a,b: give two times",
         ("--guidance-rescale", "2"): "a rescaling of guidance by 2: give 0 (none) to 1",
         ("--guide-model", str(tmp_path / "nowhere"), "--guidance", "2"): "there is no model at",
-        ("--guide-model", str(other)): "a guidance weight of 1 leaves the weaker model out: give --guidance 2, say, or leave --weaker out",
-        ("--guide-model", str(other), "--guidance", "text=2"): "guidance text=2 beside a weaker model",
+        ("--guide-model", str(other)): "a guidance weight of 1 leaves the guide model out: give --guidance 2, say, or leave --guide-model out",
+        ("--guide-model", str(other), "--guidance", "text=2"): "guidance text=2 with a guide model",
         ("--mask", str(tmp_path / "none.png")): "none.png",
     }  # fmt: skip
     for arguments, sentence in cases.items():

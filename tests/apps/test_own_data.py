@@ -9,7 +9,7 @@ import pytest
 import tiny
 from PIL import Image
 
-import debruit
+import debruit.device
 from debruit.data.source import findable, of_record, recorded
 from debruit.data.sources.fashion_mnist import FashionMnist
 from debruit.data.sources.folder import Folder
@@ -32,7 +32,7 @@ def trained(path, source):
     network = replace(tiny.NETWORK, vector_channels=0)
     run = tiny.run(source=source, images=16, batch=8, validation_images=5)
     run = replace(run, model=replace(run.model, data=dataset.spec, network=network, conditioners=()))
-    list(fit(RunFolder.create(path, run), dataset, debruit.models.diffusion.choose_device("cpu")))
+    list(fit(RunFolder.create(path, run), dataset, debruit.device.choose_device("cpu")))
     return path
 
 

@@ -11,7 +11,8 @@ from debruit.errors import InputError
 from debruit.images import pictures
 from debruit.workflows.outputs.manifest import digest, digests, model_digest
 
-MASK = Mask(names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)), numbers=(0, 255), height=16, width=16)
+MASK = Mask()
+SKY = {"mask_names": ("sky", "sea"), "palette": ((0, 0, 255), (0, 255, 0)), "mask_numbers": (0, 255)}
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def place(tmp_path, monkeypatch):
     """A folder, the home of this test too, with a model of masks, two masks, and a grid of two photographs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    painted.model(conditioners=[MASK]).save(tmp_path / "m.safetensors")
+    painted.model(conditioners=[MASK], has=SKY).save(tmp_path / "m.safetensors")
     draw(tmp_path, 0)
     pictures.save_grid(painted.photos(2), painted.spec(), tmp_path / "g.png")
     return tmp_path

@@ -1,56 +1,72 @@
-"""From what a user asked for to values and who keeps them; the branches of guidance; every refusal's sentence."""
+"""From what a user gave to values and who keeps them; the terms of guidance; every refusal's sentence."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
-from debruit.conditioning.batch import ask, dropped, without
+from debruit.conditioning.base import Conditioner
 from debruit.conditioning.guidance_terms import branches, check, check_given
 from debruit.conditioning.label import Label
 from debruit.errors import InputError
+from on import Config, kept, spec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """A condition of any field whose value is a number."""
+class Length(Conditioner):
+    """A condition whose value is the length of what was given."""
 
-    field: str
+    name: ClassVar[str] = "length"
+    reads: ClassVar[str] = "image"
+    door: ClassVar[str] = "vector"
     drop: float = 0.1
-    door: str = "vector"
-    channels: int = 1
 
-    def read(self, items):
-        return items[self.field]
+    @classmethod
+    def from_data(cls, context):
+        return cls()
 
-    def parse(self, value: Any, indices):
+    def read(self, items, spec):
+        return items["image"]
+
+    def parse(self, value: Any, indices, spec):
         values = value if isinstance(value, list) else [value]
-        return torch.tensor([float(len(values[n % len(values)])) for n in indices])
+        return torch.tensor([float(len(values[n % len(values)].strip())) for n in indices])
 
-    def in_turn(self, indices):
-        return None
-
-    def blank(self, count):
+    def none(self, count, spec):
         return torch.zeros(count)
 
-    def fitted(self, factor):
-        return self
+    def width(self, spec, factor):
+        return 1
 
-    def build(self):
+    def build(self, spec, factor):
         return torch.nn.Identity()
 
 
-LABEL, TEXT, MASK = Label(names=("cat", "dog", "owl")), Told(field="text"), Told(field="mask")
+@dataclass(frozen=True, kw_only=True)
+class TextLength(Length):
+    name: ClassVar[str] = "text"
+    keyword: ClassVar[str] = "prompt"
+
+    def present(self, values):
+        return values > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskLength(Length):
+    name: ClassVar[str] = "mask"
+
+
+LABEL, TEXT, MASK = Label(), TextLength(), MaskLength()
 ALL = (LABEL, TEXT, MASK)
 
 
+def config(conditioners) -> Config:
+    return Config(spec(class_names=("cat", "dog", "owl")), conditioners)
+
+
 def asked(conditioners=ALL, indices=range(4), **given):
-    return ask(conditioners, indices, given, torch.device("cpu"))
-
-
-def kept(found) -> dict[str, list[bool]]:
-    return {name: keep.tolist() for name, keep in found.keep.items()}
+    return config(conditioners).requested(indices, **given)
 
 
 def test_what_is_asked_for_is_kept_and_the_rest_dropped():
@@ -77,15 +93,15 @@ def test_several_values_are_taken_in_turn_by_the_number_of_the_image():
 def test_an_empty_prompt_means_none(empty):
     assert kept(asked(text=empty))["text"] == [False] * 4
     assert kept(asked(text=["a", empty]))["text"] == [True, False, True, False]
-    never = (Told(field="text", drop=0.0),)
+    never = (TextLength(drop=0.0),)
     assert kept(asked(never, text=empty))["text"] == [True] * 4, "what was never dropped has no none"
 
 
 def test_what_can_be_dropped_is_dropped():
-    conditioners = (LABEL, Told(field="mask", drop=0.0))
-    found = dropped(conditioners, asked(conditioners, label="dog", mask="m"))
+    conditioners = (LABEL, MaskLength(drop=0.0))
+    found = asked(conditioners, label="dog", mask="m").dropped(config(conditioners))
     assert kept(found) == {"label": [False] * 4, "mask": [True] * 4}
-    assert kept(without(asked(text="a", mask="m"), ["mask"])) == {
+    assert kept(asked(text="a", mask="m").without(["mask"])) == {
         "label": [False] * 4,
         "text": [True] * 4,
         "mask": [False] * 4,
@@ -98,8 +114,10 @@ def test_what_can_be_dropped_is_dropped():
         ((LABEL,), {"text": "a"}, "a prompt was given, but this model was trained with label: leave --prompt out, or give --label instead"),
         (ALL, {"image": "a"}, "a image was given, but this model was trained with label, prompt, mask: leave --image out, or give --label or --prompt"),
         ((), {"mask": "a"}, "a mask was given, but this model was trained with no condition at all: leave --mask out"),
-        ((Told(field="text", drop=0.0),), {}, "this model was never trained without its prompt: give --prompt"),
-        ((LABEL, Told(field="mask", drop=0.0)), {"label": "cat"}, "this model was never trained without its mask: give --mask"),
+        ((TextLength(drop=0.0),), {}, "this model was never trained without its prompt: give --prompt"),
+        ((LABEL, MaskLength(drop=0.0)), {"label": "cat"}, "this model was never trained without its mask: give --mask"),
+        ((LABEL,), {"lable": "dog"}, "there is no condition 'lable', did you mean 'label'?"),
+        (ALL, {"text": "a", "prompt": "b"}, "the condition text was given twice, by name and as prompt: give one of both"),
         ((LABEL,), {"label": "dgo"}, "unknown label 'dgo', did you mean 'dog'? allowed: cat, dog, owl"),
     ],
 )  # fmt: skip
@@ -110,7 +128,7 @@ def test_what_cannot_be_asked_for(conditioners, given, sentence):
 
 
 def summary(found):
-    return [(b.coefficient, {name for name, keep in b.asked.keep.items() if keep.any()}) for b in found]
+    return [(b.coefficient, {name for name, keep in b.conditions.keep.items() if keep.any()}) for b in found]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +151,7 @@ def test_branches(given, guidance, wanted):
 
 
 def test_what_was_never_dropped_is_in_every_branch():
-    conditioners = (LABEL, Told(field="mask", drop=0.0))
+    conditioners = (LABEL, MaskLength(drop=0.0))
     found = branches(conditioners, asked(conditioners, label="cat", mask="m"), 3.0)
     assert summary(found) == [(-2, {"mask"}), (3, {"label", "mask"})]
     only = branches(conditioners, asked(conditioners, mask="m"), 3.0)
@@ -144,10 +162,10 @@ def test_what_was_never_dropped_is_in_every_branch():
     ("conditioners", "guidance", "sentence"),
     [
         ((), 2.0, "guidance needs a condition, and this model was trained without one: leave --guidance out"),
-        ((Told(field="mask", drop=0.0),), 2.0, "was trained without dropping its condition, so guidance cannot work"),
+        ((MaskLength(drop=0.0),), 2.0, "was trained without dropping its condition, so guidance cannot work"),
         (ALL, (("promt", 2.0),), "guidance was given for 'promt', did you mean 'prompt'? but this model was trained with label, prompt, mask"),
         (ALL, (("image", 2.0),), "guidance was given for 'image', but this model was trained with label, prompt, mask"),
-        ((LABEL, Told(field="mask", drop=0.0)), (("mask", 2.0),), "was trained without dropping its mask, so guidance cannot weigh it: leave mask out"),
+        ((LABEL, MaskLength(drop=0.0)), (("mask", 2.0),), "was trained without dropping its mask, so guidance cannot weigh it: leave mask out"),
     ],
 )  # fmt: skip
 def test_guidance_that_cannot_work(conditioners, guidance, sentence):
@@ -158,7 +176,7 @@ def test_guidance_that_cannot_work(conditioners, guidance, sentence):
 
 def test_no_guidance_is_never_refused():
     check((), 1.0)
-    check((Told(field="mask", drop=0.0),), (("mask", 1.0),))
+    check((MaskLength(drop=0.0),), (("mask", 1.0),))
 
 
 def test_a_weight_for_what_was_not_given():

@@ -1,15 +1,17 @@
 """The three doors, and every conditioner behind one."""
 
-import dataclasses
 from importlib.util import find_spec
 
 import pytest
 import torch
 
 from debruit.conditioning.base import Conditioner
+from debruit.conditioning.edges import Canny
+from debruit.conditioning.first_frame import FirstFrame
 from debruit.conditioning.label import Label
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
+from debruit.conditioning.sentence import Sentence
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
 from debruit.networks.cond import Cond
@@ -17,25 +19,29 @@ from debruit.networks.pretrained.minilm import SentenceEncoder
 from debruit.networks.text_transformer import TextTransformer
 from debruit.seams import implementations
 from debruit.text.wordpiece import BERT_PACKAGE, WordPiece
+from on import On, spec
 
+MASKED = {"mask_names": ("cat", "dog", "owl"), "palette": ((0, 0, 0), (255, 0, 0), (0, 255, 0))}
+SPEC = spec(class_names=("cat", "dog", "owl"), **MASKED)
 EXAMPLES = {
-    "Label": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1),
-    "Label as a token": Label(names=("cat", "dog", "owl"), channels=5, drop=0.1, door="tokens"),
-    "Mask": Mask(names=("cat", "dog", "owl"), palette=((0, 0, 0), (255, 0, 0), (0, 255, 0)), height=16, width=16),
-    "Mask of latents": Mask(
-        names=("cat", "dog", "owl"), palette=((0, 0, 0), (255, 0, 0), (0, 255, 0)), height=16, width=16, factor=4
-    ),
-    "Image": Image(height=16, width=16, drop=0.1),
-    "Image of latents": Image(scale=2, height=16, width=16, factor=4, drop=0.1),
-    "Outlines": Image(kind="edges", height=16, width=16, factor=2, drop=0.1),
-    "First frame": Image(kind="first", scale=1, height=16, width=16, factor=2, drop=0.1),
-    "Text": Text(
-        tokenizer=WordPiece.train(["a black cat", "a dog", "an owl"], 64),
-        encoder=TextTransformer(width=8, depth=1, heads=2, length=8),
+    "Label": On(Label(channels=5), SPEC),
+    "Label as a token": On(Label(channels=5, door="tokens"), SPEC),
+    "Mask": On(Mask(), SPEC),
+    "Mask of latents": On(Mask(), SPEC, 4),
+    "LowRes": On(LowRes(drop=0.1), SPEC),
+    "LowRes of latents": On(LowRes(scale=2, drop=0.1), SPEC, 4),
+    "Canny": On(Canny(), SPEC, 2),
+    "FirstFrame": On(FirstFrame(), SPEC, 2),
+    "Text": On(
+        Text(
+            tokenizer=WordPiece.train(["a black cat", "a dog", "an owl"], 64),
+            encoder=TextTransformer(width=8, depth=1, heads=2, length=8),
+        ),
+        SPEC,
     ),
 }
 if find_spec(BERT_PACKAGE):
-    EXAMPLES["Text, frozen"] = Text(tokenizer=WordPiece.bert(), encoder=SentenceEncoder(length=8))
+    EXAMPLES["Sentence"] = On(Sentence(tokenizer=WordPiece.bert(), encoder=SentenceEncoder(length=8)), SPEC)
 ITEMS = {  # four images of 16 x 16 with all that data can have
     "image": torch.randint(0, 256, (4, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),
     "first": torch.randint(0, 256, (4, 3, 16, 16), generator=torch.Generator().manual_seed(1)).to(torch.uint8),
@@ -43,24 +49,29 @@ ITEMS = {  # four images of 16 x 16 with all that data can have
     "text": ["a cat", "a dog", "an owl", "a black cat"],
     "mask": torch.randint(0, 3, (4, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8),
 }
+
+
+def labels(*names: str) -> On:
+    return On(Label(), spec(class_names=names))
+
+
 DOORS = ("vector", "tokens", "spatial")
 
 
 def test_every_conditioner_is_tested_here():
-    assert set(implementations(Conditioner)) == {type(c).__name__ for c in EXAMPLES.values()}, (
-        "give the new one an example above"
-    )
+    tested = {type(on.conditioner).__name__ for on in EXAMPLES.values()} | {"Sentence"}
+    assert set(implementations(Conditioner)) == tested, "give the new one an example above"
 
 
 @pytest.mark.parametrize("conditioner", EXAMPLES.values(), ids=EXAMPLES)
 class TestContract:
     def test_names_a_door_and_fills_it_with_its_channels(self, conditioner):
-        assert conditioner.door in DOORS
-        assert 0 <= conditioner.drop < 1
+        assert conditioner.conditioner.door in DOORS
+        assert 0 <= conditioner.conditioner.drop < 1
         values = conditioner.read(ITEMS)
         encoded = conditioner.build()(values, torch.ones(4, dtype=torch.bool))
         assert encoded.shape[0] == 4
-        assert encoded.shape[1 if conditioner.door == "spatial" else -1] == conditioner.channels
+        assert encoded.shape[1 if conditioner.conditioner.door == "spatial" else -1] == conditioner.channels
 
     def test_dropping_is_per_image_and_gives_one_learned_none(self, conditioner):
         module, values = conditioner.build(), conditioner.read(ITEMS)
@@ -74,7 +85,7 @@ class TestContract:
         assert any(p.grad is not None and p.grad.any() for p in module.parameters())
 
     def test_without_dropping_there_is_no_parameter_for_none(self, conditioner):
-        never = dataclasses.replace(conditioner, drop=0.0)
+        never = conditioner.change(drop=0.0)
         count = lambda c: sum(p.numel() for p in c.build().parameters())  # noqa: E731
         assert count(never) <= count(conditioner)
         values, keep = conditioner.read(ITEMS), torch.ones(4, dtype=torch.bool)
@@ -85,7 +96,7 @@ class TestContract:
         assert many is None or torch.equal(many[7], conditioner.in_turn([7])[0])
 
     def test_blank_values_are_like_those_of_the_data(self, conditioner):
-        values, blank = conditioner.read(ITEMS), conditioner.blank(4)
+        values, blank = conditioner.read(ITEMS), conditioner.none(4)
         assert (blank.dtype, blank.ndim) == (values.dtype, values.ndim)
         assert conditioner.build()(blank, torch.zeros(4, dtype=torch.bool)).shape[0] == 4
 
@@ -136,11 +147,11 @@ def test_labels_by_name_or_number(asked, count, numbers):
 
 
 def test_names_come_before_numbers():
-    assert Label(names=("1", "0")).parse("1", range(1)).tolist() == [0]
+    assert labels("1", "0").parse("1", range(1)).tolist() == [0]
 
 
 def test_names_that_hold_commas():
-    fish = Label(names=("tench, Tinca tinca", "goldfish", "tench", "Tinca tinca, tench, old"))
+    fish = labels("tench, Tinca tinca", "goldfish", "tench", "Tinca tinca, tench, old")
     for asked, numbers in {
         "tench, Tinca tinca": [0, 0, 0],
         "goldfish, tench, Tinca tinca,2": [1, 0, 2],
@@ -154,10 +165,10 @@ def test_names_that_hold_commas():
 
 
 def test_of_many_names_the_first_are_listed():
-    many = Label(names=tuple(f"{n:04}" for n in range(1000)))
+    many = labels(*(f"{n:04}" for n in range(1000)))
     with pytest.raises(InputError, match="unknown label 'cat'; allowed: 0000, 0001, .*, 0019 and 980 more$"):
         many.parse("cat", range(1))
-    twenty = Label(names=tuple(f"{n:02}" for n in range(20)))
+    twenty = labels(*(f"{n:02}" for n in range(20)))
     with pytest.raises(InputError, match="18, 19$"):
         twenty.parse("cat", range(1))
 

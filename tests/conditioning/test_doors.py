@@ -14,8 +14,10 @@ from debruit.models.config import ModelConfig
 from debruit.networks.cond import Cond
 from debruit.networks.unet import UNet
 from debruit.planning.heuristics import opened
+from on import spec
 
-LABEL = Label(names=("a", "b"), channels=6, door="tokens")
+LABEL = Label(channels=6, door="tokens")
+SPEC = spec(class_names=("a", "b"))
 READER = UNet(
     channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=6
 )
@@ -25,13 +27,12 @@ READER = UNet(
 class Words:
     """A conditioner whose width is its encoder's to decide."""
 
-    field: ClassVar[str] = "text"
+    name: ClassVar[str] = "text"
     door: ClassVar[str] = "tokens"
-    width: int
+    wide: int
 
-    @property
-    def channels(self) -> int:
-        return self.width
+    def width(self, spec, factor) -> int:
+        return self.wide
 
 
 def model(network: UNet, *conditioners) -> ModelConfig:
@@ -41,14 +42,14 @@ def model(network: UNet, *conditioners) -> ModelConfig:
 @pytest.mark.parametrize(
     ("label", "field", "wide"),
     [
-        (Label(names=("a",), channels=7), "vector_channels", 7),
+        (Label(channels=7), "vector_channels", 7),
         (replace(LABEL, channels=9), "token_channels", 9),
     ],
 )
 def test_the_networks_field_is_named(label, field, wide):
     with pytest.raises(InputError, match=rf"Label gives {wide} channels .* set model\.network\.{field}={wide}$"):
         model(UNet(), label).build()
-    check([label], opened(UNet(), [label]))
+    check([label], opened(UNet(), [label], SPEC, 1), SPEC, 1)
 
 
 def test_a_door_that_nobody_uses_is_closed():
@@ -60,15 +61,15 @@ def test_a_door_that_nobody_uses_is_closed():
 
 def test_tokens_side_by_side_are_equally_wide():
     """The label takes the width of the text, whose encoder decides it."""
-    text = Words(width=4)
+    text = Words(wide=4)
     said = r"not Label 6, Words 4 channels: set model\.conditioners\.0\.channels=4$"
     with pytest.raises(InputError, match=said):
-        check([LABEL, text], READER)
+        check([LABEL, text], READER, SPEC, 1)
     with pytest.raises(
         InputError, match=r"not Words 4, Words 5 channels: set model\.conditioners\.1\.encoder\.width=4$"
     ):
-        check([text, Words(width=5)], READER)
-    check([replace(LABEL, channels=4), text], replace(READER, token_channels=4))
+        check([text, Words(wide=5)], READER, SPEC, 1)
+    check([replace(LABEL, channels=4), text], replace(READER, token_channels=4), SPEC, 1)
 
 
 def test_tokens_of_two_conditions_both_have_an_effect():

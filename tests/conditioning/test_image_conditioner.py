@@ -1,7 +1,5 @@
 """An image as a condition: small ones to enlarge, outlines to fill."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -10,15 +8,16 @@ from hearing import noticed, notices
 from PIL import Image as Pillow
 
 from debruit import config
-from debruit.conditioning.edges import is_drawing, lines, outlines
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.edges import Canny, is_drawing, lines, outlines
+from debruit.conditioning.first_frame import FirstFrame
+from debruit.conditioning.low_res import LowRes
 from debruit.errors import InputError
-from debruit.images.spec import DataSpec
+from on import On, spec
 
-SMALL = Image(height=12, width=16)  # 3 x 4
-EDGES = Image(kind="edges", height=12, width=16)
-FIRST = Image(kind="first", scale=1, height=12, width=16)
-SPEC = DataSpec(name="x", channels=3, height=12, width=16, depth="uint8", low=0, high=255, count=1)
+SPEC = spec(height=12)
+SMALL = On(LowRes(), SPEC)  # 3 x 4
+EDGES = On(Canny(drop=0.0), SPEC)
+FIRST = On(FirstFrame(drop=0.0), SPEC)
 KEPT = torch.ones(1, dtype=torch.bool)
 
 
@@ -26,7 +25,7 @@ def noise(*shape: int, high: int = 256, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).integers(0, high, shape, np.uint8))
 
 
-def parsed(condition: Image, value) -> torch.Tensor:
+def parsed(condition: On, value) -> torch.Tensor:
     """The one condition of what was given, without a notice."""
     with notices() as told:
         result = condition.parse(value, [0])[0]
@@ -44,20 +43,20 @@ class TestLow:
         images = noise(2, 3, 12, 16)
         means = images.view(2, 3, 3, 4, 4, 4).float().mean(dim=(3, 5)).round()
         torch.testing.assert_close(SMALL.read({"image": images}), means / 127.5 - 1)
-        assert SMALL.size == (3, 4)
+        assert LowRes().size(SPEC) == (3, 4)
 
     def test_sides_that_the_scale_does_not_divide(self):
-        condition = Image(height=10, width=7)
+        condition = SMALL.change(spec={"height": 10, "width": 7})
         images = noise(1, 3, 10, 7)
         whole = F.pad(images.float(), (0, 1, 0, 2), mode="replicate").to(torch.uint8)
-        assert condition.size == (3, 2)
+        assert condition.none(1).shape[2:] == (3, 2)
         assert torch.equal(
-            condition.read({"image": images}), dataclasses.replace(condition, height=12, width=8).read({"image": whole})
+            condition.read({"image": images}), condition.change(spec={"height": 12, "width": 8}).read({"image": whole})
         )
 
     @pytest.mark.parametrize(("depth", "low", "high"), [("uint16", 0, 4095), ("float32", -2.0, 3.0)])
     def test_any_range_of_the_data(self, depth, low, high):
-        condition = dataclasses.replace(SMALL, of=1, depth=depth, low=low, high=high)
+        condition = SMALL.change(spec={"channels": 1, "depth": depth, "low": low, "high": high})
         images = (low + noise(1, 1, 12, 16).float() / 255 * (high - low)).to(getattr(torch, depth))
         values = condition.read({"image": images})
         assert -1 <= values.min() < -0.1
@@ -101,10 +100,10 @@ class TestLow:
         torch.testing.assert_close(parsed(SMALL, Pillow.fromarray(grey.numpy()))[2], grey / 127.5 - 1)
         clear = Pillow.new("RGBA", (4, 3), (10, 20, 30, 0))
         assert torch.equal(parsed(SMALL, clear), torch.ones(3, 3, 4))
-        assert parsed(dataclasses.replace(SMALL, of=1), clear).shape == (1, 3, 4)
+        assert parsed(SMALL.change(spec={"channels": 1}), clear).shape == (1, 3, 4)
 
     def test_an_eight_bit_picture_of_deeper_data_keeps_its_share_of_the_range(self):
-        deep = dataclasses.replace(SMALL, of=1, depth="uint16", high=4095)
+        deep = SMALL.change(spec={"channels": 1, "depth": "uint16", "high": 4095})
         grey = noise(3, 4)
         torch.testing.assert_close(parsed(deep, Pillow.fromarray(grey.numpy()))[0], grey / 127.5 - 1)
         sixteen = grey.numpy().astype(np.uint16) * 16
@@ -119,18 +118,17 @@ class TestLow:
 
 
 class TestModule:
-    @pytest.mark.parametrize("kind", ["low", "edges"])
     @pytest.mark.parametrize("factor", [1, 2, 3, 8])
-    @pytest.mark.parametrize("scale", [1, 2, 3, 4])
-    def test_fills_the_grid_of_the_latents(self, kind, factor, scale):
-        condition = Image(kind=kind, scale=scale, height=21, width=30, factor=factor)
+    @pytest.mark.parametrize("conditioner", [*(LowRes(scale=n) for n in (1, 2, 3, 4)), Canny()])
+    def test_fills_the_grid_of_the_latents(self, conditioner, factor):
+        condition = On(conditioner, spec(height=21, width=30), factor)
         values = condition.read({"image": noise(1, 3, 21, 30)})
-        assert values.shape[1:] == condition.blank(1).shape[1:]
+        assert values.shape[1:] == condition.none(1).shape[1:]
         assert condition.build()(values, KEPT).shape == (1, condition.channels, -(-21 // factor), -(-30 // factor))
 
     @pytest.mark.parametrize(("scale", "factor"), [(1, 4), (2, 4), (4, 4), (1, 1)])
     def test_loses_nothing_of_a_condition_that_is_finer(self, scale, factor):
-        condition = Image(scale=scale, height=16, width=8, factor=factor)
+        condition = On(LowRes(scale=scale), spec(width=8), factor)
         values = condition.read({"image": noise(2, 3, 16, 8)})
         folded = condition.build()(values, torch.ones(2, dtype=torch.bool))
         assert condition.channels == 3 * (factor // scale) ** 2
@@ -145,7 +143,7 @@ class TestModule:
 
     def test_never_dropped_has_nothing_to_learn(self):
         assert not list(SMALL.build().parameters())
-        assert [tuple(p.shape) for p in dataclasses.replace(EDGES, drop=0.1).fitted(2).build().parameters()] == [(4,)]
+        assert [tuple(p.shape) for p in EDGES.change(drop=0.1, factor=2).build().parameters()] == [(4,)]
 
 
 class TestOutlines:
@@ -219,25 +217,20 @@ class TestFirst:
             assert FIRST.parse(picture(noise(3, 12, 24)), [0]).shape == (1, 3, 12, 16)
 
     def test_it_can_be_dropped(self):
-        module = Image.suited(SPEC, "first").fitted(4).build()
+        module = On(FirstFrame(), SPEC, 4).build()
         values = torch.rand(2, 3, 12, 16)
         kept, dropped = module(values, torch.tensor([True, False]))
         torch.testing.assert_close(kept, F.pixel_unshuffle(values[0], 4))
         assert dropped.eq(module.none[:, None, None]).all()
 
 
-def test_suited_to_the_data():
-    spec = DataSpec(name="x", channels=1, height=12, width=16, depth="uint16", low=0, high=4095, count=1)
-    assert Image.suited(spec, "low", 2) == Image(
-        scale=2, of=1, height=12, width=16, depth="uint16", low=0, high=4095, drop=0
-    )
-    edges = Image.suited(spec, "edges", 1)
-    assert edges.drop > 0
-    assert (edges.size, edges.channels) == ((12, 16), 1)
-    assert config.decode(config.encode(edges.fitted(4)), type(edges)) == dataclasses.replace(edges, factor=4)
+def test_a_scale_that_leaves_no_pixels():
+    assert LowRes().drop == 0
+    assert Canny().drop == FirstFrame().drop > 0
+    assert config.decode(config.encode(LowRes(scale=2)), LowRes) == LowRes(scale=2)
     for scale in (0, 13):
         with pytest.raises(InputError, match=f"scale={scale} of a condition on images of 16 x 12 pixels: give 1 to 12"):
-            Image.suited(spec, "low", scale)
+            LowRes(scale=scale).width(SPEC, 1)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +256,7 @@ def test_images_that_cannot_be_used(value, sentence):
 
 def test_no_picture_has_the_channels_of_such_data(tmp_path):
     with pytest.raises(InputError, match=r"have 4 channels, which no picture has: give an array \(4, H, W\)"):
-        dataclasses.replace(SMALL, of=4).parse(picture(noise(3, 3, 4)), [0])
+        SMALL.change(spec={"channels": 4}).parse(picture(noise(3, 3, 4)), [0])
     (tmp_path / "torn.png").write_bytes(b"torn")
     with pytest.raises(InputError, match="the image .*torn.png cannot be read: damaged, or not a PNG"):
         SMALL.parse(tmp_path / "torn.png", [0])

@@ -8,17 +8,23 @@ from debruit.annotations.class_titles import renamed
 from debruit.annotations.image_classes import by_labels, classify, in_order
 from debruit.conditioning.label import Label
 from debruit.errors import InputError
+from on import On, spec
 
-DIGITS = Label(names=("0", "1", "2", "3", "4", "6", "7", "8", "9"))
+
+def classes(*names: str, ids: tuple[str, ...] = ()) -> On:
+    return On(Label(), spec(class_names=names, class_ids=ids))
 
 
-def number(label: Label, value) -> int:
+DIGITS = classes("0", "1", "2", "3", "4", "6", "7", "8", "9")
+
+
+def number(label: On, value) -> int:
     return label.parse(value, [0]).item()
 
 
 @pytest.mark.parametrize("make", [str, int, np.int64, torch.tensor])
 def test_where_classes_are_called_by_numbers_a_number_is_a_name(make):
-    for place, name in enumerate(DIGITS.names):
+    for place, name in enumerate(DIGITS.spec.class_names):
         assert number(DIGITS, make(int(name))) == place
     with pytest.raises(InputError, match="unknown label '5': classes of this model are called by numbers, so that a number is a name and "
                                          "not a place among the classes; allowed: 0, 1, 2, 3, 4, 6, 7, 8, 9"):  # fmt: skip
@@ -26,14 +32,14 @@ def test_where_classes_are_called_by_numbers_a_number_is_a_name(make):
 
 
 def test_one_class_called_by_a_number_is_enough():
-    mixed = Label(names=("7", "cat", "dog"))
+    mixed = classes("7", "cat", "dog")
     assert (number(mixed, 7), number(mixed, "cat")) == (0, 1)
     with pytest.raises(InputError, match="unknown label '1'"):
         number(mixed, 1)
 
 
 def test_where_none_is_a_number_is_a_place():
-    plain = Label(names=("cat", "dog", "owl"))
+    plain = classes("cat", "dog", "owl")
     assert [number(plain, value) for value in ("dog", "1", 1, " owl ", np.int64(2))] == [1, 1, 1, 2, 2]
     assert plain.parse(["owl", 0], range(3)).tolist() == [2, 0, 2]
     assert plain.parse(np.array([2, 1]), range(3)).tolist() == [2, 1, 2]
@@ -55,19 +61,19 @@ def test_where_none_is_a_number_is_a_place():
     ],
 )
 def test_an_exact_name_comes_before_another_way_of_writing_one(names, text, found):
-    assert number(Label(names=names), text) == found
+    assert number(classes(*names), text) == found
 
 
 def test_a_number_that_two_classes_may_be_is_refused():
     with pytest.raises(InputError, match="unknown label '1'"):
-        number(Label(names=("01", "001")), "1")
+        number(classes("01", "001"), "1")
 
 
 def test_folders_of_numbers_that_have_names_are_found_by_both(tmp_path):
     (tmp_path / "classes.json").write_text('{"0": "zero", "6": "six", "10": "ten"}')
     found = renamed(classify(["0/a.png", "6/a.png", "10/a.png"]), tmp_path / "classes.json")
     assert (found.names, found.ids) == (("zero", "six", "ten"), ("0", "6", "10"))
-    label = Label(names=found.names, ids=found.ids)
+    label = classes(*found.names, ids=found.ids)
     assert [number(label, value) for value in ("six", "6", 10, "ten", 0)] == [1, 1, 2, 2, 0]
     with pytest.raises(InputError, match="unknown label '1'.*allowed: zero, six, ten, also called 0, 6, 10"):
         number(label, 1)

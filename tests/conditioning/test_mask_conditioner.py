@@ -1,7 +1,5 @@
 """A semantic mask as a condition: what its module computes, and every way in which a user can give one."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -10,12 +8,15 @@ from hearing import noticed, notices
 from PIL import Image
 
 from debruit import config
+from debruit.conditioning.base import DataContext
+from debruit.conditioning.from_data import conditioners
 from debruit.conditioning.mask import Mask
+from debruit.data.dataset import Dataset
 from debruit.errors import InputError
-from debruit.images.spec import DataSpec
+from on import On, on_masks, spec
 
 NAMES, PALETTE = ("sky", "sea", "sand"), ((128, 200, 255), (0, 60, 160), (250, 220, 130))
-MASK = Mask(names=NAMES, palette=PALETTE, height=12, width=16)
+MASK = on_masks(Mask(), NAMES, PALETTE, 12, 16)
 NUMBERS = np.repeat(np.repeat(np.array([[0, 1, 2, 0], [2, 2, 1, 0], [1, 0, 2, 1]], np.uint8), 4, 0), 4, 1)
 COLORS = np.array(PALETTE, np.uint8)[NUMBERS]
 KEPT = torch.ones(1, dtype=torch.bool)
@@ -28,7 +29,7 @@ def palette_image(mask: np.ndarray, palette) -> Image.Image:
     return image
 
 
-def parsed(value, mask: Mask = MASK) -> np.ndarray:
+def parsed(value, mask: On = MASK) -> np.ndarray:
     """The one mask that was given, without a notice."""
     with notices() as told:
         result = mask.parse(value, [0])[0].numpy()
@@ -47,17 +48,15 @@ def reference(numbers: torch.Tensor, classes: int, factor: int) -> torch.Tensor:
 class TestModule:
     def test_the_reference_has_546_parameters(self):
         names = tuple(str(n) for n in range(182))
-        landscapes = Mask(
-            names=names, palette=tuple((n, 0, 0) for n in range(182)), height=256, width=256, factor=4, drop=0
-        )
+        landscapes = on_masks(Mask(drop=0), names, [(n, 0, 0) for n in range(182)], 256, 256, factor=4)
         module = landscapes.build()
         assert [tuple(p.shape) for p in module.parameters()] == [(3, 182, 1, 1)]
         assert sum(p.numel() for p in module.parameters()) == 546
-        assert module(landscapes.blank(1), KEPT).shape == (1, 3, 64, 64)
+        assert module(landscapes.none(1), KEPT).shape == (1, 3, 64, 64)
 
     @pytest.mark.parametrize("factor", [1, 2, 4, 8])
     def test_is_the_reference_s_halvings_and_convolution(self, factor):
-        mask = dataclasses.replace(MASK, height=16, width=24, channels=5, drop=0.0).fitted(factor)
+        mask = MASK.change(spec={"height": 16, "width": 24}, channels=5, drop=0.0, factor=factor)
         numbers = torch.randint(0, 3, (2, 16, 24), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         module = mask.build().double()
         keep = torch.ones(2, dtype=torch.bool)
@@ -65,7 +64,7 @@ class TestModule:
         torch.testing.assert_close(module(numbers, keep), expected)
 
     def test_what_the_codec_pads_is_padded_here_by_the_last_pixel(self):
-        mask = dataclasses.replace(MASK, height=10, width=7, drop=0.0).fitted(4)
+        mask = MASK.change(spec={"height": 10, "width": 7}, drop=0.0, factor=4)
         numbers = torch.from_numpy(NUMBERS[:10, :7].copy())[None]
         padded = torch.from_numpy(np.pad(NUMBERS[:10, :7], ((0, 2), (0, 1)), mode="edge"))[None]
         module = mask.build()
@@ -73,7 +72,7 @@ class TestModule:
         torch.testing.assert_close(module.shares(numbers, KEPT), reference(padded, 3, 4).float())
 
     def test_none_is_a_class_of_its_own_that_covers_all(self):
-        module = MASK.fitted(4).build()
+        module = MASK.change(factor=4).build()
         assert module.conv.in_channels == 4
         shares = module.shares(torch.from_numpy(NUMBERS)[None].repeat(2, 1, 1), torch.tensor([True, False]))
         assert (shares[0, 3] == 0).all()
@@ -81,25 +80,24 @@ class TestModule:
         assert (shares.sum(1) == 1).all()
 
     def test_any_factor(self):
-        shares = MASK.fitted(3).build().shares(torch.from_numpy(NUMBERS)[None], KEPT)
+        shares = MASK.change(factor=3).build().shares(torch.from_numpy(NUMBERS)[None], KEPT)
         assert shares.shape == (1, 4, 4, 6)
         torch.testing.assert_close(shares.sum(1), torch.ones(1, 4, 6))
         assert shares[0, :, 0, 1].tolist() == pytest.approx([1 / 3, 2 / 3, 0, 0])  # columns 3, 4, 5: sky, sea, sea
 
 
 def test_survives_a_model_file():
-    assert config.decode(config.encode(MASK), type(MASK)) == MASK
-    assert MASK.fitted(8) == dataclasses.replace(MASK, factor=8)
+    assert config.decode(config.encode(Mask(channels=5)), Mask) == Mask(channels=5)
 
 
-def test_suited_to_data_with_masks():
-    spec = DataSpec(
-        name="beach", channels=3, height=12, width=16, depth="uint8", low=0, high=255, count=1,
-        mask_names=NAMES, palette=PALETTE,
-    )  # fmt: skip
-    assert Mask.suited(spec) == MASK
-    with pytest.raises(InputError, match="beach has no masks: put the images into images/ and their masks into masks/"):
-        Mask.suited(dataclasses.replace(spec, mask_names=(), palette=()))
+def test_from_data_with_masks():
+    data = Dataset(MASK.spec, np.zeros((1, 3, 12, 16), np.uint8), paths=["a"], masks=np.zeros((1, 12, 16), np.uint8))
+    assert conditioners(["mask"], DataContext(dataset=data)) == (Mask(channels=3),)
+    plain = Dataset(spec(name="beach"), np.zeros((1, 3, 16, 16), np.uint8), paths=["a"])
+    with pytest.raises(
+        InputError, match="beach cannot be conditioned on that, it has no masks: put the images into images/"
+    ):
+        conditioners(["mask"], DataContext(dataset=plain))
 
 
 def grey(tmp_path):
@@ -181,20 +179,20 @@ def test_given_as(make, tmp_path):
 def test_black_and_white_is_read_by_colour_where_these_are_the_classes_colours():
     picture = Image.fromarray(NUMBERS == 1)
     assert picture.mode == "1"
-    white_first = dataclasses.replace(MASK, names=("paper", "ink"), palette=((255, 255, 255), (0, 0, 0)))
+    white_first = MASK.change(spec={"mask_names": ("paper", "ink"), "palette": ((255, 255, 255), (0, 0, 0))})
     assert (parsed(picture, white_first) == (NUMBERS != 1)).all()
     assert (parsed(picture.convert("L"), white_first) == (NUMBERS != 1)).all()
     assert (parsed(picture) == (NUMBERS == 1)).all()
 
 
 def test_numbers_are_not_taken_for_nearly_black():
-    dark = dataclasses.replace(MASK, palette=((0, 0, 0), (128, 0, 0), (0, 128, 0)))
+    dark = MASK.change(spec={"palette": ((0, 0, 0), (128, 0, 0), (0, 128, 0))})
     for picture in (numbers_in_three_channels(None), grey(None), palette_image(NUMBERS, [(n, n, n) for n in range(3)])):
         assert (parsed(picture, dark) == NUMBERS).all()
 
 
 def test_255_is_unlabelled_as_in_the_masks_of_the_data():
-    mask = dataclasses.replace(MASK, names=("sky", "sea", "unlabelled"))
+    mask = MASK.change(spec={"mask_names": ("sky", "sea", "unlabelled")})
     assert (parsed(Image.fromarray(np.where(NUMBERS == 2, 255, NUMBERS).astype(np.uint8)), mask) == NUMBERS).all()
     assert (parsed(np.where(NUMBERS == 2, 255, NUMBERS), mask) == NUMBERS).all()
 
@@ -239,7 +237,7 @@ def test_colours_that_are_nearly_right_are_taken_and_counted():
 
 @pytest.mark.parametrize("form", ["png", "jpeg"])
 def test_smoothed_edges_become_one_of_the_two_sides(form, tmp_path):
-    mask = dataclasses.replace(MASK, height=64, width=64)
+    mask = MASK.change(spec={"height": 64, "width": 64})
     rows, columns = np.mgrid[:64, :64]
     disc = np.hypot(rows - 32, columns - 30) < 20
     big = np.hypot(*(np.mgrid[:256, :256] / 4 - np.array([32, 30])[:, None, None] - 1 / 8)) < 20
@@ -321,9 +319,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_many_classes_are_not_all_listed():
-    many = dataclasses.replace(
-        MASK, names=tuple(f"c{n}" for n in range(40)), palette=tuple((n, 0, 0) for n in range(40))
-    )
+    many = on_masks(Mask(), [f"c{n}" for n in range(40)], [(n, 0, 0) for n in range(40)], 12, 16)
     with pytest.raises(InputError, match="allowed: 0 c0 #000000, .*, 23 c23 #170000 and 16 more; paint"):
         many.parse(np.full((12, 16), 40), [0])
 
@@ -336,9 +332,12 @@ def test_data_with_more_classes_than_the_model():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"names": NAMES[:2]}, "2 names and 3 colours of a mask's classes: give each of 1 to 256 classes one of both"),
-        ({"numbers": (0, 255)}, "the numbers 0, 255 of 3 classes of masks: give each class its own, or none at all"),
-        ({"numbers": (0, 1, 1)}, "the numbers 0, 1, 1 of 3 classes of masks: give each class its own"),
+        ({"mask_names": (), "palette": ()}, "x has masks of 0 classes: give 1 to 256 classes a name and a colour"),
+        (
+            {"mask_numbers": (0, 255)},
+            "the numbers 0, 255 of 3 classes of masks: give each class its own, or none at all",
+        ),
+        ({"mask_numbers": (0, 1, 1)}, "the numbers 0, 1, 1 of 3 classes of masks: give each class its own"),
         (
             {"palette": (PALETTE[0], PALETTE[1], PALETTE[0])},
             "the classes sky and sand of the masks have the same colour #80c8ff: give each its own",
@@ -347,4 +346,4 @@ def test_data_with_more_classes_than_the_model():
 )
 def test_bad_classes(settings, sentence):
     with pytest.raises(InputError, match=sentence):
-        dataclasses.replace(MASK, **settings)
+        MASK.change(spec=settings).build()

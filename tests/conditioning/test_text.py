@@ -3,14 +3,17 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hearing import noticed, notices
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-from debruit.conditioning.batch import ask, dropped
+from debruit.conditioning.from_data import describe
+from debruit.conditioning.sentence import Sentence
 from debruit.conditioning.text import Text
 from debruit.config import decode, encode
+from debruit.data.dataset import Dataset
 from debruit.data.sources.digits import Digits
 from debruit.errors import InputError
 from debruit.models.config import ModelConfig
@@ -20,18 +23,21 @@ from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.config import SamplingConfig
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
+from on import Config, On, captions, spec
 
 CAPTIONS = ("a smiling cat", "a cat with a hat", "a grinning dog", "un éléphant à l'école", "a dog, a cat")
-TEXT = Text(
+TRAINED = Text(
     tokenizer=WordPiece.train(CAPTIONS, 100), encoder=TextTransformer(width=8, depth=1, heads=2, length=12), drop=0.2
 )
 FAKE_BERT = WordPiece((*MARKS, *(f"w{n}" for n in range(BERT_WORDS - len(MARKS)))))
-FROZEN = Text(tokenizer=FAKE_BERT, encoder=SentenceEncoder(length=12, fingerprint="of no file"))
+FROZEN = Sentence(tokenizer=FAKE_BERT, encoder=SentenceEncoder(length=12, fingerprint="of no file"))
+
+TEXT = On(TRAINED, spec())
 
 
-def pixel_model(text: Text) -> ModelConfig:
+def pixel_model(text: Text | Sentence) -> ModelConfig:
     network = UNet(
-        channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=text.channels
+        channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=text.encoder.width
     )  # fmt: skip
     return ModelConfig(
         data=Digits().build().spec, network=network, conditioners=(text,), sampling=SamplingConfig(steps=2)
@@ -47,17 +53,17 @@ class TestPrompts:
 
     def test_an_empty_one_and_a_missing_caption_are_none(self):
         values = TEXT.read({"text": ["", None, "  "]})
-        assert torch.equal(values, TEXT.blank(3))
-        assert torch.equal(TEXT.parse("", range(2)), TEXT.blank(2))
+        assert torch.equal(values, TEXT.none(3))
+        assert torch.equal(TEXT.parse("", range(2)), TEXT.none(2))
         assert TEXT.in_turn(range(3)) is None
         module = TEXT.build()
-        kept, none = (module(TEXT.blank(2), torch.full((2,), keep)) for keep in (True, False))
+        kept, none = (module(TEXT.none(2), torch.full((2,), keep)) for keep in (True, False))
         torch.testing.assert_close(kept, none)
 
     def test_nothing_asked_for_is_none(self):
-        asked = ask([TEXT], range(3), {"text": None}, torch.device("cpu"))
-        assert not asked.keep["text"].any()
-        assert not dropped([TEXT], ask([TEXT], range(2), {"text": "a cat"}, torch.device("cpu"))).keep["text"].any()
+        config = Config(spec(), (TRAINED,))
+        assert not config.requested(prompt=None).keep["text"].any()
+        assert not config.requested(prompt="a cat").dropped(config).keep["text"].any()
 
     @pytest.mark.parametrize("value", [3, ["a cat", 3], {"a": 1}, None])
     def test_what_is_no_text(self, value):
@@ -70,7 +76,7 @@ class TestPrompts:
 
     def test_a_long_one_is_cut_and_it_is_said_once(self):
         words = WordPiece((*MARKS, "a", "cat", "dog", "with", "hat"))
-        text = Text(tokenizer=words, encoder=TextTransformer(length=8))
+        text = On(Text(tokenizer=words, encoder=TextTransformer(length=8)), spec())
         long = "a cat with a hat, " * 3
         with noticed() as said:
             values = text.parse([long, "a dog"], range(3))
@@ -91,47 +97,52 @@ class TestPrompts:
             TEXT.parse("a жук with a Z80", range(2))
 
 
-class TestSuited:
+class TestFromData:
     def test_the_length_is_that_of_the_longest_caption(self):
         for words, expected in ((3, 16), (15, 24), (40, 48), (300, 77)):
-            text = Text.suited(["a cat", "cat " * words])
+            text = captions(Text, ["a cat", "cat " * words], tokenizer="captions")
             assert text.length == expected
-            assert text.truncated(["a cat", "cat " * words, "cat " * 400, ""]) == 1 + (words == 300)
+            texts = ["a cat", "cat " * words, "cat " * 400, ""]
+            data = Dataset(spec(count=4), np.zeros((4, 3, 16, 16), np.uint8), paths=texts, texts=[(t,) for t in texts])
+            (line,) = describe([text], data)
+            assert f"; {1 + (words == 300)} of 4 are longer and are cut" in line
 
     def test_more_captions_get_a_larger_encoder_and_more_words(self):
-        few, many = (Text.suited([f"sample {n} of a cat" for n in range(count)]) for count in (5, 2_000))
+        few, many = (
+            captions(Text, [f"sample {n} of a cat" for n in range(count)], tokenizer="captions") for count in (5, 2_000)
+        )
         assert few.encoder.width < many.encoder.width
         assert few.encoder.depth < many.encoder.depth
         assert len(few.tokenizer.vocabulary) < len(many.tokenizer.vocabulary) <= 2_000
 
     def test_the_order_of_captions_does_not_matter(self):
-        assert Text.suited(CAPTIONS, drop=0.3) == Text.suited(CAPTIONS[::-1], drop=0.3)
+        assert captions(Text, CAPTIONS) == captions(Text, CAPTIONS[::-1])
 
-    @pytest.mark.parametrize("captions", [[], ["", "  "]])
-    def test_without_captions(self, captions):
+    @pytest.mark.parametrize("none", [[], ["", "  "]])
+    def test_without_captions(self, none):
         with pytest.raises(InputError, match="there is no caption to condition on: every one is missing or empty"):
-            Text.suited(captions)
+            captions(Text, none)
 
 
-@pytest.mark.parametrize("text", [TEXT, FROZEN], ids=["trained", "frozen"])
+@pytest.mark.parametrize("text", [TRAINED, FROZEN], ids=["trained", "frozen"])
 class TestInAModel:
     def test_is_stored_in_its_file(self, text):
-        assert decode(encode(text), Text) == text
-        assert hash(decode(encode(text), Text)) == hash(text)
+        assert decode(encode(text), type(text)) == text
+        assert hash(decode(encode(text), type(text))) == hash(text)
 
     def test_is_counted_without_memory_or_package(self, text):
         for setting in (FakeTensorMode(), torch.device("meta")):
             with setting:
                 keep = torch.ones(2, dtype=torch.bool)
-                tokens = pixel_model(text).build().cond({"text": text.blank(2)}, {"text": keep}).tokens
-                assert tokens.shape == (2, 12, text.channels)
+                tokens = pixel_model(text).build().cond({text.name: text.none(2, spec())}, {text.name: keep}).tokens
+                assert tokens.shape == (2, 12, text.encoder.width)
                 assert tokens.requires_grad
                 assert tokens.is_meta or isinstance(tokens, FakeTensor)
 
 
 def test_a_file_brings_the_model_back(tmp_path):
     torch.manual_seed(0)
-    config = pixel_model(TEXT)
+    config = pixel_model(TRAINED)
     model = Model(config, config.build())
     with torch.no_grad():
         for p in model.backbone.parameters():
@@ -146,15 +157,15 @@ def test_a_file_brings_the_model_back(tmp_path):
 
 
 def test_the_frozen_encoder_has_one_parameter_and_its_weights_stay_out_of_the_file():
-    module = FROZEN.build()
+    module = On(FROZEN, spec()).build()
     assert {name: tuple(p.shape) for name, p in module.state_dict().items()} == {"none": (384,)}
-    assert not list(replace(FROZEN, drop=0.0).build().state_dict())
+    assert not list(On(replace(FROZEN, drop=0.0), spec()).build().state_dict())
     assert copy.deepcopy(module).config == FROZEN
 
 
 def test_the_frozen_encoder_reads_berts_pieces_alone():
     with pytest.raises(
         InputError,
-        match=r"reads BERT's 30,522 pieces and the tokenizer has \d+: take Text.frozen, or a TextTransformer",
+        match=r"reads BERT's 30,522 pieces and the tokenizer has \d+: take WordPiece.bert\(\)",
     ):
-        Text(tokenizer=TEXT.tokenizer, encoder=SentenceEncoder(length=12, fingerprint="any"))
+        Sentence(tokenizer=TRAINED.tokenizer, encoder=SentenceEncoder(length=12, fingerprint="any"))

@@ -8,7 +8,9 @@ from hearing import noticed
 from oracles import F64, REMEMBERED, gaussian
 
 import painted
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.batch import ConditionBatch
+from debruit.conditioning.edges import Canny
+from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
 from debruit.editing.image_to_image import descend, image_to_image, nearest
 from debruit.editing.inpainting import inpaint
@@ -20,7 +22,8 @@ from debruit.editing.variations import vary
 from debruit.errors import InputError
 from debruit.sampling.heun import Heun
 
-MASK = Mask(names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)), height=16, width=16, channels=2)
+MASK = Mask(channels=2)
+SKY = {"mask_names": ("sky", "sea"), "palette": ((0, 0, 255), (0, 255, 0))}
 
 
 @pytest.mark.parametrize("latent", [False, True])
@@ -117,23 +120,23 @@ def test_whoever_watches_sees_the_share_grow_to_1():
 
 
 def test_a_model_at_another_size_shares_its_weights():
-    model = painted.model(latent=True, labels=True, conditioners=[MASK.fitted(2)])
+    model = painted.model(latent=True, labels=True, conditioners=[MASK], has=SKY)
     larger = at_size(model, 20, 26)
     assert larger.config.latent_shape == (2, 10, 13)
-    assert larger.config.conditioners[0].width == 26
-    assert model.config.conditioners[0].width == 16
+    assert ConditionBatch.full(larger.config, 1).values["mask"].shape == (1, 20, 26)
+    assert ConditionBatch.full(model.config, 1).values["mask"].shape == (1, 16, 16)
     pairs = zip(model.backbone.parameters(), larger.backbone.parameters(), strict=True)
     assert all(a.data_ptr() == b.data_ptr() for a, b in pairs)
     assert larger.generate(2, steps=2).shape == (2, 3, 20, 26)
 
 
 def test_at_its_own_size_a_model_is_itself():
-    model = painted.model(labels=True, conditioners=[MASK])
+    model = painted.model(labels=True, conditioners=[MASK], has=SKY)
     assert torch.equal(at_size(model, 16, 16).generate(2, seed=1), model.generate(2, seed=1))
 
 
 def test_a_mask_condition_covers_the_larger_canvas():
-    model, image = painted.model(conditioners=[MASK]), painted.photos(1)
+    model, image = painted.model(conditioners=[MASK], has=SKY), painted.photos(1)
     masks = [torch.zeros(24, 24, dtype=torch.uint8), torch.ones(24, 24, dtype=torch.uint8)]
     sky, sea = (outpaint(model, image, margins=4, mask=mask) for mask in masks)
     assert sky.shape == (1, 3, 24, 24)
@@ -143,8 +146,7 @@ def test_a_mask_condition_covers_the_larger_canvas():
 
 @pytest.mark.parametrize("latent", [False, True])
 def test_super_resolution_of_any_size(latent):
-    low = Image.suited(painted.spec(), "low", 4)
-    model = painted.model(latent=latent, conditioners=[low.fitted(2 if latent else 1)])
+    model = painted.model(latent=latent, conditioners=[LowRes()])
     small = painted.photos(3, side=4)
     found = upscale(model, small, batch=2, seed=3)
     assert found.shape == (3, 3, 16, 16)
@@ -156,36 +158,32 @@ def test_super_resolution_of_any_size(latent):
     assert upscale(model, painted.photos(1, side=7)).shape == (1, 3, 28, 28)
 
 
-def test_an_enlarging_model_is_guided_by_a_weaker_one_at_any_size():
-    low = Image.suited(painted.spec(), "low", 4)
-    model, weaker = (painted.model(conditioners=[low]) for _ in range(2))
+def test_an_enlarging_model_is_guided_by_a_guide_model_at_any_size():
+    model, guide = (painted.model(conditioners=[LowRes()]) for _ in range(2))
     with torch.no_grad():
-        for parameter in weaker.backbone.parameters():
+        for parameter in guide.backbone.parameters():
             parameter.mul_(0.9)
     small = painted.photos(1, side=6)
-    guided = upscale(model, small, weaker=weaker, guidance=2.0)
+    guided = upscale(model, small, guide=guide, guidance=2.0)
     assert guided.shape == (1, 3, 24, 24)
     assert not torch.equal(guided, upscale(model, small))
 
 
 def test_a_model_that_enlarges_edits_nothing():
-    model = painted.model(conditioners=[Image.suited(painted.spec(), "low", 4)])
+    model = painted.model(conditioners=[LowRes()])
     with pytest.raises(InputError, match="draws nothing without a small image to enlarge, so that it edits none"):
         image_to_image(model, painted.photos(1), strength=0.5)
 
 
 def test_bad_enlargements():
-    with pytest.raises(InputError, match="enlarges no images, since it was trained with label: .* --condition image"):
+    with pytest.raises(InputError, match="enlarges no images, since it was trained with label: .* --condition low-res"):
         upscale(painted.model(labels=True), painted.photos(1, side=4))
     with pytest.raises(InputError, match="since it was trained with no condition"):
         upscale(painted.model(), painted.photos(1, side=4))
-    edges = Image.suited(painted.spec(), "edges")
-    with pytest.raises(InputError, match="since it was trained with image"):
-        upscale(painted.model(conditioners=[edges]), painted.photos(1, side=4))
+    with pytest.raises(InputError, match="since it was trained with canny"):
+        upscale(painted.model(conditioners=[Canny()]), painted.photos(1, side=4))
     with pytest.raises(InputError, match=r"\(1, 1, 4, 4\) to enlarge, and this model's are \(B, 3, h, w\)"):
-        upscale(
-            painted.model(conditioners=[Image.suited(painted.spec(), "low", 4)]), painted.photos(1, side=4, channels=1)
-        )
+        upscale(painted.model(conditioners=[LowRes()]), painted.photos(1, side=4, channels=1))
 
 
 def test_a_condition_of_the_model_goes_through_every_edit():

@@ -195,20 +195,20 @@ def test_an_image_continued(depth, latent):
     assert outpaint(model, images[:1], margins=4, resamplings=1).shape == (1, 3, 24, 24)
 
 
-def test_an_image_continued_is_guided_by_a_weaker_model_of_its_own_size():
-    model, images, weaker = painted.model(), painted.photos(1), painted.model()
+def test_an_image_continued_is_guided_by_a_guide_model_of_its_own_size():
+    model, images, guide = painted.model(), painted.photos(1), painted.model()
     with torch.no_grad():
-        for parameter in weaker.backbone.parameters():
+        for parameter in guide.backbone.parameters():
             parameter.mul_(0.9)
     plain = outpaint(model, images, margins=4, resamplings=1)
-    guided = outpaint(model, images, margins=4, resamplings=1, weaker=weaker, guidance=2.0)
+    guided = outpaint(model, images, margins=4, resamplings=1, guide=guide, guidance=2.0)
     assert guided.shape == (1, 3, 24, 24)
     assert same(guided[:, :, 4:20, 4:20], images)
     assert not same(guided, plain)
     with pytest.raises(
-        InputError, match="the weaker model has other images than the model that it is to guide: 3 x 8 x 8"
+        InputError, match="the guide model has other images than the model that it is to guide: 3 x 8 x 8"
     ):
-        outpaint(model, images, margins=4, weaker=at_size(weaker, 8, 8), guidance=2.0)
+        outpaint(model, images, margins=4, guide=at_size(guide, 8, 8), guidance=2.0)
 
 
 def test_bad_margins():

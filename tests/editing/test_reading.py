@@ -9,11 +9,12 @@ import torch
 from hearing import noticed
 from PIL import Image
 
-from debruit.conditioning.low_res import Image as Condition
+from debruit.conditioning.first_frame import FirstFrame
 from debruit.editing.reading import read_image
 from debruit.images.pixels import read_header
 from debruit.images.spec import DataSpec
 from debruit.lecture.example import from_file
+from on import On
 
 spec_of = importlib.util.spec_from_file_location(
     "profiles", Path(__file__).parents[1] / "images" / "test_colour_profiles.py"
@@ -52,7 +53,7 @@ def test_edits_and_the_lecture(photo):
 
 @pytest.mark.parametrize("as_picture", [False, True])
 def test_conditions(photo, as_picture):
-    condition = Condition.suited(SPEC, "first")
+    condition = On(FirstFrame(), SPEC)
     with noticed(match="its colours were converted to sRGB"):
         found = condition.parse(Image.open(photo) if as_picture else photo, [0])[0]
     assert as_it_looks(torch.round((found + 1) * 127.5).numpy())

@@ -112,7 +112,7 @@ def test_what_is_finished_is_not_made_again(subject, data, tmp_path, monkeypatch
     first = run(subject, data, tmp_path)
     monkeypatch.setattr("debruit.evaluation.sampling_stage.probe", lambda model, wanted, batch: sampling_stage.Probe())
     monkeypatch.setattr("debruit.evaluation.sampling_stage.evaluations", lambda model, settings, wanted: 1)
-    monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
+    monkeypatch.setattr(Model, "job_under", lambda *a, **k: pytest.fail("it sampled again"))
     assert run(subject, data, tmp_path).scores == first.scores
 
 
@@ -162,7 +162,7 @@ def test_a_model_and_itself_compared_and_each_difference_is_that_of_the_scores(s
 
 
 def test_an_enlargement_is_measured_against_the_image_itself(data, tmp_path, monkeypatch):
-    model = shapes.model(data, "image")
+    model = shapes.model(data, "low-res")
     subject = LoadedModel(name="sr", model=model, digest="2")
     request = Request(count=24, metrics=("fidelity",), batch=16)
     found = run(subject, data, tmp_path / "a", request)

@@ -26,7 +26,7 @@ def data():
 @pytest.fixture(autouse=True)
 def _nothing_is_drawn(monkeypatch, tmp_path):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("an evaluation began"))
+    monkeypatch.setattr(Model, "job_under", lambda *a, **k: pytest.fail("an evaluation began"))
     monkeypatch.setattr(
         "debruit.evaluation.pipeline.find_networks", lambda *a, **k: pytest.fail("a network was trained")
     )
@@ -92,7 +92,7 @@ def test_a_model_that_was_never_trained_without_what_the_data_lacks(data, tmp_pa
 
 @pytest.mark.parametrize("metric", ["mask-iou", "caption-retrieval", "fidelity", "accuracy"])
 def test_a_metric_by_name_that_one_of_the_models_has_no_part_in(data, tmp_path, metric):
-    every = shapes.model(data, "text", "mask", "label", "image")
+    every = shapes.model(data, "text", "mask", "label", "low-res")
     bare = shapes.model(data)
     with pytest.raises(InputError, match=f"m2: --metrics {metric}: this model was trained without"):
         compared(tmp_path, data, every, bare, metrics=(metric,))

@@ -7,12 +7,13 @@ import pytest
 
 import judging
 import judging_conditions as shapes
+from debruit.conditioning.batch import ConditionBatch
 from debruit.data.dataset import Dataset
 from debruit.data.sources.digits import Digits
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.evaluation import registry, sampling_stage
-from debruit.evaluation.conditions import SampleConditions, digest, image_conditions, model_inputs, sample_conditions
+from debruit.evaluation.conditions import SampleConditions, digest, model_inputs, sample_conditions
 from debruit.evaluation.progress import StageTimer
 from debruit.evaluation.splits import split_for_evaluation
 from debruit.models.loaded import LoadedModel
@@ -55,8 +56,8 @@ def test_sample_k_has_the_conditions_of_image_k_of_the_floor_and_held_out_ones_c
     assert set(asked.values) == set(FIELDS)
     assert asked.values["mask"].equal(data.conditions(images[10:40])["mask"])
     assert asked.values["label"].tolist() == data.labels[images[10:40]].tolist()
-    text = next(c for c in model.config.conditioners if c.field == "text")
-    assert asked.values["text"].equal(text.read({"text": [(*data.texts[n], "")[0] for n in images[10:40]]}))
+    text = next(c for c in model.config.conditioners if c.name == "text")
+    assert asked.values["text"].equal(text.read({"text": [(*data.texts[n], "")[0] for n in images[10:40]]}, data.spec))
     assert asked.keep["text"].tolist() == [bool(data.texts[n]) for n in images[10:40]], "no caption is none"
     assert asked.keep["mask"].all()
     assert (wanted.labels(model, 300) == data.labels[images]).all()
@@ -64,7 +65,7 @@ def test_sample_k_has_the_conditions_of_image_k_of_the_floor_and_held_out_ones_c
 
 def test_the_conditions_are_those_of_the_likelihood_too(model, data):
     indices = np.arange(12)
-    asked = image_conditions(model, data, indices, FIELDS)
+    asked = ConditionBatch.from_dataset(model.config, data, indices, FIELDS)
     expected = model.backbone.cond(asked.values, asked.keep)
     x0, cond = model_inputs(model, data, indices)
     assert x0.shape == (12, 1, 8, 8)

@@ -94,7 +94,7 @@ def test_what_is_finished_is_not_made_again(subject, digits, projection, tmp_pat
     request = Request(count=24, metrics=CHEAP, batch=8)
     first = run(subject, digits, tmp_path, request)
     projection.seen = 0
-    monkeypatch.setattr(Model, "drawing_of", lambda *a, **k: pytest.fail("it sampled again"))
+    monkeypatch.setattr(Model, "job_under", lambda *a, **k: pytest.fail("it sampled again"))
     monkeypatch.setattr("debruit.evaluation.sampling_stage.probe", lambda model, wanted, batch: sampling_stage.Probe())
     monkeypatch.setattr("debruit.evaluation.sampling_stage.evaluations", lambda model, settings, wanted: 1)
     assert run(subject, digits, tmp_path, request).scores == first.scores

@@ -55,7 +55,7 @@ def test_every_sampler_is_tried_within_every_budget(found):
 def test_everybody_counts_alike(found):
     """The model's own three steps with guidance: what `sample` prints, a report's page and JSON, the table of samplers."""
     model = found.loaded.model
-    assert model.drawing(1, model.settings()).evaluations == 6
+    assert model.job(1, model.settings()).evaluations == 6
     assert (
         model.evaluations(model.settings()) == found.loaded.about()["evaluations"] == found.points[0].evaluations == 6
     )

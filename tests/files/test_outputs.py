@@ -111,7 +111,7 @@ def no_work(monkeypatch):
     def begin(*arguments, **options):
         raise AssertionError("this is work")
 
-    monkeypatch.setattr(Model, "drawing_of", begin)
+    monkeypatch.setattr(Model, "job_under", begin)
     monkeypatch.setattr(Model, "module", begin, raising=False)
     monkeypatch.setattr(FirstStage, "load", begin)
     monkeypatch.setattr("debruit.training.supervisor.fit", begin)
@@ -184,7 +184,7 @@ def test_models_that_cannot_be_compared_are_refused_before_the_first_is_drawn(ma
     def begin(*arguments, **options):
         raise AssertionError("this is work")
 
-    monkeypatch.setattr(Model, "drawing_of", begin)
+    monkeypatch.setattr(Model, "job_under", begin)
     out = tmp_path / "out"
     command = [
         "compare",

@@ -6,7 +6,7 @@ import torch
 from hearing import noticed
 from PIL import Image
 
-from debruit.conditioning.low_res import Image as Condition
+from debruit.conditioning.first_frame import FirstFrame
 from debruit.conditioning.mask import Mask
 from debruit.editing.reading import read_image, read_region
 from debruit.errors import InputError
@@ -15,6 +15,7 @@ from debruit.images.grids import picture
 from debruit.images.pixels import Target, decode, read_header
 from debruit.images.spec import DataSpec
 from debruit.lecture.example import from_file
+from on import On, on_masks
 
 
 def spec(channels: int = 3, depth: str = "uint8", height: int = 12, width: int = 8) -> DataSpec:
@@ -77,8 +78,8 @@ def test_every_reader_of_pictures_knows_grids(tmp_path):
     of, path = spec(), tmp_path / "grid.png"
     made = images(of, 4)
     pictures.save_grid(made, of, path)
-    condition = Condition.suited(of, "first")
-    mask = Mask(names=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), height=12, width=8)
+    condition = On(FirstFrame(), of)
+    mask = on_masks(Mask(), ("a", "b"), ((0, 0, 0), (9, 9, 9)), 12, 8)
     for read in (
         lambda file: read_region(file, of),
         lambda file: from_file(file, of),

@@ -7,9 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from debruit.conditioning.batch import ask
+from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.mask import Mask
-from debruit.conditioning.text import Text
 from debruit.errors import InputError
 from debruit.images import grids, pictures
 from debruit.images.contact_sheet import LEAST_SIDE, Group, sheet
@@ -66,17 +65,28 @@ def test_long_captions_and_many_classes_fit():
 
 
 def config(*conditioners) -> ModelConfig:
-    spec = DataSpec(name="x", channels=3, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, count=9)
+    spec = DataSpec(
+        name="x",
+        channels=3,
+        height=SIZE,
+        width=SIZE,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=9,
+        mask_names=("ground", "house", "door"),
+        palette=PALETTE,
+    )
     return ModelConfig(data=spec, conditioners=conditioners)
 
 
-MASK = Mask(names=("ground", "house", "door"), palette=PALETTE, height=SIZE, width=SIZE)
+MASK = Mask()
 
 
 def test_masks_are_shown_in_their_palette_with_the_classes_that_they_hold():
     masks = [np.full((SIZE, SIZE), k, np.uint8) for k in (1, 2)]
     model = config(MASK)
-    asked = ask(model.conditioners, range(5), {"mask": masks}, torch.device("cpu"))
+    asked = ConditionBatch.requested(model, range(5), {"mask": masks})
     found = shown(torch.zeros((5, 3, SIZE, SIZE), dtype=torch.uint8), model, asked)
     assert found is not None
     colours = {tuple(c) for _, c in found.picture.getcolors(2**24)}
@@ -86,7 +96,7 @@ def test_masks_are_shown_in_their_palette_with_the_classes_that_they_hold():
 
 def test_without_masks_images_or_captions_there_is_no_sheet():
     model = config(MASK)
-    asked = ask(model.conditioners, range(2), {"mask": None}, torch.device("cpu"))
+    asked = ConditionBatch.requested(model, range(2), {"mask": None})
     images = torch.zeros((2, 3, SIZE, SIZE), dtype=torch.uint8)
     assert shown(images, model, asked) is None
     found = shown(images, model, asked, captions=["a cat", "a dog"])
@@ -97,12 +107,11 @@ def test_without_masks_images_or_captions_there_is_no_sheet():
 def test_prompts_in_turn_make_a_group_each():
     images = torch.zeros((7, 3, SIZE, SIZE), dtype=torch.uint8)
     model = config()
-    found = shown(images, model, ask((), range(7), {}, torch.device("cpu")), captions=["a", "b", "c"])
+    found = shown(images, model, ConditionBatch.requested(model, range(7), {}), captions=["a", "b", "c"])
     assert found is not None
     tops = [found.boxes[n][1] for n in (0, 3, 6)]
     assert len({found.boxes[n][:2] for n in range(7)}) == 7
     assert tops[0] <= tops[1] <= tops[2]
-    assert Text.field == "text"
 
 
 def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):

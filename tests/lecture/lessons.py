@@ -41,7 +41,7 @@ def unconditional(**changes) -> Model:
 
 
 def labelled(drop: float) -> tuple[Label, ...]:
-    return (Label(names=tuple("0123456789"), channels=4, drop=drop),)
+    return (Label(channels=4, drop=drop),)
 
 
 @dataclass(frozen=True, kw_only=True)

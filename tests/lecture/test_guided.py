@@ -9,7 +9,7 @@ import torch
 from lessons import chained, fresh, labelled, unconditional
 from PIL import Image as Picture
 
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.errors import InputError
@@ -61,11 +61,12 @@ def test_where_nothing_can_be_guided_there_is_no_chapter():
 def text_and_mask_model(**changes):
     """A model of text and masks on 8 x 8 digits."""
     text = Text(tokenizer=WordPiece.train(CAPTIONS, 64), encoder=TextTransformer(width=8, depth=1, heads=1, length=8))
-    mask = Mask(names=("none", "cat"), palette=((0, 0, 0), (255, 0, 0)), height=8, width=8, **changes)
+    mask = Mask(**changes)
     network = dataclasses.replace(
         tiny.NETWORK, vector_channels=0, token_channels=8, transformer_depth=1, spatial_channels=mask.channels
     )
-    return fresh(conditioners=(text, mask), network=network)
+    names = {"mask_names": ("none", "cat"), "palette": ((0, 0, 0), (255, 0, 0))}
+    return fresh(data=dataclasses.replace(tiny.run().model.data, **names), conditioners=(text, mask), network=network)
 
 
 @pytest.fixture
@@ -88,7 +89,9 @@ def test_an_image_is_explained_under_its_own_text_and_mask(held_out, short):
     study = begin(model)
     assert set(study.values) == {"text", "mask"}
     assert torch.equal(study.values["mask"][0], held_out.conditions["mask"][0])
-    assert torch.equal(study.values["text"], model.config.conditioners[0].parse("a black cat", range(1)))
+    assert torch.equal(
+        study.values["text"], model.config.conditioners[0].parse("a black cat", range(1), model.config.data)
+    )
     cond = study.cond(3, True)
     assert (cond.tokens.shape[0], cond.spatial.shape[0]) == (3, 3)
     assert not torch.equal(cond.tokens, study.cond(3, False).tokens)
@@ -102,7 +105,9 @@ def test_an_image_is_explained_under_its_own_text_and_mask(held_out, short):
 def test_a_prompt_takes_the_place_of_the_caption(held_out):
     model = text_and_mask_model()
     study = begin(model, prompt="two owls")
-    assert torch.equal(study.values["text"], model.config.conditioners[0].parse("two owls", range(1)))
+    assert torch.equal(
+        study.values["text"], model.config.conditioners[0].parse("two owls", range(1), model.config.data)
+    )
     assert study.prompt == "two owls"
     assert set(begin(model, prompt="").values) == {"mask"}, "an empty one means none"
 
@@ -123,9 +128,10 @@ def test_a_picture_without_words_is_seen_without_them(tmp_path):
 
 
 def test_a_condition_made_of_the_image_is_always_known(held_out, short):
-    image = Image.suited(tiny.run().model.data, "low", 2)
-    network = dataclasses.replace(tiny.NETWORK, vector_channels=0, spatial_channels=image.channels)
+    image = LowRes(scale=2)
+    width = image.width(tiny.run().model.data, 1)
+    network = dataclasses.replace(tiny.NETWORK, vector_channels=0, spatial_channels=width)
     study = begin(fresh(conditioners=(image,), network=network), steps=4)
-    assert set(study.values) == {"image"}
+    assert set(study.values) == {"low-res"}
     assert forward(study).x0_hat.isfinite().all()
     assert "made from the image" in facts(study)[4][1][0]

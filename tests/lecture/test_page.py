@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from lessons import Unshuffled, chained, fresh, labelled, unconditional
+from lessons import Unshuffled, chained, fresh, unconditional
 
 from debruit.errors import InputError
 from debruit.lecture import wording
@@ -52,7 +52,7 @@ def test_the_page_is_whole_in_itself(text):
 
 def test_names_in_the_data_cannot_end_the_script():
     names = ("</script><b>", *"123456789")
-    model = chained(conditioners=(dataclasses.replace(labelled(0.1)[0], names=names),))
+    model = chained(data=dataclasses.replace(tiny.run().model.data, class_names=names))
     text = page(begin(model, label="</script><b>"))
     assert "</script><b>" not in text
     assert "&lt;/script&gt;&lt;b&gt;" in text

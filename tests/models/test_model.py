@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 import debruit
-from debruit.conditioning.batch import ask
+from debruit.conditioning.base import Conditioner
+from debruit.conditioning.batch import ConditionBatch
 from debruit.config import decode, encode
 from debruit.diffusion.chain import Chain, Cosine
 from debruit.diffusion.prediction import Estimate
@@ -23,6 +24,7 @@ from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 from debruit.rng import Purpose
 from debruit.sampling.guidance.clip import clip
+from debruit.sampling.loop import last
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Sampler
 from debruit.seams import implementations
@@ -182,7 +184,7 @@ def test_weights_that_do_not_fit_are_refused(model, tmp_path):
 
 
 def test_the_device_is_checked():
-    from debruit.models.diffusion import choose_device
+    from debruit.device import choose_device
 
     with pytest.raises(InputError, match="allowed are auto, cpu, cuda"):
         choose_device("gpu")
@@ -235,31 +237,36 @@ def test_the_bound_is_refused_where_there_is_none(model):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class Word(Conditioner):
     """A text as one number, its length, through the vector door."""
 
-    field: ClassVar[str] = "text"
+    name: ClassVar[str] = "text"
+    keyword: ClassVar[str] = "prompt"
+    reads: ClassVar[str] = "text"
     door: ClassVar[str] = "vector"
-    channels: ClassVar[int] = 1
     drop: float = 0.1
 
-    def read(self, items):
-        return torch.tensor([[float(len(text))] for text in items["text"]])
+    @classmethod
+    def from_data(cls, context):
+        return cls()
 
-    def parse(self, value, indices):
+    def read(self, items, spec):
+        return torch.tensor([[float(len(text.strip()))] for text in items["text"]])
+
+    def parse(self, value, indices, spec):
         texts = [value] if isinstance(value, str) else value
-        return torch.tensor([[float(len(texts[n % len(texts)]))] for n in indices])
+        return torch.tensor([[float(len(texts[n % len(texts)].strip()))] for n in indices])
 
-    def in_turn(self, indices):
-        return None
-
-    def blank(self, count):
+    def none(self, count, spec):
         return torch.zeros(count, 1)
 
-    def fitted(self, factor):
-        return self
+    def present(self, values):
+        return values[:, 0] > 0
 
-    def build(self):
+    def width(self, spec, factor):
+        return 1
+
+    def build(self, spec, factor):
         return Told()
 
 
@@ -287,10 +294,7 @@ def two():
 
 def raw(model, **options):
     """The latents of two samples."""
-    last = None
-    for last in model.trajectory(2, seed=1, steps=3, sampler="euler", **options):
-        pass
-    return last.x
+    return last(model.trajectory(2, seed=1, steps=3, sampler="euler", **options)).x
 
 
 def by_hand(model, kept, weights_, **given):
@@ -302,15 +306,13 @@ def by_hand(model, kept, weights_, **given):
         total = lambda name: sum(w * getattr(f, name) for w, f in zip(weights_, found, strict=True))  # noqa: E731
         return Estimate(total("x0"), total("eps"))
 
-    drawing = model.drawing(2, model.settings(steps=3, sampler="euler", guidance=1.0), seed=1, **given)
+    drawing = model.job(2, model.settings(steps=3, sampler="euler", guidance=1.0), seed=1, conditions=given)
     clipped = clip(denoise, model.config.process)
     return list(replace(drawing, denoise=clipped).run())[-1].x
 
 
 def replace_keep(model, fields, given):
-    asked = ask(
-        model.config.conditioners, range(2), {"label": given.get("label"), "text": given.get("prompt")}, model.device
-    )
+    asked = ConditionBatch.requested(model.config, range(2), given)
     keep = {name: torch.full((2,), name in fields) for name in asked.keep}
     cond = model.backbone.cond(asked.values, keep)
     return lambda x, t: model.backbone.denoiser()(x, t, cond)
@@ -355,11 +357,11 @@ def test_rescaling_clipping_and_the_interval_reach_the_drawing(two):
 def test_evaluations_are_counted_branch_by_branch(two):
     settings = two.settings(steps=4, sampler="euler", guidance={"label": 3, "text": 2})
     given = {"label": 3, "prompt": "abc"}
-    assert two.drawing(1, settings, **given).evaluations == 12
+    assert two.job(1, settings, conditions=given).evaluations == 12
     assert (
-        two.drawing(1, replace(settings, interval=(0.4, 0.8)), **given).evaluations == 8
+        two.job(1, replace(settings, interval=(0.4, 0.8)), conditions=given).evaluations == 8
     )  # on at 0.75 and 0.5 of 1, .75, .5, .25
-    assert two.drawing(1, two.settings(steps=4, sampler="euler", guidance=1.0)).evaluations == 4
+    assert two.job(1, two.settings(steps=4, sampler="euler", guidance=1.0)).evaluations == 4
     assert two.evaluations(two.settings(steps=4, sampler="euler", guidance=3.0)) == 8, "the classes in turn, no text"
 
 
@@ -408,47 +410,46 @@ def test_a_condition_that_was_never_dropped_stays_in_both_branches():
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_a_weaker_model_guides(two):
+def test_a_guide_model_guides(two):
     """D_w + w (D - D_w), both under the same conditions; a model without conditions can be guided too."""
     torch.manual_seed(1)
     backbone = two.config.build()
     for p in backbone.parameters():
         torch.nn.init.normal_(p, std=0.1)
-    weaker, given = Model(two.config, backbone), {"label": 3, "prompt": "abc"}
-    found = raw(two, weaker=weaker, guidance=2.5, **given)
-    strong, weak = (replace_keep(m, ("label", "text"), given) for m in (two, weaker))
+    guide, given = Model(two.config, backbone), {"label": 3, "prompt": "abc"}
+    found = raw(two, guide=guide, guidance=2.5, **given)
+    strong, weak = (replace_keep(m, ("label", "text"), given) for m in (two, guide))
 
     def denoise(x, t):
         good, bad = strong(x, t), weak(x, t)
         return Estimate(bad.x0 + 2.5 * (good.x0 - bad.x0), bad.eps + 2.5 * (good.eps - bad.eps))
 
-    drawing = two.drawing(2, two.settings(steps=3, sampler="euler"), seed=1, **given)
+    drawing = two.job(2, two.settings(steps=3, sampler="euler"), seed=1, conditions=given)
     wanted = list(replace(drawing, denoise=clip(denoise, two.config.process)).run())[-1].x
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
-    assert torch.equal(raw(two, weaker=weaker, guidance=0.0, **given), raw(weaker, guidance=1.0, **given))
-    assert two.drawing(1, two.settings(steps=3, sampler="euler", guidance=2.5), weaker=weaker).evaluations == 6
+    assert torch.equal(raw(two, guide=guide, guidance=0.0, **given), raw(guide, guidance=1.0, **given))
+    assert two.job(1, two.settings(steps=3, sampler="euler", guidance=2.5), guide=guide).evaluations == 6
     plain = replace(two.config, conditioners=(), network=replace(two.config.network, vector_channels=0))
-    assert raw(randomised(plain), weaker=randomised(plain), guidance=2.0).isfinite().all()
+    assert raw(randomised(plain), guide=randomised(plain), guidance=2.0).isfinite().all()
 
 
-def test_a_weaker_model_of_another_kind_is_refused(two):
+def test_a_guide_model_of_another_kind_is_refused(two):
     config = two.config
-    names = tuple("abcdefghij")
     others = {
         "other images than": replace(config, data=replace(config.data, high=99)),
         "other latents than": replace(config, codec=Lossless()),
         "other times than": replace(config, process=VPCosine(), predicts="v"),
-        "other conditions than": replace(config, conditioners=(replace(config.conditioners[0], names=names), Word())),
+        "other conditions than": replace(config, data=replace(config.data, class_names=tuple("abcdefghij"))),
     }
     for sentence, other in others.items():
-        with pytest.raises(InputError, match=f"the weaker model has {sentence} the model that it is to guide"):
-            raw(two, label=3, guidance=2.0, weaker=Model(other, two.backbone, codec=torch.nn.Identity()))
-    with pytest.raises(InputError, match="a guidance weight of 1 leaves the weaker model out: give --guidance 2"):
-        raw(two, label=3, guidance=1.0, weaker=two)
+        with pytest.raises(InputError, match=f"the guide model has {sentence} the model that it is to guide"):
+            raw(two, label=3, guidance=2.0, guide=Model(other, two.backbone, codec=torch.nn.Identity()))
+    with pytest.raises(InputError, match="a guidance weight of 1 leaves the guide model out: give --guidance 2"):
+        raw(two, label=3, guidance=1.0, guide=two)
     with pytest.raises(
-        InputError, match="guidance label=2 beside a weaker model: .* give one number, or leave --weaker out"
+        InputError, match="guidance label=2 with a guide model: .* give one number, or leave --guide-model out"
     ):
-        raw(two, label=3, guidance={"label": 2}, weaker=two)
+        raw(two, label=3, guidance={"label": 2}, guide=two)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -461,8 +462,8 @@ class Lossless:
     def latent_channels(self, channels):
         return channels
 
-    def latent_size(self, height, width):
-        return height, width
+    def latent_size(self, *sizes):
+        return sizes
 
 
 def test_settings_of_older_files_are_read(model):

@@ -30,7 +30,7 @@ PLAIN = ModelConfig(
 LABELLED = ModelConfig(
     data=SPEC,
     process=Flow(),
-    conditioners=(Label(names=SPEC.class_names, channels=8),),
+    conditioners=(Label(channels=8),),
     network=UNet(channels=16, multipliers=(1, 2), blocks=1, attention=(2,), groups=4, vector_channels=8),
 )
 
@@ -53,7 +53,7 @@ def test_the_exported_network_predicts_what_the_model_predicts(model, tmp_path):
     file = tmp_path / "network.onnx"
     model.export_onnx(file)
     session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    fields = [c.field for c in model.config.conditioners]
+    fields = [c.name for c in model.config.conditioners]
     assert [i.name for i in session.get_inputs()] == ["x_t", "t", *(n for f in fields for n in (f, f"keep_{f}"))]
     props = {prop.key: prop.value for prop in onnx.load(file).metadata_props}
     assert decode(json.loads(props["debruit"]), ModelConfig) == model.config

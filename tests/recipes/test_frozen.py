@@ -22,7 +22,7 @@ from debruit.recipes import recipes
 
 HASHES = Path(__file__).with_name("frozen.json")
 FOLDER = Path(debruit.recipes.__file__).parent
-NOT_RECIPES = {"__init__.py", "adapting.py"}  # they find recipes, and fit them to data
+NOT_RECIPES = {"__init__.py"}  # it finds recipes, and fits them to data
 
 
 def digest(name: str) -> str:

@@ -196,10 +196,10 @@ def test_the_documented_commands_of_conditional_models_run(look_alike, tmp_path,
         (Path("captioned") / f"{n}.txt").write_text(f"a picture of {n} apples")
     Path("landscapes/classes.json").write_text('["sky", "sea"]')
     run_all(documented("## With a condition", 12))
-    conditioners = {name: debruit.load(f"runs/{name}").config.conditioners[0] for name in ("classes", "masks", "text")}
-    assert conditioners["classes"].names == ("n01440764", "n01443537")
-    assert conditioners["masks"].names == ("sky", "sea")
-    assert conditioners["text"].length == 77
+    configs = {name: debruit.load(f"runs/{name}").config for name in ("classes", "masks", "text")}
+    assert configs["classes"].data.class_names == ("n01440764", "n01443537")
+    assert configs["masks"].data.mask_names == ("sky", "sea")
+    assert configs["text"].conditioners[0].length == 77
 
 
 def documented(section: str, count: int) -> list[str]:

@@ -71,7 +71,7 @@ def test_more_budget_buys_a_larger_network():
 
 def test_classes_make_the_model_conditional():
     model = heuristics.configure(spec(32, classes=("a", "b")), heuristics.candidates(32, 32)[0][0])
-    assert model.conditioners[0].names == ("a", "b")
+    assert [c.name for c in model.conditioners] == ["label"]
     assert not heuristics.configure(spec(32), heuristics.candidates(32, 32)[0][0]).conditioners
 
 

@@ -6,7 +6,7 @@ import tiny
 import torch
 
 from debruit.conditioning.label import Label
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.data.split import split
 from debruit.training.previews import conditions
 from debruit.training.state import TrainState
@@ -18,15 +18,15 @@ CPU = torch.device("cpu")
 def enlarging(dataset):
     """A run on the digits whose model is given the image of half the size, never dropped."""
     run = tiny.run()
-    image = Image.suited(dataset.spec, "low", 2)
-    network = replace(tiny.NETWORK, vector_channels=0, spatial_channels=image.channels)
+    image = LowRes(scale=2)
+    network = replace(tiny.NETWORK, vector_channels=0, spatial_channels=image.width(dataset.spec, 1))
     sampling = replace(run.model.sampling, guidance=1.0)
     return replace(run, model=replace(run.model, network=network, conditioners=(image,), sampling=sampling))
 
 
 def test_classes_come_in_turn():
     run = tiny.run()
-    asked = conditions(run, run.source.build(), 12, CPU)
+    asked = conditions(run, run.source.build(), 12)
     assert asked.values["label"].tolist() == [n % 10 for n in range(12)]
     assert asked.keep["label"].all()
 
@@ -37,19 +37,19 @@ def test_else_held_out_images_give_theirs():
     run = enlarging(dataset)
     _, held_out = split(len(dataset), run.held_out_images, run.seed)
     (image,) = run.model.conditioners
-    asked = conditions(run, dataset, 4, CPU)
-    assert torch.equal(asked.values["image"], image.read({"image": dataset.images_of(held_out[:4])}))
-    both = replace(run, model=replace(run.model, conditioners=(image, Label(names=dataset.spec.class_names))))
-    assert conditions(both, dataset, 4, CPU).values["label"].tolist() == dataset.labels[held_out[:4]].tolist()
+    asked = conditions(run, dataset, 4)
+    assert torch.equal(asked.values["low-res"], image.read({"image": dataset.images_of(held_out[:4])}, dataset.spec))
+    both = replace(run, model=replace(run.model, conditioners=(image, Label())))
+    assert conditions(both, dataset, 4).values["label"].tolist() == dataset.labels[held_out[:4]].tolist()
 
 
 def test_more_previews_than_held_out_images_repeat_them():
     dataset = tiny.run().source.build()
     run = replace(enlarging(dataset), validation_images=3)
-    values = conditions(run, dataset, 7, CPU).values["image"]
+    values = conditions(run, dataset, 7).values["low-res"]
     assert torch.equal(values[:3], values[3:6])
     none = replace(run, validation_images=0)
-    assert len(conditions(none, dataset, 2, CPU).values["image"]) == 2, "then images of the training"
+    assert len(conditions(none, dataset, 2).values["low-res"]) == 2, "then images of the training"
 
 
 def test_a_model_that_was_never_without_its_image_has_previews():

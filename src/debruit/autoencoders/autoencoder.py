@@ -53,15 +53,15 @@ class Autoencoder:
     def latent_channels(self, channels: int) -> int:
         return self.bottleneck.channels
 
-    def latent_size(self, height: int, width: int) -> tuple[int, int]:
-        """(h, w) of the latents: the sides over the factor, rounded up. InputError for images smaller than the
-        factor."""
-        if min(height, width) < self.factor:
+    def latent_size(self, *sizes: int) -> tuple[int, ...]:
+        """The sizes of the latents: those of the images over the factor, rounded up. InputError for images smaller than
+        the factor."""
+        if min(sizes) < self.factor:
             raise InputError(
-                f"images of {height} x {width} pixels are smaller than the factor {self.factor} of the autoencoder: "
+                f"images of {' x '.join(map(str, sizes))} pixels are smaller than the factor {self.factor} of the autoencoder: "
                 "use one with fewer levels (coder.multipliers) or a smaller coder.patch, or larger images"
             )
-        return -(-height // self.factor), -(-width // self.factor)
+        return tuple(-(-size // self.factor) for size in sizes)
 
     def build(self, channels: int) -> "AutoencoderModule":
         """Freshly initialised from torch's global generator, for images of any size from the factor on."""
@@ -108,7 +108,7 @@ class AutoencoderModule(CodecModule):
         shift, scale = self._normalisation(raw.mean)
         return Moments((raw.mean - shift) / scale, None if raw.std is None else raw.std / scale)
 
-    def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
+    def decode(self, latents: Tensor, size: tuple[int, ...]) -> Tensor:
         """Images of this size from normalised latents, quantised first where there is a codebook."""
         shift, scale = self._normalisation(latents)
         return self._decode(self.bottleneck.decode(latents * scale + shift), size)
@@ -120,7 +120,7 @@ class AutoencoderModule(CodecModule):
         height, width = images.shape[2:]
         return Reconstruction(self._decode(passed.decodable, (height, width)), moments, passed.penalty, passed.codes)
 
-    def _decode(self, decodable: Tensor, size: tuple[int, int]) -> Tensor:
+    def _decode(self, decodable: Tensor, size: tuple[int, ...]) -> Tensor:
         return self.decoder(decodable)[:, :, : size[0], : size[1]]
 
     def _normalisation(self, like: Tensor) -> tuple[Tensor | float, Tensor | float]:

@@ -14,19 +14,23 @@ LARGEST = 1024  # side of an image that is not tiled
 
 
 def encode(module: CodecModule, images: Tensor) -> Moments:
-    """`module.encode(images)`, images (B, C, H, W)."""
-    sizes = images.shape[2:]
-    run = encode_tiled if max(sizes) > LARGEST else lambda module, part: module.encode(part)
-    parts = [run(module, part) for part in images.split(_count(*sizes))]
+    """`module.encode(images)`, images (B, C, *S)."""
+    size = tuple(images.shape[2:])
+    run = encode_tiled if _tiled(size) else lambda module, part: module.encode(part)
+    parts = [run(module, part) for part in images.split(_count(size))]
     means, spreads = [part.mean for part in parts], [part.std for part in parts if part.std is not None]
     return Moments(torch.cat(means), torch.cat(spreads) if spreads else None)
 
 
-def decode(module: CodecModule, latents: Tensor, size: tuple[int, int]) -> Tensor:
-    """`module.decode(latents, size)`, latents (B, c, h, w)."""
-    run = decode_tiled if max(size) > LARGEST else lambda module, part, size: module.decode(part, size)
-    return torch.cat([run(module, part, size) for part in latents.split(_count(*size))])
+def decode(module: CodecModule, latents: Tensor, size: tuple[int, ...]) -> Tensor:
+    """`module.decode(latents, size)`, latents (B, c, *s); size is (H, W), or (F, H, W) of clips."""
+    run = decode_tiled if _tiled(size) else lambda module, part, size: module.decode(part, size)
+    return torch.cat([run(module, part, size) for part in latents.split(_count(size))])
 
 
-def _count(*sizes: int) -> int:
-    return max(PIXELS // math.prod(sizes), 1)
+def _tiled(size: tuple[int, ...]) -> bool:
+    return len(size) == 2 and max(size) > LARGEST
+
+
+def _count(size: tuple[int, ...]) -> int:
+    return max(PIXELS // math.prod(size), 1)

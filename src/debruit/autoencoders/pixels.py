@@ -18,8 +18,8 @@ class Pixels:
     def latent_channels(self, channels: int) -> int:
         return channels
 
-    def latent_size(self, height: int, width: int) -> tuple[int, int]:
-        return height, width
+    def latent_size(self, *sizes: int) -> tuple[int, ...]:
+        return sizes
 
     def build(self, channels: int) -> "PixelsModule":
         return PixelsModule()
@@ -33,5 +33,5 @@ class PixelsModule(CodecModule):
     def encode(self, images: Tensor) -> Moments:
         return Moments(images)
 
-    def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
+    def decode(self, latents: Tensor, size: tuple[int, ...]) -> Tensor:
         return latents

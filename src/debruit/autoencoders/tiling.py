@@ -27,7 +27,7 @@ class Tileable(Protocol):
     @property
     def factor(self) -> int: ...
     def encode(self, images: Tensor) -> Moments: ...
-    def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor: ...
+    def decode(self, latents: Tensor, size: tuple[int, ...]) -> Tensor: ...
 
 
 class Window(NamedTuple):
@@ -62,7 +62,7 @@ def encode_tiled(module: Tileable, images: Tensor, *, tile: int = 512, overlap: 
 
 @torch.no_grad()
 def decode_tiled(
-    module: Tileable, latents: Tensor, size: tuple[int, int], *, tile: int = 512, overlap: int = 128
+    module: Tileable, latents: Tensor, size: tuple[int, ...], *, tile: int = 512, overlap: int = 128
 ) -> Tensor:
     """As `module.decode(latents, size)`, in tiles that cover `tile` pixels and overlap by `overlap` or more, both
     rounded down to the factor.

@@ -1,38 +1,38 @@
-"""Which conditions each branch of guidance keeps. What can be guided is what an image keeps and training has dropped.
+"""Which conditions each term of guidance keeps. What can be guided is what an image keeps and training has dropped.
 
-With one weight all of it is guided together. With a weight for each of several conditions, branch k keeps the first k of them, in their order;
-a condition without a weight of its own stays in every branch, which is a weight of 1.
+With one weight all of it is guided together. With a weight for each of several conditions, term k keeps the first k of them, in their order;
+a condition without a weight of its own stays in every term, which is a weight of 1.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import ConditionBatch, argument, field_of, without
+from debruit.conditioning.base import Conditioner, keyword
+from debruit.conditioning.batch import ConditionBatch, find, flag
 from debruit.errors import InputError, nearest
 from debruit.sampling.guidance.weights import Weights, coefficients, none
 
 
 class Branch(NamedTuple):
-    """Its coefficient, and the conditions that it keeps."""
+    """The coefficient of a term, and the conditions that it keeps."""
 
     coefficient: float
-    asked: ConditionBatch
+    conditions: ConditionBatch
 
 
-def branches(conditioners: Sequence[Conditioner], asked: ConditionBatch, guidance: Weights) -> list[Branch]:
-    """The branches whose coefficient is not 0, from the fewest conditions to the most; a single one, of coefficient 1, where nothing is guided."""
-    can = guidable(conditioners, asked)
+def branches(conditioners: Sequence[Conditioner], batch: ConditionBatch, guidance: Weights) -> list[Branch]:
+    """The terms whose coefficient is not 0, from the fewest conditions to the most; a single one, of coefficient 1, where nothing is guided."""
+    can = guidable(conditioners, batch)
     pairs = guidance if isinstance(guidance, tuple) else [(name, guidance) for name in can]
-    weighted = [(field_of(name), weight) for name, weight in pairs if field_of(name) in can]
+    weighted = [(c.name, weight) for name, weight in pairs if (c := find(conditioners, name)) and c.name in can]
     names = [name for name, _ in weighted]
     parts = enumerate(coefficients(weight for _, weight in weighted))
-    return [Branch(a, without(asked, names[k:])) for k, a in parts if a != 0]
+    return [Branch(a, batch.without(names[k:])) for k, a in parts if a != 0]
 
 
-def guidable(conditioners: Sequence[Conditioner], asked: ConditionBatch) -> list[str]:
-    """Fields of the conditions that some image keeps and that training has dropped."""
-    return [c.field for c in conditioners if c.drop > 0 and bool(asked.keep[c.field].any())]
+def guidable(conditioners: Sequence[Conditioner], batch: ConditionBatch) -> list[str]:
+    """Names of the conditions that some image keeps and that training has dropped."""
+    return [c.name for c in conditioners if c.drop > 0 and bool(batch.keep[c.name].any())]
 
 
 def check(conditioners: Sequence[Conditioner], guidance: Weights) -> None:
@@ -45,25 +45,27 @@ def check(conditioners: Sequence[Conditioner], guidance: Weights) -> None:
         raise InputError(
             "this model was trained without dropping its condition, so guidance cannot work: leave --guidance out"
         )
-    known = {c.field: c for c in conditioners}
     for name, _ in guidance if isinstance(guidance, tuple) else ():
-        if field_of(name) not in known:
-            allowed = [argument(c) for c in known]
+        condition = find(conditioners, name)
+        if condition is None:
+            allowed = [keyword(c) for c in conditioners]
+            hint = nearest(name, [*allowed, *(c.name for c in conditioners)]) or ","
             raise InputError(
-                f"guidance was given for '{name}'{nearest(name, [*allowed, *known]) or ','} but this model was trained with {', '.join(allowed)}"
+                f"guidance was given for '{name}'{hint} but this model was trained with {', '.join(allowed)}"
             )
-        if known[field_of(name)].drop == 0:
+        if condition.drop == 0:
             raise InputError(
-                f"this model was trained without dropping its {argument(field_of(name))}, so guidance cannot weigh it: leave {name} out of --guidance"
+                f"this model was trained without dropping its {keyword(condition)}, so guidance cannot weigh it: leave {name} out of --guidance"
             )
 
 
-def check_given(conditioners: Sequence[Conditioner], asked: ConditionBatch, guidance: Weights) -> None:
+def check_given(conditioners: Sequence[Conditioner], batch: ConditionBatch, guidance: Weights) -> None:
     """InputError: a weight for a condition that no image has."""
-    can = guidable(conditioners, asked)
+    can = guidable(conditioners, batch)
     for name, weight in guidance if isinstance(guidance, tuple) else ():
-        if field_of(name) not in can:
-            what = argument(field_of(name))
+        condition = find(conditioners, name)
+        if condition is None or condition.name not in can:
+            what = keyword(condition or name)
             raise InputError(
-                f"guidance {name}={weight:g} was given without a {what}: give --{what}, or leave {name} out of --guidance"
+                f"guidance {name}={weight:g} was given without a {what}: give {flag(what)}, or leave {name} out of --guidance"
             )

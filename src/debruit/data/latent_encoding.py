@@ -54,7 +54,7 @@ def write_latents(
     folder: Path,
     encoding: Encoding,
     *,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     meta: dict[str, Any],
 ) -> None:
     """Fills a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the

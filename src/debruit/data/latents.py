@@ -49,7 +49,7 @@ class TrainedCodec(Protocol):
     @property
     def fingerprint(self) -> str: ...
     def latent_channels(self, channels: int) -> int: ...
-    def latent_size(self, height: int, width: int) -> tuple[int, int]: ...
+    def latent_size(self, *sizes: int) -> tuple[int, ...]: ...
 
 
 class LatentCache:
@@ -123,7 +123,7 @@ def latent_cache(
     folder = root() / "latents" / make_key(meaning)
     cache = find_folder(folder, lambda entry: _load(entry, meaning))
     if cache is None:
-        shape = codec.latent_channels(dataset.spec.channels), *codec.latent_size(*dataset.spec.shape[1:])
+        shape = codec.latent_channels(dataset.spec.channels), *codec.latent_size(*dataset.spec.sizes)
         encoding = Encoding(
             dataset=dataset, module=module, flip=flip, device=torch.device(device), batch=batch, autocast=autocast
         )

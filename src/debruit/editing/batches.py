@@ -7,16 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from debruit.conditioning.batch import ARGUMENTS, ConditionBatch, ask, dropped
+from debruit.conditioning.base import keyword
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
+from debruit.models.options import merged, refuse
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.job import SamplingJob
-from debruit.sampling.loop import Snapshot
+from debruit.sampling.loop import Snapshot, last
 
 Watch = Callable[[float], object]
 Walk = Callable[..., Iterator[Snapshot]]
 SETTINGS = frozenset(f.name for f in fields(SamplingConfig))
+SHORTHAND = ("label", "prompt", "mask", "image")
+OPTIONS = ("conditions", *SHORTHAND, "seed", "guide")  # of `Model.trajectory` beside the settings
 
 
 def unseen(share: float) -> None:
@@ -34,20 +37,19 @@ class Request:
 
     settings: SamplingConfig
     given: frozenset[str]
-    asked: Mapping[str, Any]
+    conditions: Mapping[str, Any]
+    guide: Model | None
+    seed: int
     first: int
     batch: int
     watch: Watch
 
-    def drawing(self, model: Model, start: int, count: int) -> SamplingJob:
+    def job(self, model: Model, start: int, count: int) -> SamplingJob:
         """Of `count` images from number `start` of these on. Where nothing was asked for, their conditions are dropped."""
-        if _conditional(self.asked):
-            return model.drawing(count, self.settings, first=self.first + start, **self.asked)
         indices = range(self.first + start, self.first + start + count)
-        weaker = self.asked.get("weaker")
-        pair = None if weaker is None else (weaker, _nothing(weaker, indices))
-        seed = self.asked.get("seed", 0)
-        return model.drawing_of(_nothing(model, indices), self.settings, indices, seed=seed, weaker=pair)
+        pair = None if self.guide is None else (self.guide, self.guide.conditions(indices, self.conditions))
+        own = model.conditions(indices, self.conditions)
+        return model.job_under(own, self.settings, indices, seed=self.seed, guide=pair)
 
 
 def request(
@@ -57,18 +59,23 @@ def request(
     without its small image; no images in a batch."""
     if batch < 1:
         raise InputError(f"a batch of {batch} images: give 1 or more")
+    refuse([name for name in options if name not in (*SETTINGS, *OPTIONS)], model.trajectory)
     given = {name: value for name, value in options.items() if name in SETTINGS and value is not None}
-    asked = {name: value for name, value in options.items() if name not in SETTINGS}
-    settings = model.settings(**given)
-    if "guidance" in given and settings.guidance != 1 and not _conditional(asked) and asked.get("weaker") is None:
+    conditions = merged(options.get("conditions"), **{name: options.get(name) for name in SHORTHAND})
+    settings, guide = model.settings(**given), options.get("guide")
+    if "guidance" in given and settings.guidance != 1 and not conditions and guide is None:
         raise InputError(
             "guidance weighs a condition, and none was given: give a prompt, a label or a mask with it, or leave it out"
         )
-    if asked.get("image") is None and any(c.field == "image" and c.drop == 0 for c in model.config.conditioners):
+    needed = [c for c in model.config.conditioners if c.drop == 0 and keyword(c) == "image"]
+    if needed and not any(name in (needed[0].name, "image") for name in conditions):
         raise InputError(
             "this model draws nothing without a small image to enlarge, so that it edits none: use `debruit upscale`"
         )
-    return Request(settings=settings, given=frozenset(given), asked=asked, first=first, batch=batch, watch=watch)
+    return Request(
+        settings=settings, given=frozenset(given), conditions=conditions, guide=guide, seed=options.get("seed", 0), first=first, batch=batch,
+        watch=watch,
+    )  # fmt: skip
 
 
 def walked(model: Model, wanted: Request, walk: Walk, *values: Tensor) -> Tensor:
@@ -76,11 +83,9 @@ def walked(model: Model, wanted: Request, walk: Walk, *values: Tensor) -> Tensor
     count, ends = len(values[0]), []
     for start in range(0, count, wanted.batch):
         parts = [value[start : start + wanted.batch] for value in values]
-        last = None
-        for last in walk(wanted.drawing(model, start, len(parts[0])), *parts):
-            wanted.watch((start + len(parts[0]) * last.step / last.steps) / count)
-        assert last is not None
-        ends.append(last.x)
+        size = len(parts[0])
+        told = lambda step, steps, start=start, size=size: wanted.watch((start + size * step / steps) / count)  # noqa: E731
+        ends.append(last(walk(wanted.job(model, start, size), *parts), told).x)
     return torch.cat(ends)
 
 
@@ -93,13 +98,3 @@ def check_images(model: Model, images: Tensor) -> None:
             f"images of shape {tuple(images.shape)} and {dtype} were given, and this model's are (B, {', '.join(map(str, data.shape))}) "
             f"and {data.depth}: bring them to that first (debruit.editing.reading.read_image)"
         )
-
-
-def _conditional(asked: Mapping[str, Any]) -> bool:
-    return any(asked.get(name) is not None for name in ARGUMENTS.values())
-
-
-def _nothing(model: Model, indices: range) -> ConditionBatch:
-    """The conditions of these images when they have none."""
-    conditioners = model.config.conditioners
-    return dropped(conditioners, ask(conditioners, indices, {}, model.device))

@@ -1,6 +1,6 @@
 """Super-resolution: an image, larger, by a model that was trained to draw the large one under the small one (SR3, Saharia et al. 2022).
 
-The small image enters through the spatial door (conditioning/low_res.py, kind "low"). The networks take any size, so that an image of any size is enlarged
+The small image enters through the spatial door (conditioning/low_res.py). The networks take any size, so that an image of any size is enlarged
 whole, by the model's scale; only the autoencoder of a latent model goes over a large one in tiles.
 """
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.editing.batches import Watch, request, unseen, walked
 from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
@@ -35,12 +35,12 @@ def upscale(
     return larger.images(walked(larger, wanted, lambda drawing, part: drawing.run(), images))
 
 
-def condition(model: Model) -> Image:
+def condition(model: Model) -> LowRes:
     """The conditioner of small images. InputError where the model has none."""
     for conditioner in model.config.conditioners:
-        if isinstance(conditioner, Image) and conditioner.kind == "low":
+        if isinstance(conditioner, LowRes):
             return conditioner
-    names = " and ".join(c.field for c in model.config.conditioners) or "no condition"
+    names = " and ".join(c.name for c in model.config.conditioners) or "no condition"
     raise InputError(
-        f"this model enlarges no images, since it was trained with {names}: train one that does with `debruit train SOURCE --condition image`"
+        f"this model enlarges no images, since it was trained with {names}: train one that does with `debruit train SOURCE --condition low-res`"
     )

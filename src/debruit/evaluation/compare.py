@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from debruit import events
-from debruit.conditioning.batch import argument
+from debruit.conditioning.base import keyword
+from debruit.conditioning.items import classes
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
@@ -198,12 +199,12 @@ def _of_one(name: str, done: int, models: int, usual: float) -> events.Listener:
 def _check_classes(first: LoadedModel, other: LoadedModel) -> None:
     """InputError if two models have the same condition with other classes."""
     for c in first.model.config.conditioners:
-        twin = next((d for d in other.model.config.conditioners if d.field == c.field), None)
-        ours, theirs = (set(getattr(x, "names", ())) for x in (c, twin))
-        if twin is not None and ours != theirs:
+        shared = any(d.name == c.name for d in other.model.config.conditioners)
+        ours, theirs = (set(classes(one.model.config.data, c.reads)) for one in (first, other))
+        if shared and ours != theirs:
             odd = ", ".join(sorted(ours ^ theirs)[:4])
             raise InputError(
-                f"{first.name} and {other.name} have different classes of their {argument(c.field)}s (only one of "
+                f"{first.name} and {other.name} have different classes of their {keyword(c)}s (only one of "
                 f"them has {odd}), so the same cannot be requested of both: compare models of the same classes"
             )
 

@@ -8,23 +8,21 @@ the class, or the data has none of its conditions, the classes in turn:
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.annotations.names import position
-from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import ConditionBatch, argument, ask
+from debruit.conditioning.base import Conditioner, keyword
+from debruit.conditioning.batch import ConditionBatch
+from debruit.conditioning.items import knows
 from debruit.config import Json
 from debruit.data.dataset import Dataset
-from debruit.data.frame_folders import are_sequences
 from debruit.errors import InputError
 from debruit.evaluation.splits import EvalSplit, requested_classes
-from debruit.images.spec import DataSpec
 from debruit.models.diffusion import Model
 from debruit.networks.cond import Cond
 
@@ -44,20 +42,21 @@ class SampleConditions:
         """Indices of the images that belong to samples first..first + count - 1."""
         return self.images[np.arange(first, first + count) % len(self.images)]
 
-    def has(self, field: str) -> bool:
-        """Whether samples get this condition of a real image."""
-        return self.fields is not None and field in self.fields
+    def has(self, argument: str) -> bool:
+        """Whether samples get a condition of a real image that this argument gives: label, prompt, mask or image."""
+        return any(keyword(name) == argument for name in self.fields or ())
 
-    def without(self, field: str) -> Self:
+    def without(self, condition: str) -> Self:
         """A copy without this condition."""
         assert self.fields is not None
-        return replace(self, fields=tuple(name for name in self.fields if name != field))
+        return replace(self, fields=tuple(name for name in self.fields if name != condition))
 
     def batch(self, model: Model, first: int, count: int) -> ConditionBatch:
         """The conditions of samples first..first + count - 1, on the model's device."""
         if self.fields is None:
-            return ask(model.config.conditioners, range(first, first + count), {}, model.device)
-        return image_conditions(model, self.dataset, self.counterparts(first, count), self.fields)
+            return ConditionBatch.in_turn(model.config, range(first, first + count)).to(model.device)
+        images = self.counterparts(first, count)
+        return ConditionBatch.from_dataset(model.config, self.dataset, images, self.fields).to(model.device)
 
     def labels(self, model: Model, count: int) -> np.ndarray | None:
         """The requested class of each sample by its index in the data, (count,); None without classes."""
@@ -74,23 +73,23 @@ def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> Sampl
     InputError if the data lacks a condition that the model was always trained with.
     """
     conditioners = model.config.conditioners
-    missing = [c for c in conditioners if not available(c, dataset)]
-    fields = tuple(c.field for c in conditioners if c not in missing)
+    missing = [c for c in conditioners if not available(model, c, dataset)]
+    fields = tuple(c.name for c in conditioners if c not in missing)
     if not beyond_class(conditioners):
         return SampleConditions(dataset, split.baseline)
     for conditioner in missing:
         if conditioner.drop == 0:
-            what = argument(conditioner.field)
+            what = keyword(conditioner)
             raise InputError(
                 f"this model was never trained without a {what}, and {dataset.spec.name} has none that it knows: "
                 f"evaluate it on data with the {what}s that it was trained on"
             )
-    return SampleConditions(dataset, split.baseline, fields or None, tuple(c.field for c in missing))
+    return SampleConditions(dataset, split.baseline, fields or None, tuple(c.name for c in missing))
 
 
 def beyond_class(conditioners: Sequence[Conditioner]) -> bool:
     """Whether a model has another condition than the class."""
-    return any(c.field != "label" for c in conditioners)
+    return any(c.reads != "label" for c in conditioners)
 
 
 def digest(conditions: ConditionBatch) -> Json:
@@ -106,65 +105,27 @@ def digest(conditions: ConditionBatch) -> Json:
 def model_inputs(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, Cond]:
     """x_0 of these images, (B, ...) float32 on the model's device, and their conditions: each image's own if the data
     has it, otherwise dropped."""
-    fields = [c.field for c in model.config.conditioners if available(c, dataset)]
+    names = [c.name for c in model.config.conditioners if available(model, c, dataset)]
     with torch.no_grad():
         x0 = model.latents(dataset.images_of(indices))
-        conditions = image_conditions(model, dataset, indices, fields)
+        conditions = ConditionBatch.from_dataset(model.config, dataset, indices, names).to(model.device)
         return x0, model.backbone.cond(conditions.values, conditions.keep)
-
-
-def image_conditions(model: Model, dataset: Dataset, indices: np.ndarray, fields: Collection[str]) -> ConditionBatch:
-    """The conditions `fields` of these images, (B, ...) on the model's device; the model's other conditions are
-    dropped, and so is the text of an image without a caption."""
-    reads = {c.reads for c in model.config.conditioners if c.field in fields}
-    items = dataset.conditions(indices, fields=reads)
-    if "image" in reads:
-        items["image"] = dataset.images_of(indices)
-    values: dict[str, Tensor] = {}
-    keep: dict[str, Tensor] = {}
-    for conditioner in model.config.conditioners:
-        name, has = conditioner.field, conditioner.field in fields
-        value = (
-            _renumbered(conditioner, dataset.spec, conditioner.read(items)) if has else conditioner.blank(len(indices))
-        )
-        values[name] = value.to(model.device)
-        keeps = [has] * len(indices)
-        if name == "text" and has and conditioner.drop > 0:
-            keeps = [bool(caption.strip()) for caption in items["text"]]
-        keep[name] = torch.tensor(keeps, device=model.device)
-    return ConditionBatch(values, keep)
 
 
 def describe(model: Model, dataset: Dataset) -> str:
     """The conditions of `model_inputs`, for the note of a score."""
-    keeps = [c.field for c in model.config.conditioners if available(c, dataset)]
-    dropped = [c.field for c in model.config.conditioners if not available(c, dataset)]
+    keeps = [named(c) for c in model.config.conditioners if available(model, c, dataset)]
+    dropped = [named(c) for c in model.config.conditioners if not available(model, c, dataset)]
     words = [f"given each image's own {' and '.join(keeps)}"] if keeps else []
     words += [f"without a {' or '.join(dropped)}, which this data lacks or names differently"] if dropped else []
     return ", ".join(words) or "of an unconditional model"
 
 
-def available(conditioner: Conditioner, dataset: Dataset) -> bool:
+def named(conditioner: Conditioner) -> str:
+    """A condition in a sentence: the item of the data that it reads, or its own name."""
+    return conditioner.reads if conditioner.reads in ("label", "mask", "text") else conditioner.name
+
+
+def available(model: Model, conditioner: Conditioner, dataset: Dataset) -> bool:
     """Whether the data has what the conditioner reads; the model must know all its class names."""
-    if conditioner.reads == "first":
-        return are_sequences(dataset.first_frames)
-    if conditioner.reads == "image":
-        return True
-    has = getattr(dataset, f"{conditioner.field}s", None) is not None
-    names = _names(conditioner.field, dataset.spec)
-    return has and (
-        names is None or all(position(name, getattr(conditioner, "names", ())) is not None for name in names)
-    )
-
-
-def _names(field: str, spec: DataSpec) -> tuple[str, ...] | None:
-    """The class names of this field in the data; None for fields without classes."""
-    return {"label": spec.class_names, "mask": spec.mask_names}.get(field)
-
-
-def _renumbered(conditioner: Any, spec: DataSpec, values: Tensor) -> Tensor:
-    """Class indices of the data as those of the model; values of other fields unchanged."""
-    names = _names(conditioner.field, spec)
-    if names is None or names == conditioner.names:
-        return values
-    return torch.tensor([position(name, conditioner.names) for name in names], dtype=values.dtype)[values.long()]
+    return knows(model.config.data, dataset, conditioner.reads)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
-from debruit.conditioning.base import Conditioner
+from debruit.conditioning.base import Conditioner, keyword
 from debruit.evaluation.conditions import beyond_class
 from debruit.evaluation.splits import EvalSplit, requested_classes
 from debruit.images.spec import DataSpec
@@ -36,8 +36,9 @@ class Context:
         assert isinstance(self.loaded, LoadedModel)
         return self.loaded.model
 
-    def conditioner(self, field: str) -> Conditioner | None:
-        return next((c for c in self.model.config.conditioners if c.field == field), None)
+    def conditioner(self, item: str) -> Conditioner | None:
+        """The condition that reads this item of the data."""
+        return next((c for c in self.model.config.conditioners if c.reads == item), None)
 
 
 Requirement = Callable[[Context], str]
@@ -81,10 +82,10 @@ def class_condition(context: Context) -> str:
     conditioner = context.conditioner("label")
     if conditioner is None:
         return "this model was trained without classes, so none can be requested"
-    if beyond_class(context.model.config.conditioners):  # then the classes are those of real images
-        known = set(context.spec.class_names) <= set(getattr(conditioner, "names", ()))
-    else:
-        known = requested_classes(context.model, context.spec) is not None
+    # beyond the class, the classes are those of real images
+    every = set(context.spec.class_names) <= set(context.model.config.data.class_names)
+    beyond = beyond_class(context.model.config.conditioners)
+    known = every if beyond else requested_classes(context.model, context.spec) is not None
     return "" if known else f"the model's classes are not those of {context.spec.name}"
 
 
@@ -94,7 +95,7 @@ def mask_condition(context: Context) -> str:
         return "this model was trained without masks, so none can be requested"
     if "mask" not in context.split.fields:
         return f"{spec.name} has no masks: put the images into images/ and their masks into masks/"
-    known = set(spec.mask_names) <= set(getattr(conditioner, "names", ()))
+    known = set(spec.mask_names) <= set(context.model.config.data.mask_names)
     return "" if known else f"the classes of the masks of {spec.name} are not those that the model knows"
 
 
@@ -143,7 +144,7 @@ def caption_scorer(context: Context) -> str:
 
 
 def image_condition(context: Context) -> str:
-    known = context.conditioner("image") is not None
+    known = any(keyword(c) == "image" for c in context.model.config.conditioners)
     return "" if known else "this model was trained without an image as its condition"
 
 

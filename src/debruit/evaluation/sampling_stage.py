@@ -125,7 +125,7 @@ def _batch(
 ) -> Generator[float, None, np.ndarray]:
     """One batch; its steps are yielded as fractions of its images."""
     last = None
-    for last in model.drawing_of(conditions, config, range(start, start + size), seed=seed).run():
+    for last in model.job_under(conditions, config, range(start, start + size), seed=seed).run():
         yield start + size * last.step / (last.steps + 1)
     assert last is not None
     return model.images(last.x).numpy()

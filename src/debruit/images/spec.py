@@ -13,7 +13,8 @@ if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listi
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """The shape and the meaning of a data set's images. `low` and `high` are the values that map to -1 and 1: 0 and
+    """The shape and the meaning of a data set's images. `frames` is more than 1 where an item is a clip.
+    `low` and `high` are the values that map to -1 and 1: 0 and
     255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
     `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
     user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others. Masks hold
@@ -35,16 +36,24 @@ class DataSpec:
     mask_numbers: tuple[int, ...] | None = None
     lettered: bool = False
     fingerprint: str = ""
+    frames: int = 1
 
     def __post_init__(self):
         assert self.depth in ("uint8", "uint16", "float32"), self.depth
+        assert self.frames >= 1, self.frames
         assert self.high > self.low, (self.low, self.high)
         assert len(self.palette) == len(self.mask_names), (self.palette, self.mask_names)
         assert len(self.class_ids) in (0, len(self.class_names)), (self.class_ids, self.class_names)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.channels, self.height, self.width
+    def sizes(self) -> tuple[int, ...]:
+        """(H, W) of an image, (F, H, W) of a clip."""
+        return (self.height, self.width) if self.frames == 1 else (self.frames, self.height, self.width)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, H, W) of an image, (C, F, H, W) of a clip."""
+        return self.channels, *self.sizes
 
     def to_model(self, x: "torch.Tensor") -> "torch.Tensor":
         """Values at rest -> float32 in [-1, 1]."""

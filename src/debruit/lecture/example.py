@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from debruit import events
-from debruit.conditioning.batch import argument
+from debruit.conditioning.base import keyword
 from debruit.config import decode
 from debruit.data.dataset import Dataset
 from debruit.data.find import find_source
@@ -133,14 +133,14 @@ def from_file(path: Path, spec: DataSpec) -> Example:
 def from_model(model: Model, seed: int) -> Example:
     """Return a sample of the model, of its first class if it has classes. InputError: it needs a condition."""
     for c in model.config.conditioners:
-        if c.drop == 0 and c.in_turn(range(1)) is None:
+        if c.drop == 0 and c.in_turn(range(1), model.config.data) is None:
             raise InputError(
-                f"this model was never trained without its {argument(c.field)}, and its training data, which has them, "
+                f"this model was never trained without its {keyword(c)}, and its training data, which has them, "
                 "is not available: install the data, or give its path with --data"
             )
     return Example(
         image=model.generate(1, seed=seed),
-        conditions={"label": torch.tensor([0])} if any(c.field == "label" for c in model.config.conditioners) else {},
+        conditions={"label": torch.tensor([0])} if any(c.reads == "label" for c in model.config.conditioners) else {},
         origin=(
             "a sample of the model itself, since its training data is not available: give --image for another image",
             "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez "

@@ -79,8 +79,5 @@ def _predictions(study: Study, *, keep: bool) -> tuple[Tensor, Tensor]:
 
 def _samples(study: Study, weight: float, count: int) -> tuple[Tensor, int]:
     """Return samples (N, C, H, W) of the model's own sampler at this weight, and the network evaluations of each."""
-    job, last = study.job(count, guidance=weight), None
-    for last in job.run():
-        pass
-    assert last is not None
-    return study.model.images(last.x), job.evaluations
+    job = study.job(count, guidance=weight)
+    return study.model.images(job.final().x), job.evaluations

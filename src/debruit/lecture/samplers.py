@@ -96,8 +96,6 @@ def _settings(study: Study, sampler: Sampler, steps: int) -> SamplingConfig:
 
 
 def _sample(study: Study, sampler: Sampler, steps: int) -> Tensor:
-    settings, last = _settings(study, sampler, steps), None
-    for last in study.model.drawing_of(study.conditions(1), settings, range(1), seed=study.seed).run():
-        pass
-    assert last is not None
+    settings = _settings(study, sampler, steps)
+    last = study.model.job_under(study.conditions(1), settings, range(1), seed=study.seed).final()
     return study.model.images(torch.as_tensor(last.x))[0]

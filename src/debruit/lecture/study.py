@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.base import Conditioner
-from debruit.conditioning.batch import ConditionBatch, argument, dropped, unwanted
-from debruit.conditioning.label import Label
+from debruit.conditioning.base import Conditioner, keyword
+from debruit.conditioning.batch import ConditionBatch, resolve
 from debruit.diffusion.chain import Variance
 from debruit.diffusion.gaussian import Gaussian
 from debruit.diffusion.prediction import Estimate
@@ -92,8 +91,7 @@ class Study:
     @property
     def class_name(self) -> str:
         """The name of the class that conditions the model, or ""."""
-        names = [c.names for c in self.model.config.conditioners if isinstance(c, Label)]
-        return names[0][self.label] if names and self.label is not None else ""
+        return "" if self.label is None else self.model.config.data.class_names[self.label]
 
     def noise(self, count: int = 1, *, purpose: Purpose = Purpose.STUDY_NOISE) -> ImageNoise:
         """Return the noise of `count` copies of the image."""
@@ -111,14 +109,10 @@ class Study:
 
     def conditions(self, n: int, *, keep: bool = True) -> ConditionBatch:
         """Return the conditions of n images; without `keep`, all that can be dropped are."""
-        conditioners, device = self.model.config.conditioners, self.model.device
-        values, kept_by_field = {}, {}
-        for c in conditioners:
-            value = self.values.get(c.field)
-            values[c.field] = (c.blank(n) if value is None else value.expand(n, *value.shape[1:])).to(device)
-            kept_by_field[c.field] = torch.full((n,), value is not None, device=device)
-        batch = ConditionBatch(values, kept_by_field)
-        return batch if keep else dropped(conditioners, batch)
+        config = self.model.config
+        values = {name: value.expand(n, *value.shape[1:]) for name, value in self.values.items()}
+        batch = ConditionBatch.from_values(config, values, n).to(self.model.device)
+        return batch if keep else batch.dropped(config)
 
     def cond(self, n: int, keep: bool) -> Cond:
         """Return the conditions of n images as the network takes them."""
@@ -134,7 +128,7 @@ class Study:
         """Return the job that samples images 0..n - 1 of the seed with these conditions and the model's own sampling
         settings, except for the `changes`.
         """
-        return self.model.drawing_of(self.conditions(n), self.model.settings(**changes), range(n), seed=self.seed)
+        return self.model.job_under(self.conditions(n), self.model.settings(**changes), range(n), seed=self.seed)
 
 
 def begin(
@@ -156,12 +150,9 @@ def begin(
 
     InputError: an image that cannot be read, a condition that the model does not have, or a missing one that it needs.
     """
-    known = {c.field: c for c in model.config.conditioners}
-    given = {name: value for name, value in (("label", label), ("text", prompt)) if value is not None}
-    for name in given:
-        if name not in known:
-            raise InputError(unwanted(name, known))
-    values = {name: known[name].parse(value, range(1)) for name, value in given.items()}
+    spec, known = model.config.data, {c.name: c for c in model.config.conditioners}
+    given = resolve(model.config, {"label": label, "prompt": prompt})
+    values = {name: known[name].parse(value, range(1), spec) for name, value in given.items()}
     example = find_example(
         model,
         None if image is None else Path(image),
@@ -171,18 +162,19 @@ def begin(
     )
     for name, conditioner in known.items():
         if name not in values and conditioner.reads in example.items:
-            values[name] = conditioner.read(example.items)
+            values[name] = conditioner.read(example.items, spec)
         if name not in values and conditioner.drop == 0:
             raise InputError(_missing(conditioner))
-    text = str(given.get("text", example.items.get("text", [""])[0]))
-    if "text" in values and not text.strip() and known["text"].drop > 0:
-        del values["text"]
+    text = str(example.items.get("text", [""])[0] if prompt is None else prompt)
+    values = {
+        name: value for name, value in values.items() if known[name].drop == 0 or bool(known[name].present(value).all())
+    }
     return Study(model, example, chain_of(model.config.process, steps), values, text, seed)
 
 
 def _missing(conditioner: Conditioner) -> str:
     """Return the sentence for a condition that the model needs and the image lacks."""
-    name = argument(conditioner.field)
+    name = keyword(conditioner)
     if name == "label":
         return "this model was never trained without a class: give --label with the class of the image"
     if name == "prompt":

@@ -32,6 +32,7 @@ CONDITIONS: dict[str, Both] = {
     "text": ("text", "texte"),
     "mask": ("the image's own mask", "le masque de l'image"),
     "image": ("made from the image", "tirée de l'image"),
+    "first": ("the first frame of the clip", "la première image du clip"),
 }
 SYMBOLS = {
     "x0": "x_0", "xt": "x_t", "eps": r"\epsilon", "epshat": r"\epsilon_\theta", "x0hat": r"\hat{x}_0",
@@ -228,4 +229,5 @@ def _condition(study: Study) -> Both:
 def _given(study: Study) -> list[tuple[Both, str]]:
     """Return each given condition: its name in both languages, and its value."""
     values = {"label": study.class_name, "text": f"“{study.prompt}”"}
-    return [(CONDITIONS.get(name, (name, name)), values.get(name, "")) for name in study.values]
+    items = {c.name: c.reads for c in study.model.config.conditioners}
+    return [(CONDITIONS.get(items[name], (name, name)), values.get(items[name], "")) for name in study.values]

@@ -6,42 +6,45 @@ scaled to mean 0 and standard deviation 1 per channel, as measured over the trai
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from debruit.autoencoders import bounded
 from debruit.autoencoders.autoencoder import AutoencoderModule, fingerprint
 from debruit.autoencoders.codec import Moments
-from debruit.config import check
 from debruit.errors import InputError
 from debruit.finite import check_finite
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
-from debruit.models.diffusion import choose_device
-from debruit.models.model_file import decoded, fill, model_file, read, save
+from debruit.models.model_file import fill
+from debruit.models.trained import Trained
 
 
-class FirstStage:
+class FirstStage(Trained[FirstStageConfig]):
     """A trained autoencoder: images at rest to latents and back."""
+
+    kind: ClassVar[type] = FirstStageConfig
+    what: ClassVar[str] = "autoencoder"
 
     def __init__(
         self, config: FirstStageConfig, module: AutoencoderModule, provenance: Mapping[str, Any] | None = None
     ) -> None:
-        check(config, "autoencoder")
-        self.config, self.module, self.provenance = config, module.eval(), dict(provenance or {})
+        super().__init__(config, provenance)
+        self.module = module.eval()
 
     @property
-    def device(self) -> torch.device:
-        return next(self.module.parameters()).device
+    def trained(self) -> nn.Module:
+        return self.module
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return self.module.state_dict()
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> "FirstStage":
-        """From a file or a run folder of `debruit train autoencoder`. InputError: none there, damaged, newer, or a model of another kind."""
-        path = model_file(path)
-        header, weights = read(path)
-        config = decoded(header, FirstStageConfig, path)
+    def filled(
+        cls, config: FirstStageConfig, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path, device: torch.device
+    ) -> Self:  # fmt: skip
         with torch.device("meta"):
             module = config.codec.build(config.data.channels)
         fill(module, weights, path)
@@ -49,15 +52,11 @@ class FirstStage:
             raise InputError(
                 f"the weights in {path} are not those that its latents were measured with: the file was changed, copy it again"
             )
-        return cls(config, module.to(choose_device(device)), header["provenance"])
-
-    def save(self, path: str | Path) -> None:
-        """To one file, atomically."""
-        save(path, self.config, self.module.state_dict(), self.provenance)
+        return cls(config, module.to(device), provenance)
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Moments:
-        """The law of the latents of images at rest, (B, C, H, W)."""
+        """The distribution of the latents of images at rest, (B, C, H, W)."""
         check_finite(images, "the images to encode", "replace these values, or leave the images out")
         moments = bounded.encode(self.module, self.config.data.to_model(images).to(self.device))
         check_finite(moments.mean, "the latents are not finite", "look at the images and at the autoencoder")
@@ -65,13 +64,13 @@ class FirstStage:
 
     @torch.no_grad()
     def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
-        """Latents (B, c, h, w) as images at rest of this size, on the CPU."""
+        """Decode latents (B, c, h, w) to images at rest of this size, on the CPU."""
         decoded = bounded.decode(self.module, latents.to(self.device), size).float().cpu()
         check_finite(decoded, "the decoded images are not finite", "look at the latents and at the autoencoder")
         return self.config.data.from_model(decoded)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """What becomes of images at rest: D(E(x)), by the mean of the latents' law."""
+        """Reconstruct images at rest, (B, C, H, W): D(E(x)), by the mean of the latents' distribution."""
         return self.decode(self.encode(images).mean, (images.shape[2], images.shape[3]))
 
     def check_fits(self, spec: DataSpec) -> None:

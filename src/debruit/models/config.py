@@ -46,12 +46,9 @@ class ModelConfig:
         prediction(self.predicts)
 
     @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of what the network sees."""
-        return (
-            self.codec.latent_channels(self.data.channels),
-            *self.codec.latent_size(self.data.height, self.data.width),
-        )
+    def latent_shape(self) -> tuple[int, ...]:
+        """(c, *sizes) of what the network sees: (c, h, w) of an image, (c, f, h, w) of a clip."""
+        return self.codec.latent_channels(self.data.channels), *self.codec.latent_size(*self.data.sizes)
 
     def check(self) -> None:
         """InputError if the prediction says nothing at pure noise, where sampling starts."""
@@ -65,7 +62,7 @@ class ModelConfig:
     def build(self) -> "Backbone":
         """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no
         door."""
-        compatibility.check(self.conditioners, self.network)
+        compatibility.check(self.conditioners, self.network, self.data, self.codec.factor)
         return Backbone(self)
 
 
@@ -85,15 +82,16 @@ class Backbone(nn.Module):
         channels = config.latent_shape[0]
         self.config = config
         self.network = config.network.build(channels, channels * (2 if config.learned_variance else 1))
-        self.conditioners = nn.ModuleDict({c.field: c.build() for c in config.conditioners})
+        self.conditioners = nn.ModuleDict(
+            {c.name: c.build(config.data, config.codec.factor) for c in config.conditioners}
+        )
 
     def cond(self, values: Mapping[str, Tensor], keep: Mapping[str, Tensor]) -> Cond:
-        """The conditions of a batch. `values` holds each conditioner's field, `keep` (B,) bool which images keep it."""
+        """The conditions of a batch, encoded: `values` of each condition by name, (B, ...), and which images `keep` it, (B,) bool."""
         cond = Cond()
-        for conditioner in self.config.conditioners:
-            name = conditioner.field
-            encoded = self.conditioners[name](values[name], keep[name])
-            cond = cond.alongside(Cond(**{conditioner.door: encoded}))
+        for c in self.config.conditioners:
+            encoded = self.conditioners[c.name](values[c.name], keep[c.name])
+            cond = cond.alongside(Cond(**{c.door: encoded}))
         return cond
 
     def forward(self, x: Tensor, noise_level: Tensor, cond: Cond | None = None) -> Tensor:

@@ -1,13 +1,15 @@
-"""A model: process + prediction + network + conditioners + codec. This is the only constructor, for training, evaluation, the command
-line and servers alike.
+"""A diffusion model: process + prediction + network + conditioners + codec. This is the only constructor, for training, evaluation, the command line and
+servers alike.
 
-A model is one .safetensors file (models/model_file.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing else is needed to sample.
+A model is one .safetensors file (model_file.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing else is needed to sample.
+
+A model may be used by several threads at once: nothing in it changes while it samples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Never, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,42 +17,43 @@ from torch import Tensor, nn
 from debruit.autoencoders import bounded
 from debruit.autoencoders.codec import CodecModule
 from debruit.autoencoders.pixels import Pixels
-from debruit.conditioning.batch import ConditionBatch, ask, dropped
-from debruit.conditioning.guidance_terms import branches, check, check_given
+from debruit.conditioning.batch import ConditionBatch
+from debruit.conditioning.guidance_terms import branches
 from debruit.config import check as check_config
-from debruit.device import choose_device
-from debruit.diffusion.bound import BoundTerms, bound
+from debruit.diffusion.bound import BoundTerms
 from debruit.diffusion.chain import Variance
+from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.finite import check_finite
+from debruit.models.bound import check_bounded, variational_bound
 from debruit.models.config import Backbone, ModelConfig
-from debruit.models.guide_model import check_pair
-from debruit.models.model_file import decoded, fill, model_file, read, save
+from debruit.models.guidance import Conditional, guided
+from debruit.models.model_file import fill
 from debruit.models.onnx_export import export_onnx
-from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, check_seed
-from debruit.rng import Purpose
+from debruit.models.options import check_batch, check_count, merged, refuse
+from debruit.models.trained import Trained
+from debruit.ranges import check_seed
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.config import SamplingConfig
-from debruit.sampling.grids import ChainSteps
+from debruit.sampling.grids import ChainSteps, Grid
 from debruit.sampling.guidance import weights
-from debruit.sampling.guidance.autoguidance import autoguidance
-from debruit.sampling.guidance.classifier_free import classifier_free
-from debruit.sampling.guidance.clip import clip
 from debruit.sampling.guidance.cost import evaluations
-from debruit.sampling.guidance.interval import within
-from debruit.sampling.guidance.rescale import rescaled
+from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.job import SamplingJob
-from debruit.sampling.loop import Snapshot
+from debruit.sampling.loop import Progress, Snapshot
 from debruit.sampling.noise import ImageNoise
-from debruit.sampling.sampler import Denoise, Sampler
+from debruit.sampling.sampler import Sampler
 from debruit.seams import choose
 
 CODEC = "codec."  # what the names of the autoencoder's weights begin with, in a model's file
 
 
-class Model:
+class Model(Trained[ModelConfig]):
     """A trained model: `generate` images, or follow their `trajectory`."""
+
+    kind: ClassVar[type] = ModelConfig
+    what: ClassVar[str] = "model"
 
     def __init__(
         self,
@@ -61,33 +64,29 @@ class Model:
         codec: CodecModule | None = None,
     ) -> None:
         """`codec` is the trained autoencoder of a latent model; pixels need none."""
-        check_config(config, "model")
+        super().__init__(config, provenance)
         config.check()
-        self.config, self.backbone, self.provenance = config, backbone.eval(), dict(provenance or {})
         assert codec is not None or isinstance(config.codec, Pixels), "a latent model comes with its autoencoder"
+        self.backbone = backbone.eval()
         self.codec = (codec or config.codec.build(config.data.channels)).eval()
 
     @property
-    def device(self) -> torch.device:
-        return next(self.backbone.parameters()).device
+    def trained(self) -> nn.Module:
+        return self.backbone
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return named(self.backbone, self.codec)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> "Model":
-        """From a model file or a run folder. InputError says what is wrong with a file that is none, damaged, newer, or an autoencoder."""
-        path = model_file(path)
-        header, weights = read(path)
-        config = decoded(header, ModelConfig, path)
+    def filled(
+        cls, config: ModelConfig, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path, device: torch.device
+    ) -> Self:  # fmt: skip
         with torch.device("meta"):
             backbone, codec = config.build(), config.codec.build(config.data.channels)
         own = {name: w for name, w in weights.items() if not name.startswith(CODEC)}
         fill(backbone, own, path)
         fill(codec, {name.removeprefix(CODEC): w for name, w in weights.items() if name not in own}, path)
-        place = choose_device(device)
-        return cls(config, backbone.to(place), header["provenance"], codec=codec.to(place))
-
-    def save(self, path: str | Path) -> None:
-        """To one file, atomically."""
-        save(path, self.config, named(self.backbone, self.codec), self.provenance)
+        return cls(config, backbone.to(device), provenance, codec=codec.to(device))
 
     def export_onnx(self, path: str | Path) -> None:
         """Write the denoising network to an ONNX file: (x_t, t, conditions) -> prediction, for any batch (models/onnx_export.py)."""
@@ -96,43 +95,68 @@ class Model:
     def settings(
         self,
         *,
-        sampler=None,
+        sampler: str | Sampler | None = None,
         steps: int | None = None,
-        guidance=None,
+        guidance: str | Weights | None = None,
         interval: tuple[float, float] | None = None,
         rescale: float | None = None,
-        grid=None,
+        grid: Grid | None = None,
         clip: bool | None = None,
     ) -> SamplingConfig:
         """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its own steps."""
-        own = self.config.sampling
-        if isinstance(sampler, str):
-            sampler = choose(Sampler, sampler, "sampler")
+        chosen = choose(Sampler, sampler, "sampler") if isinstance(sampler, str) else sampler
         given = {
-            "sampler": sampler, "steps": steps, "guidance": None if guidance is None else weights.read(guidance), "interval": interval,
+            "sampler": chosen, "steps": steps, "guidance": None if guidance is None else weights.read(guidance), "interval": interval,
             "rescale": rescale, "grid": grid, "clip": clip,
         }  # fmt: skip
-        chosen = replace(own, **{name: value for name, value in given.items() if value is not None})
-        if grid is None and isinstance(chosen.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
-            return replace(chosen, grid=ChainSteps())
-        return chosen
+        found = replace(self.config.sampling, **{name: value for name, value in given.items() if value is not None})
+        if grid is None and isinstance(found.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
+            return replace(found, grid=ChainSteps())
+        return found
 
-    def generate(self, n: int = 4, *, batch: int = 64, first: int = 0, **options: Any) -> Tensor:
-        """n images, (n, C, H, W), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`.
+    def generate(
+        self,
+        n: int = 4,
+        *,
+        conditions: Mapping[str, Any] | None = None,
+        label: Any = None,
+        prompt: Any = None,
+        mask: Any = None,
+        image: Any = None,
+        seed: int = 0,
+        first: int = 0,
+        batch: int = 64,
+        sampler: str | Sampler | None = None,
+        steps: int | None = None,
+        guidance: str | Weights | None = None,
+        interval: tuple[float, float] | None = None,
+        rescale: float | None = None,
+        grid: Grid | None = None,
+        clip: bool | None = None,
+        guide: Self | None = None,
+        progress: Progress | None = None,
+        **misspelt: Never,
+    ) -> Tensor:
+        """Sample n images, (n, C, *S), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`.
+        `progress(step, steps)` is called after each step, over all batches.
 
         Image k of a seed is the same for every n, batch, number of threads and device up to rounding: its noise is equal to the bit, but matrix products
         and convolutions add in an order that depends on the size of the batch. In float32 on a CPU a few of 10,000 values of 8-bit images then
         differ by one level; equal calls on one machine agree to the bit. Equal batches would cost what they are padded to, so nothing is padded.
         """
-        _check_count(n)
-        if not 1 <= batch <= LARGEST_BATCH:
-            raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
-        parts = []
-        for start in range(0, n, batch):
-            last = None
-            for last in self.trajectory(min(batch, n - start), first=first + start, **options):
-                pass
-            assert last is not None
+        refuse(misspelt, self.generate)
+        check_count(n)
+        check_batch(batch)
+        settings = self.settings(
+            sampler=sampler, steps=steps, guidance=guidance, interval=interval, rescale=rescale, grid=grid, clip=clip
+        )
+        given = merged(conditions, label=label, prompt=prompt, mask=mask, image=image)
+        starts, parts = range(0, n, batch), []
+        for k, start in enumerate(starts):
+            job = self.job(
+                min(batch, n - start), settings, seed=seed, first=first + start, conditions=given, guide=guide
+            )
+            last = job.final(progress=progress and _offset(progress, k, len(starts)))
             parts.append(self.images(last.x))
         return torch.cat(parts)
 
@@ -140,61 +164,65 @@ class Model:
         self,
         n: int = 4,
         *,
+        conditions: Mapping[str, Any] | None = None,
+        label: Any = None,
+        prompt: Any = None,
+        mask: Any = None,
+        image: Any = None,
         seed: int = 0,
         first: int = 0,
-        label=None,
-        prompt=None,
-        mask=None,
-        image=None,
-        weaker: "Model | None" = None,
-        **changes: Any,
+        sampler: str | Sampler | None = None,
+        steps: int | None = None,
+        guidance: str | Weights | None = None,
+        interval: tuple[float, float] | None = None,
+        rescale: float | None = None,
+        grid: Grid | None = None,
+        clip: bool | None = None,
+        guide: Self | None = None,
+        **misspelt: Never,
     ) -> Iterator[Snapshot]:
-        """Sampling step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
+        """Sample step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
 
-        Conditions: `label`, names of classes, or numbers, which are names where a class is called by a number;
-        `prompt`, texts; `mask`, files or class numbers; `image`, what an image-conditioned model
-        starts from; one for all images, or several in turn. Without any of them a model takes its classes in turn (image k is of class k mod their
-        number); with some of them, the others are dropped. `weaker` is a model that guides this one (docs/guidance.md). `changes` are those of
-        `settings`: sampler, steps, guidance, interval, rescale, grid, clip.
+        `conditions` maps the name of a condition, such as "text", or its keyword, such as "prompt", to one value for all images or several in turn.
+        `label` (names of classes, or numbers), `prompt` (texts), `mask` (files or class numbers) and `image` are shorthand for them. Without any a
+        model takes its classes in turn (image k is of class k mod their number); with some, the others are dropped. `guide` is a model that guides
+        this one (docs/guidance.md). The remaining options are those of `settings`.
         InputError: n < 1, an unknown sampler or label, a condition that the model does not have, guidance it was not trained for.
         """
-        return self.drawing(
-            n, self.settings(**changes), seed=seed, first=first, label=label, prompt=prompt, mask=mask, image=image, weaker=weaker
-        ).run()  # fmt: skip
+        refuse(misspelt, self.trajectory)
+        settings = self.settings(
+            sampler=sampler, steps=steps, guidance=guidance, interval=interval, rescale=rescale, grid=grid, clip=clip
+        )
+        given = merged(conditions, label=label, prompt=prompt, mask=mask, image=image)
+        return self.job(n, settings, seed=seed, first=first, conditions=given, guide=guide).run()
 
-    def drawing(
+    def job(
         self,
         n: int,
         settings: SamplingConfig,
         *,
+        conditions: Mapping[str, Any] | None = None,
         seed: int = 0,
         first: int = 0,
-        label=None,
-        prompt=None,
-        mask=None,
-        image=None,
-        weaker: "Model | None" = None,
+        guide: "Model | None" = None,
     ) -> SamplingJob:
-        """What is needed to draw images `first`..`first + n - 1` of this seed under these conditions. InputError as `trajectory`."""
-        _check_count(n)
-        given = {"label": label, "text": prompt, "mask": mask, "image": image}
-        indices = range(first, first + n)
-        asked = ask(self.config.conditioners, indices, given, self.device)
-        if weaker is None:
-            return self.drawing_of(asked, settings, indices, seed=seed)
-        theirs = ask(weaker.config.conditioners, indices, given, weaker.device)
-        return self.drawing_of(asked, settings, indices, seed=seed, weaker=(weaker, theirs))
+        """The job of sampling images `first`..`first + n - 1` of this seed under these conditions. InputError as `trajectory`."""
+        check_count(n)
+        indices, given = range(first, first + n), conditions or {}
+        own = ConditionBatch.requested(self.config, indices, given)
+        pair = None if guide is None else (guide, ConditionBatch.requested(guide.config, indices, given))
+        return self.job_under(own, settings, indices, seed=seed, guide=pair)
 
-    def drawing_of(
+    def job_under(
         self,
-        asked: ConditionBatch,
+        conditions: ConditionBatch,
         settings: SamplingConfig,
         indices: Sequence[int],
         *,
         seed: int = 0,
-        weaker: "tuple[Model, ConditionBatch] | None" = None,
+        guide: "tuple[Model, ConditionBatch] | None" = None,
     ) -> SamplingJob:
-        """The same for conditions that are values already, those of the images of these numbers; a weaker model comes with its own."""
+        """The job of sampling the images of these numbers under conditions that are values already; a guide model comes with its own."""
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         check_config(settings, "sampling")
@@ -203,23 +231,57 @@ class Model:
             raise InputError(
                 "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
             )
-        denoise, count = self._guided(asked, settings, weaker)
+        pair = None if guide is None else guide[0].under(guide[1])
+        denoise, count = guided(self.under(conditions), settings, pair)
         return SamplingJob(
             denoise=denoise, process=self.config.process, settings=settings, branches=count, device=self.device,
             noise=ImageNoise(seed, indices, self.config.latent_shape, self.device),
         )  # fmt: skip
 
-    def evaluations(self, settings: SamplingConfig, asked: ConditionBatch | None = None) -> int:
-        """Network evaluations for one image under these conditions, each branch of guidance counted; without them, when nothing is asked for. The
-        one count that every command and report shows."""
-        conditioners = self.config.conditioners
-        asked = ask(conditioners, range(1), {}, self.device) if asked is None else asked
-        return evaluations(self.config.process, settings, len(branches(conditioners, asked, settings.guidance)))
+    def under(self, conditions: ConditionBatch) -> Conditional:
+        """The model under the conditions of one batch."""
+        return Conditional(self.config, self.backbone, conditions.to(self.device))
+
+    @torch.inference_mode()
+    def denoise(
+        self,
+        x_t: Tensor,
+        t: float | Tensor,
+        *,
+        conditions: Mapping[str, Any] | ConditionBatch | None = None,
+        guidance: str | Weights = 1.0,
+    ) -> Estimate:
+        """Call the denoiser: the estimates x0 and eps of x_t = alpha(t) x_0 + sigma(t) eps, (B, c, *S) each, at a time t in [0, 1] or at times (B,).
+
+        `conditions` as in `trajectory`, for images 0..B - 1; without them the estimate is unconditional. `guidance` is the weight of the conditions, with
+        which t is one number. Nothing is clipped. InputError: x_t of another shape than `config.latent_shape`, and as `trajectory`."""
+        if tuple(x_t.shape[1:]) != self.config.latent_shape:
+            raise InputError(
+                f"x_t of shape {tuple(x_t.shape)}: the denoiser of this model takes (B, {', '.join(map(str, self.config.latent_shape))})"
+            )
+        if not isinstance(conditions, ConditionBatch):
+            conditions = self.conditions(range(len(x_t)), conditions)
+        settings = replace(self.settings(guidance=guidance), rescale=0.0, clip=False)
+        denoise, _ = guided(self.under(conditions), settings)
+        return denoise(x_t.to(self.device), t.to(self.device) if isinstance(t, Tensor) else t)  # ty: ignore[invalid-argument-type]
+
+    def conditions(self, indices: Sequence[int], given: Mapping[str, Any] | None = None) -> ConditionBatch:
+        """The conditions of the images of these numbers as a user gives them; where nothing is given, no condition."""
+        if any(value is not None for value in (given or {}).values()):
+            return ConditionBatch.requested(self.config, indices, given or {})
+        return ConditionBatch.blank(self.config, indices)
+
+    def evaluations(self, settings: SamplingConfig, conditions: ConditionBatch | None = None) -> int:
+        """Network evaluations for one image under these conditions, each branch of guidance counted; without them, where nothing is requested. The one
+        count that every command and report shows."""
+        if conditions is None:
+            conditions = ConditionBatch.in_turn(self.config, range(1))
+        terms = branches(self.config.conditioners, conditions, settings.guidance)
+        return evaluations(self.config.process, settings, len(terms))
 
     def conditioned(self) -> ConditionBatch:
         """One image that keeps every condition of the model, of no particular value: for counting what guidance costs."""
-        conditioners, one = self.config.conditioners, torch.ones(1, dtype=torch.bool)
-        return ConditionBatch({c.field: c.blank(1) for c in conditioners}, {c.field: one for c in conditioners})
+        return ConditionBatch.full(self.config, 1)
 
     def bound(
         self,
@@ -227,52 +289,27 @@ class Model:
         *,
         variance: Variance | None = None,
         seed: int = 0,
-        label=None,
-        prompt=None,
-        mask=None,
-        image=None,
+        conditions: Mapping[str, Any] | None = None,
+        label: Any = None,
+        prompt: Any = None,
+        mask: Any = None,
+        image: Any = None,
     ) -> BoundTerms:
-        """The variational bound of `images` (B, C, H, W), in the dtype and range of the data: nats and bits/dim, one evaluation for each step
-        of the chain. A condition that is not given counts as dropped. DDPM, equation 5.
+        """The variational bound of `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the chain (DDPM, equation 5). A
+        condition that is not given counts as dropped.
 
         InputError: a process without a chain, latents that are no pixels, a variance that was not learned.
         """
-        process, n = self.config.process, len(images)
-        if not isinstance(self.config.codec, Pixels):
-            raise InputError(
-                "bits/dim of a latent model is not defined by its chain alone, which ends at latents and knows no pixels: `debruit evaluate` "
-                "reports that of its latents instead (latent-bound where it has a chain, and likelihood)"
-            )
-        if not isinstance(process, Tabulated):
-            raise InputError(
-                f"the bound is a sum over the steps of a chain, and this model's process is {type(process).__name__}: train one by "
-                "the recipe ddpm-fashion-mnist-28 or with --set model.process=Tabulated, or measure the likelihood of the probability-flow ODE, "
-                "which every process has (`debruit evaluate`)"
-            )
-        if self.config.data.depth != "uint8":
-            raise InputError(
-                f"the bound counts the bits of 8-bit pixels, and this model's are {self.config.data.depth}"
-            )
-        if variance == "learned" and not self.config.learned_variance:
-            raise InputError("this model has not learned a variance: ask for posterior or beta")
-        given = {"label": label, "text": prompt, "mask": mask, "image": image}
-        asked = ask(self.config.conditioners, range(n), given, self.device)
-        denoiser = self.backbone.denoiser()
-        x0 = self.config.data.to_model(images).to(self.device)
-        with torch.inference_mode():
-            if not any(value is not None for value in given.values()):
-                asked = dropped(self.config.conditioners, asked)
-            cond = self.backbone.cond(asked.values, asked.keep)
-            return bound(
-                lambda x, t: denoiser(x, t, cond), process.chain, x0, ImageNoise(seed, range(n), x0.shape[1:], self.device, purpose=Purpose.LIKELIHOOD_NOISE),
-                variance=variance or ("learned" if self.config.learned_variance else "beta"),
-            )  # fmt: skip
+        check_bounded(self.config, variance)
+        given = merged(conditions, label=label, prompt=prompt, mask=mask, image=image)
+        own = self.under(self.conditions(range(len(images)), given))
+        return variational_bound(own, images, variance=variance, seed=seed)
 
     @torch.no_grad()
     def images(self, x: Tensor) -> Tensor:
-        """Latents, (B, C, H, W), as images in the dtype and range of the data, on the CPU. InputError: they are not finite."""
+        """Decode latents (B, c, *S) to images in the dtype and range of the data, on the CPU. InputError: they are not finite."""
         data = self.config.data
-        decoded = bounded.decode(self.codec, x, (data.height, data.width)).float().cpu()
+        decoded = bounded.decode(self.codec, x, data.sizes).float().cpu()
         check_finite(
             decoded,
             "the images are not finite",
@@ -282,39 +319,11 @@ class Model:
 
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
-        """Images in the dtype and range of the data, (B, C, H, W), as what the diffusion sees, on the model's device: the mean of the encoder."""
+        """Encode images (B, C, *S) in the dtype and range of the data, to what the diffusion sees, on the model's device: the mean of the encoder."""
         check_finite(images, "the images to encode", "replace these values, or leave the images out")
         latents = bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
         check_finite(latents, "the latents are not finite", "look at the images and at the autoencoder that made them")
         return latents
-
-    def _guided(
-        self, asked: ConditionBatch, settings: SamplingConfig, weaker: "tuple[Model, ConditionBatch] | None"
-    ) -> tuple[Denoise, int]:
-        """The denoiser of one batch under its conditions, guided and clipped as the settings say, and how many branches its guidance has."""
-        config, plain = self.config, self._under(asked)
-        if weaker is None:
-            if settings.guidance != config.sampling.guidance:  # the model's own serve whatever is asked of it
-                check(config.conditioners, settings.guidance)
-                check_given(config.conditioners, asked, settings.guidance)
-            parts = branches(config.conditioners, asked, settings.guidance)
-            with torch.inference_mode():
-                conds = [(part.coefficient, self.backbone.cond(part.asked.values, part.asked.keep)) for part in parts]
-            guided, count = classifier_free(self.backbone.denoiser(), conds), len(parts)
-        else:
-            weight = check_pair(self, weaker[0], settings.guidance)
-            guided, count = autoguidance(plain, weaker[0]._under(weaker[1]), weight), 1 if weight == 0 else 2
-        found = rescaled(guided, config.process, settings.rescale)
-        if count > 1:  # w = 0 is the model without its condition at all times
-            found = within(settings.interval, found, plain)
-        return (clip(found, config.process) if settings.clip and isinstance(config.codec, Pixels) else found), count
-
-    def _under(self, asked: ConditionBatch) -> Denoise:
-        """The plain denoiser of one batch under its conditions."""
-        denoiser = self.backbone.denoiser()
-        with torch.inference_mode():
-            cond = self.backbone.cond(asked.values, asked.keep)
-        return lambda x, t: denoiser(x, t, cond)
 
 
 def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
@@ -324,12 +333,10 @@ def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
-    """A model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
+    """Load a model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
     return Model.load(path, device)
 
 
-def _check_count(n: int) -> None:
-    if n < 1:
-        raise InputError(f"{n} images were asked for: give -n 1 or more")
-    if n > MOST_DRAWN:
-        raise InputError(f"{n:,} images were asked for: give -n {MOST_DRAWN:,} or less; several seeds give more")
+def _offset(progress: Progress, batch: int, batches: int) -> Progress:
+    """The progress of one of several batches, as a part of all."""
+    return lambda step, steps: progress(batch * steps + step, batches * steps)

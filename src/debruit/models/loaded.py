@@ -89,7 +89,8 @@ class LoadedModel(Opened[Model]):
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names that the model is conditioned on; () without classes."""
-        return next((getattr(c, "names", ()) for c in self.model.config.conditioners if c.field == "label"), ())
+        labelled = any(c.reads == "label" for c in self.model.config.conditioners)
+        return self.model.config.data.class_names if labelled else ()
 
     def check_data(self, spec: DataSpec) -> None:
         """InputError if images of this spec cannot be compared with the model's."""
@@ -106,7 +107,7 @@ class LoadedModel(Opened[Model]):
             "process": type(config.process).__name__,
             "predicts": config.predicts,
             "codec": type(config.codec).__name__,
-            "conditions": [c.field for c in config.conditioners],
+            "conditions": [c.name for c in config.conditioners],
             "sampling": encode(config.sampling),
             "evaluations": self.model.evaluations(self.model.settings(), self.model.conditioned()),
             "provenance": self.provenance,
@@ -149,7 +150,7 @@ class LoadedAutoencoder(Opened[FirstStage]):
             "parameters": sum(p.numel() for p in self.model.module.parameters()),
             "bottleneck": type(codec.bottleneck).__name__,
             "factor": codec.factor,
-            "latents": [codec.latent_channels(spec.channels), *codec.latent_size(spec.height, spec.width)],
+            "latents": [codec.latent_channels(spec.channels), *codec.latent_size(*spec.sizes)],
             "provenance": self.provenance,
             "config": encode(self.model.config),
         }

@@ -3,9 +3,9 @@
 Inputs, B free, everything else as the model has it:
     x_t              (B, C, ...) float32   noisy latents, pixels in [-1, 1] where the model has no autoencoder
     t                (B,) float32          times in [0, 1]: 0 is clean, 1 is noise
-    FIELD            (B, ...)              for each condition, its value as `ConditionBatch` holds it: `label` (B,) int64,
-                                           `text` (B, L) int64 token ids, `mask` and `image` (B, C, H, W) float32
-    keep_FIELD       (B,) bool             whether an image keeps this condition; false is unconditional
+    NAME             (B, ...)              for each condition, its value as `ConditionBatch` holds it: `label` (B,) int64,
+                                           `text` (B, L) int64 token ids, `mask` (B, H, W) uint8
+    keep_NAME        (B,) bool             whether an image keeps this condition; false is unconditional
 Output:
     prediction       (B, C, ...) float32   y = network(c_in x_t, c_noise, cond), in the space of `config.predicts`
 
@@ -70,7 +70,7 @@ class ExportedNetwork(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone, self.denoiser = backbone, backbone.denoiser()
-        self.names = [conditioner.field for conditioner in backbone.config.conditioners]
+        self.names = [conditioner.name for conditioner in backbone.config.conditioners]
 
     def forward(self, x_t: Tensor, t: Tensor, *conditions: Tensor) -> Tensor:
         values = dict(zip(self.names, conditions[::2], strict=True))

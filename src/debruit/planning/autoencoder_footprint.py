@@ -18,7 +18,7 @@ from debruit.planning.footprint import BACKWARD, FLOAT, Footprint, parameters, p
 from debruit.training.config import AutoencoderRun
 from debruit.training.tasks.autoencoder import PREVIEW_IMAGES
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from debruit.conditioning.batch import ConditionBatch
 from debruit.models.config import Backbone, ModelConfig
 from debruit.networks.cond import Cond
 from debruit.training.config import Optimiser, Run
@@ -229,6 +230,6 @@ def _counted(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[int, i
 
 def _inputs(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[Tensor, Tensor, Cond]:
     """What the backbone sees of a batch, its conditions encoded: their encoders are part of the cost."""
-    values = {c.field: c.blank(batch) for c in model.conditioners}
-    keep = {name: torch.ones(batch, dtype=torch.bool) for name in values}
-    return torch.empty(batch, *model.latent_shape), torch.empty(batch), backbone.cond(values, keep)
+    conditions = ConditionBatch.full(model, batch)
+    cond = backbone.cond(conditions.values, conditions.keep)
+    return torch.empty(batch, *model.latent_shape), torch.empty(batch), cond

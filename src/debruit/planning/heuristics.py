@@ -14,6 +14,7 @@ import torch
 from debruit.autoencoders.codec import Codec
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner
+from debruit.conditioning.compatibility import widths
 from debruit.conditioning.label import Label
 from debruit.data.source import Source
 from debruit.data.split import Split
@@ -117,7 +118,7 @@ def choose_model(
 ) -> ModelConfig:
     """The candidate whose forward pass is nearest to `target` operations an image."""
     codec = codec or Pixels()
-    channels, sides = codec.latent_channels(spec.channels), codec.latent_size(spec.height, spec.width)
+    channels, sides = codec.latent_channels(spec.channels), codec.latent_size(*spec.sizes)
     found, families = [], candidates(*sides)
     for family in families:
         # one of a family is counted; for the others the count goes with the square of the width
@@ -146,9 +147,8 @@ def configure(
     """A model for this data: under these conditions, or on the data's classes where it has some."""
     codec = codec or Pixels()
     if conditioners is None:
-        conditioners = (Label.suited(spec),) if len(spec.class_names) > 1 else ()
-    conditioners = tuple(c.fitted(codec.factor) for c in conditioners)
-    network = opened(network, conditioners)
+        conditioners = (Label(),) if len(spec.class_names) > 1 else ()
+    network = opened(network, conditioners, spec, codec.factor)
     # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
@@ -158,17 +158,17 @@ def configure(
     guidance, interval = (GUIDANCE, INTERVAL) if any(c.drop > 0 for c in conditioners) else (1.0, EVERYWHERE)
     sampling = SamplingConfig(sampler=sampler, grid=grid, steps=steps, guidance=guidance, interval=interval)
     return ModelConfig(
-        data=spec, network=network, predicts=predicts, conditioners=conditioners, codec=codec, sampling=sampling,
+        data=spec, network=network, predicts=predicts, conditioners=tuple(conditioners), codec=codec, sampling=sampling,
         data_std=PIXEL_STD if isinstance(codec, Pixels) else 1.0,
     )  # fmt: skip
 
 
-def opened(network: UNet, conditioners: Sequence[Conditioner]) -> UNet:
-    """The network with doors as wide as what these conditioners put through them."""
-    wide = {door: [c.channels for c in conditioners if c.door == door] for door in UNet.doors}
-    tokens = max(wide["tokens"], default=0)
+def opened(network: UNet, conditioners: Sequence[Conditioner], spec: DataSpec, factor: int) -> UNet:
+    """The network with doors as wide as what these conditioners put through them, for images of this spec under a codec of this factor."""
+    wide = widths(conditioners, spec, factor)
+    tokens = wide["tokens"]
     return replace(
-        network, vector_channels=sum(wide["vector"]), spatial_channels=sum(wide["spatial"]), token_channels=tokens,
+        network, vector_channels=wide["vector"], spatial_channels=wide["spatial"], token_channels=tokens,
         transformer_depth=1 if tokens else 0, pooled_tokens=tokens > 0,
     )  # fmt: skip
 
@@ -250,7 +250,7 @@ def summary(run: Run, device: torch.device, speed: Speed, split: Split | None = 
         f"{held} held out",
         f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} MFLOP an image; "
         f"{type(model.process).__name__}, predicts {model.predicts}"
-        + "".join(f", conditioned on {x.field} (dropped {x.drop:.0%})" for x in model.conditioners),
+        + "".join(f", conditioned on {x.name} (dropped {x.drop:.0%})" for x in model.conditioners),
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{portion}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
         f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",

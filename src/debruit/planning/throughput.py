@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from debruit.conditioning.batch import ConditionBatch
 from debruit.device import has_bf16
 from debruit.models.config import ModelConfig
 from debruit.planning.footprint import Speed, cost
@@ -89,11 +90,10 @@ def synthetic(run: Run) -> Batch:
     """A batch of noise in the shape of the run's data."""
     numbers = stream(Purpose.SYNTHETIC, 0)
     shape = (run.batch, *run.model.latent_shape)
-    values = {c.field: c.blank(run.batch) for c in run.model.conditioners}
-    keep = {name: torch.ones(run.batch, dtype=torch.bool) for name in values}
+    conditions = ConditionBatch.full(run.model, run.batch)
     x0, eps = numbers.normal(shape).clamp(-1, 1), numbers.normal(shape)
     t = run.objective.density.quantile(numbers.uniform((run.batch,)), run.model.process)
-    return Batch(x0, t, eps, values, keep, np.arange(run.batch, dtype=np.uint64))
+    return Batch(x0, t, eps, conditions.values, conditions.keep, np.arange(run.batch, dtype=np.uint64))
 
 
 def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half: bool = False) -> Speed | None:

@@ -37,7 +37,7 @@ def ldm_imagenet_f8_256() -> Run:
     network = settings.unet(
         channels=256, multipliers=(1, 2, 4), blocks=2, attention=(1, 2, 4), head_channels=32, token_channels=CONTEXT
     )
-    label = Label(names=CLASSES, channels=CONTEXT, drop=0.0, door="tokens", ids=())
+    label = Label(channels=CONTEXT, drop=0.0, door="tokens")
     return settings.run(
         source=settings.folder("imagenet", SIZE, labelled=True),
         model=ldm(imagenet(), network, reference.vq_f8(), SCHEDULE, [label], steps=250),
@@ -63,7 +63,7 @@ def ldm_imagenet_f4_256() -> Run:
     network = settings.unet(
         channels=192, multipliers=(1, 2, 3, 5), blocks=2, attention=(2, 4, 8), heads=1, token_channels=CONTEXT
     )
-    label = Label(names=CLASSES, channels=CONTEXT, drop=DROPPED, door="tokens", ids=())
+    label = Label(channels=CONTEXT, drop=DROPPED, door="tokens")
     return settings.run(
         source=settings.folder("imagenet", SIZE, labelled=True),
         model=ldm(imagenet(), network, reference.vq_f4(), SCHEDULE, [label], steps=250, guidance=1.5),

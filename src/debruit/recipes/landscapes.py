@@ -34,16 +34,7 @@ def ldm_landscapes_256() -> Run:
     network = settings.unet(
         channels=128, multipliers=(1, 4, 8), blocks=2, attention=(), heads=8, spatial_channels=CHANNELS
     )
-    mask = Mask(
-        names=CLASSES,
-        palette=PALETTE,
-        numbers=None,
-        height=SIZE,
-        width=SIZE,
-        channels=CHANNELS,
-        factor=codec.factor,
-        drop=0.0,
-    )
+    mask = Mask(channels=CHANNELS, drop=0.0)
     return settings.run(
         source=settings.folder("landscapes", SIZE),
         model=ldm(landscapes(), network, codec, ScaledLinear(start=0.0015, end=0.0205), [mask], steps=200),

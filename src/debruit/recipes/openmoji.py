@@ -4,7 +4,7 @@ and super-resolution."""
 from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.coder import Coder
 from debruit.autoencoders.kl import KL
-from debruit.conditioning.low_res import Image
+from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.sources.openmoji.openmoji import OpenMoji
@@ -52,16 +52,7 @@ def openmoji_text_mask_64() -> Run:
         vocabulary_head=False,
     )
     text = Text(tokenizer=bert_numbers(), encoder=encoder, drop=DROPPED["text"])
-    mask = Mask(
-        names=NAMES,
-        palette=PALETTE,
-        numbers=None,
-        height=SIZE,
-        width=SIZE,
-        channels=MASK_CHANNELS,
-        factor=4,
-        drop=DROPPED["mask"],
-    )
+    mask = Mask(channels=MASK_CHANNELS, drop=DROPPED["mask"])
     coder = Coder(
         channels=48,
         multipliers=(1, 2),
@@ -120,9 +111,7 @@ def upscale_openmoji_64() -> Run:
     debruit train upscale-openmoji-64 --out runs/sr
     """
     spec = drawings()
-    small = Image(
-        kind="low", scale=SCALE, of=3, height=SIZE, width=SIZE, depth="uint8", low=0, high=255, factor=1, drop=0.0
-    )
+    small = LowRes(scale=SCALE, drop=0.0)
     network = settings.unet(
         channels=32,
         multipliers=(1, 2, 4),

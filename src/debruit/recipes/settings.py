@@ -205,4 +205,5 @@ def images(
         mask_numbers=None,
         lettered=lettered,
         fingerprint="",
+        frames=1,
     )

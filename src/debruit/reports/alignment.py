@@ -3,7 +3,7 @@ them."""
 
 import numpy as np
 
-from debruit.conditioning.batch import argument
+from debruit.conditioning.base import keyword
 from debruit.evaluation.image_set import SAMPLES
 from debruit.evaluation.judge_data import captions_of
 from debruit.evaluation.result import Evaluation
@@ -25,7 +25,8 @@ def requested(evaluation: Evaluation) -> str:
     dropped = f" Without a {missing}, which {data} lacks or names differently." if missing else ""
     if conditions.fields is not None:
         return f"Each has the {_listed(conditions.fields)} of a real image of {data}.{dropped}"
-    names = next((getattr(c, "names", ()) for c in evaluation.model.config.conditioners if c.field == "label"), ())
+    labelled = any(c.reads == "label" for c in evaluation.model.config.conditioners)
+    names = evaluation.model.config.data.class_names if labelled else ()
     more = " …" if len(names) > MOST_CLASSES else ""
     return (f"Classes in turn: {', '.join(names[:MOST_CLASSES])}{more}." if names else "") + dropped
 
@@ -97,12 +98,12 @@ def _seen(evaluation: Evaluation) -> str:
 
 def _captions(evaluation: Evaluation, indices: np.ndarray) -> str:
     assert evaluation.conditions is not None
-    if not evaluation.conditions.has("text"):
+    if not evaluation.conditions.has("prompt"):
         return ""
     captions = [caption or "(none)" for caption in captions_of(evaluation.conditions.dataset, indices)]
     return f" Captions, from the left: {'; '.join(captions)}."
 
 
 def _listed(fields: tuple[str, ...]) -> str:
-    names = ["caption" if name == "text" else argument(name) for name in fields]
+    names = ["caption" if keyword(name) == "prompt" else keyword(name) for name in fields]
     return " and ".join(names)

@@ -42,7 +42,7 @@ def _samples(evaluation: Evaluation) -> tuple[Rows, list[str], list[str], list[t
     rows.append((name, displayable(data.images_of(real), spec)))
     rows.append(("sample", displayable(samples.images[:count], spec)))
     lines = []
-    if conditions.has("text"):
+    if conditions.has("prompt"):
         lines = [f"{k}: {caption or '(no caption)'}" for k, caption in enumerate(captions_of(data, real), start=1)]
     heads = [spec.class_names[k] if k is not None else "" for k in classes]
     if lines:

@@ -10,7 +10,7 @@ from debruit.device import has_bf16
 from debruit.diffusion.process import Process
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.cost import evaluations
-from debruit.sampling.loop import Snapshot, last, trajectory
+from debruit.sampling.loop import Progress, Snapshot, last, trajectory
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, level
 
@@ -44,9 +44,12 @@ class SamplingJob:
         x = level(self.process, times[0]).sigma * self.noise() if x is None else x
         return quietly(trajectory(self.denoise, self.process, self.settings.sampler, x, times, self.noise), self.device)
 
-    def final(self, x: Tensor | None = None, times: list[float] | None = None) -> Snapshot:
-        """The last snapshot of `run`: its x is the sample, (B, C, ...)."""
-        return last(self.run(x, times))
+    def final(
+        self, x: Tensor | None = None, times: list[float] | None = None, *, progress: Progress | None = None
+    ) -> Snapshot:
+        """The last snapshot of `run`: its x is the sample, (B, C, ...). `progress(step, steps)` is called after each
+        step."""
+        return last(self.run(x, times), progress)
 
 
 def quietly(snapshots: Iterator[Snapshot], device: torch.device) -> Iterator[Snapshot]:

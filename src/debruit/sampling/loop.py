@@ -1,6 +1,6 @@
 """The only sampling loop: a generator of snapshots. Progress bars, previews, cancelling and tests are its consumers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,6 +9,8 @@ from torch import Tensor
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.sampling.sampler import Denoise, Noise, Sampler
+
+Progress = Callable[[int, int], object]
 
 
 class Snapshot(NamedTuple):
@@ -63,10 +65,11 @@ def trajectory(
         yield estimates.snapshot(x, s, k, steps)
 
 
-def last(snapshots: Iterator[Snapshot]) -> Snapshot:
-    """Exhaust a trajectory and return its last snapshot."""
+def last(snapshots: Iterator[Snapshot], progress: Progress | None = None) -> Snapshot:
+    """Exhaust a trajectory and return its last snapshot. `progress(step, steps)` is called after each step."""
     final = None
     for final in snapshots:
-        pass
+        if progress is not None and final.step:
+            progress(final.step, final.steps)
     assert final is not None, "a trajectory has at least one snapshot"
     return final

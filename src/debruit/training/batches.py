@@ -1,7 +1,7 @@
 """What one optimiser step sees: images, their times and noise, their conditions. Everything random about an example comes from (seed, its
 position in the training, roll-backs so far), so any part of a batch can be made by any thread or device, at any time, again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from debruit.conditioning.base import Conditioner
+from debruit.conditioning.items import values_of
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.data.order import Order
@@ -54,12 +54,13 @@ def training_batch(
     t = run.objective.times(run.model.process, of(Purpose.TIME), first, count)
     eps = of(Purpose.NOISE).normal_rows(first, count, shape)
     u = of(Purpose.DROP).uniform_rows(first, count, len(conditioners))
-    keep = {c.field: u[:, n] >= c.drop for n, c in enumerate(conditioners)}
+    keep = {c.name: u[:, n] >= c.drop for n, c in enumerate(conditioners)}
     keys = of(Purpose.DROPOUT).word_rows(first, count)[:, 0]
     images = pictures(run, dataset, indices, mirrored, latents)
     noise = None if latents is None else of(Purpose.LATENT).normal_rows(first, count, shape)
     x0 = clean(run, images, indices, mirrored, latents, noise)
-    return Batch(x0, t, eps, values(conditioners, dataset, indices, epochs, mirrored, images), keep, keys)
+    values = values_of(run.model, conditioners, dataset, indices, epochs=epochs, mirrored=mirrored, images=images)
+    return Batch(x0, t, eps, values, keep, keys)
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
@@ -70,12 +71,13 @@ def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents
     u = (torch.from_numpy(of(Purpose.VALIDATION_TIME).permutation(count)).double() + 0.5) / count
     t = run.objective.density.quantile(u, run.model.process)
     eps = of(Purpose.VALIDATION_NOISE).normal_rows(0, count, shape)
-    keep = {c.field: torch.ones(count, dtype=torch.bool) for c in conditioners}
+    keep = {c.name: torch.ones(count, dtype=torch.bool) for c in conditioners}
     images = pictures(run, dataset, indices, None, latents)
     noise = None if latents is None else of(Purpose.VALIDATION_LATENT).normal_rows(0, count, shape)
     x0 = clean(run, images, indices, None, latents, noise)
     keys = np.zeros(count, np.uint64)  # nothing is dropped
-    return Batch(x0, t, eps, values(conditioners, dataset, indices, images=images), keep, keys)
+    values = values_of(run.model, conditioners, dataset, indices, images=images)
+    return Batch(x0, t, eps, values, keep, keys)
 
 
 def pictures(
@@ -100,21 +102,3 @@ def clean(
         assert images is not None
         return run.data.to_model(images)
     return latents.batch(indices, mirrored).sample(noise)
-
-
-def values(
-    conditioners: Sequence[Conditioner],
-    dataset: Dataset,
-    indices: np.ndarray,
-    epochs: np.ndarray | None = None,
-    mirrored: np.ndarray | None = None,
-    images: Tensor | None = None,
-) -> dict[str, Tensor]:
-    """What each conditioner makes of the data, by its field; of mirrored images as they are mirrored. Nothing is read that none of them asks for,
-    nor `images`, mirrored already, where they are given."""
-    fields = {c.reads for c in conditioners}
-    items = dataset.conditions(indices, epochs, fields=fields)
-    items |= {name: flip(items[name], mirrored) for name in ("mask", "first") if name in items}
-    if "image" in fields:
-        items["image"] = flip(dataset.images_of(indices), mirrored) if images is None else images
-    return {c.field: c.read(items) for c in conditioners}

@@ -7,6 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from debruit import events
+from debruit.conditioning.from_data import usual
 from debruit.data.doctor.doctor import examine
 from debruit.data.find import find_source
 from debruit.device import choose_device
@@ -58,7 +59,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         events.say(line)
     events.check_cancelled()
     dataset = report.dataset
-    names = conditions.usual(source, dataset)
+    names = usual(source, dataset)
     if "text" in names and not reads_captions():
         names.remove("text")
         events.say(

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from debruit.annotations.names import composed
+from debruit.conditioning.from_data import with_items
 from debruit.data.dataset import Dataset
 from debruit.data.find import builtin_sources, find_source
 from debruit.data.sources.moved import moved
 from debruit.errors import InputError
 from debruit.models.loaded import LoadedAutoencoder, LoadedModel
-from debruit.planning.conditions import offering
 
 Loaded = LoadedModel | LoadedAutoencoder
 Sources = str | Sequence[str]
@@ -27,7 +27,7 @@ def find_data(given: Sources | None, loaded: Loaded) -> Dataset:
     if given is None and spec.name not in builtin_sources():
         raise InputError(f"name the data to compare {loaded.name} with: --data SOURCE; it was trained on {spec.name}")
     sources = spec.name if given is None else _single(given)
-    source: Any = offering(find_source(sources), [c.field for c in getattr(loaded.model.config, "conditioners", ())])
+    source: Any = with_items(find_source(sources), [c.name for c in getattr(loaded.model.config, "conditioners", ())])
     own = own or _located(loaded.recorded(), source)
     if own is not None and _same_images(own, source):
         return own.build()

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 import torch
 
 from debruit import events
+from debruit.conditioning import from_data
 from debruit.conditioning.base import Conditioner
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.split import Split
+from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
-from debruit.models.diffusion import choose_device
 from debruit.overrides import override_all
 from debruit.planning import autoencoder as autoencoders
 from debruit.planning import conditions, heuristics, two_stage
@@ -50,7 +51,7 @@ def resolve(request: TrainRequest) -> Resolved:
     """Resolve a request for a new training. InputError: whatever is wrong with it, or with the data."""
     check_request(request)
     device = choose_device(request.device)
-    names = conditions.parse(request.condition)
+    names = from_data.parse_names(request.condition)
     assignments = request.assignments
     if request.out is not None:
         check_free(request.folder)
@@ -126,7 +127,7 @@ def _two_stages(
     planned = _autoencoder(shorter, device, source, dataset, given)
     first, split = planned.run, planned.split
     assert isinstance(first, AutoencoderRun)
-    found = conditions.conditioners(source, dataset, names, split=split, words=request.tokenizer)
+    found = conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     events.say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
     both = two_stage.TwoStagePlan(
@@ -139,7 +140,7 @@ def _two_stages(
     )
     second = two_stage.second(both, device, data_split=split)
     second = override_all(second, assignments.run)  # a mistake in one shows now, not when the first stage is over
-    for line in conditions.reading(second.model.conditioners, dataset):
+    for line in from_data.describe(second.model.conditioners, dataset):
         events.say(line, stage="plan")
     return Resolved(plan=planned, dataset=dataset, both=both, second=second, assignments=given)
 
@@ -158,11 +159,13 @@ def _conditions(
     request: TrainRequest, names: Sequence[str] | None, source: Source, dataset: Dataset, assignments: Sequence[str]
 ) -> tuple[Split, tuple[Conditioner, ...]]:
     """The split, which the clips of a first frame may decide, and the conditioners, which learn from its training images."""
-    names = conditions.usual(source, dataset) if names is None else names
+    names = from_data.usual(source, dataset) if names is None else names
+    from_data.check(names, dataset)
+    reads = conditions.items_of(names)
     split = conditions.planned_split(
-        dataset, seed=request.seed or 0, assignments=assignments, group=request.group, reads=names
+        dataset, seed=request.seed or 0, assignments=assignments, group=request.group, reads=reads
     )
-    return split, conditions.conditioners(source, dataset, names, split=split, words=request.tokenizer)
+    return split, conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
 
 
 def _planned(
@@ -177,7 +180,7 @@ def _planned(
     lines = list(planned.summary)
     if dataset is not None and split is not None:
         conditioners = planned.run.model.conditioners if isinstance(planned.run, Run) else ()
-        lines = [*conditions.reading(conditioners, dataset), *split.lines, *lines]
+        lines = [*from_data.describe(conditioners, dataset), *split.lines, *lines]
     for line in lines:
         events.say(line, stage="plan")
     return planned

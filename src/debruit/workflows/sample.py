@@ -1,16 +1,15 @@
 """`debruit sample`: images from a trained model, in memory or in files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
 from debruit import events
-from debruit.conditioning.batch import ask
+from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.mask import several
 from debruit.config import encode
 from debruit.errors import InputError
@@ -19,6 +18,7 @@ from debruit.images import pictures
 from debruit.images.contact_sheet import Sheet
 from debruit.models.condition_images import shown
 from debruit.models.diffusion import Model
+from debruit.models.options import merged
 from debruit.ranges import MOST_DRAWN
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.weights import describe, none
@@ -28,7 +28,7 @@ from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request
-from debruit.workflows.sampling_options import SamplingOptions, open_model, sampling_config
+from debruit.workflows.sampling_options import SamplingOptions, manifest_of, open_model, sampling_config
 
 SUFFIXES = (".png", ".npy")
 
@@ -70,14 +70,15 @@ def sample(request: SampleRequest) -> SampleResult:
     check_out(out)
     model = open_model(request.model, request.device)
     config, conditions = sampling_config(model, request), _conditions(request)
-    turns = min(max(_count(request.prompt), _count(conditions["mask"])), request.n)
-    job = model.drawing(turns, config, seed=request.seed, **conditions)  # reads all conditions
+    guide = None if request.guide_model is None else open_model(request.guide_model, request.device)
+    turns = min(max(_count(request.prompt), _count(conditions.get("mask"))), request.n)
+    job = model.job(turns, config, seed=request.seed, conditions=conditions, guide=guide)  # reads all conditions
     _ = job.times  # refuses more steps than a chain has
     writer = _writer(model, config, request, conditions, out, turns)
     if request.guidance is not None and job.branches == 1 and not none(config.guidance):
         weight = describe(config.guidance)
         events.notice(f"--guidance {weight} has no effect: it needs both a conditional and an unconditional prediction")
-    write_samples(writer, request.n, request.batch, _generator(model, config, request.seed, conditions))
+    write_samples(writer, request.n, request.batch, _generator(model, config, request.seed, conditions, guide))
     return _result(writer, job)
 
 
@@ -91,12 +92,9 @@ def check_out(out: Path | None) -> None:
 
 
 def _conditions(request: SampleRequest) -> dict[str, Any]:
-    """Keywords of `Model.drawing`."""
-    given: dict[str, Any] = {name: getattr(request, name) for name in ("label", "prompt", "image")}
-    given["mask"] = request.mask if request.mask is None else several(_listed(request.mask))
-    if request.guide_model is not None:
-        given["weaker"] = open_model(request.guide_model, request.device)
-    return given
+    """The conditions that were given, by keyword or name."""
+    given = merged(request.given, image=request.image)
+    return given | ({} if request.mask is None else {"mask": several(_listed(request.mask))})
 
 
 def _listed(value: Any) -> list[Any]:
@@ -128,46 +126,46 @@ def _writer(
         mask=None if request.mask is None else manifest.digests(request.mask),
         image=None if request.image is None else manifest.digests(request.image),
         guide_model=manifest.model_digest(request.guide_model),
+        **({"conditions": manifest_of(request.conditions)} if request.conditions else {}),
     )
-    given = {"label": request.label, "text": request.prompt, "mask": conditions["mask"], "image": request.image}
     return find_writer(
         out,
         settings,
         request.n,
         spec.shape,
         spec.depth,
-        lambda images: save_grid(images, model, out, rows=rows, **given),
+        lambda images: save_grid(images, model, out, conditions, rows=rows),
     )
 
 
-def _generator(model: Model, config: SamplingConfig, seed: int, conditions: dict[str, Any]) -> Generate:
+def _generator(
+    model: Model, config: SamplingConfig, seed: int, conditions: dict[str, Any], guide: Model | None
+) -> Generate:
     """Images first..first + number - 1 of the seed, at rest."""
 
     def generate(first: int, number: int, report: Callable[[float], object]) -> Tensor:
-        last = None
-        for last in model.drawing(number, config, seed=seed, first=first, **conditions).run():
-            report(last.step / last.steps)
-        assert last is not None
-        return model.images(last.x)
+        job = model.job(number, config, seed=seed, first=first, conditions=conditions, guide=guide)
+        return model.images(job.final(progress=lambda step, steps: report(step / steps)).x)
 
     return generate
 
 
-def save_grid(images: Tensor, model: Model, out: Path, *, rows: int = 1, **given: Any) -> None:
+def save_grid(images: Tensor, model: Model, out: Path, conditions: Mapping[str, Any], *, rows: int = 1) -> None:
     """One image as it is, or a sheet of images at rest next to their conditions, or, where those are neither images nor
-    texts, a plain grid with image n in row n mod `rows`. `given` are the conditions by their fields.
+    texts, a plain grid with image n in row n mod `rows`. `conditions` are those that were given.
     """
-    sheet = _sheet(images, model, **given) if len(images) > 1 else None
+    sheet = _sheet(images, model, conditions) if len(images) > 1 else None
     if sheet is not None:
         pictures.save(sheet.picture, out)
     else:
         save_images(images, model.config.data, out, rows=rows)
 
 
-def _sheet(images: Tensor, model: Model, **given: Any) -> Sheet | None:
-    conditions = ask(model.config.conditioners, range(len(images)), given, torch.device("cpu"))
-    prompts: Sequence[str] = [given["text"]] if isinstance(given["text"], str) else given["text"] or ()
-    return shown(images, model.config, conditions, captions=prompts)
+def _sheet(images: Tensor, model: Model, conditions: Mapping[str, Any]) -> Sheet | None:
+    batch = ConditionBatch.requested(model.config, range(len(images)), conditions)
+    prompts = next((conditions[name] for name in ("prompt", "text", "sentence") if name in conditions), ())
+    captions: Sequence[str] = [prompts] if isinstance(prompts, str) else prompts
+    return shown(images, model.config, batch, captions=captions)
 
 
 def _result(writer: SampleWriter, job: SamplingJob) -> SampleResult:

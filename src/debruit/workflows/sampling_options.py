@@ -12,6 +12,7 @@ from pydantic import InstanceOf
 
 from debruit.errors import InputError
 from debruit.models.diffusion import Model, load
+from debruit.models.options import merged
 from debruit.overrides import override
 from debruit.ranges import LARGEST_BATCH, Seed, Steps
 from debruit.sampling.config import SamplingConfig
@@ -24,7 +25,8 @@ AnyModel = str | Path | InstanceOf[Model]
 class SamplingOptions:
     """`model` is a run folder, a .safetensors file, the name of a model that comes with debruit, or a loaded model.
 
-    `label`, `prompt` and `mask` are one condition for all images, or several in turn; None: not given. `guidance` is a
+    `label`, `prompt` and `mask` are one condition for all images, or several in turn; None: not given. `conditions` are
+    any others, by name. `guidance` is a
     weight, or one for each condition, "text=5,mask=2"; it is on between the times of `guidance_interval`, (0.1, 0.8) or
     "0.1,0.8", 0 being clean; `guidance_rescale` takes back that share of the contrast that it adds; `guide_model`
     replaces the unconditional prediction (autoguidance). None: as stored in the model. `set` has changes of sampling
@@ -36,6 +38,7 @@ class SamplingOptions:
     label: str | int | Sequence[str | int] | None = None
     prompt: str | Sequence[str] | None = None
     mask: Any = None
+    conditions: Mapping[str, Any] | None = None
     guidance: str | float | Mapping[str, float] | None = None
     guidance_interval: str | tuple[float, float] | None = None
     guidance_rescale: float | None = None
@@ -67,6 +70,11 @@ class SamplingOptions:
         return [self.set] if isinstance(self.set, str) else list(self.set)
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The conditions that were given, by keyword or name."""
+        return merged(self.conditions, label=self.label, prompt=self.prompt, mask=self.mask)
+
+    @property
     def digest(self) -> dict[str, Any]:
         """Everything here that determines an image, as JSON: masks and models by their content."""
         flags = {name: getattr(self, name) for name in ("label", "prompt", "sampler", "steps", "seed")}
@@ -80,7 +88,7 @@ class SamplingOptions:
             "guidance_rescale": self.guidance_rescale,
             "guide_model": model_digest(self.guide_model),
             "set": self.assignments,
-        }
+        } | ({"conditions": manifest_of(self.conditions)} if self.conditions else {})
 
 
 def open_model(model: AnyModel, device: str) -> Model:
@@ -101,15 +109,25 @@ def editing_options(model: Model, options: SamplingOptions) -> dict[str, Any]:
     config = sampling_config(model, options)
     changed = {*options.settings, *(a.partition("=")[0].partition(".")[0].strip() for a in options.assignments)}
     known = {f.name for f in fields(SamplingConfig)}
-    others = {"label": options.label, "prompt": options.prompt, "mask": options.mask}
-    if options.guide_model is not None:
-        others["weaker"] = open_model(options.guide_model, options.device)
-    given = {name: value for name, value in others.items() if value is not None}
+    guide = None if options.guide_model is None else open_model(options.guide_model, options.device)
     return (
-        given
+        {"conditions": options.given, "guide": guide}
         | {"seed": options.seed, "batch": options.batch}
         | {name: getattr(config, name) for name in changed & known}
     )
+
+
+def manifest_of(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Conditions as JSON, files by their content."""
+    return {name: _digested(value) for name, value in sorted(conditions.items())}
+
+
+def _digested(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_digested(each) for each in value]
+    if isinstance(value, (str, Path)):
+        return digests([value]) if Path(value).is_file() else str(value)
+    return value if isinstance(value, (int, float, bool)) else repr(value)
 
 
 def times(interval: str | tuple[float, float] | None) -> tuple[float, float] | None:

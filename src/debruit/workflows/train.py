@@ -13,9 +13,9 @@ from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.sources.moved import moved
 from debruit.data.split import Split, split_of
+from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
-from debruit.models.diffusion import choose_device
 from debruit.planning import throughput, two_stage
 from debruit.planning.plan import plan
 from debruit.planning.two_stage import TwoStagePlan

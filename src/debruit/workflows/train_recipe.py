@@ -7,6 +7,7 @@ from typing import Any
 
 from debruit import events
 from debruit.autoencoders.autoencoder import Autoencoder
+from debruit.conditioning import from_data
 from debruit.data.dataset import Dataset
 from debruit.data.source import Source
 from debruit.data.split import Split
@@ -14,7 +15,6 @@ from debruit.errors import InputError, nearest
 from debruit.models.autoencoder import FirstStage
 from debruit.planning import conditions, heuristics
 from debruit.recipes import recipe_name, recipes
-from debruit.recipes.adapting import met
 from debruit.training.config import AnyRun, AutoencoderRun, Run
 from debruit.workflows.train_request import shown
 from debruit.workflows.train_source import recipe_source
@@ -41,9 +41,9 @@ def adapted(
     if isinstance(run, Run):
         reads = [c.reads for c in run.model.conditioners]
         split = split or conditions.planned_split(dataset, seed=given.get("seed", run.seed), reads=reads)
-        context = conditions.context(dataset, split, words=tokenizer)
-        model = replace(model, conditioners=tuple(met(c, context) for c in run.model.conditioners))
-    conditions.check_words(tokenizer, getattr(model, "conditioners", ()))
+        context = conditions.context(dataset, split, tokenizer=tokenizer)
+        model = replace(model, conditioners=tuple(from_data.adapted(c, context) for c in run.model.conditioners))
+    from_data.check_tokenizer(tokenizer, getattr(model, "conditioners", ()))
     if "images" in given:
         given["minutes"] = None
     if split is not None:

@@ -6,12 +6,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from debruit.conditioning.from_data import with_items
 from debruit.data.dataset import Dataset
 from debruit.data.find import builtin_sources, find_source
 from debruit.data.source import Source
 from debruit.errors import SUGGESTED, InputError, holding, nearest, unknown
 from debruit.overrides import override_all
-from debruit.planning import conditions
 from debruit.recipes import recipe_name, recipes
 from debruit.training.config import AnyRun, Run
 from debruit.workflows.train_request import STAGES, AnySource
@@ -34,7 +34,7 @@ def open_source(
     source: AnySource, assignments: Sequence[str], *, size: int | None, condition: Sequence[str] | None
 ) -> tuple[Source, Dataset]:
     """The source with its changes, and its data. InputError: there is none; a recipe of nearly that name is named."""
-    found = conditions.offering(override_all(sized(_found(source), size), assignments), condition)
+    found = with_items(override_all(sized(_found(source), size), assignments), condition)
     return found, found.build()
 
 
@@ -59,7 +59,7 @@ def recipe_source(run: AnyRun, on: AnySource | None, size: int | None, assignmen
     if size is not None or (on is not None and "size" in {f.name for f in fields(source)}):
         source = sized(source, size or run.data.height)
     if isinstance(run, Run):
-        source = conditions.offering(source, [c.field for c in run.model.conditioners])
+        source = with_items(source, [c.name for c in run.model.conditioners])
     return override_all(source, assignments)
 
 

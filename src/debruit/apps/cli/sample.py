@@ -59,7 +59,8 @@ def _conditions(request: "SampleRequest") -> str:
     for preposition, values in ((" of ", [f"'{p}'" for p in request.prompt or ()]), (" on ", masks)):
         shown = ", ".join(values[:3]) + (f" and {len(values) - 3} more" if len(values) > 3 else "")
         words += f"{preposition}{shown}{' in turn' if len(values) > 1 else ''}" if values else ""
-    return words + (f" from {request.image}" if request.image else "")
+    named = ", ".join(f"{name}={value}" for name, value in (request.conditions or {}).items())
+    return words + (f" from {request.image}" if request.image else "") + (f" with {named}" if named else "")
 
 
 def _sampling(request: "SampleRequest", result: "SampleResult") -> str:

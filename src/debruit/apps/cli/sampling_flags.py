@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from debruit.apps.cli.conditions import Conditions, named_values
 from debruit.apps.cli.numbers import Batch, Rescale, Seed, Steps, Threads
 
 
@@ -22,6 +23,8 @@ class SamplingFlags:
         group for each.
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
+    condition
+        Any condition by its name, NAME=VALUE: text='a red apple'. May be repeated; several of one name are taken in turn.
     guidance
         Guidance weight: 0 ignores the condition, 1 is no guidance, above 1 strengthens it; or one
         weight per condition, for example text=5,mask=2. Default: the model's own.
@@ -51,6 +54,7 @@ class SamplingFlags:
     label: str | None = None
     prompt: Annotated[list[str] | None, Parameter(negative="")] = None
     mask: Annotated[list[str] | None, Parameter(negative="")] = None
+    condition: Conditions = None
     guidance: str | None = None
     guidance_interval: str | None = None
     guidance_rescale: Rescale | None = None
@@ -67,7 +71,8 @@ class SamplingFlags:
     def options(self) -> dict[str, Any]:
         """The options of a request (workflows/sampling_options.py)."""
         given = asdict(self) | {"set": tuple(self.set_ or ())}
-        return {name: value for name, value in given.items() if name not in ("threads", "set_")}
+        given["conditions"] = named_values(self.condition)
+        return {name: value for name, value in given.items() if name not in ("threads", "set_", "condition")}
 
 
 DEFAULTS = SamplingFlags()

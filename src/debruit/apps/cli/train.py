@@ -153,14 +153,16 @@ def show(result: "TrainResult") -> int:
 
 def next_step(run: "TrainingConfig", path: Path) -> str:
     """What to do with a finished model, as text and a command."""
-    from debruit.conditioning.batch import ARGUMENTS
+    from debruit.conditioning.base import keyword
+    from debruit.conditioning.batch import example
     from debruit.training.config import Run
 
     if not isinstance(run, Run):
         return f"train on its latents with  debruit train ldm SOURCE --autoencoder {path} --out DIR"
-    needed = [c for c in run.model.conditioners if c.drop == 0 and c.field in ("image", "mask", "text")]
-    if any(getattr(c, "kind", "") == "low" for c in needed):
+    spec, conditioners = run.model.data, run.model.conditioners
+    needed = [c for c in conditioners if c.drop == 0 and c.in_turn(range(1), spec) is None]
+    if any(c.name == "low-res" for c in needed):
         return f"enlarge images with  debruit upscale {path} --image small.png"
-    prompted = any(c.field == "text" for c in run.model.conditioners)
-    given = [f"--{ARGUMENTS[c.field]} FILE" for c in needed if c.field != "text"] + ['--prompt "..."'] * prompted
+    prompted = [c for c in conditioners if keyword(c) == "prompt" and c not in needed]
+    given = [example(c) for c in [*needed, *prompted]]
     return f"generate images with  {' '.join([f'debruit sample {path}', *given, '-n 16 --out grid.png'])}"

@@ -20,7 +20,7 @@ def upscale(
     n: Annotated[EditCount, Parameter(name=["-n", "--n"])] = 1,
     flags: SamplingFlags = DEFAULTS,
 ) -> int:
-    """Enlarge an image with a model that was trained for it (`debruit train SOURCE --condition image`), by its scale.
+    """Enlarge an image with a model that was trained for it (`debruit train SOURCE --condition low-res`), by its scale.
 
     Parameters
     ----------

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from debruit import events
+from debruit.device import choose_device
 from debruit.errors import InputError, unknown
 from debruit.files.atomic import write_atomically
 from debruit.files.keys import root
 from debruit.judges.features.network import Forward, eager
-from debruit.models.diffusion import choose_device
 
 BATCHES = {"torch": 32, "onnxruntime": 8}  # images per call; with onnxruntime, what the caches of a core hold
 NEEDED = ("onnxruntime", "onnx", "onnxscript")  # the last two for the export

@@ -59,9 +59,9 @@ def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, 
     return Batch(dataset.spec.to_model(images), eps, keys)
 
 
-def latent_shape(run: AutoencoderRun) -> tuple[int, int, int]:
+def latent_shape(run: AutoencoderRun) -> tuple[int, ...]:
     data, codec = run.data, run.model.codec
-    return (codec.latent_channels(data.channels), *codec.latent_size(data.height, data.width))
+    return (codec.latent_channels(data.channels), *codec.latent_size(*data.sizes))
 
 
 def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> CpuDataParallel[Trained]:

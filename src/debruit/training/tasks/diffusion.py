@@ -142,11 +142,7 @@ def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -
     steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
     model = Model(run.model, state.average, codec=state.codec)
     settings = model.settings(sampler=DPMpp2M(), grid=UniformTime(), steps=steps)
-    asked = conditions(run, dataset, count, model.device)
-    last = None
-    for last in model.drawing_of(asked, settings, range(count), seed=seed).run():
-        pass
-    assert last is not None
+    last = model.job_under(conditions(run, dataset, count), settings, range(count), seed=seed).final()
     return model.images(
         torch.nan_to_num(last.x, 0, 0, 0)
     )  # a diverged training goes back by itself, and a preview must not end it

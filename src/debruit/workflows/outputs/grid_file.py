@@ -63,7 +63,7 @@ class GridWriter(MemoryWriter):
         return (self.out,)
 
 
-def check_pixels(out: Path, count: int, shape: tuple[int, int, int]) -> None:
+def check_pixels(out: Path, count: int, shape: tuple[int, ...]) -> None:
     """InputError if a grid of `count` images (C, H, W) would have more than GRID_PIXELS."""
     scale = max(1, round(64 / max(shape[1:])))  # as pictures.grid
     pixels = (shape[1] * scale + 2) * (shape[2] * scale + 2)

@@ -54,7 +54,7 @@ def find_writer(
     out: Path | None,
     settings: Manifest,
     count: int,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     depth: str,
     save: Callable[[Tensor], object],
 ) -> SampleWriter:

@@ -1,0 +1,181 @@
+"""An image as the value of a condition: read from a file, a picture or an array, brought to a size, and concatenated to x_t.
+
+image at rest -> values in [-1, 1], (B, planes, H', W') -> the grid of the latents -> (B, channels, h, w)
+
+A latent position covers factor x factor pixels. A condition that is finer is folded into channels (pixel-unshuffle), a coarser one enlarged bilinearly:
+nothing of it is lost, and nothing is learned but the "none" (Saharia et al. 2022, SR3; Rombach et al. 2022, super-resolution).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image as Pillow
+from torch import Tensor, nn
+
+from debruit.errors import InputError
+from debruit.events import notice
+from debruit.files.home import expanded
+from debruit.images.colour_profiles import in_srgb, profile_of, said
+from debruit.images.grids import picture as one_picture
+from debruit.images.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
+from debruit.images.spec import DataSpec
+
+Size = tuple[int, int]
+DROP = 0.1  # of outlines and of first frames
+
+
+def fold(step: int, factor: int) -> int:
+    """Pixels of a condition, each of `step` pixels of the image, that are folded into one latent position, each way."""
+    return max(1, -(-factor // step))
+
+
+def shares(x: Tensor, spec: DataSpec) -> Tensor:
+    """Values at rest as shares of the data's range, in [0, 1]."""
+    return ((x.to(torch.float32) - spec.low) / (spec.high - spec.low)).clamp(0, 1)
+
+
+def given_images(value: Any, spec: DataSpec) -> Iterator[tuple[str, Tensor]]:
+    """What a user gave, one or several: files, Pillow's pictures, or arrays at rest (C, H, W) or (N, C, H, W). Yields a name for messages and
+    (N, C, H, W) float32 at rest, of any size. InputError: what is no image, is empty, or holds NaN."""
+    given = [value] if isinstance(value, (str, Path)) or not isinstance(value, (list, tuple)) else list(value)
+    for each in given:
+        what = str(each) if isinstance(each, (str, Path)) else "the image"
+        images = _opened(each, what, spec)
+        if not images.isfinite().all():
+            raise InputError(f"{what} holds values that are NaN or infinite")
+        yield what, images
+
+
+def in_turn(values: list[Tensor], indices) -> Tensor:
+    """The values of the images of these numbers, taken in turn, (B, ...). InputError where there is none."""
+    if not values:
+        raise InputError("no image was given: name at least one file")
+    return torch.stack([values[n % len(values)] for n in indices])
+
+
+def cropped(images: Tensor, size: Size) -> Tensor:
+    """The largest central part of these proportions, to the pixel."""
+    height, width = images.shape[2:]
+    scale = min(height / size[0], width / size[1])
+    rows, columns = max(1, round(scale * size[0])), max(1, round(scale * size[1]))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return images[..., top : top + rows, left : left + columns]
+
+
+def resized(images: Tensor, size: Size) -> Tensor:
+    """Cropped to the proportions and resized: by the mean over what a pixel covers where they are larger, bilinearly where smaller."""
+    images = cropped(images, size)
+    if images.shape[2] >= size[0] and images.shape[3] >= size[1]:
+        return F.interpolate(images, size=size, mode="area")
+    return F.interpolate(images, size=size, mode="bilinear")
+
+
+def tell_size(what: str, size: Size, wanted: Size) -> None:
+    """A notice that something is resized, where it is."""
+    if size == wanted:
+        return
+    first = "cropped and " if size[0] * wanted[1] != size[1] * wanted[0] else ""
+    notice(
+        f"{what} is {size[1]} x {size[0]} pixels and the model's condition {wanted[1]} x {wanted[0]}: it was {first}resized"
+    )
+
+
+def as_picture(values: Tensor) -> np.ndarray:
+    """(C, h, w) in [-1, 1] as (h, w, 3) uint8; grey where there are fewer than three channels."""
+    values = values.cpu()
+    values = values[:3] if len(values) >= 3 else values[:1].expand(3, -1, -1)
+    return ((values + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+
+class ImageRescaler(nn.Module):
+    """(values (B, planes, h', w'), keep (B,) bool) -> (B, planes fold^2, ceil(H / factor), ceil(W / factor)); `step` as in `fold`."""
+
+    def __init__(self, size: Size, planes: int, *, step: int, factor: int, none: bool) -> None:
+        super().__init__()
+        self.size, self.step, self.factor, self.fold = size, step, factor, fold(step, factor)
+        self.none = nn.Parameter(torch.zeros(planes * self.fold**2)) if none else None
+
+    def forward(self, values: Tensor, keep: Tensor) -> Tensor:
+        finer = self.step * self.fold / self.factor
+        if finer != 1:
+            values = F.interpolate(values, scale_factor=finer, mode="bilinear", recompute_scale_factor=False)
+        rows, columns = (self.fold * -(-side // self.factor) for side in self.size)
+        values = values[..., :rows, :columns]
+        missing = (0, columns - values.shape[3], 0, rows - values.shape[2])
+        values = F.pixel_unshuffle(F.pad(values, missing, mode="replicate"), self.fold)
+        return values if self.none is None else torch.where(keep[:, None, None, None], values, self.none[:, None, None])
+
+
+def _opened(given: Any, what: str, spec: DataSpec) -> Tensor:
+    """(N, C, H, W) float32 at rest."""
+    if isinstance(given, (np.ndarray, Tensor)):
+        return _array(given, spec)
+    if isinstance(given, (str, Path)):
+        pixels = _decoded(expanded(given), spec)
+    elif isinstance(given, Pillow.Image):
+        if 0 in given.size:
+            raise InputError(f"{what} is {given.width} x {given.height} pixels, which is empty: give one that is not")
+        pixels = _pixels(given, spec)
+    else:
+        raise InputError(
+            f"an image cannot be of type {type(given).__name__}: give a file, a picture, or an array at rest (C, H, W) or (N, C, H, W)"
+        )
+    x = torch.from_numpy(pixels.astype(np.float32))[None]
+    if pixels.dtype == np.uint8 and spec.depth != "uint8":  # a picture in 8 bits of data with more
+        return spec.low + x / 255 * (spec.high - spec.low)
+    return x
+
+
+def _array(given: np.ndarray | Tensor, spec: DataSpec) -> Tensor:
+    array = torch.as_tensor(given).detach().cpu()
+    if array.ndim not in (3, 4) or array.shape[-3] != spec.channels or not array.numel():
+        raise InputError(
+            f"an image of shape {tuple(array.shape)}: give ({spec.channels}, H, W) or (N, {spec.channels}, H, W), "
+            f"with the data's values of {spec.low:g} to {spec.high:g}"
+        )
+    return array.reshape(-1, *array.shape[-3:]).to(torch.float32)
+
+
+def _decoded(path: Path, spec: DataSpec) -> np.ndarray:
+    """A file, (C, H, W) in its own depth."""
+    _check_channels(spec)
+    file = one_picture(path)
+    with named(f"the image {path}", "give the path of a PNG or JPEG, or another that Pillow reads"):
+        header = read_header(file)
+        target = Target(
+            height=header.height, width=header.width, channels=spec.channels, depth=header.depth, background=WHITE
+        )
+        pixels = decode(file, target)
+    if note := said(str(path), header.profile):
+        notice(note)
+    return pixels
+
+
+def _pixels(picture: Pillow.Image, spec: DataSpec) -> np.ndarray:
+    """(C, H, W) of one of Pillow's pictures, 8 bits unless it has more."""
+    _check_channels(spec)
+    turn, profile = orientation(picture), profile_of(picture)
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        grey = turned_upright(np.asarray(picture)[..., None], turn).transpose(2, 0, 1)
+        return np.repeat(grey, spec.channels, axis=0)
+    if note := said("the image", profile):
+        notice(note)
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        whole = in_srgb(picture.convert("RGBA"), profile)
+        picture = Pillow.alpha_composite(Pillow.new("RGBA", whole.size, (*WHITE, 255)), whole)
+    else:
+        plain = picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
+        picture = in_srgb(plain, profile)
+    pixels = np.asarray(picture.convert("L" if spec.channels == 1 else "RGB"))
+    return np.moveaxis(turned_upright(pixels.reshape(*pixels.shape[:2], -1), turn), 2, 0)
+
+
+def _check_channels(spec: DataSpec) -> None:
+    if spec.channels not in (1, 3):
+        raise InputError(
+            f"the images of this model have {spec.channels} channels, which no picture has: give an array ({spec.channels}, H, W)"
+        )

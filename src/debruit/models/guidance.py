@@ -1,0 +1,70 @@
+"""The denoiser of one batch under its conditions: guided by the model itself or by a guide model, rescaled and clipped as the settings say."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from debruit.autoencoders.pixels import Pixels
+from debruit.conditioning.batch import ConditionBatch
+from debruit.conditioning.guidance_terms import branches, check, check_given
+from debruit.diffusion.prediction import Estimate
+from debruit.errors import InputError
+from debruit.models.config import Backbone, ModelConfig
+from debruit.models.guide_model import check_pair
+from debruit.sampling.config import SamplingConfig
+from debruit.sampling.guidance.autoguidance import autoguidance
+from debruit.sampling.guidance.classifier_free import Guided, classifier_free
+from debruit.sampling.guidance.clip import clip
+from debruit.sampling.guidance.interval import within
+from debruit.sampling.guidance.rescale import rescaled
+from debruit.sampling.sampler import Denoise
+
+
+class Conditional(NamedTuple):
+    """A model's configuration and backbone, and the conditions of a batch as it reads them, on its device."""
+
+    config: ModelConfig
+    backbone: Backbone
+    conditions: ConditionBatch
+
+    def denoiser(self) -> Callable[[Tensor, float | Tensor], Estimate]:
+        """(x_t, t) -> Estimate, without guidance; t is one time, or one for each image, (B,)."""
+        denoiser = self.backbone.denoiser()
+        with torch.inference_mode():
+            cond = self.backbone.cond(self.conditions.values, self.conditions.keep)
+        return lambda x, t: denoiser(x, t, cond)
+
+
+def guided(model: Conditional, settings: SamplingConfig, guide: Conditional | None = None) -> tuple[Denoise, int]:
+    """The denoiser, and how many branches its guidance has: how often each image goes through a network where guidance is on. InputError: guidance that
+    the model was not trained for, or a guide model that does not fit."""
+    config, plain = model.config, model.denoiser()
+    if guide is None:
+        found, count = _by_condition(model, settings)
+    else:
+        found, count = _by_guide(model, guide, settings)
+    found = rescaled(found, config.process, settings.rescale)
+    if count > 1:  # w = 0 is the model without its condition at all times
+        found = within(settings.interval, found, plain)
+    return (clip(found, config.process) if settings.clip and isinstance(config.codec, Pixels) else found), count
+
+
+def _by_condition(model: Conditional, settings: SamplingConfig) -> tuple[Guided, int]:
+    backbone, config = model.backbone, model.config
+    if settings.guidance != config.sampling.guidance:  # the model's own serve whatever is requested of it
+        check(config.conditioners, settings.guidance)
+        check_given(config.conditioners, model.conditions, settings.guidance)
+    parts = branches(config.conditioners, model.conditions, settings.guidance)
+    with torch.inference_mode():
+        conds = [(p.coefficient, backbone.cond(p.conditions.values, p.conditions.keep)) for p in parts]
+    return classifier_free(backbone.denoiser(), conds), len(parts)
+
+
+def _by_guide(model: Conditional, guide: Conditional, settings: SamplingConfig) -> tuple[Guided, int]:
+    weight = check_pair(model.config, guide.config, settings.guidance)
+    here, there = (next(one.backbone.parameters()).device for one in (model, guide))
+    if here != there:
+        raise InputError(f"the guide model is on {there} and the model on {here}: load both on one device")
+    return autoguidance(model.denoiser(), guide.denoiser(), weight), 1 if weight == 0 else 2

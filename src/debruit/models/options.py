@@ -1,0 +1,39 @@
+"""The options of sampling: the conditions that keywords are shorthand for, and names that nobody knows."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from debruit.errors import InputError, nearest
+from debruit.ranges import LARGEST_BATCH, MOST_DRAWN
+
+
+def merged(conditions: Mapping[str, Any] | None, **shorthand: Any) -> dict[str, Any]:
+    """One mapping of conditions by name or keyword, from `conditions` and from keywords (None where not given). InputError: one is given twice."""
+    found = {name: value for name, value in (conditions or {}).items() if value is not None}
+    for name, value in shorthand.items():
+        if value is not None and name in found:
+            raise InputError(f"{name} was given twice, as a keyword and in conditions: give one of both")
+    return found | {name: value for name, value in shorthand.items() if value is not None}
+
+
+def refuse(misspelt: Collection[str], function: Callable[..., Any]) -> None:
+    """InputError, naming the nearest, for keywords that a function does not take."""
+    for name in misspelt:
+        allowed = [p.name for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY]
+        hint = nearest(name, allowed) or f"; it takes {', '.join(allowed)}, and any condition in conditions={{...}}"
+        raise InputError(f"{getattr(function, '__name__', 'this')} takes no '{name}'{hint}")
+
+
+def check_count(n: int) -> None:
+    """InputError for a number of images that cannot be sampled."""
+    if n < 1:
+        raise InputError(f"{n} images were asked for: give -n 1 or more")
+    if n > MOST_DRAWN:
+        raise InputError(f"{n:,} images were asked for: give -n {MOST_DRAWN:,} or less; several seeds give more")
+
+
+def check_batch(batch: int) -> None:
+    """InputError for a batch that is too small or too large."""
+    if not 1 <= batch <= LARGEST_BATCH:
+        raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
