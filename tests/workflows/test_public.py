@@ -16,7 +16,7 @@ from debruit import events
 from debruit.apps.cli import compare, edit, evaluate, explain, sample, sweep_samplers, upscale
 from debruit.apps.cli.data import doctor
 from debruit.apps.cli.sampling_flags import SamplingFlags
-from debruit.conditioning.low_res import Image as LowRes
+from debruit.conditioning.low_res import LowRes
 from debruit.models.diffusion import Model, load
 from debruit.workflows.compare import CompareRequest
 from debruit.workflows.doctor import DoctorRequest
@@ -44,7 +44,7 @@ def place(tmp_path_factory):
     """A folder with a model of classes, one of super-resolution, and two images."""
     folder = tmp_path_factory.mktemp("public")
     painted.model(labels=True).save(folder / "c.safetensors")
-    painted.model(conditioners=[LowRes.suited(painted.spec(), "low", 4)]).save(folder / "sr.safetensors")
+    painted.model(conditioners=[LowRes()]).save(folder / "sr.safetensors")
     for k, pixels in enumerate(painted.photos(2)):
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(folder / f"{k}.png")
     return folder

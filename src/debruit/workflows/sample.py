@@ -28,7 +28,7 @@ from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request
-from debruit.workflows.sampling_options import SamplingOptions, manifest_of, open_model, sampling_config
+from debruit.workflows.sampling_options import SamplingOptions, conditions_digest, open_model, sampling_config
 
 SUFFIXES = (".png", ".npy")
 
@@ -126,7 +126,7 @@ def _writer(
         mask=None if request.mask is None else manifest.digests(request.mask),
         image=None if request.image is None else manifest.digests(request.image),
         guide_model=manifest.model_digest(request.guide_model),
-        **({"conditions": manifest_of(request.conditions)} if request.conditions else {}),
+        **({"conditions": conditions_digest(request.conditions)} if request.conditions else {}),
     )
     return find_writer(
         out,

@@ -88,7 +88,7 @@ class SamplingOptions:
             "guidance_rescale": self.guidance_rescale,
             "guide_model": model_digest(self.guide_model),
             "set": self.assignments,
-        } | ({"conditions": manifest_of(self.conditions)} if self.conditions else {})
+        } | ({"conditions": conditions_digest(self.conditions)} if self.conditions else {})
 
 
 def open_model(model: AnyModel, device: str) -> Model:
@@ -117,7 +117,7 @@ def editing_options(model: Model, options: SamplingOptions) -> dict[str, Any]:
     )
 
 
-def manifest_of(conditions: Mapping[str, Any]) -> dict[str, Any]:
+def conditions_digest(conditions: Mapping[str, Any]) -> dict[str, Any]:
     """Conditions as JSON, files by their content."""
     return {name: _digested(value) for name, value in sorted(conditions.items())}
 
