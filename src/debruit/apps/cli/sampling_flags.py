@@ -23,7 +23,7 @@ class SamplingFlags:
         group for each.
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
-    condition
+    conditions
         Any condition by its name, NAME=VALUE: text='a red apple'. May be repeated; several of one name are taken in turn.
     guidance
         Guidance weight: 0 ignores the condition, 1 is no guidance, above 1 strengthens it; or one
@@ -54,7 +54,7 @@ class SamplingFlags:
     label: str | None = None
     prompt: Annotated[list[str] | None, Parameter(negative="")] = None
     mask: Annotated[list[str] | None, Parameter(negative="")] = None
-    condition: Conditions = None
+    conditions: Conditions = None
     guidance: str | None = None
     guidance_interval: str | None = None
     guidance_rescale: Rescale | None = None
@@ -71,8 +71,8 @@ class SamplingFlags:
     def options(self) -> dict[str, Any]:
         """The options of a request (workflows/sampling_options.py)."""
         given = asdict(self) | {"set": tuple(self.set_ or ())}
-        given["conditions"] = named_values(self.condition)
-        return {name: value for name, value in given.items() if name not in ("threads", "set_", "condition")}
+        given["conditions"] = named_values(self.conditions) or None
+        return {name: value for name, value in given.items() if name not in ("threads", "set_")}
 
 
 DEFAULTS = SamplingFlags()
