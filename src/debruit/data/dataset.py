@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from debruit import config
-from debruit.annotations.custom_split import parts_of, said
+from debruit.annotations.custom_split import parts_of
+from debruit.annotations.custom_split import said as parts_notes
 from debruit.data.frame_folders import first_frames
 from debruit.files.store import META
 from debruit.images.spec import DataSpec, Skipped
@@ -117,22 +118,30 @@ class Dataset:
         `more` as the constructor."""
         parts = parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None
         return cls(
-            config.decode(meta["spec"], DataSpec), images, paths=meta["paths"], labels=meta["labels"], texts=captions_of(meta["texts"]),
-            skipped=[Skipped(*item) for item in meta["skipped"]], notes=[*meta["notes"], *said(parts)], folder=folder, parts=parts, **more,
-        )  # fmt: skip
+            config.decode(meta["spec"], DataSpec),
+            images,
+            paths=meta["paths"],
+            labels=meta["labels"],
+            texts=captions_of(meta["texts"]),
+            skipped=[Skipped(*item) for item in meta["skipped"]],
+            notes=[*meta["notes"], *parts_notes(parts)],
+            folder=folder,
+            parts=parts,
+            **more,
+        )
 
     def called(self, name: str, *, notes: Sequence[str], skipped: Sequence[Skipped]) -> "Dataset":
         """A data set of these items under another name, with other notes and reasons."""
-        found = object.__new__(type(self))  # `copy` would read it again
-        found.__dict__.update(self.__dict__)
-        found.spec, found.notes, found.skipped = replace(self.spec, name=name), tuple(notes), tuple(skipped)
-        return found
+        renamed = object.__new__(type(self))  # `copy` would read it again
+        renamed.__dict__.update(self.__dict__)
+        renamed.spec, renamed.notes, renamed.skipped = replace(self.spec, name=name), tuple(notes), tuple(skipped)
+        return renamed
 
     def __reduce__(self):  # another process maps the same file: a mapping cannot, and a copy must not, be sent
         assert self.folder, "only a data set that lives in the cache can be sent to another process"
         return _reopened, (self._reopen or Dataset.load, self.folder, self.spec.name, self.notes, self.skipped)
 
-    def told_by(self, tables: Tabled) -> "Dataset":
+    def with_tables(self, tables: Tabled) -> "Dataset":
         """The data set itself, which now knows its tables."""
         self.tables = tables
         return self

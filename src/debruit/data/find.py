@@ -34,8 +34,8 @@ from debruit.seams import implementations
 def builtin_sources() -> dict[str, Any]:
     """Every built-in source by its name."""
     sources: Any = implementations(Source).values()
-    found = {cls.name: cls for cls in sources if _is_builtin(cls)}
-    return dict(sorted(found.items()))
+    sources_by_name = {cls.name: cls for cls in sources if _is_builtin(cls)}
+    return dict(sorted(sources_by_name.items()))
 
 
 def find_source(text: str | Sequence[str]) -> Any:
@@ -109,7 +109,8 @@ def _of_folders(paths: Sequence[Path]) -> Folder:
         raise _twice(next(path for path, count in Counter(paths).items() if count > 1))
     if len({path.parent for path in paths}) > 1:
         raise InputError(
-            f"several folders are one source where one folder holds them, and {paths[0]} and {paths[-1]} lie apart: move or link them into one folder"
+            f"several folders are one source where one folder holds them, and {paths[0]} and {paths[-1]} lie apart: "
+            "move or link them into one folder"
         )
     return Folder(path=str(paths[0].parent), only=tuple(sorted(path.name for path in paths)))
 
@@ -118,16 +119,16 @@ def _held(path: Path) -> str:
     """The extension that says what a file is, or what a folder holds at its two upper levels; "" for images."""
     if path.is_file():
         return path.suffix.lower()
-    found: Counter[str] = Counter()
+    extensions: Counter[str] = Counter()
     try:
         for entry in os.scandir(path):
             inside = os.scandir(entry) if entry.is_dir() and not entry.name.startswith(".") else (entry,)
-            found.update(_extension(item.name) for item in inside if not item.name.startswith("."))
+            extensions.update(_extension(item.name) for item in inside if not item.name.startswith("."))
     except OSError:
         return ""
-    if any(extension in EXTENSIONS for extension in found):
+    if any(extension in EXTENSIONS for extension in extensions):
         return ""
-    return max(("", ".parquet", ".tar"), key=lambda extension: found[extension] if extension else 0.5)
+    return max(("", ".parquet", ".tar"), key=lambda extension: extensions[extension] if extension else 0.5)
 
 
 def _extension(name: str) -> str:

@@ -39,22 +39,23 @@ class Groups:
         return len(self.names) + len(self.alone)
 
 
-def groups_of(dataset: Dataset, asked: str) -> Groups:
+def groups_of(dataset: Dataset, flag: str) -> Groups:
     """The groups that --group means. InputError: no such column, a pattern that is none or that no name matches,
     fewer than two groups."""
-    keys, how = _keys(dataset, asked)
+    keys, how = _keys(dataset, flag)
     names = tuple(dict.fromkeys(key for key in keys if key is not None))
     alone = tuple(path for path, key in zip(dataset.paths, keys, strict=True) if key is None)
     if not names:
         raise InputError(
-            f"--group {asked}: none of {counted(len(keys))} has a group (the first: {shown(dataset.paths[0])}), {how}"
+            f"--group {flag}: none of {counted(len(keys))} has a group (the first: {shown(dataset.paths[0])}), {how}"
         )
-    found = Groups(_numbers(keys, names), names, alone, how)
-    if found.count < 2:
+    groups = Groups(_numbers(keys, names), names, alone, how)
+    if groups.count < 2:
         raise InputError(
-            f"--group {asked}: all {counted(len(keys))} are of one group, {names[0]}: nothing could be held out; leave --group out"
+            f"--group {flag}: all {counted(len(keys))} are of one group, {names[0]}: nothing could be held out; leave "
+            "--group out"
         )
-    return found
+    return groups
 
 
 def _numbers(keys: list[str | None], names: tuple[str, ...]) -> np.ndarray:
@@ -66,8 +67,8 @@ def _numbers(keys: list[str | None], names: tuple[str, ...]) -> np.ndarray:
     return numbers
 
 
-def _keys(dataset: Dataset, asked: str) -> tuple[list[str | None], str]:
-    text = asked.strip()
+def _keys(dataset: Dataset, flag: str) -> tuple[list[str | None], str]:
+    text = flag.strip()
     if text.lower() == FOLDER:
         return _by_folder(dataset), "by their folders"
     if text.lower() == SEQUENCE:
@@ -83,7 +84,8 @@ def _keys(dataset: Dataset, asked: str) -> tuple[list[str | None], str]:
     if text.startswith(COLUMN) or "(" not in text:
         listed = f"its columns are {some(columns, 8)}" if columns else "its tables have no columns for that"
         raise InputError(
-            f"--group {asked}: {dataset.spec.name} has no such column{nearest(name, columns)}; {listed}; give one of them, folder, or a pattern of "
+            f"--group {flag}: {dataset.spec.name} has no such column{nearest(name, columns)}; {listed}; give one of "
+            "them, folder, or a pattern of "
             r"file names with brackets, such as 'p(\d+)_'"
         )
     return _by_pattern(dataset, text), f"by the pattern {text}"
@@ -96,21 +98,22 @@ def _by_pattern(dataset: Dataset, text: str) -> list[str | None]:
         raise InputError(f"--group {text}: this is no pattern ({error}): give one such as 'p(\\d+)_'") from None
     if not pattern.groups:
         raise InputError(
-            f"--group {text}: the pattern says by no brackets which part of a name is the group: give one such as 'p(\\d+)_'"
+            f"--group {text}: the pattern says by no brackets which part of a name is the group: give one such as "
+            "'p(\\d+)_'"
         )
     whole = "/" in text
-    found = (pattern.search(composed(path if whole else path.rpartition("/")[2])) for path in dataset.paths)
-    return [None if match is None else match[1] for match in found]
+    matches = (pattern.search(composed(path if whole else path.rpartition("/")[2])) for path in dataset.paths)
+    return [None if match is None else match[1] for match in matches]
 
 
 def _by_folder(dataset: Dataset) -> list[str | None]:
     paths = [_inside(path) for path in dataset.paths]
     folders = [list(PurePosixPath(path).parts[:-1]) for path in paths]
     levels = [depth for depth in (depth_of_parts(paths), _depth_of_classes(dataset, folders)) if depth is not None]
-    kept = [[part for depth, part in enumerate(folder) if depth not in levels] for folder in folders]
-    if not all(kept):  # the folders of classes are all that there are
-        kept = folders
-    return [composed("/".join(folder)) or None for folder in kept]
+    below = [[part for depth, part in enumerate(folder) if depth not in levels] for folder in folders]
+    if not all(below):  # the folders of classes are all that there are
+        below = folders
+    return [composed("/".join(folder)) or None for folder in below]
 
 
 def _inside(path: str) -> str:

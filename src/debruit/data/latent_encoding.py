@@ -43,8 +43,12 @@ class Encoding:
                 x = self.dataset.spec.to_model(torch.from_numpy(images)).to(self.device)
                 sides = []
                 for side in (x, x.flip(-1)) if self.flip else (x,):
-                    law = bounded.encode(self.module, side)
-                    moments = [law.mean] if law.std is None else [law.mean, law.std]
+                    moments_of_side = bounded.encode(self.module, side)
+                    moments = (
+                        [moments_of_side.mean]
+                        if moments_of_side.std is None
+                        else [moments_of_side.mean, moments_of_side.std]
+                    )
                     sides.append(torch.stack([moment.float() for moment in moments], dim=1))
                 encoded = torch.stack(sides, dim=1).to(torch.float16).cpu()
             yield encoded
@@ -80,7 +84,8 @@ def _finite(encoded: Iterable["torch.Tensor"], paths: tuple[str, ...]) -> Iterat
         if not finite.all():
             name = paths[first + finite.tolist().index(False)]
             raise InputError(
-                f"the autoencoder's latents of {shown(name)} are not finite, or beyond the 65,504 of float16: its training has diverged, "
+                f"the autoencoder's latents of {shown(name)} are not finite, or beyond the 65,504 of float16: its "
+                "training has diverged, "
                 "use an earlier autoencoder or train it again"
             )
         first += len(latents)

@@ -168,7 +168,8 @@ def _report_unused(folder: Path) -> None:
                 sizes.append((entry / LATENTS).stat().st_size)
     if sizes:
         events.say(
-            f"latents that were not used for {UNUSED_DAYS} days take {_megabytes(sum(sizes))} in {folder} ({counted(len(sizes), 'folder')}): "
+            f"latents that were not used for {UNUSED_DAYS} days take {_megabytes(sum(sizes))} in {folder} "
+            f"({counted(len(sizes), 'folder')}): "
             "delete them if you need the space"
         )
 

@@ -1,4 +1,5 @@
-"""The order of the data, and its randomness, as functions of the number of images seen: nothing to save, exact at any resume."""
+"""The order of the data, and its randomness, as functions of the number of images seen: nothing to save, exact at any
+resume."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,8 @@ from debruit.rng import Purpose, stream
 class Order:
     """Image number n of the training is pool[permutation of epoch n // size][n mod size].
 
-    With `blocks`, the sizes of the files that the data lies in, an epoch reads file by file: the files are permuted, and the images within each.
+    With `blocks`, the sizes of the files that the data lies in, an epoch reads file by file: the files are permuted,
+    and the images within each.
     """
 
     def __init__(
@@ -35,11 +37,11 @@ class Order:
     def take(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the data, and their epochs, for images first..first + count - 1 of the training."""
         numbers = np.arange(first, first + count)
-        epochs, places = numbers // len(self.pool), numbers % len(self.pool)
+        epochs, positions = numbers // len(self.pool), numbers % len(self.pool)
         indices = np.empty(count, dtype=np.int64)
         for epoch in np.unique(epochs):
             chosen = epochs == epoch
-            indices[chosen] = self._permuted(int(epoch))[places[chosen]]
+            indices[chosen] = self._permuted(int(epoch))[positions[chosen]]
         return indices, epochs
 
     def _permuted(self, epoch: int) -> np.ndarray:

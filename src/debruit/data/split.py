@@ -140,7 +140,7 @@ def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
     return indices[split(len(indices), min(most, len(indices)), seed)[1]]
 
 
-def _whole_groups(pool: np.ndarray, numbers: np.ndarray, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _whole_groups(pool: np.ndarray, numbers: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(training, held-out) images of the pool, whose groups these are (N,), so that about `wanted` are held out and
     at most half of the pool: groups in an order drawn by the seed as long as they fit, then the one that brings the
     count nearest to what is wanted."""
@@ -148,14 +148,14 @@ def _whole_groups(pool: np.ndarray, numbers: np.ndarray, wanted: int, seed: int)
     order = split_permutation(len(names), seed, 1)
     chosen, total = [], 0
     for n in order:
-        if total + sizes[n] <= wanted:
+        if total + sizes[n] <= count:
             chosen.append(n)
             total += sizes[n]
     further = [n for n in order if n not in set(chosen) and total + sizes[n] <= len(pool) // 2]
-    nearest = min(further, key=lambda n: abs(wanted - total - sizes[n]), default=None)
-    if nearest is not None and abs(wanted - total - sizes[nearest]) < wanted - total:
+    nearest = min(further, key=lambda n: abs(count - total - sizes[n]), default=None)
+    if nearest is not None and abs(count - total - sizes[nearest]) < count - total:
         chosen.append(nearest)
-    elif not chosen and wanted and further:
+    elif not chosen and count and further:
         chosen.append(min(further, key=lambda n: sizes[n]))
     held = np.isin(inverse, chosen)
     return pool[~held], pool[held]

@@ -1,4 +1,5 @@
-"""Augmentation: a horizontal flip, by choice, decided for each example of a training from (seed, position in the training).
+"""Augmentation: a horizontal flip, by choice, decided for each example of a training from (seed, position in the
+training).
 
 The decision does not depend on the batch or the device, so a resumed training sees what it would have seen.
 """
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def flips(seed: int, first: int, count: int, *, purpose: Purpose = Purpose.FLIP) -> np.ndarray:
-    """Whether the examples at positions first..first + count - 1 of a training are mirrored, (count,) bool: half of them are."""
+    """Whether the examples at positions first..first + count - 1 of a training are mirrored, (count,) bool: half of
+    them are."""
     return (stream(purpose, seed).word_rows(first, count)[:, 0] >> np.uint64(63)).astype(bool)
 
 

@@ -92,8 +92,8 @@ def enlarged(facts: Facts) -> str:
 
 
 def cut_away(facts: Facts) -> str:
-    wanted = facts.dataset.spec.width / facts.dataset.spec.height
-    shapes = [image.width / image.height / wanted for image in (facts.scan.images if facts.scan else ())]
+    proportions = facts.dataset.spec.width / facts.dataset.spec.height
+    shapes = [image.width / image.height / proportions for image in (facts.scan.images if facts.scan else ())]
     count = sum(min(shape, 1 / shape) < 1 - CUT_AWAY for shape in shapes)
     return f"{counted(count)} losing more than {CUT_AWAY:.0%} of the area to the central crop" if count else ""
 
@@ -110,7 +110,8 @@ def uncaptioned(facts: Facts) -> str:
 def long_captions(facts: Facts) -> str:
     count = sum(len(caption.split()) > LONG_CAPTION for caption in _captions(facts))
     return (
-        f"{counted(count, 'caption')} of more than {LONG_CAPTION} words: a model reads 77 tokens, and the rest is cut off"
+        f"{counted(count, 'caption')} of more than {LONG_CAPTION} words: a model reads 77 tokens, and the rest is cut "
+        "off"
         if count
         else ""
     )
@@ -139,9 +140,22 @@ def unseen_masks(facts: Facts) -> str:
 
 
 RULES: tuple[Callable[[Facts], str], ...] = (
-    few, left_out, damaged_shards, small_classes, unbalanced, repeated, blank, colourless, enlarged, cut_away,
-    uncaptioned, long_captions, repeated_captions, nameless_masks, unseen_masks,
-)  # fmt: skip
+    few,
+    left_out,
+    damaged_shards,
+    small_classes,
+    unbalanced,
+    repeated,
+    blank,
+    colourless,
+    enlarged,
+    cut_away,
+    uncaptioned,
+    long_captions,
+    repeated_captions,
+    nameless_masks,
+    unseen_masks,
+)
 
 
 def findings(facts: Facts) -> tuple[str, ...]:

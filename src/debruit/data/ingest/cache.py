@@ -60,13 +60,13 @@ class Recording:
     total: int
     origin: str  # for messages: "./photos", "openmoji"
     notes: tuple[str, ...] = ()
-    places: Mapping[str, Sequence[int]] | None = None
+    locations: Mapping[str, Sequence[int]] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     divisible: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Location:
     """Facts about the location of a data set rather than its content, which may lie elsewhere too: its name, notes on
     its folder, and folders that cannot be opened. Never read from the cache."""
 
@@ -85,7 +85,7 @@ def stored(
     record: Callable[[], Recording],
     load: Callable[[Path], Dataset] = Dataset.load,
     *,
-    place: Place | None = None,
+    location: Location | None = None,
 ) -> Dataset:
     """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called
     and described as its `place` is. What was decided and which items were skipped is reported every time."""
@@ -96,7 +96,7 @@ def stored(
         with storage():
             write_folder(folder, lambda part: _fill(part, key, recording))
             dataset = load(folder)
-    dataset = dataset if place is None else place.of(dataset)
+    dataset = dataset if location is None else location.of(dataset)
     for line in (*dataset.notes, *(f"skipped {shown(name)}: {reason}" for name, reason in dataset.skipped)):
         events.say(line)
     if dataset.skipped:
@@ -136,41 +136,41 @@ def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
 
 
 def _fill(part: Path, key: str, recording: Recording) -> None:
-    spec, places = recording.spec, recording.places
-    item_bytes = int(np.prod(spec.shape)) * np.dtype(spec.depth).itemsize if places is None else 0
+    spec, locations = recording.spec, recording.locations
+    item_bytes = int(np.prod(spec.shape)) * np.dtype(spec.depth).itemsize if locations is None else 0
     check_space(recording.origin, recording.total * item_bytes, part)
-    kept: list[Item] = []
+    recorded: list[Item] = []
     skipped: list[Skipped] = []
     low, high = np.inf, -np.inf
-    masks = open(part / MASKS, "wb") if spec.mask_names and places is None else None  # noqa: SIM115
-    data = IMAGES if places is None else PLACES
+    masks = open(part / MASKS, "wb") if spec.mask_names and locations is None else None  # noqa: SIM115
+    data = IMAGES if locations is None else PLACES
     with open(part / data, "wb") as file, masks or contextlib.nullcontext():
         for item in tracked(recording.items, "reading", recording.total):
             if item.image is None:
                 skipped.append(Skipped(item.name, item.reason))
                 continue
             _check(item, spec)
-            file.write(_row(item.image) if places is None else _row(np.asarray(places[item.name], np.int64)))
+            file.write(_row(item.image) if locations is None else _row(np.asarray(locations[item.name], np.int64)))
             if spec.depth != "uint8":
                 low, high = min(low, item.image.min()), max(high, item.image.max())
             if masks is not None and item.mask is not None:
                 masks.write(_row(item.mask))
-            kept.append(item._replace(image=None, mask=None))
+            recorded.append(item._replace(image=None, mask=None))
         flush(file)
         if masks is not None:
             flush(masks)
-    if not kept:
+    if not recorded:
         raise none_readable(recording.origin, skipped)
     low, high = _value_range(spec.depth, float(low), float(high))
-    spec = replace(spec, count=len(kept), low=low, high=high, fingerprint=key)
+    spec = replace(spec, count=len(recorded), low=low, high=high, fingerprint=key)
     meta = {
         "spec": config.encode(spec),
-        "paths": [item.name for item in kept],
-        "labels": _column([item.label for item in kept]),
-        "texts": _column([item.text for item in kept]),
+        "paths": [item.name for item in recorded],
+        "labels": _column([item.label for item in recorded]),
+        "texts": _column([item.text for item in recorded]),
         "skipped": skipped,
         "notes": recording.notes,
-        **({"reading": READING, "parts": _column([item.part for item in kept])} if recording.divisible else {}),
+        **({"reading": READING, "parts": _column([item.part for item in recorded])} if recording.divisible else {}),
     }
     write_meta(part, data, meta | dict(recording.facts))
 

@@ -44,14 +44,14 @@ WORDS = {
 def unused(names: Iterable[str], passed: Mapping[str, int]) -> Iterator[str]:
     """A line for each kind. `names`: files that are no images and were not read; `passed`: hidden files, and
     pictures in hidden folders, counted by the name of the folder or file (walking.py)."""
-    found: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     system: list[str] = []
     for name in sorted(names):
         if posixpath.basename(name).lower() in SYSTEM:
             system.append(name)
         elif kind := kind_of(name):
-            found.setdefault(kind, []).append(name)
-    for kind, members in found.items():
+            by_kind.setdefault(kind, []).append(name)
+    for kind, members in by_kind.items():
         one = {"box files": "box file", "JSON files": "JSON file"}.get(kind, kind.removesuffix("s"))
         verb = WORDS[kind] if len(members) > 1 else WORDS[kind].replace("look", "looks").replace("are ", "is ")
         yield f"not used: {counted(len(members), one)} {verb}: {some(map(shown, members), 3)}"
@@ -72,13 +72,13 @@ def kind_of(name: str) -> str:
 def _passed(system: list[str], passed: Mapping[str, int]) -> Iterator[str]:
     folders = {name: count for name, count in passed.items() if name.endswith("/")}
     files = [name for name in passed if not name.endswith("/")]
-    pictures = [name for name in files if _is_hidden_picture(name)]
+    images = [name for name in files if _is_hidden_image(name)]
     of_system = sorted([*system, *(name for name in files if _is_system(name))])
     if folders:
         count = sum(folders.values())
         yield f"not used: {counted(count, 'picture')} in hidden folders or folders of previews: {some(map(shown, sorted(folders)), 3)}"
-    if pictures:
-        yield f"not used: {counted(len(pictures), 'hidden picture')}: {some(map(shown, sorted(pictures)), 3)}"
+    if images:
+        yield f"not used: {counted(len(images), 'hidden picture')}: {some(map(shown, sorted(images)), 3)}"
     if of_system:
         yield f"not used: {counted(len(of_system), 'file')} of the system's (previews, settings): {some(map(shown, of_system), 3)}"
 
@@ -88,5 +88,5 @@ def _is_system(name: str) -> bool:
     return base.lower() in SYSTEM or base.startswith(OF_MACS)
 
 
-def _is_hidden_picture(name: str) -> bool:
+def _is_hidden_image(name: str) -> bool:
     return not _is_system(name) and posixpath.splitext(posixpath.basename(name))[1].lower() in EXTENSIONS

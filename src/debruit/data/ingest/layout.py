@@ -34,9 +34,9 @@ def collect(path: str, listing: Listing) -> Collection:
     understood."""
     root = Path(path)
     pairs = pairs_of(path, listing)
-    beside = [file.name for file in listing.beside]
-    captions = read_captions(root, pairs.images, beside)
-    named = [name for name in beside if posixpath.basename(name) in (*CLASS_NAMES, CLASSES)]
+    companions = [file.name for file in listing.companions]
+    captions = read_captions(root, pairs.images, companions)
+    named = [name for name in companions if posixpath.basename(name) in (*CLASS_NAMES, CLASSES)]
     legends = [name for name in named if posixpath.basename(name) == CLASSES]
     titles = [name for name in named if not (pairs.masked and name in legends)]
 
@@ -74,10 +74,10 @@ def _legends_left(legends: Sequence[str], masked: bool) -> list[str]:
 
 
 def _classes(labels: Mapping[str, object], titles: Sequence[Path]) -> Classes:
-    found = classify(list(labels))
+    classes = classify(list(labels))
     ordered = sorted(titles, key=lambda path: (len(path.parts), path))
-    named, others = renamed_by(found, ordered), len(ordered) - 1
-    if not found.names or others < 1:
+    named, others = renamed_by(classes, ordered), len(ordered) - 1
+    if not classes.names or others < 1:
         return named
     return replace(named, why=f"{named.why}; not used: {counted(others, 'other file')} of names of classes")
 

@@ -34,10 +34,40 @@ ABOUT = {
     ".arrow",
     ".zip",
 }  # beside tables and shards
-PICTURE_LIKE = {
-    ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm", ".nii", ".npy",
-    ".npz", ".mp4", ".mov", ".avi", ".webm", ".ppm", ".pgm", ".exr", ".hdr", ".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".parquet",
-}  # fmt: skip
+IMAGE_LIKE = {
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".jxl",
+    ".svg",
+    ".pdf",
+    ".psd",
+    ".raw",
+    ".dng",
+    ".cr2",
+    ".nef",
+    ".arw",
+    ".dcm",
+    ".nii",
+    ".npy",
+    ".npz",
+    ".mp4",
+    ".mov",
+    ".avi",
+    ".webm",
+    ".ppm",
+    ".pgm",
+    ".exr",
+    ".hdr",
+    ".zip",
+    ".tar",
+    ".gz",
+    ".tgz",
+    ".7z",
+    ".rar",
+    ".parquet",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +77,7 @@ class Listing:
     is not used."""
 
     files: tuple[File, ...]
-    beside: tuple[File, ...] = ()
+    companions: tuple[File, ...] = ()
     unopened: tuple[Skipped, ...] = ()
     others: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
@@ -55,21 +85,21 @@ class Listing:
 
 def list_images(path: str | Path) -> Listing:
     """The image files below a folder, by extension, in the order of their names."""
-    found = walk(path, is_image)
-    files = sorted(file for file, _ in found.files if is_image(file.name))
-    rest = [file for file, _ in found.files if not is_image(file.name)]
+    walked = walk(path, is_image)
+    files = sorted(file for file, _ in walked.files if is_image(file.name))
+    rest = [file for file, _ in walked.files if not is_image(file.name)]
     others = Counter(_extension(file.name) for file in rest)
     if not files:
-        raise _no_images(path, found.unopened, others)
+        raise _no_images(path, walked.unopened, others)
     stems = {stem_of(file.name) for file in files}
-    beside = sorted(file for file in rest if _is_beside(file.name, stems))
-    unread = {file.name for file in rest} - {file.name for file in beside} - set(found.broken)
+    companions = sorted(file for file in rest if _is_beside(file.name, stems))
+    unread = {file.name for file in rest} - {file.name for file in companions} - set(walked.broken)
     others = tuple(sorted(others.items()))
-    notes = (ignored(others), *about_links(found, is_image), *unused(unread, found.passed))
+    notes = (ignored(others), *about_links(walked, is_image), *unused(unread, walked.passed))
     return Listing(
         files=tuple(files),
-        beside=tuple(beside),
-        unopened=tuple(found.unopened),
+        companions=tuple(companions),
+        unopened=tuple(walked.unopened),
         others=others,
         notes=tuple(filter(None, notes)),
     )
@@ -83,7 +113,9 @@ def joined(listings: Mapping[str, Listing]) -> Listing:
 
     return Listing(
         files=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.files)),
-        beside=tuple(sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.beside)),
+        companions=tuple(
+            sorted(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.companions)
+        ),
         unopened=tuple(f._replace(name=f"{name}/{f.name}") for name, of in listings.items() for f in of.unopened),
         others=tuple(sorted(others.items())),
         notes=tuple(f"{name}: {note}" for name, of in listings.items() for note in of.notes),
@@ -100,7 +132,7 @@ def files_of(path: str | Path, extension: str) -> list[File]:
     return sorted(file for file, _ in walk(path).files if file.name.lower().endswith(extension))
 
 
-def beside_containers(path: Path, own: str, used: Collection[str]) -> list[str]:
+def unused_next_to(path: Path, own: str, used: Collection[str]) -> list[str]:
     """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions
     or labels and are not read; or nothing."""
     kinds = Counter(
@@ -111,10 +143,10 @@ def beside_containers(path: Path, own: str, used: Collection[str]) -> list[str]:
         and os.path.basename(name) not in used
         if not is_document(name)
     )
-    found = ", ".join(f"{count:,} {extension}" for extension, count in sorted(kinds.items()))
+    counts = ", ".join(f"{count:,} {extension}" for extension, count in sorted(kinds.items()))
     return (
-        [f"not used, files beside the {own} files: {found}; captions and labels are read from inside of them"]
-        if found
+        [f"not used, files beside the {own} files: {counts}; captions and labels are read from inside of them"]
+        if counts
         else []
     )
 
@@ -148,8 +180,8 @@ def _extension(name: str) -> str:
 
 def ignored(others: Sequence[tuple[str, int]]) -> str:
     """A sentence about the files that look like pictures or archives and are of no format that is read, or nothing."""
-    found = ", ".join(f"{count:,} {extension}" for extension, count in others if extension in PICTURE_LIKE)
-    return f"ignored {found}: PNG, JPEG, WebP, TIFF, BMP and GIF are read" if found else ""
+    counts = ", ".join(f"{count:,} {extension}" for extension, count in others if extension in IMAGE_LIKE)
+    return f"ignored {counts}: PNG, JPEG, WebP, TIFF, BMP and GIF are read" if counts else ""
 
 
 def _no_images(path: str | Path, unopened: Sequence[Skipped], others: Counter[str]) -> InputError:

@@ -90,7 +90,7 @@ def scan(collection: Collection) -> Scan:
     images: list[Header] = []
     unreadable: list[Skipped] = []
     labels: dict[str, int | str | None] = {}
-    found, captioned = Tones(), 0
+    all_tones, captioned = Tones(), 0
     for seen in tracked(mapped(_look, collection.entries()), "scanning", collection.count):
         if seen.header is None:
             unreadable.append(Skipped(seen.entry, seen.reason))
@@ -99,7 +99,7 @@ def scan(collection: Collection) -> Scan:
         labels[seen.entry] = seen.label
         captioned += seen.captioned
         if seen.tones is not None:
-            found.add(seen.tones)
+            all_tones.add(seen.tones)
     unreadable += collection.lost
     if not images:
         raise none_readable(collection.origin, unreadable)
@@ -114,7 +114,7 @@ def scan(collection: Collection) -> Scan:
         others=collection.others,
         classes=classes,
         captioned=captioned,
-        tones=found if collection.masked else None,
+        tones=all_tones if collection.masked else None,
     )
 
 

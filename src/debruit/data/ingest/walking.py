@@ -22,7 +22,7 @@ MOST_COUNTED = 1000  # pictures in a hidden folder
 
 
 @dataclass
-class Found:
+class Walked:
     """What a walk gives. `files`: in no order, with the status of each; `unopened`: folders that could not be
     opened; `passed`: pictures in hidden folders, and hidden files, by the name of the folder or file; `inner` and
     `doubled`: links to folders and to files that are below the folder themselves; `outer`: links to folders
@@ -38,45 +38,45 @@ class Found:
     broken: list[str] = field(default_factory=list)
 
 
-def walk(path: str | Path, is_picture: Callable[[str], bool] = lambda name: True) -> Found:
+def walk(path: str | Path, is_image: Callable[[str], bool] = lambda name: True) -> Walked:
     """All files below a folder. `is_picture` says by the name which files count where hidden ones are counted.
     InputError: there is no such folder."""
-    return _Walk(check_folder(path), is_picture).run()
+    return _Walk(check_folder(path), is_image).run()
 
 
 class _Walk:
-    def __init__(self, root: Path, is_picture: Callable[[str], bool]) -> None:
-        self.root, self.is_picture = root, is_picture
-        self.found = Found()
-        self.places: dict[str, str] = {}  # of folders that were opened: real path -> name, ending in /
+    def __init__(self, root: Path, is_image: Callable[[str], bool]) -> None:
+        self.root, self.is_image = root, is_image
+        self.walked = Walked()
+        self.opened: dict[str, str] = {}  # of folders that were opened: real path -> name, ending in /
         self.links: list[tuple[str, os.DirEntry]] = []
         self.linked_files: list[tuple[str, str, os.stat_result]] = []
 
-    def run(self) -> Found:
+    def run(self) -> Walked:
         self._below("")
         while self.links:  # those in a folder that is linked come behind those that led there
             links, self.links = sorted(self.links, key=lambda link: link[0]), []
             for name, entry in links:
                 self._follow(name, entry)
         self._count_linked_files()
-        return self.found
+        return self.walked
 
     def _below(self, inside: str) -> None:
         waiting = [inside]
         while waiting:
             folder = waiting.pop()
-            place = os.path.realpath(self.root / folder)
-            if place in self.places:
+            real_path = os.path.realpath(self.root / folder)
+            if real_path in self.opened:
                 if folder:
-                    self.found.inner.append((folder, self.places[place]))
+                    self.walked.inner.append((folder, self.opened[real_path]))
                 continue
-            self.places[place] = folder
+            self.opened[real_path] = folder
             try:
                 with os.scandir(self.root / folder) as entries:
                     listed = list(entries)
             except OSError as error:
                 reason = f"this folder cannot be opened ({error.strerror})"
-                self.found.unopened.append(Skipped(folder or str(self.root), reason))
+                self.walked.unopened.append(Skipped(folder or str(self.root), reason))
                 continue
             for entry in listed:
                 name = f"{folder}{entry.name}"
@@ -96,17 +96,17 @@ class _Walk:
         if entry.is_symlink():
             return True
         if not entry.is_dir(follow_symlinks=False):
-            self.found.passed[name] += 1
+            self.walked.passed[name] += 1
             return True
-        if count := self._pictures_in(name):
-            self.found.passed[f"{name}/"] += count
+        if count := self._count_images(name):
+            self.walked.passed[f"{name}/"] += count
         return True
 
-    def _pictures_in(self, name: str) -> int:
+    def _count_images(self, name: str) -> int:
         """How many pictures lie in a folder that is passed over, up to MOST_COUNTED."""
         count = 0
         for _, folders, files in os.walk(self.root / name):
-            count += sum(self.is_picture(file) for file in files)
+            count += sum(self.is_image(file) for file in files)
             if count >= MOST_COUNTED or len(folders) > MOST_COUNTED:
                 break
         return min(count, MOST_COUNTED)
@@ -115,75 +115,76 @@ class _Walk:
         try:
             status = entry.stat()
         except OSError:  # to nowhere, or in a circle
-            self.found.broken.append(name)
-            self.found.files.append((File(name, 0, 0), None))
+            self.walked.broken.append(name)
+            self.walked.files.append((File(name, 0, 0), None))
             return
-        place = os.path.realpath(self.root / name)
+        real_path = os.path.realpath(self.root / name)
         if not stat.S_ISDIR(status.st_mode):
-            self.linked_files.append((name, place, status))
-        elif place in self.places:
-            self.found.inner.append((f"{name}/", self.places[place]))
+            self.linked_files.append((name, real_path, status))
+        elif real_path in self.opened:
+            self.walked.inner.append((f"{name}/", self.opened[real_path]))
         else:
-            self.found.outer.append((f"{name}/", place))
+            self.walked.outer.append((f"{name}/", real_path))
             self._below(f"{name}/")
 
     def _count_linked_files(self) -> None:
         real = self._real_paths() if self.linked_files else {}
-        for name, place, status in self.linked_files:
-            if place in real:
-                self.found.doubled.append((name, real[place]))
+        for name, real_path, status in self.linked_files:
+            if real_path in real:
+                self.walked.doubled.append((name, real[real_path]))
             else:
-                self.found.single.append((name, place))
-                self.found.files.append((File.of(name, status), status))
+                self.walked.single.append((name, real_path))
+                self.walked.files.append((File.of(name, status), status))
 
     def _real_paths(self) -> dict[str, str]:
-        folders = {name: place for place, name in self.places.items()}
-        split = ((file.name, *os.path.split(file.name)) for file, _ in self.found.files)
+        folders = {name: real_path for real_path, name in self.opened.items()}
+        split = ((file.name, *os.path.split(file.name)) for file, _ in self.walked.files)
         return {os.path.join(folders.get(f"{above}/" if above else "", ""), base): name for name, above, base in split}
 
     def _add(self, name: str, entry: os.DirEntry) -> None:
         try:
             status = entry.stat()
         except OSError:
-            self.found.files.append((File(name, 0, 0), None))
+            self.walked.files.append((File(name, 0, 0), None))
             return
         if stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-            self.found.files.append((File.of(name, status), status))
+            self.walked.files.append((File.of(name, status), status))
 
 
-def about_links(found: Found, is_picture: Callable[[str], bool]) -> Iterator[str]:
+def about_links(walked: Walked, is_image: Callable[[str], bool]) -> Iterator[str]:
     """What was linked and how it was counted, a line each."""
-    if found.inner:
-        names = [f"{shown(link)} is {shown(real) or 'the source itself'}" for link, real in sorted(found.inner)]
+    if walked.inner:
+        names = [f"{shown(link)} is {shown(real) or 'the source itself'}" for link, real in sorted(walked.inner)]
         yield (
-            f"{counted(len(found.inner), 'link')} to folders that are in the source themselves, whose images count once, in the real folder: "
+            f"{counted(len(walked.inner), 'link')} to folders that are in the source themselves, whose images count "
+            "once, in the real folder: "
             f"{some(names)}"
         )
-    if found.outer:
-        names = [f"{shown(link)} ({_images_in(found, link, is_picture)})" for link, _ in found.outer]
-        yield f"{counted(len(found.outer), 'link')} to folders elsewhere, which are followed: {some(names)}"
-    doubled = [f"{shown(link)} is {shown(real)}" for link, real in found.doubled if is_picture(link)]
+    if walked.outer:
+        names = [f"{shown(link)} ({_images_in(walked, link, is_image)})" for link, _ in walked.outer]
+        yield f"{counted(len(walked.outer), 'link')} to folders elsewhere, which are followed: {some(names)}"
+    doubled = [f"{shown(link)} is {shown(real)}" for link, real in walked.doubled if is_image(link)]
     if doubled:
         yield f"{counted(len(doubled), 'link')} to images that are in the source themselves, which count once, under their real names: {some(doubled)}"
-    single = [(link, place) for link, place in found.single if is_picture(link)]
+    single = [(link, target) for link, target in walked.single if is_image(link)]
     if single:
-        same = len(single) - len({place for _, place in single})
+        same = len(single) - len({target for _, target in single})
         twice = f"; {same:,} of them lead to the same file as another, and each counts" if same else ""
         yield f"{counted(len(single), 'link')} to images elsewhere, which are followed: {some(shown(link) for link, _ in single)}{twice}"
-    nowhere = [shown(name) for name in found.broken if not is_picture(name)]  # an image is named when it cannot be read
+    nowhere = [shown(name) for name in walked.broken if not is_image(name)]  # an image is named when it cannot be read
     if nowhere:
         yield f"{counted(len(nowhere), 'link')} to nowhere, which are passed over: {some(nowhere)}"
-    yield from _about_hard_links(found, is_picture)
+    yield from _about_hard_links(walked, is_image)
 
 
-def _images_in(found: Found, folder: str, is_picture: Callable[[str], bool]) -> str:
-    return counted(sum(file.name.startswith(folder) and is_picture(file.name) for file, _ in found.files))
+def _images_in(walked: Walked, folder: str, is_image: Callable[[str], bool]) -> str:
+    return counted(sum(file.name.startswith(folder) and is_image(file.name) for file, _ in walked.files))
 
 
-def _about_hard_links(found: Found, is_picture: Callable[[str], bool]) -> Iterator[str]:
+def _about_hard_links(walked: Walked, is_image: Callable[[str], bool]) -> Iterator[str]:
     several: dict[tuple[int, int], list[str]] = {}
-    for file, status in found.files:
-        if status is not None and status.st_nlink > 1 and is_picture(file.name):
+    for file, status in walked.files:
+        if status is not None and status.st_nlink > 1 and is_image(file.name):
             several.setdefault((status.st_dev, status.st_ino), []).append(file.name)
     groups = sorted(sorted(names) for names in several.values() if len(names) > 1)
     if groups:

@@ -77,29 +77,29 @@ class FashionMnist:
 
     def obtain(self) -> None:
         """Fetches the four files: from the Debian package, else from the data set's public address."""
-        place = source_folder(self.name)
+        folder_of_files = source_folder(self.name)
         with storage():
-            place.mkdir(parents=True, exist_ok=True)
-        with storage(), tempfile.TemporaryDirectory(dir=place, suffix=".part") as folder:
+            folder_of_files.mkdir(parents=True, exist_ok=True)
+        with storage(), tempfile.TemporaryDirectory(dir=folder_of_files, suffix=".part") as folder:
             problem = unpack_debian(PACKAGE, Path(folder))
-            found = {path.name: path for path in Path(folder).rglob("*-ubyte.gz")}
+            unpacked = {path.name: path for path in Path(folder).rglob("*-ubyte.gz")}
             for name in SHA256:
-                fetched = found.get(f"{name}.gz") or Path(folder) / f"{name}.gz"
+                fetched = unpacked.get(f"{name}.gz") or Path(folder) / f"{name}.gz"
                 if not fetched.exists() and (refused := download(f"{ADDRESS}{name}.gz", fetched)):
                     raise InputError(
                         f"{self.name} could not be fetched: {PACKAGE}: {problem}; {refused}; put its four "
-                        f"idx.gz files into {place} yourself"
+                        f"idx.gz files into {folder_of_files} yourself"
                     )
                 shutil.copyfile(fetched, fetched.with_name("whole"))
-                fetched.with_name("whole").replace(place / f"{name}.gz")
+                fetched.with_name("whole").replace(folder_of_files / f"{name}.gz")
 
     def _files(self) -> tuple[Path, Path]:
-        places = [Path(self.folder)] if self.folder else [source_folder(self.name), SYSTEM_FOLDER]
+        folders = [Path(self.folder)] if self.folder else [source_folder(self.name), SYSTEM_FOLDER]
         prefix = SPLITS[self.split]
-        images, labels = (_find(places, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
+        images, labels = (_find(folders, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
         if images is None or labels is None:
             raise InputError(
-                f"the files of {self.name} are not in {places[0]}: run `debruit data get {self.name}`, or set "
+                f"the files of {self.name} are not in {folders[0]}: run `debruit data get {self.name}`, or set "
                 f"`folder` to where {prefix}-images-idx3-ubyte.gz and its labels are"
             )
         return images, labels
@@ -138,8 +138,8 @@ class FashionMnist:
                 yield Item(f"{self.split} {n}", pixels.reshape(shape), int(label))
 
 
-def _find(places: list[Path], name: str) -> Path | None:
-    return next((path for place in places for path in (place / f"{name}.gz", place / name) if path.is_file()), None)
+def _find(folders: list[Path], name: str) -> Path | None:
+    return next((path for folder in folders for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
 
 
 def _digest(path: Path) -> str:
@@ -155,9 +155,9 @@ def _reading(path: Path) -> Any:
 
 
 def _header(file: IO[bytes], path: Path, magic: int, extents: int) -> tuple[int, ...]:
-    found, *sizes = struct.unpack(f">{1 + extents}I", _exactly(file, 4 + 4 * extents, path))
-    if found != magic:
-        raise InputError(f"{path} is no IDX file of this kind: it begins with {found} instead of {magic}")
+    number, *sizes = struct.unpack(f">{1 + extents}I", _exactly(file, 4 + 4 * extents, path))
+    if number != magic:
+        raise InputError(f"{path} is no IDX file of this kind: it begins with {number} instead of {magic}")
     return tuple(sizes)
 
 

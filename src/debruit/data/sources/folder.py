@@ -15,7 +15,7 @@ from debruit.annotations.captions import read_captions
 from debruit.annotations.image_classes import classify
 from debruit.annotations.mask_layout import may_have_masks, paired
 from debruit.data.dataset import Dataset
-from debruit.data.ingest.cache import Place, Recording, load_collected, stored
+from debruit.data.ingest.cache import Location, Recording, load_collected, stored
 from debruit.data.ingest.layout import collect, pairs_of
 from debruit.data.ingest.listing import Listing, joined, list_images
 from debruit.data.ingest.plan import Collected, plan
@@ -34,10 +34,10 @@ class Folder(Collected):
         """Maps the folder's images, decoding them first if their content is not in the cache."""
         listing = self._listing()
         settings = [self.name, *self.settings(), *_with_masks(listing), *_reordered(listing)]
-        key = content_key(Path(self.path), [*listing.files, *listing.beside], settings)
-        place = self._place(listing)
-        found = stored(key, lambda: self._recording(listing), load_collected, place=place)
-        return found.told_by(self)
+        key = content_key(Path(self.path), [*listing.files, *listing.companions], settings)
+        location = self._location(listing)
+        dataset = stored(key, lambda: self._recording(listing), load_collected, location=location)
+        return dataset.with_tables(self)
 
     def collection(self) -> Collection:
         """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot
@@ -54,15 +54,15 @@ class Folder(Collected):
     def _cells(self) -> Mapping[str, Mapping[str, str]]:
         listing = self._listing()
         images = pairs_of(self.path, listing).images
-        return read_captions(Path(self.path), images, [file.name for file in listing.beside]).cells
+        return read_captions(Path(self.path), images, [file.name for file in listing.companions]).cells
 
     def _listing(self) -> Listing:
         if not self.only:
             return list_images(self.path)
         return joined({name: list_images(Path(self.path) / name) for name in self.only})
 
-    def _place(self, listing: Listing) -> Place:
-        return Place(name=Path(self.path).absolute().name, notes=listing.notes, unopened=listing.unopened)
+    def _location(self, listing: Listing) -> Location:
+        return Location(name=Path(self.path).absolute().name, notes=listing.notes, unopened=listing.unopened)
 
     def _recording(self, listing: Listing) -> Recording:
         return plan(collect(self.path, replace(listing, unopened=())), self).recording()

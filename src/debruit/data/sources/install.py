@@ -21,21 +21,21 @@ SECONDS = 600
 
 def versions(packages: Sequence[str]) -> list[str]:
     """The installed versions of these packages, "" for one that is missing."""
-    found = []
+    installed = []
     for package in packages:
         try:
-            found.append(metadata.version(package))
+            installed.append(metadata.version(package))
         except metadata.PackageNotFoundError:
-            found.append("")
-    return found
+            installed.append("")
+    return installed
 
 
 def require(source: str, packages: Sequence[str]) -> list[str]:
     """The versions of packages that a source cannot do without."""
-    found = versions(packages)
-    if missing := [package for package, version in zip(packages, found, strict=True) if not version]:
+    installed = versions(packages)
+    if missing := [package for package, version in zip(packages, installed, strict=True) if not version]:
         raise InputError(f"{source} needs {' and '.join(missing)}, not installed here: run `debruit data get {source}`")
-    return found
+    return installed
 
 
 def install_packages(packages: Sequence[str]) -> None:

@@ -9,39 +9,42 @@ from debruit.data.find import find_source
 from debruit.errors import InputError
 from debruit.files.home import expanded
 
-PLACES = ("path", "folder")  # fields of sources that say where the data lies
+LOCATION_FIELDS = ("path", "folder")  # fields of sources that say where the data lies
 
 
 def relocated(source: Any, text: str | Sequence[str]) -> Any:
     """The source as it was, with all its settings, but at the place that `text` names, or at several of one kind.
     InputError: what is there is of another kind."""
-    found, shown = find_source(text), _shown(text)
-    if type(found) is type(source):
-        there = {name: getattr(found, name) for name in PLACES if hasattr(source, name)}
-        if there:
+    named, shown = find_source(text), _shown(text)
+    if type(named) is type(source):
+        location = {name: getattr(named, name) for name in LOCATION_FIELDS if hasattr(source, name)}
+        if location:
             if not isinstance(text, str) and len(text) > 1:
-                there["only"] = found.only
-            return replace(source, **there)
+                location["only"] = named.only
+            return replace(source, **location)
         raise InputError(
-            f"--data {shown}: the training read {source.name}, which is installed and lies nowhere else: leave --data out"
+            f"--data {shown}: the training read {source.name}, which is installed and lies nowhere else: leave --data "
+            "out"
         )
     if hasattr(source, "folder") and expanded(shown).is_dir():
         return replace(source, folder=str(expanded(shown)))
     raise InputError(
-        f"--data {shown}: the training read {_kind(source)} and there is {_kind(found)}: give the same data at its new place"
+        f"--data {shown}: the training read {_kind(source)} and there is {_kind(named)}: give the same data at its new "
+        "place"
     )
 
 
 def moved(source: Any, text: str | Sequence[str], fingerprint: str) -> tuple[Any, Dataset]:
     """The source at its new place, and its data. InputError: the content there is not that of this fingerprint."""
-    there = relocated(source, text)
-    dataset = there.build()
+    relocated_source = relocated(source, text)
+    dataset = relocated_source.build()
     if dataset.spec.fingerprint != fingerprint:
         raise InputError(
-            f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint {dataset.spec.fingerprint:.8}, and "
+            f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint "
+            f"{dataset.spec.fingerprint:.8}, and "
             f"{fingerprint:.8} is needed): names and content of all its files must be as they were"
         )
-    return there, dataset
+    return relocated_source, dataset
 
 
 def _shown(text: str | Sequence[str]) -> str:

@@ -22,8 +22,8 @@ from debruit.annotations.labels import read_label
 from debruit.annotations.mask_classes import CLASSES, Legend, legend_of
 from debruit.annotations.names import composed
 from debruit.data.dataset import Dataset
-from debruit.data.ingest.cache import Place, Recording, load_collected, stored
-from debruit.data.ingest.listing import beside_containers, file_in, files_of, one_file
+from debruit.data.ingest.cache import Location, Recording, load_collected, stored
+from debruit.data.ingest.listing import file_in, files_of, one_file, unused_next_to
 from debruit.data.ingest.plan import Collected, plan
 from debruit.data.ingest.scan import Collection, Entry
 from debruit.data.sources.parquet_columns import Columns, columns_of
@@ -52,10 +52,10 @@ class Parquet(Collected):
         legend = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
         tables = [_Table.open(folder / file.name, file.name) for file in files]
         named = {name for table in tables if isinstance(table, _Table) for name in table.named()}
-        beside = [file_in(folder, name) for name in sorted(named)]
-        key = content_key(folder, [*files, *legend, *beside], [self.name, *self.settings()])
-        place = Place(name=self._called(folder), notes=tuple(self._beside(folder)))
-        return stored(key, self._recording, load_collected, place=place).told_by(self)
+        named_files = [file_in(folder, name) for name in sorted(named)]
+        key = content_key(folder, [*files, *legend, *named_files], [self.name, *self.settings()])
+        location = Location(name=self._called(folder), notes=tuple(self._notes_on_folder(folder)))
+        return stored(key, self._recording, load_collected, location=location).with_tables(self)
 
     def _called(self, folder: Path) -> str:
         return folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION)
@@ -82,14 +82,14 @@ class Parquet(Collected):
             masked=masked,
             legend=legend_of(folder) if masked else Legend(),
             lost=lost,
-            notes=tuple(_said(usable, names)),
+            notes=tuple(_notes(usable, names)),
         )
 
-    def _beside(self, folder: Path) -> list[str]:
+    def _notes_on_folder(self, folder: Path) -> list[str]:
         """What there is to say about other files of the folder, where it was given as a folder."""
         if self.only or not Path(self.path).is_dir():
             return []
-        return beside_containers(
+        return unused_next_to(
             folder, EXTENSION, (CLASSES, *(path.name for path in names_beside(folder)), *DESCRIPTIONS)
         )
 
@@ -98,12 +98,12 @@ class Parquet(Collected):
         return tuple(sorted({name for table in self._tables() for name in table.columns.scalars}))
 
     def column(self, name: str) -> Mapping[str, str]:
-        found: dict[str, str] = {}
+        values_by_image: dict[str, str] = {}
         for table in self._tables():
             rows = table.cells([name]) if name in table.columns.scalars else ()
             values = ((f"{table.name} row {n}", row[name]) for n, row in enumerate(rows))
-            found |= {image: _text(value) for image, value in values if value is not None and value == value}
-        return found
+            values_by_image |= {image: _text(value) for image, value in values if value is not None and value == value}
+        return values_by_image
 
     def _tables(self) -> "list[_Table]":
         folder, files = self._files()
@@ -187,10 +187,10 @@ class _Table:
         import pyarrow.parquet as pq
 
         done = 0
-        wanted = [*self.columns.wanted(), *filter(None, [self.of_part])]
+        columns = [*self.columns.names(), *filter(None, [self.of_part])]
         try:
             with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(ROWS, columns=wanted):
+                for batch in file.iter_batches(ROWS, columns=columns):
                     for row in batch.to_pylist():
                         yield self._entry(row, done, masked, names)
                         done += 1
@@ -237,7 +237,7 @@ def _classes(labels: Mapping[str, int | str | None], names: Sequence[str], title
     return renamed_by(by_labels(labels, names), titles)
 
 
-def _said(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
+def _notes(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
     """What is read of the tables and what is not, with counts."""
     others: dict[str, str] = {}
     problems: Counter[str] = Counter()
@@ -288,15 +288,15 @@ def _inside(value: Any) -> str:
 
 def _lacking_bytes(metadata: Any, column: str) -> list[int]:
     """The row groups in which a cell of this column may have a path and no bytes."""
-    found = []
+    groups = []
     for group in range(metadata.num_row_groups):
         leaves = [metadata.row_group(group).column(n) for n in range(metadata.num_columns)]
         by_path = {leaf.path_in_schema: leaf.statistics for leaf in leaves}
         held = by_path.get(f"{column}.bytes")
         whole = held is not None and held.has_null_count and held.null_count == 0
         if f"{column}.path" in by_path and not whole:
-            found.append(group)
-    return found
+            groups.append(group)
+    return groups
 
 
 def _require() -> None:

@@ -36,7 +36,7 @@ class Columns:
     others: tuple[tuple[str, str], ...] = ()
     scalars: tuple[str, ...] = ()
 
-    def wanted(self) -> list[str]:
+    def names(self) -> list[str]:
         return [name for name in (self.image, self.text, self.label, self.mask) if name]
 
 
@@ -50,11 +50,11 @@ def columns_of(schema: Any, first_bytes: Callable[[str], bytes]) -> Columns | st
     def holds_bytes(name: str) -> bool:
         return name in declared or _holds_bytes(schema.field(name).type)
 
-    def holds_pictures(name: str) -> bool:
+    def holds_images(name: str) -> bool:
         kind = schema.field(name).type
         if name in declared or name.lower() not in LABELS or not _is_bytes(kind):
             return holds_bytes(name)
-        return is_picture(first_bytes(name))
+        return is_image_file(first_bytes(name))
 
     def first(known: tuple[str, ...], suits: Callable[[str], bool]) -> str:
         return next((lowered[name] for name in known if name in lowered and suits(lowered[name])), "")
@@ -63,20 +63,20 @@ def columns_of(schema: Any, first_bytes: Callable[[str], bytes]) -> Columns | st
     if not image:
         return f"no column of images among {some(schema.names, 8)} (it is called image, and holds bytes)"
     named = [name for name in schema.names if features.get(name, {}).get("_type") == "ClassLabel"]
-    label = first(LABELS, lambda name: not holds_pictures(name)) or (named[0] if len(named) == 1 else "")
-    found = Columns(
+    label = first(LABELS, lambda name: not holds_images(name)) or (named[0] if len(named) == 1 else "")
+    columns = Columns(
         image=image,
         text=first(TEXTS, lambda name: _holds_text(schema.field(name).type)),
         label=label,
-        mask=first(MASKS, lambda name: name != image and holds_pictures(name)),
+        mask=first(MASKS, lambda name: name != image and holds_images(name)),
         classes=tuple(map(str, features.get(label, {}).get("names") or ())),
     )
-    others = tuple((name, _type(schema.field(name).type)) for name in schema.names if name not in found.wanted())
-    scalars = tuple(name for name in schema.names if name != found.text and _is_scalar(schema.field(name).type))
-    return replace(found, others=others, scalars=scalars)
+    others = tuple((name, _type(schema.field(name).type)) for name in schema.names if name not in columns.names())
+    scalars = tuple(name for name in schema.names if name != columns.text and _is_scalar(schema.field(name).type))
+    return replace(columns, others=others, scalars=scalars)
 
 
-def is_picture(data: bytes) -> bool:
+def is_image_file(data: bytes) -> bool:
     """Whether bytes begin as a PNG, JPEG, GIF, TIFF, WebP or BMP file does. What is called "BMW" is none."""
     known = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
@@ -128,7 +128,7 @@ def _is_text(kind: Any) -> bool:
 
 def _features(metadata: Mapping[bytes, bytes] | None) -> Mapping[str, Any]:
     try:
-        found = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
         return {}
-    return {key: of for key, of in found.items() if isinstance(of, dict)} if isinstance(found, dict) else {}
+    return {key: of for key, of in features.items() if isinstance(of, dict)} if isinstance(features, dict) else {}

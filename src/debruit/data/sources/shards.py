@@ -20,8 +20,8 @@ from debruit.annotations.class_titles import names_beside, renamed_by
 from debruit.annotations.image_classes import Classes, by_labels, classify
 from debruit.annotations.mask_classes import CLASSES, legend_of
 from debruit.data.dataset import Dataset
-from debruit.data.ingest.cache import Place, Recording, none_readable, stored
-from debruit.data.ingest.listing import beside_containers, files_of, one_file
+from debruit.data.ingest.cache import Location, Recording, none_readable, stored
+from debruit.data.ingest.listing import files_of, one_file, unused_next_to
 from debruit.data.ingest.patterns import expanded
 from debruit.data.ingest.plan import Collected, plan
 from debruit.data.ingest.scan import Collection, Entry
@@ -50,12 +50,12 @@ class Shards(Collected):
     def build(self) -> Dataset:
         """Opens the shards, indexing them first if their content is not in the cache."""
         folder, files = self._files()
-        beside = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
-        key = content_key(folder, [*files, *beside], [self.name, *self.settings()])
+        companions = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
+        key = content_key(folder, [*files, *companions], [self.name, *self.settings()])
         shards = tuple((folder / file.name, file.stamp) for file in files)
         load = partial(open_streamed, shards=shards)
-        place = Place(name=self._called(folder, files), notes=tuple(self._beside(folder)))
-        return stored(key, lambda: self._recording(folder, files), load, place=place).told_by(self)
+        location = Location(name=self._called(folder, files), notes=tuple(self._notes_on_folder(folder)))
+        return stored(key, lambda: self._recording(folder, files), load, location=location).with_tables(self)
 
     def _called(self, folder: Path, files: Sequence[File]) -> str:
         return folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem
@@ -64,12 +64,12 @@ class Shards(Collected):
         """What the shards hold. InputError: there are none, or none that holds an image."""
         return self._collected(*self._files())[0]
 
-    def _beside(self, folder: Path) -> list[str]:
+    def _notes_on_folder(self, folder: Path) -> list[str]:
         """What there is to say about other files of the folder, where it was given as a folder."""
         if self.only or not Path(self.path).is_dir():
             return []
         used = (CLASSES, *(path.name for path in names_beside(folder)))
-        return [*_compressed(folder, self.only), *beside_containers(folder, EXTENSION, used)]
+        return [*_compressed(folder, self.only), *unused_next_to(folder, EXTENSION, used)]
 
     def columns(self) -> tuple[str, ...]:
         """The keys of JSON members, but for captions and labels."""
@@ -87,12 +87,12 @@ class Shards(Collected):
 
     def _recording(self, folder: Path, files: Sequence[File]) -> Recording:
         events.say(f"reading the headers of {counted(len(files), 'shard')} in {self.path}")
-        collection, places = self._collected(folder, files)
+        collection, locations = self._collected(folder, files)
         decided = plan(collection, self)
         events.say("decoding every image once, to check it")
         coding = decided.coding and config.encode(decided.coding)
         facts = {"target": config.encode(decided.target), "coding": coding}
-        return replace(decided.recording(), places=places, facts=facts)
+        return replace(decided.recording(), locations=locations, facts=facts)
 
     def _collected(self, folder: Path, files: Sequence[File]) -> tuple[Collection, Mapping[str, Sequence[int]]]:
         """The collection, and where each of its images lies, as streamed.py keeps it."""
@@ -117,7 +117,7 @@ class Shards(Collected):
             masked=masked,
             legend=legend,
             lost=lost,
-            notes=tuple(_said(shards, files)),
+            notes=tuple(_notes(shards, files)),
         )
         return collection, {
             _name(files[n], sample): (n, *(sample.image or NOWHERE), *(sample.mask or NOWHERE)) for n, sample in samples
@@ -128,7 +128,8 @@ class Shards(Collected):
         none."""
         if self.path.lower().endswith(PACKED):
             raise InputError(
-                f"{self.path} is compressed, and images are read from anywhere in a shard: unpack it to a plain {EXTENSION} (gunzip), or into a folder"
+                f"{self.path} is compressed, and images are read from anywhere in a shard: unpack it to a plain "
+                f"{EXTENSION} (gunzip), or into a folder"
             )
         path = Path(self.path)
         if path.is_file():
@@ -153,11 +154,11 @@ def _named(pattern: str) -> list[Path]:
     """The files that a pattern with braces or * means. InputError: none, or one of the braces' names is not there."""
     paths: list[Path] = []
     for name in expanded(pattern):
-        found = glob.glob(name) if glob.has_magic(name) else [name] if Path(name).is_file() else []
-        if not found:
+        matches = glob.glob(name) if glob.has_magic(name) else [name] if Path(name).is_file() else []
+        if not matches:
             what = f"of the shards {pattern} {name} is not there" if name != pattern else f"there is no shard {pattern}"
             raise InputError(f"{what}: check the path and the range")
-        paths += map(Path, found)
+        paths += map(Path, matches)
     return sorted(set(paths))
 
 
@@ -192,18 +193,18 @@ def _classes(
     say."""
     if not keys:
         return renamed_by(by_labels(labels, names), titles)
-    found = classify([keys[name] for name in labels])
-    found = replace(found, labels={name: found.labels[keys[name]] for name in labels} if found.names else {})
-    return renamed_by(found, titles)
+    classes = classify([keys[name] for name in labels])
+    classes = replace(classes, labels={name: classes.labels[keys[name]] for name in labels} if classes.names else {})
+    return renamed_by(classes, titles)
 
 
-def _said(shards: Sequence[Shard], files: Sequence[File]) -> Iterator[str]:
+def _notes(shards: Sequence[Shard], files: Sequence[File]) -> Iterator[str]:
     """What was done about keys, and what is not used, with counts."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    by_note: defaultdict[str, list[str]] = defaultdict(list)
     for file, shard in zip(files, shards, strict=True):
         for what, name in shard.notes:
-            found[what].append(shown(name if name == file.name else f"{file.name}/{name}"))
-    for what, names in sorted(found.items()):
+            by_note[what].append(shown(name if name == file.name else f"{file.name}/{name}"))
+    for what, names in sorted(by_note.items()):
         yield f"{what}: {len(names):,} ({some(names, 3)})"
     shared = Counter(key for shard in shards for key in {sample.key for sample in shard.samples})
     if several := sorted(key for key, count in shared.items() if count > 1):
@@ -212,11 +213,12 @@ def _said(shards: Sequence[Shard], files: Sequence[File]) -> Iterator[str]:
 
 def _compressed(folder: Path, only: Sequence[str]) -> list[str]:
     """What there is to say about compressed shards that lie beside those that are read."""
-    found = [] if only else [file.name for kind in PACKED for file in files_of(folder, kind)]
-    if not found:
+    packed = [] if only else [file.name for kind in PACKED for file in files_of(folder, kind)]
+    if not packed:
         return []
     return [
-        f"not used, {counted(len(found), 'compressed shard')}: {some(map(shown, found), 3)}; images are read from anywhere in a shard: unpack them"
+        f"not used, {counted(len(packed), 'compressed shard')}: {some(map(shown, packed), 3)}; images are read from "
+        "anywhere in a shard: unpack them"
     ]
 
 
@@ -225,7 +227,8 @@ def _check_views(files: Sequence[File], shards: Sequence[Shard]) -> None:
     for file, shard in zip(files, shards, strict=True):
         if shard.views:
             raise InputError(
-                f"{file.name}: its keys hold several images each ({some(shard.views)}), and which one to train on is not said: keep one of them in the "
+                f"{file.name}: its keys hold several images each ({some(shard.views)}), and which one to train on is "
+                "not said: keep one of them in the "
                 f"shards as key.png, or give each a key of its own (key_{shard.views[0]}.png)"
             )
 

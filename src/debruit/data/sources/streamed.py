@@ -61,7 +61,8 @@ class Decoded:
             return self._read(part)
         except Unreadable as error:  # it could be read when the shard was indexed
             raise InputError(
-                f"the image at byte {part.offset:,} of {part.path} cannot be read any more ({error}): check the disk, or index the shard again"
+                f"the image at byte {part.offset:,} of {part.path} cannot be read any more ({error}): check the disk, "
+                "or index the shard again"
             ) from None
 
 
@@ -73,14 +74,14 @@ def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Data
     spec: DataSpec = config.decode(meta["spec"], DataSpec)
     target: Target = config.decode(meta["target"], Target)
     coding = config.decode(meta["coding"], Coding) if meta["coding"] else None
-    places = np.fromfile(folder / PLACES, np.int64).reshape(spec.count, COLUMNS)
-    if len(places) and places[:, SHARD].max() >= len(shards):
+    locations = np.fromfile(folder / PLACES, np.int64).reshape(spec.count, COLUMNS)
+    if len(locations) and locations[:, SHARD].max() >= len(shards):
         raise ValueError(f"it is of more than {len(shards)} shards")
 
     def parts(column: int) -> Callable[[int], Part]:
         def part(n: int) -> Part:
-            path, stamp = shards[places[n, SHARD]]
-            return Part(path, int(places[n, column]), int(places[n, column + 1]), stamp)
+            path, stamp = shards[locations[n, SHARD]]
+            return Part(path, int(locations[n, column]), int(locations[n, column + 1]), stamp)
 
         return part
 
@@ -91,6 +92,10 @@ def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Data
             parts(MASK), lambda part: decode_mask(part, target, coding), (spec.count, *spec.shape[1:]), "uint8"
         )
     return Dataset.of_entry(
-        folder, meta, images, masks=masks, blocks=[count for count in np.bincount(places[:, SHARD]).tolist() if count],
+        folder,
+        meta,
+        images,
+        masks=masks,
+        blocks=[count for count in np.bincount(locations[:, SHARD]).tolist() if count],
         reopen=partial(open_streamed, shards=tuple(shards)),
-    )  # fmt: skip
+    )

@@ -127,11 +127,11 @@ def _views(parts: Sequence[Part]) -> tuple[str, ...]:
 def _dotted(parts: Sequence[Part]) -> dict[str, set[str]]:
     """For each key without an image of its own: what stands between it and the extensions of its images."""
     plain = {part.short for part in parts if part.role == IMAGE and not part.middle}
-    found: dict[str, set[str]] = {}
+    middles: dict[str, set[str]] = {}
     for part in parts:
         if part.role == IMAGE and part.middle and part.short not in plain:
-            found.setdefault(part.short, set()).add(part.middle)
-    return found
+            middles.setdefault(part.short, set()).add(part.middle)
+    return middles
 
 
 def _keyed(parts: Sequence[Part], notes: list[Note]) -> Iterator[tuple[str, list[Part]]]:
@@ -194,20 +194,20 @@ def _parted(run: list[Part], notes: list[Note]) -> list[list[Part]]:
 def _sample(key: str, parts: Sequence[Part], file: BinaryIO, notes: list[Note], cells: bool) -> Sample:
     sample = Sample(key, cells={} if cells else None)
     for part in parts:
-        place, name = part.member.place, part.member.name
+        span, name = part.member.span, part.member.name
         if part.role == MASK and sample.mask is None:
-            sample.mask = place
+            sample.mask = span
         elif part.role == IMAGE and sample.image is None:
-            sample.image = place
+            sample.image = span
         elif part.role in (IMAGE, MASK):
             notes.append((FURTHER if part.role == IMAGE else "not used, further masks of a key", name))
         elif part.role == OTHER:
             notes.append((_unused_kind(part), name))
-        elif place.size > LARGEST_TEXT:
+        elif span.size > LARGEST_TEXT:
             notes.append((f"not used, texts of more than {LARGEST_TEXT // 2**20} MB", name))
         else:
-            file.seek(place.offset)
-            text = decoded(file.read(place.size))
+            file.seek(span.offset)
+            text = decoded(file.read(span.size))
             if text is None:
                 notes.append(("not used, no UTF-8 text", name))
             elif problem := _fill(sample, part.role, text):

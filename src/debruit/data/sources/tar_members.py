@@ -36,7 +36,7 @@ class Member(NamedTuple):
     """A file of a tar file."""
 
     name: str
-    place: Span
+    span: Span
 
 
 @dataclass
@@ -113,12 +113,12 @@ class _Files:
     """The files of a tar file as they come, links beside them."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, Span | None, str]] = []  # name, place, or what it is a link to
-        self.places: dict[str, Span] = {}
+        self.entries: list[tuple[str, Span | None, str]] = []  # name, place, or what it is a link to
+        self.spans: dict[str, Span] = {}
         self.links: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.entries)
 
     def add(self, member: tarfile.TarInfo, contents: Contents) -> None:
         name = _plain(member.name)
@@ -132,33 +132,33 @@ class _Files:
         elif member.isreg():
             self._add(name, Span(member.offset_data, member.size))
         elif member.islnk():
-            place = self.places.get(_plain(member.linkname))
-            if place is None:
+            span = self.spans.get(_plain(member.linkname))
+            if span is None:
                 contents.passed.append((name, "links to nothing in the shard"))
             else:
-                self._add(name, place)
+                self._add(name, span)
         elif member.issym():
             target = _plain(posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname)))
             self.links[name] = target
-            self.found.append((name, None, target))
+            self.entries.append((name, None, target))
         else:
             contents.passed.append((name, "members that are no files"))
 
     def resolved(self, contents: Contents) -> Iterator[Member]:
-        for name, place, target in self.found:
+        for name, span, target in self.entries:
             for _ in range(MOST_LINKS):
-                if place is not None or target not in self.links:
+                if span is not None or target not in self.links:
                     break
                 target = self.links[target]
-            place = place or self.places.get(target)
-            if place is None:
+            span = span or self.spans.get(target)
+            if span is None:
                 contents.passed.append((name, "links to nothing in the shard"))
             else:
-                yield Member(name, place)
+                yield Member(name, span)
 
-    def _add(self, name: str, place: Span) -> None:
-        self.places[name] = place
-        self.found.append((name, place, ""))
+    def _add(self, name: str, span: Span) -> None:
+        self.spans[name] = span
+        self.entries.append((name, span, ""))
 
 
 def _plain(name: str) -> str:

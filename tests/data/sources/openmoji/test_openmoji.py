@@ -80,7 +80,7 @@ def test_layers_and_masks():
     assert hair.dtype == np.uint8
     assert hair.max() == line.max() == 255
     assert hair[:18].sum() > 5 * hair[24:].sum()  # it is on top
-    red = source._drawn("1F468-200D-1F9B0")
+    red = source._rgb("1F468-200D-1F9B0")
     visible = (hair == 255) & (line == 0) & (source.mask("1F468-200D-1F9B0", "skin") == 0)
     assert (red[:, visible].T == (0xE2, 0x70, 0x22)).all()
     with pytest.raises(InputError, match="unknown layer of 1F468-200D-1F9B0 'hare', did you mean 'hair'"):
@@ -93,7 +93,7 @@ def test_every_layer_of_a_drawing_is_in_its_picture():
     source = OpenMoji(size=16)
     for item in source.items()[::200]:
         covered = np.max([source.mask(item, layer) for layer in source.layers(item)], axis=0)
-        drawn = source._drawn(item)
+        drawn = source._rgb(item)
         assert (drawn[:, covered == 0] == 255).all(), item
 
 

@@ -61,7 +61,7 @@ def test_areas_without_their_lines(item, present, middle):
 
 def test_areas_are_where_the_drawing_has_their_colour():
     for item in SOURCE.items()[::400]:
-        drawn, mask = SOURCE._drawn(item), SOURCE.areas(item)
+        drawn, mask = SOURCE._rgb(item), SOURCE.areas(item)
         numbers, distance = nearest_class(drawn.transpose(1, 2, 0))
         inner = np.all([np.roll(numbers, (y, x), (0, 1)) == numbers for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)
         inner &= (distance < 5) & (numbers != BLACK)
@@ -71,7 +71,7 @@ def test_areas_are_where_the_drawing_has_their_colour():
 def test_a_finished_drawing_is_segmented_as_its_layers_say():
     items = SOURCE.items()[::60]
     masks = np.stack([SOURCE.areas(item) for item in items])
-    drawings = np.stack([SOURCE._drawn(item) for item in items])
+    drawings = np.stack([SOURCE._rgb(item) for item in items])
     found = overlap(segment(drawings), masks)
     assert found.mean() > 0.85
     assert found.min() > 0.6

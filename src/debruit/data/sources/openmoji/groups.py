@@ -76,7 +76,7 @@ def in_part(code_points: str, part: str) -> bool:
 
 def unicode_group(code_points: str) -> str:
     """The group of an emoji whose hexadecimal code points are joined by '-'."""
-    bare = "-".join(part for part in code_points.split("-") if part != "FE0F")
-    first = int(bare.split("-")[0], 16)
+    plain = "-".join(part for part in code_points.split("-") if part != "FE0F")
+    first = int(plain.split("-")[0], 16)
     start, end, group = _TABLE[max(bisect_right(_TABLE, (first, 0x110000, "")) - 1, 0)]
-    return _EXCEPTIONS.get(bare) or (group if start <= first <= end else EXTRAS)
+    return _EXCEPTIONS.get(plain) or (group if start <= first <= end else EXTRAS)

@@ -13,24 +13,24 @@ FLAG = re.compile("1F1[EF][0-9A-F]-|1F3F4-E00")  # a country or a region, whose 
 ENGLISH = "en"
 
 
-def check_languages(wanted: Sequence[str]) -> None:
+def check_languages(languages: Sequence[str]) -> None:
     """InputError for none at all, or for one that the package has no names in; where it is not installed nobody
     knows."""
-    if not wanted:
+    if not languages:
         raise InputError("OpenMoji without a language has no captions: give one or more, such as en or en,fr")
-    if set(wanted) == {ENGLISH} or find_spec("emoji") is None:
+    if set(languages) == {ENGLISH} or find_spec("emoji") is None:
         return
     from emoji import LANGUAGES
 
-    for language in wanted:
+    for language in languages:
         if language not in LANGUAGES:
             raise unknown("language of OpenMoji's names", language, LANGUAGES)
 
 
-def captions(item: str, wanted: Sequence[str]) -> tuple[str, ...]:
+def captions(item: str, languages: Sequence[str]) -> tuple[str, ...]:
     """The words for a drawing in these languages, each once; () where there are none."""
-    found = dict.fromkeys(emoji_name(item, language) for language in wanted)
-    return tuple(name for name in found if name)
+    names = dict.fromkeys(emoji_name(item, language) for language in languages)
+    return tuple(name for name in names if name)
 
 
 def emoji_name(item: str, language: str = ENGLISH) -> str:

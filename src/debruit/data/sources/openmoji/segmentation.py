@@ -47,10 +47,10 @@ def segment(images: np.ndarray) -> np.ndarray:
     for n in range(len(NAMES)):
         if n == BLACK:
             continue
-        here = numbers == n
-        known |= opened(here & (distance <= LIKELY), 2)
+        of_class = numbers == n
+        known |= opened(of_class & (distance <= LIKELY), 2)
         if n not in HALOS:
-            sure = here & (distance <= SURE)
+            sure = of_class & (distance <= SURE)
             known |= sure & (_around(sure) >= 2)
     return filled(numbers, known)
 
@@ -60,8 +60,8 @@ def nearest_class(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     precision of 2 in each channel."""
     numbers, distances = _table()
     levels = (pixels // (256 // LEVELS)).astype(np.int32)
-    places = (levels[..., 0] * LEVELS + levels[..., 1]) * LEVELS + levels[..., 2]
-    return numbers[places], distances[places]
+    indices = (levels[..., 0] * LEVELS + levels[..., 1]) * LEVELS + levels[..., 2]
+    return numbers[indices], distances[indices]
 
 
 def solid_side(width: int) -> int:
