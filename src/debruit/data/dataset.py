@@ -1,4 +1,4 @@
-"""What a data source builds: a description (`DataSpec`) and a map-style sequence of items (`Dataset`).
+"""The result of a data source: a description (`DataSpec`) and a map-style sequence of items (`Dataset`).
 
 Data at rest is uint8, uint16 or float32, (C, H, W). Inside the model it is float32 in [-1, 1]: the spec's `low` maps
 to -1 and `high` to 1. The images stay in a file that is mapped into memory: a batch reads its own rows and nothing
@@ -38,8 +38,8 @@ def captions_of(texts: Sequence[Sequence[str] | None] | None) -> list[tuple[str,
 
 
 class Rows(Protocol):
-    """What `Dataset` needs of an array (N, ...): a mapped file is one, and so is a streamed source, whose rows are
-    decoded when they are asked for."""
+    """The array interface (N, ...) that `Dataset` needs: a mapped file, or a streamed source, which decodes its rows on
+    demand."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -49,7 +49,7 @@ class Rows(Protocol):
 
 
 class Tabled(Protocol):
-    """What knows the columns of a data set's tables: a source (plan.py)."""
+    """Access to the columns of a data set's tables, which its source provides (plan.py)."""
 
     def columns(self) -> tuple[str, ...]: ...
     def column(self, name: str) -> Mapping[str, str]: ...
@@ -57,10 +57,12 @@ class Tabled(Protocol):
 
 class Dataset:
     """Item n is {"image": (C, H, W) tensor at rest, "label": int, "text": str, "mask": (H, W) uint8}; all but the
-    first only where the data has them. `texts` holds the captions of each item, one or several. `paths` names the
-    items, `skipped` the ones that could not be read, `notes` says what was decided in reading them. `blocks`: how
-    many of the items in turn lie in one file, where it matters in which order they are read. `parts` (N,): the
-    user's own division (custom_split.py), None where there is none; `tables`: what knows the columns of its tables."""
+    first only where the data has them.
+
+    `texts` holds the captions of each item, one or several. `paths` names the items, `skipped` the ones that could not
+    be read, and `notes` reports the decisions of the reader. `blocks` counts the consecutive items that share a file,
+    where the order of reading matters. `parts` (N,) is a custom split (custom_split.py), or None. `tables` gives access
+    to the columns of the tables."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Path) -> "Dataset":
-        """Maps a cache entry. OSError, ValueError, KeyError or TypeError mean that the entry is not whole."""
+        """Map a cache entry. OSError, ValueError, KeyError or TypeError mean that the entry is not whole."""
         meta = json.loads((folder / META).read_bytes())
         spec = config.decode(meta["spec"], DataSpec)
         with open(folder / IMAGES, "rb") as file:
@@ -114,8 +116,8 @@ class Dataset:
 
     @classmethod
     def of_entry(cls, folder: Path, meta: Mapping[str, Any], images: Rows, **more: Any) -> "Dataset":
-        """The data set of a cache entry: what its meta.json says beside the images, which are rows of any kind;
-        `more` as the constructor."""
+        """Return the data set of a cache entry: its meta.json, with `images`, rows of any kind; `more` as in the
+        constructor."""
         parts = parts_of(meta["paths"], meta["parts"]) if "parts" in meta else None
         return cls(
             config.decode(meta["spec"], DataSpec),
@@ -131,7 +133,7 @@ class Dataset:
         )
 
     def called(self, name: str, *, notes: Sequence[str], skipped: Sequence[Skipped]) -> "Dataset":
-        """A data set of these items under another name, with other notes and reasons."""
+        """Return a data set of these items under another name, with other notes and reasons."""
         renamed = object.__new__(type(self))  # `copy` would read it again
         renamed.__dict__.update(self.__dict__)
         renamed.spec, renamed.notes, renamed.skipped = replace(self.spec, name=name), tuple(notes), tuple(skipped)
@@ -142,7 +144,7 @@ class Dataset:
         return _reopened, (self._reopen or Dataset.load, self.folder, self.spec.name, self.notes, self.skipped)
 
     def with_tables(self, tables: Tabled) -> "Dataset":
-        """The data set itself, which now knows its tables."""
+        """Set the access to the tables, and return the data set itself."""
         self.tables = tables
         return self
 
@@ -159,12 +161,12 @@ class Dataset:
         return item | {name: batch[name][0] for name in ("text", "mask") if name in batch}
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
-        """The items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings,
+        """Return the items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings,
         "mask" (B, H, W) uint8."""
         return {"image": self.images_of(indices)} | self.conditions(indices)
 
     def images_of(self, indices: Sequence[int] | np.ndarray) -> "torch.Tensor":
-        """The images of these indices, (B, C, H, W) at rest."""
+        """Return the images of these indices, (B, C, H, W) at rest."""
         import torch
 
         return torch.from_numpy(self._read(np.asarray(indices, dtype=np.int64)))
@@ -176,9 +178,10 @@ class Dataset:
         *,
         fields: Collection[str] = ("label", "text", "mask"),
     ) -> dict[str, Any]:
-        """What `batch` gives beside the images, without reading them; only these fields. Of several captions the
-        first; with `epochs` (B,) they take turns from epoch to epoch. "first" may be asked for too: the first frames
-        of their folders (frame_folders.py), (B, C, H, W) at rest."""
+        """Return these fields of `batch` other than the images, without reading the images.
+
+        Of several captions the first is taken; with `epochs` (B,) they take turns from epoch to epoch. The field
+        "first" gives the first frames of the images' folders (frame_folders.py), (B, C, H, W) at rest."""
         import torch
 
         indices, batch = np.asarray(indices, dtype=np.int64), {}
@@ -196,12 +199,12 @@ class Dataset:
 
     @cached_property
     def first_frames(self) -> np.ndarray:
-        """For each image the number of the first frame of its folder, (N,) int64: itself where it is alone in its
+        """Return for each image the index of the first frame of its folder, (N,) int64: itself where it is alone in its
         folder."""
         return first_frames(self.paths)
 
     def chunks(self, rows: int = 256) -> Iterator[np.ndarray]:
-        """All images in order, as arrays of at most `rows` of them."""
+        """Yield all images in order, as arrays of at most `rows` images."""
         for start in range(0, len(self), rows):
             yield self._read(np.arange(start, min(start + rows, len(self))))
 

@@ -1,15 +1,15 @@
 """The name that a user types -> a data source: a built-in one, a part of it (openmoji/food-drink), or what a path
 holds:
 
-    a folder with an image in it, or in one of its folders    images, with what lies beside them (folder.py)
+    a folder with an image in it, or in one of its folders    images, with their companions (folder.py)
     a .parquet file, or another folder with some              tables (parquet.py)
     a .tar file, a pattern of them, or another folder         shards (shards.py)
-    several files or folders of one kind                      one source: files as a folder of them, folders as the one that holds them
+    several files or folders of one kind                      one source: the folder that holds them
 
 A built-in source is a frozen dataclass in a module of this package with defaults for all its fields and
     name                       what the user types
     build() -> Dataset         InputError naming `debruit data get NAME` when it is not on this machine
-    check() -> str             what is there, in words; InputError when it is not there or damaged
+    check() -> str             a description of the data; InputError when it is missing or damaged
     obtain()                   installs or downloads it
 and, if its parts can be named, `part(text)`. It is found because its file exists.
 """
@@ -32,15 +32,15 @@ from debruit.seams import implementations
 
 
 def builtin_sources() -> dict[str, Any]:
-    """Every built-in source by its name."""
+    """Return every built-in source by its name."""
     sources: Any = implementations(Source).values()
     sources_by_name = {cls.name: cls for cls in sources if _is_builtin(cls)}
     return dict(sorted(sources_by_name.items()))
 
 
 def find_source(text: str | Sequence[str]) -> Any:
-    """The source that a name or a path means, or several paths of one kind. A built-in name wins over a folder of
-    that name, which is ./NAME then. InputError: there is none, several of different kinds, one given twice."""
+    """Return the source of a name or a path, or of several paths of one kind. A built-in name wins over a folder of
+    that name, which can be given as ./NAME. InputError: no such source, paths of different kinds, a path given twice."""
     if not isinstance(text, str):
         return find_source(text[0]) if len(text) == 1 else _together(text)
     known = builtin_sources()
@@ -63,7 +63,7 @@ def find_source(text: str | Sequence[str]) -> Any:
 
 
 def _together(texts: Sequence[str]) -> Any:
-    """Several paths as one source."""
+    """Return several paths as one source."""
     kinds = {text: find_source(text) for text in texts}
     if len(kinds) < len(texts):
         raise _twice(next(text for text, count in Counter(texts).items() if count > 1))
@@ -100,7 +100,7 @@ def _files_of(source: Any) -> list[Path]:
 
 
 def _of_folders(paths: Sequence[Path]) -> Folder:
-    """Folders beside each other as the folder that holds them: its subfolders, as classes or parts are."""
+    """Return sibling folders as the folder that holds them, with `only` these subfolders (classes or parts)."""
     for path in paths:
         if not path.is_dir():
             raise InputError(f"{path} is a file, and a source is a folder of images: give the folder it is in")
@@ -116,7 +116,7 @@ def _of_folders(paths: Sequence[Path]) -> Folder:
 
 
 def _held(path: Path) -> str:
-    """The extension that says what a file is, or what a folder holds at its two upper levels; "" for images."""
+    """Return the extension that tells the kind of a file, or of a folder by its two upper levels; "" for images."""
     if path.is_file():
         return path.suffix.lower()
     extensions: Counter[str] = Counter()

@@ -1,8 +1,10 @@
 """Groups of images that belong together (a patient, a scene, a video), of which no image may be held out while others
 are trained on.
 
-    --group patient, column:patient    a column of a table beside the images, of a Parquet table, or a key of the JSON members of shards
-    --group 'p(\\d+)_'                  a pattern, searched in the file's name (in the whole path where it holds a /); its first group of brackets
+    --group patient, column:patient    a column of a table next to the images, of a Parquet table, or a key of the JSON
+                                       members of shards
+    --group 'p(\\d+)_'                  the first bracketed group of a pattern, searched in the file's name (in the
+                                       whole path where the pattern holds a /)
     --group folder                     the folder that the image is in, without the levels that are classes or parts
     --group sequence                   the folder of frames that the image belongs to (frame_folders.py)
 
@@ -27,7 +29,7 @@ FOLDER, SEQUENCE, COLUMN = "folder", "sequence", "column:"
 @dataclass(frozen=True)
 class Groups:
     """`numbers` (N,) int64: the group of each image; `names` of those that have one, which come first; `alone`:
-    images without a group; `how` in words."""
+    images without a group; `how`: a description of how they were made."""
 
     numbers: np.ndarray
     names: tuple[str, ...]
@@ -40,8 +42,8 @@ class Groups:
 
 
 def groups_of(dataset: Dataset, flag: str) -> Groups:
-    """The groups that --group means. InputError: no such column, a pattern that is none or that no name matches,
-    fewer than two groups."""
+    """Return the groups that the value `flag` of --group defines. InputError: no such column, a pattern that is invalid
+    or matches no name, fewer than two groups."""
     keys, how = _keys(dataset, flag)
     names = tuple(dict.fromkeys(key for key in keys if key is not None))
     alone = tuple(path for path, key in zip(dataset.paths, keys, strict=True) if key is None)
@@ -117,13 +119,13 @@ def _by_folder(dataset: Dataset) -> list[str | None]:
 
 
 def _inside(path: str) -> str:
-    """A name without the table or shard that it is in."""
+    """Return a name without the table or shard that it is in."""
     match = CONTAINER.match(path)
     return path if match is None else "" if match[1] else path.removeprefix(match[0])
 
 
 def _depth_of_classes(dataset: Dataset, folders: list[list[str]]) -> int | None:
-    """The level whose folders are the classes."""
+    """Return the level whose folders are the classes, or None."""
     if dataset.labels is None:
         return None
     for depth in range(min(map(len, folders), default=0)):

@@ -1,4 +1,4 @@
-"""`debruit data doctor SOURCE`: what is in a data set, what is broken and what will hurt the training.
+"""`debruit data doctor SOURCE`: the contents of a data set, its defects, and properties that will hurt training.
 
 Headers tell sizes, formats and depths; the recorded pixels, as training will see them, tell duplicates and blank
 images.
@@ -25,8 +25,8 @@ CHUNK = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was scanned. Counters are (value, images) pairs, the most frequent first; sizes are (height, width);
-    masks: the share of all pixels that each of their classes has."""
+    """The result of a scan. Counters are (value, images) pairs, the most frequent first; sizes are (height, width);
+    `masks` gives the share of all pixels that each class has."""
 
     source: str
     dataset: Dataset
@@ -44,7 +44,7 @@ class Report:
     findings: tuple[str, ...]
 
     def lines(self, *, most: int = 20) -> list[str]:
-        """The report as plain text; lists end after `most` entries."""
+        """Return the report as plain text; lists end after `most` entries."""
         spec = self.dataset.spec
         total = spec.count + len(self.unreadable)
         readable = f"{spec.count:,} of {counted(total)} can be read" if self.unreadable else counted(spec.count)
@@ -122,7 +122,7 @@ def _measured(dataset: Dataset, scanned: Any) -> Facts:
 
 
 def _shares(dataset: Dataset) -> tuple[tuple[str, float], ...]:
-    """How much of all pixels each class of the masks has, the most frequent first."""
+    """Return the share of all pixels that each class of the masks has, the most frequent first."""
     names = dataset.spec.mask_names
     if dataset.masks is None:
         return ()
@@ -140,7 +140,9 @@ def _of_captions(dataset: Dataset) -> str:
         return ""
     words = sorted(len(caption.split()) for caption in captions)
     count = sum(bool(of) for of in dataset.texts or ())
-    return f"{counted(len(captions), 'caption')} of {counted(count)}, {words[0]} to {words[-1]} words, half of them up to {words[len(words) // 2]}"
+    median = words[len(words) // 2]
+    span = f"{words[0]} to {words[-1]} words, half of them up to {median}"
+    return f"{counted(len(captions), 'caption')} of {counted(count)}, {span}"
 
 
 def _color(channels: int) -> str:

@@ -1,4 +1,4 @@
-"""What in a data set will hurt its training: one function each, from the facts to a sentence, or to nothing."""
+"""Properties of a data set that will hurt training: one function each, from the facts to a sentence, or to ""."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +17,7 @@ LONG_CAPTION = 60  # words: about the 77 tokens that a model reads
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What was measured. `scan`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names
+    """The measurements of a data set. `scan`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names
     of images of a single colour; `colourless`: how many images in colour have equal channels; `masks`: the share of
     all pixels that each class of the masks has."""
 
@@ -109,12 +109,10 @@ def uncaptioned(facts: Facts) -> str:
 
 def long_captions(facts: Facts) -> str:
     count = sum(len(caption.split()) > LONG_CAPTION for caption in _captions(facts))
-    return (
-        f"{counted(count, 'caption')} of more than {LONG_CAPTION} words: a model reads 77 tokens, and the rest is cut "
-        "off"
-        if count
-        else ""
-    )
+    if not count:
+        return ""
+    words = f"{counted(count, 'caption')} of more than {LONG_CAPTION} words"
+    return f"{words}: a model reads 77 tokens, and the rest is cut off"
 
 
 def repeated_captions(facts: Facts) -> str:
@@ -122,7 +120,8 @@ def repeated_captions(facts: Facts) -> str:
     same = sum(count for _, count in counts if count > 1)
     if not same:
         return ""
-    return f"{counted(same, 'caption')} of {sum(count for _, count in counts):,} equal to another's, most often '{counts[0][0][:60]}' ({counts[0][1]:,})"
+    total, (caption, most) = sum(count for _, count in counts), counts[0]
+    return f"{counted(same, 'caption')} of {total:,} equal to another's, most often '{caption[:60]}' ({most:,})"
 
 
 def _captions(facts: Facts) -> list[str]:
@@ -140,24 +139,11 @@ def unseen_masks(facts: Facts) -> str:
 
 
 RULES: tuple[Callable[[Facts], str], ...] = (
-    few,
-    left_out,
-    damaged_shards,
-    small_classes,
-    unbalanced,
-    repeated,
-    blank,
-    colourless,
-    enlarged,
-    cut_away,
-    uncaptioned,
-    long_captions,
-    repeated_captions,
-    nameless_masks,
-    unseen_masks,
-)
+    few, left_out, damaged_shards, small_classes, unbalanced, repeated, blank, colourless, enlarged, cut_away,
+    uncaptioned, long_captions, repeated_captions, nameless_masks, unseen_masks,
+)  # fmt: skip
 
 
 def findings(facts: Facts) -> tuple[str, ...]:
-    """What there is to say, in the order of the rules."""
+    """Return the sentences of all rules that apply, in the order of the rules."""
     return tuple(sentence for rule in RULES if (sentence := rule(facts)))

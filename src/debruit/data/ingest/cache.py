@@ -1,16 +1,15 @@
-"""The cache: every source is decoded once into a memory-mapped file, found again by the hash of its content.
+"""The cache: every source is decoded once into a memory-mapped file, under the hash of its content.
 
     <root>/data/<key>/images.bin    the images, (N, C, H, W) without a header
                       masks.bin     their masks, (N, H, W) uint8, if they have some
-                      places.bin    of a streamed source, instead of both: where they lie in its shards (streamed.py)
-                      meta.json     spec, names, labels, texts, what was skipped and decided, size and probe of
-                      images.bin
+                      places.bin    of a streamed source, instead of both: offsets in its shards (streamed.py)
+                      meta.json     spec, names, labels, texts, skipped items, notes, size and probe of images.bin
     <root>/latents/<key>/           latents of a data set under an autoencoder (latents.py)
     <root>/index/<listing>          the key of a folder whose names, sizes, inodes and times have not changed
     <root>/sources/<name>/          what `debruit data get` has fetched
 
 An entry is written under a temporary name, synchronised and renamed: it is there whole or not at all, and of two
-processes that build the same one the first wins. Where the root is says files/home.py.
+processes that build the same one the first wins. The root is chosen by files/home.py.
 """
 
 import contextlib
@@ -37,7 +36,7 @@ READING = 3
 
 class Item(NamedTuple):
     """One decoded image (C, H, W), or, with `image` None, the reason why there is none. Its captions, one or
-    several; its mask (H, W) uint8; the part of the data that its table says (custom_split.py)."""
+    several; its mask (H, W) uint8; its part of a custom split, by its table (custom_split.py)."""
 
     name: str
     image: np.ndarray | None
@@ -50,10 +49,12 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What a source gives to be recorded: a spec whose count, range and fingerprint are filled in, and a stream of
-    items. If the spec names classes of masks, every item has a mask. With `places`, a row of whole numbers for each
-    name, the images stay where they are: they are checked, and their places recorded. `facts` are kept in meta.json.
-    `divisible`: its names and tables may divide it (custom_split.py)."""
+    """The data that a source hands over for recording: a spec, whose count, range and fingerprint are filled in, and a
+    stream of items. If the spec names classes of masks, every item has a mask.
+
+    With `locations`, a row of integers for each name, the images are not copied: they are checked, and their locations
+    recorded. `facts` are stored in meta.json. `divisible`: names and tables may define a custom split
+    (custom_split.py)."""
 
     spec: DataSpec
     items: Iterable[Item]
@@ -87,8 +88,8 @@ def stored(
     *,
     location: Location | None = None,
 ) -> Dataset:
-    """The data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; called
-    and described as its `place` is. What was decided and which items were skipped is reported every time."""
+    """Return the data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; with
+    the name and notes of its `location`. Notes and skipped items are reported every time."""
     folder = root() / "data" / key
     dataset = find_folder(folder, lambda entry: _load(entry, load))
     if dataset is None:
@@ -111,7 +112,7 @@ def check_reading(meta: Mapping[str, Any]) -> None:
 
 
 def load_collected(folder: Path) -> Dataset:
-    """Maps an entry of a user's files, as `Dataset.load`. ValueError also for one that was made by other rules."""
+    """Map an entry of a user's files, as `Dataset.load` does. ValueError also for one that was made by other rules."""
     check_reading(json.loads((folder / META).read_bytes()))
     return Dataset.load(folder)
 
