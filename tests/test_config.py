@@ -6,7 +6,6 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 
 import pytest
 
-import debruit
 from debruit.conditioning.label import Label
 from debruit.config import decode, encode
 from debruit.diffusion.chain import Chain, Cosine, Schedule
@@ -15,6 +14,7 @@ from debruit.diffusion.processes.flow import Flow
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
+from debruit.models.config import ModelConfig
 from debruit.overrides import override
 from debruit.recipes.ddpm import ddpm_fashion_mnist_28
 from debruit.sampling.sampler import Sampler
@@ -53,7 +53,7 @@ def example(cls):
 
 
 def every_config():
-    found = {"ModelConfig": example(debruit.models.diffusion.ModelConfig)}
+    found = {"ModelConfig": example(ModelConfig)}
     for package in PACKAGES:
         for name, cls in classes(f"debruit.{package}").items():
             if cls.__dataclass_params__.frozen and (made := example(cls)) is not None:

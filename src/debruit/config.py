@@ -66,8 +66,6 @@ def check(config: Any, where: str = "config") -> None:
 
 def _decode_dataclass(data: dict[str, Json], annotation: Any, where: str) -> Any:
     cls = _class_named(data, annotation, where)
-    if cls.__name__ == "Mask":  # until the model that ships is written again
-        data = {key: value for key, value in data.items() if key in ("type", "channels", "drop")}
     annotations = hints(cls)
     allowed = {f.name: f for f in fields(cls) if f.init}
     values = {}
@@ -86,16 +84,14 @@ def _decode_dataclass(data: dict[str, Json], annotation: Any, where: str) -> Any
 
 def _class_named(data: dict[str, Json], annotation: Any, where: str) -> Any:
     """The class that the "type" of an object names, of those that its field takes."""
-    name = str(data["type"]).rpartition(".")[2]  # earlier files name a module path
-    name = {"Settings": "SamplingConfig"}.get(name, name)  # until the model that ships is written again
+    name = str(data["type"])
     known = _allowed(annotation)
     if name in known:
         return known[name]
     if plugin := data.get("plugin"):
         raise InputError(
             f"{where}: {name} comes with the plugin {plugin}, which is not here: install it (pip install {plugin}), or "
-            "import the module that "
-            "registers it before the file is read"
+            "import the module that registers it before the file is read"
         )
     seam = annotation.__name__ if is_protocol(annotation) else " or ".join(known) or _expected(annotation)
     raise InputError(f"{unknown(f'{seam} in {where}', name, known)}; the file may come from a newer version of debruit")
