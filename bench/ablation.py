@@ -37,7 +37,7 @@ from debruit.data.split import split
 from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.judges.extractor import Extractor
 from debruit.judges.find import find_extractor
 from debruit.metrics.frechet import frechet
@@ -231,7 +231,7 @@ def table(results: dict[str, Result], count: int, label: str) -> list[str]:
 def picture(rows: dict[str, Tensor], spec) -> Image.Image:
     """The same images in every row, its name before it."""
     count = len(next(iter(rows.values())))
-    sheet = pictures.grid(pictures.displayable(torch.cat(list(rows.values())), spec), columns=count)
+    sheet = figures.grid(figures.displayable(torch.cat(list(rows.values())), spec), columns=count)
     found = Image.new("RGB", (sheet.width + LABEL, sheet.height), "white")
     found.paste(sheet, (LABEL, 0))
     for n, name in enumerate(rows):
@@ -282,7 +282,7 @@ def ablation(options: argparse.Namespace) -> None:
     write_atomically(options.out / "table.md", lambda temporary: temporary.write_text("\n".join(lines) + "\n"))
     some = np.linspace(0, len(held_out) - 1, min(COLUMNS, len(held_out))).round().astype(int)
     rows = {"originals": images[some]} | {name: r.decoded[some] for name, r in results.items()}
-    pictures.save(picture(rows, dataset.spec), options.out / "reconstructions.png")
+    figures.save(picture(rows, dataset.spec), options.out / "reconstructions.png")
     say(f"the picture: {options.out / 'reconstructions.png'}")
 
 

@@ -19,7 +19,7 @@ from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
 from debruit.data.order import split
 from debruit.evaluation.memorisation.nearest import nearest
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.judges.find import find_extractor
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model, named
@@ -103,7 +103,7 @@ def draw() -> None:
     def row(n: int, images: torch.Tensor, first: torch.Tensor) -> np.ndarray:
         near = nearest(extractor(images[:1], dataset.spec), [seen], 1)
         neighbour = dataset.images_of(training[near.indices[:, 0]])
-        return pictures.displayable(torch.cat([first, images, neighbour]), dataset.spec)
+        return figures.displayable(torch.cat([first, images, neighbour]), dataset.spec)
 
     palette = torch.tensor(dataset.spec.palette, dtype=torch.uint8)
     prompts, masks = [], []
@@ -114,8 +114,8 @@ def draw() -> None:
         images = model.generate(SAMPLES, prompt=caption, mask=mask[0].numpy(), seed=0)
         masks.append((caption, row(n, images, palette[mask.long()].permute(0, 3, 1, 2))))
     samples = ["sample"] + [""] * (SAMPLES - 1)
-    pictures.save(pictures.captioned(prompts, heads=["held out", *samples, "nearest"]), ROOT / "docs/prompts.png")
-    pictures.save(pictures.captioned(masks, heads=["mask", *samples, "nearest"]), ROOT / "docs/masks.png")
+    figures.save(figures.captioned(prompts, heads=["held out", *samples, "nearest"]), ROOT / "docs/prompts.png")
+    figures.save(figures.captioned(masks, heads=["mask", *samples, "nearest"]), ROOT / "docs/masks.png")
 
 
 def names() -> None:

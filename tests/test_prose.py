@@ -20,13 +20,10 @@ NOT_YET = {
     "data",
     "docs/glossary.md",
     "editing",
-    "files",
-    "images",
     "lecture",
     "models",
     "planning",
     "recipes",
-    "text",
     "training",
     "workflows",
 }

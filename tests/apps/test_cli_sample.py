@@ -89,7 +89,7 @@ def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
     config = load(model, "cpu").config
     asked = ConditionBatch.requested(config, range(5), {"text": [prompts[1], prompts[3]]})
     found = shown(images, config, asked, captions=[prompts[1], prompts[3]])
-    assert (found.picture.height, found.picture.width) == pixels.shape[:2]
+    assert (found.image.height, found.image.width) == pixels.shape[:2]
     for n, image in enumerate(images[:, 0]):
         left, top, right, bottom = found.boxes[n]
         step = (right - left) // 8

@@ -8,7 +8,7 @@ import painted
 from debruit.apps.cli import main
 from debruit.conditioning.mask import Mask
 from debruit.errors import InputError
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.workflows.outputs.manifest import digest, digests, model_digest
 
 MASK = Mask()
@@ -22,7 +22,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     painted.model(conditioners=[MASK], has=SKY).save(tmp_path / "m.safetensors")
     draw(tmp_path, 0)
-    pictures.save_grid(painted.photos(2), painted.spec(), tmp_path / "g.png")
+    figures.save_grid(painted.photos(2), painted.spec(), tmp_path / "g.png")
     return tmp_path
 
 
@@ -34,7 +34,7 @@ def draw(place, value):
 
 
 def another_grid(place):
-    pictures.save_grid(painted.photos(4)[2:], painted.spec(), place / "g.png")
+    figures.save_grid(painted.photos(4)[2:], painted.spec(), place / "g.png")
 
 
 def command(count: int, *more: str) -> int:

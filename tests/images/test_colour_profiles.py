@@ -223,7 +223,7 @@ def test_srgb_itself_changes_nothing(tmp_path, noise):
         (b"not a profile at all" * 20, "it is damaged"),
         (PROFILES["Adobe RGB"][0][:60], "it is damaged"),
         (PROFILES["Adobe RGB"][0][:300], "it is damaged, or of no kind that is read"),
-        (profile(b"GRAY", {b"kTRC": gamma(1.0)}), "it is for GRAY values and the picture has others"),
+        (profile(b"GRAY", {b"kTRC": gamma(1.0)}), "it is for GRAY values and the image has others"),
         (profile(b"Lab ", {}), "its values are of Lab"),
         (profile(b"RGB ", {}), "it is damaged, or of no kind that is read"),
     ],

@@ -10,8 +10,8 @@ from debruit.conditioning.first_frame import FirstFrame
 from debruit.conditioning.mask import Mask
 from debruit.editing.reading import read_image, read_region
 from debruit.errors import InputError
-from debruit.images import pictures
-from debruit.images.grids import picture
+from debruit.images import figures
+from debruit.images.grids import image_file
 from debruit.images.pixels import Target, decode, read_header
 from debruit.images.spec import DataSpec
 from debruit.lecture.example import from_file
@@ -32,19 +32,19 @@ def images(of: DataSpec, n: int) -> torch.Tensor:
 def test_a_single_image_keeps_its_size_channels_and_depth(tmp_path, channels, depth):
     of = spec(channels, depth)
     image = images(of, 1)[0]
-    pictures.save_single(image, of, tmp_path / "a.png")
+    figures.save_single(image, of, tmp_path / "a.png")
     header = read_header(tmp_path / "a.png")
     assert (header.channels, header.depth, header.height, header.width) == (channels, depth, 12, 8)
     target = Target(height=12, width=8, channels=channels, depth=depth, background=(255, 255, 255))
     np.testing.assert_array_equal(decode(tmp_path / "a.png", target), image.numpy())
-    assert picture(tmp_path / "a.png") == tmp_path / "a.png"
+    assert image_file(tmp_path / "a.png") == tmp_path / "a.png"
 
 
 @pytest.mark.parametrize(("channels", "depth"), [(1, "float32"), (4, "uint8")])
 def test_what_png_cannot_hold_is_said(tmp_path, channels, depth):
     of = spec(channels, depth)
     with noticed(match=f"the model's images are {channels} x {depth}: FILE.npy keeps them exactly"):
-        pictures.save_single(images(of, 1)[0], of, tmp_path / "a.png")
+        figures.save_single(images(of, 1)[0], of, tmp_path / "a.png")
     assert Image.open(tmp_path / "a.png").size == (8, 12)
 
 
@@ -53,7 +53,7 @@ def test_what_png_cannot_hold_is_said(tmp_path, channels, depth):
 def test_each_image_of_a_grid_comes_back_exactly(tmp_path, channels, n, how):
     of = spec(channels)
     made, path = images(of, n), tmp_path / "grid.png"
-    pictures.save_grid(made, of, path, **how)
+    figures.save_grid(made, of, path, **how)
     for k in range(n):
         assert torch.equal(read_image(f"{path}#{k}", of), made[k])
     with pytest.raises(
@@ -71,13 +71,13 @@ def test_a_grid_of_deeper_images_says_what_it_loses(tmp_path):
     with noticed(
         match="is a grid of 8 bits a value and the model's images are uint16: FILE.npy or a folder keeps them exactly"
     ):
-        pictures.save_grid(images(of, 2), of, tmp_path / "grid.png")
+        figures.save_grid(images(of, 2), of, tmp_path / "grid.png")
 
 
-def test_every_reader_of_pictures_knows_grids(tmp_path):
+def test_every_reader_of_images_knows_grids(tmp_path):
     of, path = spec(), tmp_path / "grid.png"
     made = images(of, 4)
-    pictures.save_grid(made, of, path)
+    figures.save_grid(made, of, path)
     condition = On(FirstFrame(), of)
     mask = on_masks(Mask(), ("a", "b"), ((0, 0, 0), (9, 9, 9)), 12, 8)
     for read in (
@@ -97,12 +97,12 @@ def test_names_that_hold_the_mark(tmp_path):
     of = spec()
     made = images(of, 3)
     for name in ("a.png#1", "b#2.png"):
-        pictures.save_single(made[0], of, tmp_path / "x.png")
+        figures.save_single(made[0], of, tmp_path / "x.png")
         (tmp_path / "x.png").rename(tmp_path / name)
         assert torch.equal(read_image(tmp_path / name, of), made[0])
-    pictures.save_grid(made, of, tmp_path / "c#3.png")
+    figures.save_grid(made, of, tmp_path / "c#3.png")
     assert torch.equal(read_image(tmp_path / "c#3.png#1", of), made[1])
-    pictures.save_single(made[0], of, tmp_path / "a.png")
+    figures.save_single(made[0], of, tmp_path / "a.png")
     with pytest.raises(
         InputError, match="b#2.png is no grid that debruit wrote, so that it has no image 0: leave #0 out"
     ):
@@ -113,10 +113,10 @@ def test_names_that_hold_the_mark(tmp_path):
 
 def test_a_grid_that_was_cut_since_is_a_picture(tmp_path):
     of, path = spec(), tmp_path / "grid.png"
-    pictures.save_grid(images(of, 4), of, path)
+    figures.save_grid(images(of, 4), of, path)
     with Image.open(path) as sheet:
         info = sheet.info
         small = sheet.crop((0, 0, 20, 20))
     small.info.update(info)
-    pictures.save(small, path)
-    assert picture(path) == path
+    figures.save(small, path)
+    assert image_file(path) == path

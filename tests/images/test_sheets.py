@@ -10,7 +10,7 @@ from PIL import Image
 from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.mask import Mask
 from debruit.errors import InputError
-from debruit.images import grids, pictures
+from debruit.images import figures, grids
 from debruit.images.contact_sheet import LEAST_SIDE, Group, sheet
 from debruit.images.spec import DataSpec
 from debruit.models.condition_images import shown
@@ -39,18 +39,18 @@ def groups(counts, *, caption="a red house with a blue door", condition=True):
 @pytest.mark.parametrize("condition", [True, False])
 def test_every_sample_is_there_once_and_the_sheet_is_nearly_square(counts, condition):
     found = sheet([*groups(counts, condition=condition)], legend=[("house", PALETTE[1])])
-    pixels = np.asarray(found.picture)
+    pixels = np.asarray(found.image)
     assert sorted(found.boxes) == [*range(sum(counts))]
     for number, (left, top, right, bottom) in found.boxes.items():
         assert right - left == bottom - top >= LEAST_SIDE
         assert (pixels[top:bottom, left:right] == 40 + number).all(), "whole, and nothing lies over it"
     if sum(counts) > 3:
-        assert 0.5 < found.picture.width / found.picture.height < 2
+        assert 0.5 < found.image.width / found.image.height < 2
 
 
 def test_the_condition_stands_left_of_its_samples():
     found = sheet([*groups((3, 3))])
-    pixels = np.asarray(found.picture)
+    pixels = np.asarray(found.image)
     for k, number in enumerate((0, 3)):
         left, top, _, bottom = found.boxes[number]
         assert (pixels[(top + bottom) // 2, left - 40] == PALETTE[1 + k]).all()
@@ -59,9 +59,9 @@ def test_the_condition_stands_left_of_its_samples():
 def test_long_captions_and_many_classes_fit():
     legend = [(f"a class with the rather long name {n}", (n, 2 * n, 200)) for n in range(50)]
     found = sheet([*groups((1, 1, 1, 1), caption="word " * 60 + "unbreakable" * 20)], legend=legend)
-    assert found.picture.width < 1200
+    assert found.image.width < 1200
     plain = sheet([*groups((1, 1, 1, 1), caption="")])
-    assert plain.picture.height < found.picture.height
+    assert plain.image.height < found.image.height
 
 
 def config(*conditioners) -> ModelConfig:
@@ -89,7 +89,7 @@ def test_masks_are_shown_in_their_palette_with_the_classes_that_they_hold():
     asked = ConditionBatch.requested(model, range(5), {"mask": masks})
     found = shown(torch.zeros((5, 3, SIZE, SIZE), dtype=torch.uint8), model, asked)
     assert found is not None
-    colours = {tuple(c) for _, c in found.picture.getcolors(2**24)}
+    colours = {tuple(c) for _, c in found.image.getcolors(2**24)}
     assert {PALETTE[1], PALETTE[2]} <= colours
     assert sorted(found.boxes) == [0, 1, 2, 3, 4]
 
@@ -101,7 +101,7 @@ def test_without_masks_images_or_captions_there_is_no_sheet():
     assert shown(images, model, asked) is None
     found = shown(images, model, asked, captions=["a cat", "a dog"])
     assert found is not None
-    assert isinstance(found.picture, Image.Image)
+    assert isinstance(found.image, Image.Image)
 
 
 def test_prompts_in_turn_make_a_group_each():
@@ -123,31 +123,31 @@ def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):
         Group(samples=samples[[1, 3]], numbers=(1, 3), caption="a dog", condition=masks[1]),
     ]
     path = tmp_path / "sheet.png"
-    pictures.save(sheet(groups).picture, path)
+    figures.save(sheet(groups).image, path)
     for n, sample in enumerate(samples):
-        with Image.open(io.BytesIO(grids.picture(f"{path}#{n}").data)) as cell:
+        with Image.open(io.BytesIO(grids.image_file(f"{path}#{n}").data)) as cell:
             np.testing.assert_array_equal(np.asarray(cell), sample)
     with pytest.raises(
         InputError, match=r"sheet.png is a grid of 5 images: say which, .*sheet.png#0 to .*sheet.png#4, counted as they"
     ):
-        grids.picture(path)
+        grids.image_file(path)
 
 
 @pytest.mark.parametrize(
     "made",
-    [pictures.captioned, lambda rows: pictures.captioned(rows, scale=3), lambda rows: figure._draw(rows, [], [], [])],
+    [figures.captioned, lambda rows: figures.captioned(rows, scale=3), lambda rows: figure._draw(rows, [], [], [])],
 )
 def test_rows_under_their_names_are_read_back_row_by_row(tmp_path, made):
     samples = np.random.default_rng(0).integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)
     path = tmp_path / "rows.png"
-    pictures.save(made([("a cat", samples[:2]), ("a dog", samples[2:4])]), path)
+    figures.save(made([("a cat", samples[:2]), ("a dog", samples[2:4])]), path)
     for n, sample in enumerate(samples[:4]):
-        with Image.open(io.BytesIO(grids.picture(f"{path}#{n}").data)) as cell:
+        with Image.open(io.BytesIO(grids.image_file(f"{path}#{n}").data)) as cell:
             np.testing.assert_array_equal(np.asarray(cell), sample)
     with pytest.raises(
         InputError, match=r"rows.png is a grid of 4 images: say which, .*#0 to .*rows.png#3, row by row"
     ):
-        grids.picture(path)
+        grids.image_file(path)
 
 
 def test_sheets_of_before_say_no_order():

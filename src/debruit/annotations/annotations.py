@@ -11,9 +11,19 @@ import re
 from debruit.text.encodings import lines_of
 
 DOCUMENTS = {
-    "readme", "license", "licence", "copying", "copyright", "notice", "changelog", "changes", "authors", "contributing", "citation",
+    "readme",
+    "license",
+    "licence",
+    "copying",
+    "copyright",
+    "notice",
+    "changelog",
+    "changes",
+    "authors",
+    "contributing",
+    "citation",
     "requirements",
-}  # fmt: skip
+}
 LISTS = {"classes", "labels", "obj", "data", "names"}  # of class names, as detectors keep them
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 LEAST_NUMBERS, SHARE = 4, 0.7  # of a line of boxes: numbers, and their share of its words

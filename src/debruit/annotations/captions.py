@@ -147,16 +147,21 @@ def _from_table(
                 found[image] += as_texts(row.cells.get(text_key))
     if not rows and (text_key or table.column(COLUMNS)):
         raise InputError(
-            f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: {missing[0]}): its names are "
+            f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: "
+            f"{missing[0]}): its names are "
             "relative to its own folder"
         )
     lines = _of_rows(name, rows, text_key) if text_key else []
     return [
-        *([f"{name} names images that are not in the folder ({len(missing):,}): {some(map(shown, missing))}"] if missing else []),
+        *(
+            [f"{name} names images that are not in the folder ({len(missing):,}): {some(map(shown, missing))}"]
+            if missing
+            else []
+        ),
         *lines,
         *_of_columns(name, table, name_key, text_key, rows),
         *_of_differing(name, differing),
-    ]  # fmt: skip
+    ]
 
 
 def _differ(column: str, one: str, other: str) -> bool:
@@ -190,9 +195,16 @@ def _of_rows(name: str, rows: Sequence[tuple[str, Row]], text_key: str) -> list[
     return [
         *([f"{name} has several rows for {counted(several)}: each row is a caption of it"] if several else []),
         *([f"{name}: {counted(len(empty), 'row')} without a caption (the first: line {empty[0]})"] if empty else []),
-        *([f"{name}: {counted(len(odd), 'caption')} not used, neither a text nor a list of texts (the first: line {odd[0][0]}, "
-           f"{str(odd[0][1])[:40]})"] if odd else []),
-    ]  # fmt: skip
+        *(
+            [
+                f"{name}: {counted(len(odd), 'caption')} not used, neither a text nor a list of texts (the first: line "
+                f"{odd[0][0]}, "
+                f"{str(odd[0][1])[:40]})"
+            ]
+            if odd
+            else []
+        ),
+    ]
 
 
 def _of_columns(

@@ -16,9 +16,15 @@ import numpy as np
 
 TRAINING, VALIDATION, TEST, NEITHER = range(4)
 WORDS = {
-    "train": TRAINING, "training": TRAINING, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION,
-    "test": TEST, "testing": TEST,
-}  # fmt: skip
+    "train": TRAINING,
+    "training": TRAINING,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+    "dev": VALIDATION,
+    "test": TEST,
+    "testing": TEST,
+}
 COLUMNS = ("split", "partition")  # of a table
 CONTAINER = re.compile(r"^(.*?\.parquet) row \d+$|^(.*?\.tar)/", re.IGNORECASE)
 

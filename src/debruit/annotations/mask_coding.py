@@ -42,7 +42,8 @@ def _black_and_white(verdict: Verdict, legend: Legend) -> tuple[Coding, tuple[st
     result = Coding(names=names, palette=((0, 0, 0), (255, 255, 255)), two=True)
     return result, (
         _said(result),
-        f"the masks are black and white: 0 is '{names[0]}' and 255 is '{names[1]}'; their edges are smoothed ({verdict.share}, between the two), "
+        f"the masks are black and white: 0 is '{names[0]}' and 255 is '{names[1]}'; their edges are smoothed "
+        f"({verdict.share}, between the two), "
         "and what is lighter than half is white",
     )
 
@@ -50,8 +51,10 @@ def _black_and_white(verdict: Verdict, legend: Legend) -> tuple[Coding, tuple[st
 def _smoothed(verdict: Verdict, found: Tones, origin: str) -> InputError:
     kind = "values" if not found.colors | found.inks else "colours"
     return InputError(
-        f"the masks in {origin} hold {len(found.seen.counts):,} {kind}, and {len(verdict.edges):,} of them lie on edges between others alone "
-        f"({verdict.share}): smoothed edges are no classes; save them without smoothing (resized by nearest, no antialiasing), or give the classes and their "
+        f"the masks in {origin} hold {len(found.seen.counts):,} {kind}, and {len(verdict.edges):,} of them lie on "
+        "edges between others alone "
+        f"({verdict.share}): smoothed edges are no classes; save them without smoothing (resized by nearest, no "
+        "antialiasing), or give the classes and their "
         f"colours in {CLASSES}"
     )
 
@@ -69,11 +72,13 @@ def _by_value(values: set[int], found: Tones, legend: Legend) -> tuple[Coding, t
         names = [named.get(n, f"class {n}") for n in range(max((values | set(named)) - {IGNORED}, default=-1) + 1)]
         if unnamed := [str(n) for n in sorted(values - {IGNORED} - set(named)) if legend.names]:
             notes.append(
-                f"values of masks without a name in {CLASSES}: {some(unnamed, 10)}; called 'class {unnamed[0]}' and so on"
+                f"values of masks without a name in {CLASSES}: {some(unnamed, 10)}; called 'class {unnamed[0]}' and so "
+                "on"
             )
         if found.white and found.ones:
             notes.append(
-                f"{found.white:,} masks hold 0 and 255 alone and {found.ones:,} hold 0 and 1 alone: where 255 is meant to be 1, save them alike"
+                f"{found.white:,} masks hold 0 and 255 alone and {found.ones:,} hold 0 and 1 alone: where 255 is meant "
+                "to be 1, save them alike"
             )
         color = colors.pop(IGNORED, None)
         if ignored:
@@ -90,7 +95,8 @@ def _by_color(
 ) -> tuple[Coding, tuple[str, ...]]:
     if legend.names and not legend.colors:
         raise InputError(
-            f"the masks in {origin} are in colour, and {CLASSES} gives names without colours: give each class its colour, as in "
+            f"the masks in {origin} are in colour, and {CLASSES} gives names without colours: give each class its "
+            "colour, as in "
             '[{"id": 0, "name": "sky", "color": "#87ceeb"}]'
         )
     if not legend.colors:
@@ -113,7 +119,8 @@ def _by_color(
     )
     if verdict is not None:
         notes.append(
-            f"smoothed edges of masks ({verdict.share}, {len(verdict.edges):,} colours): each is the nearer of its two classes"
+            f"smoothed edges of masks ({verdict.share}, {len(verdict.edges):,} colours): each is the nearer of its two "
+            "classes"
         )
     return result, (_said(result), *notes)
 
@@ -122,7 +129,8 @@ def _by_own_colors(colors: list[RGB], origin: str) -> tuple[Coding, tuple[str, .
     if len(colors) > MOST_COLORS:
         many = f"{GATHERED:,} or more" if len(colors) >= GATHERED else f"{len(colors):,}"
         raise InputError(
-            f"the masks in {origin} hold {many} colours, and {MOST_COLORS} classes are the most: save them without smoothed edges, or give the "
+            f"the masks in {origin} hold {many} colours, and {MOST_COLORS} classes are the most: save them without "
+            "smoothed edges, or give the "
             f"classes and their colours in {CLASSES}"
         )
     names = tuple(f"colour {in_hex(color)}" for color in colors)

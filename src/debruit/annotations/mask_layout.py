@@ -21,12 +21,59 @@ from debruit.annotations.names import composed
 from debruit.images.spec import Skipped
 from debruit.text.wording import counted, some
 
-IMAGES = ("images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "photo", "input", "inputs", "originals", "original")  # fmt: skip
+IMAGES = (
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "jpegimages",
+    "pictures",
+    "photos",
+    "photo",
+    "input",
+    "inputs",
+    "originals",
+    "original",
+)
 MASKS = (
-    "masks", "mask", "segmentationclass", "segmentation", "segmentations", "segmentation_masks", "semantic", "seg", "segs", "annotations", "annotation",
-    "annots", "annot", "labels", "label", "ground_truth", "groundtruth", "gt", "gts", "targets", "target", "segmentationobject",
-)  # fmt: skip
-SUFFIXES = ("mask", "masks", "seg", "segm", "segmentation", "gt", "groundtruth", "label", "labels", "labelids", "annotation", "annot", "l")  # fmt: skip
+    "masks",
+    "mask",
+    "segmentationclass",
+    "segmentation",
+    "segmentations",
+    "segmentation_masks",
+    "semantic",
+    "seg",
+    "segs",
+    "annotations",
+    "annotation",
+    "annots",
+    "annot",
+    "labels",
+    "label",
+    "ground_truth",
+    "groundtruth",
+    "gt",
+    "gts",
+    "targets",
+    "target",
+    "segmentationobject",
+)
+SUFFIXES = (
+    "mask",
+    "masks",
+    "seg",
+    "segm",
+    "segmentation",
+    "gt",
+    "groundtruth",
+    "label",
+    "labels",
+    "labelids",
+    "annotation",
+    "annot",
+    "l",
+)
 SEPARATORS = "_-. "
 SAMPLED = 8  # masks that are looked at
 NAMES = 0.9  # equal ones, of two folders that are not called as masks are
@@ -203,7 +250,8 @@ def _refused(found: _Paired, looks: Looks) -> str:
     if not masks or len(masks) * 2 < len(found.of_masks):
         return (
             f"{named}/ could hold masks of {images}, and {len(masks):,} of its {counted(len(found.of_masks), 'file')} "
-            f"{'has' if len(masks) == 1 else 'have'} the name of an image: they are taken for images; call each mask as its image"
+            f"{'has' if len(masks) == 1 else 'have'} the name of an image: they are taken for images; call each mask "
+            "as its image"
         )
     if not looks(sampled(masks)):
         return f"{named}/ has the names of {images}, and its files do not look like masks: they are taken for images"
@@ -238,7 +286,8 @@ def _beside(names: Sequence[str], by_image: Mapping[str, str], looks: Looks) -> 
     if 2 * len(masks) < images:
         look = "looks like a mask" if len(masks) == 1 else "look like masks"
         return (
-            f"{counted(len(masks), 'file')} {look} of others ({some(masks, 3)}), for fewer than half of {counted(images)}: they are taken "
+            f"{counted(len(masks), 'file')} {look} of others ({some(masks, 3)}), for fewer than half of "
+            f"{counted(images)}: they are taken "
             "for images; put images and masks into images/ and masks/"
         )
     return _Paired(_Place("", ""), dict(by_image), masks, ())
@@ -260,7 +309,8 @@ def _twins(names: Sequence[str], looks: Looks) -> Iterator[str]:
     if flat[0] != flat[1]:
         masks, images = (first, second) if flat[0] else (second, first)
         yield (
-            f"the files of {masks}/ have the names of those in {images}/ and look like masks, and are taken for a class: to train on them as masks, "
+            f"the files of {masks}/ have the names of those in {images}/ and look like masks, and are taken for a "
+            "class: to train on them as masks, "
             "call the folders images/ and masks/"
         )
 

@@ -229,6 +229,7 @@ def _unknown(
     known = [f"{number} {name} {in_hex(color)}" for number, name, color in numbered]
     rest = f" and {len(known) - ALLOWED} more" if len(known) > ALLOWED else ""
     return InputError(
-        f"{what} has {kind} that are no class of the model: {', '.join(reading.unknown[:SHOWN])}{more}; allowed: {', '.join(known[:ALLOWED])}{rest}; "
+        f"{what} has {kind} that are no class of the model: {', '.join(reading.unknown[:SHOWN])}{more}; allowed: "
+        f"{', '.join(known[:ALLOWED])}{rest}; "
         "paint in these colours without smoothing the edges, or save these class numbers as an 8-bit grey PNG"
     )

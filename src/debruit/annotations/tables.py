@@ -83,7 +83,8 @@ def _of_csv(text: str, path: Path, find: Find) -> Table:
     columns = [name.strip().lower() for name in header]
     if not {*columns} & {*NAMES, *TEXTS} and any(find(cell.strip()) for cell in header):
         raise InputError(
-            f"{path} has no header, its first line is '{first.strip()[:60]}': begin it with a line such as file_name{delimiter}text"
+            f"{path} has no header, its first line is '{first.strip()[:60]}': begin it with a line such as "
+            f"file_name{delimiter}text"
         )
     if twice := [name for name, count in Counter(filter(None, columns)).items() if count > 1]:
         raise InputError(f"{path} has the column '{twice[0]}' twice: rename one of them, or remove it")
@@ -97,7 +98,8 @@ def _of_csv(text: str, path: Path, find: Find) -> Table:
             cells.pop()
         if len(cells) > len(columns):
             raise InputError(
-                f"{path}: line {begin} has {len(cells)} cells and the header has {len(columns)} ({some(header, 8)}): put a text that holds "
+                f"{path}: line {begin} has {len(cells)} cells and the header has {len(columns)} ({some(header, 8)}): "
+                "put a text that holds "
                 f"'{delimiter}' into quotes (\")"
             )
         rows.append(Row(begin, dict(zip(columns, cells, strict=False))))
@@ -113,7 +115,8 @@ def _records(text: str, path: Path, delimiter: str) -> Iterator[tuple[Any, list[
             cells = next(reader, None)
         except csv.Error as error:
             raise InputError(
-                f'{path}: line {begin}: a quote (") opens or closes where none can ({error}), and the rows after it would become part of it: '
+                f'{path}: line {begin}: a quote (") opens or closes where none can ({error}), and the rows after it '
+                "would become part of it: "
                 'put the text into quotes and write each quote inside of it twice ("")'
             ) from None
         if cells is None:
@@ -132,6 +135,7 @@ def _check_swallowed(
         name = cells[of_name] if len(cells) > of_name else ""
         if name and (find(name) is not None or (len(cells) > 1 and posixpath.splitext(name)[1].lower() in EXTENSIONS)):
             raise InputError(
-                f'{path}: line {begin}: a quote (") opens here and is closed only in line {end}, and swallows the rows between: '
+                f'{path}: line {begin}: a quote (") opens here and is closed only in line {end}, and swallows the rows '
+                "between: "
                 'put the text into quotes and write each quote inside of it twice ("")'
             )

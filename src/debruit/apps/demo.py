@@ -21,7 +21,7 @@ from debruit.data.split import split_of
 from debruit.errors import InputError
 from debruit.files.home import settle
 from debruit.files.outputs import check_folder
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model, load
 from debruit.planning import two_stage
@@ -92,13 +92,13 @@ def draw_prompts(path: Path) -> None:
     spec, rows = model.config.data, []
     for prompt in PROMPTS:
         images = model.generate(PROMPT_SAMPLES, prompt=prompt, seed=0)
-        rows.append((prompt, pictures.displayable(images, spec)))
+        rows.append((prompt, figures.displayable(images, spec)))
     drawings, palette = OpenMoji(size=spec.height, masks=True), np.array(spec.palette, np.uint8)
     for item, name in MASKS.items():
         mask = drawings.areas(item)
-        images = pictures.displayable(model.generate(PROMPT_SAMPLES - 1, prompt=name, mask=mask, seed=0), spec)
+        images = figures.displayable(model.generate(PROMPT_SAMPLES - 1, prompt=name, mask=mask, seed=0), spec)
         rows.append((f"{name}, in this mask", np.concatenate([palette[mask][None], images])))
-    pictures.save(pictures.captioned(rows), path)
+    figures.save(figures.captioned(rows), path)
     say(
         f"{path}: {SHIPPED}, which comes with debruit, under {len(rows)} conditions, in {time.monotonic() - began:.0f} s"
     )
@@ -107,7 +107,7 @@ def draw_prompts(path: Path) -> None:
 def draw_samples(model: Model, path: Path) -> None:
     """64 images, the classes in turn."""
     images = model.generate(64, seed=1)
-    pictures.save(pictures.grid(pictures.displayable(images, model.config.data), scale=2), path)
+    figures.save(figures.grid(figures.displayable(images, model.config.data), scale=2), path)
 
 
 def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -> None:
@@ -115,7 +115,7 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
     snapshots = list(model.trajectory(count, seed=1))
     shown = [snapshots[round(k * (len(snapshots) - 1) / (columns - 1))] for k in range(columns)]
     frames = torch.stack([model.images(s.x) for s in shown], dim=1).flatten(0, 1)
-    pictures.save(pictures.grid(pictures.displayable(frames, model.config.data), columns=columns, scale=2), path)
+    figures.save(figures.grid(figures.displayable(frames, model.config.data), columns=columns, scale=2), path)
 
 
 def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
@@ -126,7 +126,7 @@ def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
     training, held_out = split.train, split.validation
     images = dataset.images_of((held_out if len(held_out) else training)[:count])
     both = torch.stack([images, stage.reconstruct(images)], dim=1).flatten(0, 1)
-    pictures.save(pictures.grid(pictures.displayable(both, first.data), columns=8), path)
+    figures.save(figures.grid(figures.displayable(both, first.data), columns=8), path)
 
 
 def draw_loss(log: Path, path: Path) -> None:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from debruit.errors import InputError
 from debruit.events import notice
 from debruit.files.home import expanded
-from debruit.images.colour_profiles import in_srgb, profile_of, said
-from debruit.images.grids import picture as one_picture
+from debruit.images.colour_profiles import conversion_note, in_srgb, profile_of
+from debruit.images.grids import image_file
 from debruit.images.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
 from debruit.images.spec import DataSpec
 
@@ -143,14 +143,14 @@ def _array(given: np.ndarray | Tensor, spec: DataSpec) -> Tensor:
 def _decoded(path: Path, spec: DataSpec) -> np.ndarray:
     """A file, (C, H, W) in its own depth."""
     _check_channels(spec)
-    file = one_picture(path)
+    file = image_file(path)
     with named(f"the image {path}", "give the path of a PNG or JPEG, or another that Pillow reads"):
         header = read_header(file)
         target = Target(
             height=header.height, width=header.width, channels=spec.channels, depth=header.depth, background=WHITE
         )
         pixels = decode(file, target)
-    if note := said(str(path), header.profile):
+    if note := conversion_note(str(path), header.profile):
         notice(note)
     return pixels
 
@@ -162,7 +162,7 @@ def _pixels(picture: Pillow.Image, spec: DataSpec) -> np.ndarray:
     if picture.mode == "F" or picture.mode.startswith("I"):
         grey = turned_upright(np.asarray(picture)[..., None], turn).transpose(2, 0, 1)
         return np.repeat(grey, spec.channels, axis=0)
-    if note := said("the image", profile):
+    if note := conversion_note("the image", profile):
         notice(note)
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         whole = in_srgb(picture.convert("RGBA"), profile)

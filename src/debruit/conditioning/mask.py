@@ -23,7 +23,7 @@ from debruit.conditioning.base import Conditioner, DataContext
 from debruit.errors import InputError
 from debruit.events import notice
 from debruit.files.home import expanded
-from debruit.images.grids import picture as one_picture
+from debruit.images.grids import image_file
 from debruit.images.pixels import JPEG, named, opened, orientation
 from debruit.images.spec import DataSpec
 from debruit.ranges import Share, Width
@@ -104,7 +104,7 @@ def _masks(given: Any, spec: DataSpec) -> Iterator[np.ndarray]:
 
 
 def _from_file(path: Path, spec: DataSpec) -> np.ndarray:
-    file = one_picture(path)
+    file = image_file(path)
     with named(f"the mask {path}", "give the path of a PNG"), opened(file) as picture:
         picture.load()
         found, lossy = picture.copy(), picture.format in JPEG

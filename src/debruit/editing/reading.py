@@ -14,8 +14,8 @@ from debruit.editing.marked import marked
 from debruit.errors import InputError
 from debruit.events import notice
 from debruit.files.blobs import Openable
-from debruit.images.colour_profiles import said
-from debruit.images.grids import picture
+from debruit.images.colour_profiles import conversion_note
+from debruit.images.grids import image_file
 from debruit.images.pixels import FULL, WHITE, Header, Target, decode, named, read_header
 from debruit.images.spec import DataSpec
 
@@ -27,11 +27,11 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
         raise InputError(
             f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as arrays"
         )
-    file, size = picture(path), (spec.height, spec.width)
+    file, size = image_file(path), (spec.height, spec.width)
     header = _header(file, f"the image {path}")
     if header.depth == "float32" and spec.depth != "float32":
         raise InputError(f"{path} holds floating-point values and the model's images are {spec.depth}: save it as PNG")
-    if note := said(str(path), header.profile):
+    if note := conversion_note(str(path), header.profile):
         notice(note)
     if not whole:
         _tell_size(path, header, size)
@@ -47,7 +47,7 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
 def read_region(path: str | Path, spec: DataSpec) -> Tensor:
     """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is, white (marked.py): that is painted anew.
     What was decided is said. InputError: no image, no mask; nothing that is painted anew, or nothing that is kept."""
-    file, size = picture(path), (spec.height, spec.width)
+    file, size = image_file(path), (spec.height, spec.width)
     header = _header(file, f"the mask {path}")
     with named(f"the mask {path}"):
         found = marked(file, header, str(path))

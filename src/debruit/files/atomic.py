@@ -1,4 +1,4 @@
-"""Files that are always whole: written beside their place, flushed to the disk, then renamed over the old one."""
+"""Atomic writes: to a temporary file in the same folder, flushed to the disk, then renamed over the old one."""
 
 import contextlib
 import errno
@@ -31,14 +31,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def temporary_of(path: Path) -> Path:
-    """A name next to `path` that no other process or thread takes, and that is not too long where that of `path` is
+    """Return a name in the folder of `path` that no other process or thread uses. It is cut if the name of `path` is
     long."""
     beginning = os.fsdecode(os.fsencode(path.name)[:200])
     return path.with_name(f".{beginning}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 def write_array(path: Path, array: Any) -> None:
-    """A .npy file, as `write_atomically`."""
+    """Write a .npy file atomically."""
     import numpy as np
 
     def dump(temporary: Path) -> None:
@@ -49,8 +49,8 @@ def write_array(path: Path, array: Any) -> None:
 
 
 def storage_problem(error: BaseException) -> str | None:
-    """Why the disk refused, in words, if that is what `error` says. Libraries in other languages keep only the text
-    of an OSError."""
+    """The reason why the disk refused, as text; None for any other error. Libraries in other languages keep only the
+    text of an OSError."""
     text = str(error)
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "os error 28" in text:
         return "the disk is full, free some space and resume"
@@ -65,12 +65,12 @@ def storage_problem(error: BaseException) -> str | None:
     if isinstance(error, IsADirectoryError):
         return "it is a folder"
     if isinstance(error, NotADirectoryError):
-        return "a file is in the place of its folder"
+        return "there is a file where its folder should be"
     return None
 
 
 def synchronise(path: Path) -> None:
-    """Waits until a file, or the entries of a folder, are on the disk."""
+    """Wait until a file, or the entries of a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,8 +1,7 @@
-"""Where the bytes of one image lie: a file, a part of a larger file, or memory. Each is opened as a `Path` is, by
+"""The location of the bytes of one image: a file, a part of a larger file, or memory. Each is opened like a `Path`, by
 `open("rb")`.
 
-A part of a shard is read when it is asked for, which may be days after the shard was indexed: that the shard is still
-the one that was indexed is checked at every reading.
+A part of a shard may be read days after the shard was indexed, so every reading checks that the shard is unchanged.
 """
 
 import io
@@ -15,8 +14,8 @@ from debruit.errors import InputError
 
 
 class Stamp(NamedTuple):
-    """By what a file is known to be unchanged. Tools that keep the time of modification (cp -p, rsync -t) cannot
-    keep the time of change, and what is moved into the place of a file has another inode."""
+    """The facts that show whether a file is unchanged. Tools that keep the time of modification (cp -p, rsync -t)
+    cannot keep the time of change, and a file that replaces another has another inode."""
 
     size: int
     mtime_ns: int
@@ -28,7 +27,7 @@ class Stamp(NamedTuple):
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     def differs(self, now: "Stamp") -> str:
-        """How a file differs from this, in words."""
+        """Describe how the file differs from this stamp."""
         if now.size != self.size:
             return f"{self.size:,} bytes then, {now.size:,} now"
         return (
@@ -80,6 +79,7 @@ def stamp_of(path: Path) -> Stamp:
 
 def _changed(path: Path, how: str) -> InputError:
     return InputError(
-        f"the shard {path} has changed since it was indexed ({how}), and what is read from it may be another image: put the old file back, or start "
-        "again on the new one"
+        f"the shard {path} has changed since it was indexed ({how}), and what is read from it may be another image: "
+        "put the old file back, or "
+        "start again on the new one"
     )

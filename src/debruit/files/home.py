@@ -1,5 +1,5 @@
-"""Where files for the user at hand are kept, also in a container whose user has no home, no name, or a home that
-cannot be written."""
+"""The folder for files of the current user, also in a container whose user has no home, no name, or a home that cannot
+be written."""
 
 import getpass
 import os
@@ -14,8 +14,8 @@ ASK = "set DEBRUIT_CACHE to a folder that can be written"
 
 
 def cache() -> Path:
-    """$DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else ~/.cache/debruit; where that cannot be made a folder of
-    this user's in the temporary one, which is said. InputError: there is none of these."""
+    """$DEBRUIT_CACHE, else $XDG_CACHE_HOME/debruit, else ~/.cache/debruit; where that cannot be made, a folder
+    of this user in the temporary one, with a notice. InputError: there is none of these."""
     if own := os.environ.get("DEBRUIT_CACHE"):
         return expanded(own)
     try:
@@ -24,14 +24,14 @@ def cache() -> Path:
         usual = None
     if usual is not None and makeable(usual):
         return usual
-    found = temporary()
+    fallback = temporary()
     why = "this user has no home folder" if usual is None else f"{usual} cannot be made"
-    notice(f"{why}: the cache is {found}; to keep it elsewhere {ASK}")
-    return found
+    notice(f"{why}: the cache is {fallback}; to keep it elsewhere {ASK}")
+    return fallback
 
 
 def expanded(text: str | Path) -> Path:
-    """The path with "~" replaced. InputError: whose home that is, is not known."""
+    """Return the path with "~" replaced. InputError: that home folder is not known."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -39,7 +39,7 @@ def expanded(text: str | Path) -> Path:
 
 
 def settle() -> None:
-    """Gives libraries what they ask for and fail without: the name of the user (torch's compiler), folders for their
+    """Provide what libraries require and fail without: the name of the user (torch's compiler), folders for their
     settings (matplotlib, triton)."""
     try:
         getpass.getuser()
@@ -52,21 +52,21 @@ def settle() -> None:
 
 
 def temporary() -> Path:
-    """A folder in the temporary one that is this user's alone, made if it is not there. InputError: it cannot be, or
-    is somebody else's."""
+    """Return a folder in the temporary one that belongs to this user alone, made if missing. InputError: it cannot be
+    made, or belongs to another user."""
     try:
         path = Path(tempfile.gettempdir()) / f"debruit-{number()}"
         path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
+        status = path.lstat()
     except OSError as error:
         raise InputError(f"there is no folder for the cache ({error.strerror or error}): {ASK}") from None
-    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+    if not stat.S_ISDIR(status.st_mode) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
         raise InputError(f"{path}, the folder for the cache, is somebody else's: {ASK}")
     return path
 
 
 def makeable(path: Path) -> bool:
-    """Whether the folder is there, or can be made."""
+    """Return whether the folder exists or can be made."""
     try:
         if path.is_dir():
             return True
@@ -77,5 +77,5 @@ def makeable(path: Path) -> bool:
 
 
 def number() -> int:
-    """The user's, where there are numbers of users."""
+    """Return the number of the user; 0 on systems without such numbers."""
     return os.getuid() if hasattr(os, "getuid") else 0

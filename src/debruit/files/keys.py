@@ -1,4 +1,4 @@
-"""Where the cache lies, and by which keys its entries are found again: hashes of content, not of names of folders."""
+"""The folder of the cache, and the keys of its entries: hashes of content, not of names of folders."""
 
 import contextlib
 import errno
@@ -18,19 +18,13 @@ from debruit.files.home import cache
 from debruit.files.parallel import mapped, tracked
 
 FORMAT = 1  # part of every key: raised when entries change their layout or decoding its result
-COLOURED = (
-    b"acsp",
-    b"iCCP",
-    b"cICP",
-    b"gAMA",
-    b"R03",
-)  # what a file holds that states a colour space: versions before left it aside
+COLOURED = (b"acsp", b"iCCP", b"cICP", b"gAMA", b"R03")  # marks of a stated colour space, which old versions ignored
 CHUNK = 2**20
 RACY_SECONDS = 2  # a file this young may change again without changing its time stamp
 
 
 class File(NamedTuple):
-    """A file of a source, as its folder lists it, and by what it is known to be unchanged (blobs.py)."""
+    """A file of a source: its name and the stamp that shows whether it is unchanged (blobs.py)."""
 
     name: str
     size: int
@@ -53,7 +47,7 @@ def root() -> Path:
 
 
 def source_folder(name: str) -> Path:
-    """Where a fetched built-in source lies."""
+    """The folder of a fetched built-in source."""
     return root() / "sources" / name
 
 
@@ -84,7 +78,7 @@ def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> s
 
 @contextlib.contextmanager
 def storage() -> Generator[None, None, None]:
-    """Turns a full or locked disk of the cache into a sentence."""
+    """Raise an InputError if the disk of the cache is full or cannot be written."""
     try:
         yield
     except OSError as error:
@@ -102,12 +96,12 @@ def storage() -> Generator[None, None, None]:
 
 def _digest(path: Path) -> str:
     try:
-        found, coloured, last = hashlib.sha256(), False, b""
+        digest, coloured, last = hashlib.sha256(), False, b""
         with open(path, "rb") as file:
             while chunk := file.read(CHUNK):
-                found.update(chunk)
+                digest.update(chunk)
                 coloured = coloured or any(mark in last + chunk for mark in COLOURED)
                 last = chunk[-3:]
-        return found.hexdigest() + (" in its colours" if coloured else "")
+        return digest.hexdigest() + (" in its colours" if coloured else "")
     except OSError as error:
         return f"unreadable: {error.strerror}"

@@ -1,5 +1,4 @@
-"""Where a command is going to write: whatever would make that fail is found out before its work, and refused in a
-sentence.
+"""Checks of output paths: whatever would make a write fail is reported before the work begins.
 
 check_file("grid.png")                                   a file, its folder made if need be
 check_folder("runs/a", files=["run.json"], folders=["state"])    a folder, and what will be in it
@@ -15,18 +14,18 @@ from pathlib import Path
 from debruit.errors import InputError
 from debruit.files.atomic import storage_problem
 
-NAME_BYTES, PATH_BYTES = 255, 4095  # where a disk does not say what it takes
+NAME_BYTES, PATH_BYTES = 255, 4095  # if the system reports no limits
 PROBE = bytes(4096)
 
 
 def check_file(path: str | Path, *, flag: str = "--out") -> None:
-    """InputError unless a file can be written there: a folder is in its place or a file in that of its folder, a
-    name is too long, there is no permission, the disk is full or read-only."""
+    """InputError unless a file can be written there: the path is a folder, its folder is a file, a name is too long,
+    there is no permission, the disk is full or read-only."""
     path = Path(path)
     above = _nearest(path, flag)
     if above == path and path.is_dir():
         raise InputError(f"{flag} {path} is a folder: give the name of a file")
-    _check_place(path, path.parent if above == path else above, flag)
+    _check_location(path, path.parent if above == path else above, flag)
 
 
 def check_folder(
@@ -38,19 +37,20 @@ def check_folder(
     above = _nearest(path, flag)
     if above == path and not path.is_dir():
         raise InputError(f"{flag} {path} is a file: give a folder")
-    _check_place(path, above, flag)
+    _check_location(path, above, flag)
     for name, kind in (*((name, "file") for name in files), *((name, "folder") for name in folders)):
         inside = path / name
         if _nearest(inside, flag) == inside and inside.is_dir() != (kind == "folder"):
-            there = "folder" if inside.is_dir() else "file"
+            existing = "folder" if inside.is_dir() else "file"
             raise InputError(
-                f"{flag} {path}: {inside} is a {there}, and a {kind} of that name is to be written: move it, or give another {flag}"
+                f"{flag} {path}: {inside} is a {existing}, and a {kind} of that name is to be written: move it, or "
+                f"give another {flag}"
             )
         if kind == "folder" and inside.is_dir():
             _probe(inside, inside, flag)
 
 
-def _check_place(path: Path, above: Path, flag: str) -> None:
+def _check_location(path: Path, above: Path, flag: str) -> None:
     if not above.is_dir():
         raise InputError(f"{flag} {path}: {above} is a file, where a folder is needed: give another path")
     _check_names(path, above, flag)
@@ -58,21 +58,20 @@ def _check_place(path: Path, above: Path, flag: str) -> None:
 
 
 def _nearest(path: Path, flag: str) -> Path:
-    """The path itself if something is there, else the nearest of what it lies in. InputError for what cannot be
-    looked at."""
-    for place in (path, *path.parents):
+    """Return the path if it exists, else its nearest existing parent. InputError: a path that cannot be examined."""
+    for candidate in (path, *path.parents):
         try:
-            os.stat(place)
-            return place
+            os.stat(candidate)
+            return candidate
         except (FileNotFoundError, NotADirectoryError):
-            if place.is_symlink():
+            if candidate.is_symlink():
                 raise InputError(
-                    f"{flag} {path}: {place} is a link to nothing: remove it, or give another path"
+                    f"{flag} {path}: {candidate} is a link to nothing: remove it, or give another path"
                 ) from None
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                continue  # _check_names says which
-            raise InputError(f"{flag} {path}: {_reason(error, place)}") from None
+                continue  # _check_names reports which
+            raise InputError(f"{flag} {path}: {_reason(error, candidate)}") from None
         except ValueError:  # a zero byte
             raise InputError(f"{flag} {path!r} is no name of a file: give another path") from None
     return Path(path.anchor or ".")
@@ -89,20 +88,21 @@ def _check_names(path: Path, above: Path, flag: str) -> None:
             )
     if (size := len(os.fsencode(path.absolute()))) > whole:
         raise InputError(
-            f"{flag} {str(path)[:40]}...: this path has {size:,} bytes, and the system takes {whole:,}: give a shorter one"
+            f"{flag} {str(path)[:40]}...: this path has {size:,} bytes, and the system takes {whole:,}: give a shorter "
+            "one"
         )
 
 
-def _limit(place: Path, name: str, default: int) -> int:
+def _limit(folder: Path, name: str, default: int) -> int:
     try:
-        found = os.pathconf(place, name)
+        limit = os.pathconf(folder, name)
     except (AttributeError, OSError, ValueError):
         return default
-    return found if found > 0 else default
+    return limit if limit > 0 else default
 
 
 def _probe(path: Path, folder: Path, flag: str) -> None:
-    """Writes a small file there and removes it: nothing else tells all that permissions, quotas and disks say."""
+    """Write and remove a small file: the only check that covers permissions, quotas and the state of the disk."""
     probe = folder / f".{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         with open(probe, "xb") as file:
@@ -116,5 +116,5 @@ def _probe(path: Path, folder: Path, flag: str) -> None:
             probe.unlink()
 
 
-def _reason(error: OSError, place: Path) -> str:
-    return storage_problem(error) or f"{place}: {(error.strerror or str(error)).lower()}"
+def _reason(error: OSError, path: Path) -> str:
+    return storage_problem(error) or f"{path}: {(error.strerror or str(error)).lower()}"

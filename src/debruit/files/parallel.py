@@ -1,5 +1,5 @@
-"""Many files at once, few results in memory, with progress. Decoding and hashing release the interpreter's lock, so
-threads suffice."""
+"""Parallel work on many files, with few results in memory and with progress. Decoding and hashing release the
+interpreter's lock, so threads suffice."""
 
 import os
 import time

@@ -5,7 +5,7 @@
 
 Entries are named by a key (keys.py), a hash of everything that determines their content, so an entry is never wrong,
 only missing or damaged. It is written under a temporary name, synchronised and renamed: it is there whole or not at
-all, and of two processes that write the same one either wins. A damaged entry is noticed, reported and made again.
+all, and if two processes write the same one, either may win. A damaged entry is noticed, reported and made again.
 """
 
 import errno
@@ -28,14 +28,8 @@ from debruit.errors import InputError
 from debruit.files.atomic import synchronise, write_atomically
 from debruit.files.keys import root
 
-DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AssertionError,
-    SafetensorError,
-)  # raised in reading an entry that is not whole
+# raised in reading an entry that is not whole
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AssertionError, SafetensorError)
 SUFFIX, META = ".safetensors", "meta.json"
 PROBES, PROBE_BYTES = 16, 64 * 2**10
 STALE_SECONDS = 86_400
@@ -73,7 +67,7 @@ class Store:
 
     def peek(self, name: str, array: str) -> np.ndarray | None:
         """One array of a value without reading the others or checking the digest; None if the file cannot be read.
-        `array` is its place in the value: "indices" for `{"indices": ...}`, "a/0" for `{"a": [...]}`."""
+        `array` is its path in the value: "indices" for `{"indices": ...}`, "a/0" for `{"a": [...]}`."""
         try:
             with safe_open(self.path(name), framework="np") as file:
                 return file.get_tensor(array)
@@ -121,7 +115,7 @@ def read_value(path: Path, *, framework: Literal["np", "pt"] = "np") -> Any:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     with safe_open(path, framework=framework) as file:
         metadata = file.metadata() or {}
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a safetensors file is no mapping
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     if metadata["digest"] != _digest(arrays, metadata["value"]):
         raise ValueError("its content does not match its digest")
     return _joined(json.loads(metadata["value"]), arrays)
@@ -207,16 +201,16 @@ def flush(file) -> None:
     os.fsync(file.fileno())
 
 
-def _parted(value: Any, place: str, arrays: dict[str, Any]) -> Any:
-    """The value with a reference {"$array": place} for each of its arrays, which are added to `arrays`."""
+def _parted(value: Any, path: str, arrays: dict[str, Any]) -> Any:
+    """The value with a reference {"$array": path} for each of its arrays, which are added to `arrays`."""
     if isinstance(value, Mapping):
         assert all(isinstance(key, str) for key in value), f"keys are strings, not {list(value)}"
-        return {key: _parted(item, f"{place}/{key}".lstrip("/"), arrays) for key, item in value.items()}
+        return {key: _parted(item, f"{path}/{key}".lstrip("/"), arrays) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_parted(item, f"{place}/{n}".lstrip("/"), arrays) for n, item in enumerate(value)]
+        return [_parted(item, f"{path}/{n}".lstrip("/"), arrays) for n, item in enumerate(value)]
     if not isinstance(value, np.ndarray) and not _is_tensor(value):
         return value
-    name = place or "value"
+    name = path or "value"
     assert name not in arrays, f"two arrays are called {name}"
     arrays[name] = value.detach().cpu().contiguous() if _is_tensor(value) else np.asarray(value, order="C")
     return {"$array": name}
@@ -257,7 +251,7 @@ def _probe(path: Path) -> int:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Removes what killed processes left there more than a day ago."""
+    """Remove files that killed processes left in the folder more than a day ago."""
     for left_over in folder.glob("*.part"):
         try:
             if time.time() - left_over.stat().st_mtime > STALE_SECONDS:

@@ -1,1 +1,1 @@
-"""Image files and pictures: decoding to pixels, colour profiles, grids, contact sheets."""
+"""Image files and figures: decoding to pixels, colour profiles, grids, contact sheets."""

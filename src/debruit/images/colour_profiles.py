@@ -1,11 +1,10 @@
-"""What the values of a picture mean: the colours that it shows are brought to sRGB, whatever colour space its file
-states.
+"""Colour spaces of image files: the values of every image are converted to sRGB, whatever colour space its file states.
 
     ICC profile, PNG's cICP, gAMA and cHRM, Exif's Adobe RGB -> a `Profile` -> values of sRGB
 
-A picture that states nothing, or sRGB, is left as it is to the bit. A profile that is damaged, or meant for values of
-another kind, is said and left aside. Conversion is relative colorimetric with black point compensation, by Little CMS
-(PIL.ImageCms), and by icc.py for 16 bits a value.
+An image whose file states nothing, or sRGB, is left unchanged to the bit. A profile that is damaged, or meant for
+values of another kind, is reported and ignored. Conversion is relative colorimetric with black point compensation,
+by Little CMS (PIL.ImageCms), and by icc.py for 16 bits a value.
 """
 
 import io
@@ -38,14 +37,14 @@ CURVES: dict[int, float | tuple[float, ...]] = {
     5: 2.8,
     8: 1.0,
 }
-USUAL_GAMMA, NEAR_GAMMA = 0.45455, 0.03  # what PNG's gAMA says of sRGB, and how near it has to be
+USUAL_GAMMA, NEAR_GAMMA = 0.45455, 0.03  # PNG's gAMA of sRGB, and the tolerance
 MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of what values a profile is -> Pillow's mode of them
 GRID = 33  # of the table for 16 bits a value where a profile is no matrix
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The colour space of a picture's values: what it is called, of what kind its values are (RGB, GRAY, CMYK), the
+    """The colour space of an image's values: what it is called, of what kind its values are (RGB, GRAY, CMYK), the
     ICC profile. With a `problem` there is nothing to convert by."""
 
     name: str
@@ -55,44 +54,45 @@ class Profile:
 
 
 def profile_of(image: Image.Image) -> Profile | None:
-    """The colour space that a picture states, before its pixels are loaded; None where that is sRGB, or nothing is
-    said."""
-    found = _stated(image)
-    if found is None or found.problem:
-        return found
+    """Return the colour space that an image states, before its pixels are loaded; None if it is sRGB or not stated."""
+    profile = _stated(image)
+    if profile is None or profile.problem:
+        return profile
     grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
-    fits = {"CMYK": image.mode == "CMYK", "GRAY": grey, "RGB": image.mode != "CMYK"}[found.space]
-    return found if fits else Profile(found.name, problem=f"it is for {found.space} values and the picture has others")
+    fits = {"CMYK": image.mode == "CMYK", "GRAY": grey, "RGB": image.mode != "CMYK"}[profile.space]
+    return (
+        profile if fits else Profile(profile.name, problem=f"it is for {profile.space} values and the image has others")
+    )
 
 
 def in_srgb(image: Image.Image, profile: Profile | None) -> Image.Image:
-    """A picture in mode L, LA, RGB, RGBA or CMYK in the values of sRGB: L, LA, RGB or RGBA."""
+    """Convert an image in mode L, LA, RGB, RGBA or CMYK to sRGB: L, LA, RGB or RGBA."""
     if profile is None or profile.problem:
         return image
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     values = image.convert(image.mode[:-1]) if alpha is not None else image
-    grey, wanted = values.mode == "L", MODES[profile.space]
-    seen = ImageCms.applyTransform(values if values.mode == wanted else values.convert(wanted), _transform(profile))
-    assert seen is not None
-    seen = seen.getchannel("G") if grey else seen
+    grey, mode = values.mode == "L", MODES[profile.space]
+    converted = ImageCms.applyTransform(values if values.mode == mode else values.convert(mode), _transform(profile))
+    assert converted is not None
+    converted = converted.getchannel("G") if grey else converted
     if alpha is not None:
-        seen.putalpha(alpha)
-    return seen
+        converted.putalpha(alpha)
+    return converted
 
 
 def deep_in_srgb(planes: np.ndarray, profile: Profile | None, white: float) -> np.ndarray:
     """Values (H, W, 1) or (H, W, 3) float32 from 0 to `white`, in those of sRGB."""
     if profile is None or profile.problem:
         return planes
-    shares, law = planes / white, read_matrix(profile.data)
+    shares, matrix = planes / white, read_matrix(profile.data)
     grey, curves = planes.shape[2] == 1, 1 if profile.space == "GRAY" else 3
     shares = np.repeat(shares, curves, axis=2) if grey else shares
-    found = law.to_srgb(shares) if law is not None else _by_table(shares, profile)
-    return (found[..., :1] if grey else found).astype(np.float32) * white
+    converted = matrix.to_srgb(shares) if matrix is not None else _by_table(shares, profile)
+    return (converted[..., :1] if grey else converted).astype(np.float32) * white
 
 
-def said(what: str, profile: Profile | None) -> str:
-    """A sentence about what was done to the colours of a picture, or nothing."""
+def conversion_note(what: str, profile: Profile | None) -> str:
+    """Return a sentence on how the colours of an image were converted; "" if they were not."""
     if profile is None:
         return ""
     if profile.problem:
@@ -150,7 +150,7 @@ def _of_exif(image: Image.Image) -> Profile | None:
         exif = image.getexif()
         space = exif.get_ifd(0x8769).get(0xA001)
         adobe = space == 2 or (space == 65535 and str(exif.get_ifd(0xA005).get(1, "")).startswith("R03"))
-    except Exception:  # broken metadata is no reason to lose the picture
+    except Exception:  # broken metadata is no reason to lose the image
         return None
     return _of_icc(write_matrix("Adobe RGB, by Exif", ADOBE[0], D65, ADOBE[1])) if adobe else None
 
@@ -164,8 +164,8 @@ def _of_icc(data: bytes) -> Profile | None:
         return Profile("", problem=f"its values are of {space or 'an unknown kind'}")
     try:
         name = " ".join(ImageCms.getProfileDescription(_opened(data)).split()) or "without a name"
-        found = Profile(name[:60], space, data)
-        return None if _changes_nothing(found) else found
+        profile = Profile(name[:60], space, data)
+        return None if _changes_nothing(profile) else profile
     except (OSError, ImageCms.PyCMSError, ImportError) as error:
         return Profile("", problem=f"it is damaged, or of no kind that is read ({' '.join(str(error).split())[:60]})")
 
@@ -186,9 +186,13 @@ def _changes_nothing(profile: Profile) -> bool:
 def _transform(profile: Profile) -> Any:
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE  # the cache is not shared between threads
     return ImageCms.buildTransform(
-        _opened(profile.data), ImageCms.createProfile("sRGB"), MODES[profile.space], "RGB",
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, flags=flags,
-    )  # fmt: skip
+        _opened(profile.data),
+        ImageCms.createProfile("sRGB"),
+        MODES[profile.space],
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=flags,
+    )
 
 
 def _opened(data: bytes) -> ImageCms.ImageCmsProfile:
@@ -196,23 +200,23 @@ def _opened(data: bytes) -> ImageCms.ImageCmsProfile:
 
 
 def _by_table(shares: np.ndarray, profile: Profile) -> np.ndarray:
-    """Values (H, W, C) in [0, 1] by a table of GRID values of each channel, converted in 8 bits, and trilinear
-    between them."""
+    """Convert values (H, W, C) in [0, 1] by a table of GRID values of each channel, converted in 8 bits, with trilinear
+    interpolation."""
     axis = np.rint(np.linspace(0, 255, GRID)).astype(np.uint8)
     if shares.shape[2] == 1:
-        seen = in_srgb(Image.fromarray(axis[None]), profile)
-        return np.interp(shares, axis / 255, np.asarray(seen)[0] / 255)
+        converted = in_srgb(Image.fromarray(axis[None]), profile)
+        return np.interp(shares, axis / 255, np.asarray(converted)[0] / 255)
     nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(1, -1, 3)
     table = np.asarray(in_srgb(Image.fromarray(nodes), profile), np.float32).reshape(GRID, GRID, GRID, 3) / 255
-    places = shares.clip(0, 1) * (GRID - 1)
-    low = np.minimum(places.astype(int), GRID - 2)
-    return _between(table, low, places - low)
+    positions = shares.clip(0, 1) * (GRID - 1)
+    low = np.minimum(positions.astype(int), GRID - 2)
+    return _trilinear(table, low, positions - low)
 
 
-def _between(table: np.ndarray, low: np.ndarray, share: np.ndarray) -> np.ndarray:
-    found = np.zeros_like(share)
+def _trilinear(table: np.ndarray, low: np.ndarray, share: np.ndarray) -> np.ndarray:
+    values = np.zeros_like(share)
     corners: Sequence[tuple[int, int, int]] = [(r, g, b) for r in (0, 1) for g in (0, 1) for b in (0, 1)]
     for corner in corners:
         weight = np.prod([share[..., n] if up else 1 - share[..., n] for n, up in enumerate(corner)], axis=0)
-        found += weight[..., None] * table[tuple(low[..., n] + up for n, up in enumerate(corner))]
-    return found
+        values += weight[..., None] * table[tuple(low[..., n] + up for n, up in enumerate(corner))]
+    return values

@@ -1,8 +1,8 @@
-"""Sheets: samples in groups, each beside the condition that it was drawn under, in a layout that is nearly square, with
-a legend of classes.
+"""Contact sheets: samples in groups, each next to its condition, in a layout that is nearly square, with a legend of
+classes.
 
-A group is a block: its caption on top, below it the picture of its condition (a mask in its palette, an image) with a
-dark frame, and its samples to the right. Of all numbers of columns in a block and of blocks in a row, those are taken
+A group is a block: its caption on top, below it its condition (a mask in its palette, an image) with a dark
+frame, and its samples to the right. Of all numbers of columns in a block and of blocks in a row, those are taken
 that make the sheet most nearly square with the fewest empty cells.
 """
 
@@ -26,8 +26,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Samples (N, H, W, 3) uint8 under one condition: its words, and its picture (H, W, 3) uint8 where it has one.
-    `numbers` are the samples' own."""
+    """Samples (N, H, W, 3) uint8 of one condition, with its text as the caption and its image (H, W, 3) uint8 if it has
+    one. `numbers` are the numbers of the samples."""
 
     samples: np.ndarray
     numbers: tuple[int, ...]
@@ -37,9 +37,9 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """The picture, and where each sample lies in it, by its number."""
+    """The sheet as an image, and the box of each sample in it, by its number."""
 
-    picture: Image.Image
+    image: Image.Image
     boxes: dict[int, Box]
 
 
@@ -54,7 +54,7 @@ class _Layout:
 
 
 def sheet(groups: Sequence[Group], *, legend: Sequence[tuple[str, tuple[int, int, int]]] = ()) -> Sheet:
-    """All groups, and below them the names and colours of `legend`."""
+    """Draw all groups, and below them the names and colours of `legend`."""
     side = groups[0].samples.shape[1:3]
     scale = max(1, math.ceil(LEAST_SIDE / max(side)))
     cell = side[0] * scale, side[1] * scale
@@ -66,8 +66,8 @@ def sheet(groups: Sequence[Group], *, legend: Sequence[tuple[str, tuple[int, int
         + BETWEEN * (len(layout.heights) + 1)
         + (len(below) * (LINE + GAP) + BETWEEN if below else 0)
     )
-    picture = Image.new("RGB", (layout.width, height), "white")
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (layout.width, height), "white")
+    pen = ImageDraw.Draw(image)
     boxes: dict[int, Box] = {}
     top = BETWEEN
     for row, block_height in enumerate(layout.heights):
@@ -76,43 +76,43 @@ def sheet(groups: Sequence[Group], *, legend: Sequence[tuple[str, tuple[int, int
             if k < len(groups):
                 left = BETWEEN + column * (layout.block + BETWEEN)
                 boxes |= _draw_block(
-                    picture, pen, groups[k], layout.captions[k], left, top, layout.columns, cell, scale, font
+                    image, pen, groups[k], layout.captions[k], left, top, layout.columns, cell, scale, font
                 )
         top += block_height + BETWEEN
     _draw_legend(pen, below, top, font)
-    picture.info[KEY] = Cells(boxes=tuple(boxes[n] for n in sorted(boxes)), scale=scale).text()
-    return Sheet(picture=picture, boxes=boxes)
+    image.info[KEY] = Cells(boxes=tuple(boxes[n] for n in sorted(boxes)), scale=scale).text()
+    return Sheet(image=image, boxes=boxes)
 
 
-def _draw_block(picture, pen, group, caption, left, top, columns, cell, scale, font) -> dict[int, Box]:
+def _draw_block(image, pen, group, caption, left, top, columns, cell, scale, font) -> dict[int, Box]:
     height, width = cell
     for line in caption:
         pen.text((left, top), line, fill=INK, font=font)
         top += LINE
     top += GAP if caption else 0
     if group.condition is not None:
-        picture.paste(_enlarged(group.condition, cell), (left, top))
+        image.paste(_enlarged(group.condition, cell), (left, top))
         pen.rectangle((left - 2, top - 2, left + width + 1, top + height + 1), outline=FRAME, width=2)
         left += width + 2 * GAP
     boxes = {}
     for n, (number, sample) in enumerate(zip(group.numbers, group.samples, strict=True)):
         x, y = left + n % columns * (width + GAP), top + n // columns * (height + GAP)
-        picture.paste(Image.fromarray(sample.repeat(scale, 0).repeat(scale, 1)), (x, y))
+        image.paste(Image.fromarray(sample.repeat(scale, 0).repeat(scale, 1)), (x, y))
         boxes[number] = (x, y, x + width, y + height)
     return boxes
 
 
 def _best(groups: Sequence[Group], cell: tuple[int, int], font) -> _Layout:
-    """The most nearly square layout; empty cells count as if they made it longer."""
+    """Return the most nearly square layout; empty cells count as if they made it longer."""
     most, count = max(len(g.samples) for g in groups), len(groups)
-    found = [_layout(groups, cell, columns, across, font) for columns in _some(most) for across in _some(count)]
+    layouts = [_layout(groups, cell, columns, across, font) for columns in _some(most) for across in _some(count)]
 
     def cost(layout: _Layout) -> float:
         height = sum(layout.heights) + BETWEEN * (len(layout.heights) + 1)
         cells = layout.columns * math.ceil(most / layout.columns) * layout.across * len(layout.heights)
         return abs(math.log(layout.width / height)) + 0.5 * (cells / (most * count) - 1)
 
-    return min(found, key=cost)
+    return min(layouts, key=cost)
 
 
 def _some(most: int) -> list[int]:
@@ -123,8 +123,8 @@ def _some(most: int) -> list[int]:
 
 def _layout(groups: Sequence[Group], cell: tuple[int, int], columns: int, across: int, font) -> _Layout:
     height, width = cell
-    beside = any(g.condition is not None for g in groups)
-    block = columns * (width + GAP) - GAP + beside * (width + 2 * GAP)
+    conditioned = any(g.condition is not None for g in groups)
+    block = columns * (width + GAP) - GAP + conditioned * (width + 2 * GAP)
     captions = tuple(_wrapped(g.caption, block, font) for g in groups)
     tall = [
         len(lines) * LINE + GAP * bool(lines) + math.ceil(len(g.samples) / columns) * (height + GAP) - GAP
@@ -152,10 +152,10 @@ def _wrapped(text: str, width: int, font) -> tuple[str, ...]:
 def _cut(line: str, width: int, font) -> str:
     if font.getlength(line) <= width:
         return line
-    kept = line.rstrip("… ")
-    while kept and font.getlength(kept + "…") > width:
-        kept = kept[:-1]
-    return kept + "…"
+    short = line.rstrip("… ")
+    while short and font.getlength(short + "…") > width:
+        short = short[:-1]
+    return short + "…"
 
 
 def _legend_rows(
@@ -186,6 +186,6 @@ def _draw_legend(pen, rows, top: int, font) -> None:
         top += LINE + GAP
 
 
-def _enlarged(picture: np.ndarray, cell: tuple[int, int]) -> Image.Image:
-    """A condition's picture at the size of a cell, without smoothing."""
-    return Image.fromarray(picture).resize((cell[1], cell[0]), Image.Resampling.NEAREST)
+def _enlarged(condition: np.ndarray, cell: tuple[int, int]) -> Image.Image:
+    """Enlarge the image of a condition to the size of a cell, without smoothing."""
+    return Image.fromarray(condition).resize((cell[1], cell[0]), Image.Resampling.NEAREST)

@@ -1,5 +1,7 @@
-"""Image files of more than 8 bits a value, and which these are. Pillow has no colour mode of 16 bits: such a file is
-decoded twice, for its high and for its low bytes."""
+"""Image files of more than 8 bits a value: recognising and decoding them.
+
+Pillow has no colour mode of 16 bits: such a file is decoded twice, for its high and for its low bytes.
+"""
 
 import struct
 import sys
@@ -40,7 +42,7 @@ def identified(file: BinaryIO) -> ImageFile.ImageFile:
 
 
 class Unreadable(Exception):
-    """This file is no image that can be used; the message says why."""
+    """Raised for a file that is no usable image; the message gives the reason."""
 
 
 def deep_planes(image: ImageFile.ImageFile, file: Openable) -> tuple[np.ndarray, np.ndarray | None]:
@@ -75,14 +77,14 @@ def _reread(where: Openable, raw: str) -> Image.Image:
 
 
 def raw_mode(image: ImageFile.ImageFile) -> str:
-    """How a file's values are packed, as Pillow calls it."""
+    """Return Pillow's name of how the values of a file are packed."""
     args = image.tile[0].args if image.tile else ""
     raw = args[0] if isinstance(args, tuple) and args else args
     return raw if isinstance(raw, str) else ""
 
 
 def depth_of(image: ImageFile.ImageFile) -> str:
-    """uint8, uint16 or float32."""
+    """Return "uint8", "uint16" or "float32"."""
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         return "float32"
     bits = getattr(image, "tag_v2", {}).get(258, (8,))

@@ -1,5 +1,5 @@
-"""Grids of images that debruit writes say so in their file, and where each image lies: one of them is read by
-FILE#NUMBER, counted from 0 as images are.
+"""Grids of images: each file of a grid that debruit writes holds its layout, so that a single image of it is read by
+FILE#NUMBER, counted from 0.
 
 A file whose name really ends in "#2" is that file.
 """
@@ -35,11 +35,11 @@ class Grid:
 
     @property
     def order(self) -> str:
-        """How the images are numbered, in words."""
+        """The order in which the images are numbered."""
         return "column by column" if self.by_column else "row by row"
 
     def text(self) -> str:
-        """As it stands in the file."""
+        """Return the text that is stored in the file."""
         return json.dumps(asdict(self))
 
     def box(self, n: int) -> tuple[int, int, int, int]:
@@ -52,8 +52,8 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """Images anywhere in a picture, each enlarged `scale` times: `boxes` are left, top, right and bottom of each.
-    They are numbered `by_row`, or as they were drawn, which blocks of one condition each are not."""
+    """Images anywhere in a larger image, each enlarged `scale` times: `boxes` are left, top, right and bottom of each.
+    They are numbered `by_row`, or in the order of sampling, where those of one condition form a block."""
 
     boxes: tuple[tuple[int, int, int, int], ...]
     scale: int = 1
@@ -65,11 +65,11 @@ class Cells:
 
     @property
     def order(self) -> str:
-        """How the images are numbered, in words."""
+        """The order in which the images are numbered."""
         return "row by row" if self.by_row else "counted as they were drawn, those of one condition in a block"
 
     def text(self) -> str:
-        """As it stands in the file."""
+        """Return the text that is stored in the file."""
         return json.dumps(asdict(self))
 
     def box(self, n: int) -> tuple[int, int, int, int]:
@@ -78,52 +78,52 @@ class Cells:
 
 
 def _read(text: str) -> Grid | Cells:
-    found = json.loads(text)
-    if "boxes" not in found:
-        return Grid(**found)
-    boxes = tuple((left, top, right, bottom) for left, top, right, bottom in found["boxes"])
-    return Cells(boxes=boxes, scale=found["scale"], by_row=found.get("by_row", False))
+    fields = json.loads(text)
+    if "boxes" not in fields:
+        return Grid(**fields)
+    boxes = tuple((left, top, right, bottom) for left, top, right, bottom in fields["boxes"])
+    return Cells(boxes=boxes, scale=fields["scale"], by_row=fields.get("by_row", False))
 
 
 def grid_in(path: Path) -> Grid | Cells | None:
-    """What a file says of a grid; None where it says nothing, or is no picture."""
+    """Return the grid that a file describes; None if it describes none, or is no image."""
     try:
         with open(path, "rb") as file, Image.open(file, formats=("PNG",)) as image:
-            found = _read(image.info[KEY])
-            boxes = [found.box(n) for n in range(found.count)]
+            grid = _read(image.info[KEY])
+            boxes = [grid.box(n) for n in range(grid.count)]
             fits = boxes and max(b[2] for b in boxes) <= image.width and max(b[3] for b in boxes) <= image.height
-            return found if fits else None  # a grid that was cut or made smaller since
-    except Exception:  # whatever a foreign file holds: reading it as a picture will say what is wrong
+            return grid if fits else None  # a grid that was cut or made smaller since
+    except Exception:  # whatever a foreign file holds: reading it as an image will report the problem
         return None
 
 
-def picture(given: str | Path) -> Path | Blob:
-    """The file that is meant, or the one image of a grid that FILE#NUMBER means. InputError: a grid, and not which
-    of its images; a number that it does not have; a number of a file that is no grid."""
+def image_file(given: str | Path) -> Path | Blob:
+    """Return the file, or the single image of a grid that FILE#NUMBER names. InputError: a grid without a number; a
+    number out of range; a number of a file that is no grid."""
     path = expanded(given)
     if path.exists():
         return _of_one(path)
     base, mark, number = str(path).rpartition("#")
     if not mark or not Path(base).is_file():
         return path
-    found = grid_in(Path(base))
-    if found is None:
+    grid = grid_in(Path(base))
+    if grid is None:
         raise InputError(
             f"{path}: {base} is no grid that debruit wrote, so that it has no image {number}: leave #{number} out"
         )
-    if not (number.isdecimal() and number.isascii() and int(number) < found.count):
-        raise InputError(f"{path}: {base} is a grid of {found.count} images, {_ways(base, found)}")
-    return _cell(Path(base), found, int(number))
+    if not (number.isdecimal() and number.isascii() and int(number) < grid.count):
+        raise InputError(f"{path}: {base} is a grid of {grid.count} images, {_ways(base, grid)}")
+    return _cell(Path(base), grid, int(number))
 
 
 def _of_one(path: Path) -> Path | Blob:
-    found = grid_in(path) if path.is_file() else None
-    if found is None:
+    grid = grid_in(path) if path.is_file() else None
+    if grid is None:
         return path
-    if found.count == 1:
-        return _cell(path, found, 0)
-    shape = f" ({found.columns} x {found.rows})" if isinstance(found, Grid) else ""
-    raise InputError(f"{path} is a grid of {found.count} images{shape}: say which, {_ways(path, found)}")
+    if grid.count == 1:
+        return _cell(path, grid, 0)
+    shape = f" ({grid.columns} x {grid.rows})" if isinstance(grid, Grid) else ""
+    raise InputError(f"{path} is a grid of {grid.count} images{shape}: say which, {_ways(path, grid)}")
 
 
 def _ways(base: str | Path, grid: Grid | Cells) -> str:
@@ -131,7 +131,7 @@ def _ways(base: str | Path, grid: Grid | Cells) -> str:
 
 
 def _cell(path: Path, grid: Grid | Cells, n: int) -> Blob:
-    """Image n as a file of its own, in the size that it had."""
+    """Return image n as a file of its own, in its original size."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB").crop(grid.box(n)))[:: grid.scale, :: grid.scale]
     grey = bool((pixels == pixels[..., :1]).all())

@@ -1,6 +1,7 @@
 """One image file -> one array. PNG, JPEG, WebP, TIFF, BMP and GIF (first frame), as Pillow reads them.
 
-    file -> header (size, channels, depth, colours) -> pixels -> centre crop and resize -> sRGB -> onto the background -> (C, H, W)
+    file -> header (size, channels, depth, colours) -> pixels -> centre crop and resize -> sRGB -> onto the background
+         -> (C, H, W)
 
 Every way in which a file can be broken ends in `Unreadable`, whose message is the reason.
 """
@@ -33,7 +34,7 @@ _one_large_image = threading.Lock()
 
 
 class Sized(Protocol):
-    """What has the size of an image."""
+    """Anything with the size of an image."""
 
     @property
     def height(self) -> int: ...
@@ -43,7 +44,7 @@ class Sized(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a file says about itself before its pixels are decoded. The size is the one that is seen, after rotation.
+    """The properties of an image file, read before its pixels are decoded. The size is the one after rotation.
     `profile` is the colour space that is converted to sRGB, None where there is nothing to convert."""
 
     name: str
@@ -59,7 +60,7 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What every image of a data set is made into."""
+    """The format to which every image of a data set is converted."""
 
     height: int
     width: int
@@ -105,10 +106,10 @@ def read_header(file: Openable, *, name: str = "") -> Header:
 
 def _profile(image: ImageFile.ImageFile, depth: str) -> Profile | None:
     """Floats are left as they are: they count something, or are light, and no profile says which."""
-    found = profile_of(image)
-    if found is None or found.problem or depth != "float32":
-        return found
-    return Profile(found.name, problem="its values are floating-point")
+    profile = profile_of(image)
+    if profile is None or profile.problem or depth != "float32":
+        return profile
+    return Profile(profile.name, problem="its values are floating-point")
 
 
 def decode(file: Openable, target: Target) -> np.ndarray:
@@ -231,11 +232,11 @@ def turned_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[::rows, ::columns]
 
 
-def _converted(pixels: np.ndarray, depth: str, wanted: str) -> np.ndarray:
-    """Integers keep their share of the range: 255 becomes 65535, and 1.0 beside floats."""
-    if depth == wanted:
+def _converted(pixels: np.ndarray, depth: str, target_depth: str) -> np.ndarray:
+    """Integers keep their share of the range: 255 becomes 65535, and 1.0 among floats."""
+    if depth == target_depth:
         return pixels
-    if wanted == "uint16":
+    if target_depth == "uint16":
         return pixels.astype(np.uint16) * np.uint16(257)
     return pixels.astype(np.float32) / FULL[depth]
 
@@ -244,7 +245,7 @@ def orientation(image: Image.Image) -> int:
     """How EXIF says that the image is to be seen, 1 to 8; from 5 on rows and columns are swapped."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # broken metadata is no reason to lose the picture
+    except Exception:  # broken metadata is no reason to lose the image
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

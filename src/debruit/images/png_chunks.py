@@ -12,18 +12,18 @@ def png_chunk(file: BinaryIO | None, name: bytes, *, until: Collection[bytes] = 
     there is none. The file is left where it is read."""
     if file is None:
         return b""
-    place = file.tell()
+    position = file.tell()
     try:
         file.seek(8)
         while len(head := file.read(8)) == 8:
-            size, found = struct.unpack(">I4s", head)
-            if found == name:
+            size, chunk = struct.unpack(">I4s", head)
+            if chunk == name:
                 return file.read(size)
-            if found in until or found == b"IEND":
+            if chunk in until or chunk == b"IEND":
                 return b""
             file.seek(size + 4, io.SEEK_CUR)
     except (OSError, ValueError):
         return b""
     finally:
-        file.seek(place)
+        file.seek(position)
     return b""

@@ -19,7 +19,7 @@ from debruit.data.source import findable, of_record
 from debruit.data.sources.moved import moved
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
-from debruit.images.grids import picture
+from debruit.images.grids import image_file
 from debruit.images.pixels import FULL, WHITE, Target, named, read_header
 from debruit.images.pixels import decode as read_pixels
 from debruit.images.spec import DataSpec
@@ -99,7 +99,7 @@ def from_file(path: Path, spec: DataSpec) -> Example:
             f"--image {path}: the model's images have {spec.channels} channels, and image files are read as grey or "
             "colour: leave --image out"
         )
-    file = picture(path)
+    file = image_file(path)
     with named(f"--image {path}", "give a PNG, JPEG, WebP, TIFF, BMP or GIF file"):
         header = read_header(file, name=path.name)
         pixels = read_pixels(

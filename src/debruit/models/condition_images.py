@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from debruit.conditioning.batch import ConditionBatch
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.images.contact_sheet import Group, Sheet, sheet
 from debruit.models.config import ModelConfig
 
@@ -17,7 +17,7 @@ Legend = list[tuple[str, tuple[int, int, int]]]
 def shown(images: Tensor, config: ModelConfig, batch: ConditionBatch, *, captions: Sequence[str] = ()) -> Sheet | None:
     """Images at rest, (N, C, H, W), next to the conditions of `batch` that they keep; caption n mod their number belongs to image n. None where there is
     neither a mask nor an image nor a caption: a plain grid shows as much."""
-    samples = pictures.displayable(images, config.data)
+    samples = figures.displayable(images, config.data)
     pictured = [_condition(config, batch, n) for n in range(len(samples))]
     words = [captions[n % len(captions)] if captions else "" for n in range(len(samples))]
     if not any(words) and all(picture is None for picture in pictured):

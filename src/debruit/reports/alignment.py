@@ -7,7 +7,7 @@ from debruit.conditioning.base import keyword
 from debruit.evaluation.image_set import SAMPLES
 from debruit.evaluation.judge_data import captions_of
 from debruit.evaluation.result import Evaluation
-from debruit.images.pictures import displayable, grid
+from debruit.images.figures import displayable, grid
 from debruit.reports import html
 from debruit.reports.rows import with_baseline
 

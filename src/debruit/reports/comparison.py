@@ -8,7 +8,7 @@ from rich.table import Table
 
 from debruit.evaluation.compare import Comparison
 from debruit.evaluation.image_set import SAMPLES
-from debruit.images.pictures import displayable, grid
+from debruit.images.figures import displayable, grid
 from debruit.metrics.paired import Difference
 from debruit.metrics.score import Score
 from debruit.provenance import provenance

@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, SAMPLES, TRAIN_RECONSTRUCTION, ImageSet
 from debruit.evaluation.judge_data import captions_of
 from debruit.evaluation.result import Evaluation
+from debruit.images.figures import displayable
 from debruit.images.grids import KEY, Cells
-from debruit.images.pictures import displayable
 
 COLUMNS, CELL = 8, 96  # images in a row, and their least side in pixels
 GAP, MARGIN, LINE, SIZE = 6, 92, 17, 13  # pixels; the margin holds the names of the rows

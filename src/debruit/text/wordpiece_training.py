@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 INSIDE = "##"  # what a piece inside of a word begins with
-LEAST = 2  # a piece that occurs once is learnt by heart
+LEAST = 2  # a piece that occurs once would be memorised
 
 Pair = tuple[str, str]
 
@@ -74,7 +74,7 @@ def _joined(word: list[str], pair: Pair, joined: str) -> list[str]:
     """The word with each occurrence of the pair as one piece."""
     after, n = [], 0
     while n < len(word):
-        here = tuple(word[n : n + 2]) == pair
-        after.append(joined if here else word[n])
-        n += 2 if here else 1
+        matches = tuple(word[n : n + 2]) == pair
+        after.append(joined if matches else word[n])
+        n += 2 if matches else 1
     return after

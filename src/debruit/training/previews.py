@@ -7,7 +7,7 @@ from torch import Tensor
 from debruit.conditioning.batch import ConditionBatch
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.models.condition_images import shown
 from debruit.training.config import Run
 
@@ -25,7 +25,7 @@ def picture(run: Run, dataset: Dataset, images: Tensor) -> Image:
     if any(c.reads == "text" for c in run.model.conditioners):
         captions = dataset.conditions(_shown(run, dataset, len(images)), fields={"text"})["text"]
     found = shown(images, run.model, conditions(run, dataset, len(images)), captions=captions)
-    return pictures.grid(pictures.displayable(images, run.data)) if found is None else found.picture
+    return figures.grid(figures.displayable(images, run.data)) if found is None else found.image
 
 
 def _shown(run: Run, dataset: Dataset, count: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from debruit.errors import InputError
 from debruit.files.atomic import storage_problem, write_atomically
 from debruit.files.outputs import check_folder
 from debruit.finite import as_json
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.models import model_file
 from debruit.models.model_file import LOG, RUN
 from debruit.provenance import hardware, provenance, versions
@@ -157,7 +157,7 @@ class RunFolder:
 
     def preview(self, state: State, picture: Image) -> None:
         """What the model makes at this moment, as a picture."""
-        pictures.save(picture, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
+        figures.save(picture, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
 
     def provenance(self, state: State) -> dict[str, Any]:
         """What the model file says of its origin."""

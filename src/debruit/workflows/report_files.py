@@ -12,7 +12,7 @@ from debruit.errors import InputError
 from debruit.events import Cancelled
 from debruit.files.atomic import write_atomically
 from debruit.files.outputs import check_folder
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.provenance import BIBTEX
 from debruit.reports import tables
 from debruit.reports.record import dump
@@ -61,7 +61,7 @@ def write_report(
     for name, text in texts.items():
         write_atomically(folder / name, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
     if figure is not None:
-        pictures.save(figure, folder / FIGURE)
+        figures.save(figure, folder / FIGURE)
     return tuple(folder / name for name in (FILES if figure is not None else FILES[:-1]))
 
 

@@ -14,7 +14,7 @@ from debruit.conditioning.mask import several
 from debruit.config import encode
 from debruit.errors import InputError
 from debruit.files.outputs import check_file, check_folder
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.images.contact_sheet import Sheet
 from debruit.models.condition_images import shown
 from debruit.models.diffusion import Model
@@ -156,7 +156,7 @@ def save_grid(images: Tensor, model: Model, out: Path, conditions: Mapping[str, 
     """
     sheet = _sheet(images, model, conditions) if len(images) > 1 else None
     if sheet is not None:
-        pictures.save(sheet.picture, out)
+        figures.save(sheet.image, out)
     else:
         save_images(images, model.config.data, out, rows=rows)
 

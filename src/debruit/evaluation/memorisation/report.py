@@ -35,7 +35,7 @@ from debruit.evaluation.memorisation.nearest import (
     thumbnails,
 )
 from debruit.evaluation.memorisation.verdict import Rate, level, verdict
-from debruit.images.pictures import displayable, grid
+from debruit.images.figures import displayable, grid
 from debruit.metrics.score import Score
 
 NEIGHBOURS = 50

@@ -15,7 +15,7 @@ from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
 from debruit.data.split import split_of
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.models.config import FirstStageConfig
 from debruit.training import discriminator_guard as watch
 from debruit.training.config import AutoencoderRun
@@ -98,7 +98,7 @@ class Autoencoding:
         images = self.dataset.images_of(indices)
         decoded = self.run.data.from_model(state.average(self._images(indices), None).images.float().cpu())
         both = torch.stack([images, decoded], dim=1).flatten(0, 1)
-        return pictures.grid(pictures.displayable(both, self.run.data), columns=8)
+        return figures.grid(figures.displayable(both, self.run.data), columns=8)
 
     def model(self, state: AutoencoderState, *, final: bool = False) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
         """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their latents. At the end they are measured

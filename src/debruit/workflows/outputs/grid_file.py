@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from debruit.errors import InputError
-from debruit.images import pictures
+from debruit.images import figures
 from debruit.images.animation import MOVING, save_animation
 from debruit.images.spec import DataSpec
 from debruit.workflows.outputs.manifest import images_in_words
@@ -65,7 +65,7 @@ class GridWriter(MemoryWriter):
 
 def check_pixels(out: Path, count: int, shape: tuple[int, ...]) -> None:
     """InputError if a grid of `count` images (C, H, W) would have more than GRID_PIXELS."""
-    scale = max(1, round(64 / max(shape[1:])))  # as pictures.grid
+    scale = max(1, round(64 / max(shape[1:])))  # as figures.grid
     pixels = (shape[1] * scale + 2) * (shape[2] * scale + 2)
     if count * pixels > GRID_PIXELS:
         raise InputError(
@@ -80,8 +80,8 @@ def save_images(images: Tensor, spec: DataSpec, out: Path, *, columns: int | Non
     several are a grid, in rows of `columns`, or with image n in row n mod `rows`.
     """
     if out.suffix.lower() in MOVING:
-        save_animation(pictures.displayable(images, spec), out)
+        save_animation(figures.displayable(images, spec), out)
     elif len(images) == 1:
-        pictures.save_single(images[0], spec, out)
+        figures.save_single(images[0], spec, out)
     else:
-        pictures.save_grid(images, spec, out, columns=columns, rows=rows)
+        figures.save_grid(images, spec, out, columns=columns, rows=rows)

@@ -14,7 +14,7 @@ from debruit.conditioning.mask import several
 from debruit.config import encode
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
-from debruit.images.grids import picture
+from debruit.images.grids import image_file
 from debruit.models.diffusion import Model, named
 from debruit.models.model_file import model_file
 
@@ -71,7 +71,7 @@ def digest(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, (str, Path)):
-        return _digest(picture(value), value)
+        return _digest(image_file(value), value)
     array = np.ascontiguousarray(value)
     return hashlib.sha256(f"{array.shape} {array.dtype}".encode() + array.tobytes()).hexdigest()[:32]
 

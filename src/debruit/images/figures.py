@@ -1,4 +1,4 @@
-"""Images as pictures to look at: grids, strips, PNG files."""
+"""Figures: images as grids and captioned rows, and PNG files of them."""
 
 import json
 import math
@@ -30,86 +30,88 @@ def displayable(images: Tensor, spec: DataSpec) -> np.ndarray:
     return values.permute(0, 2, 3, 1).numpy()
 
 
-def grid(pictures: np.ndarray, *, columns: int | None = None, gap: int = 2, scale: int | None = None) -> Image.Image:
+def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2, scale: int | None = None) -> Image.Image:
     """(N, H, W, 3) uint8 side by side, in rows of `columns` (as square as can be when None), enlarged `scale` times
-    without smoothing (so that a picture has at least 64 pixels when None)."""
-    count, height, width, _ = pictures.shape
+    without smoothing (to at least 64 pixels an image when None)."""
+    count, height, width, _ = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = math.ceil(count / columns)
     scale = scale or max(1, round(64 / max(height, width)))
     cell_h, cell_w = height * scale + gap, width * scale + gap
     sheet = np.full((rows * cell_h + gap, columns * cell_w + gap, 3), 255, np.uint8)
-    for n, picture in enumerate(pictures):
+    for n, image in enumerate(images):
         top, left = gap + n // columns * cell_h, gap + n % columns * cell_w
-        sheet[top : top + height * scale, left : left + width * scale] = picture.repeat(scale, 0).repeat(scale, 1)
-    made = Image.fromarray(sheet)
+        sheet[top : top + height * scale, left : left + width * scale] = image.repeat(scale, 0).repeat(scale, 1)
+    figure = Image.fromarray(sheet)
     layout = Grid(columns=columns, rows=rows, height=height, width=width, scale=scale, gap=gap, count=count)
-    made.info[KEY] = layout.text()
-    return made
+    figure.info[KEY] = layout.text()
+    return figure
 
 
 def captioned(
     rows: Sequence[tuple[str, np.ndarray]], *, heads: Sequence[str] = (), scale: int = 1, gap: int = 6
 ) -> Image.Image:
-    """Rows of pictures, each (n, H, W, 3) uint8, with their captions to the left, broken into lines; `heads` stand
-    above the columns. The pictures are numbered row by row."""
+    """Draw rows of images, each (n, H, W, 3) uint8, with their captions to the left, broken into lines, and `heads`
+    above the columns. The images are numbered row by row."""
     height, width = rows[0][1].shape[1] * scale, rows[0][1].shape[2] * scale
-    columns, margin, top = max(len(pictures) for _, pictures in rows), CAPTION_WIDTH, 20 if heads else gap
+    columns, margin, top = max(len(images) for _, images in rows), CAPTION_WIDTH, 20 if heads else gap
     sheet = Image.new("RGB", (margin + columns * (width + gap), top + len(rows) * (height + gap)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
     for column, head in enumerate(heads):
         pen.text((margin + column * (width + gap), 2), head, fill="gray", font=font)
     boxes = []
-    for row, (caption, pictures) in enumerate(rows):
+    for row, (caption, images) in enumerate(rows):
         y = top + row * (height + gap)
         pen.multiline_text((gap, y + gap), textwrap.fill(caption, CAPTION_LETTERS), fill="black", font=font)
-        for column, picture in enumerate(pictures):
-            image = Image.fromarray(picture.repeat(scale, 0).repeat(scale, 1))
+        for column, image in enumerate(images):
+            cell = Image.fromarray(image.repeat(scale, 0).repeat(scale, 1))
             x = margin + column * (width + gap)
-            sheet.paste(image, (x, y))
+            sheet.paste(cell, (x, y))
             boxes.append((x, y, x + width, y + height))
     sheet.info[KEY] = Cells(boxes=tuple(boxes), scale=scale, by_row=True).text()
     return sheet
 
 
-def grid_by_row(pictures: np.ndarray, rows: int) -> Image.Image:
-    """Such a grid with picture n in row n mod `rows`; what is missing at the ends is white."""
-    columns = math.ceil(len(pictures) / rows)
-    places = np.full((rows, columns, *pictures.shape[1:]), 255, np.uint8)
-    for n, picture in enumerate(pictures):
-        places[n % rows, n // rows] = picture
-    made = grid(places.reshape(-1, *pictures.shape[1:]), columns=columns)
-    layout = replace(Grid(**json.loads(made.info[KEY])), count=len(pictures), by_column=True)
-    made.info[KEY] = layout.text()
-    return made
+def grid_by_row(images: np.ndarray, rows: int) -> Image.Image:
+    """Draw a grid with image n in row n mod `rows`; missing images at the ends are white."""
+    columns = math.ceil(len(images) / rows)
+    cells = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)
+    for n, image in enumerate(images):
+        cells[n % rows, n // rows] = image
+    figure = grid(cells.reshape(-1, *images.shape[1:]), columns=columns)
+    layout = replace(Grid(**json.loads(figure.info[KEY])), count=len(images), by_column=True)
+    figure.info[KEY] = layout.text()
+    return figure
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """A PNG, written atomically; a grid says in it that it is one (images/grids.py)."""
+def save(figure: Image.Image, path: Path) -> None:
+    """Write a PNG atomically; the layout of a grid is stored in it (images/grids.py)."""
     text = PngInfo()
-    if KEY in picture.info:
-        text.add_text(KEY, picture.info[KEY])
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=text))
+    if KEY in figure.info:
+        text.add_text(KEY, figure.info[KEY])
+    write_atomically(path, lambda temporary: figure.save(temporary, format="PNG", pnginfo=text))
 
 
 def save_grid(images: Tensor, spec: DataSpec, path: Path, *, columns: int | None = None, rows: int = 1) -> None:
-    """Images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row n mod
-    `rows`. What that loses is said."""
+    """Write images at rest, (N, C, H, W), as a grid of 8 bits a value, in rows of `columns`, or with image n in row
+    n mod `rows`. A notice reports a loss of depth."""
     if spec.depth != "uint8":
         notice(
-            f"{path} is a grid of 8 bits a value and the model's images are {spec.depth}: FILE.npy or a folder keeps them exactly"
+            f"{path} is a grid of 8 bits a value and the model's images are {spec.depth}: FILE.npy or a folder keeps "
+            "them exactly"
         )
     shown = displayable(images, spec)
     save(grid(shown, columns=columns) if rows == 1 else grid_by_row(shown, rows), path)
 
 
 def save_single(image: Tensor, spec: DataSpec, path: Path) -> None:
-    """One image at rest, (C, H, W), as a PNG of its own size, channels and depth; where PNG has none such, in 8 bits
-    a value, which is said."""
+    """Write one image at rest, (C, H, W), as a PNG of its size, channels and depth; if PNG has no such kind, in 8 bits
+    a value, with a notice."""
     depth, pixels = str(image.dtype).removeprefix("torch."), image.numpy()
     if len(pixels) not in (1, 3) or depth not in ("uint8", "uint16"):
         notice(
-            f"{path} holds 8 bits a value and at most three channels, the model's images are {len(pixels)} x {depth}: FILE.npy keeps them exactly"
+            f"{path} holds 8 bits a value and at most three channels, the model's images are {len(pixels)} x {depth}: "
+            "FILE.npy keeps them exactly"
         )
         save(Image.fromarray(displayable(image[None], spec)[0]), path)
     elif depth == "uint16" and len(pixels) == 3:
