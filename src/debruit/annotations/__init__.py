@@ -1,1 +1,1 @@
-"""What files say of their images: classes, captions, masks, tables, and which part of a division they are of."""
+"""Annotations of images: classes, captions, masks, tables, and the split that comes with the data."""

@@ -1,10 +1,10 @@
-"""Captions that lie beside images: NAME.txt or NAME.caption (each line is a caption), and tables.
+"""Captions in files next to images: NAME.txt or NAME.caption (each line is a caption), and tables.
 
     captions.jsonl, metadata.jsonl             {"file_name": "a.png", "text": "a red door"}; "text" may be a list
     captions.csv, metadata.csv (also .tsv)     columns file_name and text; a file_name may come several times
 
-Names in a table are relative to its folder; a bare name finds the one image of that name below it. Boxes and numbers
-are no captions (annotations.py).
+Names in a table are relative to its folder; a name without a folder finds the one image of that name below it. Boxes
+and numbers are no captions (annotations.py).
 """
 
 import posixpath
@@ -37,22 +37,22 @@ class Captions:
     cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def read_captions(root: Path, images: Sequence[str], beside: Sequence[str]) -> Captions:
-    """`beside`: the other files of the folder. InputError: a table none of whose names is an image here, or with a
-    row that cannot be meant."""
-    found: dict[str, list[str]] = defaultdict(list)
+def read_captions(root: Path, images: Sequence[str], others: Sequence[str]) -> Captions:
+    """Read the captions from `others`, the files of the folder that are no images. InputError: a table that names no
+    image of the folder, or has an invalid row."""
+    captions_of: dict[str, list[str]] = defaultdict(list)
     cells: dict[str, dict[str, str]] = defaultdict(dict)
     notes: list[str] = []
-    for table in (name for name in beside if posixpath.basename(name).lower() in TABLES):
-        notes += _from_table(root, table, images, found, cells)
+    for table in (name for name in others if posixpath.basename(name).lower() in TABLES):
+        notes += _from_table(root, table, images, captions_of, cells)
     notes += _without_part(images, cells)
-    notes += _from_texts(root, images, beside, found)
-    captions = {name: tuple(texts) for name, texts in found.items() if texts}
+    notes += _from_texts(root, images, others, captions_of)
+    captions = {name: tuple(texts) for name, texts in captions_of.items() if texts}
     return Captions(captions, tuple(notes), {name: dict(of) for name, of in cells.items() if of})
 
 
 def captioned(count: int, total: int) -> str:
-    """What there is to say about captions for `count` of `total` images, or nothing if none has one."""
+    """Return the note on captions for `count` of `total` images, or nothing if none has one."""
     if not count:
         return ""
     if count == total:
@@ -80,12 +80,14 @@ def stem_of(name: str) -> str:
     return composed(posixpath.splitext(name)[0])
 
 
-def _from_texts(root: Path, images: Sequence[str], beside: Sequence[str], found: dict[str, list[str]]) -> list[str]:
-    """Adds the captions of text files, each beside the image of its name; returns what there is to say."""
+def _from_texts(
+    root: Path, images: Sequence[str], others: Sequence[str], captions_of: dict[str, list[str]]
+) -> list[str]:
+    """Add the captions of text files, each next to the image of its name; return the notes."""
     stems: dict[str, list[str]] = defaultdict(list)
     for image in images:
         stems[stem_of(image)].append(image)
-    texts = [name for name in beside if posixpath.splitext(name)[1].lower() in BESIDE and stem_of(name) in stems]
+    texts = [name for name in others if posixpath.splitext(name)[1].lower() in BESIDE and stem_of(name) in stems]
     documents = [name for name in texts if is_document(name)]
     texts = [name for name in texts if name not in set(documents)]
     broken, numbers, empty, several = [], [], [], []
@@ -100,7 +102,7 @@ def _from_texts(root: Path, images: Sequence[str], beside: Sequence[str], found:
             if len(stems[stem_of(name)]) > 1:
                 several.append(shown(name))
             for image in stems[stem_of(name)]:
-                found[image] += split_lines(text)
+                captions_of[image] += split_lines(text)
     return [
         *([f"captions that are no UTF-8 text are not used: {some(broken)}"] if broken else []),
         *(
@@ -122,9 +124,9 @@ def _text(path: Path) -> str | None:
 
 
 def _from_table(
-    root: Path, name: str, images: Sequence[str], found: dict[str, list[str]], cells: dict[str, dict[str, str]]
+    root: Path, name: str, images: Sequence[str], captions_of: dict[str, list[str]], cells: dict[str, dict[str, str]]
 ) -> list[str]:
-    """Adds the captions and the other cells of a table; returns what there is to say."""
+    """Add the captions and the other cells of a table; return the notes."""
     find = _finder(posixpath.dirname(name), images)
     table = read_table(root / name, find)
     name_key, text_key = table.column(NAMES), table.column(TEXTS)
@@ -144,7 +146,7 @@ def _from_table(
                 if _differ(column, cells[image].setdefault(column, value), value):
                     differing.append((column, image))
             if text_key:
-                found[image] += as_texts(row.cells.get(text_key))
+                captions_of[image] += as_texts(row.cells.get(text_key))
     if not rows and (text_key or table.column(COLUMNS)):
         raise InputError(
             f"{root / name} names {counted(len(table.rows), 'image')}, and none of them is in the folder (the first: "
@@ -170,7 +172,7 @@ def _differ(column: str, one: str, other: str) -> bool:
 
 
 def _of_differing(name: str, differing: Sequence[tuple[str, str]]) -> list[str]:
-    """What there is to say about images whose rows do not agree."""
+    """Return the notes on images whose rows do not agree."""
     counts = Counter(column for column, _ in dict.fromkeys(differing))
     if not counts:
         return []
@@ -179,7 +181,7 @@ def _of_differing(name: str, differing: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _without_part(images: Sequence[str], cells: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """What there is to say about images without a part, where tables say the parts of others."""
+    """Return the notes on images without a split, where tables give the split of others."""
     lacking = [name for name in images if part_of_cells(cells.get(name, {})) is None]
     if not 0 < len(lacking) < len(images):
         return []
@@ -187,7 +189,7 @@ def _without_part(images: Sequence[str], cells: Mapping[str, Mapping[str, str]])
 
 
 def _of_rows(name: str, rows: Sequence[tuple[str, Row]], text_key: str) -> list[str]:
-    """What there is to say about the captions of a table's rows."""
+    """Return the notes on the captions of a table's rows."""
     values = [(row.line, row.cells.get(text_key)) for _, row in rows]
     empty = [line for line, value in values if value is None or (isinstance(value, str | list) and not as_texts(value))]
     odd = [(line, value) for line, value in values if value is not None and not isinstance(value, str | list)]
@@ -210,7 +212,7 @@ def _of_rows(name: str, rows: Sequence[tuple[str, Row]], text_key: str) -> list[
 def _of_columns(
     name: str, table: Table, name_key: str, text_key: str | None, rows: Sequence[tuple[str, Row]]
 ) -> list[str]:
-    """What there is to say about the columns that are neither names nor captions."""
+    """Return the notes on the columns that are neither names nor captions."""
     others = sorted(column for column in table.columns if column not in (name_key, text_key))
     if text_key:
         return [f"{name}: no captions in the columns {some(others, 8)}"] if others else []
@@ -238,16 +240,16 @@ def _further(row: Row, name_key: str, text_key: str | None) -> list[tuple[str, s
 
 def _finder(folder: str, images: Sequence[str]) -> Find:
     """From a name in a table of this folder to the image that it means."""
-    here = f"{folder}/" if folder else ""
-    inside = {name.removeprefix(here): name for name in images if name.startswith(here)}
-    bare: dict[str, str | None] = {}
+    prefix = f"{folder}/" if folder else ""
+    inside = {name.removeprefix(prefix): name for name in images if name.startswith(prefix)}
+    by_base: dict[str, str | None] = {}
     for name in inside.values():
         base = composed(posixpath.basename(name))
-        bare[base] = None if base in bare else name
+        by_base[base] = None if base in by_base else name
     exact = lookup(inside)
 
     def find(name: str) -> str | None:
         name = name.strip().replace("\\", "/").removeprefix("./")
-        return exact(name) or (bare.get(composed(name)) if "/" not in name else None)
+        return exact(name) or (by_base.get(composed(name)) if "/" not in name else None)
 
     return find

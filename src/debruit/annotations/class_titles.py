@@ -27,24 +27,24 @@ def renamed(classes: Classes, path: Path) -> Classes:
     be read."""
     known = _from_json(path) if path.name == CLASSES else _from_text(path)
     find, cleaned = lookup(known), lookup({key.rstrip(":,"): title for key, title in reversed(list(known.items()))})
-    found = {folder: title for folder in classes.names if (title := find(folder) or cleaned(folder)) is not None}
-    if not found:
+    matches = {folder: title for folder in classes.names if (title := find(folder) or cleaned(folder)) is not None}
+    if not matches:
         return replace(classes, why=f"{classes.why}; {path.name} is not used, it names none of them")
-    first = {folder: title.split(",")[0].strip() or folder for folder, title in found.items()}
+    first = {folder: title.split(",")[0].strip() or folder for folder, title in matches.items()}
     titles = [first.get(folder, folder) for folder in classes.names]
     often = Counter(titles)
     names = tuple(
         title if often[title] == 1 else f"{title} ({folder})"
         for title, folder in zip(titles, classes.names, strict=True)
     )
-    part = "" if len(found) == len(names) else f" for {len(found)} of them"
+    part = "" if len(matches) == len(names) else f" for {len(matches)} of them"
     return replace(
         classes, names=names, ids=classes.names, why=f"{classes.why}; called by {path.name}{part}: {some(names)}"
     )
 
 
 def names_beside(folder: Path) -> list[Path]:
-    """The files of names that lie in a folder, beside tables or shards."""
+    """Return the files of class names in a folder of tables or shards."""
     return [folder / name for name in CLASS_NAMES if (folder / name).is_file()]
 
 

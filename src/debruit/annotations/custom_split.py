@@ -1,11 +1,11 @@
-"""A division of the user's own into training, validation and test: which part each image is of.
+"""The user's split into training, validation and test: the part of each image.
 
     train/cat/0.png, val/cat/1.png, test/...           folders, where all of a level are called so
     train-00000-of-00002.parquet, test-0000.tar        files of tables and shards
     a column "split" of a table: train, validation, test
 
-Several files without such a name beside some with one are of the training. Where no image is of the training there is
-no division.
+Several files without such a name are of the training if others have one. Without an image of the training there is no
+split.
 """
 
 import re
@@ -43,22 +43,21 @@ def part_of_cells(cells: Mapping[str, str]) -> int | None:
 def part_of_file(name: str) -> int | None:
     """The part that the name of a table or shard says, or that of a folder that it is in; None where it says none or
     several."""
-    found = {WORDS[word] for word in re.split(r"[^a-z]+", name.lower().rpartition(".")[0]) if word in WORDS}
-    return found.pop() if len(found) == 1 else None
+    parts = {WORDS[word] for word in re.split(r"[^a-z]+", name.lower().rpartition(".")[0]) if word in WORDS}
+    return parts.pop() if len(parts) == 1 else None
 
 
-def parts_of(names: Sequence[str], told: Sequence[int | None] | None = None) -> np.ndarray | None:
-    """The part of each image, (N,) int8, by what its table says (`told`) or else by its name; None where there is no
-    division."""
-    found = _of_table(told) if told is not None else None
-    if found is None:
-        found = _of_files(names) if names and CONTAINER.match(names[0]) else _of_folders(names)
-    divided = found is not None and TRAINING in found and len(set(found)) > 1
-    return np.array(found, dtype=np.int8) if divided else None
+def parts_of(names: Sequence[str], from_table: Sequence[int | None] | None = None) -> np.ndarray | None:
+    """The part of each image, (N,) int8, by its table (`from_table`) or else by its name; None if there is no split."""
+    parts = _of_table(from_table) if from_table is not None else None
+    if parts is None:
+        parts = _of_files(names) if names and CONTAINER.match(names[0]) else _of_folders(names)
+    divided = parts is not None and TRAINING in parts and len(set(parts)) > 1
+    return np.array(parts, dtype=np.int8) if divided else None
 
 
-def said(parts: np.ndarray | None) -> tuple[str, ...]:
-    """What there is to say about a division."""
+def split_note(parts: np.ndarray | None) -> tuple[str, ...]:
+    """Return the note on a split."""
     if parts is None:
         return ()
     counts = np.bincount(parts, minlength=4).tolist()
@@ -76,21 +75,25 @@ def depth_of_parts(names: Sequence[str]) -> int | None:
     return None
 
 
-def _of_table(told: Sequence[int | None]) -> list[int] | None:
-    return [NEITHER if part is None else part for part in told] if any(part is not None for part in told) else None
+def _of_table(from_table: Sequence[int | None]) -> list[int] | None:
+    return (
+        [NEITHER if part is None else part for part in from_table]
+        if any(part is not None for part in from_table)
+        else None
+    )
 
 
 def _of_files(names: Sequence[str]) -> list[int]:
     known: dict[str, int] = {}
-    found = []
+    parts = []
     for name in names:
         match = CONTAINER.match(name)
         file = (match[1] or match[2]) if match else name
         if file not in known:
             part = part_of_file(file)
             known[file] = TRAINING if part is None else part
-        found.append(known[file])
-    return found
+        parts.append(known[file])
+    return parts
 
 
 def _of_folders(names: Sequence[str]) -> list[int] | None:

@@ -1,6 +1,6 @@
-"""Which class each image is of: by its folder, or by a label that is stored with it.
+"""The class of each image: from its folder, or from a label that is stored with it.
 
-Subfolders are classes when no image lies beside them: folders that hold a single folder are walked through, and so are
+Subfolders are classes when no image lies next to them: folders that hold a single folder are walked through, and so are
 splits (train, val, test).
 """
 
@@ -51,8 +51,8 @@ def classify(names: Sequence[str]) -> Classes:
     while True:
         heads = {part[depth] if len(part) > depth + 1 else "" for part in parts}
         if "" in heads:
-            beside = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
-            return Classes(names=(), labels={}, why=f"no classes{beside}{splits}")
+            reason = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
+            return Classes(names=(), labels={}, why=f"no classes{reason}{splits}")
         if len(heads) > 1 and {head.lower() for head in heads} <= {*WORDS}:
             splits = f"; the classes of {some(sorted(heads))} are taken together"
         elif len(heads) > 1:
@@ -77,10 +77,10 @@ def by_labels(labels: Mapping[str, int | str | None], names: Sequence[str] = ())
     if all(isinstance(label, int) and 0 <= label < len(names) for label in known.values()):
         numbers = {name: int(label) for name, label in known.items()}
     else:
-        found = set(known.values())
-        numbered = sorted(label for label in found if isinstance(label, int))
-        wanted = [*numbered, *in_order([label for label in found if isinstance(label, str)])]
-        names = [str(label) for label in wanted]
-        order = {label: n for n, label in enumerate(wanted)}
+        distinct = set(known.values())
+        numbered = sorted(label for label in distinct if isinstance(label, int))
+        ordered = [*numbered, *in_order([label for label in distinct if isinstance(label, str)])]
+        names = [str(label) for label in ordered]
+        order = {label: n for n, label in enumerate(ordered)}
         numbers = {name: order[label] for name, label in known.items()}
     return Classes(names=tuple(names), labels=numbers, why=f"{len(names)} classes from the labels: {some(names)}")

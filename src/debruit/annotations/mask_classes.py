@@ -59,7 +59,7 @@ def read_legend(path: Path) -> Legend:
 
 
 def legend_of(folder: Path) -> Legend:
-    """That of the classes.json in a folder; empty where there is none."""
+    """Return the legend in the classes.json of a folder; an empty one without that file."""
     return read_legend(folder / CLASSES) if (folder / CLASSES).exists() else Legend()
 
 
@@ -93,11 +93,11 @@ def _entry(number: int, value: Any, path: Path) -> tuple[int, str, RGB | None]:
         return number, value, None
     if not isinstance(value, dict):
         raise _wrong(path, value)
-    found = {what: next((value[key] for key in keys if key in value), None) for what, keys in KEYS.items()}
-    name, number = found["name"], number if found["number"] is None else found["number"]
+    fields = {what: next((value[key] for key in keys if key in value), None) for what, keys in KEYS.items()}
+    name, number = fields["name"], number if fields["number"] is None else fields["number"]
     if not isinstance(name, str) or not name or type(number) is not int:
         raise _wrong(path, value)
-    return number, name, None if found["color"] is None else _color(found["color"], path)
+    return number, name, None if fields["color"] is None else _color(fields["color"], path)
 
 
 def _color(value: Any, path: Path) -> RGB:

@@ -1,5 +1,5 @@
-"""Which classes the masks of a data set hold, from what is in all of them (`masks.Tones`) and what classes.json
-says: numbers, colours, black and white."""
+"""The classes of the masks of a data set, from the content of all masks (`masks.Tones`) and classes.json: numbers,
+colours, black and white."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -14,23 +14,23 @@ from debruit.text.wording import some
 MOST_COLORS = 256
 
 
-def coding(found: Tones, legend: Legend, origin: str) -> tuple[Coding, tuple[str, ...]]:
+def coding(tones: Tones, legend: Legend, origin: str) -> tuple[Coding, tuple[str, ...]]:
     """How these masks are read, and what there is to say about it. InputError: colours without an end, or without
     classes."""
-    verdict = judged(found.seen, tuple(legend.colors.values()))
+    verdict = judged(tones.seen, tuple(legend.colors.values()))
     if verdict.two and not set(legend.names) - {0, 1, IGNORED}:
         return _black_and_white(verdict, legend)
-    whole = set(found.seen.counts) - verdict.edges
-    by_color = found.colors or (found.inks and not found.greys and whole <= set(legend.colors.values()))
+    whole = set(tones.seen.counts) - verdict.edges
+    by_color = tones.colors or (tones.inks and not tones.greys and whole <= set(legend.colors.values()))
     if verdict.edges and legend.colors and by_color:
         return _by_color(whole, legend, origin, verdict)
     if verdict.edges:
-        raise _smoothed(verdict, found, origin)
-    if found.colors and (legend.colors or any(len(set(color)) > 1 for color in found.colors)):
-        return _by_color(found.colors | found.inks | {(v, v, v) for v in found.greys}, legend, origin)
-    if legend.colors and found.inks and not found.greys | found.colors and found.inks <= set(legend.colors.values()):
-        return _by_color(found.inks, legend, origin)
-    return _by_value(found.greys | found.indices | {color[0] for color in found.colors}, found, legend)
+        raise _smoothed(verdict, tones, origin)
+    if tones.colors and (legend.colors or any(len(set(color)) > 1 for color in tones.colors)):
+        return _by_color(tones.colors | tones.inks | {(v, v, v) for v in tones.greys}, legend, origin)
+    if legend.colors and tones.inks and not tones.greys | tones.colors and tones.inks <= set(legend.colors.values()):
+        return _by_color(tones.inks, legend, origin)
+    return _by_value(tones.greys | tones.indices | {color[0] for color in tones.colors}, tones, legend)
 
 
 def _black_and_white(verdict: Verdict, legend: Legend) -> tuple[Coding, tuple[str, ...]]:
@@ -41,17 +41,17 @@ def _black_and_white(verdict: Verdict, legend: Legend) -> tuple[Coding, tuple[st
         names = legend.names.get(0, "class 0"), legend.names.get(IGNORED) or legend.names.get(1, "class 1")
     result = Coding(names=names, palette=((0, 0, 0), (255, 255, 255)), two=True)
     return result, (
-        _said(result),
+        _summary(result),
         f"the masks are black and white: 0 is '{names[0]}' and 255 is '{names[1]}'; their edges are smoothed "
         f"({verdict.share}, between the two), "
         "and what is lighter than half is white",
     )
 
 
-def _smoothed(verdict: Verdict, found: Tones, origin: str) -> InputError:
-    kind = "values" if not found.colors | found.inks else "colours"
+def _smoothed(verdict: Verdict, tones: Tones, origin: str) -> InputError:
+    kind = "values" if not tones.colors | tones.inks else "colours"
     return InputError(
-        f"the masks in {origin} hold {len(found.seen.counts):,} {kind}, and {len(verdict.edges):,} of them lie on "
+        f"the masks in {origin} hold {len(tones.seen.counts):,} {kind}, and {len(verdict.edges):,} of them lie on "
         "edges between others alone "
         f"({verdict.share}): smoothed edges are no classes; save them without smoothing (resized by nearest, no "
         "antialiasing), or give the classes and their "
@@ -59,7 +59,7 @@ def _smoothed(verdict: Verdict, found: Tones, origin: str) -> InputError:
     )
 
 
-def _by_value(values: set[int], found: Tones, legend: Legend) -> tuple[Coding, tuple[str, ...]]:
+def _by_value(values: set[int], tones: Tones, legend: Legend) -> tuple[Coding, tuple[str, ...]]:
     named, colors, table, notes = dict(legend.names), dict(legend.colors), list(range(256)), []
     if values | {0} == {0, IGNORED} and not set(named) - {0, 1}:
         table[IGNORED] = 1
@@ -67,7 +67,7 @@ def _by_value(values: set[int], found: Tones, legend: Legend) -> tuple[Coding, t
         colors = colors or {0: (0, 0, 0), 1: (255, 255, 255)}
         notes.append(f"the masks are black and white: 0 is '{names[0]}' and 255 is '{names[1]}'")
     else:
-        colors = colors or ({} if found.renumbered else dict(found.shades))
+        colors = colors or ({} if tones.renumbered else dict(tones.shades))
         ignored = named.pop(IGNORED, UNLABELLED if IGNORED in values else "")
         names = [named.get(n, f"class {n}") for n in range(max((values | set(named)) - {IGNORED}, default=-1) + 1)]
         if unnamed := [str(n) for n in sorted(values - {IGNORED} - set(named)) if legend.names]:
@@ -75,9 +75,9 @@ def _by_value(values: set[int], found: Tones, legend: Legend) -> tuple[Coding, t
                 f"values of masks without a name in {CLASSES}: {some(unnamed, 10)}; called 'class {unnamed[0]}' and so "
                 "on"
             )
-        if found.white and found.ones:
+        if tones.white and tones.ones:
             notes.append(
-                f"{found.white:,} masks hold 0 and 255 alone and {found.ones:,} hold 0 and 1 alone: where 255 is meant "
+                f"{tones.white:,} masks hold 0 and 255 alone and {tones.ones:,} hold 0 and 1 alone: where 255 is meant "
                 "to be 1, save them alike"
             )
         color = colors.pop(IGNORED, None)
@@ -87,7 +87,7 @@ def _by_value(values: set[int], found: Tones, legend: Legend) -> tuple[Coding, t
             names.append(ignored)
             notes.append(f"255 in the masks is '{ignored}', which is the last class")
     result = Coding(names=tuple(names), palette=_palette(len(names), colors), table=tuple(table))
-    return result, (_said(result), *notes)
+    return result, (_summary(result), *notes)
 
 
 def _by_color(
@@ -122,7 +122,7 @@ def _by_color(
             f"smoothed edges of masks ({verdict.share}, {len(verdict.edges):,} colours): each is the nearer of its two "
             "classes"
         )
-    return result, (_said(result), *notes)
+    return result, (_summary(result), *notes)
 
 
 def _by_own_colors(colors: list[RGB], origin: str) -> tuple[Coding, tuple[str, ...]]:
@@ -135,10 +135,10 @@ def _by_own_colors(colors: list[RGB], origin: str) -> tuple[Coding, tuple[str, .
         )
     names = tuple(f"colour {in_hex(color)}" for color in colors)
     result = Coding(names=names, palette=tuple(colors), colors=tuple(colors))
-    return result, (_said(result), f"there is no {CLASSES}: the classes of the masks are called by their colours")
+    return result, (_summary(result), f"there is no {CLASSES}: the classes of the masks are called by their colours")
 
 
-def _said(result: Coding) -> str:
+def _summary(result: Coding) -> str:
     kind = "class" if len(result.names) == 1 else "classes"
     return f"{len(result.names)} {kind} of masks: {some(result.names)}"
 

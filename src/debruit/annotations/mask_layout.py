@@ -1,5 +1,4 @@
-"""Which images of a folder are the masks of which others, by their names, and by what they look like where names alone
-could mean a class.
+"""Pairs of images and masks in a folder, by their names, and by their looks where names alone could mean a class.
 
     images/a.jpg            masks/a.png                at any depth; also train/images/ and train/masks/
     JPEGImages/, imgs/ ...  annotations/, labels/ ...  IMAGES and MASKS list the names

@@ -36,12 +36,12 @@ FEW_COLORS, FLAT = (
     64,
     0.7,
 )  # of what looks like a mask: its colours at most, or the share of pixels that are as the one beside them
-COLOR_MODES = ("RGBA", "CMYK", "YCbCr", "PA", "RGBa", "HSV", "LAB")  # beside RGB
+COLOR_MODES = ("RGBA", "CMYK", "YCbCr", "PA", "RGBa", "HSV", "LAB")  # besides RGB
 
 
 @dataclass
 class Tones:
-    """What masks hold: numbers of grey masks, colours of those in colour; numbers of masks with a palette, their
+    """The content of masks: numbers of grey masks, colours of those in colour; numbers of masks with a palette, their
     colours (`inks`), and the colour of each number (`shades`), unless it changes from mask to mask (`renumbered`).
     `seen`: the colours of all, and where they lie. How many masks are of another size than their image, have
     transparent pixels, a colour profile, 0 and 255 alone (`white`), 0 and 1 alone (`ones`)."""
@@ -87,14 +87,15 @@ class Coding:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """What stands for each class in the files: nothing where colours do."""
+        """The number of each class in the files; () where colours stand for them."""
         if self.two:
             return 0, IGNORED
         return () if self.colors else tuple(255 - self.table[::-1].index(n) for n in range(len(self.names)))
 
 
 def tones(file: Openable, height: int, width: int) -> Tones:
-    """What the mask of an image of this size holds. Unreadable: it is no mask, or not of the image's proportions."""
+    """Return the content of the mask of an image of this size. Unreadable: it is no mask, or not of the image's
+    proportions."""
     with opened(file) as image:
         if image.format in JPEG:
             raise Unreadable("a JPEG, which blurs class numbers into each other: masks are read from PNG")
@@ -102,37 +103,37 @@ def tones(file: Openable, height: int, width: int) -> Tones:
             profiled = profile_of(image) is not None
             pixels = turned_upright(_pixels(image), orientation(image))
             seen = turned_upright(_seen(image), orientation(image))
-        found = Tones(
+        content = Tones(
             other_sizes=int(pixels.shape[:2] != (height, width)),
             profiled=int(profiled),
             transparent=int(_is_transparent(image)),
         )
-        found.seen = inks_of(seen)
+        content.seen = inks_of(seen)
         if abs(pixels.shape[1] * height / (pixels.shape[0] * width) - 1) > 0.02:
             raise Unreadable(
                 f"{pixels.shape[1]} x {pixels.shape[0]} pixels beside an image of {width} x {height}: other proportions"
             )
         if pixels.shape[2] == 3:
             packed = np.unique(_packed(pixels))
-            found.colors = {(int(c) >> 16, int(c) >> 8 & 255, int(c) & 255) for c in packed[:GATHERED]}
-            return found
+            content.colors = {(int(c) >> 16, int(c) >> 8 & 255, int(c) & 255) for c in packed[:GATHERED]}
+            return content
         values = np.unique(pixels)
         if values[0] < 0 or values[-1] > 255:
             raise Unreadable(f"the class number {values[0] if values[0] < 0 else values[-1]}: masks hold 0 to 255")
         if image.mode != "P":
-            found.greys = set(values.tolist())
-            found.white, found.ones = int(found.greys == {0, IGNORED}), int(found.greys == {0, 1})
-            return found
+            content.greys = set(values.tolist())
+            content.white, content.ones = int(content.greys == {0, IGNORED}), int(content.greys == {0, 1})
+            return content
         table = np.asarray(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3).tolist()
-        found.indices = set(values.tolist())
-        found.shades = {value: tuple(table[value]) for value in found.indices if value < len(table)}
-        found.inks = set(found.shades.values())
-        return found
+        content.indices = set(values.tolist())
+        content.shades = {value: tuple(table[value]) for value in content.indices if value < len(table)}
+        content.inks = set(content.shades.values())
+        return content
 
 
 def look_like_masks(files: Sequence[Openable]) -> bool:
     """Whether most of those that can be read are of few colours, or of areas of one colour each."""
-    found: list[bool] = []
+    verdicts: list[bool] = []
     for file in files:
         try:
             with opened(file) as image, room_for(image):
@@ -141,12 +142,12 @@ def look_like_masks(files: Sequence[Openable]) -> bool:
             continue
         packed = _packed(seen >> 5 if lossy else seen)
         few = len(np.unique(packed)) <= min(FEW_COLORS, max(2, packed.size // 4))
-        found.append(bool(few or (packed[:, 1:] == packed[:, :-1]).mean() >= FLAT))
-    return bool(found) and sum(found) * 4 >= 3 * len(found)
+        verdicts.append(bool(few or (packed[:, 1:] == packed[:, :-1]).mean() >= FLAT))
+    return bool(verdicts) and sum(verdicts) * 4 >= 3 * len(verdicts)
 
 
 def decode_mask(file: Openable, target: Sized, coding: Coding) -> np.ndarray:
-    """Class numbers (H, W) uint8 at the target's size: the same part of the picture as `pixels.decode` takes."""
+    """Class numbers (H, W) uint8 at the target's size: the same part of the image as `pixels.decode` takes."""
     with opened(file) as image, room_for(image):
         image.load()  # which turns a TIFF, and finds what a PNG says of itself behind its pixels
         turn = orientation(image)
@@ -167,12 +168,12 @@ def decode_mask(file: Openable, target: Sized, coding: Coding) -> np.ndarray:
 
 
 def _by_own_number(pixels: np.ndarray, colors: Sequence[RGB]) -> np.ndarray:
-    """The place of each colour of (H, W, 1 or 3) among these, -1 where it has none."""
+    """The index of each colour of (H, W, 1 or 3) among these, -1 where it has none."""
     keys = _packed(np.asarray(colors, np.uint8))
     order = np.argsort(keys)
-    wanted = _packed(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
-    places = np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)
-    return np.where(keys[order][places] == wanted, order[places], -1)
+    packed = _packed(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    positions = np.searchsorted(keys[order], packed).clip(max=len(keys) - 1)
+    return np.where(keys[order][positions] == packed, order[positions], -1)
 
 
 def _nearer(pixels: np.ndarray, coding: Coding) -> np.ndarray:

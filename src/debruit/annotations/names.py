@@ -23,8 +23,8 @@ def lookup(known: Mapping[str, Value]) -> Callable[[str], Value | None]:
     def find(name: str) -> Value | None:
         if name in known:
             return known[name]
-        found = by_form.get(composed(name), [])
-        return found[0] if len(found) == 1 else None
+        values = by_form.get(composed(name), [])
+        return values[0] if len(values) == 1 else None
 
     return find
 

@@ -1,4 +1,4 @@
-"""Class numbers <-> colours: a mask as a picture. A picture is read in the first way that knows all of its pixels:
+"""Class numbers <-> colours: a mask as an image. An image is read in the first way that knows all of its pixels:
 
     grey (modes L, I, F)     class numbers, else colours; but numbers alone where all are below DARK, which no colours of a drawing are
     with a palette (mode P)  colours, exactly, else class numbers, else colours, nearly
@@ -27,7 +27,7 @@ IGNORED = 255  # the number that many data sets give it
 DARK = 64
 NEAR = 48.0  # Euclidean, of 8-bit values: 28 in each channel
 REACH = 2  # pixels on either side of a smoothed edge
-MOST_BLENDED = 0.25  # of the pixels: a picture with more blends is no mask with smoothed edges
+MOST_BLENDED = 0.25  # of the pixels: an image with more blends is no mask with smoothed edges
 MANY_COLORS = 65_536  # compared with the palette at a time
 SHOWN, ALLOWED = 5, 24  # unknown and known ones that an error lists
 
@@ -38,7 +38,7 @@ Way = Callable[[], "Reading"]
 @dataclass(frozen=True)
 class Reading:
     """Class numbers (H, W) int64, -1 where unknown; how many pixels were `approximate`, `transparent`, or of a
-    `strange` colour that counts as unlabelled; what is `unknown`, in words, most frequent first; whether its colours
+    `strange` colour that counts as unlabelled; what is `unknown`, as text, most frequent first; whether its colours
     would be another mask than its numbers, `twofold`."""
 
     numbers: np.ndarray
@@ -55,7 +55,7 @@ class Reading:
 
 
 def read_picture(
-    picture: Image.Image,
+    image: Image.Image,
     names: Sequence[str],
     palette: Palette,
     numbers: Sequence[int] | None = None,
@@ -63,17 +63,17 @@ def read_picture(
     what: str,
     lossy: bool = False,
 ) -> Reading:
-    """The class numbers of a picture of a mask, by the rule above; no strange colours in a `lossy` one. InputError
+    """The class numbers of an image of a mask, by the rule above; no strange colours in a `lossy` one. InputError
     lists values or colours that are no class; `what` is given, for it."""
     readings: list[Reading] = []
-    for way in _ways(picture, names, palette, numbers, lossy):
+    for way in _ways(image, names, palette, numbers, lossy):
         readings.append(way())
         if not readings[-1].unknown:
             break
     else:
         raise _unknown(min(readings, key=lambda reading: reading.lacking), names, palette, numbers, what)
-    if numbers and picture.mode == "P":
-        other = _by_color(picture, palette, exactly=True)
+    if numbers and image.mode == "P":
+        other = _by_color(image, palette, exactly=True)
         return replace(
             readings[-1], twofold=not other.unknown and not np.array_equal(other.numbers, readings[-1].numbers)
         )
@@ -97,43 +97,43 @@ def in_hex(color: Sequence[int]) -> str:
 
 
 def _ways(
-    picture: Image.Image, names: Sequence[str], palette: Palette, numbers: Sequence[int] | None, lossy: bool
+    image: Image.Image, names: Sequence[str], palette: Palette, numbers: Sequence[int] | None, lossy: bool
 ) -> list[Way]:
     """In turn."""
-    values, coloured = np.asarray(picture), False
-    if picture.mode not in ("1", "L", "P", "F") and not picture.mode.startswith("I"):
-        rgb = np.asarray(picture.convert("RGB"))
+    values, coloured = np.asarray(image), False
+    if image.mode not in ("1", "L", "P", "F") and not image.mode.startswith("I"):
+        rgb = np.asarray(image.convert("RGB"))
         values, coloured = rgb[..., 0], bool((rgb != rgb[..., :1]).any())
 
     def by_number() -> Reading:
         return _by_number(values, names, numbers)
 
     def exact() -> Reading:
-        return _by_color(picture, palette, exactly=True)
+        return _by_color(image, palette, exactly=True)
 
     def near() -> Reading:
-        return _by_color(picture, palette, exactly=False)
+        return _by_color(image, palette, exactly=False)
 
     def own(strange: bool) -> Way:
-        return lambda: _by_own_color(picture, names, palette, strange=strange and not lossy)
+        return lambda: _by_own_color(image, names, palette, strange=strange and not lossy)
 
-    if picture.mode == "F" or picture.mode.startswith("I"):
+    if image.mode == "F" or image.mode.startswith("I"):
         return [by_number]
     guessed: list[Way] = [exact, by_number, near]
     if coloured:
         guessed = [near]
-    elif picture.mode in ("1", "L"):
-        dark = picture.mode == "L" and int(values.max(initial=0)) < DARK
-        guessed = [exact, by_number] if picture.mode == "1" else [by_number] if dark else [by_number, near]
+    elif image.mode in ("1", "L"):
+        dark = image.mode == "L" and int(values.max(initial=0)) < DARK
+        guessed = [exact, by_number] if image.mode == "1" else [by_number] if dark else [by_number, near]
     if numbers is None or (numbers and coloured):
         return guessed
     if numbers:
         return [by_number, *guessed]
-    return [own(True), *guessed] if coloured or picture.mode == "P" else [own(False), *guessed, own(True)]
+    return [own(True), *guessed] if coloured or image.mode == "P" else [own(False), *guessed, own(True)]
 
 
 def _by_number(values: np.ndarray, names: Sequence[str], numbers: Sequence[int] | None) -> Reading:
-    """What stands for a class in the files, and the number of a class itself."""
+    """Read the numbers of the classes in the files, or the class numbers themselves."""
     classes = len(names)
     if not numbers and names[-1] == UNLABELLED:
         numbers = (*range(classes - 1), IGNORED)
@@ -141,39 +141,39 @@ def _by_number(values: np.ndarray, names: Sequence[str], numbers: Sequence[int] 
         if number >= classes:
             values = np.where(values == number, n, values)
     known = (values >= 0) & (values < classes) & (values == np.floor(values))
-    found = np.where(known, values, -1).astype(np.int64)
-    return Reading(found, unknown=_counted(values[~known], lambda value: f"{value:g}"))
+    classified = np.where(known, values, -1).astype(np.int64)
+    return Reading(classified, unknown=_counted(values[~known], lambda value: f"{value:g}"))
 
 
-def _by_color(picture: Image.Image, palette: Palette, *, exactly: bool) -> Reading:
-    rgb, transparent = _opaque(picture, palette[0])
+def _by_color(image: Image.Image, palette: Palette, *, exactly: bool) -> Reading:
+    rgb, transparent = _opaque(image, palette[0])
     packed = rgb.astype(np.uint32) @ np.array([65_536, 256, 1], np.uint32)
-    found, places = np.unique(packed, return_inverse=True)
-    shades = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    distinct, indices = np.unique(packed, return_inverse=True)
+    shades = np.stack([distinct >> 16, distinct >> 8 & 255, distinct & 255], axis=1)
     nearest, distance = _nearest(shades, np.asarray(palette))
-    numbers = np.where(distance <= (0 if exactly else NEAR), nearest, -1)[places].reshape(packed.shape)
+    numbers = np.where(distance <= (0 if exactly else NEAR), nearest, -1)[indices].reshape(packed.shape)
     if not exactly:
         numbers = unblended(rgb, numbers, np.asarray(palette))
     unknown = _counted(packed[numbers < 0], lambda value: f"#{value:06x}")
-    same = (distance == 0)[places].reshape(packed.shape)
+    same = (distance == 0)[indices].reshape(packed.shape)
     return Reading(numbers, int(((numbers >= 0) & ~same).sum()), transparent, unknown)
 
 
-def _by_own_color(picture: Image.Image, names: Sequence[str], palette: Palette, *, strange: bool) -> Reading:
+def _by_own_color(image: Image.Image, names: Sequence[str], palette: Palette, *, strange: bool) -> Reading:
     """As the masks of data in colour are read: exactly, transparent or not. With `strange`, what has none of these
     colours beside others that do is unlabelled, if there is such a class."""
-    reading = _by_color(Image.fromarray(np.asarray(picture.convert("RGB"))), palette, exactly=True)
+    reading = _by_color(Image.fromarray(np.asarray(image.convert("RGB"))), palette, exactly=True)
     if not strange or UNLABELLED not in names or (reading.numbers < 0).all():
         return reading
     numbers = np.where(reading.numbers < 0, list(names).index(UNLABELLED), reading.numbers)
     return Reading(numbers, strange=reading.lacking)
 
 
-def _opaque(picture: Image.Image, ground: tuple[int, int, int]) -> tuple[np.ndarray, int]:
+def _opaque(image: Image.Image, ground: tuple[int, int, int]) -> tuple[np.ndarray, int]:
     """(H, W, 3) on the colour of the first class, and how many pixels were transparent."""
-    if picture.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and "transparency" not in picture.info:
-        return np.asarray(picture.convert("RGB")), 0
-    whole = picture.convert("RGBA")
+    if image.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and "transparency" not in image.info:
+        return np.asarray(image.convert("RGB")), 0
+    whole = image.convert("RGBA")
     seen = Image.alpha_composite(Image.new("RGBA", whole.size, (*ground, 255)), whole)
     return np.asarray(seen.convert("RGB")), int((np.asarray(whole)[..., 3] < 128).sum())
 
@@ -187,7 +187,7 @@ def _nearest(colors: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def unblended(rgb: np.ndarray, numbers: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """The same numbers, with the nearer of two classes nearby where an unknown colour lies on the line between their
+    """Return the numbers, with the nearer of two classes nearby where an unknown colour lies on the line between their
     colours."""
     rows, columns = np.nonzero(numbers < 0)
     if not 0 < len(rows) <= MOST_BLENDED * numbers.size:
@@ -215,9 +215,9 @@ def unblended(rgb: np.ndarray, numbers: np.ndarray, palette: np.ndarray) -> np.n
 
 def _counted(values: np.ndarray, word: Callable) -> tuple[str, ...]:
     """Each value and its pixels, most frequent first."""
-    found, counts = np.unique(values, return_counts=True)
+    distinct, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return tuple(f"{word(found[n].item())} ({counts[n]:,} {'pixel' if counts[n] == 1 else 'pixels'})" for n in order)
+    return tuple(f"{word(distinct[n].item())} ({counts[n]:,} {'pixel' if counts[n] == 1 else 'pixels'})" for n in order)
 
 
 def _unknown(

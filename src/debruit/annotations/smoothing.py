@@ -52,42 +52,42 @@ class Verdict:
 
 
 def inks_of(rgb: np.ndarray) -> Inks:
-    """Of one mask as it is seen, (H, W, 3) uint8."""
+    """Count the colours of one mask as displayed, (H, W, 3) uint8."""
     grey = bool((rgb[..., :1] == rgb).all())
     planes = [np.ascontiguousarray(rgb[..., n]) for n in range(1 if grey else 3)]
     packed = planes[0] if grey else rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    found, places, counts = _counted(packed, grey)
-    inks = [(value,) * 3 if grey else (value >> 16, value >> 8 & 255, value & 255) for value in found.tolist()]
-    if len(found) > GATHERED or len(found) <= 2:  # no mask, or nothing between
-        solids, betweens = (counts if len(found) <= 2 else np.zeros_like(counts)), np.zeros_like(counts)
+    colours, indices, counts = _counted(packed, grey)
+    inks = [(value,) * 3 if grey else (value >> 16, value >> 8 & 255, value & 255) for value in colours.tolist()]
+    if len(colours) > GATHERED or len(colours) <= 2:  # no mask, or nothing between
+        solids, betweens = (counts if len(colours) <= 2 else np.zeros_like(counts)), np.zeros_like(counts)
     else:
         solid = _extreme(packed, 1, np.minimum) == _extreme(packed, 1, np.maximum)
-        between, changes = np.ones(packed.shape, bool), np.zeros(packed.shape, bool)
+        enclosed, changes = np.ones(packed.shape, bool), np.zeros(packed.shape, bool)
         for plane in planes:
             low, high = _extreme(plane, 2, np.minimum), _extreme(plane, 2, np.maximum)
-            between &= ((low < plane) & (plane < high)) | (low == high)
+            enclosed &= ((low < plane) & (plane < high)) | (low == high)
             changes |= low < high
-        solids = np.bincount(places[solid], minlength=len(found))
-        betweens = np.bincount(places[between & changes], minlength=len(found))
-    kept = zip(inks[:GATHERED], counts.tolist(), solids.tolist(), betweens.tolist(), strict=False)
-    return Inks({ink: (count, solid, between) for ink, count, solid, between in kept})
+        solids = np.bincount(indices[solid], minlength=len(colours))
+        betweens = np.bincount(indices[enclosed & changes], minlength=len(colours))
+    rows = zip(inks[:GATHERED], counts.tolist(), solids.tolist(), betweens.tolist(), strict=False)
+    return Inks({ink: (count, solid, enclosed) for ink, count, solid, enclosed in rows})
 
 
 def _counted(values: np.ndarray, small: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The values of (H, W) in order, the place of each pixel's among them, (H, W), and how many there are of each.
+    """The values of (H, W) in order, the index of each pixel's among them, (H, W), and how many there are of each.
     `small`: none above 255."""
     if not small:
-        found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-        return found, places.reshape(values.shape), counts
+        distinct, indices, counts = np.unique(values, return_inverse=True, return_counts=True)
+        return distinct, indices.reshape(values.shape), counts
     counts = np.bincount(values.ravel(), minlength=256)
-    found = np.flatnonzero(counts)
+    distinct = np.flatnonzero(counts)
     table = np.zeros(256, np.int64)
-    table[found] = np.arange(len(found))
-    return found, table[values], counts[found]
+    table[distinct] = np.arange(len(distinct))
+    return distinct, table[values], counts[distinct]
 
 
 def judged(inks: Inks, known: Collection[RGB] = ()) -> Verdict:
-    """What the colours of all masks together say. `known` are classes, whatever they look like."""
+    """Judge the colours of all masks together. `known` are classes, whatever they look like."""
     counts, total = inks.counts, sum(n for n, _, _ in inks.counts.values())
     if all(max(ink) - min(ink) <= GREY for ink in counts) and set(known) <= {(0, 0, 0), (255, 255, 255)}:
         middle = {ink: c for ink, c in counts.items() if DARK < sum(ink) / 3 < LIGHT}
@@ -105,8 +105,8 @@ def judged(inks: Inks, known: Collection[RGB] = ()) -> Verdict:
 
 
 def _are_edges(inks: Mapping[RGB, tuple[int, int, int]], total: int) -> bool:
-    pixels, solid, between = (sum(c[n] for c in inks.values()) for n in range(3))
-    return pixels <= MOST * total and solid <= SOLID * pixels and between >= BETWEEN * pixels
+    pixels, solid, enclosed = (sum(c[n] for c in inks.values()) for n in range(3))
+    return pixels <= MOST * total and solid <= SOLID * pixels and enclosed >= BETWEEN * pixels
 
 
 def _extreme(plane: np.ndarray, reach: int, which: np.ufunc) -> np.ndarray:
@@ -114,8 +114,8 @@ def _extreme(plane: np.ndarray, reach: int, which: np.ufunc) -> np.ndarray:
     for axis in (0, 1):
         padding = [(reach, reach) if n == axis else (0, 0) for n in (0, 1)]
         padded, size = np.pad(plane, padding, mode="edge").swapaxes(0, axis), plane.shape[axis]
-        found = padded[:size]
+        extreme = padded[:size]
         for start in range(1, 2 * reach + 1):
-            found = which(found, padded[start : start + size])
-        plane = found.swapaxes(0, axis)
+            extreme = which(extreme, padded[start : start + size])
+        plane = extreme.swapaxes(0, axis)
     return plane

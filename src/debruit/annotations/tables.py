@@ -1,4 +1,4 @@
-"""Tables of text that lie beside images: CSV, TSV and JSON lines -> rows by the names of their columns, each with its
+"""Tables of text next to images: CSV, TSV and JSON lines -> rows by the names of their columns, each with its
 line.
 
 A row that cannot be meant is refused with the number of its line: a quote that is never closed, or that is closed rows

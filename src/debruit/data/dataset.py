@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from debruit import config
-from debruit.annotations.custom_split import parts_of
-from debruit.annotations.custom_split import said as parts_notes
+from debruit.annotations.custom_split import parts_of, split_note
 from debruit.data.frame_folders import first_frames
 from debruit.files.store import META
 from debruit.images.spec import DataSpec, Skipped
@@ -126,7 +125,7 @@ class Dataset:
             labels=meta["labels"],
             texts=captions_of(meta["texts"]),
             skipped=[Skipped(*item) for item in meta["skipped"]],
-            notes=[*meta["notes"], *parts_notes(parts)],
+            notes=[*meta["notes"], *split_note(parts)],
             folder=folder,
             parts=parts,
             **more,
