@@ -17,7 +17,6 @@ NOT_YET = {
     "apps",
     "bench",
     "conditioning",
-    "data",
     "docs/glossary.md",
     "editing",
     "lecture",

@@ -158,5 +158,5 @@ def test_what_is_left_aside_is_counted(build, heard):
     mask = Image.fromarray(plain((0, 3), "L")).convert("RGBA")
     mask.putalpha(Image.fromarray(plain((255, 0), "L")))
     build(mask, plain((0, 255), "L"), plain((0, 1), "L"))
-    assert "transparency in 1 mask is left aside: what is transparent has the class of its colour" in heard
+    assert "transparency in 1 mask is ignored: transparent pixels have the class of their colour" in heard
     assert "1 masks hold 0 and 255 alone and 1 hold 0 and 1 alone: where 255 is meant to be 1, save them alike" in heard

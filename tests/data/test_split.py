@@ -166,7 +166,7 @@ def test_the_parts_of_the_user_are_kept(data, heard):
     together = divided(dataset, 5, 0)
     np.testing.assert_array_equal(together.validation, split(40, 5, 0)[1])
     assert not any("kept apart" in note for note in dataset.notes)
-    line = "the data's own parts are taken together, as asked: all 40 images are divided anew"
+    line = "the data's own parts are taken together, as requested: all 40 images are divided anew"
     assert together.lines == (line,)
     assert divided(dataset, 5, 0, group=r"(\d+)").lines[0] == line
 

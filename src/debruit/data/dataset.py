@@ -24,7 +24,7 @@ from debruit.images.spec import DataSpec, Skipped
 if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listing the sources should not wait for it
     import torch
 
-IMAGES, MASKS, PLACES = "images.bin", "masks.bin", "places.bin"
+IMAGES, MASKS, LOCATIONS = "images.bin", "masks.bin", "places.bin"
 RELEASE_BYTES = 256 * 2**20  # pages of the mapping that may be resident before they are handed back
 FAULT_BYTES = 64 * 2**10  # what one random row brings in at least, since the kernel maps the pages around it too
 
@@ -160,8 +160,8 @@ class Dataset:
         return item | {name: batch[name][0] for name in ("text", "mask") if name in batch}
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
-        """Return the items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B strings,
-        "mask" (B, H, W) uint8."""
+        """Return the items of these indices: "image" (B, C, H, W) at rest, "label" (B,) int64, "text" a list of B
+        strings, "mask" (B, H, W) uint8."""
         return {"image": self.images_of(indices)} | self.conditions(indices)
 
     def images_of(self, indices: Sequence[int] | np.ndarray) -> "torch.Tensor":

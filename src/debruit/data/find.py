@@ -40,7 +40,8 @@ def builtin_sources() -> dict[str, Any]:
 
 def find_source(text: str | Sequence[str]) -> Any:
     """Return the source of a name or a path, or of several paths of one kind. A built-in name wins over a folder of
-    that name, which can be given as ./NAME. InputError: no such source, paths of different kinds, a path given twice."""
+    that name, which can be given as ./NAME. InputError: no such source, paths of different kinds, a path given twice.
+    """
     if not isinstance(text, str):
         return find_source(text[0]) if len(text) == 1 else _together(text)
     known = builtin_sources()

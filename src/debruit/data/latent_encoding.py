@@ -1,4 +1,4 @@
-"""Writes the latents of a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of
+"""Encode a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of
 latents.py."""
 
 import math
@@ -33,7 +33,7 @@ class Encoding:
         self.device, self.batch, self.autocast = device, batch, autocast
 
     def __iter__(self) -> Iterator["torch.Tensor"]:
-        """The latents in order, (B, sides, moments, c, h, w) float16."""
+        """Yield the latents in order, (B, sides, moments, c, h, w) float16."""
         import torch
 
         from debruit.autoencoders import bounded
@@ -43,12 +43,8 @@ class Encoding:
                 x = self.dataset.spec.to_model(torch.from_numpy(images)).to(self.device)
                 sides = []
                 for side in (x, x.flip(-1)) if self.flip else (x,):
-                    moments_of_side = bounded.encode(self.module, side)
-                    moments = (
-                        [moments_of_side.mean]
-                        if moments_of_side.std is None
-                        else [moments_of_side.mean, moments_of_side.std]
-                    )
+                    q = bounded.encode(self.module, side)  # q(z|x)
+                    moments = [q.mean] if q.std is None else [q.mean, q.std]
                     sides.append(torch.stack([moment.float() for moment in moments], dim=1))
                 encoded = torch.stack(sides, dim=1).to(torch.float16).cpu()
             yield encoded
@@ -61,7 +57,7 @@ def write_latents(
     shape: tuple[int, ...],
     meta: dict[str, Any],
 ) -> None:
-    """Fills a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the
+    """Fill a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the
     disk has no room."""
     dataset = encoding.dataset
     total, row = len(dataset), ()
@@ -77,7 +73,7 @@ def write_latents(
 
 
 def _finite(encoded: Iterable["torch.Tensor"], paths: tuple[str, ...]) -> Iterator["torch.Tensor"]:
-    """The same latents, or an InputError with the name of the first image whose latents are not finite."""
+    """Yield the latents; InputError with the name of the first image whose latents are not finite."""
     first = 0
     for latents in encoded:
         finite = latents.isfinite().flatten(1).all(dim=1)
@@ -85,8 +81,7 @@ def _finite(encoded: Iterable["torch.Tensor"], paths: tuple[str, ...]) -> Iterat
             name = paths[first + finite.tolist().index(False)]
             raise InputError(
                 f"the autoencoder's latents of {shown(name)} are not finite, or beyond the 65,504 of float16: its "
-                "training has diverged, "
-                "use an earlier autoencoder or train it again"
+                "training has diverged, use an earlier autoencoder or train it again"
             )
         first += len(latents)
         yield latents

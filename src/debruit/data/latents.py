@@ -2,10 +2,11 @@
 
 images at rest -> x in [-1, 1] -> encode -> q(z|x) = N(mean, std^2), z of unit scale per channel -> float16 on the disk
 
-    <root>/latents/<key>/latents.bin    (N, planes, c, h, w) float16 without a header. The planes of an image are its mean, its std where the
-                                        encoder has one, and with flips the same of the mirrored image: an encoder is not equivariant,
-                                        so the latents of a mirror image are not the mirrored latents
-                         meta.json      what they are the latents of, size and probe of latents.bin
+    <root>/latents/<key>/latents.bin    (N, planes, c, h, w) float16 without a header
+                         meta.json      data, autoencoder and settings of the latents, size and probe of latents.bin
+
+The planes of an image are its mean, its std where the encoder has one, and with flips the same of the mirrored image:
+an encoder is not equivariant, so the latents of a mirrored image are not the mirrored latents.
 
 The key is a hash of all that the latents depend on: the data's fingerprint, the autoencoder's configuration with the
 fingerprint of its weights, flips and precision. A changed data set or autoencoder finds another entry, or none.
@@ -62,7 +63,7 @@ class LatentCache:
 
     @classmethod
     def load(cls, folder: Path) -> "LatentCache":
-        """Maps an entry. OSError, ValueError, KeyError or TypeError mean that it is not whole."""
+        """Map an entry. OSError, ValueError, KeyError or TypeError mean that it is not whole."""
         meta = read_meta(folder, LATENTS)
         if meta["format"] != FORMAT:
             raise ValueError(f"format {meta['format']} instead of {FORMAT}")
@@ -77,8 +78,8 @@ class LatentCache:
         return len(self.latents)
 
     def batch(self, indices: Sequence[int] | np.ndarray, mirrored: np.ndarray | None = None) -> "Moments":
-        """The law of the latents of these images, (B, c, h, w) float32; of the mirror images where `mirrored` (B,)
-        is true. Reads these rows and nothing else."""
+        """Return the distribution of the latents of these images, (B, c, h, w) float32; of the mirrored images where
+        `mirrored` (B,) is true. Only these rows are read."""
         import torch
 
         from debruit.autoencoders.codec import Moments
@@ -105,7 +106,8 @@ def latent_cache(
     batch: int = 64,
     autocast: bool = False,
 ) -> LatentCache:
-    """The latents of all images of a data set: mapped if they are in the cache and whole, otherwise computed first.
+    """Return the latents of all images of a data set: mapped if they are in the cache and whole, otherwise computed
+    first.
 
     `module` is the codec's, built, filled and frozen, on `device`; its latents are normalised. `flip` adds the mirror
     images, `autocast` encodes in bfloat16, `batch` images at a time. Progress, and what a new entry takes on the disk,
@@ -138,7 +140,7 @@ def latent_cache(
 
 
 def _meaning(dataset: Dataset, codec: TrainedCodec, *, flip: bool, autocast: bool) -> dict[str, Any]:
-    """All that latents depend on."""
+    """Return all that latents depend on."""
     assert codec.fingerprint, "latents of an autoencoder without a fingerprint cannot be found again"
     assert dataset.spec.fingerprint, "latents of data without a fingerprint cannot be found again"
     return {
@@ -160,7 +162,7 @@ def _load(folder: Path, meaning: dict[str, Any]) -> LatentCache:
 
 
 def _report_unused(folder: Path) -> None:
-    """Says how much of the disk old entries take: nothing is deleted unasked."""
+    """Report how much of the disk old entries take; nothing is deleted."""
     sizes = []
     for entry in folder.iterdir():
         with suppress(OSError):

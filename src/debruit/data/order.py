@@ -27,7 +27,7 @@ class Order:
         purpose: Purpose = Purpose.ORDER,
     ) -> None:
         self.pool, self.seed, self.purpose = pool, seed, purpose
-        # the place in the pool at which each block begins; a pool is in the order of the data
+        # the position in the pool at which each block begins; a pool is in the order of the data
         self._starts = None if blocks is None else np.searchsorted(pool, np.cumsum([0, *blocks]))
         assert blocks is None or np.all(np.diff(pool) > 0), (
             "the images of a pool in blocks are in the order of the data"
@@ -35,7 +35,7 @@ class Order:
         self._epoch, self._permutation = -1, pool
 
     def take(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the data, and their epochs, for images first..first + count - 1 of the training."""
+        """Return indices of the data, and their epochs, for images first..first + count - 1 of the training."""
         numbers = np.arange(first, first + count)
         epochs, positions = numbers // len(self.pool), numbers % len(self.pool)
         indices = np.empty(count, dtype=np.int64)
@@ -53,7 +53,7 @@ class Order:
         return self._permutation
 
     def _by_block(self, permutation: np.ndarray, epoch: int) -> np.ndarray:
-        """The same permutation with the images of a block brought together, block after block in an order of their own."""
+        """Return the permutation with the images of each block grouped; the blocks are permuted too."""
         assert self._starts is not None
         count = len(self._starts) - 1
         rank = stream(Purpose.FILE_ORDER, self.seed, epoch).permutation(count)

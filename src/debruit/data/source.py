@@ -1,4 +1,4 @@
-"""What a data source is, and how a file that travels names one."""
+"""The interface of a data source, and its record in a file that is passed on."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,9 +18,8 @@ class Source(Protocol):
 
 
 def recorded(source: Source) -> config.Json:
-    """A source for the provenance of a model, so that its data can be read again as it was for the training. Of a
-    path of the user's only the last part is kept: where it lies on somebody's disk is no business of a file that is
-    passed on."""
+    """Return a source for the provenance of a model, so that its data can be read again as for the training. Of a
+    user's path only the last part is recorded: a file that is passed on should not reveal the folders of a disk."""
     located: Any = source
     if hasattr(source, "path"):
         return config.encode(replace(located, path=Path(located.path).name))
@@ -29,8 +28,8 @@ def recorded(source: Source) -> config.Json:
 
 
 def of_record(provenance: Mapping[str, Any]) -> Any:
-    """The source that `recorded` wrote, the path of a folder being its name alone; None where there is none, or none
-    that is known here."""
+    """Return the source that `recorded` wrote, where the path of a folder is its name alone; None without a record, or
+    for an unknown source."""
     try:
         return config.decode(provenance["source"], Source, where="provenance.source")
     except (ValueError, KeyError, TypeError):  # InputError is a ValueError
@@ -38,5 +37,5 @@ def of_record(provenance: Mapping[str, Any]) -> Any:
 
 
 def findable(source: Any) -> bool:
-    """Whether a source of a record says all that is needed to build it, as built-in ones do."""
+    """Return whether a recorded source can be built without more information, as built-in ones can."""
     return source is not None and not hasattr(source, "path")

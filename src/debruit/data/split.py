@@ -1,11 +1,11 @@
-"""The split of a data set: which images are trained on, validated on and tested on. It is made here alone and handed to
-everybody.
+"""The split of a data set: which images are trained on, validated on and tested on. It is made only here, and all
+callers receive it.
 
     train         images that are trained on, and searched for copies
-    validation    images that a training validates on: about as many as requested, chosen by the seed; whole groups if there
-                  are groups (groups.py)
-    test          images that an evaluation treats as unseen: the test part of a custom split (custom_split.py), else its
-                  validation part, else the validation images
+    validation    images that a training validates on: about as many as requested, chosen by the seed; whole groups if
+                  there are groups (groups.py)
+    test          images that an evaluation treats as unseen: the test part of a custom split (custom_split.py), else
+                  its validation part, else the validation images
 
 With a custom split only its training part is trained on; its validation part is used for validation, or a share of the
 training part if it has none. Without groups and a custom split the validation images are chosen one by one.
@@ -117,7 +117,7 @@ def _made(dataset: Dataset, config: SplitConfig) -> Split:
 
 
 def split(count: int, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training, held-out) indices of `count` images; the held-out ones are drawn one by one by the seed."""
+    """(training, held-out) indices of `count` images; the held-out ones are chosen one by one by the seed."""
     order = split_permutation(count, seed)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
@@ -141,9 +141,9 @@ def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
 
 
 def _whole_groups(pool: np.ndarray, numbers: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(training, held-out) images of the pool, whose groups these are (N,), so that about `wanted` are held out and
-    at most half of the pool: groups in an order drawn by the seed as long as they fit, then the one that brings the
-    count nearest to what is wanted."""
+    """Return (training, held-out) images of a pool with group numbers (N,): about `count` are held out, and at most
+    half of the pool. Groups are taken in an order chosen by the seed as long as they fit, then the one that brings the
+    total nearest to `count`."""
     names, inverse, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     order = split_permutation(len(names), seed, 1)
     chosen, total = [], 0
@@ -164,7 +164,7 @@ def _whole_groups(pool: np.ndarray, numbers: np.ndarray, count: int, seed: int) 
 def _of_joined_parts(parts: np.ndarray | None) -> tuple[str, ...]:
     if parts is None:
         return ()
-    return (f"the data's own parts are taken together, as asked: all {counted(len(parts))} are divided anew",)
+    return (f"the data's own parts are taken together, as requested: all {counted(len(parts))} are divided anew",)
 
 
 def _of_parts(parts: np.ndarray | None, training: np.ndarray, held: np.ndarray, unseen: np.ndarray) -> list[str]:

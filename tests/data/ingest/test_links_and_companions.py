@@ -83,9 +83,9 @@ def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
         "not used: 1 JSON file that looks like labels or boxes: shapes/a.json",
         "not used: 1 text file that is the captions of no image here: notes/a.txt",
         "not used: 1 table that looks like labels or captions: labels.csv",
-        "not used: 1 hidden picture: .hidden.png",
+        "not used: 1 hidden image: .hidden.png",
         "not used: 3 files of the system's (previews, settings): Thumbs.db, x/.DS_Store, x/._a.png",
-        "not used: 3 pictures in hidden folders or folders of previews: .thumbnails/, @eaDir/, __MACOSX/",
+        "not used: 3 images in hidden folders or folders of previews: .thumbnails/, @eaDir/, __MACOSX/",
     ):
         assert line in heard
         assert line in examine(Folder(path=str(root))).notes

@@ -196,7 +196,7 @@ def test_files_beside_tables_are_told_as_they_are_here_and_now(table, tmp_path):
     beside.write_text("x")
 
     def told(root):
-        return [note for note in Parquet(path=str(root)).build().notes if "beside" in note]
+        return [note for note in Parquet(path=str(root)).build().notes if "files next to" in note]
 
     assert len(told(first)) == 1
     assert told(second) == []

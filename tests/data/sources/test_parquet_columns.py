@@ -127,7 +127,7 @@ def test_tables_that_number_their_classes_differently_meet_by_name(table, heard)
     assert dataset.spec.class_names == ("cat", "dog", "fox")
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [0, 1, 0, 1, 1, 0, 2, 0]
-    assert "tables that name their classes in different orders: brought together by their names: cat, dog, fox" in heard
+    assert "tables that name their classes in different orders: joined by their names: cat, dog, fox" in heard
 
 
 def test_columns_that_are_not_used_are_named_with_their_types(table, heard):

@@ -116,7 +116,7 @@ def test_several_views_in_every_key_are_refused_by_their_names(built):
     views = [(f"{key}.{view}.png", picture(n)) for n, key in enumerate("ab") for view in ("rgb", "depth")]
     with pytest.raises(
         InputError,
-        match=r"0.tar: its keys hold several images each \(depth, rgb\), and which one to train on is not said",
+        match=r"0.tar: its keys hold several images each \(depth, rgb\), and which one to train on is not clear",
     ):
         built(views)
     frames = [(f"{key}.{n:04d}.png", picture(n)) for key in "ab" for n in range(2)]
@@ -228,7 +228,7 @@ def test_files_beside_shards_that_are_not_read_are_counted(built, tmp_path, hear
         (tmp_path / "shards" / name).write_text('["cat"]' if name == "classes.json" else "x")
     built(one(1))
     assert (
-        "not used, files beside the .tar files: 1 .csv, 2 .json, 1 .parquet; captions and labels are read from inside of them"
+        "not used, files next to the .tar files: 1 .csv, 2 .json, 1 .parquet; captions and labels are read from inside of them"
         in heard
     )
 
@@ -241,7 +241,7 @@ def test_files_beside_shards_are_told_as_they_are_here_and_now(tmp_path):
     beside.write_text("x")
 
     def told(name):
-        return [note for note in Shards(path=str(tmp_path / name)).build().notes if "beside" in note]
+        return [note for note in Shards(path=str(tmp_path / name)).build().notes if "files next to" in note]
 
     assert len(told("a")) == 1
     assert told("b") == []

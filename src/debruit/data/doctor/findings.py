@@ -17,9 +17,9 @@ LONG_CAPTION = 60  # words: about the 77 tokens that a model reads
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The measurements of a data set. `scan`: a folder's headers; `duplicates`: groups of names of equal images; `blank`: names
-    of images of a single colour; `colourless`: how many images in colour have equal channels; `masks`: the share of
-    all pixels that each class of the masks has."""
+    """The measurements of a data set. `scan`: a folder's headers; `duplicates`: groups of names of equal images;
+    `blank`: names of images of a single colour; `colourless`: how many images in colour have equal channels; `masks`:
+    the share of all pixels that each class of the masks has."""
 
     dataset: Dataset
     scan: Scan | None

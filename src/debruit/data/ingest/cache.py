@@ -2,7 +2,7 @@
 
     <root>/data/<key>/images.bin    the images, (N, C, H, W) without a header
                       masks.bin     their masks, (N, H, W) uint8, if they have some
-                      places.bin    of a streamed source, instead of both: offsets in its shards (streamed.py)
+                      LOCATIONS     of a streamed source, instead of both: offsets in its shards (streamed.py)
                       meta.json     spec, names, labels, texts, skipped items, notes, size and probe of images.bin
     <root>/latents/<key>/           latents of a data set under an autoencoder (latents.py)
     <root>/index/<listing>          the key of a folder whose names, sizes, inodes and times have not changed
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from debruit import config, events
-from debruit.data.dataset import IMAGES, MASKS, PLACES, Dataset
+from debruit.data.dataset import IMAGES, LOCATIONS, MASKS, Dataset
 from debruit.errors import InputError
 from debruit.files.keys import root, storage
 from debruit.files.parallel import tracked
@@ -128,7 +128,7 @@ def none_readable(origin: str, skipped: Sequence[Skipped]) -> InputError:
 
 
 def _load(folder: Path, load: Callable[[Path], Dataset]) -> Dataset:
-    read_meta(folder, PLACES if (folder / PLACES).exists() else IMAGES)
+    read_meta(folder, LOCATIONS if (folder / LOCATIONS).exists() else IMAGES)
     dataset = load(folder)
     masks = folder / MASKS
     if dataset.masks is not None and masks.exists() and (size := masks.stat().st_size) != dataset.masks.nbytes:
@@ -144,7 +144,7 @@ def _fill(part: Path, key: str, recording: Recording) -> None:
     skipped: list[Skipped] = []
     low, high = np.inf, -np.inf
     masks = open(part / MASKS, "wb") if spec.mask_names and locations is None else None  # noqa: SIM115
-    data = IMAGES if locations is None else PLACES
+    data = IMAGES if locations is None else LOCATIONS
     with open(part / data, "wb") as file, masks or contextlib.nullcontext():
         for item in tracked(recording.items, "reading", recording.total):
             if item.image is None:

@@ -1,4 +1,4 @@
-"""What lies beside images and is not used, named with a count: texts, tables, boxes, previews.
+"""Files next to images that are not used, named with a count: texts, tables, boxes, previews.
 
 Captions and names of classes that are used are no part of it (captions.py, class_titles.py), nor are files that have
 nothing to do with images.
@@ -11,7 +11,7 @@ from debruit.images.pixels import EXTENSIONS
 from debruit.text.wording import counted, shown, some
 
 SYSTEM = ("thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", ".picasa.ini", "picasa.ini", "zbthumbnail.info")
-OF_MACS = "._"  # AppleDouble: what a Mac keeps beside a file on a foreign disk
+OF_MACS = "._"  # AppleDouble: written by a Mac next to a file on a foreign disk
 ABOUT = ("readme", "license", "licence", "copying", "changelog", "requirements", "notes", "citation", "authors")
 OF_BOXES = ("instances_", "person_keypoints_", "panoptic_", "_annotations.coco", "annotations.coco", "via_region")
 OF_YOLO = (
@@ -42,8 +42,8 @@ WORDS = {
 
 
 def unused(names: Iterable[str], passed: Mapping[str, int]) -> Iterator[str]:
-    """A line for each kind. `names`: files that are no images and were not read; `passed`: hidden files, and
-    pictures in hidden folders, counted by the name of the folder or file (walking.py)."""
+    """Yield a line for each kind. `names`: files that are no images and were not read; `passed`: hidden files, and
+    images in hidden folders, counted by the name of the folder or file (walking.py)."""
     by_kind: dict[str, list[str]] = {}
     system: list[str] = []
     for name in sorted(names):
@@ -59,7 +59,7 @@ def unused(names: Iterable[str], passed: Mapping[str, int]) -> Iterator[str]:
 
 
 def kind_of(name: str) -> str:
-    """What a file looks like by its name, a key of KINDS; "" for what has nothing to do with images."""
+    """Return the kind of a file by its name, a key of KINDS; "" for files that have nothing to do with images."""
     base = posixpath.basename(name).lower()
     stem, extension = posixpath.splitext(base)
     if stem in ABOUT or stem.split(".")[0] in ABOUT:
@@ -76,11 +76,13 @@ def _passed(system: list[str], passed: Mapping[str, int]) -> Iterator[str]:
     of_system = sorted([*system, *(name for name in files if _is_system(name))])
     if folders:
         count = sum(folders.values())
-        yield f"not used: {counted(count, 'picture')} in hidden folders or folders of previews: {some(map(shown, sorted(folders)), 3)}"
+        named = some(map(shown, sorted(folders)), 3)
+        yield f"not used: {counted(count)} in hidden folders or folders of previews: {named}"
     if images:
-        yield f"not used: {counted(len(images), 'hidden picture')}: {some(map(shown, sorted(images)), 3)}"
+        yield f"not used: {counted(len(images), 'hidden image')}: {some(map(shown, sorted(images)), 3)}"
     if of_system:
-        yield f"not used: {counted(len(of_system), 'file')} of the system's (previews, settings): {some(map(shown, of_system), 3)}"
+        named = some(map(shown, of_system), 3)
+        yield f"not used: {counted(len(of_system), 'file')} of the system's (previews, settings): {named}"
 
 
 def _is_system(name: str) -> bool:

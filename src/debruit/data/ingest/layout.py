@@ -1,8 +1,9 @@
-"""What belongs to each image of a folder, by its name: its mask, its captions, the names of its classes.
+"""The mask, the captions and the class names of each image of a folder, matched by file names.
 
-images/a.jpg, masks/a.png              a mask has the name of its image (mask_layout.py) a.txt or a table beside the
-images     captions.py classes.json                           the classes of masks where there are masks, else names of
-subfolders (class_titles.py)
+images/a.jpg, masks/a.png             a mask has the name of its image (mask_layout.py)
+a.txt or a table next to the images   captions (captions.py)
+classes.json                          the classes of masks if there are masks, else names of subfolders
+                                      (class_titles.py)
 """
 
 import posixpath
@@ -24,14 +25,14 @@ from debruit.text.wording import counted, some
 
 
 def pairs_of(path: str, listing: Listing) -> Pairs:
-    """Which files of a folder are images, and which are their masks."""
+    """Return the images of a folder, and their masks."""
     names = [file.name for file in listing.files]
     return paired(names, lambda names: look_like_masks([Path(path) / name for name in names]))
 
 
 def collect(path: str, listing: Listing) -> Collection:
-    """What a folder holds, its captions and classes read. InputError: files beside the images that cannot be
-    understood."""
+    """Return the contents of a folder, its captions and classes read. InputError: files next to the images that cannot
+    be understood."""
     root = Path(path)
     pairs = pairs_of(path, listing)
     companions = [file.name for file in listing.companions]

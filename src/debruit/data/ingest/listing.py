@@ -1,6 +1,6 @@
-"""The files of a folder, by their names alone: images by extension, what may belong to them, the others counted.
+"""The files of a folder, by their names alone: images by extension, their companions, and counts of the others.
 
-Hidden files and folders are passed over, links to folders followed (walking.py), names sorted.
+Hidden files and folders are skipped, links to folders are followed (walking.py), names are sorted.
 """
 
 import os
@@ -21,60 +21,20 @@ from debruit.images.pixels import EXTENSIONS
 from debruit.images.spec import Skipped
 
 NAMED = {*TABLES, *CLASS_NAMES, CLASSES}
-ABOUT = {
-    ".parquet",
-    ".tar",
-    ".csv",
-    ".tsv",
-    ".json",
-    ".jsonl",
-    ".xml",
-    ".txt",
-    ".caption",
-    ".arrow",
-    ".zip",
-}  # beside tables and shards
+# next to tables and shards
+ABOUT = {".parquet", ".tar", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".txt", ".caption", ".arrow", ".zip"}
 IMAGE_LIKE = {
-    ".heic",
-    ".heif",
-    ".avif",
-    ".jp2",
-    ".jxl",
-    ".svg",
-    ".pdf",
-    ".psd",
-    ".raw",
-    ".dng",
-    ".cr2",
-    ".nef",
-    ".arw",
-    ".dcm",
-    ".nii",
-    ".npy",
-    ".npz",
-    ".mp4",
-    ".mov",
-    ".avi",
-    ".webm",
-    ".ppm",
-    ".pgm",
-    ".exr",
-    ".hdr",
-    ".zip",
-    ".tar",
-    ".gz",
-    ".tgz",
-    ".7z",
-    ".rar",
-    ".parquet",
-}
+    ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".dcm",
+    ".nii", ".npy", ".npz", ".mp4", ".mov", ".avi", ".webm", ".ppm", ".pgm", ".exr", ".hdr", ".zip", ".tar", ".gz",
+    ".tgz", ".7z", ".rar", ".parquet",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """The image files of a folder by their extension, the files that may hold captions or names of classes, the
-    folders that could not be opened, all other files than images counted. `notes`: lines about links, and about what
-    is not used."""
+    folders that could not be opened, and counts of all files other than images. `notes`: lines about links and unused
+    files."""
 
     files: tuple[File, ...]
     companions: tuple[File, ...] = ()
@@ -84,7 +44,7 @@ class Listing:
 
 
 def list_images(path: str | Path) -> Listing:
-    """The image files below a folder, by extension, in the order of their names."""
+    """List the image files below a folder, by extension, in the order of their names."""
     walked = walk(path, is_image)
     files = sorted(file for file, _ in walked.files if is_image(file.name))
     rest = [file for file, _ in walked.files if not is_image(file.name)]
@@ -106,7 +66,7 @@ def list_images(path: str | Path) -> Listing:
 
 
 def joined(listings: Mapping[str, Listing]) -> Listing:
-    """The listings of several folders as that of the folder that holds them, by their names in it."""
+    """Join the listings of several folders into one of the folder that holds them, by their names in it."""
     others = Counter[str]()
     for listing in listings.values():
         others.update(dict(listing.others))
@@ -128,13 +88,13 @@ def _is_named(base: str) -> bool:
 
 
 def files_of(path: str | Path, extension: str) -> list[File]:
-    """The files below a folder that end so, in the order of their names."""
+    """List the files below a folder that end with `extension`, in the order of their names."""
     return sorted(file for file, _ in walk(path).files if file.name.lower().endswith(extension))
 
 
 def unused_next_to(path: Path, own: str, used: Collection[str]) -> list[str]:
-    """A sentence about files beside tables or shards (files of the extension `own`) that may hold images, captions
-    or labels and are not read; or nothing."""
+    """Return a sentence about files next to tables or shards (files of the extension `own`) that may hold images,
+    captions or labels and are not read; or nothing."""
     kinds = Counter(
         extension
         for name in (file.name for file, _ in walk(path).files)
@@ -145,19 +105,19 @@ def unused_next_to(path: Path, own: str, used: Collection[str]) -> list[str]:
     )
     counts = ", ".join(f"{count:,} {extension}" for extension, count in sorted(kinds.items()))
     return (
-        [f"not used, files beside the {own} files: {counts}; captions and labels are read from inside of them"]
+        [f"not used, files next to the {own} files: {counts}; captions and labels are read from inside of them"]
         if counts
         else []
     )
 
 
 def one_file(path: Path) -> File:
-    """A file by itself, named without its folder."""
+    """Return a file by itself, named without its folder."""
     return File.of(path.name, path.stat())
 
 
 def file_in(folder: Path, name: str) -> File:
-    """A file by its name in a folder, where it may be missing."""
+    """Return a file by its name in a folder, where it may be missing."""
     try:
         return File.of(name, (folder / name).stat())
     except OSError:
@@ -179,7 +139,7 @@ def _extension(name: str) -> str:
 
 
 def ignored(others: Sequence[tuple[str, int]]) -> str:
-    """A sentence about the files that look like pictures or archives and are of no format that is read, or nothing."""
+    """Return a sentence about files that look like images or archives of an unsupported format, or ""."""
     counts = ", ".join(f"{count:,} {extension}" for extension, count in others if extension in IMAGE_LIKE)
     return f"ignored {counts}: PNG, JPEG, WebP, TIFF, BMP and GIF are read" if counts else ""
 

@@ -1,8 +1,8 @@
-"""What folders, tables and shards share: from a collection of images to a recording in one shape.
+"""The common path of folders, tables and shards: from a collection of images to a recording in one shape.
 
     scan the headers -> decide on one shape -> decode -> record
 
-Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as asked, else as `automatic_size` says; images
+Channels: 3 if any image is in colour, else 1. Depth: the deepest. Size: as requested, else by `automatic_size`; images
 of another size are cut to their largest central part of the same proportions, and their masks with them. Transparency
 is laid on `background`, and colours of other spaces are converted to sRGB.
 """
@@ -34,9 +34,8 @@ LARGEST_SIDE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What every source of images says about them. `size`: a side, or height and width; `labelled` false: the
-    classes of the data are not used; `only`: the files or folders below `path` that are taken, by their names; all
-    of them where none are named."""
+    """The settings of every source of images. `size`: a side, or height and width; `labelled` false: the classes of
+    the data are not used; `only`: the names of the files or folders below `path` that are used, all if empty."""
 
     path: str
     only: tuple[str, ...] = ()
@@ -55,24 +54,24 @@ class Collected:
         parse_color(self.background)
 
     def with_conditions(self, fields: Sequence[str]) -> Self:
-        """The source itself: it gives every condition that it has."""
+        """Return the source itself: it gives every condition that it has."""
         return self
 
     def collection(self) -> Collection:
-        """What is there, its names listed and nothing opened."""
+        """List the names of the images; nothing is opened."""
         raise NotImplementedError
 
     def columns(self) -> tuple[str, ...]:
-        """The columns of the source's tables that hold one text or number for an image, by which images can be
+        """Return the columns of the source's tables that hold one text or number for an image, by which images can be
         grouped."""
         return ()
 
     def column(self, name: str) -> Mapping[str, str]:
-        """What such a column says of each image, by the image's name."""
+        """Return the values of such a column by the names of the images."""
         raise NotImplementedError
 
     def settings(self) -> list:
-        """What the recorded pixels depend on, beside the files."""
+        """Return all that the recorded pixels depend on, besides the files."""
         return [self._sides(), parse_color(self.background), self.labelled]
 
     def _sides(self) -> tuple[int, ...] | None:
@@ -123,13 +122,13 @@ class Plan:
 
 
 def plan(collection: Collection, source: Collected) -> Plan:
-    """Scans a collection and decides. InputError: nothing can be read, or masks that cannot be understood."""
+    """Scan a collection and decide on one shape. InputError: no readable image, or masks that cannot be understood."""
     events.say(f"reading {counted(collection.count)} in {collection.origin}")
     scanned = scan(collection)
     if not source.labelled:
         scanned = replace(
             scanned,
-            classes=Classes(names=(), labels={}, why="no classes: they are not taken as labels, as asked"),
+            classes=Classes(names=(), labels={}, why="no classes: they are not taken as labels, as requested"),
         )
     background = parse_color(source.background)
     sides = source._sides() or automatic_size(scanned)
@@ -182,16 +181,19 @@ def _of_colours(scanned: Scan) -> Iterator[str]:
         listed = some(f"{name} ({count:,})" for name, count in names.most_common())
         yield f"colour profiles in {counted(names.total())}, whose colours were converted to sRGB: {listed}"
     if broken := [f"{shown(name)} ({profile.problem})" for name, profile in stated if profile.problem]:
-        yield f"colour profiles that cannot be used in {counted(len(broken))}, which are taken for sRGB: {some(broken, 3)}"
+        listed = some(broken, 3)
+        yield f"colour profiles that cannot be used in {counted(len(broken))}, which are taken for sRGB: {listed}"
 
 
 def _of_masks(scanned: Scan) -> Iterator[str]:
     if scanned.tones is not None and scanned.tones.other_sizes:
         yield f"masks of another size than their image: {scanned.tones.other_sizes:,}, resized by nearest"
     if scanned.tones is not None and scanned.tones.transparent:
-        yield f"transparency in {counted(scanned.tones.transparent, 'mask')} is left aside: what is transparent has the class of its colour"
+        masks = counted(scanned.tones.transparent, "mask")
+        yield f"transparency in {masks} is ignored: transparent pixels have the class of their colour"
     if scanned.tones is not None and scanned.tones.profiled:
-        yield f"colour profiles in {counted(scanned.tones.profiled, 'mask')} are left aside: colours and numbers of masks are codes"
+        masks = counted(scanned.tones.profiled, "mask")
+        yield f"colour profiles in {masks} are ignored: colours and numbers of masks are codes"
 
 
 def automatic_size(scanned: Scan) -> tuple[int, int]:
@@ -207,7 +209,7 @@ def automatic_size(scanned: Scan) -> tuple[int, int]:
 
 
 def size_note(scanned: Scan, target: Target) -> str:
-    """How the sizes that were scanned became the one that is used, or nothing when all fit."""
+    """Return a sentence on how the scanned sizes become the one that is used, or "" if all fit."""
     sizes = scanned.sizes()
     if set(sizes) == {(target.height, target.width)}:
         return ""

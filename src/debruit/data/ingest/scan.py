@@ -1,8 +1,7 @@
-"""What a source of images holds, from headers alone: no image is decoded (masks are, since their values say which
-classes there are).
+"""The contents of a source of images, from headers alone: no image is decoded. Masks are, since their values tell
+the classes.
 
-A `Collection` is what folders, tables and shards have in common: a series of entries that can be gone through several
-times.
+A `Collection` is common to folders, tables and shards: a series of entries that can be iterated several times.
 """
 
 from collections import Counter
@@ -22,8 +21,8 @@ from debruit.images.spec import Skipped
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One image and what belongs to it. `lacks`: the reason for which it cannot be used, before anything is opened;
-    `part`: which part of the data its table says that it is of (custom_split.py)."""
+    """One image with its mask, label and captions. `lacks`: the reason why it cannot be used, known before anything is
+    opened; `part`: its part of a custom split, by its table (custom_split.py)."""
 
     name: str
     image: Openable
@@ -86,7 +85,7 @@ class Scan:
 
 
 def scan(collection: Collection) -> Scan:
-    """Reads every header, and every mask. InputError when none can be read."""
+    """Read every header, and every mask. InputError when none can be read."""
     images: list[Header] = []
     unreadable: list[Skipped] = []
     labels: dict[str, int | str | None] = {}
@@ -119,7 +118,7 @@ def scan(collection: Collection) -> Scan:
 
 
 class _Seen(NamedTuple):
-    """What is kept of an entry: nothing that holds its pixels."""
+    """The facts that remain of an entry after its scan, without pixels."""
 
     entry: str
     label: int | str | None

@@ -1,8 +1,8 @@
 """The files below a folder: real folders first, then links, each folder once.
 
-A link to a folder or file that is below the folder anyway adds nothing: what it leads to is counted under its real
-name. A link to elsewhere is followed. Hidden names and the folders in which programs keep previews (@eaDir, __MACOSX)
-are passed over; the pictures in them are counted.
+A link to a folder or file that is below the folder anyway adds nothing: its target is counted under its real name. A
+link to elsewhere is followed. Hidden names and the folders in which programs keep previews (@eaDir, __MACOSX) are
+skipped; the images in them are counted.
 """
 
 import os
@@ -17,14 +17,14 @@ from debruit.files.keys import File
 from debruit.images.spec import Skipped
 from debruit.text.wording import counted, shown, some
 
-PREVIEWS = ("@eadir", "__macosx", "$recycle.bin", "lost+found")  # beside hidden folders
-MOST_COUNTED = 1000  # pictures in a hidden folder
+PREVIEWS = ("@eadir", "__macosx", "$recycle.bin", "lost+found")  # besides hidden folders
+MOST_COUNTED = 1000  # images in a hidden folder
 
 
 @dataclass
 class Walked:
-    """What a walk gives. `files`: in no order, with the status of each; `unopened`: folders that could not be
-    opened; `passed`: pictures in hidden folders, and hidden files, by the name of the folder or file; `inner` and
+    """The result of a walk. `files`: in no order, with the status of each; `unopened`: folders that could not be
+    opened; `passed`: images in hidden folders, and hidden files, by the name of the folder or file; `inner` and
     `doubled`: links to folders and to files that are below the folder themselves; `outer`: links to folders
     elsewhere; `single`: links to files elsewhere; `broken`: links to nowhere."""
 
@@ -39,7 +39,7 @@ class Walked:
 
 
 def walk(path: str | Path, is_image: Callable[[str], bool] = lambda name: True) -> Walked:
-    """All files below a folder. `is_picture` says by the name which files count where hidden ones are counted.
+    """Return all files below a folder. `is_image` tells by the name which hidden files are counted as images.
     InputError: there is no such folder."""
     return _Walk(check_folder(path), is_image).run()
 
@@ -103,7 +103,7 @@ class _Walk:
         return True
 
     def _count_images(self, name: str) -> int:
-        """How many pictures lie in a folder that is passed over, up to MOST_COUNTED."""
+        """Count the images in a folder that is skipped, up to MOST_COUNTED."""
         count = 0
         for _, folders, files in os.walk(self.root / name):
             count += sum(self.is_image(file) for file in files)
@@ -152,7 +152,7 @@ class _Walk:
 
 
 def about_links(walked: Walked, is_image: Callable[[str], bool]) -> Iterator[str]:
-    """What was linked and how it was counted, a line each."""
+    """Yield a line for each kind of links, and how their targets are counted."""
     if walked.inner:
         names = [f"{shown(link)} is {shown(real) or 'the source itself'}" for link, real in sorted(walked.inner)]
         yield (
@@ -165,12 +165,16 @@ def about_links(walked: Walked, is_image: Callable[[str], bool]) -> Iterator[str
         yield f"{counted(len(walked.outer), 'link')} to folders elsewhere, which are followed: {some(names)}"
     doubled = [f"{shown(link)} is {shown(real)}" for link, real in walked.doubled if is_image(link)]
     if doubled:
-        yield f"{counted(len(doubled), 'link')} to images that are in the source themselves, which count once, under their real names: {some(doubled)}"
+        yield (
+            f"{counted(len(doubled), 'link')} to images that are in the source themselves, which count once, under "
+            f"their real names: {some(doubled)}"
+        )
     single = [(link, target) for link, target in walked.single if is_image(link)]
     if single:
         same = len(single) - len({target for _, target in single})
         twice = f"; {same:,} of them lead to the same file as another, and each counts" if same else ""
-        yield f"{counted(len(single), 'link')} to images elsewhere, which are followed: {some(shown(link) for link, _ in single)}{twice}"
+        names = some(shown(link) for link, _ in single)
+        yield f"{counted(len(single), 'link')} to images elsewhere, which are followed: {names}{twice}"
     nowhere = [shown(name) for name in walked.broken if not is_image(name)]  # an image is named when it cannot be read
     if nowhere:
         yield f"{counted(len(nowhere), 'link')} to nowhere, which are passed over: {some(nowhere)}"
@@ -189,8 +193,8 @@ def _about_hard_links(walked: Walked, is_image: Callable[[str], bool]) -> Iterat
     groups = sorted(sorted(names) for names in several.values() if len(names) > 1)
     if groups:
         count = sum(map(len, groups))
-        names = [" = ".join(map(shown, names)) for names in groups]
-        yield f"{counted(count)} are hard links to {counted(len(groups), 'file')}, and each name counts: {some(names, 3)}"
+        names = some([" = ".join(map(shown, names)) for names in groups], 3)
+        yield f"{counted(count)} are hard links to {counted(len(groups), 'file')}, and each name counts: {names}"
 
 
 def check_folder(path: str | Path) -> Path:

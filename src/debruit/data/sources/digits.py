@@ -25,12 +25,12 @@ class Digits:
     packages: ClassVar[tuple[str, ...]] = ("scikit-learn",)
 
     def build(self) -> Dataset:
-        """Maps the digits, reading them from scikit-learn the first time."""
+        """Map the digits, reading them from scikit-learn the first time."""
         key = make_key(self.name, require(self.name, self.packages))
         return stored(key, self._recording)
 
     def check(self) -> str:
-        """What is there, in words."""
+        """Return a description of the data. InputError: it is missing or damaged."""
         require(self.name, self.packages)
         images, labels = _load()
         if images.shape != (COUNT, 8, 8) or set(labels) != set(range(10)):
@@ -40,7 +40,7 @@ class Digits:
         return f"{COUNT:,} images of 8 x 8 pixels in 10 classes, inside scikit-learn"
 
     def obtain(self) -> None:
-        """Installs scikit-learn."""
+        """Install scikit-learn."""
         install_packages(self.packages)
 
     def _recording(self) -> Recording:

@@ -57,7 +57,7 @@ class FashionMnist:
         return cls(split=split)
 
     def build(self) -> Dataset:
-        """Maps the garments, unpacking them the first time."""
+        """Map the garments, unpacking them the first time."""
         images, labels = self._files()
         status = [(path, path.stat()) for path in (images, labels)]
         files = [File.of(path.name, s) for path, s in status]
@@ -65,7 +65,7 @@ class FashionMnist:
         return stored(key, self._recording)
 
     def check(self) -> str:
-        """What is there, in words. InputError if a file is missing or not the published one."""
+        """Return a description of the data. InputError: a file is missing, or not the published one."""
         for split in SPLITS:
             for path in FashionMnist(split=split, folder=self.folder)._files():
                 if _digest(path) != SHA256[path.name.removesuffix(".gz")]:
@@ -76,11 +76,11 @@ class FashionMnist:
         return f"60,000 + 10,000 images of 28 x 28 pixels in 10 classes, checksums right, in {path.parent}"
 
     def obtain(self) -> None:
-        """Fetches the four files: from the Debian package, else from the data set's public address."""
-        folder_of_files = source_folder(self.name)
+        """Fetch the four files: from the Debian package, else from the data set's public address."""
+        target = source_folder(self.name)
         with storage():
-            folder_of_files.mkdir(parents=True, exist_ok=True)
-        with storage(), tempfile.TemporaryDirectory(dir=folder_of_files, suffix=".part") as folder:
+            target.mkdir(parents=True, exist_ok=True)
+        with storage(), tempfile.TemporaryDirectory(dir=target, suffix=".part") as folder:
             problem = unpack_debian(PACKAGE, Path(folder))
             unpacked = {path.name: path for path in Path(folder).rglob("*-ubyte.gz")}
             for name in SHA256:
@@ -88,10 +88,10 @@ class FashionMnist:
                 if not fetched.exists() and (refused := download(f"{ADDRESS}{name}.gz", fetched)):
                     raise InputError(
                         f"{self.name} could not be fetched: {PACKAGE}: {problem}; {refused}; put its four "
-                        f"idx.gz files into {folder_of_files} yourself"
+                        f"idx.gz files into {target} yourself"
                     )
                 shutil.copyfile(fetched, fetched.with_name("whole"))
-                fetched.with_name("whole").replace(folder_of_files / f"{name}.gz")
+                fetched.with_name("whole").replace(target / f"{name}.gz")
 
     def _files(self) -> tuple[Path, Path]:
         folders = [Path(self.folder)] if self.folder else [source_folder(self.name), SYSTEM_FOLDER]

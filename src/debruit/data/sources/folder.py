@@ -2,7 +2,7 @@
 
     list names -> content key -> (in the cache: map it) or (plan.py)
 
-What lies beside the images is used: masks, captions, names of classes (layout.py).
+Masks, captions and names of classes next to the images are used (layout.py).
 """
 
 import os
@@ -25,13 +25,13 @@ from debruit.files.keys import content_key
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(Collected):
-    """Images in a folder of yours; its subfolders are the classes, unless `labelled` is false. `size`: a side, or
+    """Images in a folder; its subfolders are the classes, unless `labelled` is false. `size`: a side, or
     height and width."""
 
     name: ClassVar[str] = "folder"
 
     def build(self) -> Dataset:
-        """Maps the folder's images, decoding them first if their content is not in the cache."""
+        """Map the folder's images, decoding them first if their content is not in the cache."""
         listing = self._listing()
         settings = [self.name, *self.settings(), *_with_masks(listing), *_reordered(listing)]
         key = content_key(Path(self.path), [*listing.files, *listing.companions], settings)
@@ -40,12 +40,12 @@ class Folder(Collected):
         return dataset.with_tables(self)
 
     def collection(self) -> Collection:
-        """The folder's images and what belongs to them. InputError: none is there, or what lies beside them cannot
-        be understood."""
+        """Return the folder's images with their masks and captions. InputError: there is no image, or a file next to
+        the images cannot be understood."""
         return collect(self.path, self._listing())
 
     def columns(self) -> tuple[str, ...]:
-        """The columns of the tables beside the images, but for names and captions."""
+        """Return the columns of the tables next to the images, except for names and captions."""
         return tuple(sorted({column for of in self._cells().values() for column in of}))
 
     def column(self, name: str) -> Mapping[str, str]:
@@ -69,14 +69,14 @@ class Folder(Collected):
 
 
 def _with_masks(listing: Listing) -> list[str]:
-    """What tells folders with masks, and those that may have some, from what versions recorded that read them
-    otherwise."""
+    """Return key parts that tell folders with masks, or possible masks, from entries of versions that read them
+    differently."""
     names = [file.name for file in listing.files]
     return ["masks", "edges"] if paired(names).masked else ["layout"] if may_have_masks(names) else []
 
 
 def _reordered(listing: Listing) -> list[str]:
-    """What tells folders of classes like 1, 2, 10 from what versions recorded that put them in the order 1, 10, 2."""
+    """Return key parts that tell class folders like 1, 2, 10 from entries of versions that sorted them 1, 10, 2."""
     folders = {os.path.dirname(file.name) for file in listing.files}
     names = classify([f"{folder}/x" for folder in folders]).names
     return [] if list(names) == sorted(names) else ["natural order"]

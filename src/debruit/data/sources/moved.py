@@ -1,4 +1,4 @@
-"""Data that lies elsewhere now. What identifies data is its content (the fingerprint); where it lies is not."""
+"""Data that was moved. Data is identified by its content (the fingerprint), not by its location."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,12 +9,12 @@ from debruit.data.find import find_source
 from debruit.errors import InputError
 from debruit.files.home import expanded
 
-LOCATION_FIELDS = ("path", "folder")  # fields of sources that say where the data lies
+LOCATION_FIELDS = ("path", "folder")  # fields of sources that locate the data
 
 
 def relocated(source: Any, text: str | Sequence[str]) -> Any:
-    """The source as it was, with all its settings, but at the place that `text` names, or at several of one kind.
-    InputError: what is there is of another kind."""
+    """Return the source with all its settings, at the location that `text` names, or at several of one kind.
+    InputError: the data there is of another kind."""
     named, shown = find_source(text), _shown(text)
     if type(named) is type(source):
         location = {name: getattr(named, name) for name in LOCATION_FIELDS if hasattr(source, name)}
@@ -30,19 +30,19 @@ def relocated(source: Any, text: str | Sequence[str]) -> Any:
         return replace(source, folder=str(expanded(shown)))
     raise InputError(
         f"--data {shown}: the training read {_kind(source)} and there is {_kind(named)}: give the same data at its new "
-        "place"
+        "location"
     )
 
 
 def moved(source: Any, text: str | Sequence[str], fingerprint: str) -> tuple[Any, Dataset]:
-    """The source at its new place, and its data. InputError: the content there is not that of this fingerprint."""
+    """Return the source at its new location, and its data. InputError: its content has another fingerprint."""
     relocated_source = relocated(source, text)
     dataset = relocated_source.build()
     if dataset.spec.fingerprint != fingerprint:
         raise InputError(
             f"--data {_shown(text)} is not the data of this training ({len(dataset):,} images of fingerprint "
-            f"{dataset.spec.fingerprint:.8}, and "
-            f"{fingerprint:.8} is needed): names and content of all its files must be as they were"
+            f"{dataset.spec.fingerprint:.8}, and {fingerprint:.8} is needed): names and content of all its files must "
+            "be as they were"
         )
     return relocated_source, dataset
 

@@ -45,7 +45,7 @@ class Parquet(Collected):
     name: ClassVar[str] = "parquet"
 
     def build(self) -> Dataset:
-        """Maps the images, decoding them first if the content of the tables, or of the files that they name, is not
+        """Map the images, decoding them first if the content of the tables, or of the files that they name, is not
         in the cache."""
         _require()
         folder, files = self._files()
@@ -61,7 +61,7 @@ class Parquet(Collected):
         return folder.absolute().name if self.only else Path(self.path).absolute().name.removesuffix(EXTENSION)
 
     def collection(self) -> Collection:
-        """The rows of all tables. InputError: pyarrow is not installed, a table has no image."""
+        """Return the rows of all tables. InputError: pyarrow is not installed, a table has no image."""
         _require()
         folder, files = self._files()
         tables = [_Table.open(folder / file.name, file.name) for file in files]
@@ -86,7 +86,7 @@ class Parquet(Collected):
         )
 
     def _notes_on_folder(self, folder: Path) -> list[str]:
-        """What there is to say about other files of the folder, where it was given as a folder."""
+        """Return notes on other files of the folder, if the source was given as a folder."""
         if self.only or not Path(self.path).is_dir():
             return []
         return unused_next_to(
@@ -94,7 +94,7 @@ class Parquet(Collected):
         )
 
     def columns(self) -> tuple[str, ...]:
-        """The columns of texts and numbers that are no captions."""
+        """Return the columns of texts and numbers that are no captions."""
         return tuple(sorted({name for table in self._tables() for name in table.columns.scalars}))
 
     def column(self, name: str) -> Mapping[str, str]:
@@ -162,7 +162,7 @@ class _Table:
                         inside = (_inside(row[column]) for row in batch.to_pylist())
                         yield from (posixpath.join(posixpath.dirname(self.name), path) for path in inside if path)
         except (pyarrow.ArrowException, OSError):
-            return  # said when its rows are read
+            return  # reported when its rows are read
 
     @property
     def of_part(self) -> str:
@@ -180,7 +180,7 @@ class _Table:
                 for batch in file.iter_batches(CELLS, columns=list(columns)) if columns else ():
                     yield from batch.to_pylist()
         except (pyarrow.ArrowException, OSError):
-            return  # said when its images are read
+            return  # reported when its images are read
 
     def entries(self, masked: bool, names: Sequence[str]) -> Iterator[Entry]:
         import pyarrow
@@ -238,7 +238,7 @@ def _classes(labels: Mapping[str, int | str | None], names: Sequence[str], title
 
 
 def _notes(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
-    """What is read of the tables and what is not, with counts."""
+    """Yield notes on unused columns, labels and tables, with counts."""
     others: dict[str, str] = {}
     problems: Counter[str] = Counter()
     for table in tables:
@@ -248,14 +248,16 @@ def _notes(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
                 problem for row in table.cells([table.columns.label]) if (problem := table.label(row, names)[1])
             )
     if others:
-        yield f"columns that are neither images nor conditions: {some([f'{name} ({kind})' for name, kind in sorted(others.items())], 8)}"
+        listed = some([f"{name} ({kind})" for name, kind in sorted(others.items())], 8)
+        yield f"columns that are neither images nor conditions: {listed}"
     for problem, count in sorted(problems.items()):
         yield f"labels that are not used: {count:,}, {problem}"
     unnamed = [table.name for table in tables if table.columns.label and not table.columns.classes]
     if names and unnamed:
-        yield f"{counted(len(unnamed), 'table')} without names of classes, whose numbers count those of the others: {some(unnamed)}"
+        tables_without = counted(len(unnamed), "table")
+        yield f"{tables_without} without names of classes, whose numbers count those of the others: {some(unnamed)}"
     if names and any(table.columns.classes not in ((), tuple(names)) for table in tables):
-        yield f"tables that name their classes in different orders: brought together by their names: {some(names)}"
+        yield f"tables that name their classes in different orders: joined by their names: {some(names)}"
     lacking = [
         (what, [table.name for table in tables if not getattr(table.columns, what)]) for what in ("text", "label")
     ]

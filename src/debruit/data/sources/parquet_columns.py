@@ -1,12 +1,12 @@
-"""Which column of a Parquet table is what, by its name and type, and what its labels are called.
+"""The roles of the columns of a Parquet table, by their names and types, and the names of its labels.
 
     image      {"bytes", "path"}, or bytes     text      a caption, or a list of captions
     label      a number or a name              mask      as image
 
 A column called label holds masks where it is declared as images, has {"bytes", "path"}, or its bytes begin as those of
-a picture; other bytes are names. Labels may be integers, texts, true and false, whole numbers stored as fractions (as
+an image; other bytes are names. Labels may be integers, texts, true and false, whole numbers stored as fractions (as
 pandas stores integers of which some are missing), and dictionaries of them. Names of classes come from the features
-that Hugging Face stores beside the columns. A column that is not used is named.
+that Hugging Face stores with the columns. A column that is not used is reported.
 """
 
 import json
@@ -24,9 +24,9 @@ LABELS = ("label", "labels", "class", "cls", "fine_label")
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which column of a table is what; "" where there is none. `classes`: the names that the labels count; `others`:
-    the columns that are none of these, with their types; `scalars`: those of one text or number a row but for the
-    captions, by which images can be grouped."""
+    """The names of a table's columns by their role; "" where there is none. `classes`: the names that the labels count;
+    `others`: the columns that are none of these, with their types; `scalars`: those of one text or number a row but for
+    the captions, by which images can be grouped."""
 
     image: str
     text: str = ""
@@ -41,8 +41,8 @@ class Columns:
 
 
 def columns_of(schema: Any, first_bytes: Callable[[str], bytes]) -> Columns | str:
-    """Which column is what, or the reason why this table is of no use. `first_bytes`: the first value of a column of
-    bytes that is not empty."""
+    """Return the roles of the columns, or the reason why the table cannot be used. `first_bytes`: the first value of a
+    column of bytes that is not empty."""
     features = _features(schema.metadata)
     lowered = {name.lower(): name for name in reversed(schema.names)}
     declared = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
@@ -77,7 +77,7 @@ def columns_of(schema: Any, first_bytes: Callable[[str], bytes]) -> Columns | st
 
 
 def is_image_file(data: bytes) -> bool:
-    """Whether bytes begin as a PNG, JPEG, GIF, TIFF, WebP or BMP file does. What is called "BMW" is none."""
+    """Whether bytes begin as a PNG, JPEG, GIF, TIFF, WebP or BMP file does. A text like "BMW" does not."""
     known = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     return data.startswith(known) or webp or (data[:2] == b"BM" and data[6:10] == bytes(4))

@@ -1,7 +1,8 @@
-"""Tar shards in WebDataset's layout (tar_index.py), streamed: indexed and checked once, then read where they lie.
+"""Tar shards in WebDataset's layout (tar_index.py), streamed: indexed and checked once, then read in place.
 
-    list shards -> content key -> (in the cache: open it) or (read the headers of the tars -> scan -> decide on one shape -> decode each image once,
-    so that training meets none that cannot be read -> record where each lies)
+    list shards -> content key -> (in the cache: open it)
+                               or (read the headers of the tars -> scan -> decide on one shape -> decode each image
+                                   once, so that training meets no unreadable one -> record the location of each)
 
 The order of training is by shard (data/order.py). A shard is a block: mix the images when the shards are written.
 """
@@ -42,13 +43,13 @@ NOWHERE = Span(0, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class Shards(Collected):
-    """Images in tar shards, with captions, labels and masks beside them: a folder of .tar files, one of them, or a
+    """Images in tar shards, with their captions, labels and masks: a folder of .tar files, one of them, or a
     pattern such as shards-{0000..0009}.tar."""
 
     name: ClassVar[str] = "shards"
 
     def build(self) -> Dataset:
-        """Opens the shards, indexing them first if their content is not in the cache."""
+        """Open the shards, indexing them first if their content is not in the cache."""
         folder, files = self._files()
         companions = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
         key = content_key(folder, [*files, *companions], [self.name, *self.settings()])
@@ -61,18 +62,18 @@ class Shards(Collected):
         return folder.absolute().name if Path(self.path).is_dir() else Path(files[0].name).stem
 
     def collection(self) -> Collection:
-        """What the shards hold. InputError: there are none, or none that holds an image."""
+        """Return the contents of the shards. InputError: there are none, or none that holds an image."""
         return self._collected(*self._files())[0]
 
     def _notes_on_folder(self, folder: Path) -> list[str]:
-        """What there is to say about other files of the folder, where it was given as a folder."""
+        """Return notes on other files of the folder, if the source was given as a folder."""
         if self.only or not Path(self.path).is_dir():
             return []
         used = (CLASSES, *(path.name for path in names_beside(folder)))
         return [*_compressed(folder, self.only), *unused_next_to(folder, EXTENSION, used)]
 
     def columns(self) -> tuple[str, ...]:
-        """The keys of JSON members, but for captions and labels."""
+        """Return the keys of JSON members, except for captions and labels."""
         return tuple(sorted({key for _, cells in self._cells() for key in cells}))
 
     def column(self, name: str) -> Mapping[str, str]:
@@ -95,7 +96,7 @@ class Shards(Collected):
         return replace(decided.recording(), locations=locations, facts=facts)
 
     def _collected(self, folder: Path, files: Sequence[File]) -> tuple[Collection, Mapping[str, Sequence[int]]]:
-        """The collection, and where each of its images lies, as streamed.py keeps it."""
+        """Return the collection, and the location of each of its images, as streamed.py stores it."""
         shards = list(mapped(lambda file: read_shard(folder / file.name), files))
         _check_views(files, shards)
         lost = tuple(_damage(file, shard) for file, shard in zip(files, shards, strict=True) if shard.damage)
@@ -124,8 +125,8 @@ class Shards(Collected):
         }
 
     def _files(self) -> tuple[Path, list[File]]:
-        """The folder that the shards are in, and the shards by their names below it, in order. InputError: there are
-        none."""
+        """Return the folder that the shards are in, and the shards by their names below it, in order. InputError: there
+        are none."""
         if self.path.lower().endswith(PACKED):
             raise InputError(
                 f"{self.path} is compressed, and images are read from anywhere in a shard: unpack it to a plain "
@@ -151,7 +152,8 @@ class Shards(Collected):
 
 
 def _named(pattern: str) -> list[Path]:
-    """The files that a pattern with braces or * means. InputError: none, or one of the braces' names is not there."""
+    """Return the files that a pattern with braces or * means. InputError: none, or one of the braces' names is not
+    there."""
     paths: list[Path] = []
     for name in expanded(pattern):
         matches = glob.glob(name) if glob.has_magic(name) else [name] if Path(name).is_file() else []
@@ -189,8 +191,8 @@ def _name(file: File, sample: Sample) -> str:
 def _classes(
     labels: Mapping[str, int | str | None], names: Sequence[str], keys: Mapping[str, str], titles: Sequence[Path]
 ) -> Classes:
-    """Classes from labels, or else from folders inside of the shards; called as the files of names beside the shards
-    say."""
+    """Return classes from labels, or else from folders inside of the shards, with the titles of the files of names next
+    to the shards."""
     if not keys:
         return renamed_by(by_labels(labels, names), titles)
     classes = classify([keys[name] for name in labels])
@@ -199,7 +201,7 @@ def _classes(
 
 
 def _notes(shards: Sequence[Shard], files: Sequence[File]) -> Iterator[str]:
-    """What was done about keys, and what is not used, with counts."""
+    """Yield notes on keys and unused members, with counts."""
     by_note: defaultdict[str, list[str]] = defaultdict(list)
     for file, shard in zip(files, shards, strict=True):
         for what, name in shard.notes:
@@ -208,11 +210,12 @@ def _notes(shards: Sequence[Shard], files: Sequence[File]) -> Iterator[str]:
         yield f"{what}: {len(names):,} ({some(names, 3)})"
     shared = Counter(key for shard in shards for key in {sample.key for sample in shard.samples})
     if several := sorted(key for key, count in shared.items() if count > 1):
-        yield f"keys that are the same in several shards, each an image of its own: {len(several):,} ({some(map(shown, several), 3)})"
+        keys = some(map(shown, several), 3)
+        yield f"keys that are the same in several shards, each an image of its own: {len(several):,} ({keys})"
 
 
 def _compressed(folder: Path, only: Sequence[str]) -> list[str]:
-    """What there is to say about compressed shards that lie beside those that are read."""
+    """Return notes on compressed shards next to those that are read."""
     packed = [] if only else [file.name for kind in PACKED for file in files_of(folder, kind)]
     if not packed:
         return []
@@ -228,8 +231,8 @@ def _check_views(files: Sequence[File], shards: Sequence[Shard]) -> None:
         if shard.views:
             raise InputError(
                 f"{file.name}: its keys hold several images each ({some(shard.views)}), and which one to train on is "
-                "not said: keep one of them in the "
-                f"shards as key.png, or give each a key of its own (key_{shard.views[0]}.png)"
+                "not clear: keep one of them in the shards as key.png, or give each a key of its own "
+                f"(key_{shard.views[0]}.png)"
             )
 
 

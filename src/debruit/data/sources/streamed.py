@@ -1,9 +1,9 @@
-"""A data set whose images stay in the shards that they came in: the cache knows where each lies, and rows are decoded
-when they are asked for.
+"""A data set whose images stay in their shards: the cache stores the location of each, and rows are decoded on
+demand.
 
-    places.bin    (N, 5) int64: number of the shard, offset and size of the image, offset and size of its mask
+    LOCATIONS    (N, 5) int64: number of the shard, offset and size of the image, offset and size of its mask
 
-In memory are the places, names, labels and captions; of the images those of one batch.
+Locations, names, labels and captions are in memory; of the images only those of one batch.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 from debruit import config
 from debruit.annotations.masks import Coding, decode_mask
-from debruit.data.dataset import META, PLACES, Dataset
+from debruit.data.dataset import LOCATIONS, META, Dataset
 from debruit.data.ingest.cache import check_reading
 from debruit.errors import InputError
 from debruit.files.blobs import Part, Stamp
@@ -24,7 +24,7 @@ from debruit.images.pixels import Target, Unreadable, decode
 from debruit.images.spec import DataSpec
 
 COLUMNS = 5
-SHARD, IMAGE, MASK = 0, 1, 3  # columns of places.bin
+SHARD, IMAGE, MASK = 0, 1, 3  # columns of the locations
 
 
 class Decoded:
@@ -42,7 +42,7 @@ class Decoded:
 
     @property
     def nbytes(self) -> int:
-        """What they would take in memory."""
+        """Bytes that all rows would take in memory."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -67,14 +67,14 @@ class Decoded:
 
 
 def open_streamed(folder: Path, *, shards: Sequence[tuple[Path, Stamp]]) -> Dataset:
-    """The data set of a cache entry whose images lie in these shards. OSError, ValueError, KeyError or TypeError:
+    """Open the data set of a cache entry whose images lie in these shards. OSError, ValueError, KeyError or TypeError:
     the entry is not whole."""
     meta = json.loads((folder / META).read_bytes())
     check_reading(meta)
     spec: DataSpec = config.decode(meta["spec"], DataSpec)
     target: Target = config.decode(meta["target"], Target)
     coding = config.decode(meta["coding"], Coding) if meta["coding"] else None
-    locations = np.fromfile(folder / PLACES, np.int64).reshape(spec.count, COLUMNS)
+    locations = np.fromfile(folder / LOCATIONS, np.int64).reshape(spec.count, COLUMNS)
     if len(locations) and locations[:, SHARD].max() >= len(shards):
         raise ValueError(f"it is of more than {len(shards)} shards")
 

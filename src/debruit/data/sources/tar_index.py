@@ -1,12 +1,12 @@
-"""What belongs to each image of a tar shard, in WebDataset's layout: members of one key belong together, which is their
-name up to its first dot.
+"""The samples of a tar shard, in WebDataset's layout: members with the same key, their name up to its first dot,
+belong together.
 
     key.jpg (png, webp, ...)    key.txt (caption)    key.json {"caption", "label"}    key.cls    key.mask.png (seg.png)
 
-A key that occurs twice is two images, each with the members that lie beside it. Keys whose members lie apart (all
+A key that occurs twice is two images, each with the members next to it. Keys whose members lie apart (all
 images, then all captions) are put together if they have one image. Where several images differ only behind the first
-dot (2021.01.jpg, 2021.02.jpg) their key is all of their name. Whatever is not used, and what is done about keys, is
-said (`Shard.notes`).
+dot (2021.01.jpg, 2021.02.jpg) their key is all of their name. Unused members and decisions about keys are
+reported (`Shard.notes`).
 """
 
 import json
@@ -33,7 +33,7 @@ MASK_MEMBERS = ("mask", "seg", "segmentation")
 LARGEST_TEXT = 2**20  # bytes of a caption or JSON member
 IMAGE, MASK, TEXT, LABEL, JSON, OTHER = "image", "mask", "text", "label", "json", "other"
 
-Note = tuple[str, str]  # what is said, and the member or key of which it is said
+Note = tuple[str, str]  # a report, and the member or key that it is about
 TOGETHER = "keys whose members lie apart, put together"
 TWICE = "keys that occur more than once in a shard, each an image of its own"
 DOTTED = "keys that differ only behind their first dot, each an image of its own"
@@ -43,8 +43,8 @@ FURTHER = "not used, further images of a key"
 
 @dataclass
 class Sample:
-    """The members of one key; `part`: which part of the data its JSON says (custom_split.py); `cells`: the other
-    values of its JSON, where they are asked for."""
+    """The members of one key; `part`: its part of a custom split, by its JSON (custom_split.py); `cells`: the other
+    values of its JSON, if requested."""
 
     key: str
     image: Span | None = None
@@ -57,8 +57,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shard:
-    """What a tar file holds, why there is no more of it, if it is damaged, and what is said of it. `views`: the
-    kinds of images that every key has several of."""
+    """The samples of a tar file, its damage if there is any, and notes on it. `views`: the kinds of images of which
+    every key has several."""
 
     samples: tuple[Sample, ...]
     damage: str = ""
@@ -81,8 +81,8 @@ class Part(NamedTuple):
 
 
 def read_shard(path: Path, *, cells: bool = False) -> Shard:
-    """Goes through the headers of a tar file once. Nothing is raised for a damaged one: what can be read is
-    returned, and what happened."""
+    """Read the headers of a tar file once. A damaged file raises nothing: its readable samples are returned, with a
+    description of the damage."""
     contents = read_members(path)
     notes = [(f"not used, {reason}", name) for name, reason in contents.passed]
     if contents.archives > 1:
@@ -116,7 +116,7 @@ def _part(member: Member, notes: list[Note]) -> Part | None:
 
 
 def _views(parts: Sequence[Part]) -> tuple[str, ...]:
-    """What tells the images of a key apart, where it is the same for several keys: fields of a sample (rgb.png,
+    """Return the suffixes that tell the images of a key apart, if several keys share them: fields of a sample (rgb.png,
     depth.png) and no part of its key."""
     several = [of for of in _dotted(parts).values() if len(of) > 1]
     first = several[0] if several else set()
@@ -220,7 +220,7 @@ def _unused_kind(part: Part) -> str:
 
 
 def _fill(sample: Sample, role: str, text: str) -> str:
-    """Adds what a member says; returns what is wrong with it, or nothing."""
+    """Add the content of a member; return what is wrong with it, or ""."""
     if role == TEXT:
         if are_numbers(text):
             return "boxes or numbers, no captions"

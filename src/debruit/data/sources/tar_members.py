@@ -1,4 +1,4 @@
-"""The members of a tar file and where they lie, from its headers.
+"""The members of a tar file and their offsets, from its headers.
 
 A tar file has no table of contents: its headers are read one after the other, each saying where the next one is. If it
 was cut, everything before the cut is still there. Behind its end there may be another one (`cat a.tar b.tar`), which is
@@ -41,8 +41,8 @@ class Member(NamedTuple):
 
 @dataclass
 class Contents:
-    """The files of a tar file in their order; why there are no more of them, if it is damaged; what is said of it;
-    `passed`: names that are passed over, with the reason."""
+    """The files of a tar file in their order; why there are no more of them, if it is damaged; `passed`: names that are
+    skipped, with the reason."""
 
     members: list[Member] = field(default_factory=list)
     damage: str = ""
@@ -51,7 +51,7 @@ class Contents:
 
 
 def read_members(path: Path) -> Contents:
-    """Nothing is raised for a damaged file: what can be read is returned, and what happened."""
+    """Read the members of a tar file. A damaged one raises nothing; its readable part and damage are returned."""
     contents = Contents()
     try:
         size = path.stat().st_size
@@ -71,7 +71,7 @@ def read_members(path: Path) -> Contents:
 
 
 def packing_of(start: bytes) -> str:
-    """How a file that begins so is compressed, or ""."""
+    """Return the compression of a file that begins with `start`, or ""."""
     return next((name for magic, name in PACKINGS.items() if start.startswith(magic)), "")
 
 
@@ -110,10 +110,10 @@ def _read_archive(file: BinaryIO, start: int, size: int, files: "_Files", conten
 
 
 class _Files:
-    """The files of a tar file as they come, links beside them."""
+    """The files of a tar file in their order, and its links."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[str, Span | None, str]] = []  # name, place, or what it is a link to
+        self.entries: list[tuple[str, Span | None, str]] = []  # name, span, or the target of a link
         self.spans: dict[str, Span] = {}
         self.links: dict[str, str] = {}
 

@@ -1,8 +1,8 @@
-"""Which of Unicode's groups an emoji belongs to, from its first code point.
+"""The Unicode group of an emoji, from its first code point.
 
 The ranges are those of emoji-test.txt, Unicode 17 (https://www.unicode.org/Public/emoji/, Unicode License v3), joined
-where no emoji of another group lies between. Two sequences leave the group of their first code point; what Unicode
-does not know as an emoji (OpenMoji's own drawings, chess pieces, regional flags ...) is `extras`.
+where no emoji of another group lies between. Two sequences leave the group of their first code point; drawings that
+are no Unicode emoji (OpenMoji's additions, chess pieces, regional flags ...) are `extras`.
 """
 
 from bisect import bisect_right
@@ -48,9 +48,10 @@ _RANGES = {
     "flags": "1F1E6-1F1FF 1F38C 1F3C1 1F3F3-1F3F4 1F6A9",
     "component": "1F3FB-1F3FF 1F9B0-1F9B3",
 }
-_EXCEPTIONS = {"1F344-200D-1F7EB": "food-drink", "1F441-200D-1F5E8": "smileys-emotion"}  # brown mushroom, eye in bubble
+# a brown mushroom, and a speech bubble
+_EXCEPTIONS = {"1F344-200D-1F7EB": "food-drink", "1F441-200D-1F5E8": "smileys-emotion"}
 
-# parts of a group that can be asked for by name as well
+# parts of a group that can be named too
 _PARTS = {
     "faces": """
         2639-263A 1F600-1F637 1F641-1F644 1F910-1F917 1F920-1F925 1F927-1F92F 1F970-1F976 1F978-1F97A 1F9D0

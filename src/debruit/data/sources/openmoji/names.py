@@ -1,5 +1,4 @@
-"""What OpenMoji's drawings show, in words: the names that Unicode gives emoji, in the languages that the package
-`emoji` has."""
+"""Captions of OpenMoji's drawings: the Unicode names of emoji, in the languages of the package `emoji`."""
 
 import re
 import unicodedata
@@ -14,8 +13,7 @@ ENGLISH = "en"
 
 
 def check_languages(languages: Sequence[str]) -> None:
-    """InputError for none at all, or for one that the package has no names in; where it is not installed nobody
-    knows."""
+    """InputError for no language, or for one in which the package has no names; unchecked if it is not installed."""
     if not languages:
         raise InputError("OpenMoji without a language has no captions: give one or more, such as en or en,fr")
     if set(languages) == {ENGLISH} or find_spec("emoji") is None:
@@ -28,14 +26,14 @@ def check_languages(languages: Sequence[str]) -> None:
 
 
 def captions(item: str, languages: Sequence[str]) -> tuple[str, ...]:
-    """The words for a drawing in these languages, each once; () where there are none."""
+    """Return the names of a drawing in these languages, each once; () where there are none."""
     names = dict.fromkeys(emoji_name(item, language) for language in languages)
     return tuple(name for name in names if name)
 
 
 def emoji_name(item: str, language: str = ENGLISH) -> str:
-    """The words for a drawing: "grinning face". "" for OpenMoji's own signs, which have no name in any standard;
-    what is no emoji has English names only."""
+    """Return the name of a drawing: "grinning face". "" for OpenMoji's own signs, which have no standard name;
+    drawings that are no emoji have English names only."""
     if known := _names(language).get(item.replace("-FE0F", "")):
         return f"flag: {known}" if language == ENGLISH and FLAG.match(item) else known
     return _character_names(item) if language == ENGLISH else ""

@@ -1,8 +1,8 @@
-"""OpenMoji 17: drawings as SVG, rasterised at the size that is asked (CC BY-SA 4.0, https://openmoji.org).
+"""OpenMoji 17: drawings as SVG, rasterised at the requested size (CC BY-SA 4.0, https://openmoji.org).
 
-Items are named by their code points joined by '-', as the files are; the text is the Unicode name, in words and in one
-language or several; the label is Unicode's group. A drawing is made of layers (`svg_layers`), from which outlines and
-masks can be had: `masks` adds its areas of colour (masks.py).
+Items are named by their code points joined by '-', as the files are; the text is the Unicode name, in one language
+or several; the label is Unicode's group. A drawing is made of layers (`svg_layers`), from which outlines and
+masks can be derived: `masks` adds its areas of colour (masks.py).
 """
 
 import io
@@ -65,11 +65,11 @@ class OpenMoji:
         return cls(groups=(group,))
 
     def with_conditions(self, fields: Sequence[str]) -> Self:
-        """The same drawings with what these conditions need: "mask" turns the masks on."""
+        """Return the source with all that these conditions need: "mask" turns the masks on."""
         return replace(self, masks=self.masks or "mask" in fields)
 
     def build(self) -> Dataset:
-        """Maps the drawings, rasterising them the first time."""
+        """Map the drawings, rasterising them the first time."""
         settings: list[Any] = [self.size, sorted(self.groups), self.skin_tones, parse_color(self.background)]
         settings += [["masks", openmoji_masks.VERSION, segmentation.VERSION]] if self.masks else []
         settings += [["languages", *self.languages]] if self.languages != (ENGLISH,) else []
@@ -77,7 +77,7 @@ class OpenMoji:
         return stored(key, self._recording)
 
     def items(self) -> tuple[str, ...]:
-        """The names of the drawings that are chosen, in order."""
+        """Return the names of the selected drawings, in order."""
         groups = set(self.groups or GROUPS)
         parts = groups & set(PARTS)
         return tuple(
@@ -103,7 +103,7 @@ class OpenMoji:
         return openmoji_masks.draw_mask(_svg(item), self.size, self._unsmoothed)
 
     def check(self) -> str:
-        """What is there, in words."""
+        """Return a description of the data. InputError: it is missing or damaged."""
         require(self.name, self.packages)
         every = _drawings()
         if len(every) < 4000 or "1F600" not in every:
@@ -115,7 +115,7 @@ class OpenMoji:
         return f"{len(every):,} drawings, {len(OpenMoji().items()):,} without skin tones, in {len(GROUPS)} groups"
 
     def obtain(self) -> None:
-        """Installs the drawings, their names and the rasteriser."""
+        """Install the drawings, their names and the rasteriser."""
         install_packages(self.packages)
 
     def _recording(self) -> Recording:

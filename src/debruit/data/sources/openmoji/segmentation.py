@@ -93,8 +93,8 @@ def _joined(marked: np.ndarray, side: int, axis: int, join: np.ufunc) -> np.ndar
 
 
 def filled(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The same numbers (N, H, W), with what is not known taken from the known pixels around, ring by ring, the most
-    frequent class of each; as they are where an image has no known pixel at all."""
+    """Fill the unknown pixels of class numbers (N, H, W) ring by ring, with the most frequent class of the known
+    neighbours. An image without any known pixel stays as it is."""
     numbers, known = numbers.copy(), known.copy()
     while not known.all():
         most = np.zeros(numbers.shape, np.uint8)
