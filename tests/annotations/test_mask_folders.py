@@ -61,7 +61,7 @@ def test_pascal_voc_with_masks_of_objects_too(build, heard):
     masks = [f"VOC2012/{kind}/{n}.png" for kind in ("SegmentationClass", "SegmentationObject") for n in range(3)]
     dataset = build(images, masks)
     assert dataset.paths == tuple(images[:3])
-    assert "masks from SegmentationClass/ beside JPEGImages/: 3 of 5 images have one" in heard
+    assert "masks from SegmentationClass/ next to JPEGImages/: 3 of 5 images have one" in heard
     assert (
         "not used: 3 files of SegmentationObject/, which could be masks too; those of SegmentationClass/ are used"
         in heard

@@ -111,7 +111,7 @@ def test_what_has_no_partner_is_left_out_with_its_reason(masked, noise, folder, 
     assert dataset.paths == ("images/a.png", "images/b.png")
     assert "skipped images/lonely.png: it has no mask masks/lonely.png" in heard
     assert "skipped masks/orphan.png: a mask without an image of its name" in heard
-    assert any("masks from masks/ beside images/: 2 of 3 images have one" in line for line in heard)
+    assert any("masks from masks/ next to images/: 2 of 3 images have one" in line for line in heard)
 
 
 def test_classes_and_masks_together(folder, noise):
@@ -196,7 +196,7 @@ def test_masks_that_cannot_be_used_take_their_image_with_them(masked, heard):
     assert dataset.paths == ("images/good.png", "images/small.png")
     text = "\n".join(heard)
     for reason in (
-        "skipped images/wide.png: its mask masks/wide.png: 30 x 8 pixels beside an image of 8 x 8: other proportions",
+        "skipped images/wide.png: its mask masks/wide.png: 30 x 8 pixels for an image of 8 x 8: other proportions",
         "skipped images/deep.png: its mask masks/deep.png: the class number 302: masks hold 0 to 255",
         "skipped images/fraction.png: its mask masks/fraction.tif: holds fractions, and a mask holds class numbers",
         "skipped images/blurred.png: its mask masks/blurred.jpg: a JPEG, which blurs class numbers into each other",

@@ -120,8 +120,8 @@ def test_boxes_are_told_from_captions(text, numbers):
 def test_boxes_are_no_captions_and_are_counted(photos, heard):
     dataset = built(photos({"a.txt": BOXES, "b.txt": b"", "classes.txt": b"car\nship\n"}))
     assert dataset.texts is None
-    assert "1 text file beside images: boxes or numbers, no captions: a.txt" in heard
-    assert "1 text file beside images: empty, no caption: b.txt" in heard
+    assert "1 text file next to images: boxes or numbers, no captions: a.txt" in heard
+    assert "1 text file next to images: empty, no caption: b.txt" in heard
 
 
 def test_files_that_describe_the_folder_are_no_captions(photos, heard):

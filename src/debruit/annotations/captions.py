@@ -106,11 +106,11 @@ def _from_texts(
     return [
         *([f"captions that are no UTF-8 text are not used: {some(broken)}"] if broken else []),
         *(
-            [f"{counted(len(numbers), 'text file')} beside images: boxes or numbers, no captions: {some(numbers)}"]
+            [f"{counted(len(numbers), 'text file')} next to images: boxes or numbers, no captions: {some(numbers)}"]
             if numbers
             else []
         ),
-        *([f"{counted(len(empty), 'text file')} beside images: empty, no caption: {some(empty)}"] if empty else []),
+        *([f"{counted(len(empty), 'text file')} next to images: empty, no caption: {some(empty)}"] if empty else []),
         *([f"no captions, by their names: {some(map(shown, documents))}"] if documents else []),
         *([f"a caption for several images of one name: {some(several)}"] if several else []),
     ]

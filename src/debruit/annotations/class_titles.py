@@ -50,7 +50,7 @@ def names_beside(folder: Path) -> list[Path]:
 
 def renamed_by(classes: Classes, paths: Sequence[Path]) -> Classes:
     """The classes, called as the first of these files says; as they are where there are no files. Files without
-    classes are said not to be used."""
+    classes are reported as unused."""
     if paths and not classes.names:
         return replace(
             classes, why=f"{classes.why}; {some(path.name for path in paths)} is not used, there are no classes to name"

@@ -51,7 +51,7 @@ def classify(names: Sequence[str]) -> Classes:
     while True:
         heads = {part[depth] if len(part) > depth + 1 else "" for part in parts}
         if "" in heads:
-            reason = f", since images lie beside the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
+            reason = f", since images lie next to the subfolders {some(sorted(heads - {''}))}" if len(heads) > 1 else ""
             return Classes(names=(), labels={}, why=f"no classes{reason}{splits}")
         if len(heads) > 1 and {head.lower() for head in heads} <= {*WORDS}:
             splits = f"; the classes of {some(sorted(heads))} are taken together"

@@ -3,7 +3,8 @@
     images/a.jpg            masks/a.png                at any depth; also train/images/ and train/masks/
     JPEGImages/, imgs/ ...  annotations/, labels/ ...  IMAGES and MASKS list the names
     train/a.jpg             trainannot/a.png           a folder of another's name and one of MASKS; train_masks/ too
-    photos/a.jpg            masks/a.png                the only other folder beside it; or the images that lie beside the folder itself
+    photos/a.jpg            masks/a.png                the only other folder next to it, or the
+                                               images next to the folder itself
     a.jpg                   a_mask.png                 in one folder, or in two of the above
 
 `images/` and `masks/` are taken at their word. The others are masks if at least half of the names fit and most of a
@@ -93,7 +94,7 @@ class Pairs:
     notes: tuple[str, ...] = ()
 
 
-class _Place(NamedTuple):
+class _MaskFolder(NamedTuple):
     """A folder of masks, and the folder of their images; both end in "/", or are the folder itself, "". `direct`:
     only images in that folder, not below it."""
 
@@ -104,7 +105,7 @@ class _Place(NamedTuple):
 
 
 class _Paired(NamedTuple):
-    place: _Place
+    folder: _MaskFolder
     by_image: dict[str, str]
     of_masks: tuple[str, ...]
     lost: tuple[Skipped, ...]
@@ -112,70 +113,70 @@ class _Paired(NamedTuple):
 
 def may_have_masks(names: Sequence[str]) -> bool:
     """Whether the names could be those of images and masks in another way than images/ and masks/."""
-    places = [place for place in _places(names) if not place.certain]
-    return any(_match(names, place).by_image for place in places) or bool(_suffixed(names))
+    folders = [folder for folder in _mask_folders(names) if not folder.certain]
+    return any(_match(names, folder).by_image for folder in folders) or bool(_suffixed(names))
 
 
 def paired(names: Sequence[str], looks: Looks | None = None) -> Pairs:
     """Separates masks from images. Without `looks` only images/ and masks/ are taken for that."""
     taken: dict[str, _Paired] = {}
     notes: list[str] = []
-    for place in _places(names):
-        found = _match(names, place)
-        if place.images in taken:  # by masks that come first in the list
-            if looks is not None and len(found.by_image) * 2 >= len(found.of_masks):
-                taken[f"{place.images} {place.masks}"] = found._replace(by_image={})
-                notes.append(_second(found, taken[place.images]))
-        elif place.certain:
-            taken[place.images] = found
+    for folder in _mask_folders(names):
+        pairs = _match(names, folder)
+        if folder.images in taken:  # by masks that come first in the list
+            if looks is not None and len(pairs.by_image) * 2 >= len(pairs.of_masks):
+                taken[f"{folder.images} {folder.masks}"] = pairs._replace(by_image={})
+                notes.append(_second(pairs, taken[folder.images]))
+        elif folder.certain:
+            taken[folder.images] = pairs
         elif looks is not None:
-            refused = _refused(found, looks)
+            refused = _refused(pairs, looks)
             if refused:
                 notes.append(refused)
             else:
-                taken[place.images] = found
-    if not taken and looks is not None and (beside := _suffixed(names)):
-        found = _beside(names, beside, looks)
-        if isinstance(found, str):
-            notes.append(found)
+                taken[folder.images] = pairs
+    if not taken and looks is not None and (suffixed := _suffixed(names)):
+        pairs = _suffixed_pairs(names, suffixed, looks)
+        if isinstance(pairs, str):
+            notes.append(pairs)
         else:
-            taken[""] = found
+            taken[""] = pairs
     if not taken:
         return Pairs(tuple(names), notes=(*notes, *(_twins(names, looks) if looks is not None and not notes else ())))
     return _separated(names, list(taken.values()), notes)
 
 
 def _separated(names: Sequence[str], taken: Sequence[_Paired], notes: Sequence[str]) -> Pairs:
-    gone = {name for found in taken for name in found.of_masks}
+    gone = {name for pairs in taken for name in pairs.of_masks}
     images = tuple(name for name in names if name not in gone)
-    masks = {name: mask for found in taken for name, mask in found.by_image.items()}
+    masks = {name: mask for pairs in taken for name, mask in pairs.by_image.items()}
     masks = {name: masks[name] for name in images if name in masks}
-    used = [found for found in taken if found.by_image or found.place.certain]
+    used = [pairs for pairs in taken if pairs.by_image or pairs.folder.certain]
     lacks = {name: _lacking(name, used) for name in images if name not in masks}
-    count = sum(len(found.of_masks) - len(found.lost) for found in used)
-    folders = Counter((_base(found.place.masks), _base(found.place.images)) for found in used)
-    said = "; ".join(_where(*pair) for pair in folders)
-    first = f"masks {said}: {count:,} of {len(images):,} images have one"
-    lost = tuple(item for found in used for item in found.lost)
+    count = sum(len(pairs.of_masks) - len(pairs.lost) for pairs in used)
+    folders = Counter((_base(pairs.folder.masks), _base(pairs.folder.images)) for pairs in used)
+    origins = "; ".join(_where(*pair) for pair in folders)
+    first = f"masks {origins}: {count:,} of {len(images):,} images have one"
+    lost = tuple(item for pairs in used for item in pairs.lost)
     return Pairs(images, masks, lacks, lost, masked=True, notes=(first, *notes))
 
 
 def _where(masks: str, images: str) -> str:
     if masks == images:
-        return "beside the images"
-    return f"from {masks}/ beside {f'{images}/' if images else 'the images'}"
+        return "next to the images"
+    return f"from {masks}/ next to {f'{images}/' if images else 'the images'}"
 
 
 def _lacking(name: str, used: Sequence[_Paired]) -> str:
-    for found in used:
-        if _is_in(name, found.place):
-            inside = posixpath.splitext(name[len(found.place.images) :])[0]
-            same = found.place.masks == found.place.images
-            return f"{found.place.masks}{inside}{'_mask' if same else ''}.png"
-    return f"(it lies outside of {some(sorted({f'{_base(found.place.images)}/' for found in used}))})"
+    for pairs in used:
+        if _is_in(name, pairs.folder):
+            inside = posixpath.splitext(name[len(pairs.folder.images) :])[0]
+            same = pairs.folder.masks == pairs.folder.images
+            return f"{pairs.folder.masks}{inside}{'_mask' if same else ''}.png"
+    return f"(it lies outside of {some(sorted({f'{_base(pairs.folder.images)}/' for pairs in used}))})"
 
 
-def _places(names: Sequence[str]) -> list[_Place]:
+def _mask_folders(names: Sequence[str]) -> list[_MaskFolder]:
     """Folders of masks by their names, with those of their images, the upper ones first, and the ones that come
     first in MASKS."""
     direct = {posixpath.dirname(name) for name in names}
@@ -183,29 +184,29 @@ def _places(names: Sequence[str]) -> list[_Place]:
     children: dict[str, list[str]] = defaultdict(list)
     for folder in sorted(folders):
         children[posixpath.dirname(folder)].append(folder)
-    found: list[_Place] = []
+    result: list[_MaskFolder] = []
     for above, inside in children.items():
         for folder in sorted(inside, key=lambda folder: (_rank(folder), folder)):
-            place = _place(folder, above, [other for other in inside if other != folder], above in direct)
-            if place is not None and not any(f"{folder}/".startswith(upper.masks) for upper in found):
-                found.append(place)
-    return sorted(found, key=lambda place: (place.masks.count("/"), not place.certain))
+            pair = _mask_folder(folder, above, [other for other in inside if other != folder], above in direct)
+            if pair is not None and not any(f"{folder}/".startswith(upper.masks) for upper in result):
+                result.append(pair)
+    return sorted(result, key=lambda pair: (pair.masks.count("/"), not pair.certain))
 
 
-def _place(folder: str, above: str, others: Sequence[str], beside: bool) -> _Place | None:
+def _mask_folder(folder: str, above: str, others: Sequence[str], direct: bool) -> _MaskFolder | None:
     base, rank = _plain(folder), _rank(folder)
     named = {_plain(other): other for other in reversed(others)}
     if rank < len(MASKS):
         for word in IMAGES:
             if word in named:
                 certain = base == "masks" and word == "images"
-                return _Place(f"{folder}/", f"{named[word]}/", certain)
+                return _MaskFolder(f"{folder}/", f"{named[word]}/", certain)
         plain = [other for other in others if _rank(other) == len(MASKS) and not _is_annexed(other, others)]
-        if len(plain) == 1 and not beside:
-            return _Place(f"{folder}/", f"{plain[0]}/")
-        return _Place(f"{folder}/", f"{above}/" if above else "", direct=True) if beside and not plain else None
+        if len(plain) == 1 and not direct:
+            return _MaskFolder(f"{folder}/", f"{plain[0]}/")
+        return _MaskFolder(f"{folder}/", f"{above}/" if above else "", direct=True) if direct and not plain else None
     owner = _is_annexed(folder, others)
-    return _Place(f"{folder}/", f"{owner}/") if owner else None
+    return _MaskFolder(f"{folder}/", f"{owner}/") if owner else None
 
 
 def _is_annexed(folder: str, others: Sequence[str]) -> str:
@@ -219,36 +220,36 @@ def _is_annexed(folder: str, others: Sequence[str]) -> str:
     return max(owners, key=len, default="")
 
 
-def _match(names: Sequence[str], place: _Place) -> _Paired:
+def _match(names: Sequence[str], folder: _MaskFolder) -> _Paired:
     """By the names: of a mask exactly, else without a suffix."""
-    of_masks = tuple(name for name in names if name.startswith(place.masks))
+    of_masks = tuple(name for name in names if name.startswith(folder.masks))
     gone = set(of_masks)
     images: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        if name not in gone and _is_in(name, place):
-            images[composed(posixpath.splitext(name[len(place.images) :])[0])].append(name)
+        if name not in gone and _is_in(name, folder):
+            images[composed(posixpath.splitext(name[len(folder.images) :])[0])].append(name)
     by_key: dict[str, str] = {}
     lost: list[Skipped] = []
     for name in of_masks:
-        stem = composed(posixpath.splitext(name[len(place.masks) :])[0])
-        key = stem if stem in images else next((bare for bare in _bare(stem) if bare in images), stem)
+        stem = composed(posixpath.splitext(name[len(folder.masks) :])[0])
+        key = stem if stem in images else next((short for short in _without_suffix(stem) if short in images), stem)
         if key in by_key:
             lost.append(Skipped(name, f"another mask of the same image as {by_key[key]}"))
         else:
             by_key[key] = name
     lost += [Skipped(name, "a mask without an image of its name") for key, name in by_key.items() if key not in images]
     by_image = {name: by_key[key] for key, members in images.items() if key in by_key for name in members}
-    return _Paired(place, by_image, of_masks, tuple(lost))
+    return _Paired(folder, by_image, of_masks, tuple(lost))
 
 
-def _refused(found: _Paired, looks: Looks) -> str:
+def _refused(pairs: _Paired, looks: Looks) -> str:
     """Why a folder is taken for images, though it is called as if it held masks; "" where it holds them."""
-    masks = sorted(set(found.by_image.values()))
-    named = _base(found.place.masks)
-    images = f"{_base(found.place.images)}/" if found.place.images else "the images beside it"
-    if not masks or len(masks) * 2 < len(found.of_masks):
+    masks = sorted(set(pairs.by_image.values()))
+    named = _base(pairs.folder.masks)
+    images = f"{_base(pairs.folder.images)}/" if pairs.folder.images else "the images next to it"
+    if not masks or len(masks) * 2 < len(pairs.of_masks):
         return (
-            f"{named}/ could hold masks of {images}, and {len(masks):,} of its {counted(len(found.of_masks), 'file')} "
+            f"{named}/ could hold masks of {images}, and {len(masks):,} of its {counted(len(pairs.of_masks), 'file')} "
             f"{'has' if len(masks) == 1 else 'have'} the name of an image: they are taken for images; call each mask "
             "as its image"
         )
@@ -257,10 +258,10 @@ def _refused(found: _Paired, looks: Looks) -> str:
     return ""
 
 
-def _second(found: _Paired, first: _Paired) -> str:
+def _second(pairs: _Paired, first: _Paired) -> str:
     return (
-        f"not used: {counted(len(found.of_masks), 'file')} of {_base(found.place.masks)}/, which could be masks too; "
-        f"those of {_base(first.place.masks)}/ are used"
+        f"not used: {counted(len(pairs.of_masks), 'file')} of {_base(pairs.folder.masks)}/, which could be masks too; "
+        f"those of {_base(first.folder.masks)}/ are used"
     )
 
 
@@ -269,19 +270,22 @@ def _suffixed(names: Sequence[str]) -> dict[str, str]:
     stems: dict[str, str] = {}
     for name in names:
         stems.setdefault(composed(posixpath.splitext(name)[0]), name)
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for stem, name in stems.items():
-        image = next((stems[bare] for bare in _bare(stem, certain=True) if bare in stems), None)
-        if image is not None and image not in found:
-            found[image] = name
-    return {image: mask for image, mask in found.items() if image not in found.values()}
+        image = next((stems[short] for short in _without_suffix(stem, certain=True) if short in stems), None)
+        if image is not None and image not in pairs:
+            pairs[image] = name
+    return {image: mask for image, mask in pairs.items() if image not in pairs.values()}
 
 
-def _beside(names: Sequence[str], by_image: Mapping[str, str], looks: Looks) -> _Paired | str:
+def _suffixed_pairs(names: Sequence[str], by_image: Mapping[str, str], looks: Looks) -> _Paired | str:
     masks = tuple(by_image.values())
     images = len(names) - len(masks)
     if not looks(sampled(sorted(masks))):
-        return f"{counted(len(masks), 'file')} called as the masks of others ({some(masks, 3)}) do not look like masks: they are taken for images"
+        return (
+            f"{counted(len(masks), 'file')} called as the masks of others ({some(masks, 3)}) do not look like masks: "
+            "they are taken for images"
+        )
     if 2 * len(masks) < images:
         look = "looks like a mask" if len(masks) == 1 else "look like masks"
         return (
@@ -289,7 +293,7 @@ def _beside(names: Sequence[str], by_image: Mapping[str, str], looks: Looks) -> 
             f"{counted(images)}: they are taken "
             "for images; put images and masks into images/ and masks/"
         )
-    return _Paired(_Place("", ""), dict(by_image), masks, ())
+    return _Paired(_MaskFolder("", ""), dict(by_image), masks, ())
 
 
 def _twins(names: Sequence[str], looks: Looks) -> Iterator[str]:
@@ -320,16 +324,16 @@ def sampled(names: Sequence[str]) -> list[str]:
     return list(names[::step][:SAMPLED])
 
 
-def _bare(stem: str, *, certain: bool = False) -> Iterator[str]:
+def _without_suffix(stem: str, *, certain: bool = False) -> Iterator[str]:
     """A name without its suffix of a mask. `certain`: not without a single letter."""
     for separator in SEPARATORS:
-        bare, found, suffix = stem.rpartition(separator)
-        if found and bare and suffix.lower() in SUFFIXES and (len(suffix) > 1 or not certain):
-            yield bare
+        short, separated, suffix = stem.rpartition(separator)
+        if separated and short and suffix.lower() in SUFFIXES and (len(suffix) > 1 or not certain):
+            yield short
 
 
-def _is_in(name: str, place: _Place) -> bool:
-    return posixpath.dirname(name) == place.images.rstrip("/") if place.direct else name.startswith(place.images)
+def _is_in(name: str, folder: _MaskFolder) -> bool:
+    return posixpath.dirname(name) == folder.images.rstrip("/") if folder.direct else name.startswith(folder.images)
 
 
 def _chain(folder: str) -> Iterator[str]:

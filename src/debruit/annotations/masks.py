@@ -1,6 +1,7 @@
 """Masks as files -> class numbers (H, W) uint8, cut and resized as their images are, by nearest.
 
-    every mask -> its values or colours (`tones`) -> all of them and classes.json -> a `Coding` (mask_coding.py) -> mask as class numbers
+    every mask -> its values or colours (`tones`) -> all of them and classes.json -> a `Coding` (mask_coding.py)
+    mask and `Coding` -> class numbers
 
 A grey or palette PNG holds numbers, a colour PNG colours. Where classes.json gives colours, a palette PNG whose colours
 are all among them is read by colour, since some programs renumber a palette when they save it. Masks that are grey
@@ -32,10 +33,8 @@ from debruit.images.pixels import (
     turned_upright,
 )
 
-FEW_COLORS, FLAT = (
-    64,
-    0.7,
-)  # of what looks like a mask: its colours at most, or the share of pixels that are as the one beside them
+# of a file that looks like a mask: the most colours, or the least share of pixels that equal their left neighbour
+FEW_COLORS, FLAT = 64, 0.7
 COLOR_MODES = ("RGBA", "CMYK", "YCbCr", "PA", "RGBa", "HSV", "LAB")  # besides RGB
 
 
@@ -111,7 +110,7 @@ def tones(file: Openable, height: int, width: int) -> Tones:
         content.seen = inks_of(seen)
         if abs(pixels.shape[1] * height / (pixels.shape[0] * width) - 1) > 0.02:
             raise Unreadable(
-                f"{pixels.shape[1]} x {pixels.shape[0]} pixels beside an image of {width} x {height}: other proportions"
+                f"{pixels.shape[1]} x {pixels.shape[0]} pixels for an image of {width} x {height}: other proportions"
             )
         if pixels.shape[2] == 3:
             packed = np.unique(_packed(pixels))

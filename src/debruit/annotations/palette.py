@@ -1,6 +1,7 @@
 """Class numbers <-> colours: a mask as an image. An image is read in the first way that knows all of its pixels:
 
-    grey (modes L, I, F)     class numbers, else colours; but numbers alone where all are below DARK, which no colours of a drawing are
+    grey (modes L, I, F)     class numbers, else colours; but numbers alone where all are below DARK,
+                             unlike the colours of a drawing
     with a palette (mode P)  colours, exactly, else class numbers, else colours, nearly
     black and white (1)      colours, else class numbers
     coloured (RGB ...)       colours; but where every pixel is grey as with a palette
@@ -161,7 +162,7 @@ def _by_color(image: Image.Image, palette: Palette, *, exactly: bool) -> Reading
 
 def _by_own_color(image: Image.Image, names: Sequence[str], palette: Palette, *, strange: bool) -> Reading:
     """As the masks of data in colour are read: exactly, transparent or not. With `strange`, what has none of these
-    colours beside others that do is unlabelled, if there is such a class."""
+    colours among others that do is unlabelled, if there is such a class."""
     reading = _by_color(Image.fromarray(np.asarray(image.convert("RGB"))), palette, exactly=True)
     if not strange or UNLABELLED not in names or (reading.numbers < 0).all():
         return reading
