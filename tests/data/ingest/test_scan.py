@@ -41,7 +41,7 @@ def test_classes_by_layout(names, classes):
 
 
 def test_why_says_what_was_decided():
-    assert "beside the subfolders cat, dog" in classify(["cat/1.png", "dog/1.png", "x.png"]).why
+    assert "next to the subfolders cat, dog" in classify(["cat/1.png", "dog/1.png", "x.png"]).why
     assert "2 classes from the subfolders: cat, dog" in classify(["cat/1.png", "dog/1.png"]).why
     assert "test, train are taken together" in classify(["train/a/1.png", "test/b/1.png"]).why
 
