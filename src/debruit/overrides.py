@@ -1,5 +1,5 @@
-"""`--set a.b.c=value`: one field of a configuration replaced, the value parsed by the type of that field; and the scopes
-of the assignments of a training."""
+"""`--set a.b.c=value`: one field of a configuration replaced, the value parsed by the type of that field; and the
+scopes of the assignments of a training."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,7 +94,7 @@ class Assignments:
                 scopes[scope].append(rest)
             else:
                 scopes["run"].append(text)
-        return cls(**{scope: tuple(found) for scope, found in scopes.items()})
+        return cls(**{scope: tuple(texts) for scope, texts in scopes.items()})
 
     @property
     def of_one_stage(self) -> tuple[str, ...]:

@@ -283,7 +283,7 @@ def test_without_the_library_of_captions_the_doctor_prices_the_rest(folder, caps
     assert main(["data", "doctor", str(folder)]) == 0
     said = capsys.readouterr().out
     assert (
-        "the captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
+        "captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
         in said
     )
     assert "conditioned on mask" in said
@@ -322,7 +322,8 @@ def test_a_small_image_is_a_condition_too(folder, run, capsys):
 def test_outlines_and_first_frames_from_a_folder_to_a_picture(folder, condition, capsys):
     train = ["train", str(folder), "--condition", condition, "--images", "32", "--batch", "8", "--device", "cpu"]
     assert main([*train, "--out", condition, *SMALL]) == 0
-    assert "conditioned on image (dropped 10%)" in capsys.readouterr().out
+    name = {"edges": "canny", "first": "first-frame"}[condition]
+    assert f"conditioned on {name} (dropped 10%)" in capsys.readouterr().out
     given = str(folder / "images" / "red" / "0.png")
     drawn = ["sample", condition, "--image", given, "-n", "2", "--steps", "2", "--guidance", "2", "--out"]
     assert main([*drawn, f"{condition}.npy"]) == 0
@@ -375,10 +376,10 @@ def test_sentences_of_training(folder, capsys):
     recipe = "ddpm-fashion-mnist-28"
     said = refused(capsys, "train", recipe, "--out", "o", "--condition", "label")
     assert f"--condition: the recipe {recipe} says what it is conditioned on; leave the flag out" in said
-    assert "--words bert: nothing here learns words" in refused(
+    assert "--tokenizer bert: nothing here learns words" in refused(
         capsys, *train, "--condition", "mask", "--words", "bert"
     )
-    assert "both read the captions, give one of them" in refused(capsys, *train, "--condition", "text,sentence")
+    assert "a model is given one prompt, give one of them" in refused(capsys, *train, "--condition", "text,sentence")
     assert "an autoencoder has no condition" in refused(
         capsys, "train", "autoencoder", folder, "--out", "o", "--condition", "mask"
     )

@@ -51,7 +51,7 @@ def subject(name: str, model: Model) -> LoadedModel:
 def compared(tmp_path, data, *models, metrics=()):
     subjects = [subject(f"m{k}", model) for k, model in enumerate(models, start=1)]
     parts = [ResultStore.open(tmp_path / s.name, s.name, s.digest) for s in subjects]
-    compare(subjects, data, Request(count=24, metrics=metrics), parts)
+    compare(subjects, data, Request(count=40, metrics=metrics), parts)
 
 
 CHANGES = [

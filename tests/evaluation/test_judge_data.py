@@ -29,7 +29,7 @@ JUDGED = ("accuracy", "mask-iou", "caption-retrieval")
 def _quick(tmp_path, monkeypatch):
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("debruit.judges.supervised.segmenter.SegmenterTask.passes", 6)
-    monkeypatch.setattr("debruit.judges.supervised.classifier.ClassifierTask.passes", 8)
+    monkeypatch.setattr("debruit.judges.supervised.classifier.ClassifierTask.passes", 12)
     from debruit.judges.captions.sentences import Sentences, hashed
 
     monkeypatch.setattr("debruit.evaluation.networks.find_sentences", lambda: Sentences("words", "words", hashed))
@@ -141,8 +141,8 @@ def test_on_the_models_own_data_too(data, tmp_path, learnt, few):
 
 def test_without_the_training_data_what_is_judged_is_left_out_and_the_way_out_is_said(subject, data, tmp_path):
     other = some(data, held_out(data))
-    division = split_for_evaluation(subject.model, other, 24, judge_data=lambda: judge_data.find_training_data(subject))
-    left = dict(registry.choose((), subject, other.spec, division, 24).left_out)
+    division = split_for_evaluation(subject.model, other, 40, judge_data=lambda: judge_data.find_training_data(subject))
+    left = dict(registry.choose((), subject, other.spec, division, 40).left_out)
     for name in ("accuracy", "inception-score", "mask-iou", "caption-retrieval"):
         assert "are trained on the model's training data (shapes), and m does not say where that is" in left[name]
         assert "name it with --training-data SOURCE" in left[name]

@@ -99,7 +99,7 @@ def test_the_use_of_a_codebook():
     assert found["perplexity"].low == pytest.approx(found["perplexity"].high), "all images use the same codes"
     assert found["codes-unused"].value == 0.25
     assert found["dead-codes"].value == 2, "by the training's own average"
-    assert "96 places, of 4 codes" in found["perplexity"].note
+    assert "96 positions, of 4 codes" in found["perplexity"].note
     assert "kl" not in found
 
 

@@ -212,11 +212,8 @@ def _mask_folder(folder: str, above: str, others: Sequence[str], direct: bool) -
 def _is_annexed(folder: str, others: Sequence[str]) -> str:
     """The folder whose name this one's begins with, followed by a word of MASKS; "" for none."""
     base = _plain(folder)
-    owners = (
-        other
-        for other in others
-        if base.startswith(_plain(other)) and base[len(_plain(other)) :].lstrip("_. ") in MASKS
-    )
+    prefixes = [other for other in others if base.startswith(_plain(other))]
+    owners = [other for other in prefixes if base[len(_plain(other)) :].lstrip("_. ") in MASKS]
     return max(owners, key=len, default="")
 
 
@@ -290,8 +287,7 @@ def _suffixed_pairs(names: Sequence[str], by_image: Mapping[str, str], looks: Lo
         look = "looks like a mask" if len(masks) == 1 else "look like masks"
         return (
             f"{counted(len(masks), 'file')} {look} of others ({some(masks, 3)}), for fewer than half of "
-            f"{counted(images)}: they are taken "
-            "for images; put images and masks into images/ and masks/"
+            f"{counted(images)}: they are taken for images; put images and masks into images/ and masks/"
         )
     return _Paired(_MaskFolder("", ""), dict(by_image), masks, ())
 
@@ -313,8 +309,7 @@ def _twins(names: Sequence[str], looks: Looks) -> Iterator[str]:
         masks, images = (first, second) if flat[0] else (second, first)
         yield (
             f"the files of {masks}/ have the names of those in {images}/ and look like masks, and are taken for a "
-            "class: to train on them as masks, "
-            "call the folders images/ and masks/"
+            "class: to train on them as masks, call the folders images/ and masks/"
         )
 
 

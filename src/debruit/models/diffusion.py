@@ -41,7 +41,7 @@ from debruit.sampling.guidance import weights
 from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.job import SamplingJob
-from debruit.sampling.loop import Progress, Snapshot
+from debruit.sampling.loop import OnStep, Snapshot
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Sampler
 from debruit.seams import choose
@@ -134,7 +134,7 @@ class Model(Trained[ModelConfig]):
         grid: Grid | None = None,
         clip: bool | None = None,
         guide: Self | None = None,
-        progress: Progress | None = None,
+        progress: OnStep | None = None,
         **misspelt: Never,
     ) -> Tensor:
         """Sample n images, (n, C, *S), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`.
@@ -337,6 +337,6 @@ def load(path: str | Path, device: str = "auto") -> Model:
     return Model.load(path, device)
 
 
-def _offset(progress: Progress, batch: int, batches: int) -> Progress:
+def _offset(progress: OnStep, batch: int, batches: int) -> OnStep:
     """The progress of one of several batches, as a part of all."""
     return lambda step, steps: progress(batch * steps + step, batches * steps)

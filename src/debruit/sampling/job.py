@@ -10,7 +10,7 @@ from debruit.device import has_bf16
 from debruit.diffusion.process import Process
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.cost import evaluations
-from debruit.sampling.loop import Progress, Snapshot, last, trajectory
+from debruit.sampling.loop import OnStep, Snapshot, last, trajectory
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise, level
 
@@ -45,7 +45,7 @@ class SamplingJob:
         return quietly(trajectory(self.denoise, self.process, self.settings.sampler, x, times, self.noise), self.device)
 
     def final(
-        self, x: Tensor | None = None, times: list[float] | None = None, *, progress: Progress | None = None
+        self, x: Tensor | None = None, times: list[float] | None = None, *, progress: OnStep | None = None
     ) -> Snapshot:
         """The last snapshot of `run`: its x is the sample, (B, C, ...). `progress(step, steps)` is called after each
         step."""

@@ -1,4 +1,4 @@
-"""The only sampling loop: a generator of snapshots. Progress bars, previews, cancelling and tests are its consumers."""
+"""The only sampling loop: a generator of snapshots. OnStep bars, previews, cancelling and tests are its consumers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import Process
 from debruit.sampling.sampler import Denoise, Noise, Sampler
 
-Progress = Callable[[int, int], object]
+OnStep = Callable[[int, int], object]
 
 
 class Snapshot(NamedTuple):
@@ -65,7 +65,7 @@ def trajectory(
         yield estimates.snapshot(x, s, k, steps)
 
 
-def last(snapshots: Iterator[Snapshot], progress: Progress | None = None) -> Snapshot:
+def last(snapshots: Iterator[Snapshot], progress: OnStep | None = None) -> Snapshot:
     """Exhaust a trajectory and return its last snapshot. `progress(step, steps)` is called after each step."""
     final = None
     for final in snapshots:
