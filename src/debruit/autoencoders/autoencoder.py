@@ -58,7 +58,8 @@ class Autoencoder:
         the factor."""
         if min(sizes) < self.factor:
             raise InputError(
-                f"images of {' x '.join(map(str, sizes))} pixels are smaller than the factor {self.factor} of the autoencoder: "
+                f"images of {' x '.join(map(str, sizes))} pixels are smaller than the factor {self.factor} of the "
+                "autoencoder: "
                 "use one with fewer levels (coder.multipliers) or a smaller coder.patch, or larger images"
             )
         return tuple(-(-size // self.factor) for size in sizes)

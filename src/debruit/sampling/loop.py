@@ -1,4 +1,4 @@
-"""The only sampling loop: a generator of snapshots. OnStep bars, previews, cancelling and tests are its consumers."""
+"""The only sampling loop: a generator of snapshots. Progress bars, previews, cancelling and tests are its consumers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
