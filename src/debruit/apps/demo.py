@@ -1,8 +1,8 @@
-"""make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion model on OpenMoji's faces for a
-few minutes and draws what it learned.
+"""make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion
+model on OpenMoji's faces for a few minutes and draws what it learned.
 
-Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png (held-out images beside what the
-autoencoder makes of them) and demo/loss.png, beside the run itself in demo/run.
+Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png
+(held-out images beside what the autoencoder makes of them) and demo/loss.png, beside the run itself in demo/run.
 """
 
 import argparse
@@ -75,7 +75,8 @@ drawings many times over in minutes, so expect some near copies of them. Try nex
 
 
 def train(source: str, size: int | None, out: Path, minutes: float, changes: list[str]) -> Path:
-    """A new run folder of a latent model, both stages within `minutes`. An older run is left alone: it may have been prolonged since."""
+    """A new run folder of a latent model, both stages within `minutes`. An older run is left alone: it may have been
+    prolonged since."""
     names = itertools.chain([out.name], (f"{out.name}-{n}" for n in itertools.count(2)))
     folder = next(out.with_name(name) for name in names if not out.with_name(name).exists())
     command = ["train", "ldm", source, "--out", str(folder), "--minutes", f"{minutes:g}"]
@@ -100,7 +101,8 @@ def draw_prompts(path: Path) -> None:
         rows.append((f"{name}, in this mask", np.concatenate([palette[mask][None], images])))
     figures.save(figures.captioned(rows), path)
     say(
-        f"{path}: {SHIPPED}, which comes with debruit, under {len(rows)} conditions, in {time.monotonic() - began:.0f} s"
+        f"{path}: {SHIPPED}, which comes with debruit, under {len(rows)} conditions, in {time.monotonic() - began:.0f} "
+        "s"
     )
 
 

@@ -1,9 +1,11 @@
-"""How many CPU threads compute, and how those of OpenMP wait for each other: process-wide settings of the command line, in one place.
+"""How many CPU threads compute, and how those of OpenMP wait for each other: process-wide settings of the command line,
+in one place.
 
-torch's threads meet at a barrier after every operation. By default they spin there for milliseconds, and where another process has one of the cores,
-a thread that spins keeps the one that it waits for from running: sampling beside one busy process took 20 times as long (bench/threads.py). With a short
-spin it takes twice as long, which is its share of the machine. Fewer threads on a busy machine gain nothing beyond that, so the number of threads does
-not depend on the load: results are the same, whatever else runs. Another number of threads changes results by rounding alone.
+torch's threads meet at a barrier after every operation. By default they spin there for milliseconds, and where another
+process has one of the cores, a thread that spins keeps the one that it waits for from running: sampling beside one busy
+process took 20 times as long (bench/threads.py). With a short spin it takes twice as long, which is its share of the
+machine. Fewer threads on a busy machine gain nothing beyond that, so the number of threads does not depend on the load:
+results are the same, whatever else runs. Another number of threads changes results by rounding alone.
 """
 
 import math
@@ -22,15 +24,17 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def wait_briefly() -> None:
-    """OpenMP's threads give up the core soon while they wait. It holds if torch is imported later; what the user has set stays."""
+    """OpenMP's threads give up the core soon while they wait. It holds if torch is imported later; what the user has
+    set stays."""
     if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
         os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 
 def set_threads(threads: int | None = None, *, recorded: int | None = None) -> int:
-    """Sets torch's threads: as given (--threads), else by the variable DEBRUIT_THREADS, else as many as `recorded` (by a run that is resumed), else
-    what is free: torch's own choice, at most the cores of this process and the CPU quota of its container. Returns the number.
+    """Sets torch's threads: as given (--threads), else by the variable DEBRUIT_THREADS, else as many as `recorded` (by
+    a run that is resumed), else what is free: torch's own choice, at most the cores of this process and the CPU quota
+    of its container. Returns the number.
 
     InputError: a variable that is no number from 1 to MOST.
     """
@@ -42,8 +46,8 @@ def set_threads(threads: int | None = None, *, recorded: int | None = None) -> i
 
 
 def recorded(run: Path) -> int | None:
-    """The number of threads that a run folder was last trained with, None where it does not say, so that resuming continues to the bit. Where this machine
-    has fewer cores that is said, and it is None too."""
+    """The number of threads that a run folder was last trained with, None where it does not say, so that resuming
+    continues to the bit. Where this machine has fewer cores that is said, and it is None too."""
     from debruit.models.model_file import header
 
     for file in (run / "model.safetensors", run / "autoencoder" / "model.safetensors"):
@@ -52,7 +56,8 @@ def recorded(run: Path) -> int | None:
         threads = header(file)["provenance"].get("environment", {}).get("threads")
         if threads is not None and threads > available():
             notice(
-                f"{run} was trained with {threads} threads and {available()} cores are free here: it continues with as many, and agrees with an "
+                f"{run} was trained with {threads} threads and {available()} cores are free here: it continues with as "
+                "many, and agrees with an "
                 "uninterrupted training up to rounding"
             )
             return None

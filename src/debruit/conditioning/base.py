@@ -1,9 +1,10 @@
-"""What a condition is. One condition is one file: a frozen dataclass that derives from `Conditioner`, found because it is there.
+"""What a condition is. One condition is one file: a frozen dataclass that derives from `Conditioner`, found because it
+is there.
 
     the data, or a user's value  ->  values (B, ...)  ->  `build(...)`, a trained module  ->  one door of the network (networks/cond.py)
 
-Another package adds a condition by `debruit.register(cls)`, or by an entry point (seams.py). Everything else asks the conditioner: training, sampling,
-the command line, evaluation and guidance know conditions by their names alone.
+Another package adds a condition by `debruit.register(cls)`, or by an entry point (seams.py). Everything else asks the
+conditioner: training, sampling, the command line, evaluation and guidance know conditions by their names alone.
 """
 
 from abc import abstractmethod
@@ -24,7 +25,8 @@ Door = Literal["vector", "tokens", "spatial"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataContext:
-    """What conditioners are made from: the data set, the captions of its training images, and the tokenizer that --tokenizer names."""
+    """What conditioners are made from: the data set, the captions of its training images, and the tokenizer that
+    --tokenizer names."""
 
     dataset: Dataset
     captions: Sequence[str] = ()
@@ -35,11 +37,13 @@ class DataContext:
 class Conditioner(Protocol):
     """Reads one item of the data and fills one door of the network.
 
-    `name` is what --condition, `conditions={name: ...}`, --guidance and model files call it. `reads` is the item of the data that it is made of: "image",
-    "label", "mask", "text" or "first" (items.py). `door` is the door that it fills, and `drop` the rate at which training drops it, image by image;
-    a condition that is never dropped, drop = 0, has no learned "none".
+    `name` is what --condition, `conditions={name: ...}`, --guidance and model files call it. `reads` is the item of the
+    data that it is made of: "image", "label", "mask", "text" or "first" (items.py). `door` is the door that it fills,
+    and `drop` the rate at which training drops it, image by image; a condition that is never dropped, drop = 0, has no
+    learned "none".
 
-    A `spec` describes the images of the model, and `factor` is the number of pixels of a latent position each way (1 for a model on pixels).
+    A `spec` describes the images of the model, and `factor` is the number of pixels of a latent position each way (1
+    for a model on pixels).
     """
 
     name: ClassVar[str]
@@ -69,13 +73,13 @@ class Conditioner(Protocol):
 
     @abstractmethod
     def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
-        """The values (B, ...) of some images of the data. `items[reads]` is their item: images and first frames (B, C, *S) at rest, labels (B,) int64,
-        masks (B, H, W) uint8, or a list of B texts."""
+        """The values (B, ...) of some images of the data. `items[reads]` is their item: images and first frames (B, C,
+        *S) at rest, labels (B,) int64, masks (B, H, W) uint8, or a list of B texts."""
 
     @abstractmethod
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """The values of the images of these numbers from what a user gave, in Python or as a string of the command line. Several values are taken in turn.
-        InputError says what is allowed."""
+        """The values of the images of these numbers from what a user gave, in Python or as a string of the command
+        line. Several values are taken in turn. InputError says what is allowed."""
 
     @abstractmethod
     def none(self, count: int, spec: DataSpec) -> Tensor:
@@ -87,7 +91,8 @@ class Conditioner(Protocol):
 
     @abstractmethod
     def build(self, spec: DataSpec, factor: int) -> nn.Module:
-        """The trained module: (values (B, ...), keep (B,) bool) -> (B, D), (B, L, D) or (B, C, *S), for its door; images whose `keep` is False get "none"."""
+        """The trained module: (values (B, ...), keep (B,) bool) -> (B, D), (B, L, D) or (B, C, *S), for its door;
+        images whose `keep` is False get "none"."""
 
     def in_turn(self, indices: Sequence[int], spec: DataSpec) -> Tensor | None:
         """Values for the images of these numbers where no condition at all is requested; None drops the condition."""

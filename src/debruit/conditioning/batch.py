@@ -1,4 +1,5 @@
-"""The conditions of a batch of images: the values of each conditioner, and which images keep them. This is their only builder.
+"""The conditions of a batch of images: the values of each conditioner, and which images keep them. This is their only
+builder.
 
 requested      what a user gave, in Python or on the command line
 from_dataset   what images of a data set have
@@ -32,10 +33,11 @@ class ConditionBatch:
 
     @classmethod
     def requested(cls, config: Conditioned, indices: Sequence[int], given: Mapping[str, Any]) -> Self:
-        """The conditions of the images of these numbers from `given`: condition (by name or keyword) -> value, None where there is none.
+        """The conditions of the images of these numbers from `given`: condition (by name or keyword) -> value, None
+        where there is none.
 
-        If nothing is given, as `in_turn`; else what is not given is dropped, and an empty prompt is none. InputError: a condition that the model does not
-        have, or one that is missing though the model was never trained without it.
+        If nothing is given, as `in_turn`; else what is not given is dropped, and an empty prompt is none. InputError: a
+        condition that the model does not have, or one that is missing though the model was never trained without it.
         """
         named = resolve(config, given)
         if not named:
@@ -48,7 +50,8 @@ class ConditionBatch:
 
     @classmethod
     def in_turn(cls, config: Conditioned, indices: Sequence[int]) -> Self:
-        """The conditions of the images of these numbers where nothing is requested. InputError: a condition without which the model was never trained."""
+        """The conditions of the images of these numbers where nothing is requested. InputError: a condition without
+        which the model was never trained."""
         values = {c.name: c.in_turn(indices, config.data) for c in config.conditioners}
         for c in config.conditioners:
             if c.drop == 0 and values[c.name] is None:
@@ -61,13 +64,15 @@ class ConditionBatch:
     def from_dataset(
         cls, config: Conditioned, dataset: Dataset, indices: Indices, names: Collection[str] | None = None
     ) -> Self:
-        """The conditions of these names, by default all, that images of a data set have themselves; the model's others are dropped."""
+        """The conditions of these names, by default all, that images of a data set have themselves; the model's others
+        are dropped."""
         chosen = [c for c in config.conditioners if names is None or c.name in names]
         return cls.from_values(config, values_of(config, chosen, dataset, indices), len(indices))
 
     @classmethod
     def blank(cls, config: Conditioned, indices: Sequence[int]) -> Self:
-        """The images of these numbers without any condition that can be dropped. InputError: a condition without which the model was never trained."""
+        """The images of these numbers without any condition that can be dropped. InputError: a condition without which
+        the model was never trained."""
         return cls.in_turn(config, indices).dropped(config)
 
     @classmethod
@@ -108,8 +113,8 @@ class ConditionBatch:
 
 
 def resolve(config: Conditioned, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given (not None), by the names of the model's conditions. InputError: a name that is misspelt, of no condition of this
-    model, or given twice."""
+    """What was given (not None), by the names of the model's conditions. InputError: a name that is misspelt, of no
+    condition of this model, or given twice."""
     found: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:

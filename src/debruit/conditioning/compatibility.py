@@ -11,7 +11,8 @@ FIELDS = {"vector": "vector_channels", "tokens": "token_channels", "spatial": "s
 
 
 def widths(conditioners: Sequence[Conditioner], spec: DataSpec, factor: int) -> dict[str, int]:
-    """The channels that a network needs at each door. Vectors and maps are concatenated; tokens stand side by side in length and are equally wide."""
+    """The channels that a network needs at each door. Vectors and maps are concatenated; tokens stand side by side in
+    length and are equally wide."""
     wide = {door: [c.width(spec, factor) for c in conditioners if c.door == door] for door in FIELDS}
     return {door: max(found, default=0) if door == "tokens" else sum(found) for door, found in wide.items()}
 
@@ -25,13 +26,15 @@ def check(conditioners: Sequence[Conditioner], network: Any, spec: DataSpec, fac
         if width != expected:
             names = ", ".join(type(c).__name__ for c in conditioners if c.door == door) or "no conditioner"
             raise InputError(
-                f"{names} gives {width} channels through the door '{door}' but {type(network).__name__} expects {expected}: "
+                f"{names} gives {width} channels through the door '{door}' but {type(network).__name__} expects "
+                f"{expected}: "
                 f"set model.network.{field}={width}"
             )
 
 
 def _check_one_width(conditioners: Sequence[Conditioner], spec: DataSpec, factor: int) -> None:
-    """InputError where tokens that stand side by side differ in width. The one that cannot choose its width, or else the first, decides."""
+    """InputError where tokens that stand side by side differ in width. The one that cannot choose its width, or else
+    the first, decides."""
     tokens = [(n, c, c.width(spec, factor)) for n, c in enumerate(conditioners) if c.door == "tokens"]
     if len({width for _, _, width in tokens}) < 2:
         return
@@ -44,5 +47,6 @@ def _check_one_width(conditioners: Sequence[Conditioner], spec: DataSpec, factor
         if width != wanted
     )
     raise InputError(
-        f"tokens of several conditions stand side by side and must be equally wide, not {listed} channels: set {changes}"
+        f"tokens of several conditions stand side by side and must be equally wide, not {listed} channels: set "
+        f"{changes}"
     )

@@ -1,7 +1,9 @@
-"""The edges of an image, one pixel wide, which are to be filled, concatenated to x_t. Nothing is learned but the "none".
+"""The edges of an image, one pixel wide, which are to be filled, concatenated to x_t. Nothing is learned but the
+"none".
 
-gradient (Sobel) of each channel -> that of the channel where it is largest -> kept where it is at least THRESHOLD and largest along its own direction
-(non-maximum suppression, Canny 1986) -> -1 or 1 -> the grid of the latents (image_values.py)
+gradient (Sobel) of each channel -> that of the channel where it is largest -> kept where it is at least THRESHOLD and
+largest along its own direction (non-maximum suppression, Canny 1986) -> -1 or 1 -> the grid of the latents
+(image_values.py)
 """
 
 import math
@@ -55,8 +57,9 @@ class Canny(Conditioner):
         return 2 * outlines(shares(items["image"], spec)) - 1
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Images, one or several in turn (`given_images`). A picture in black and white holds lines already, of its rarer colour; of any other image the
-        edges are taken. Another size is cropped to the proportions and resized, with a notice."""
+        """Images, one or several in turn (`given_images`). A picture in black and white holds lines already, of its
+        rarer colour; of any other image the edges are taken. Another size is cropped to the proportions and resized,
+        with a notice."""
         full, values = (spec.height, spec.width), []
         for what, images in given_images(value, spec):
             tell_size(what, (images.shape[2], images.shape[3]), full)
@@ -77,7 +80,8 @@ class Canny(Conditioner):
 
 
 def _edges(image: Tensor, spec: DataSpec) -> Tensor:
-    """The lines of a drawing, or the edges of another image, (1, C, H, W) at rest of any size -> (1, H, W) of the data's."""
+    """The lines of a drawing, or the edges of another image, (1, C, H, W) at rest of any size -> (1, H, W) of the
+    data's."""
     size, share = (spec.height, spec.width), shares(image, spec)
     if is_drawing(share[0]):
         return lines(cropped(share, size)[0], *size)
@@ -85,8 +89,8 @@ def _edges(image: Tensor, spec: DataSpec) -> Tensor:
 
 
 def outlines(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] -> (B, 1, H, W), 1 on an outline and 0 elsewhere. Of two pixels with equal gradients on both sides of a step one is
-    taken."""
+    """Images (B, C, H, W) in [0, 1] -> (B, 1, H, W), 1 on an outline and 0 elsewhere. Of two pixels with equal
+    gradients on both sides of a step one is taken."""
     down, right = _gradient(images)
     strength = down.square() + right.square()
     strongest = strength.argmax(1, keepdim=True)
@@ -106,8 +110,8 @@ def is_drawing(picture: Tensor) -> bool:
 
 
 def lines(drawing: Tensor, height: int, width: int) -> Tensor:
-    """A black and white picture (C, H', W') in [0, 1] -> (1, height, width), 1 on a line and 0 elsewhere: the lines are of the colour that is rarer. A line
-    stays where it is made smaller."""
+    """A black and white picture (C, H', W') in [0, 1] -> (1, height, width), 1 on a line and 0 elsewhere: the lines are
+    of the colour that is rarer. A line stays where it is made smaller."""
     dark = (drawing.mean(0) < 0.5).float()
     marked = dark if dark.mean() <= 0.5 else 1 - dark
     shrink = max(marked.shape[0] / height, marked.shape[1] / width, 1.0)

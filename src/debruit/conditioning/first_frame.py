@@ -47,7 +47,8 @@ class FirstFrame(Conditioner):
         return 2 * shares(items["first"], spec) - 1
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Images, one or several in turn (`given_images`); one of another size is cropped to the proportions and resized, with a notice."""
+        """Images, one or several in turn (`given_images`); one of another size is cropped to the proportions and
+        resized, with a notice."""
         full, values = (spec.height, spec.width), []
         for what, images in given_images(value, spec):
             size = images.shape[2], images.shape[3]
@@ -71,5 +72,6 @@ class FirstFrame(Conditioner):
         _, frames = np.unique(context.dataset.first_frames, return_counts=True)
         least, most = frames.min(), frames.max()
         return [
-            f"frames    {len(frames):,} folders of {least:,} to {most:,} frames, each frame next to the first of its folder"
+            f"frames    {len(frames):,} folders of {least:,} to {most:,} frames, each frame next to the first of its "
+            "folder"
         ]

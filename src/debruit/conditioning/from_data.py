@@ -15,7 +15,8 @@ NONE = "none"
 
 
 def parse_names(text: str | None) -> tuple[str, ...] | None:
-    """The names of `--condition a,b`, () for "none" and None where nothing was given. InputError names the nearest for a misspelt one."""
+    """The names of `--condition a,b`, () for "none" and None where nothing was given. InputError names the nearest for
+    a misspelt one."""
     if text is None:
         return None
     known = conditions()
@@ -69,7 +70,8 @@ def adapted(conditioner: Conditioner, context: DataContext) -> Conditioner:
     """A recipe's conditioner for this data. InputError: data that lacks what it reads."""
     if not has(context.dataset, conditioner.reads):
         raise InputError(
-            f"the recipe is conditioned on {conditioner.name} and {context.dataset.spec.name} cannot be: {conditioner.lacks}"
+            f"the recipe is conditioned on {conditioner.name} and {context.dataset.spec.name} cannot be: "
+            f"{conditioner.lacks}"
         )
     return conditioner.adapted(context)
 
@@ -78,7 +80,8 @@ def check_tokenizer(tokenizer: str | None, conditioners: Sequence[Conditioner]) 
     """InputError: a tokenizer was named, and none of these conditioners learns its pieces."""
     if tokenizer is not None and not any(c.tokenized for c in conditioners):
         raise InputError(
-            f"--tokenizer {tokenizer}: nothing here learns words; it is for captions (--condition text), and the frozen encoder of --condition sentence "
+            f"--tokenizer {tokenizer}: nothing here learns words; it is for captions (--condition text), and the "
+            "frozen encoder of --condition sentence "
             "has its own"
         )
 

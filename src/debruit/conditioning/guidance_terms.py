@@ -1,7 +1,7 @@
 """Which conditions each term of guidance keeps. What can be guided is what an image keeps and training has dropped.
 
-With one weight all of it is guided together. With a weight for each of several conditions, term k keeps the first k of them, in their order;
-a condition without a weight of its own stays in every term, which is a weight of 1.
+With one weight all of it is guided together. With a weight for each of several conditions, term k keeps the first k of
+them, in their order; a condition without a weight of its own stays in every term, which is a weight of 1.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ class Branch(NamedTuple):
 
 
 def branches(conditioners: Sequence[Conditioner], batch: ConditionBatch, guidance: Weights) -> list[Branch]:
-    """The terms whose coefficient is not 0, from the fewest conditions to the most; a single one, of coefficient 1, where nothing is guided."""
+    """The terms whose coefficient is not 0, from the fewest conditions to the most; a single one, of coefficient 1,
+    where nothing is guided."""
     can = guidable(conditioners, batch)
     pairs = guidance if isinstance(guidance, tuple) else [(name, guidance) for name in can]
     weighted = [(c.name, weight) for name, weight in pairs if (c := find(conditioners, name)) and c.name in can]
@@ -55,7 +56,8 @@ def check(conditioners: Sequence[Conditioner], guidance: Weights) -> None:
             )
         if condition.drop == 0:
             raise InputError(
-                f"this model was trained without dropping its {keyword(condition)}, so guidance cannot weigh it: leave {name} out of --guidance"
+                f"this model was trained without dropping its {keyword(condition)}, so guidance cannot weigh it: leave "
+                f"{name} out of --guidance"
             )
 
 
@@ -67,5 +69,6 @@ def check_given(conditioners: Sequence[Conditioner], batch: ConditionBatch, guid
         if condition is None or condition.name not in can:
             what = keyword(condition or name)
             raise InputError(
-                f"guidance {name}={weight:g} was given without a {what}: give {flag(what)}, or leave {name} out of --guidance"
+                f"guidance {name}={weight:g} was given without a {what}: give {flag(what)}, or leave {name} out of "
+                "--guidance"
             )

@@ -1,9 +1,11 @@
-"""An image as the value of a condition: read from a file, a picture or an array, brought to a size, and concatenated to x_t.
+"""An image as the value of a condition: read from a file, a picture or an array, brought to a size, and concatenated to
+x_t.
 
 image at rest -> values in [-1, 1], (B, planes, H', W') -> the grid of the latents -> (B, channels, h, w)
 
-A latent position covers factor x factor pixels. A condition that is finer is folded into channels (pixel-unshuffle), a coarser one enlarged bilinearly:
-nothing of it is lost, and nothing is learned but the "none" (Saharia et al. 2022, SR3; Rombach et al. 2022, super-resolution).
+A latent position covers factor x factor pixels. A condition that is finer is folded into channels (pixel-unshuffle), a
+coarser one enlarged bilinearly: nothing of it is lost, and nothing is learned but the "none" (Saharia et al. 2022, SR3;
+Rombach et al. 2022, super-resolution).
 """
 
 from collections.abc import Iterator
@@ -39,8 +41,9 @@ def shares(x: Tensor, spec: DataSpec) -> Tensor:
 
 
 def given_images(value: Any, spec: DataSpec) -> Iterator[tuple[str, Tensor]]:
-    """What a user gave, one or several: files, Pillow's pictures, or arrays at rest (C, H, W) or (N, C, H, W). Yields a name for messages and
-    (N, C, H, W) float32 at rest, of any size. InputError: what is no image, is empty, or holds NaN."""
+    """What a user gave, one or several: files, Pillow's pictures, or arrays at rest (C, H, W) or (N, C, H, W). Yields a
+    name for messages and (N, C, H, W) float32 at rest, of any size. InputError: what is no image, is empty, or holds
+    NaN."""
     given = [value] if isinstance(value, (str, Path)) or not isinstance(value, (list, tuple)) else list(value)
     for each in given:
         what = str(each) if isinstance(each, (str, Path)) else "the image"
@@ -67,7 +70,8 @@ def cropped(images: Tensor, size: Size) -> Tensor:
 
 
 def resized(images: Tensor, size: Size) -> Tensor:
-    """Cropped to the proportions and resized: by the mean over what a pixel covers where they are larger, bilinearly where smaller."""
+    """Cropped to the proportions and resized: by the mean over what a pixel covers where they are larger, bilinearly
+    where smaller."""
     images = cropped(images, size)
     if images.shape[2] >= size[0] and images.shape[3] >= size[1]:
         return F.interpolate(images, size=size, mode="area")
@@ -80,7 +84,8 @@ def tell_size(what: str, size: Size, wanted: Size) -> None:
         return
     first = "cropped and " if size[0] * wanted[1] != size[1] * wanted[0] else ""
     notice(
-        f"{what} is {size[1]} x {size[0]} pixels and the model's condition {wanted[1]} x {wanted[0]}: it was {first}resized"
+        f"{what} is {size[1]} x {size[0]} pixels and the model's condition {wanted[1]} x {wanted[0]}: it was "
+        f"{first}resized"
     )
 
 
@@ -92,7 +97,8 @@ def as_picture(values: Tensor) -> np.ndarray:
 
 
 class ImageRescaler(nn.Module):
-    """(values (B, planes, h', w'), keep (B,) bool) -> (B, planes fold^2, ceil(H / factor), ceil(W / factor)); `step` as in `fold`."""
+    """(values (B, planes, h', w'), keep (B,) bool) -> (B, planes fold^2, ceil(H / factor), ceil(W / factor)); `step` as
+    in `fold`."""
 
     def __init__(self, size: Size, planes: int, *, step: int, factor: int, none: bool) -> None:
         super().__init__()
@@ -122,7 +128,8 @@ def _opened(given: Any, what: str, spec: DataSpec) -> Tensor:
         pixels = _pixels(given, spec)
     else:
         raise InputError(
-            f"an image cannot be of type {type(given).__name__}: give a file, a picture, or an array at rest (C, H, W) or (N, C, H, W)"
+            f"an image cannot be of type {type(given).__name__}: give a file, a picture, or an array at rest (C, H, W) "
+            "or (N, C, H, W)"
         )
     x = torch.from_numpy(pixels.astype(np.float32))[None]
     if pixels.dtype == np.uint8 and spec.depth != "uint8":  # a picture in 8 bits of data with more
@@ -177,5 +184,6 @@ def _pixels(picture: Pillow.Image, spec: DataSpec) -> np.ndarray:
 def _check_channels(spec: DataSpec) -> None:
     if spec.channels not in (1, 3):
         raise InputError(
-            f"the images of this model have {spec.channels} channels, which no picture has: give an array ({spec.channels}, H, W)"
+            f"the images of this model have {spec.channels} channels, which no picture has: give an array "
+            f"({spec.channels}, H, W)"
         )

@@ -1,4 +1,5 @@
-"""The items of a data set that conditions read: what the data has of them, and the values that conditioners make of them.
+"""The items of a data set that conditions read: what the data has of them, and the values that conditioners make of
+them.
 
 image   the image itself            label   the number of its class        text   one of its captions
 first   the first frame of its folder mask    a class number a pixel
@@ -30,7 +31,8 @@ def has(dataset: Dataset, item: str) -> bool:
 
 
 def knows(spec: DataSpec, dataset: Dataset, item: str) -> bool:
-    """Whether the data has this item in a form that a model of images of this spec knows: every class must have a name in common."""
+    """Whether the data has this item in a form that a model of images of this spec knows: every class must have a name
+    in common."""
     there = {"label": dataset.labels is not None, "mask": dataset.masks is not None}.get(item, has(dataset, item))
     return there and all(position(name, classes(spec, item)) is not None for name in classes(dataset.spec, item))
 
@@ -50,8 +52,9 @@ def values_of(
     mirrored: np.ndarray | None = None,
     images: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """What these conditioners make of some images, by name, (B, ...). Items of mirrored images are mirrored; `images` are these images, mirrored already.
-    Nothing is read from the data that no conditioner asks for. Class numbers of other data become those of the model's classes of the same names."""
+    """What these conditioners make of some images, by name, (B, ...). Items of mirrored images are mirrored; `images`
+    are these images, mirrored already. Nothing is read from the data that no conditioner asks for. Class numbers of
+    other data become those of the model's classes of the same names."""
     fields = {c.reads for c in conditioners}
     items: dict[str, Any] = dataset.conditions(indices, epochs, fields=fields)
     items |= {name: flip(items[name], mirrored) for name in MIRRORED if name in items}

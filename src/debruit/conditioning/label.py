@@ -1,7 +1,8 @@
-"""A class label as a learned vector, which joins the time embedding, or as one token of cross-attention (Rombach et al. 2022, class models).
+"""A class label as a learned vector, which joins the time embedding, or as one token of cross-attention (Rombach et al.
+2022, class models).
 
-A class is asked for by its name, or by its number in the model. Where a class is called by a number, a number is a name and nothing else: with the
-classes 0 to 4 and 6 to 9 there is no class 5.
+A class is asked for by its name, or by its number in the model. Where a class is called by a number, a number is a name
+and nothing else: with the classes 0 to 4 and 6 to 9 there is no class 5.
 """
 
 import unicodedata
@@ -22,8 +23,8 @@ from debruit.text.wording import some
 
 @dataclass(frozen=True, kw_only=True)
 class Label(Conditioner):
-    """One embedding for each class of the data and, where it is dropped, a last one for "none". A class is found by its name (DataSpec.class_names) or by
-    what it is called in the files (DataSpec.class_ids)."""
+    """One embedding for each class of the data and, where it is dropped, a last one for "none". A class is found by its
+    name (DataSpec.class_names) or by what it is called in the files (DataSpec.class_ids)."""
 
     name: ClassVar[str] = "label"
     reads: ClassVar[str] = "label"
@@ -42,8 +43,8 @@ class Label(Conditioner):
         return items["label"]
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Class names or numbers, one or several (or "a,b"), in turn: image k gets the one at k mod their number. (B,) int64. InputError: none, or one
-        that is no class."""
+        """Class names or numbers, one or several (or "a,b"), in turn: image k gets the one at k mod their number. (B,)
+        int64. InputError: none, or one that is no class."""
         value = value.tolist() if hasattr(value, "tolist") else value  # of numpy and torch
         several = isinstance(value, Sequence) and not isinstance(value, str)
         items = _separated(value, spec) if isinstance(value, str) else list(value) if several else [value]
@@ -81,8 +82,8 @@ class LabelEmbedding(nn.Module):
 
 
 def class_number(item: str | int, spec: DataSpec) -> int:
-    """The number of the class that a user means: an exact name first, then one that differs in spaces around it, in the form of its letters or in how its
-    number is written. InputError: no such class."""
+    """The number of the class that a user means: an exact name first, then one that differs in spaces around it, in the
+    form of its letters or in how its number is written. InputError: no such class."""
     text = str(item)
     for same in (str, str.strip, _cleaned):
         for known in (spec.class_names, spec.class_ids):
@@ -114,7 +115,8 @@ def _no_such_number(text: str, spec: DataSpec) -> InputError:
     numbered = [name for name in (*spec.class_names, *spec.class_ids) if number_in(name.strip()) is not None]
     also = "" if set(numbered) <= set(spec.class_names) else f", also called {some(numbered, SHOWN)}"
     return InputError(
-        f"unknown label '{text}': classes of this model are called by numbers, so that a number is a name and not a place among the "
+        f"unknown label '{text}': classes of this model are called by numbers, so that a number is a name and not a "
+        "place among the "
         f"classes; allowed: {some(spec.class_names, SHOWN)}{also}"
     )
 

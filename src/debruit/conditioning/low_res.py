@@ -1,4 +1,5 @@
-"""A small image that is to be enlarged, concatenated to x_t (Saharia et al. 2022, SR3; Rombach et al. 2022, super-resolution).
+"""A small image that is to be enlarged, concatenated to x_t (Saharia et al. 2022, SR3; Rombach et al. 2022,
+super-resolution).
 
 image at rest -> means over scale x scale pixels -> values in [-1, 1] -> the grid of the latents (image_values.py)
 """
@@ -30,8 +31,8 @@ from debruit.ranges import Share
 
 @dataclass(frozen=True, kw_only=True)
 class LowRes(Conditioner):
-    """The image reduced by `scale`: float32 in [-1, 1], (B, C, ceil(H / scale), ceil(W / scale)). It is never dropped unless told otherwise, since
-    enlarging needs one."""
+    """The image reduced by `scale`: float32 in [-1, 1], (B, C, ceil(H / scale), ceil(W / scale)). It is never dropped
+    unless told otherwise, since enlarging needs one."""
 
     name: ClassVar[str] = "low-res"
     reads: ClassVar[str] = "image"
@@ -59,8 +60,8 @@ class LowRes(Conditioner):
         return self._reduced(items["image"].to(torch.float32), spec)
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Images, one or several in turn (`given_images`). A small image of exactly the condition's size is taken as it is; any other is cropped to the
-        proportions and resized, with a notice."""
+        """Images, one or several in turn (`given_images`). A small image of exactly the condition's size is taken as it
+        is; any other is cropped to the proportions and resized, with a notice."""
         values = [one for what, images in given_images(value, spec) for one in self._small(images, what, spec)]
         return in_turn(values, indices)
 
@@ -79,7 +80,8 @@ class LowRes(Conditioner):
         return as_picture(values)
 
     def _reduced(self, images: Tensor, spec: DataSpec) -> Tensor:
-        """Images of the full size, float32 at rest: rounded where the data is whole numbers, as a small image is that comes from a file."""
+        """Images of the full size, float32 at rest: rounded where the data is whole numbers, as a small image is that
+        comes from a file."""
         if self.scale > 1:
             padded = F.pad(images, (0, -spec.width % self.scale, 0, -spec.height % self.scale), mode="replicate")
             images = F.avg_pool2d(padded, self.scale)

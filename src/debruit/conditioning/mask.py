@@ -2,8 +2,9 @@
 
 one-hot (B, K, H, W) -> log2(factor) bilinear halvings -> 1x1 convolution without bias -> (B, channels, h, w)
 
-Halving even sides is averaging 2 x 2 places, so that what reaches the convolution are the shares of the classes in each place of the latents, which is how they
-are computed here, for any factor. Sides that the codec pads to its factor are padded in the same way, by repeating the last pixel.
+Halving even sides is averaging 2 x 2 places, so that what reaches the convolution are the shares of the classes in each
+place of the latents, which is how they are computed here, for any factor. Sides that the codec pads to its factor are
+padded in the same way, by repeating the last pixel.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,8 +35,8 @@ EMPTY = "is {} x {} pixels, which is empty: give one that is not"
 
 @dataclass(frozen=True, kw_only=True)
 class Mask(Conditioner):
-    """A class number for each pixel; the classes, their colours and what stands for them in the files are those of the data (DataSpec.mask_names,
-    palette, mask_numbers). Where the mask is dropped, "none" is one class more."""
+    """A class number for each pixel; the classes, their colours and what stands for them in the files are those of the
+    data (DataSpec.mask_names, palette, mask_numbers). Where the mask is dropped, "none" is one class more."""
 
     name: ClassVar[str] = "mask"
     reads: ClassVar[str] = "mask"
@@ -57,14 +58,16 @@ class Mask(Conditioner):
         masks = items["mask"]
         if masks.numel() and int(masks.max()) >= len(spec.mask_names):
             raise InputError(
-                f"the masks hold the class {int(masks.max())}, and the model has names for 0 to {len(spec.mask_names) - 1}: "
+                f"the masks hold the class {int(masks.max())}, and the model has names for 0 to "
+                f"{len(spec.mask_names) - 1}: "
                 "use data with the classes that it was made for"
             )
         return masks
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Masks, one or several in turn, as (B, H, W) uint8: files or Pillow's pictures, of class numbers or in the palette's colours (palette.py says
-        which), or arrays of class numbers (H, W) or (N, H, W). Another size is cropped and resized by nearest as in training, with a notice."""
+        """Masks, one or several in turn, as (B, H, W) uint8: files or Pillow's pictures, of class numbers or in the
+        palette's colours (palette.py says which), or arrays of class numbers (H, W) or (N, H, W). Another size is
+        cropped and resized by nearest as in training, with a notice."""
         given = value if isinstance(value, (list, tuple)) else [value]
         masks = [mask for one in several(given) for mask in _masks(one, spec)]
         if not masks:
@@ -99,7 +102,8 @@ def _masks(given: Any, spec: DataSpec) -> Iterator[np.ndarray]:
     else:
         shape = f" of shape {tuple(given.shape)}" if isinstance(given, (np.ndarray, Tensor)) else ""
         raise InputError(
-            f"a mask cannot be of type {type(given).__name__}{shape}: give a file, a picture, or class numbers as an array (H, W) or (N, H, W)"
+            f"a mask cannot be of type {type(given).__name__}{shape}: give a file, a picture, or class numbers as an "
+            "array (H, W) or (N, H, W)"
         )
 
 
@@ -115,17 +119,20 @@ def _from_picture(picture: Pillow.Image, what: str, spec: DataSpec, *, lossy: bo
     reading = read_picture(picture, spec.mask_names, spec.palette, spec.mask_numbers, what=what, lossy=lossy)
     if reading.approximate:
         notice(
-            f"{what}: {reading.approximate:,} of {reading.numbers.size:,} pixels have no colour of the palette exactly and count as the nearest one"
+            f"{what}: {reading.approximate:,} of {reading.numbers.size:,} pixels have no colour of the palette exactly "
+            "and count as the nearest one"
         )
     if reading.transparent:
         notice(f"{what}: {reading.transparent:,} transparent pixels count as {spec.mask_names[0]}, the first class")
     if reading.strange:
         notice(
-            f"{what}: {reading.strange:,} of {reading.numbers.size:,} pixels have no colour of the palette and count as {UNLABELLED}, as in training"
+            f"{what}: {reading.strange:,} of {reading.numbers.size:,} pixels have no colour of the palette and count "
+            f"as {UNLABELLED}, as in training"
         )
     if reading.twofold:
         notice(
-            f"{what} is read by its numbers, as in training, and its colours would be another mask: save it as an 8-bit grey PNG of numbers, or as RGB"
+            f"{what} is read by its numbers, as in training, and its colours would be another mask: save it as an "
+            "8-bit grey PNG of numbers, or as RGB"
         )
     return _fitted(reading.numbers.astype(np.uint8), what, spec, orientation(picture))
 
@@ -138,7 +145,8 @@ def _fitted(mask: np.ndarray, what: str, spec: DataSpec, turn: int = 1) -> np.nd
     if (height, width) != (spec.height, spec.width):
         part = "it" if height * spec.width == width * spec.height else "its central part"
         notice(
-            f"{what} is {width} x {height} pixels and the images {spec.width} x {spec.height}: {part} was resized by nearest"
+            f"{what} is {width} x {height} pixels and the images {spec.width} x {spec.height}: {part} was resized by "
+            "nearest"
         )
     return np.ascontiguousarray(cut(mask[..., None], spec, turn)[..., 0])
 
@@ -156,7 +164,8 @@ class MaskRescaler(nn.Module):
         return self.conv(self.shares(masks, keep))
 
     def shares(self, masks: Tensor, keep: Tensor) -> Tensor:
-        """How much of each place each class covers, (B, K, h, w): they sum to 1. "none", where there is one, is the last and covers all of what is dropped."""
+        """How much of each place each class covers, (B, K, h, w): they sum to 1. "none", where there is one, is the
+        last and covers all of what is dropped."""
         numbers, factor = masks.long(), self.factor
         if self.config.drop > 0:
             numbers = torch.where(keep[:, None, None], numbers, self.classes)
@@ -176,13 +185,15 @@ def check_classes(spec: DataSpec) -> None:
         raise InputError(f"{spec.name} has masks of {len(names)} classes: give 1 to 256 classes a name and a colour")
     if numbers and (len(numbers) != len(names) or len(set(numbers)) < len(numbers)):
         raise InputError(
-            f"the numbers {', '.join(map(str, numbers))} of {len(names)} classes of masks: give each class its own, or none at all"
+            f"the numbers {', '.join(map(str, numbers))} of {len(names)} classes of masks: give each class its own, or "
+            "none at all"
         )
     for n, color in enumerate(spec.palette):
         if color in spec.palette[:n]:
             other = names[spec.palette.index(color)]
             raise InputError(
-                f"the classes {other} and {names[n]} of the masks have the same colour {in_hex(color)}: give each its own"
+                f"the classes {other} and {names[n]} of the masks have the same colour {in_hex(color)}: give each its "
+                "own"
             )
 
 

@@ -1,4 +1,5 @@
-"""A caption as tokens of cross-attention through a frozen sentence encoder, which is not trained here and whose weights are not in the model's file.
+"""A caption as tokens of cross-attention through a frozen sentence encoder, which is not trained here and whose weights
+are not in the model's file.
 
 "None" is one learned token, which an empty caption means too.
 """
@@ -36,13 +37,15 @@ class Sentence(Conditioner):
     def __post_init__(self) -> None:
         if len(self.tokenizer.vocabulary) != BERT_WORDS:
             raise InputError(
-                f"the frozen sentence encoder reads BERT's {BERT_WORDS:,} pieces and the tokenizer has {len(self.tokenizer.vocabulary):,}: "
+                f"the frozen sentence encoder reads BERT's {BERT_WORDS:,} pieces and the tokenizer has "
+                f"{len(self.tokenizer.vocabulary):,}: "
                 "take WordPiece.bert(), or the condition Text with an encoder that is trained"
             )
 
     @classmethod
     def from_data(cls, context: DataContext) -> Self:
-        """As long as the captions need. InputError where there is no caption, or the encoder's package is not installed."""
+        """As long as the captions need. InputError where there is no caption, or the encoder's package is not
+        installed."""
         tokenizer = WordPiece.bert()
         length = needed_length(tokenizer, different(context.captions))
         return cls(tokenizer=tokenizer, encoder=SentenceEncoder(length=length))
@@ -72,7 +75,8 @@ class Sentence(Conditioner):
 
 
 class FrozenText(nn.Module):
-    """(ids (B, L) int64, keep (B,) bool) -> (B, L, 384), one learned token L times where it is not kept or empty. It holds no weights of the encoder."""
+    """(ids (B, L) int64, keep (B,) bool) -> (B, L, 384), one learned token L times where it is not kept or empty. It
+    holds no weights of the encoder."""
 
     def __init__(self, config: Sentence) -> None:
         super().__init__()

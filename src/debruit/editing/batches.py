@@ -1,4 +1,5 @@
-"""What all edits share: images in batches, each with the drawing of its conditions and its noise, and the share that is done."""
+"""What all edits share: images in batches, each with the drawing of its conditions and its noise, and the share that is
+done."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -33,7 +34,8 @@ def stretch(watch: Watch, begin: float, end: float) -> Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options of an edit, sorted: settings of the sampling, of which those in `given` were asked for, and what `Model.drawing` takes beside them."""
+    """The options of an edit, sorted: settings of the sampling, of which those in `given` were asked for, and what
+    `Model.drawing` takes beside them."""
 
     settings: SamplingConfig
     given: frozenset[str]
@@ -55,8 +57,8 @@ class Request:
 def request(
     model: Model, options: Mapping[str, Any], *, first: int = 0, batch: int = 64, watch: Watch = unseen
 ) -> Request:
-    """`options` are those of `Model.trajectory`. InputError: guidance without anything that it could weigh; a model of super-resolution
-    without its small image; no images in a batch."""
+    """`options` are those of `Model.trajectory`. InputError: guidance without anything that it could weigh; a model of
+    super-resolution without its small image; no images in a batch."""
     if batch < 1:
         raise InputError(f"a batch of {batch} images: give 1 or more")
     refuse([name for name in options if name not in (*SETTINGS, *OPTIONS)], model.trajectory)
@@ -73,9 +75,15 @@ def request(
             "this model draws nothing without a small image to enlarge, so that it edits none: use `debruit upscale`"
         )
     return Request(
-        settings=settings, given=frozenset(given), conditions=conditions, guide=guide, seed=options.get("seed", 0), first=first, batch=batch,
+        settings=settings,
+        given=frozenset(given),
+        conditions=conditions,
+        guide=guide,
+        seed=options.get("seed", 0),
+        first=first,
+        batch=batch,
         watch=watch,
-    )  # fmt: skip
+    )
 
 
 def walked(model: Model, wanted: Request, walk: Walk, *values: Tensor) -> Tensor:
@@ -95,6 +103,7 @@ def check_images(model: Model, images: Tensor) -> None:
     dtype = str(images.dtype).removeprefix("torch.")
     if images.ndim != 4 or tuple(images.shape[1:]) != data.shape or dtype != data.depth or not len(images):
         raise InputError(
-            f"images of shape {tuple(images.shape)} and {dtype} were given, and this model's are (B, {', '.join(map(str, data.shape))}) "
+            f"images of shape {tuple(images.shape)} and {dtype} were given, and this model's are (B, "
+            f"{', '.join(map(str, data.shape))}) "
             f"and {data.depth}: bring them to that first (debruit.editing.reading.read_image)"
         )

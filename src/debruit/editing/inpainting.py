@@ -4,8 +4,9 @@ Each step from t to s ends with the known part put in its place, at the noise of
 
     x_s = m x_s^new + (1 - m) (alpha_s x_0 + sigma_s eps),   eps fresh,   m = 1 where unknown
 
-So that the two parts agree, steps are walked several times: the way from t down to s ends with a jump back, x_t ~ q(x_t | x_s), before it is walked again.
-Any sampler and any process will do. The memory of a multistep sampler tells of a path that the known part has left: it begins anew at each step.
+So that the two parts agree, steps are walked several times: the way from t down to s ends with a jump back, x_t ~ q(x_t
+| x_s), before it is walked again. Any sampler and any process will do. The memory of a multistep sampler tells of a
+path that the known part has left: it begins anew at each step.
 """
 
 from collections.abc import Iterator
@@ -39,10 +40,11 @@ def inpaint(
     watch: Watch = unseen,
     **options: Any,
 ) -> Tensor:
-    """`images` (B, C, H, W) at rest with the region painted anew: (H, W) or (B, H, W), non-zero where unknown. All other pixels come back bit by bit.
+    """`images` (B, C, H, W) at rest with the region painted anew: (H, W) or (B, H, W), non-zero where unknown. All
+    other pixels come back bit by bit.
 
-    Each way of `jump` steps is walked `resamplings` times, at that many times the cost of sampling. InputError: a region of another size, empty, or of
-    everything; fewer than 1 resampling or step of a jump; and as `request`.
+    Each way of `jump` steps is walked `resamplings` times, at that many times the cost of sampling. InputError: a
+    region of another size, empty, or of everything; fewer than 1 resampling or step of a jump; and as `request`.
     """
     if resamplings < 1 or jump < 1:
         raise InputError(
@@ -57,7 +59,8 @@ def inpaint(
 
 
 def repaint(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int, jump: int) -> Iterator[Snapshot]:
-    """The walk: x_0 (B, C, H, W) and where it is unknown, (B, 1, H, W) bool -> snapshots whose last one is x_0 with the unknown part painted."""
+    """The walk: x_0 (B, C, H, W) and where it is unknown, (B, 1, H, W) bool -> snapshots whose last one is x_0 with the
+    unknown part painted."""
     return quietly(_walk(drawing, x0, unknown, resamplings, jump), drawing.device)
 
 
@@ -83,8 +86,8 @@ def _walk(drawing: SamplingJob, x0: Tensor, unknown: Tensor, resamplings: int, j
 
 
 def schedule(times: list[float], resamplings: int, jump: int) -> list[tuple[float, float]]:
-    """The moves (from, to) down the grid in ways of `jump` steps, each walked `resamplings` times with a move back up in between. The way from pure
-    noise is walked once: a jump back to there forgets everything."""
+    """The moves (from, to) down the grid in ways of `jump` steps, each walked `resamplings` times with a move back up
+    in between. The way from pure noise is walked once: a jump back to there forgets everything."""
     moves = []
     for start in range(0, len(times) - 1, jump):
         way = times[start : start + jump + 1]

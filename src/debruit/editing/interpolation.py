@@ -1,7 +1,8 @@
-"""Interpolation: images between two, by spherical interpolation of the noises from which they are drawn (Song et al. 2021, section 5.3).
+"""Interpolation: images between two, by spherical interpolation of the noises from which they are drawn (Song et al.
+2021, section 5.3).
 
-Both images are inverted (inversion.py), x_1 goes from the one to the other on the sphere (slerp.py), and each x_1 is drawn by the same deterministic
-sampler. The ends are the images as inversion gives them back, not the files.
+Both images are inverted (inversion.py), x_1 goes from the one to the other on the sphere (slerp.py), and each x_1 is
+drawn by the same deterministic sampler. The ends are the images as inversion gives them back, not the files.
 """
 
 from typing import Any
@@ -21,8 +22,8 @@ def interpolate(
 ) -> Tensor:
     """Two images (2, C, H, W) at rest -> (frames, C, H, W), evenly from the first to the second. Options as `invert`.
 
-    One condition holds for all frames; of several, the first and the second are those of the two images in inversion, and the frames take them in turn.
-    InputError: other than two images, or fewer than two frames.
+    One condition holds for all frames; of several, the first and the second are those of the two images in inversion,
+    and the frames take them in turn. InputError: other than two images, or fewer than two frames.
     """
     if len(images) != 2:
         raise InputError(f"{len(images)} images to interpolate between: give two")

@@ -1,8 +1,9 @@
 """Inversion: the noise from which a deterministic sampler draws a given image.
 
-The probability-flow ODE runs both ways. DDIM inversion (Song et al. 2021, section 4.3) is Euler's step with the times exchanged, and here any one-step
-sampler can be walked up its grid: Euler is DDIM's inversion, of first order, and Heun its form of second order, in the same coordinates as downwards.
-At t = 0 an estimate of the noise is undefined (sigma = 0); x_0 is known there, and eps is taken from the first time above.
+The probability-flow ODE runs both ways. DDIM inversion (Song et al. 2021, section 4.3) is Euler's step with the times
+exchanged, and here any one-step sampler can be walked up its grid: Euler is DDIM's inversion, of first order, and Heun
+its form of second order, in the same coordinates as downwards. At t = 0 an estimate of the noise is undefined (sigma =
+0); x_0 is known there, and eps is taken from the first time above.
 """
 
 from collections.abc import Iterator
@@ -27,10 +28,11 @@ from debruit.sampling.sampler import Denoise, Sampler, level, name_of
 def invert(
     model: Model, images: Tensor, *, first: int = 0, batch: int = 64, watch: Watch = unseen, **options: Any
 ) -> Tensor:
-    """x_1 of `images` (B, C, H, W) at rest: the latents at t = 1, sigma(1) eps, from which `redraw` gives the images back.
+    """x_1 of `images` (B, C, H, W) at rest: the latents at t = 1, sigma(1) eps, from which `redraw` gives the images
+    back.
 
-    `sampler` is Heun, or Euler alias DDIM; another one that is asked for is replaced by Heun, and said. Unless they are given, guidance is 1 and nothing
-    is clipped, since what a clip cuts off does not come back.
+    `sampler` is Heun, or Euler alias DDIM; another one that is asked for is replaced by Heun, and said. Unless they are
+    given, guidance is 1 and nothing is clipped, since what a clip cuts off does not come back.
     """
     check_images(model, images)
     wanted = request(model, options, first=first, batch=batch, watch=watch)
@@ -44,7 +46,8 @@ def invert(
 def redraw(
     model: Model, x: Tensor, *, first: int = 0, batch: int = 64, watch: Watch = unseen, **options: Any
 ) -> Tensor:
-    """The images (B, C, H, W) at rest that are drawn from x_1, (B, c, h, w), by the deterministic sampler of `invert` under the same options."""
+    """The images (B, C, H, W) at rest that are drawn from x_1, (B, c, h, w), by the deterministic sampler of `invert`
+    under the same options."""
     wanted = deterministic(request(model, options, first=first, batch=batch, watch=watch))
     return model.images(walked(model, wanted, lambda drawing, part: drawing.run(part), x))
 
@@ -58,7 +61,8 @@ def ascend(drawing: SamplingJob, x0: Tensor) -> Iterator[Snapshot]:
 
 
 def from_clean(denoise: Denoise, process: Process, above: float) -> Denoise:
-    """The denoiser, defined at t = 0 too: x_0 is x, and eps what it finds at the time `above` in alpha x_0, which that time's noise is yet to join."""
+    """The denoiser, defined at t = 0 too: x_0 is x, and eps what it finds at the time `above` in alpha x_0, which that
+    time's noise is yet to join."""
     alpha = level(process, above).alpha
 
     def found(x: Tensor, t: float) -> Estimate:
@@ -75,7 +79,8 @@ def deterministic(wanted: Request) -> Request:
 
 
 def both_ways(sampler: Sampler) -> Euler | Heun:
-    """The sampler itself where it can be walked up as well as down; Euler for DDIM without noise, which it equals; Heun for any other."""
+    """The sampler itself where it can be walked up as well as down; Euler for DDIM without noise, which it equals; Heun
+    for any other."""
     if isinstance(sampler, Heun) and sampler.churn == 0 and sampler.coordinates == "flow":
         return sampler
     same = isinstance(sampler, Euler) or (isinstance(sampler, DDIM) and sampler.eta == 0)

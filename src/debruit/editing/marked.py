@@ -1,4 +1,5 @@
-"""A mask file -> where a picture is painted anew. Transparent pixels are, where there are some, whatever colour they have; else white ones are.
+"""A mask file -> where a picture is painted anew. Transparent pixels are, where there are some, whatever colour they
+have; else white ones are.
 
     alpha < 1/2 somewhere        the transparent part: what editors export when a hole was erased
     else black and white         white from half grey on, if what lies between are smoothed edges and nothing more
@@ -69,14 +70,16 @@ def marked(file: Openable, header: Header, what: str) -> Marked:
 def _by_alpha(alpha: np.ndarray, hole: np.ndarray, what: str) -> Marked:
     if hole.all():
         raise InputError(
-            f"{what} is transparent everywhere, so that nothing is kept: leave opaque what is to stay, or use `debruit sample`"
+            f"{what} is transparent everywhere, so that nothing is kept: leave opaque what is to stay, or use `debruit "
+            "sample`"
         )
     partly = (alpha > 0) & (alpha < 255)
     some = f"; {_share(partly)} are partly transparent, and are painted anew where they are by more than half"
     return Marked(
         hole,
         (
-            f"{what}: what is transparent is painted anew ({_share(hole)}), and its colours count for nothing{some if partly.any() else ''}",
+            f"{what}: what is transparent is painted anew ({_share(hole)}), and its colours count for "
+            f"nothing{some if partly.any() else ''}",
         ),
     )
 
@@ -108,7 +111,8 @@ def _check_colours(levels: np.ndarray, what: str) -> None:
     coloured = levels.max(0) - levels.min(0) > COLOURED
     if coloured.mean() > MOST_COLOURED:
         raise InputError(
-            f"{what} is no mask, it is in colour ({_share(coloured)}): paint white what is painted anew and black what is kept, "
+            f"{what} is no mask, it is in colour ({_share(coloured)}): paint white what is painted anew and black what "
+            "is kept, "
             "or erase it, so that it is transparent"
         )
 

@@ -1,7 +1,8 @@
 """Outpainting: an image continued beyond its sides, by inpainting (inpainting.py) on a larger canvas.
 
-The networks and the autoencoders take any size, so the canvas is walked whole, and every step sees all of the image. A model knows the size at which it was
-trained: far beyond it, it repeats itself. What the autoencoder sees beyond the sides is the repeated last pixel.
+The networks and the autoencoders take any size, so the canvas is walked whole, and every step sees all of the image. A
+model knows the size at which it was trained: far beyond it, it repeats itself. What the autoencoder sees beyond the
+sides is the repeated last pixel.
 """
 
 from typing import Any
@@ -20,9 +21,11 @@ Margins = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
 
 def outpaint(model: Model, images: Tensor, *, margins: int | Margins, **options: Any) -> Tensor:
-    """`images` (B, C, H, W) at rest with `margins` pixels painted around: on each side, or (left, top, right, bottom). Options as `inpaint`.
+    """`images` (B, C, H, W) at rest with `margins` pixels painted around: on each side, or (left, top, right, bottom).
+    Options as `inpaint`.
 
-    (B, C, top + H + bottom, left + W + right), with the images themselves in it bit by bit. InputError: a negative margin, or none at all.
+    (B, C, top + H + bottom, left + W + right), with the images themselves in it bit by bit. InputError: a negative
+    margin, or none at all.
     """
     left, top, right, bottom = (margins,) * 4 if isinstance(margins, int) else margins
     if min(left, top, right, bottom) < 0 or not max(left, top, right, bottom):

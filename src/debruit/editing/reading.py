@@ -1,6 +1,7 @@
 """Files for an edit: an image as the model's data has them, and the mask of what is to be painted anew.
 
-Both are brought to the model's size as training brings its images there, by their largest central part, so that a mask drawn on a photograph fits it.
+Both are brought to the model's size as training brings its images there, by their largest central part, so that a mask
+drawn on a photograph fits it.
 """
 
 from pathlib import Path
@@ -21,11 +22,13 @@ from debruit.images.spec import DataSpec
 
 
 def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tensor:
-    """An image file as (C, H, W) at rest: of the data's size, which is said where it is not the file's, or `whole` at its own. Another depth keeps its share
-    of the range. InputError: no image; more channels than pictures have; floats for a model of whole numbers."""
+    """An image file as (C, H, W) at rest: of the data's size, which is said where it is not the file's, or `whole` at
+    its own. Another depth keeps its share of the range. InputError: no image; more channels than pictures have; floats
+    for a model of whole numbers."""
     if spec.channels not in (1, 3):
         raise InputError(
-            f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as arrays"
+            f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as "
+            "arrays"
         )
     file, size = image_file(path), (spec.height, spec.width)
     header = _header(file, f"the image {path}")
@@ -45,8 +48,9 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
 
 
 def read_region(path: str | Path, spec: DataSpec) -> Tensor:
-    """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is, white (marked.py): that is painted anew.
-    What was decided is said. InputError: no image, no mask; nothing that is painted anew, or nothing that is kept."""
+    """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is,
+    white (marked.py): that is painted anew. What was decided is said. InputError: no image, no mask; nothing that is
+    painted anew, or nothing that is kept."""
     file, size = image_file(path), (spec.height, spec.width)
     header = _header(file, f"the mask {path}")
     with named(f"the mask {path}"):
@@ -59,7 +63,8 @@ def read_region(path: str | Path, spec: DataSpec) -> Tensor:
         return region
     lost = "what it marks" if not region.any() else "what it keeps"
     raise InputError(
-        f"{path}: {lost} lies outside of its central part, or is too small to be seen, in the model's {spec.width} x {spec.height} pixels: "
+        f"{path}: {lost} lies outside of its central part, or is too small to be seen, in the model's {spec.width} x "
+        f"{spec.height} pixels: "
         "draw it on an image of these proportions"
     )
 

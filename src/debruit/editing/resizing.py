@@ -10,7 +10,8 @@ from debruit.models.diffusion import Model
 
 
 def at_size(model: Model, height: int, width: int) -> Model:
-    """The same weights, not copied, for images of this size. Conditions that are images themselves (a mask, an image) are then of this size too."""
+    """The same weights, not copied, for images of this size. Conditions that are images themselves (a mask, an image)
+    are then of this size too."""
     data = replace(model.config.data, height=height, width=width)
     config = replace(model.config, data=data)
     with torch.device("meta"):
@@ -20,8 +21,8 @@ def at_size(model: Model, height: int, width: int) -> Model:
 
 
 def both_at_size(model: Model, options: Mapping[str, Any], height: int, width: int) -> tuple[Model, dict[str, Any]]:
-    """The model at this size, and its options, among them a guide model of its own size at the new one too. One of another size stays as it is, and is
-    refused where the two are compared."""
+    """The model at this size, and its options, among them a guide model of its own size at the new one too. One of
+    another size stays as it is, and is refused where the two are compared."""
     guide = options.get("guide")
     if guide is None or guide.config.data.shape != model.config.data.shape:
         return at_size(model, height, width), dict(options)

@@ -1,4 +1,5 @@
-"""Spherical interpolation (Shoemake 1985), along which noise stays noise: between two independent draws the straight line loses norm, down to 0.71."""
+"""Spherical interpolation (Shoemake 1985), along which noise stays noise: between two independent draws the straight
+line loses norm, down to 0.71."""
 
 import torch
 from torch import Tensor
@@ -9,7 +10,8 @@ PARALLEL = 1e-6  # radians; nearer than this the sphere is flat
 def slerp(a: Tensor, b: Tensor, w: float) -> Tensor:
     """From a (w = 0) to b (w = 1), (B, ...), image by image: the direction on the great circle, the norm on the line.
 
-    sin((1 - w) theta) / sin(theta) a^ + sin(w theta) / sin(theta) b^, theta the angle between the directions a^ and b^; exact at both ends.
+    sin((1 - w) theta) / sin(theta) a^ + sin(w theta) / sin(theta) b^, theta the angle between the directions a^ and b^;
+    exact at both ends.
     """
     if w in (0, 1):
         return a if w == 0 else b

@@ -1,4 +1,5 @@
-"""Variations: images around one. Its noise is found by inversion (inversion.py), turned on the sphere part of the way towards fresh noise, and drawn again."""
+"""Variations: images around one. Its noise is found by inversion (inversion.py), turned on the sphere part of the way
+towards fresh noise, and drawn again."""
 
 from typing import Any
 
@@ -29,7 +30,8 @@ def vary(
 ) -> Tensor:
     """One variation of each image (B, C, H, W) at rest; for several of one, repeat it. Options as `invert`.
 
-    `amount` in (0, 1] is how far x_1 goes towards fresh noise: at 1 nothing of the image is left. InputError: outside of that.
+    `amount` in (0, 1] is how far x_1 goes towards fresh noise: at 1 nothing of the image is left. InputError: outside
+    of that.
     """
     if not 0 < amount <= 1:
         raise InputError(

@@ -1,7 +1,8 @@
 """The first stage of a latent diffusion model: a trained autoencoder with its file (Rombach et al. 2022).
 
-L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/tasks/autoencoder.py) and then frozen: its latents are shifted and
-scaled to mean 0 and standard deviation 1 per channel, as measured over the training images, and its fingerprint is in every model built on it.
+L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/tasks/autoencoder.py) and then
+frozen: its latents are shifted and scaled to mean 0 and standard deviation 1 per channel, as measured over the training
+images, and its fingerprint is in every model built on it.
 """
 
 from collections.abc import Mapping
@@ -43,14 +44,20 @@ class FirstStage(Trained[FirstStageConfig]):
 
     @classmethod
     def filled(
-        cls, config: FirstStageConfig, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path, device: torch.device
-    ) -> Self:  # fmt: skip
+        cls,
+        config: FirstStageConfig,
+        weights: Mapping[str, Tensor],
+        provenance: Mapping[str, Any],
+        path: Path,
+        device: torch.device,
+    ) -> Self:
         with torch.device("meta"):
             module = config.codec.build(config.data.channels)
         fill(module, weights, path)
         if config.codec.fingerprint not in ("", fingerprint(module)):
             raise InputError(
-                f"the weights in {path} are not those that its latents were measured with: the file was changed, copy it again"
+                f"the weights in {path} are not those that its latents were measured with: the file was changed, copy "
+                "it again"
             )
         return cls(config, module.to(device), provenance)
 
@@ -78,7 +85,8 @@ class FirstStage(Trained[FirstStageConfig]):
         own = self.config.data
         if spec.channels != own.channels:
             raise InputError(
-                f"the autoencoder was trained on images of {own.channels} channels ({own.name}) and {spec.name} has {spec.channels}: train "
+                f"the autoencoder was trained on images of {own.channels} channels ({own.name}) and {spec.name} has "
+                f"{spec.channels}: train "
                 "one on this data with `debruit train autoencoder`"
             )
         self.config.codec.latent_size(spec.height, spec.width)

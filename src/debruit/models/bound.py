@@ -17,29 +17,37 @@ from debruit.sampling.noise import ImageNoise
 def variational_bound(
     model: Conditional, images: Tensor, *, variance: Variance | None = None, seed: int = 0
 ) -> BoundTerms:
-    """The terms for `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the chain. InputError as `check_bounded`."""
+    """The terms for `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the chain.
+    InputError as `check_bounded`."""
     config = model.config
     chain = check_bounded(config, variance)
     device = next(model.backbone.parameters()).device
     x0 = config.data.to_model(images).to(device)
     with torch.inference_mode():
         return bound(
-            model.denoiser(), chain.chain, x0, ImageNoise(seed, range(len(images)), x0.shape[1:], device, purpose=Purpose.LIKELIHOOD_NOISE),
+            model.denoiser(),
+            chain.chain,
+            x0,
+            ImageNoise(seed, range(len(images)), x0.shape[1:], device, purpose=Purpose.LIKELIHOOD_NOISE),
             variance=variance or ("learned" if config.learned_variance else "beta"),
-        )  # fmt: skip
+        )
 
 
 def check_bounded(config: ModelConfig, variance: Variance | None = None) -> Tabulated:
-    """The model's chain. InputError: a process without a chain, latents that are no pixels, or a variance that was not learned."""
+    """The model's chain. InputError: a process without a chain, latents that are no pixels, or a variance that was not
+    learned."""
     if not isinstance(config.codec, Pixels):
         raise InputError(
-            "bits/dim of a latent model is not defined by its chain alone, which ends at latents and knows no pixels: `debruit evaluate` "
+            "bits/dim of a latent model is not defined by its chain alone, which ends at latents and knows no pixels: "
+            "`debruit evaluate` "
             "reports that of its latents instead (latent-bound where it has a chain, and likelihood)"
         )
     if not isinstance(config.process, Tabulated):
         raise InputError(
-            f"the bound is a sum over the steps of a chain, and this model's process is {type(config.process).__name__}: train one by "
-            "the recipe ddpm-fashion-mnist-28 or with --set model.process=Tabulated, or measure the likelihood of the probability-flow ODE, "
+            "the bound is a sum over the steps of a chain, and this model's process is "
+            f"{type(config.process).__name__}: train one by "
+            "the recipe ddpm-fashion-mnist-28 or with --set model.process=Tabulated, or measure the likelihood of the "
+            "probability-flow ODE, "
             "which every process has (`debruit evaluate`)"
         )
     if config.data.depth != "uint8":

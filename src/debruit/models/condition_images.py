@@ -1,4 +1,5 @@
-"""Samples next to their conditions, as groups of a contact sheet: masks in their palette with a legend, images, prompts as captions."""
+"""Samples next to their conditions, as groups of a contact sheet: masks in their palette with a legend, images, prompts
+as captions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +16,8 @@ Legend = list[tuple[str, tuple[int, int, int]]]
 
 
 def shown(images: Tensor, config: ModelConfig, batch: ConditionBatch, *, captions: Sequence[str] = ()) -> Sheet | None:
-    """Images at rest, (N, C, H, W), next to the conditions of `batch` that they keep; caption n mod their number belongs to image n. None where there is
-    neither a mask nor an image nor a caption: a plain grid shows as much."""
+    """Images at rest, (N, C, H, W), next to the conditions of `batch` that they keep; caption n mod their number
+    belongs to image n. None where there is neither a mask nor an image nor a caption: a plain grid shows as much."""
     samples = figures.displayable(images, config.data)
     pictured = [_condition(config, batch, n) for n in range(len(samples))]
     words = [captions[n % len(captions)] if captions else "" for n in range(len(samples))]

@@ -55,7 +55,8 @@ class ModelConfig:
         ends_in_noise = float(self.process.alpha(torch.ones((), dtype=torch.float64))) == 0
         if ends_in_noise and self.predicts in ("eps", "score"):
             raise InputError(
-                f"at t = 1 {type(self.process).__name__} leaves no signal, and there a prediction of {self.predicts} says nothing about the "
+                f"at t = 1 {type(self.process).__name__} leaves no signal, and there a prediction of {self.predicts} "
+                "says nothing about the "
                 "image: set predicts=v, velocity or x0, or a process whose chain does not end in pure noise"
             )
 
@@ -87,7 +88,8 @@ class Backbone(nn.Module):
         )
 
     def cond(self, values: Mapping[str, Tensor], keep: Mapping[str, Tensor]) -> Cond:
-        """The conditions of a batch, encoded: `values` of each condition by name, (B, ...), and which images `keep` it, (B,) bool."""
+        """The conditions of a batch, encoded: `values` of each condition by name, (B, ...), and which images `keep` it,
+        (B,) bool."""
         cond = Cond()
         for c in self.config.conditioners:
             encoded = self.conditioners[c.name](values[c.name], keep[c.name])

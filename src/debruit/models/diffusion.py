@@ -1,7 +1,8 @@
-"""A diffusion model: process + prediction + network + conditioners + codec. This is the only constructor, for training, evaluation, the command line and
-servers alike.
+"""A diffusion model: process + prediction + network + conditioners + codec. This is the only constructor, for training,
+evaluation, the command line and servers alike.
 
-A model is one .safetensors file (model_file.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing else is needed to sample.
+A model is one .safetensors file (model_file.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing
+else is needed to sample.
 
 A model may be used by several threads at once: nothing in it changes while it samples.
 """
@@ -79,8 +80,13 @@ class Model(Trained[ModelConfig]):
 
     @classmethod
     def filled(
-        cls, config: ModelConfig, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path, device: torch.device
-    ) -> Self:  # fmt: skip
+        cls,
+        config: ModelConfig,
+        weights: Mapping[str, Tensor],
+        provenance: Mapping[str, Any],
+        path: Path,
+        device: torch.device,
+    ) -> Self:
         with torch.device("meta"):
             backbone, codec = config.build(), config.codec.build(config.data.channels)
         own = {name: w for name, w in weights.items() if not name.startswith(CODEC)}
@@ -89,7 +95,8 @@ class Model(Trained[ModelConfig]):
         return cls(config, backbone.to(device), provenance, codec=codec.to(device))
 
     def export_onnx(self, path: str | Path) -> None:
-        """Write the denoising network to an ONNX file: (x_t, t, conditions) -> prediction, for any batch (models/onnx_export.py)."""
+        """Write the denoising network to an ONNX file: (x_t, t, conditions) -> prediction, for any batch
+        (models/onnx_export.py)."""
         export_onnx(self.backbone, self.conditioned(), path)
 
     def settings(
@@ -103,12 +110,18 @@ class Model(Trained[ModelConfig]):
         grid: Grid | None = None,
         clip: bool | None = None,
     ) -> SamplingConfig:
-        """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its own steps."""
+        """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its
+        own steps."""
         chosen = choose(Sampler, sampler, "sampler") if isinstance(sampler, str) else sampler
         given = {
-            "sampler": chosen, "steps": steps, "guidance": None if guidance is None else weights.read(guidance), "interval": interval,
-            "rescale": rescale, "grid": grid, "clip": clip,
-        }  # fmt: skip
+            "sampler": chosen,
+            "steps": steps,
+            "guidance": None if guidance is None else weights.read(guidance),
+            "interval": interval,
+            "rescale": rescale,
+            "grid": grid,
+            "clip": clip,
+        }
         found = replace(self.config.sampling, **{name: value for name, value in given.items() if value is not None})
         if grid is None and isinstance(found.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
             return replace(found, grid=ChainSteps())
@@ -137,12 +150,13 @@ class Model(Trained[ModelConfig]):
         progress: OnStep | None = None,
         **misspelt: Never,
     ) -> Tensor:
-        """Sample n images, (n, C, *S), in the dtype and range of the data. Options are those of `trajectory`; memory is that of `batch`.
-        `progress(step, steps)` is called after each step, over all batches.
+        """Sample n images, (n, C, *S), in the dtype and range of the data. Options are those of `trajectory`; memory is
+        that of `batch`. `progress(step, steps)` is called after each step, over all batches.
 
-        Image k of a seed is the same for every n, batch, number of threads and device up to rounding: its noise is equal to the bit, but matrix products
-        and convolutions add in an order that depends on the size of the batch. In float32 on a CPU a few of 10,000 values of 8-bit images then
-        differ by one level; equal calls on one machine agree to the bit. Equal batches would cost what they are padded to, so nothing is padded.
+        Image k of a seed is the same for every n, batch, number of threads and device up to rounding: its noise is
+        equal to the bit, but matrix products and convolutions add in an order that depends on the size of the batch. In
+        float32 on a CPU a few of 10,000 values of 8-bit images then differ by one level; equal calls on one machine
+        agree to the bit. Equal batches would cost what they are padded to, so nothing is padded.
         """
         refuse(misspelt, self.generate)
         check_count(n)
@@ -181,13 +195,15 @@ class Model(Trained[ModelConfig]):
         guide: Self | None = None,
         **misspelt: Never,
     ) -> Iterator[Snapshot]:
-        """Sample step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are pictures.
+        """Sample step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are
+        pictures.
 
-        `conditions` maps the name of a condition, such as "text", or its keyword, such as "prompt", to one value for all images or several in turn.
-        `label` (names of classes, or numbers), `prompt` (texts), `mask` (files or class numbers) and `image` are shorthand for them. Without any a
-        model takes its classes in turn (image k is of class k mod their number); with some, the others are dropped. `guide` is a model that guides
-        this one (docs/guidance.md). The remaining options are those of `settings`.
-        InputError: n < 1, an unknown sampler or label, a condition that the model does not have, guidance it was not trained for.
+        `conditions` maps the name of a condition, such as "text", or its keyword, such as "prompt", to one value for
+        all images or several in turn. `label` (names of classes, or numbers), `prompt` (texts), `mask` (files or class
+        numbers) and `image` are shorthand for them. Without any a model takes its classes in turn (image k is of class
+        k mod their number); with some, the others are dropped. `guide` is a model that guides this one
+        (docs/guidance.md). The remaining options are those of `settings`. InputError: n < 1, an unknown sampler or
+        label, a condition that the model does not have, guidance it was not trained for.
         """
         refuse(misspelt, self.trajectory)
         settings = self.settings(
@@ -206,7 +222,8 @@ class Model(Trained[ModelConfig]):
         first: int = 0,
         guide: "Model | None" = None,
     ) -> SamplingJob:
-        """The job of sampling images `first`..`first + n - 1` of this seed under these conditions. InputError as `trajectory`."""
+        """The job of sampling images `first`..`first + n - 1` of this seed under these conditions. InputError as
+        `trajectory`."""
         check_count(n)
         indices, given = range(first, first + n), conditions or {}
         own = ConditionBatch.requested(self.config, indices, given)
@@ -222,7 +239,8 @@ class Model(Trained[ModelConfig]):
         seed: int = 0,
         guide: "tuple[Model, ConditionBatch] | None" = None,
     ) -> SamplingJob:
-        """The job of sampling the images of these numbers under conditions that are values already; a guide model comes with its own."""
+        """The job of sampling the images of these numbers under conditions that are values already; a guide model comes
+        with its own."""
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         check_config(settings, "sampling")
@@ -234,9 +252,13 @@ class Model(Trained[ModelConfig]):
         pair = None if guide is None else guide[0].under(guide[1])
         denoise, count = guided(self.under(conditions), settings, pair)
         return SamplingJob(
-            denoise=denoise, process=self.config.process, settings=settings, branches=count, device=self.device,
+            denoise=denoise,
+            process=self.config.process,
+            settings=settings,
+            branches=count,
+            device=self.device,
             noise=ImageNoise(seed, indices, self.config.latent_shape, self.device),
-        )  # fmt: skip
+        )
 
     def under(self, conditions: ConditionBatch) -> Conditional:
         """The model under the conditions of one batch."""
@@ -251,13 +273,16 @@ class Model(Trained[ModelConfig]):
         conditions: Mapping[str, Any] | ConditionBatch | None = None,
         guidance: str | Weights = 1.0,
     ) -> Estimate:
-        """Call the denoiser: the estimates x0 and eps of x_t = alpha(t) x_0 + sigma(t) eps, (B, c, *S) each, at a time t in [0, 1] or at times (B,).
+        """Call the denoiser: the estimates x0 and eps of x_t = alpha(t) x_0 + sigma(t) eps, (B, c, *S) each, at a time
+        t in [0, 1] or at times (B,).
 
-        `conditions` as in `trajectory`, for images 0..B - 1; without them the estimate is unconditional. `guidance` is the weight of the conditions, with
-        which t is one number. Nothing is clipped. InputError: x_t of another shape than `config.latent_shape`, and as `trajectory`."""
+        `conditions` as in `trajectory`, for images 0..B - 1; without them the estimate is unconditional. `guidance` is
+        the weight of the conditions, with which t is one number. Nothing is clipped. InputError: x_t of another shape
+        than `config.latent_shape`, and as `trajectory`."""
         if tuple(x_t.shape[1:]) != self.config.latent_shape:
             raise InputError(
-                f"x_t of shape {tuple(x_t.shape)}: the denoiser of this model takes (B, {', '.join(map(str, self.config.latent_shape))})"
+                f"x_t of shape {tuple(x_t.shape)}: the denoiser of this model takes (B, "
+                f"{', '.join(map(str, self.config.latent_shape))})"
             )
         if not isinstance(conditions, ConditionBatch):
             conditions = self.conditions(range(len(x_t)), conditions)
@@ -272,8 +297,8 @@ class Model(Trained[ModelConfig]):
         return ConditionBatch.blank(self.config, indices)
 
     def evaluations(self, settings: SamplingConfig, conditions: ConditionBatch | None = None) -> int:
-        """Network evaluations for one image under these conditions, each branch of guidance counted; without them, where nothing is requested. The one
-        count that every command and report shows."""
+        """Network evaluations for one image under these conditions, each branch of guidance counted; without them,
+        where nothing is requested. The one count that every command and report shows."""
         if conditions is None:
             conditions = ConditionBatch.in_turn(self.config, range(1))
         terms = branches(self.config.conditioners, conditions, settings.guidance)
@@ -295,8 +320,8 @@ class Model(Trained[ModelConfig]):
         mask: Any = None,
         image: Any = None,
     ) -> BoundTerms:
-        """The variational bound of `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the chain (DDPM, equation 5). A
-        condition that is not given counts as dropped.
+        """The variational bound of `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the
+        chain (DDPM, equation 5). A condition that is not given counts as dropped.
 
         InputError: a process without a chain, latents that are no pixels, a variance that was not learned.
         """
@@ -307,7 +332,8 @@ class Model(Trained[ModelConfig]):
 
     @torch.no_grad()
     def images(self, x: Tensor) -> Tensor:
-        """Decode latents (B, c, *S) to images in the dtype and range of the data, on the CPU. InputError: they are not finite."""
+        """Decode latents (B, c, *S) to images in the dtype and range of the data, on the CPU. InputError: they are not
+        finite."""
         data = self.config.data
         decoded = bounded.decode(self.codec, x, data.sizes).float().cpu()
         check_finite(
@@ -319,7 +345,8 @@ class Model(Trained[ModelConfig]):
 
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
-        """Encode images (B, C, *S) in the dtype and range of the data, to what the diffusion sees, on the model's device: the mean of the encoder."""
+        """Encode images (B, C, *S) in the dtype and range of the data, to what the diffusion sees, on the model's
+        device: the mean of the encoder."""
         check_finite(images, "the images to encode", "replace these values, or leave the images out")
         latents = bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
         check_finite(latents, "the latents are not finite", "look at the images and at the autoencoder that made them")

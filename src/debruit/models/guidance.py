@@ -1,4 +1,5 @@
-"""The denoiser of one batch under its conditions: guided by the model itself or by a guide model, rescaled and clipped as the settings say."""
+"""The denoiser of one batch under its conditions: guided by the model itself or by a guide model, rescaled and clipped
+as the settings say."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -38,8 +39,8 @@ class Conditional(NamedTuple):
 
 
 def guided(model: Conditional, settings: SamplingConfig, guide: Conditional | None = None) -> tuple[Denoise, int]:
-    """The denoiser, and how many branches its guidance has: how often each image goes through a network where guidance is on. InputError: guidance that
-    the model was not trained for, or a guide model that does not fit."""
+    """The denoiser, and how many branches its guidance has: how often each image goes through a network where guidance
+    is on. InputError: guidance that the model was not trained for, or a guide model that does not fit."""
     config, plain = model.config, model.denoiser()
     if guide is None:
         found, count = _by_condition(model, settings)

@@ -1,4 +1,5 @@
-"""Which model may guide another one as its guide model (autoguidance): of the same images, latents, process and conditions."""
+"""Which model may guide another one as its guide model (autoguidance): of the same images, latents, process and
+conditions."""
 
 from debruit.conditioning.items import classes
 from debruit.errors import InputError
@@ -7,10 +8,12 @@ from debruit.sampling.guidance.weights import Weights, describe
 
 
 def check_pair(model: ModelConfig, guide: ModelConfig, guidance: Weights) -> float:
-    """The weight of autoguidance, one number. InputError: a pair whose estimates cannot be compared, or a weight that is none."""
+    """The weight of autoguidance, one number. InputError: a pair whose estimates cannot be compared, or a weight that
+    is none."""
     if isinstance(guidance, tuple):
         raise InputError(
-            f"guidance {describe(guidance)} with a guide model: the guide model takes the place of the unconditional estimate, so that there is one weight "
+            f"guidance {describe(guidance)} with a guide model: the guide model takes the place of the unconditional "
+            "estimate, so that there is one weight "
             "and nothing for each condition; give one number, or leave --guide-model out"
         )
     if guidance == 1:
@@ -21,7 +24,8 @@ def check_pair(model: ModelConfig, guide: ModelConfig, guidance: Weights) -> flo
         ours, theirs = of(model), of(guide)
         if ours != theirs:
             raise InputError(
-                f"the guide model has other {what} than the model that it is to guide: {theirs}, and not {ours}; give an earlier or smaller model "
+                f"the guide model has other {what} than the model that it is to guide: {theirs}, and not {ours}; give "
+                "an earlier or smaller model "
                 "of the same data and kind"
             )
     return guidance

@@ -174,7 +174,8 @@ def check_shape(spec: DataSpec, own: DataSpec, verb: str) -> None:
     if (spec.shape, spec.depth) == (own.shape, own.depth):
         return
     raise InputError(
-        f"{spec.name} has images of {describe(spec)} and the model {verb} {describe(own)}: evaluate it on the data it was "
+        f"{spec.name} has images of {describe(spec)} and the model {verb} {describe(own)}: evaluate it on the data it "
+        "was "
         f"trained on ({own.name}), or on images of that size, channels and depth"
     )
 

@@ -1,8 +1,9 @@
-"""Model files: one .safetensors file with the weights, and in the header, under "debruit", a JSON object with `format` (an integer), `config` (a dataclass
-as config.py encodes it) and `provenance`. Nothing else is needed to use the model. Weights may be stored in half precision; they are used in
-float32.
+"""Model files: one .safetensors file with the weights, and in the header, under "debruit", a JSON object with `format`
+(an integer), `config` (a dataclass as config.py encodes it) and `provenance`. Nothing else is needed to use the model.
+Weights may be stored in half precision; they are used in float32.
 
-Some models come with debruit: a name that is no path means the file of that name in `weights/`, which has their licences too.
+Some models come with debruit: a name that is no path means the file of that name in `weights/`, which has their
+licences too.
 """
 
 import json
@@ -55,7 +56,8 @@ def header(path: Path) -> dict[str, Any]:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
-            f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier one"
+            f"{path} is no readable .safetensors file ({error}): it may be cut short; copy it again or use an earlier "
+            "one"
         ) from None
     if "debruit" not in metadata:
         raise InputError(
@@ -66,7 +68,8 @@ def header(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is damaged: its header lacks {', '.join(sorted(missing))}")
     if found["format"] > FORMAT:
         raise InputError(
-            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer debruit"
+            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer "
+            "debruit"
         )
     return found
 
@@ -77,7 +80,8 @@ def shipped() -> dict[str, Path]:
 
 
 def model_file(path: str | Path) -> Path:
-    """The file that a MODEL argument means: itself, the model of a run folder, or one that comes with debruit. InputError: none of these."""
+    """The file that a MODEL argument means: itself, the model of a run folder, or one that comes with debruit.
+    InputError: none of these."""
     path = Path(path)
     if not path.exists() and str(path) in shipped():
         return shipped()[str(path)]
@@ -88,7 +92,8 @@ def model_file(path: str | Path) -> Path:
         return inside
     if not path.exists():
         raise InputError(
-            f"there is no model at {path}{nearest(str(path), shipped())}: give a run folder, a .safetensors file, or one that comes with debruit "
+            f"there is no model at {path}{nearest(str(path), shipped())}: give a run folder, a .safetensors file, or "
+            "one that comes with debruit "
             "(`debruit list models`)"
         )
     return path
@@ -98,21 +103,25 @@ def check_writable(path: str | Path) -> None:
     """InputError: a MODEL argument that means a model which comes with debruit."""
     if model_file(path).resolve() in [one.resolve() for one in shipped().values()]:
         raise InputError(
-            f"{path} comes with debruit, and what is installed is not written to: copy {model_file(path)} to a place of your own and give that"
+            f"{path} comes with debruit, and what is installed is not written to: copy {model_file(path)} to a place "
+            "of your own and give that"
         )
 
 
 def restore(path: Path, config: Any) -> None:
-    """Writes another configuration into a model file, atomically; its weights stay as they are stored, in half precision too."""
+    """Writes another configuration into a model file, atomically; its weights stay as they are stored, in half
+    precision too."""
     save(path, config, load_file(path), header(path)["provenance"])
 
 
 def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
-    """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is damaged."""
+    """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is
+    damaged."""
     config = decode(header["config"], ModelConfig | FirstStageConfig, where=str(path))
     if isinstance(config, FirstStageConfig) and kind is ModelConfig:
         raise InputError(
-            f"{path} is an autoencoder, which generates no images, and this needs a diffusion model: train one on its latents "
+            f"{path} is an autoencoder, which generates no images, and this needs a diffusion model: train one on its "
+            "latents "
             f"with `debruit train ldm SOURCE --autoencoder {path} --out DIR`, or examine the autoencoder itself with "
             "`debruit evaluate` or `debruit explain`"
         )
@@ -128,7 +137,8 @@ def check_weights(weights: Mapping[str, Tensor], what: str) -> None:
     if odd := [name for name, w in weights.items() if w.is_floating_point() and not w.isfinite().all()]:
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         raise InputError(
-            f"{what}: its weights {odd[0]}{more} hold values that are NaN or infinite; use an earlier state or file, and train with a smaller optimiser.lr"
+            f"{what}: its weights {odd[0]}{more} hold values that are NaN or infinite; use an earlier state or file, "
+            "and train with a smaller optimiser.lr"
         )
 
 

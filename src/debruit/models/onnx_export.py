@@ -9,9 +9,10 @@ Inputs, B free, everything else as the model has it:
 Output:
     prediction       (B, C, ...) float32   y = network(c_in x_t, c_noise, cond), in the space of `config.predicts`
 
-The scaling of the input and of the time is inside (diffusion/denoiser.py). The metadata of the file holds "debruit", the
-model's configuration as JSON; with its process, y and x_t give x_0 and eps (diffusion/prediction.py), for a velocity of
-the straight path x_0 = x_t - t y and eps = x_t + (1 - t) y. The autoencoder of a latent model is not part of the file.
+The scaling of the input and of the time is inside (diffusion/denoiser.py). The metadata of the file holds "debruit",
+the model's configuration as JSON; with its process, y and x_t give x_0 and eps (diffusion/prediction.py), for a
+velocity of the straight path x_0 = x_t - t y and eps = x_t + (1 - t) y. The autoencoder of a latent model is not part
+of the file.
 """
 
 import json

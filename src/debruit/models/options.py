@@ -9,7 +9,8 @@ from debruit.ranges import LARGEST_BATCH, MOST_DRAWN
 
 
 def merged(conditions: Mapping[str, Any] | None, **shorthand: Any) -> dict[str, Any]:
-    """One mapping of conditions by name or keyword, from `conditions` and from keywords (None where not given). InputError: one is given twice."""
+    """One mapping of conditions by name or keyword, from `conditions` and from keywords (None where not given).
+    InputError: one is given twice."""
     found = {name: value for name, value in (conditions or {}).items() if value is not None}
     for name, value in shorthand.items():
         if value is not None and name in found:

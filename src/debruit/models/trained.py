@@ -39,8 +39,13 @@ class Trained(ABC, Generic[Config]):
     @classmethod
     @abstractmethod
     def filled(
-        cls, config: Config, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], path: Path, device: torch.device
-    ) -> Self:  # fmt: skip
+        cls,
+        config: Config,
+        weights: Mapping[str, Tensor],
+        provenance: Mapping[str, Any],
+        path: Path,
+        device: torch.device,
+    ) -> Self:
         """The model from the parts of its file. InputError: the weights do not fit the configuration."""
 
     @property
@@ -49,7 +54,8 @@ class Trained(ABC, Generic[Config]):
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Self:
-        """Load a model from a file or a run folder. InputError says what is wrong with a file that is none, damaged, newer, or of another kind."""
+        """Load a model from a file or a run folder. InputError says what is wrong with a file that is none, damaged,
+        newer, or of another kind."""
         path = model_file(path)
         header, weights = read(path)
         config: Any = decoded(header, cls.kind, path)

@@ -61,8 +61,8 @@ def recommend(
     speed: float = 1.0,
     split: Split | None = None,
 ) -> AutoencoderRun:
-    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in planning.recommend.
-    InputError: a factor that is no power of 2."""
+    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in
+    planning.recommend. InputError: a factor that is no power of 2."""
     minutes = heuristics.DEFAULT_MINUTES if images is None and minutes is None else minutes
     factor = suited_factor(spec) if factor is None else factor
     bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
@@ -75,11 +75,19 @@ def recommend(
         expected = max(int(operations / (3 * forward_flops(codec, spec.shape))), 1)
     held_out = heuristics.held_out(spec.count)
     run = AutoencoderRun(
-        source=source, model=FirstStageConfig(data=spec, codec=codec), images=expected, minutes=minutes, seed=seed, flip=flip,
-        batch=(CPU_BATCH if device.type == "cpu" else 64) if batch is None else batch, validation_images=held_out,
-        criterion=suited_criterion(spec, expected, heuristics.sizes(spec, held_out, split)[1]), optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
-        group=split.group if split else "", own_parts=split.own_parts if split else False,
-    )  # fmt: skip
+        source=source,
+        model=FirstStageConfig(data=spec, codec=codec),
+        images=expected,
+        minutes=minutes,
+        seed=seed,
+        flip=flip,
+        batch=(CPU_BATCH if device.type == "cpu" else 64) if batch is None else batch,
+        validation_images=held_out,
+        criterion=suited_criterion(spec, expected, heuristics.sizes(spec, held_out, split)[1]),
+        optimiser=Optimiser(warmup_images=min(2_000, expected // 20)),
+        group=split.group if split else "",
+        own_parts=split.own_parts if split else False,
+    )
     latent_shape(run)  # images smaller than the factor are refused here
     return run if batch is not None else affordable(run, device)
 
@@ -87,13 +95,22 @@ def recommend(
 def again(
     run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None
 ) -> AutoencoderRun:
-    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` and `split` as
-    there."""
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as
+    fast; `batch` and `split` as there."""
     codec = run.model.codec
     found = recommend(
-        run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip,
-        kind="kl" if isinstance(codec.bottleneck, KL) else "vq", factor=codec.factor, speed=speed, split=split,
-    )  # fmt: skip
+        run.source,
+        run.data,
+        device,
+        minutes=run.minutes,
+        batch=batch,
+        seed=run.seed,
+        flip=run.flip,
+        kind="kl" if isinstance(codec.bottleneck, KL) else "vq",
+        factor=codec.factor,
+        speed=speed,
+        split=split,
+    )
     return replace(found, group=run.group, own_parts=run.own_parts)
 
 
@@ -116,8 +133,8 @@ def suited_factor(spec: DataSpec) -> int:
 
 
 def suited_criterion(spec: DataSpec, images: int, held_out: int) -> Criterion:
-    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels, and the latter held-out images, by which
-    it is watched."""
+    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels, and the
+    latter held-out images, by which it is watched."""
     shorter = min(spec.height, spec.width)
     layers = next((n for n in (3, 2, 1) if shorter >= 2 * least_side(n)), 0)
     adversarial = None
@@ -139,18 +156,24 @@ def narrowest(spec: DataSpec) -> Autoencoder:
 
 
 def coders(factor: int) -> list[Coder]:
-    """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far enough."""
+    """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far
+    enough."""
     if factor < 1 or factor & (factor - 1):
         raise InputError(f"a factor of {factor}: it must be a power of 2, for example 4")
     patch = min(factor, 2)
     levels = int(math.log2(factor // patch)) + 1
     return [
         Coder(
-            channels=width, multipliers=tuple(min(2**k, 4) for k in range(levels)), patch=patch, blocks=1, groups=8,
-            middle_attention=False, resample="fold",
+            channels=width,
+            multipliers=tuple(min(2**k, 4) for k in range(levels)),
+            patch=patch,
+            blocks=1,
+            groups=8,
+            middle_attention=False,
+            resample="fold",
         )
         for width in WIDTHS
-    ]  # fmt: skip
+    ]
 
 
 def parameters(codec: Autoencoder, channels: int) -> int:
@@ -159,7 +182,8 @@ def parameters(codec: Autoencoder, channels: int) -> int:
 
 
 def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> float:
-    """Images per second of this run's real training step on this device, on synthetic images; without the discriminator, which comes late."""
+    """Images per second of this run's real training step on this device, on synthetic images; without the
+    discriminator, which comes late."""
     state = AutoencoderState.start(run, device)
     images = stream(Purpose.SYNTHETIC, 0).uniform((run.batch, *run.data.shape)).float() * 2 - 1
     eps = stream(Purpose.SYNTHETIC, 0).normal((run.batch, *latent_shape(run)))
@@ -169,7 +193,8 @@ def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> 
 
 
 def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
-    """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and that speed."""
+    """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and
+    that speed."""
     speed = throughput.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
     if speed is None:
         speed = Speed(measure(run, device, seconds=throughput.seconds_to_measure(run)))
@@ -177,8 +202,8 @@ def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, S
 
 
 def seconds(run: AutoencoderRun, speed: Speed) -> float:
-    """Of the whole training: slower from the discriminator's entry on, by its operations. Where it enters when the reconstruction has flattened, it
-    counts from the beginning, and this is the most."""
+    """Of the whole training: slower from the discriminator's entry on, by its operations. Where it enters when the
+    reconstruction has flattened, it counts from the beginning, and this is the most."""
     adversarial, early = run.criterion.adversarial, step_flops(run, discriminator=False)
     begins = run.images if adversarial is None else min(adversarial.begins_images or 0, run.images)
     slower = step_flops(run, discriminator=True) / early
@@ -199,11 +224,15 @@ def summary(run: AutoencoderRun, device: torch.device, speed: Speed, split: Spli
     later = step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
     slower = f", {later:.1f} times slower with the discriminator" if later > 1.05 else ""
     return [
-        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; {held} held out",
-        f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M parameters, "
+        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; "
+        f"{held} held out",
+        f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M "
+        "parameters, "
         f"{forward_flops(codec, spec.shape) / 1e6:,.0f} MFLOP an image; factor {codec.factor}, latents {latent}",
         f"loss      {' + '.join(terms)}",
-        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, {heuristics.OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g}, "
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, {heuristics.OPTIMISERS[run.optimiser.kind]} lr "
+        f"{run.optimiser.lr:g}, "
         f"seed {run.seed}, flips {'on' if run.flip else 'off'}",
-        f"machine   {device}, {speed}{slower}; ETA {heuristics.duration(run.minutes * 60 if run.minutes else seconds(run, speed))}",
-    ]  # fmt: skip
+        f"machine   {device}, {speed}{slower}; ETA "
+        f"{heuristics.duration(run.minutes * 60 if run.minutes else seconds(run, speed))}",
+    ]

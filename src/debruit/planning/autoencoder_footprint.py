@@ -1,7 +1,7 @@
 """What the training of an autoencoder takes: as planning/footprint.py, with the networks of its loss.
 
-A step passes the autoencoder, then the perceptual network, then the discriminator, and frees what a pass kept after it (step.py), so that one image
-keeps what the autoencoder does and the larger of the other two.
+A step passes the autoencoder, then the perceptual network, then the discriminator, and frees what a pass kept after it
+(step.py), so that one image keeps what the autoencoder does and the larger of the other two.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """A network of the loss: parameters, bytes that one image's pass keeps, and operations that it adds to a step for one image."""
+    """A network of the loss: parameters, bytes that one image's pass keeps, and operations that it adds to a step for
+    one image."""
 
     parameters: int
     image_bytes: int
@@ -34,8 +35,8 @@ NOTHING = Part(0, 0, 0)
 
 
 def footprint(run: AutoencoderRun) -> Footprint:
-    """That of an autoencoder, its average and the best weights so far, its discriminator and its perceptual network. InputError: perceptual weights
-    that are not there."""
+    """That of an autoencoder, its average and the best weights so far, its discriminator and its perceptual network.
+    InputError: perceptual weights that are not there."""
     criterion, shape = run.criterion, run.data.shape
     with FakeTensorMode():
         module = run.model.codec.build(shape[0])
@@ -58,8 +59,14 @@ def footprint(run: AutoencoderRun) -> Footprint:
         memory["perceptual network (frozen)"] = perceptual.parameters * FLOAT
     image = own + max(perceptual.image_bytes, discriminator.image_bytes)
     return Footprint(
-        counts, memory, image_bytes=image, preview_bytes=PREVIEW_IMAGES * shown, batch=run.batch, in_flight=run.batch, smaller="--batch {}"
-    )  # fmt: skip
+        counts,
+        memory,
+        image_bytes=image,
+        preview_bytes=PREVIEW_IMAGES * shown,
+        batch=run.batch,
+        in_flight=run.batch,
+        smaller="--batch {}",
+    )
 
 
 def step_flops(run: AutoencoderRun, *, discriminator: bool) -> int:
@@ -80,7 +87,8 @@ def forward_flops(codec: Autoencoder, shape: Shape) -> int:
 
 @lru_cache(maxsize=8)
 def perceptual_part(config: Perceptual | None, shape: Shape) -> Part:
-    """The perceptual network: it sees the images, and their reconstructions with a gradient. InputError: weights that are not there."""
+    """The perceptual network: it sees the images, and their reconstructions with a gradient. InputError: weights that
+    are not there."""
     if config is None or not config.weight:
         return NOTHING
     module = config.build(shape[0])

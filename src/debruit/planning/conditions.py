@@ -1,4 +1,5 @@
-"""The context that conditioners of a new training are made from: of the captions, only those of the images that are trained on."""
+"""The context that conditioners of a new training are made from: of the captions, only those of the images that are
+trained on."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -45,8 +46,13 @@ def context(dataset: Dataset, split: Split, *, tokenizer: str | None = None) -> 
 
 
 def planned_split(
-    dataset: Dataset, *, seed: int = 0, assignments: Sequence[str] = (), group: str | None = None, reads: Collection[str] = ()
-) -> Split:  # fmt: skip
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    assignments: Sequence[str] = (),
+    group: str | None = None,
+    reads: Collection[str] = (),
+) -> Split:
     """The split of a training with this seed, group and --set, whose conditions read these items."""
     count = held_out(len(dataset))
     group = usual_group(dataset, group, reads, count, seed)

@@ -1,5 +1,5 @@
-"""Which groups of images a new run holds out together: those that were requested; otherwise whole folders of frames, if the
-model is given the first frame."""
+"""Which groups of images a new run holds out together: those that were requested; otherwise whole folders of frames, if
+the model is given the first frame."""
 
 from collections.abc import Collection
 
@@ -12,8 +12,8 @@ FAR = 2  # folders of frames are held out whole if that changes the number of he
 
 
 def usual_group(dataset: Dataset, requested: str | None, reads: Collection[str], held_out: int, seed: int) -> str:
-    """Return what --group means for a run whose conditions read these items; "" is no group. Without it, folders of frames
-    are groups where a condition reads the first frame and they are small enough."""
+    """Return what --group means for a run whose conditions read these items; "" is no group. Without it, folders of
+    frames are groups where a condition reads the first frame and they are small enough."""
     if requested is not None:
         return "" if requested.strip().lower() == NONE else requested
     if "first" not in reads or not held_out:

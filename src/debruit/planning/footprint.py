@@ -1,8 +1,9 @@
-"""What a training takes, counted on fake tensors before anything is allocated: parameters, memory by part, operations; and on which GPU it fits.
+"""What a training takes, counted on fake tensors before anything is allocated: parameters, memory by part, operations;
+and on which GPU it fits.
 
-Bytes are those of float32, and of what autograd keeps for the backward pass; bfloat16 keeps less. The sum over the parts is an estimate of the peak
-from above: gradients appear as activations go. Previews, which are drawn between steps, can take more than those. It leaves out the framework
-itself and its workspaces.
+Bytes are those of float32, and of what autograd keeps for the backward pass; bfloat16 keeps less. The sum over the
+parts is an estimate of the peak from above: gradients appear as activations go. Previews, which are drawn between
+steps, can take more than those. It leaves out the framework itself and its workspaces.
 """
 
 import weakref
@@ -46,8 +47,8 @@ class Speed:
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters that are trained; bytes of weights, gradients, moments and average together, and of what the backward pass keeps for one image; operations of
-    one forward pass of one image."""
+    """Parameters that are trained; bytes of weights, gradients, moments and average together, and of what the backward
+    pass keeps for one image; operations of one forward pass of one image."""
 
     parameters: int
     fixed_bytes: int
@@ -61,9 +62,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Parameters by part; bytes by part that do not depend on the batch, of what one image in flight keeps, and of what previews take between steps;
-    `batch` images make a step, of which `in_flight` are in memory at a time. `smaller` is how to have fewer in flight, a flag with {} for their
-    number."""
+    """Parameters by part; bytes by part that do not depend on the batch, of what one image in flight keeps, and of what
+    previews take between steps; `batch` images make a step, of which `in_flight` are in memory at a time. `smaller` is
+    how to have fewer in flight, a flag with {} for their number."""
 
     parameters: Mapping[str, int]
     fixed: Mapping[str, int]
@@ -84,8 +85,8 @@ class Footprint:
 
 @lru_cache(maxsize=64)
 def cost(model: ModelConfig) -> Cost:
-    """By running the model on fake tensors, without memory: exact counts, and the bytes that autograd saves. (The meta device would take
-    another kernel for attention, which keeps more.)"""
+    """By running the model on fake tensors, without memory: exact counts, and the bytes that autograd saves. (The meta
+    device would take another kernel for attention, which keeps more.)"""
     with FakeTensorMode():
         backbone = model.build()
         one, two = (_counted(model, backbone, n) for n in (1, 2))
@@ -112,13 +113,19 @@ def footprint(run: Run) -> Footprint:
         counts["autoencoder (frozen)"] = frozen
         memory["autoencoder (frozen)"] = frozen * FLOAT
     return Footprint(
-        counts, memory, image_bytes=cost(model).image_bytes, preview_bytes=PREVIEW_COUNT * drawn, batch=run.batch,
-        in_flight=run.microbatch or run.batch, smaller="--set microbatch={}",
-    )  # fmt: skip
+        counts,
+        memory,
+        image_bytes=cost(model).image_bytes,
+        preview_bytes=PREVIEW_COUNT * drawn,
+        batch=run.batch,
+        in_flight=run.microbatch or run.batch,
+        smaller="--set microbatch={}",
+    )
 
 
 def trained_bytes(module: nn.Module, optimiser: Optimiser) -> dict[str, int]:
-    """Of the weights of a module, their gradients, an optimiser's moments and the running average. Called in a FakeTensorMode."""
+    """Of the weights of a module, their gradients, an optimiser's moments and the running average. Called in a
+    FakeTensorMode."""
     count, changed = parameters(module), sum(p.numel() for _, p in trained(module))
     moments = sum(
         (1 if group.get("matrices") else 2) * p.numel()

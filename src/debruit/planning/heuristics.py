@@ -1,8 +1,9 @@
 """Settings from the data, the machine and the budget; and what they will cost, before step 1.
 
-The network is chosen by one rule. A budget of C floating-point operations buys N images seen at f operations each in the forward pass
-(3 f in training), C = 3 f N; both grow as its square root, f = SHARE sqrt(C / 3), and of the candidates the one whose f is nearest is taken.
-SHARE is from trainings of ten minutes on a CPU, by their Frechet distances (bench/RESULTS.md).
+The network is chosen by one rule. A budget of C floating-point operations buys N images seen at f operations each in
+the forward pass (3 f in training), C = 3 f N; both grow as its square root, f = SHARE sqrt(C / 3), and of the
+candidates the one whose f is nearest is taken. SHARE is from trainings of ten minutes on a CPU, by their Frechet
+distances (bench/RESULTS.md).
 """
 
 import math
@@ -37,7 +38,8 @@ LR = Optimiser().lr
 PIXEL_STD = 0.5  # of pixels in [-1, 1], about; latents are of unit scale
 CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
-# with which 96 % and more of Fashion-MNIST's samples after ten minutes are recognised as the class asked for (docs/guidance.md);
+# with which 96 % and more of Fashion-MNIST's samples after ten minutes are recognised as the class asked for
+# (docs/guidance.md);
 # guidance nearer to the noise shifts the brightness, and doubled the Frechet distance (bench/RESULTS.md)
 GUIDANCE, INTERVAL = 2.4, (0.0, 0.8)
 DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
@@ -64,9 +66,10 @@ def recommend(
     speed: float = 1.0,
     split: Split | None = None,
 ) -> Run:
-    """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on pixels; under these conditions, or
-    on the data's classes where it has some. The device trains at `speed` times what a short measurement says: other than 1 where a training has shown
-    it. `split`: which images are trained on, where that is known; else all but those that are held out of this many."""
+    """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on
+    pixels; under these conditions, or on the data's classes where it has some. The device trains at `speed` times what
+    a short measurement says: other than 1 where a training has shown it. `split`: which images are trained on, where
+    that is known; else all but those that are held out of this many."""
     if images is not None:
         model = choose_model(spec, SHARE * images, codec=codec, conditioners=conditioners)
         expected = images
@@ -82,19 +85,36 @@ def recommend(
     usual, rate = usual_batch(model, expected, device)
     batch, rate = (usual, rate) if batch is None else (batch, LR)
     return Run(
-        source=source, model=model, images=expected, minutes=minutes, batch=batch, seed=seed, flip=flip,
-        validation_images=held_out(spec.count), optimiser=Optimiser(lr=rate, warmup_images=min(5_000, expected // 20)),
-        group=split.group if split else "", own_parts=split.own_parts if split else False,
-    )  # fmt: skip
+        source=source,
+        model=model,
+        images=expected,
+        minutes=minutes,
+        batch=batch,
+        seed=seed,
+        flip=flip,
+        validation_images=held_out(spec.count),
+        optimiser=Optimiser(lr=rate, warmup_images=min(5_000, expected // 20)),
+        group=split.group if split else "",
+        own_parts=split.own_parts if split else False,
+    )
 
 
 def again(run: Run, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None) -> Run:
-    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as fast; `batch` and `split` as
-    there."""
+    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as
+    fast; `batch` and `split` as there."""
     found = recommend(
-        run.source, run.data, device, minutes=run.minutes, batch=batch, seed=run.seed, flip=run.flip, codec=run.model.codec,
-        conditioners=run.model.conditioners, speed=speed, split=split,
-    )  # fmt: skip
+        run.source,
+        run.data,
+        device,
+        minutes=run.minutes,
+        batch=batch,
+        seed=run.seed,
+        flip=run.flip,
+        codec=run.model.codec,
+        conditioners=run.model.conditioners,
+        speed=speed,
+        split=split,
+    )
     return replace(found, group=run.group, own_parts=run.own_parts)
 
 
@@ -104,8 +124,9 @@ def operations(run: Run) -> int:
 
 
 def usual_batch(model: ModelConfig, images: int, device: torch.device) -> tuple[int, float]:
-    """Images a step and the learning rate, for a training of so many images: on a CPU the best of equal minutes, as measured in both precisions
-    (bench/RESULTS.md). In bfloat16 the optimiser, which stays in float32, takes a larger share of a step, so that larger batches pay."""
+    """Images a step and the learning rate, for a training of so many images: on a CPU the best of equal minutes, as
+    measured in both precisions (bench/RESULTS.md). In bfloat16 the optimiser, which stays in float32, takes a larger
+    share of a step, so that larger batches pay."""
     if device.type != "cpu":
         return 256, LR
     if not throughput.halves(model, device) or images < 50_000:
@@ -135,7 +156,8 @@ def choose_model(
 
 
 def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
-    """The model with the dropout that few images need: what is seen over and over is learnt by heart, and then the loss on other images rises."""
+    """The model with the dropout that few images need: what is seen over and over is learnt by heart, and then the loss
+    on other images rises."""
     assert isinstance(model.network, UNet)
     dropout = max((rate for least, rate in DROPOUT.items() if epochs >= least), default=0.0)
     return replace(model, network=replace(model.network, dropout=dropout))
@@ -149,7 +171,8 @@ def configure(
     if conditioners is None:
         conditioners = (Label(),) if len(spec.class_names) > 1 else ()
     network = opened(network, conditioners, spec, codec.factor)
-    # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with the velocity's loss
+    # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with
+    # the velocity's loss
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
     # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
     sampler, grid, steps = (
@@ -158,19 +181,29 @@ def configure(
     guidance, interval = (GUIDANCE, INTERVAL) if any(c.drop > 0 for c in conditioners) else (1.0, EVERYWHERE)
     sampling = SamplingConfig(sampler=sampler, grid=grid, steps=steps, guidance=guidance, interval=interval)
     return ModelConfig(
-        data=spec, network=network, predicts=predicts, conditioners=tuple(conditioners), codec=codec, sampling=sampling,
+        data=spec,
+        network=network,
+        predicts=predicts,
+        conditioners=tuple(conditioners),
+        codec=codec,
+        sampling=sampling,
         data_std=PIXEL_STD if isinstance(codec, Pixels) else 1.0,
-    )  # fmt: skip
+    )
 
 
 def opened(network: UNet, conditioners: Sequence[Conditioner], spec: DataSpec, factor: int) -> UNet:
-    """The network with doors as wide as what these conditioners put through them, for images of this spec under a codec of this factor."""
+    """The network with doors as wide as what these conditioners put through them, for images of this spec under a codec
+    of this factor."""
     wide = widths(conditioners, spec, factor)
     tokens = wide["tokens"]
     return replace(
-        network, vector_channels=wide["vector"], spatial_channels=wide["spatial"], token_channels=tokens,
-        transformer_depth=1 if tokens else 0, pooled_tokens=tokens > 0,
-    )  # fmt: skip
+        network,
+        vector_channels=wide["vector"],
+        spatial_channels=wide["spatial"],
+        token_channels=tokens,
+        transformer_depth=1 if tokens else 0,
+        pooled_tokens=tokens > 0,
+    )
 
 
 def carries(network: UNet, channels: int) -> bool:
@@ -179,8 +212,8 @@ def carries(network: UNet, channels: int) -> bool:
 
 
 def candidates(height: int, width: int) -> list[list[UNet]]:
-    """U-Nets for images or latents of this size, families from narrow to wide for each way of folding them, the finest first: the first level has 8 to
-    32 places a side, the last about 7, with attention."""
+    """U-Nets for images or latents of this size, families from narrow to wide for each way of folding them, the finest
+    first: the first level has 8 to 32 places a side, the last about 7, with attention."""
     longer, families = max(height, width), []
     for patch in (1, 2, 4, 8, 16, 32):
         places = longer / patch
@@ -193,9 +226,10 @@ def candidates(height: int, width: int) -> list[list[UNet]]:
 
 
 def _network(channels: int, levels: int, patch: int, blocks: int) -> UNet:
-    """Widths that double from level to level, up to 4 times; attention at the last. The embedding scales and shifts, by which a class is followed better;
-    groups of 16 channels, since a norm of bfloat16 is several times as slow on narrower ones; levels joined by folding, which costs 18 % less than 3x3
-    convolutions and is as good (bench/RESULTS.md)."""
+    """Widths that double from level to level, up to 4 times; attention at the last. The embedding scales and shifts, by
+    which a class is followed better; groups of 16 channels, since a norm of bfloat16 is several times as slow on
+    narrower ones; levels joined by folding, which costs 18 % less than 3x3 convolutions and is as good
+    (bench/RESULTS.md)."""
     return UNet(
         channels=channels,
         multipliers=tuple(min(2**k, 4) for k in range(levels)),
@@ -246,12 +280,15 @@ def summary(run: Run, device: torch.device, speed: Speed, split: Split | None = 
     portion = f" ({run.microbatch} at a time)" if run.microbatch else ""
     how = (", compiled" if run.compile else "") + (", bfloat16" if run.precision == "bf16" else "")
     return [
-        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}{classes}; "
+        f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} "
+        f"{spec.depth}{classes}; "
         f"{held} held out",
-        f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} MFLOP an image; "
+        f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} "
+        "MFLOP an image; "
         f"{type(model.process).__name__}, predicts {model.predicts}"
         + "".join(f", conditioned on {x.name} (dropped {x.drop:.0%})" for x in model.conditioners),
-        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{portion}, {OPTIMISERS[run.optimiser.kind]} lr {run.optimiser.lr:g} "
+        f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{portion}, {OPTIMISERS[run.optimiser.kind]} lr "
+        f"{run.optimiser.lr:g} "
         f"(not scaled by anything), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
         f"machine   {device}, {speed}{how}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "

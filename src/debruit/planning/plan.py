@@ -20,8 +20,8 @@ ALIKE = 1.25  # networks whose operations differ by less than this factor are no
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run that is ready to train, on a device, with the estimated or measured speed of its training. `split` is None where
-    the data is not on this machine."""
+    """A run that is ready to train, on a device, with the estimated or measured speed of its training. `split` is None
+    where the data is not on this machine."""
 
     run: AnyRun
     device: torch.device
@@ -48,8 +48,8 @@ def plan(run: AnyRun, device: torch.device, split: Split | None = None, *, assig
 
 
 def replan(before: Plan, factor: float, *, batch: int | None, assignments: Sequence[str]) -> Plan | None:
-    """Plan anew for a device that turned out to be `factor` times as fast, with the same changes by the user; None where
-    the network would be about as large, so that starting over would gain nothing."""
+    """Plan anew for a device that turned out to be `factor` times as fast, with the same changes by the user; None
+    where the network would be about as large, so that starting over would gain nothing."""
     planner = _planner(before.run)
     run = planner.again(before.run, before.device, speed=factor, batch=batch, split=before.split)
     run = override_all(run, assignments)

@@ -1,4 +1,5 @@
-"""From a run to the planning of its kind: a diffusion model (heuristics.py, footprint.py) or an autoencoder (autoencoder.py)."""
+"""From a run to the planning of its kind: a diffusion model (heuristics.py, footprint.py) or an autoencoder
+(autoencoder.py)."""
 
 from types import ModuleType
 

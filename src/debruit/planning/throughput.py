@@ -1,4 +1,5 @@
-"""How fast this machine trains a run: measured, or estimated where that would take long; and what follows from it, length, intervals, precision."""
+"""How fast this machine trains a run: measured, or estimated where that would take long; and what follows from it,
+length, intervals, precision."""
 
 import os
 import time
@@ -34,7 +35,8 @@ PROBES = 4  # short measurements, of which the best counts: other work on the ma
 
 
 def best_rate(once: Callable[[], None], seconds: float) -> float:
-    """Calls per second of `once`, which ends when its work is done: the best of PROBES measurements that take about `seconds` together."""
+    """Calls per second of `once`, which ends when its work is done: the best of PROBES measurements that take about
+    `seconds` together."""
     rates = []
     for _ in range(PROBES):
         count, start = 0, time.perf_counter()
@@ -47,8 +49,8 @@ def best_rate(once: Callable[[], None], seconds: float) -> float:
 
 @lru_cache(maxsize=8)
 def throughput(device: torch.device, *, half: bool = False, seconds: float = 0.8) -> float:
-    """Floating-point operations per second of a training on this device, by those of a 3x3 convolution with its backward pass, as in a U-Net's middle: on
-    a CPU in bfloat16 if `half`, on a GPU where it can."""
+    """Floating-point operations per second of a training on this device, by those of a 3x3 convolution with its
+    backward pass, as in a U-Net's middle: on a CPU in bfloat16 if `half`, on a GPU where it can."""
     on_cpu = device.type == "cpu"
     channels, batch, side = (96, 32, 14) if on_cpu else (256, 256, 32)
     convolution = torch.nn.Conv2d(channels, channels, 3, padding=1, device=device)
@@ -97,8 +99,8 @@ def synthetic(run: Run) -> Batch:
 
 
 def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half: bool = False) -> Speed | None:
-    """The speed of a training that takes so many operations an image, by the throughput of the device, in bfloat16 if `half`; None where a measurement is
-    quick."""
+    """The speed of a training that takes so many operations an image, by the throughput of the device, in bfloat16 if
+    `half`; None where a measurement is quick."""
     if image_flops * batch < QUICK_FLOPS:
         return None
     rate = throughput(device, half=half) / image_flops
@@ -106,8 +108,8 @@ def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half:
 
 
 def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tuple[Run, float]:
-    """The run with `compile` decided, and its speed. A GPU's long training is measured both ways; on a CPU cores that share a batch gain
-    as much (gradient.py), without the minutes of compiling."""
+    """The run with `compile` decided, and its speed. A GPU's long training is measured both ways; on a CPU cores that
+    share a batch gain as much (gradient.py), without the minutes of compiling."""
     if run.compile is not None:
         return run, speed
     seconds = run.minutes * 60 if run.minutes else run.images / speed
@@ -136,7 +138,8 @@ def halved(run: Run, device: torch.device) -> Run:
 
 
 def affordable(run: Run, device: torch.device) -> Run:
-    """The run with its batch split so that its estimated peak stays below half of the device's memory; the gradient is the same."""
+    """The run with its batch split so that its estimated peak stays below half of the device's memory; the gradient is
+    the same."""
     images, limit = run.microbatch or run.batch, memory(device) / 2
     while cost(run.model).peak_bytes(images) > limit and images % 2 == 0:
         images //= 2
@@ -163,11 +166,14 @@ def timed(run: Planned, speed: float) -> Planned:
 
 
 def intervals(run: TrainingConfig, speed: float) -> Intervals:
-    """About 100 reports, 10 validations and pictures, and a save each tenth of the training, or sooner where that is long."""
+    """About 100 reports, 10 validations and pictures, and a save each tenth of the training, or sooner where that is
+    long."""
     seconds = run.images / speed
     report = max(int(speed * min(max(seconds / 100, 1), 30)), run.batch)
     often = max(run.images // 10, report)
     return Intervals(
-        report_images=report, validate_images=often, preview_images=often,
+        report_images=report,
+        validate_images=often,
+        preview_images=often,
         save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
-    )  # fmt: skip
+    )

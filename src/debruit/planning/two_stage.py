@@ -36,7 +36,8 @@ LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the bud
 
 @dataclass(frozen=True, kw_only=True)
 class TwoStagePlan:
-    """The plan. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are the user's for the second stage."""
+    """The plan. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are the user's for
+    the second stage."""
 
     first: AutoencoderRun
     minutes: float | None = None
@@ -47,8 +48,9 @@ class TwoStagePlan:
 
 
 def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
-    """Whether latents give better images than pixels for these minutes (bench/RESULTS.md): from LEAST_SIDE pixels on, if the autoencoder's share
-    lasts for LEAST_FIRST_IMAGES of the narrowest one, and its perceptual network is installed."""
+    """Whether latents give better images than pixels for these minutes (bench/RESULTS.md): from LEAST_SIDE pixels on,
+    if the autoencoder's share lasts for LEAST_FIRST_IMAGES of the narrowest one, and its perceptual network is
+    installed."""
     if min(spec.height, spec.width) < LEAST_SIDE or importlib.util.find_spec(PERCEPTUAL_PACKAGE) is None:
         return False
     narrowest = autoencoders.narrowest(spec)
@@ -89,8 +91,9 @@ def second(
     speed: float = 1.0,
     data_split: Split | None = None,
 ) -> Run:
-    """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it after `taken` seconds; before it
-    is trained (None), as far as that can be known. `speed` and `data_split` as in planning.recommend; its data is divided as that of the first."""
+    """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it
+    after `taken` seconds; before it is trained (None), as far as that can be known. `speed` and `data_split` as in
+    planning.recommend; its data is divided as that of the first."""
     first, minutes, images = plan.first, None, None
     if plan.minutes is not None:
         used = (first.minutes or 0) if taken is None else taken / 60
@@ -99,9 +102,19 @@ def second(
         assert plan.images is not None
         images = max(plan.images - first.images, 1)
     found = heuristics.recommend(
-        first.source, first.data, device, minutes=minutes, images=images, batch=plan.batch, seed=first.seed, flip=first.flip,
-        codec=codec or first.model.codec, conditioners=plan.conditioners, speed=speed, split=data_split,
-    )  # fmt: skip
+        first.source,
+        first.data,
+        device,
+        minutes=minutes,
+        images=images,
+        batch=plan.batch,
+        seed=first.seed,
+        flip=first.flip,
+        codec=codec or first.model.codec,
+        conditioners=plan.conditioners,
+        speed=speed,
+        split=data_split,
+    )
     return replace(found, group=first.group, own_parts=first.own_parts)
 
 
@@ -120,13 +133,23 @@ def on_latents(
     speed: float = 1.0,
     data_split: Split | None = None,
 ) -> Run:
-    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend. InputError: images that
-    cannot go through it."""
+    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend.
+    InputError: images that cannot go through it."""
     stage.check_fits(spec)
     return heuristics.recommend(
-        source, spec, device, minutes=minutes, images=images, batch=batch, seed=seed, flip=flip, codec=stage.config.codec,
-        conditioners=conditioners, speed=speed, split=data_split,
-    )  # fmt: skip
+        source,
+        spec,
+        device,
+        minutes=minutes,
+        images=images,
+        batch=batch,
+        seed=seed,
+        flip=flip,
+        codec=stage.config.codec,
+        conditioners=conditioners,
+        speed=speed,
+        split=data_split,
+    )
 
 
 def create(path: Path, run: Run, stage: FirstStage) -> RunFolder:

@@ -1,5 +1,6 @@
-"""What one optimiser step sees: images, their times and noise, their conditions. Everything random about an example comes from (seed, its
-position in the training, roll-backs so far), so any part of a batch can be made by any thread or device, at any time, again."""
+"""What one optimiser step sees: images, their times and noise, their conditions. Everything random about an example
+comes from (seed, its position in the training, roll-backs so far), so any part of a batch can be made by any thread or
+device, at any time, again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from debruit.training.config import Run
 
 @dataclass(frozen=True)
 class Batch:
-    """x0 (B, C, H, W) float32, images in [-1, 1] or latents; t (B,) float64; eps like the latents; `values` of the conditions and which images `keep` them;
-    `keys` (B,) uint64 are for what the network itself samples (dropout)."""
+    """x0 (B, C, H, W) float32, images in [-1, 1] or latents; t (B,) float64; eps like the latents; `values` of the
+    conditions and which images `keep` them; `keys` (B,) uint64 are for what the network itself samples (dropout)."""
 
     x0: Tensor
     t: Tensor
@@ -37,16 +38,20 @@ class Batch:
         """Images start..stop - 1, on the device."""
         move = lambda x: x[start:stop].to(device, non_blocking=True)  # noqa: E731
         return type(self)(
-            move(self.x0), move(self.t), move(self.eps),
-            {k: move(v) for k, v in self.values.items()}, {k: move(v) for k, v in self.keep.items()}, self.keys[start:stop],
-        )  # fmt: skip
+            move(self.x0),
+            move(self.t),
+            move(self.eps),
+            {k: move(v) for k, v in self.values.items()},
+            {k: move(v) for k, v in self.keep.items()},
+            self.keys[start:stop],
+        )
 
 
 def training_batch(
     run: Run, dataset: Dataset, order: Order, first: int, attempt: int = 0, *, latents: LatentCache | None = None
 ) -> Batch:
-    """Images number first..first + batch - 1 of the training, with times from the objective's density. With `latents` x0 is drawn from the law
-    of the images' latents, z = mean + std eps_z."""
+    """Images number first..first + batch - 1 of the training, with times from the objective's density. With `latents`
+    x0 is drawn from the law of the images' latents, z = mean + std eps_z."""
     indices, epochs = order.take(first, run.batch)
     count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
     of = lambda purpose: stream(purpose, run.seed, attempt)  # noqa: E731
@@ -64,8 +69,8 @@ def training_batch(
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
-    """The held-out images with fixed noise, times spread evenly over the density (in an order unrelated to that of the images), and every
-    condition kept."""
+    """The held-out images with fixed noise, times spread evenly over the density (in an order unrelated to that of the
+    images), and every condition kept."""
     count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
     of = lambda purpose: stream(purpose, run.seed)  # noqa: E731
     u = (torch.from_numpy(of(Purpose.VALIDATION_TIME).permutation(count)).double() + 0.5) / count

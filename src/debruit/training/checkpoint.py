@@ -1,7 +1,7 @@
 """States on disk: `state/<images seen>.safetensors`, the last few kept, each with a digest of its content.
 
-A state is written under another name, flushed and renamed, so one that has its name is whole unless the disk damaged it; then the digest
-shows it, and the one before is taken.
+A state is written under another name, flushed and renamed, so one that has its name is whole unless the disk damaged
+it; then the digest shows it, and the one before is taken.
 """
 
 from collections.abc import Collection
@@ -30,7 +30,8 @@ def saved(out: Path) -> list[Path]:
 
 
 def restore(out: Path, state: State, fingerprints: Collection[str]) -> None:
-    """Loads the newest whole state of the run with one of these fingerprints into `state`; a damaged one is named and the one before it taken.
+    """Loads the newest whole state of the run with one of these fingerprints into `state`; a damaged one is named and
+    the one before it taken.
 
     InputError: no state, none whole, or one of another run.
     """

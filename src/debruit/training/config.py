@@ -20,9 +20,9 @@ def held_back(asked: int, count: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps` are
-    AdamW's. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last `decay_fraction` of the
-    training's budget, linearly or as a cosine."""
+    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps`
+    are AdamW's. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last
+    `decay_fraction` of the training's budget, linearly or as a cosine."""
 
     kind: Literal["muon", "adamw"] = "muon"
     lr: float = 4e-3
@@ -45,8 +45,9 @@ class Optimiser:
             raise InputError(f"optimiser.betas={self.betas}: each must be at least 0 and below 1")
 
     def rate(self, images_seen: int, share: float) -> float:
-        """The learning rate after `images_seen` images, when a `share` of the budget (images or minutes) is spent: the lower of the warm-up, which only
-        rises, and the decay, which only falls. So the rate never rises again once it has fallen."""
+        """The learning rate after `images_seen` images, when a `share` of the budget (images or minutes) is spent: the
+        lower of the warm-up, which only rises, and the decay, which only falls. So the rate never rises again once it
+        has fallen."""
         warm = min(1.0, (images_seen + 1) / self.warmup_images) if self.warmup_images else 1.0
         if self.decay == "none":
             return self.lr * warm
@@ -57,8 +58,8 @@ class Optimiser:
 
 @dataclass(frozen=True, kw_only=True)
 class Ema:
-    """Averaged weights: those of `halflife_images` ago count half. Early on the half-life is `ramp` times the images seen, so that the
-    first weights are forgotten. Karras et al. 2022, section F.2."""
+    """Averaged weights: those of `halflife_images` ago count half. Early on the half-life is `ramp` times the images
+    seen, so that the first weights are forgotten. Karras et al. 2022, section F.2."""
 
     halflife_images: Images = 500_000
     ramp: NotNegative = 0.05
@@ -70,7 +71,8 @@ class Ema:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is that share of its minutes."""
+    """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is
+    that share of its minutes."""
 
     report_images: Images = 2_000
     validate_images: Images = 20_000
@@ -87,10 +89,12 @@ class Intervals:
 class TrainingConfig:
     """What every training has, of a diffusion model (`Run`) or of an autoencoder (`AutoencoderRun`).
 
-    `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch` images make one
-    optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is bfloat16 on GPUs that have it, else float32; the planner
-    replaces it on a CPU (planning.py). `flip` mirrors images at random: only where that is safe. `group` says which images belong together and are held
-    out together (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is kept (custom_split.py).
+    `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch`
+    images make one optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is
+    bfloat16 on GPUs that have it, else float32; the planner replaces it on a CPU (planning.py). `flip` mirrors images
+    at random: only where that is safe. `group` says which images belong together and are held out together
+    (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is
+    kept (custom_split.py).
     """
 
     source: Source
@@ -137,7 +141,8 @@ class TrainingConfig:
 class Run(TrainingConfig):
     """The training of a diffusion model, on pixels or on the latents of a codec.
 
-    `microbatch` images of the batch go through the network at a time (0: all). `compile` None leaves it to a measurement (planning.py).
+    `microbatch` images of the batch go through the network at a time (0: all). `compile` None leaves it to a
+    measurement (planning.py).
     """
 
     model: ModelConfig
@@ -159,11 +164,13 @@ class Run(TrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorGuard:
-    """What is held against the discriminator, which can ruin an autoencoder. Scores are held-out reconstruction losses, perceptual part included.
+    """What is held against the discriminator, which can ruin an autoencoder. Scores are held-out reconstruction losses,
+    perceptual part included.
 
-    It enters when reconstruction has flattened: one validation improves the score by less than `flat` of itself (or after the criterion's
-    `begins_images`). A validation whose score passes `collapse` times the lowest rolls the weights back to the best and halves the adversarial
-    weight; after `roll_backs` of them the discriminator is left out. The best is the latest whose score is within `slack` of the lowest.
+    It enters when reconstruction has flattened: one validation improves the score by less than `flat` of itself (or
+    after the criterion's `begins_images`). A validation whose score passes `collapse` times the lowest rolls the
+    weights back to the best and halves the adversarial weight; after `roll_backs` of them the discriminator is left
+    out. The best is the latest whose score is within `slack` of the lowest.
     """
 
     flat: NotNegative = 0.04
@@ -174,14 +181,15 @@ class DiscriminatorGuard:
     def __post_init__(self) -> None:
         if not 0 <= self.slack < self.collapse - 1:
             raise InputError(
-                f"watch.slack={self.slack:g} and watch.collapse={self.collapse:g}: slack is at least 0 and below collapse - 1"
+                f"watch.slack={self.slack:g} and watch.collapse={self.collapse:g}: slack is at least 0 and below "
+                "collapse - 1"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderRun(TrainingConfig):
-    """The training of an autoencoder. The codec's shift, scale and fingerprint are measured when its file is written. Dead codes of a VQ bottleneck
-    are revived every `revive_images`."""
+    """The training of an autoencoder. The codec's shift, scale and fingerprint are measured when its file is written.
+    Dead codes of a VQ bottleneck are revived every `revive_images`."""
 
     model: FirstStageConfig
     criterion: Criterion = field(default_factory=Criterion)

@@ -1,8 +1,8 @@
 """Data parallelism on a CPU: each core computes its own share of a batch.
 
-Threads that each pass a share of the batch through the whole network wait for each other once a step; threads that share
-every operation wait after each of them. The first is 1.15 times as fast on two cores (bench/RESULTS.md). The shares follow
-from the number of threads and are added in order, so two runs with as many threads agree to the bit.
+Threads that each pass a share of the batch through the whole network wait for each other once a step; threads that
+share every operation wait after each of them. The first is 1.15 times as fast on two cores (bench/RESULTS.md). The
+shares follow from the number of threads and are added in order, so two runs with as many threads agree to the bit.
 
 torch.set_num_threads has two effects: the calling thread uses so many cores, and so do threads that start later. The
 workers set their own number once, at the start of a training, and the number for later threads is set back at once, so
@@ -26,10 +26,12 @@ _starting = threading.Lock()  # while the number of cores of later threads is an
 
 
 class CpuDataParallel(Generic[Shared]):
-    """A module and its copies on the same weights, each with a thread of its own. A context: on leaving it the threads end."""
+    """A module and its copies on the same weights, each with a thread of its own. A context: on leaving it the threads
+    end."""
 
     def __init__(self, module: Shared, images: int, *, allowed: bool, least: int = LEAST_IMAGES) -> None:
-        """For batches of `images`, of which a share has at least `least`; if it is not `allowed`, one share and no thread."""
+        """For batches of `images`, of which a share has at least `least`; if it is not `allowed`, one share and no
+        thread."""
         self.module, threads = module, torch.get_num_threads()
         copies = _count(threads, images, least) - 1 if allowed else 0
         self.copies = [_sharing(module) for _ in range(copies)]
@@ -43,8 +45,8 @@ class CpuDataParallel(Generic[Shared]):
             self.pool.shutdown()
 
     def __call__(self, start: int, stop: int, backward: Callable[[Shared, int, int], Tensor]) -> Tensor:
-        """Return the sum of backward(module, low, high) over the shares of images start..stop - 1. The gradients that it
-        leaves in the copies are added to the module's."""
+        """Return the sum of backward(module, low, high) over the shares of images start..stop - 1. The gradients that
+        it leaves in the copies are added to the module's."""
         if self.pool is None:
             return backward(self.module, start, stop)
         modules = [self.module, *self.copies]

@@ -1,4 +1,5 @@
-"""What keeps a discriminator from ruining an autoencoder: when it enters, which weights are the best, and the way back from a collapse.
+"""What keeps a discriminator from ruining an autoencoder: when it enters, which weights are the best, and the way back
+from a collapse.
 
 A score is the error on held-out images, absolute and perceptual: what a discriminator is not allowed to spoil.
 """
@@ -10,7 +11,8 @@ from debruit.training.tasks.autoencoder_state import NEVER, AutoencoderState
 
 
 def judge(state: AutoencoderState, run: AutoencoderRun, score: float, device: torch.device) -> str | None:
-    """Told the score of a validation of the averaged weights: keeps the best, lets the discriminator in, rolls back a collapse. Says what it did."""
+    """Told the score of a validation of the averaged weights: keeps the best, lets the discriminator in, rolls back a
+    collapse. Says what it did."""
     watch, entered = run.watch, state.entered != NEVER
     if entered and state.best and not score <= watch.collapse * state.lowest:  # not: a NaN is a collapse too
         return _roll_back(state, run, score, device)
@@ -37,7 +39,8 @@ def enter_as_asked(state: AutoencoderState, run: AutoencoderRun) -> None:
 
 
 def strength(state: AutoencoderState, run: AutoencoderRun) -> float:
-    """The factor of the adversarial term at this moment: 0 before it enters and once it is left out, else its ramp, halved by each collapse."""
+    """The factor of the adversarial term at this moment: 0 before it enters and once it is left out, else its ramp,
+    halved by each collapse."""
     config = run.criterion.adversarial
     if (
         config is None

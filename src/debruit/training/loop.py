@@ -1,4 +1,5 @@
-"""The training loop of every task: a generator of reports. What to do with them (log, preview, validate, save, stop) is left to the supervisor."""
+"""The training loop of every task: a generator of reports. What to do with them (log, preview, validate, save, stop) is
+left to the supervisor."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +26,8 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing; `parts` are
-    the terms of the loss, where it has several. `last` tells whether the training has reached its length."""
+    """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing; `parts`
+    are the terms of the loss, where it has several. `last` tells whether the training has reached its length."""
 
     images_seen: int
     loss: float
@@ -51,12 +52,13 @@ class Trainee(Protocol):
     def device(self) -> torch.device: ...
 
     def batch(self, order: Order, first: int, attempt: int) -> Any:
-        """Return examples first..first + run.batch - 1 of the training, on the CPU, after `attempt` roll-backs. It may be called by another thread."""
+        """Return examples first..first + run.batch - 1 of the training, on the CPU, after `attempt` roll-backs. It may
+        be called by another thread."""
         ...
 
     def stepping(self, state: Any) -> AbstractContextManager[Step]:
-        """Give a function that makes one step: step(batch, learning rate) -> the terms of the loss, each (), with "loss" and "grad_norm".
-        Nothing is updated where "grad_norm" is not finite."""
+        """Give a function that makes one step: step(batch, learning rate) -> the terms of the loss, each (), with
+        "loss" and "grad_norm". Nothing is updated where "grad_norm" is not finite."""
         ...
 
 

@@ -14,7 +14,8 @@ FILES = (("run.json", ()), ("stages.json", ("first",)), ("autoencoder/run.json",
 
 
 def move(path: Path, source: Any) -> None:
-    """Writes the new place of the data into every file of the run folder that names one. Fields that a file does not have stay away."""
+    """Writes the new place of the data into every file of the run folder that names one. Fields that a file does not
+    have stay away."""
     for name, keys in FILES:
         file = path / name
         if not file.exists():

@@ -1,4 +1,5 @@
-"""A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is installed."""
+"""A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is
+installed."""
 
 import contextlib
 import errno
@@ -55,7 +56,8 @@ class RunFolder:
         *,
         write_beside: Callable[[], None] | None = None,
     ) -> "RunFolder":
-        """A new folder with its run.json, and before it what `write_beside` writes; InputError if it already holds a run."""
+        """A new folder with its run.json, and before it what `write_beside` writes; InputError if it already holds a
+        run."""
         path = Path(path)
         if path.is_file():
             check_free(path)
@@ -99,7 +101,8 @@ class RunFolder:
         return cls(path, run, stored=written)
 
     def start_over(self, run: TrainingConfig) -> None:
-        """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new one."""
+        """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new
+        one."""
         text = json.dumps(encode(run), indent=2)
         write_atomically(self.path / RUN, lambda temporary: temporary.write_text(text))
         self.close()
@@ -117,8 +120,8 @@ class RunFolder:
         return all(found.get(key) == now[key] for key in ("run_fingerprint", "images_seen", "train_seconds"))
 
     def save(self, state: State, model: Parts) -> bool:
-        """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the gradients are not finite: the last state is
-        then a good one."""
+        """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the
+        gradients are not finite: the last state is then a good one."""
         if state.lost_in_a_row:
             events.say(
                 f"the last {state.lost_in_a_row} steps had no finite gradient: not saved, the state before them is kept"
@@ -135,8 +138,8 @@ class RunFolder:
             self._events = None
 
     def restore(self, state: State) -> None:
-        """The newest whole state; the log forgets what came after it. Where no state was saved yet, the run starts from its beginning, which its
-        seed determines."""
+        """The newest whole state; the log forgets what came after it. Where no state was saved yet, the run starts from
+        its beginning, which its seed determines."""
         if not checkpoint.saved(self.path):
             events.say("no state was saved yet: the run starts from its beginning")
             return
@@ -186,7 +189,8 @@ class RunFolder:
         model_file.save(self.path / MODEL, *model, self.provenance(state))
 
     def _tensorboard(self, record: dict[str, Any]) -> None:
-        """The numbers of a record for TensorBoard, where it is installed: a copy for convenience, which must not end a training."""
+        """The numbers of a record for TensorBoard, where it is installed: a copy for convenience, which must not end a
+        training."""
         try:
             if self._events is None:
                 from torch.utils.tensorboard import SummaryWriter
@@ -205,8 +209,8 @@ class RunFolder:
 
 @contextlib.contextmanager
 def alone(path: Path) -> Generator[None]:
-    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its lock ends with it. On a disk that
-    knows no locks there is none."""
+    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its
+    lock ends with it. On a disk that knows no locks there is none."""
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(blocking=False)
@@ -214,7 +218,8 @@ def alone(path: Path) -> Generator[None]:
         pass
     except Timeout:
         raise InputError(
-            f"another process is training in {path}: wait until it ends, or stop it (Ctrl-C, which saves), and resume then"
+            f"another process is training in {path}: wait until it ends, or stop it (Ctrl-C, which saves), and resume "
+            "then"
         ) from None
     except OSError as error:
         if error.errno not in LOCKLESS:
@@ -242,9 +247,10 @@ def check_writable(path: Path, *, flag: str) -> None:
 
 
 def fingerprint(stored: Json) -> str:
-    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how sampled may change, and where the data
-    lies and how it is called: its own fingerprint, of the content, stands for it. It is made of what run.json says, and not of the run that this version
-    makes of it: a field that is added later, or a default that changes, leaves it as it is."""
+    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how
+    sampled may change, and where the data lies and how it is called: its own fingerprint, of the content, stands for
+    it. It is made of what run.json says, and not of the run that this version makes of it: a field that is added later,
+    or a default that changes, leaves it as it is."""
     fixed = _fixed(stored)
     del fixed["source"]
     model = fixed["model"]

@@ -23,9 +23,10 @@ Averaged = TypeVar("Averaged", bound=nn.Module)
 class State:
     """Where a training is. What else a kind of training changes, its subclass adds.
 
-    `total_images` is the length by --images (with --minutes an estimate, for the display). `elapsed` are the seconds so far, of which `begun` had passed when
-    the first step began; `share` is what is spent of so many `share_minutes`. `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so
-    that the images after one meet other noise.
+    `total_images` is the length by --images (with --minutes an estimate, for the display). `elapsed` are the seconds so
+    far, of which `begun` had passed when the first step began; `share` is what is spent of so many `share_minutes`.
+    `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other
+    noise.
     """
 
     images_seen: int
@@ -42,8 +43,17 @@ class State:
     stop_requested: bool = False  # stops the loop after its step, as a cancelled token does
 
     NUMBERS: ClassVar[tuple[str, ...]] = (
-        "images_seen", "total_images", "elapsed", "begun", "share", "share_minutes", "lr_factor", "attempt", "validated", "finished",
-    )  # fmt: skip
+        "images_seen",
+        "total_images",
+        "elapsed",
+        "begun",
+        "share",
+        "share_minutes",
+        "lr_factor",
+        "attempt",
+        "validated",
+        "finished",
+    )
 
     @property
     def interrupted(self) -> bool:
@@ -70,8 +80,8 @@ class State:
 
 @dataclass(kw_only=True)
 class TrainState(State):
-    """The training of a diffusion model: weights, their average, the optimiser's moments. `codec` is the frozen autoencoder that the latents are
-    from, None for pixels; it is not trained, so not saved with the state."""
+    """The training of a diffusion model: weights, their average, the optimiser's moments. `codec` is the frozen
+    autoencoder that the latents are from, None for pixels; it is not trained, so not saved with the state."""
 
     backbone: Backbone
     average: Backbone
@@ -84,9 +94,13 @@ class TrainState(State):
         run.model.check()
         backbone = seeded(run.model.build, run.seed).to(device)
         return cls(
-            backbone=backbone, average=averaged(backbone), optimiser=build_optimiser(run.optimiser, backbone), codec=codec,
-            images_seen=0, total_images=run.images,
-        )  # fmt: skip
+            backbone=backbone,
+            average=averaged(backbone),
+            optimiser=build_optimiser(run.optimiser, backbone),
+            codec=codec,
+            images_seen=0,
+            total_images=run.images,
+        )
 
     @property
     def module(self) -> Backbone:
@@ -109,7 +123,8 @@ class TrainState(State):
 
 
 def seeded(build: Callable[[], Built], seed: int, *where: int, purpose: Purpose = Purpose.WEIGHTS) -> Built:
-    """A module with initial weights of this name (rng.py), sampled on the CPU; torch's global generator is left as it was."""
+    """A module with initial weights of this name (rng.py), sampled on the CPU; torch's global generator is left as it
+    was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(purpose, seed, *where))
         return build()

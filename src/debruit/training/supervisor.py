@@ -1,4 +1,5 @@
-"""From a Run to a run folder: the shell around the loop. It owns the clock, the files and the interruptions, and yields what a screen shows."""
+"""From a Run to a run folder: the shell around the loop. It owns the clock, the files and the interruptions, and yields
+what a screen shows."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -35,9 +36,9 @@ class Misjudged(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is: the loop's report, the validation if one was made with the same on training images, what the alarm said if it was asked and
-    spoke, what the task said after its validation (task.py), and the clock's view. `total_images` is an estimate where minutes end the training; `share`
-    of the budget is spent."""
+    """Where a training is: the loop's report, the validation if one was made with the same on training images, what the
+    alarm said if it was asked and spoke, what the task said after its validation (task.py), and the clock's view.
+    `total_images` is an estimate where minutes end the training; `share` of the budget is spent."""
 
     report: Report
     validation: Validation | None
@@ -64,17 +65,18 @@ def fit(
     alarm: Alarm | None = None,
     replan: Replan | None = None,
 ) -> Iterator[Progress]:
-    """Trains the folder's run to its end, saving as it goes. `split`: that of the run, where it is known.
-    `began` (time.monotonic) is when the user's minutes started. `alarm` is asked
-    beside each preview, and what it returns is logged and in the progress; it must leave the state as it is. If it has a `prepare()`, that is
-    called once before the loop: what it costs comes out of the minutes, but is not taken for the cost of the alarms to come.
+    """Trains the folder's run to its end, saving as it goes. `split`: that of the run, where it is known. `began`
+    (time.monotonic) is when the user's minutes started. `alarm` is asked beside each preview, and what it returns is
+    logged and in the progress; it must leave the state as it is. If it has a `prepare()`, that is called once before
+    the loop: what it costs comes out of the minutes, but is not taken for the cost of the alarms to come.
 
-    A training of minutes whose first seconds show another speed than the plan's, by more than a factor of 1.5, asks `replan(factor)` for the run to do
-    instead, and starts over with it where it is another one (None: it goes on as it is). That happens once.
+    A training of minutes whose first seconds show another speed than the plan's, by more than a factor of 1.5, asks
+    `replan(factor)` for the run to do instead, and starts over with it where it is another one (None: it goes on as it
+    is). That happens once.
 
-    Cancelling (events.py) ends it after the current step, with everything saved. Steps without a finite gradient change nothing; when
-    they do not stop, the last good state is restored and the rate halved, a few times, before InputError. That comes at once where the data has
-    changed or another process trains in the folder.
+    Cancelling (events.py) ends it after the current step, with everything saved. Steps without a finite gradient change
+    nothing; when they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
+    That comes at once where the data has changed or another process trains in the folder.
     """
     run = folder.run
     if run.data.fingerprint != dataset.spec.fingerprint:
@@ -149,8 +151,8 @@ class _Fit:
         return Budget(self.folder.run, self.state, began, expected)
 
     def train(self) -> Iterator[Progress]:
-        """The loop, with what is due at each report. Whatever ends it, a signal during a validation or minutes that are over, the state it ends with is
-        saved."""
+        """The loop, with what is due at each report. Whatever ends it, a signal during a validation or minutes that are
+        over, the state it ends with is saved."""
         folder, task, state, clock, every = self.folder, self.task, self.state, self.clock, self.folder.run.every
         start = clock.position(state)  # of the last validation, preview and save
         self.done = dict.fromkeys(("validate", "preview", "save"), start)
@@ -176,9 +178,19 @@ class _Fit:
                     saved = folder.save(state, task.model(state, final=report.last))
             state.elapsed = clock.elapsed
             progress = Progress(
-                report, validation, training, said, watched, state.total_images, clock.speed(state), clock.eta(state), saved,
-                interrupted, share=clock.share(state), by_time=folder.run.minutes is not None,
-            )  # fmt: skip
+                report,
+                validation,
+                training,
+                said,
+                watched,
+                state.total_images,
+                clock.speed(state),
+                clock.eta(state),
+                saved,
+                interrupted,
+                share=clock.share(state),
+                by_time=folder.run.minutes is not None,
+            )
             folder.log(_record(progress, state))
             yield progress
             if interrupted:
@@ -187,8 +199,8 @@ class _Fit:
                 self.judge()
 
     def due(self, kind: str, interval: int, report: Report) -> bool:
-        """Whether work of this kind is to be done at this report: one of its intervals has passed, or the training ends; with minutes, if it is within what
-        may be spent beside the training, else it is put off."""
+        """Whether work of this kind is to be done at this report: one of its intervals has passed, or the training
+        ends; with minutes, if it is within what may be spent beside the training, else it is put off."""
         position = self.clock.position(self.state)
         if not (report.last or passed(self.done[kind], position, interval)):
             return False
@@ -198,8 +210,8 @@ class _Fit:
         return True
 
     def validates(self, report: Report) -> bool:
-        """Whether a validation is due. One that may change the state comes, in a training by images, at the same reports of a training that was interrupted
-        as of one that was not; another is left to the resumed training."""
+        """Whether a validation is due. One that may change the state comes, in a training by images, at the same
+        reports of a training that was interrupted as of one that was not; another is left to the resumed training."""
         task, every, state = self.task, self.folder.run.every, self.state
         if self.folder.run.minutes is not None:
             return not state.interrupted and self.due("validate", every.validate_images, report)
@@ -209,7 +221,8 @@ class _Fit:
         return due and (regular if task.watches else not state.interrupted)
 
     def judge(self) -> None:
-        """Compares the speed with the plan's: once early, when the network can still be chosen again, and once later. Raises Misjudged."""
+        """Compares the speed with the plan's: once early, when the network can still be chosen again, and once later.
+        Raises Misjudged."""
         state, clock = self.state, self.clock
         if not self.task.as_planned(state):
             return
@@ -220,12 +233,14 @@ class _Fit:
         if not self.told_slow and not self.judging and clock.slow(state):
             self.told_slow = True
             events.say(
-                f"this machine trains at {clock.speed(state):.0f} images/s where {clock.planned_speed:.0f} were planned: about {clock.total(state):,} images "
+                f"this machine trains at {clock.speed(state):.0f} images/s where {clock.planned_speed:.0f} were "
+                f"planned: about {clock.total(state):,} images "
                 f"will be seen instead of {self.folder.run.images:,} (other work on the machine?)"
             )
 
     def start_over(self, factor: float) -> None:
-        """Another run in the same folder, planned for a machine `factor` times as fast as was thought; the same run goes on if that changes nothing."""
+        """Another run in the same folder, planned for a machine `factor` times as fast as was thought; the same run
+        goes on if that changes nothing."""
         speed = (
             f"this machine trains at {self.clock.speed(self.state):.0f} images/s, {factor:.2g} times the planned speed"
         )
@@ -264,12 +279,15 @@ def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged) -
     _restore(folder, task, state)
     if attempt > ROLL_BACKS:
         raise InputError(
-            f"{problem}, after {ROLL_BACKS} roll-backs: the training stopped at its last good state ({state.images_seen:,} images, model "
-            "intact); try --set optimiser.lr with a smaller value or --set precision=fp32, and look at the data with `debruit data doctor`"
+            f"{problem}, after {ROLL_BACKS} roll-backs: the training stopped at its last good state "
+            f"({state.images_seen:,} images, model "
+            "intact); try --set optimiser.lr with a smaller value or --set precision=fp32, and look at the data with "
+            "`debruit data doctor`"
         )
     state.attempt, state.lr_factor = attempt, lr_factor
     events.say(
-        f"{problem}; back to the last good state at {state.images_seen:,} images, now with {lr_factor:g} of the learning rate"
+        f"{problem}; back to the last good state at {state.images_seen:,} images, now with {lr_factor:g} of the "
+        "learning rate"
     )
 
 

@@ -1,8 +1,9 @@
 """How long a training lasts: so many images, or so many minutes of wall-clock.
 
-Everything that changes in the course of a training (the learning rate, and when to report, validate, preview and save) is a function of the share of
-the budget that is spent, which only grows. With images that share is images_seen / images. With minutes it is the time since the training began over
-the time that it has, so that a machine that slows down, stalls or is suspended gets a whole schedule all the same, of fewer steps.
+Everything that changes in the course of a training (the learning rate, and when to report, validate, preview and save)
+is a function of the share of the budget that is spent, which only grows. With images that share is images_seen /
+images. With minutes it is the time since the training began over the time that it has, so that a machine that slows
+down, stalls or is suspended gets a whole schedule all the same, of fewer steps.
 """
 
 import statistics
@@ -20,7 +21,8 @@ AIM, LATEST = 0.995, 1.01
 ALLOWANCE = {"save": 0.03, "validate": 0.02, "preview": 0.02, "alarm": 0.01}
 FINAL = ("validate", "preview", "alarm", "save")  # what the end of a training does, for which time is reserved
 FINISHING = 0.01  # share of the minutes that the last save may take longer than others, see Task.model
-# share of the minutes by which the reserve may exceed what the end takes at the least: if all goes well, 0.97 are reached all the same
+# share of the minutes by which the reserve may exceed what the end takes at the least: if all goes well, 0.97 are
+# reached all the same
 EXCESS = 0.014
 CHARGED = 5.0  # times what is usual
 RECENT = 9  # costs of one kind that an estimate is made of
@@ -47,7 +49,8 @@ class Length(Protocol):
     """When a training ends, as its loop sees it."""
 
     def position(self, state: State) -> float:
-        """How far it is, in images of the plan: 0 at its beginning, `run.images` at its end. Intervals are counted in them."""
+        """How far it is, in images of the plan: 0 at its beginning, `run.images` at its end. Intervals are counted in
+        them."""
         ...
 
     def share(self, state: State) -> float:
@@ -89,8 +92,8 @@ class Costs:
         self.spent: dict[str, float] = {}
 
     def add(self, kind: str, seconds: float) -> None:
-        """One of them took so long. What is charged for it is at most CHARGED times what is usual, so that a machine that was suspended in the middle of a
-        save still saves later."""
+        """One of them took so long. What is charged for it is at most CHARGED times what is usual, so that a machine
+        that was suspended in the middle of a save still saves later."""
         self.seen.setdefault(kind, []).append(seconds)
         charged = min(seconds, CHARGED * self.estimate(kind)) if len(self._values(kind)) > 1 else seconds
         self.spent[kind] = self.spent.get(kind, 0.0) + charged
@@ -122,15 +125,15 @@ class Costs:
 class Budget:
     """The clock of one session of a training, and its length.
 
-    `elapsed` counts the seconds of all sessions of the run, from the start of each command. With minutes the budget is also the training's `Length`; a
-    training by images has `ByImages` and is only timed.
+    `elapsed` counts the seconds of all sessions of the run, from the start of each command. With minutes the budget is
+    also the training's `Length`; a training by images has `ByImages` and is only timed.
     """
 
     def __init__(
         self, run: TrainingConfig, state: State, began: float | None = None, expected: Mapping[str, float] | None = None
     ) -> None:
-        """`began` (time.monotonic()) is when the command started, now by default. `expected` are costs beside the training by kind, in images of
-        training that would take as long."""
+        """`began` (time.monotonic()) is when the command started, now by default. `expected` are costs beside the
+        training by kind, in images of training that would take as long."""
         self.run, self.began = run, now() - state.elapsed - (seconds_since(began) if began is not None else 0.0)
         self.expected = dict(expected or {})
         self.costs = Costs({})
@@ -199,7 +202,8 @@ class Budget:
         return self._share
 
     def over(self, state: State) -> bool:
-        """With minutes: whether another step would end too late. A training that has not begun makes one step in any case."""
+        """With minutes: whether another step would end too late. A training that has not begun makes one step in any
+        case."""
         if self.seconds is None:
             return self.images.over(state)
         return state.images_seen > 0 and self.elapsed + self.step_seconds / 2 >= self.last_step_by
@@ -224,8 +228,9 @@ class Budget:
         self.beside += self._last - start
 
     def affords(self, kind: str, *, last: bool = False) -> bool:
-        """Whether work of this kind is to be done now: within its allowance, with as much left for the end; at the end, unless it alone would pass its
-        allowance or the minutes. The last save is always afforded, and a training by images affords all."""
+        """Whether work of this kind is to be done now: within its allowance, with as much left for the end; at the end,
+        unless it alone would pass its allowance or the minutes. The last save is always afforded, and a training by
+        images affords all."""
         if self.seconds is None or (last and kind == "save"):
             return True
         cost, spent = self.costs.estimate(kind), self.costs.spent.get(kind, 0.0)

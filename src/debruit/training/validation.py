@@ -1,5 +1,5 @@
-"""The loss on held-out images, and on as many training images, with fixed noise: comparable from one moment of a training to the next, and
-with each other, since both meet the same noise at the same times."""
+"""The loss on held-out images, and on as many training images, with fixed noise: comparable from one moment of a
+training to the next, and with each other, since both meet the same noise at the same times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from debruit.training.optim.gradient import losses
 
 @dataclass(frozen=True)
 class Validation:
-    """Mean loss over some images, and its `parts` by their names in the log. A diffusion's are q1..q4, the means over the quarters of the
-    training's density over t, from the least noise to the most."""
+    """Mean loss over some images, and its `parts` by their names in the log. A diffusion's are q1..q4, the means over
+    the quarters of the training's density over t, from the least noise to the most."""
 
     loss: float
     parts: Mapping[str, float] = field(default_factory=dict)

@@ -33,10 +33,10 @@ from debruit.workflows.train_source import open_source, recipe_source, unknown_r
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """The training that a request means. `plan.run` trains on `dataset` (None: not on this machine, for a dry run), on the
-    latents of `autoencoder` if there is one. If it is the first stage of two, `both` is the plan of both and `second` the
-    estimated run of the second. `assignments` are the changes to make again when the machine turns out to be of another
-    speed; a run that is `fixed` by a recipe is not planned again."""
+    """The training that a request means. `plan.run` trains on `dataset` (None: not on this machine, for a dry run), on
+    the latents of `autoencoder` if there is one. If it is the first stage of two, `both` is the plan of both and
+    `second` the estimated run of the second. `assignments` are the changes to make again when the machine turns out to
+    be of another speed; a run that is `fixed` by a recipe is not planned again."""
 
     plan: Plan
     dataset: Dataset | None = None
@@ -158,7 +158,8 @@ def _autoencoder(
 def _conditions(
     request: TrainRequest, names: Sequence[str] | None, source: Source, dataset: Dataset, assignments: Sequence[str]
 ) -> tuple[Split, tuple[Conditioner, ...]]:
-    """The split, which the clips of a first frame may decide, and the conditioners, which learn from its training images."""
+    """The split, which the clips of a first frame may decide, and the conditioners, which learn from its training
+    images."""
     names = from_data.usual(source, dataset) if names is None else names
     from_data.check(names, dataset)
     reads = conditions.items_of(names)
@@ -187,8 +188,8 @@ def _planned(
 
 
 def _better_on_latents(request: TrainRequest, device: torch.device, dataset: Dataset) -> bool:
-    """Whether a training of these minutes on this data is better done in two stages; reports it. A codec that was set is left
-    alone."""
+    """Whether a training of these minutes on this data is better done in two stages; reports it. A codec that was set
+    is left alone."""
     minutes = request.minutes or (heuristics.DEFAULT_MINUTES if request.images is None else None)
     if (
         request.pixels

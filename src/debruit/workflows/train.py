@@ -32,8 +32,8 @@ from debruit.workflows.training_session import replanner, run_training
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
     """A finished or interrupted training. `folder` is the run folder and `model` its model file (None: a dry run); an
-    `interrupted` one has its state saved, and resumes. Losses are those of the last report, `seconds` of the training; None
-    where nothing was left to do. `in_first_stage`: it was interrupted in the first of two stages."""
+    `interrupted` one has its state saved, and resumes. Losses are those of the last report, `seconds` of the training;
+    None where nothing was left to do. `in_first_stage`: it was interrupted in the first of two stages."""
 
     run: TrainingConfig
     folder: Path | None = None
@@ -46,8 +46,8 @@ class TrainResult:
 
 
 def train(request: TrainRequest) -> TrainResult:
-    """Train what a request means, or resume. Cancelling saves and returns. InputError: before any work, for a request that
-    cannot be served; later, for data that has changed or a training that diverges."""
+    """Train what a request means, or resume. Cancelling saves and returns. InputError: before any work, for a request
+    that cannot be served; later, for data that has changed or a training that diverges."""
     check_values(request, "train")
     check_request(request)
     if request.resume is not None:
@@ -173,7 +173,8 @@ def _resume(request: TrainRequest, path: Path) -> TrainResult:
 
 
 def _data_of(path: Path, run: TrainingConfig, data: Any) -> tuple[Source, Dataset]:
-    """The source and the data of a run, by its run.json, or at the place where it lies now, which its files name from then on."""
+    """The source and the data of a run, by its run.json, or at the place where it lies now, which its files name from
+    then on."""
     if data is not None:
         source, dataset = moved(run.source, data, run.data.fingerprint)
         move(path, source)

@@ -29,8 +29,8 @@ def adapted(
     tokenizer: str | None = None,
     **changes: Any,
 ) -> AnyRun:
-    """A recipe on real data: with its DataSpec and its conditions, and `changes` (None: not given) in place of its own settings.
-    Captions are learnt from the training images of the split alone (None: as the recipe divides)."""
+    """A recipe on real data: with its DataSpec and its conditions, and `changes` (None: not given) in place of its own
+    settings. Captions are learnt from the training images of the split alone (None: as the recipe divides)."""
     if dataset.spec.shape != run.data.shape:
         raise InputError(
             f"the recipe is for images of {run.data.shape} (channels, height, width) and {dataset.spec.name} gives "
@@ -63,7 +63,8 @@ def stated(name: str, assignments: Sequence[str], *, size: int | None, **given: 
             raise
         channels, height, width = run.data.shape
         events.say(
-            f"{missing}: estimated for the {run.data.count:,} images of {channels} x {height} x {width} that the recipe "
+            f"{missing}: estimated for the {run.data.count:,} images of {channels} x {height} x {width} that the "
+            "recipe "
             "states"
         )
     if "images" in given:
@@ -72,10 +73,11 @@ def stated(name: str, assignments: Sequence[str], *, size: int | None, **given: 
 
 
 def first_stage_for(what: Any, on: Any, path: str | Path | None) -> FirstStage | None:
-    """The trained autoencoder at `path` for the recipe on latents of this name, to be trained on the source `on`; None for any
-    other recipe or source.
+    """The trained autoencoder at `path` for the recipe on latents of this name, to be trained on the source `on`; None
+    for any other recipe or source.
 
-    InputError: none was given, one whose latents are of another size than the recipe's network, or one for what needs none.
+    InputError: none was given, one whose latents are of another size than the recipe's network, or one for what needs
+    none.
     """
     name = recipe_name(what)
     run = recipes()[name]() if name in recipes() else None
@@ -84,7 +86,8 @@ def first_stage_for(what: Any, on: Any, path: str | Path | None) -> FirstStage |
             return None
         raise InputError(
             f"--autoencoder {path}: '{shown(what)}' is no recipe on latents"
-            f"{nearest(name, recipes()) if run is None else ''}; an autoencoder is for those and for `debruit train ldm SOURCE`"
+            f"{nearest(name, recipes()) if run is None else ''}; an autoencoder is for those and for `debruit train "
+            "ldm SOURCE`"
         )
     codec = run.model.codec
     needed = f"factor {codec.factor} and {codec.bottleneck.channels} latent channels"
@@ -106,8 +109,8 @@ def first_stage_for(what: Any, on: Any, path: str | Path | None) -> FirstStage |
 
 
 def on_autoencoder(run: AnyRun, stage: FirstStage) -> Run:
-    """A run on latents with the codec of the trained autoencoder in place of the recipe's: its shift, scale and fingerprint.
-    InputError: images that cannot go through it."""
+    """A run on latents with the codec of the trained autoencoder in place of the recipe's: its shift, scale and
+    fingerprint. InputError: images that cannot go through it."""
     assert isinstance(run, Run)
     stage.check_fits(run.data)
     return replace(run, model=replace(run.model, codec=stage.config.codec))

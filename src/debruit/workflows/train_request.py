@@ -22,11 +22,12 @@ RESUMES = ("resume", "data", "device", "started", *LENGTHS)  # what may be given
 class TrainRequest:
     """Train a model and keep everything in the run folder `out`.
 
-    `source` is a folder of images, tar shards, Parquet files (or several of them), a built-in source or a `Source`; or a
-    recipe, or "autoencoder" or "ldm" (latent diffusion), with the source in `on`. `resume` names a run folder to continue,
-    instead; `data` then says where its data lies now. The rest are the options of `debruit train`, None where not given:
-    `minutes` of wall-clock or `images` seen; `size` in pixels per side; `condition`, names "a,b" or "none"; `set`,
-    "KEY=VALUE" texts or a mapping {"optimiser.lr": 3e-4}. `started` (time.monotonic()) is when the minutes began.
+    `source` is a folder of images, tar shards, Parquet files (or several of them), a built-in source or a `Source`; or
+    a recipe, or "autoencoder" or "ldm" (latent diffusion), with the source in `on`. `resume` names a run folder to
+    continue, instead; `data` then says where its data lies now. The rest are the options of `debruit train`, None where
+    not given: `minutes` of wall-clock or `images` seen; `size` in pixels per side; `condition`, names "a,b" or "none";
+    `set`, "KEY=VALUE" texts or a mapping {"optimiser.lr": 3e-4}. `started` (time.monotonic()) is when the minutes
+    began.
     """
 
     source: AnySource | None = None
@@ -98,9 +99,10 @@ def check_request(request: TrainRequest) -> None:
         raise InputError("name the run folder to make: --out runs/NAME")
     if request.source not in STAGES:
         request.refuse(
-            "factor", "bottleneck",
+            "factor",
+            "bottleneck",
             because="that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`",
-        )  # fmt: skip
+        )
     elif request.on is None:
         raise InputError(
             f"name what to train on: debruit train {request.source} SOURCE (a folder of images, or a name from "
@@ -108,21 +110,34 @@ def check_request(request: TrainRequest) -> None:
         )
     elif request.source == "autoencoder":
         request.refuse(
-            "condition", "tokenizer",
+            "condition",
+            "tokenizer",
             because="an autoencoder has no condition; give it to the diffusion of its latents",
-        )  # fmt: skip
+        )
     own = request.source == "autoencoder" or (request.source == "ldm" and request.given("factor", "bottleneck"))
     if request.autoencoder is not None and own:
         raise InputError(
-            "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given with it"
+            "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given "
+            "with it"
         )
 
 
 def _check_resume(request: TrainRequest) -> None:
     names = (
-        "batch", "size", "seed", "flip", "autoencoder", "factor", "bottleneck", "condition", "tokenizer", "group",
-        "pixels", "set", "dry_run",
-    )  # fmt: skip
+        "batch",
+        "size",
+        "seed",
+        "flip",
+        "autoencoder",
+        "factor",
+        "bottleneck",
+        "condition",
+        "tokenizer",
+        "group",
+        "pixels",
+        "set",
+        "dry_run",
+    )
     given = request.given(*names) + ["SOURCE"] * bool(request.source) + ["--out"] * (request.out is not None)
     if given:
         raise InputError(

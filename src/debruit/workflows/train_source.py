@@ -1,5 +1,5 @@
-"""Which data a training is on: the source that a name or a folder means, with the size and the conditions it is asked for,
-and its decoded images."""
+"""Which data a training is on: the source that a name or a folder means, with the size and the conditions it is asked
+for, and its decoded images."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace

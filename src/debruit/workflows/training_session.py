@@ -28,8 +28,8 @@ def run_training(
 ) -> Progress | None:
     """Train a folder's run to its end or until it is cancelled; return the last report (None: nothing was left to do).
 
-    `started` (time.monotonic()) is when the minutes began, now by default; `after` seconds of the user's minutes come after
-    this training. `replan(factor)` gives the run for a machine that turns out to be `factor` times as fast.
+    `started` (time.monotonic()) is when the minutes began, now by default; `after` seconds of the user's minutes come
+    after this training. `replan(factor)` gives the run for a machine that turns out to be `factor` times as fast.
     """
     last = None
     alarm = CopyAlarm(folder.run, dataset, split) if isinstance(folder.run, Run) else None
@@ -41,9 +41,15 @@ def run_training(
         return run
 
     reports = fit(
-        folder, dataset, device, split=split, resume=resume, began=started, alarm=alarm,
+        folder,
+        dataset,
+        device,
+        split=split,
+        resume=resume,
+        began=started,
+        alarm=alarm,
         replan=again if replan else None,
-    )  # fmt: skip
+    )
     for last in reports:
         report(last, after=after, stage="autoencoder" if isinstance(folder.run, AutoencoderRun) else "train")
     return last

@@ -118,8 +118,8 @@ def _refuse(sentence: str) -> int:
 
 
 def entry() -> None:
-    """The console script. The command counts from the start of the process. It ends without taking torch apart, which takes a second and more on a busy
-    machine, when everything is written already."""
+    """The console script. The command counts from the start of the process. It ends without taking torch apart, which
+    takes a second and more on a busy machine, when everything is written already."""
     code = main(started=process_start())
     if "torch" not in sys.modules:
         sys.exit(code)

@@ -11,7 +11,8 @@ Conditions = Annotated[list[str] | None, Parameter(name="--condition", negative=
 
 
 def named_values(given: Sequence[str] | None) -> dict[str, str | list[str]]:
-    """The conditions of --condition NAME=VALUE; several of one name are taken in turn. InputError: no name, or no value."""
+    """The conditions of --condition NAME=VALUE; several of one name are taken in turn. InputError: no name, or no
+    value."""
     found: dict[str, list[str]] = {}
     for each in given or ():
         name, equals, value = each.partition("=")

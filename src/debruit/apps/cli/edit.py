@@ -100,7 +100,8 @@ def edit(
     else:
         count = result.count
         say(
-            f"{'1 image' if count == 1 else f'{count:,} images'} by --{result.name}, seed {request.seed} -> {request.out}"
+            f"{'1 image' if count == 1 else f'{count:,} images'} by --{result.name}, seed {request.seed} -> "
+            f"{request.out}"
         )
     return 0
 

@@ -1,5 +1,6 @@
-"""Signals of a command. SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) cancel work that saves by itself, such as
-a training, at its next good moment; a second SIGINT or SIGTERM interrupts at once. Other work is interrupted at once."""
+"""Signals of a command. SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) cancel work that saves by itself, such
+as a training, at its next good moment; a second SIGINT or SIGTERM interrupts at once. Other work is interrupted at
+once."""
 
 import signal
 import threading
@@ -14,7 +15,8 @@ HANGUP = getattr(signal, "SIGHUP", None)
 
 @contextmanager
 def handled(token: CancelToken) -> Generator[None]:
-    """Inside, signals cancel the token. Under nohup SIGHUP stays ignored. Threads other than the main one get no signals."""
+    """Inside, signals cancel the token. Under nohup SIGHUP stays ignored. Threads other than the main one get no
+    signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

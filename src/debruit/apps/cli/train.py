@@ -21,7 +21,8 @@ def train(
         str,
         Parameter(
             name=["SOURCE|RECIPE"],
-            help="A folder of images, tar shards, Parquet files or a built-in source; or a recipe, then what to train it on instead of its own source.",
+            help="A folder of images, tar shards, Parquet files or a built-in source; or a recipe, then what to train "
+            "it on instead of its own source.",
         ),
     ],
     out: Path | None = None,
@@ -47,11 +48,11 @@ def train(
 ) -> int:
     """Train a model and keep everything in one run folder.
 
-    SOURCE is a folder of images, tar shards or Parquet files, several of them (shards/*.tar), or a built-in source (debruit
-    list data). Settings are chosen for the data, the machine and the budget, and printed. RECIPE is a name from `debruit list
-    recipes`, with its own source or the SOURCE after it; or `autoencoder`, the first stage of latent diffusion; or `ldm`, a
-    latent diffusion model: both stages under one budget, or the second on a finished --autoencoder. Ctrl-C saves; --resume
-    continues exactly.
+    SOURCE is a folder of images, tar shards or Parquet files, several of them (shards/*.tar), or a built-in source
+    (debruit list data). Settings are chosen for the data, the machine and the budget, and printed. RECIPE is a name
+    from `debruit list recipes`, with its own source or the SOURCE after it; or `autoencoder`, the first stage of latent
+    diffusion; or `ldm`, a latent diffusion model: both stages under one budget, or the second on a finished
+    --autoencoder. Ctrl-C saves; --resume continues exactly.
 
     Parameters
     ----------

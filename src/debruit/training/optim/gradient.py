@@ -1,4 +1,5 @@
-"""The gradient of a batch's loss: part by part where memory is short, and on a CPU each core its own share of the images (cpu_parallel.py)."""
+"""The gradient of a batch's loss: part by part where memory is short, and on a CPU each core its own share of the
+images (cpu_parallel.py)."""
 
 import contextlib
 from collections.abc import Callable

@@ -1,9 +1,10 @@
-"""Muon: momentum whose matrices are made orthogonal before each update (Jordan et al. 2024), AdamW for everything that is no matrix.
+"""Muon: momentum whose matrices are made orthogonal before each update (Jordan et al. 2024), AdamW for everything that
+is no matrix.
 
     M <- momentum M + G;    U = NewtonSchulz(G + momentum M), about the nearest matrix with singular values 1;    W <- W - lr 0.2 sqrt(max(m, n)) U
 
-A convolution counts as the matrix (out, in k k). The factor gives an update the size of one of AdamW, so that one learning rate serves both
-(Liu et al. 2025, equation 4).
+A convolution counts as the matrix (out, in k k). The factor gives an update the size of one of AdamW, so that one
+learning rate serves both (Liu et al. 2025, equation 4).
 """
 
 import math
@@ -55,9 +56,21 @@ class Muon(torch.optim.Optimizer):
         squares = [self._state(p, "exp_avg_sq") for p in parameters]
         steps = [self._state(p, "step", scalar=True) for p in parameters]
         adamw(
-            parameters, gradients, means, squares, [], steps, fused=True, amsgrad=False, maximize=False,
-            lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=0.0, eps=group["eps"],
-        )  # fmt: skip
+            parameters,
+            gradients,
+            means,
+            squares,
+            [],
+            steps,
+            fused=True,
+            amsgrad=False,
+            maximize=False,
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=0.0,
+            eps=group["eps"],
+        )
 
     def _state(self, parameter: Tensor, name: str, *, scalar: bool = False) -> Tensor:
         state = self.state[parameter]
@@ -69,8 +82,9 @@ class Muon(torch.optim.Optimizer):
 def newton_schulz(matrices: Tensor) -> Tensor:
     """U V^T of each G = U S V^T in (N, m, n), about: singular values come out between 0.7 and 1.2.
 
-    The iteration X <- (a I + b X X^T + c (X X^T)^2) X only ever multiplies X from the left by polynomials of its Gram matrix, which commute. So it
-    runs on the m x m Gram matrix, and X itself is multiplied once: 2 to 3 times as fast for kernels, which are wide.
+    The iteration X <- (a I + b X X^T + c (X X^T)^2) X only ever multiplies X from the left by polynomials of its Gram
+    matrix, which commute. So it runs on the m x m Gram matrix, and X itself is multiplied once: 2 to 3 times as fast
+    for kernels, which are wide.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]

@@ -65,7 +65,8 @@ class Autoencoding:
 
     @torch.no_grad()
     def validate(self, state: AutoencoderState, indices: np.ndarray) -> Validation:
-        """The score of the averaged weights (discriminator_guard.py) with what it is made of, and the health of the latents."""
+        """The score of the averaged weights (discriminator_guard.py) with what it is made of, and the health of the
+        latents."""
         sums: dict[str, float] = {}
         means, spreads = [], []
         module = state.average
@@ -101,8 +102,9 @@ class Autoencoding:
         return figures.grid(figures.displayable(both, self.run.data), columns=8)
 
     def model(self, state: AutoencoderState, *, final: bool = False) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
-        """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their latents. At the end they are measured
-        on many images; in a training of minutes, on as many as a hundredth of them allows."""
+        """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their
+        latents. At the end they are measured on many images; in a training of minutes, on as many as a hundredth of
+        them allows."""
         with torch.device("meta"):
             module = self.run.model.codec.build(self.run.data.channels)
         module.load_state_dict(state.best or state.average.state_dict(), assign=True)
@@ -116,8 +118,8 @@ class Autoencoding:
         return FirstStageConfig(data=self.run.data, codec=codec), module.state_dict()
 
     def _score(self, terms: Mapping[str, Tensor], images: Tensor, decoded: Tensor) -> Tensor:
-        """(B,): the mean absolute error and the perceptual distance by their weights. Not the loss, whose learned scale, where it has one, makes it
-        negative and moves it."""
+        """(B,): the mean absolute error and the perceptual distance by their weights. Not the loss, whose learned
+        scale, where it has one, makes it negative and moves it."""
         error = (images - decoded).abs().flatten(1).mean(dim=1)
         found = self.run.criterion.reconstruction.weight * error
         perceptual = self.run.criterion.perceptual
@@ -131,7 +133,8 @@ class Autoencoding:
 
 
 def _spread(indices: np.ndarray, stride: int = 64) -> np.ndarray:
-    """Reorders indices so that the first ones are spread over the whole, since a measurement that runs out of time sees only the beginning."""
+    """Reorders indices so that the first ones are spread over the whole, since a measurement that runs out of time sees
+    only the beginning."""
     return np.concatenate([indices[first::stride] for first in range(min(stride, len(indices)))])
 
 
@@ -146,8 +149,8 @@ def _within(seconds: float, least: int, batches: Iterator[Tensor]) -> Iterator[T
 
 
 def _health(module: torch.nn.Module, means: Tensor, noise: Tensor) -> dict[str, float]:
-    """Mean and spread of the raw latents (N, c, h, w); the share of active units of a Gaussian bottleneck, or the perplexity and the dead codes of
-    a codebook."""
+    """Mean and spread of the raw latents (N, c, h, w); the share of active units of a Gaussian bottleneck, or the
+    perplexity and the dead codes of a codebook."""
     found = {"latent_mean": float(means.mean()), "latent_std": float((means.var() + noise.mean()).sqrt())}
     bottleneck = module.bottleneck
     if isinstance(bottleneck, VQModule):

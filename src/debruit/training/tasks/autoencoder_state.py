@@ -28,10 +28,12 @@ BEST = "best"
 
 @dataclass(kw_only=True)
 class AutoencoderState(State):
-    """Weights, their average and the best of them, the learned scale of the loss, the discriminator, and the optimisers' moments.
+    """Weights, their average and the best of them, the learned scale of the loss, the discriminator, and the
+    optimisers' moments.
 
-    `lowest` is the lowest held-out score so far, `before` the one of the last validation; the discriminator `entered` at so many images (NEVER
-    before), and after each of `collapses` its weight counts half. `best` are averaged weights (discriminator_guard.py), empty before the first validation.
+    `lowest` is the lowest held-out score so far, `before` the one of the last validation; the discriminator `entered`
+    at so many images (NEVER before), and after each of `collapses` its weight counts half. `best` are averaged weights
+    (discriminator_guard.py), empty before the first validation.
     """
 
     module: AutoencoderModule
@@ -51,14 +53,22 @@ class AutoencoderState(State):
 
     @classmethod
     def start(cls, run: AutoencoderRun, device: torch.device) -> "AutoencoderState":
-        """Step 0 of a run: weights from its seed, drawn on the CPU. InputError: a network of the loss that is not there."""
+        """Step 0 of a run: weights from its seed, drawn on the CPU. InputError: a network of the loss that is not
+        there."""
         channels = run.data.channels
         module = seeded(lambda: run.model.codec.build(channels), run.seed).to(device)
         criterion = run.criterion.build(channels).to(device)
         state = cls(
-            module=module, average=averaged(module), criterion=criterion, optimiser=build_optimiser(run.optimiser, Trained(module, criterion)),
-            discriminator=None, discriminator_optimiser=None, best={}, images_seen=0, total_images=run.images,
-        )  # fmt: skip
+            module=module,
+            average=averaged(module),
+            criterion=criterion,
+            optimiser=build_optimiser(run.optimiser, Trained(module, criterion)),
+            discriminator=None,
+            discriminator_optimiser=None,
+            best={},
+            images_seen=0,
+            total_images=run.images,
+        )
         state.renew_discriminator(run, device)
         return state
 

@@ -36,7 +36,8 @@ LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a s
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, C, H, W) in [-1, 1], the noise of their latents, and the keys (B,) uint64 of what the network itself samples (dropout)."""
+    """Images (B, C, H, W) in [-1, 1], the noise of their latents, and the keys (B,) uint64 of what the network itself
+    samples (dropout)."""
 
     images: Tensor
     eps: Tensor
@@ -50,7 +51,8 @@ class Batch:
 
 
 def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> Batch:
-    """Images number first..first + batch - 1 of the training; all that is random about one comes from (seed, its position, attempt)."""
+    """Images number first..first + batch - 1 of the training; all that is random about one comes from (seed, its
+    position, attempt)."""
     indices, _ = order.take(first, run.batch)
     images = dataset.images_of(indices)
     images = flip(images, flips(run.seed, first, len(indices)) if run.flip else None)
@@ -73,8 +75,8 @@ def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) 
 def step(
     state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: CpuDataParallel[Trained]
 ) -> dict[str, Tensor]:
-    """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated where a gradient is not
-    finite: "grad_norm" is then not finite either."""
+    """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated
+    where a gradient is not finite: "grad_norm" is then not finite either."""
     discriminator_guard.enter_as_asked(state, run)
     strength, adversarial = discriminator_guard.strength(state, run), run.criterion.adversarial
     state.module.train()
@@ -126,7 +128,8 @@ def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) 
 def _against(
     state: AutoencoderState, run: AutoencoderRun, batch: Batch, strength: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Adds the gradients of the loss with the discriminator to the parameters; what was decoded, detached, and the terms."""
+    """Adds the gradients of the loss with the discriminator to the parameters; what was decoded, detached, and the
+    terms."""
     criterion, module, adversarial, discriminator = (
         state.criterion,
         state.module,

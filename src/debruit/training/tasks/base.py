@@ -23,7 +23,8 @@ class Task(Trainee, Protocol):
         ...
 
     def train(self, state: Any, pool: np.ndarray, length: Length) -> Iterator[Report]:
-        """Make steps from where the state is to the end of `length`, on the images `pool` of the data (loop.train). Raises Diverged."""
+        """Make steps from where the state is to the end of `length`, on the images `pool` of the data (loop.train).
+        Raises Diverged."""
         ...
 
     def as_planned(self, state: Any) -> bool:
@@ -31,8 +32,9 @@ class Task(Trainee, Protocol):
         ...
 
     def beside(self, held_out: int) -> Mapping[str, float]:
-        """What the work beside the training is expected to cost, by kind (time_budget.py), in images of training: a validation on so many held-out images
-        and as many training images, a preview, an alarm, and what the last save takes longer than others."""
+        """What the work beside the training is expected to cost, by kind (time_budget.py), in images of training: a
+        validation on so many held-out images and as many training images, a preview, an alarm, and what the last save
+        takes longer than others."""
         ...
 
     def validate(self, state: Any, indices: np.ndarray) -> Validation:
@@ -48,5 +50,6 @@ class Task(Trainee, Protocol):
         ...
 
     def model(self, state: Any, *, final: bool = False) -> tuple[Any, Mapping[str, Tensor]]:
-        """The description and the weights of the model's file; what is measured for it is measured best at the end, `final`."""
+        """The description and the weights of the model's file; what is measured for it is measured best at the end,
+        `final`."""
         ...

@@ -1,4 +1,5 @@
-"""The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed once."""
+"""The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed
+once."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +58,8 @@ class Diffusion:
 
     @classmethod
     def open(cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path) -> "Diffusion":
-        """With what its codec needs: the autoencoder in the file `first_stage`, and the latents, from the cache where they are there.
+        """With what its codec needs: the autoencoder in the file `first_stage`, and the latents, from the cache where
+        they are there.
 
         InputError: no such file, another autoencoder than the one the run was made for.
         """
@@ -67,8 +69,10 @@ class Diffusion:
         stage = FirstStage.load(first_stage, str(device))
         if stage.config.codec != codec:
             raise InputError(
-                f"{first_stage} holds another autoencoder (fingerprint {stage.config.codec.fingerprint:.8}) than the one this model was trained "
-                f"on ({codec.fingerprint:.8}), and latents of different autoencoders do not mix: put the right one back, or start a new run"
+                f"{first_stage} holds another autoencoder (fingerprint {stage.config.codec.fingerprint:.8}) than the "
+                "one this model was trained "
+                f"on ({codec.fingerprint:.8}), and latents of different autoencoders do not mix: put the right one "
+                "back, or start a new run"
             )
         cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device)
         return cls(run, dataset, device, codec=stage.module, latents=cache)
@@ -103,7 +107,8 @@ class Diffusion:
 
     @property
     def preview_count(self) -> int:
-        """Images of a preview: fewer where minutes are so few that all of them would take more than PREVIEW_SHARE of the plan's images."""
+        """Images of a preview: fewer where minutes are so few that all of them would take more than PREVIEW_SHARE of
+        the plan's images."""
         if self.run.minutes is None:
             return PREVIEW_COUNT
         return min(max(int(PREVIEW_SHARE * self.run.images / self._drawn), 1), PREVIEW_COUNT)
@@ -123,7 +128,8 @@ class Diffusion:
 
 
 def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate: float) -> dict[str, Tensor]:
-    """Forward, backward, clip, update; return the loss and the norm of the gradient, each (). Nothing is updated where the norm is not finite."""
+    """Forward, backward, clip, update; return the loss and the norm of the gradient, each (). Nothing is updated where
+    the norm is not finite."""
     state.optimiser.zero_grad(set_to_none=True)
     loss = gradient(batch)
     parameters = [p for p in state.backbone.parameters() if p.grad is not None]
@@ -136,8 +142,8 @@ def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate
 
 
 def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
-    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by DPM-Solver++ 2M, with as many
-    evaluations as the model's own sampler takes but at most PREVIEW_STEPS."""
+    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by
+    DPM-Solver++ 2M, with as many evaluations as the model's own sampler takes but at most PREVIEW_STEPS."""
     own = run.model.sampling
     steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
     model = Model(run.model, state.average, codec=state.codec)

@@ -11,7 +11,8 @@ from debruit.training.tasks.diffusion import Diffusion
 
 
 def open_task(folder: RunFolder, dataset: Dataset, device: torch.device) -> Task:
-    """What the run of a folder trains, ready to start. InputError: an autoencoder that is missing, or not the run's own."""
+    """What the run of a folder trains, ready to start. InputError: an autoencoder that is missing, or not the run's
+    own."""
     run = folder.run
     if isinstance(run, AutoencoderRun):
         return Autoencoding(run, dataset, device)

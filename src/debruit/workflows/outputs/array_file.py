@@ -87,7 +87,8 @@ def check_room(out: Path, needed: int) -> None:
     free = shutil.disk_usage(above).free
     if needed > free:
         raise InputError(
-            f"--out {out} needs {needed / 1e6:,.0f} MB, and its disk has {free / 1e6:,.0f} MB left: give a smaller -n, or "
+            f"--out {out} needs {needed / 1e6:,.0f} MB, and its disk has {free / 1e6:,.0f} MB left: give a smaller -n, "
+            "or "
             "another disk"
         )
 

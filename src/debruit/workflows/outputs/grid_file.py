@@ -69,8 +69,10 @@ def check_pixels(out: Path, count: int, shape: tuple[int, ...]) -> None:
     pixels = (shape[1] * scale + 2) * (shape[2] * scale + 2)
     if count * pixels > GRID_PIXELS:
         raise InputError(
-            f"--out {out}: a grid of {images_in_words(count)} would have {count * pixels / 1e6:,.0f} million pixels, and "
-            f"the limit is {GRID_PIXELS / 1e6:,.0f} million, {GRID_PIXELS // pixels:,} images: give a folder or FILE.npy, "
+            f"--out {out}: a grid of {images_in_words(count)} would have {count * pixels / 1e6:,.0f} million pixels, "
+            "and "
+            f"the limit is {GRID_PIXELS / 1e6:,.0f} million, {GRID_PIXELS // pixels:,} images: give a folder or "
+            "FILE.npy, "
             "or a smaller -n"
         )
 
