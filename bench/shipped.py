@@ -21,8 +21,8 @@ from debruit.data.order import split
 from debruit.evaluation.memorisation.nearest import nearest
 from debruit.images import figures
 from debruit.judges.find import find_extractor
-from debruit.models.config import ModelConfig
-from debruit.models.diffusion import Model, named
+from debruit.models.config import ModelConfig, named
+from debruit.models.diffusion import Model
 from debruit.models.model_file import save
 from debruit.networks.text_transformer import TextTransformer
 from debruit.recipes import recipes

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from debruit.data.split import split
-from debruit.models.diffusion import load, named
+from debruit.models.config import named
+from debruit.models.diffusion import load
 from debruit.training.batches import validation_batch
 from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState

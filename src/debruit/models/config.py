@@ -24,6 +24,8 @@ from debruit.networks.unet import UNet
 from debruit.ranges import Positive
 from debruit.sampling.config import SamplingConfig
 
+CODEC = "codec."  # prefix of the names of the autoencoder's weights in a model's file
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
@@ -104,3 +106,9 @@ class Backbone(nn.Module):
         c = self.config
         network = self if network is None else network
         return Denoiser(network, c.process, c.predicts, c.data_std, c.learned_variance, c.time_offset)
+
+
+def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
+    """The weights of both under the names of a model's file."""
+    inside = codec.state_dict() if codec is not None else {}
+    return backbone.state_dict() | {CODEC + name: value for name, value in inside.items()}

@@ -24,30 +24,24 @@ from debruit.config import check as check_config
 from debruit.diffusion.bound import BoundTerms
 from debruit.diffusion.chain import Variance
 from debruit.diffusion.prediction import Estimate
-from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.finite import check_finite
 from debruit.models.bound import check_bounded, variational_bound
-from debruit.models.config import Backbone, ModelConfig
+from debruit.models.config import CODEC, Backbone, ModelConfig, named
 from debruit.models.guidance import Conditional, guided
 from debruit.models.model_file import fill
 from debruit.models.onnx_export import export_onnx
-from debruit.models.options import check_batch, check_count, merged, refuse
+from debruit.models.options import changed_settings, check_batch, check_count, merged, refuse
 from debruit.models.trained import Trained
 from debruit.ranges import check_seed
-from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.config import SamplingConfig
-from debruit.sampling.grids import ChainSteps, Grid
-from debruit.sampling.guidance import weights
+from debruit.sampling.grids import Grid
 from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.job import SamplingJob
-from debruit.sampling.loop import OnStep, Snapshot
+from debruit.sampling.loop import OnStep, Snapshot, offset
 from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Sampler
-from debruit.seams import choose
-
-CODEC = "codec."  # what the names of the autoencoder's weights begin with, in a model's file
 
 
 class Model(Trained[ModelConfig]):
@@ -112,20 +106,16 @@ class Model(Trained[ModelConfig]):
     ) -> SamplingConfig:
         """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its
         own steps."""
-        chosen = choose(Sampler, sampler, "sampler") if isinstance(sampler, str) else sampler
-        given = {
-            "sampler": chosen,
-            "steps": steps,
-            "guidance": None if guidance is None else weights.read(guidance),
-            "interval": interval,
-            "rescale": rescale,
-            "grid": grid,
-            "clip": clip,
-        }
-        found = replace(self.config.sampling, **{name: value for name, value in given.items() if value is not None})
-        if grid is None and isinstance(found.sampler, Ancestral) and isinstance(self.config.process, Tabulated):
-            return replace(found, grid=ChainSteps())
-        return found
+        return changed_settings(
+            self.config,
+            sampler=sampler,
+            steps=steps,
+            guidance=guidance,
+            interval=interval,
+            rescale=rescale,
+            grid=grid,
+            clip=clip,
+        )
 
     def generate(
         self,
@@ -170,7 +160,7 @@ class Model(Trained[ModelConfig]):
             job = self.job(
                 min(batch, n - start), settings, seed=seed, first=first + start, conditions=given, guide=guide
             )
-            last = job.final(progress=progress and _offset(progress, k, len(starts)))
+            last = job.final(progress=progress and offset(progress, k, len(starts)))
             parts.append(self.images(last.x))
         return torch.cat(parts)
 
@@ -353,17 +343,6 @@ class Model(Trained[ModelConfig]):
         return latents
 
 
-def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
-    """The weights of both under the names of a model's file."""
-    inside = codec.state_dict() if codec is not None else {}
-    return backbone.state_dict() | {CODEC + name: value for name, value in inside.items()}
-
-
 def load(path: str | Path, device: str = "auto") -> Model:
     """Load a model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
     return Model.load(path, device)
-
-
-def _offset(progress: OnStep, batch: int, batches: int) -> OnStep:
-    """The progress of one of several batches, as a part of all."""
-    return lambda step, steps: progress(batch * steps + step, batches * steps)

@@ -2,10 +2,19 @@
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
+from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError, nearest
+from debruit.models.config import ModelConfig
 from debruit.ranges import LARGEST_BATCH, MOST_DRAWN
+from debruit.sampling.ancestral import Ancestral
+from debruit.sampling.config import SamplingConfig
+from debruit.sampling.grids import ChainSteps
+from debruit.sampling.guidance import weights
+from debruit.sampling.sampler import Sampler
+from debruit.seams import choose
 
 
 def merged(conditions: Mapping[str, Any] | None, **shorthand: Any) -> dict[str, Any]:
@@ -38,3 +47,19 @@ def check_batch(batch: int) -> None:
     """InputError for a batch that is too small or too large."""
     if not 1 <= batch <= LARGEST_BATCH:
         raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
+
+
+def changed_settings(config: ModelConfig, *, sampler: Any, guidance: Any, grid: Any, **more: Any) -> SamplingConfig:
+    """Return a model's sampling settings with those that are not None replaced.
+
+    Ancestral sampling of a chain takes the chain's own steps unless a grid is given.
+    """
+    given = more | {
+        "sampler": choose(Sampler, sampler, "sampler") if isinstance(sampler, str) else sampler,
+        "guidance": None if guidance is None else weights.read(guidance),
+        "grid": grid,
+    }
+    settings = replace(config.sampling, **{name: value for name, value in given.items() if value is not None})
+    if grid is None and isinstance(settings.sampler, Ancestral) and isinstance(config.process, Tabulated):
+        return replace(settings, grid=ChainSteps())
+    return settings

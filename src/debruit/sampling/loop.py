@@ -73,3 +73,8 @@ def last(snapshots: Iterator[Snapshot], progress: OnStep | None = None) -> Snaps
             progress(final.step, final.steps)
     assert final is not None, "a trajectory has at least one snapshot"
     return final
+
+
+def offset(progress: OnStep, batch: int, batches: int) -> OnStep:
+    """Return the progress of one of several batches as a part of all."""
+    return lambda step, steps: progress(batch * steps + step, batches * steps)

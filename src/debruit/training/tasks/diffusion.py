@@ -18,8 +18,8 @@ from debruit.data.latents import LatentCache, latent_cache
 from debruit.data.order import Order
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
-from debruit.models.config import ModelConfig
-from debruit.models.diffusion import Model, named
+from debruit.models.config import ModelConfig, named
+from debruit.models.diffusion import Model
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformTime
 from debruit.training import previews

@@ -15,7 +15,8 @@ from debruit.config import encode
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
 from debruit.images.grids import image_file
-from debruit.models.diffusion import Model, named
+from debruit.models.config import named
+from debruit.models.diffusion import Model
 from debruit.models.model_file import model_file
 
 WAY_OUT = "give another --out, or empty it"
