@@ -24,11 +24,10 @@ from debruit.planning.autoencoder_footprint import footprint
 from debruit.training import discriminator_guard
 from debruit.training.config import DiscriminatorGuard
 from debruit.training.run_folder import RunFolder
-from debruit.training.supervisor import fit
+from debruit.training.supervisor import fit, open_task
 from debruit.training.tasks import autoencoder_step as steps
 from debruit.training.tasks.autoencoder_state import NEVER, AutoencoderState, Trained
 from debruit.training.tasks.autoencoder_step import make_batch, sharing, step
-from debruit.training.tasks.registry import open_task
 
 CPU = torch.device("cpu")
 

@@ -12,12 +12,13 @@ from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.data.split import Split, split_of
 from debruit.errors import InputError
-from debruit.training.config import TrainingConfig
+from debruit.training.config import AutoencoderRun, Run, TrainingConfig
 from debruit.training.loop import Diverged, Report, passed
-from debruit.training.run_folder import RunFolder, alone
+from debruit.training.run_folder import FIRST_STAGE, RunFolder, alone
 from debruit.training.state import State
+from debruit.training.tasks.autoencoder import Autoencoding
 from debruit.training.tasks.base import Task
-from debruit.training.tasks.registry import open_task
+from debruit.training.tasks.diffusion import Diffusion
 from debruit.training.time_budget import Budget
 from debruit.training.validation import Validation, beside
 
@@ -312,3 +313,15 @@ def _record(progress: Progress, state: State) -> dict:
 def _number(value: float | int) -> float | int | None:
     """JSON has no NaN."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def open_task(folder: RunFolder, dataset: Dataset, device: torch.device) -> Task:
+    """Return the task of a folder's run, ready to start.
+
+    Raise InputError for an autoencoder that is missing or is not the run's own.
+    """
+    run = folder.run
+    if isinstance(run, AutoencoderRun):
+        return Autoencoding(run, dataset, device)
+    assert isinstance(run, Run)
+    return Diffusion.open(run, dataset, device, folder.path / FIRST_STAGE)
