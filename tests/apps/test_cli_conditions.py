@@ -279,7 +279,7 @@ def test_how_many_captions_are_cut_is_said_of_a_recipe_and_as_set_leaves_it(fold
 
 
 def test_without_the_library_of_captions_the_doctor_prices_the_rest(folder, capsys, monkeypatch):
-    monkeypatch.setattr(wordpiece, "reads_captions", lambda: False)
+    monkeypatch.setattr("debruit.workflows.doctor.reads_captions", lambda: False)
     assert main(["data", "doctor", str(folder)]) == 0
     said = capsys.readouterr().out
     assert (
