@@ -85,6 +85,7 @@ def photos(tmp_path, monkeypatch):
 
 def test_python_blocks_run(photos, monkeypatch):
     """In order, in one namespace, with trainings of a length and a width that a test can afford."""
+    import debruit.workflows.train  # before anything is replaced: it holds the function by name
     from debruit.workflows import resolve as resolving
 
     honest = resolving.resolve
@@ -97,7 +98,7 @@ def test_python_blocks_run(photos, monkeypatch):
         return honest(replace(request, minutes=None, images=images, batch=16, set=changes))
 
     monkeypatch.setattr(resolving, "resolve", shorter)
-    monkeypatch.setattr("debruit.workflows.train.resolve", shorter)
+    monkeypatch.setattr(debruit.workflows.train, "resolve", shorter)
     namespace = {}
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.DOTALL):
         exec(compile(block.replace("3_000", "48"), "docs/python.md", "exec"), namespace)
