@@ -34,7 +34,7 @@ WORDS = {
     r"\bfollow(?:s|ing|ed)? (?:its|their|the|a) (?:condition|prompt|caption|class|mask|text)s?\b": "alignment",
     r"\bbrought to\b": "resized to, converted to",
     r"\b(?:user|people|caller)(?:'s|s') own\b": "user's, custom",
-    r"\beyes?\b": "feature network, perceptual network",
+    r"(?<!heart-)\beyes?\b": "feature network, perceptual network",
     r"\bpassages?\b": "reconstruction",
     r"\bdivisions?\b(?! by)": "split",
     r"(?<!\bin )(?<!\bin the )(?<!\btakes )(?<!\btake )(?<!\btook )(?<!\bdecimal )(?<!\bin its )(?<!\bin their )(?<!\bsa )"

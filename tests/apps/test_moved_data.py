@@ -73,7 +73,7 @@ def test_a_run_goes_on_where_its_data_lies_now(kind, stage, photos, tmp_path, mo
     photos.rename(tmp_path / "elsewhere")
     capsys.readouterr()
     assert main(["train", "--resume", str(out)]) == 2
-    assert f"If the data of this run was moved: debruit train --resume {out} --data PLACE" in capsys.readouterr().err
+    assert f"If the data of this run was moved: debruit train --resume {out} --data PATH" in capsys.readouterr().err
     assert main(["train", "--resume", str(out), "--data", str(tmp_path / "elsewhere")]) == 0
     mine, other = (load_file(tmp_path / name / "model.safetensors") for name in ("run", "whole"))
     for name, value in other.items():

@@ -1,4 +1,4 @@
-"""What people start: the command line."""
+"""Programs: the command line and the demo."""
 
 from debruit.apps.threads import wait_briefly
 

@@ -1,8 +1,8 @@
-"""make demo: draws what the model that comes with debruit makes of some prompts, then trains a small latent diffusion
-model on OpenMoji's faces for a few minutes and draws what it learned.
+"""make demo: samples the model that comes with debruit from some prompts, then trains a small latent diffusion model on
+OpenMoji's faces for a few minutes and samples it.
 
 Writes demo/prompts.png, demo/samples.png, demo/denoising.png (the same noise, step by step), demo/reconstruction.png
-(held-out images beside what the autoencoder makes of them) and demo/loss.png, beside the run itself in demo/run.
+(held-out images next to their reconstructions) and demo/loss.png; the run itself is in demo/run.
 """
 
 import argparse
@@ -39,7 +39,7 @@ PROMPT_SAMPLES = 4
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, sample, plot, and say what to try next."""
+    """Train, sample, plot, and report what to try next."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=4.0, help="length of the training")
     parser.add_argument("--out", type=Path, default=Path("demo"))
@@ -64,9 +64,10 @@ def run_demo(options: argparse.Namespace) -> None:
     draw_denoising(model, options.out / "denoising.png")
     draw_reconstruction(run, options.out / "reconstruction.png")
     draw_loss(run / LOG, options.out / "loss.png")
+    count = model.config.data.count
     say(f"""
-Look at prompts.png, samples.png, denoising.png, reconstruction.png and loss.png in {options.out}. The model just trained saw {model.config.data.count}
-drawings many times over in minutes, so expect some near copies of them. Try next:
+Look at prompts.png, samples.png, denoising.png, reconstruction.png and loss.png in {options.out}.
+The model just trained saw {count} drawings many times over in minutes, so expect some near copies of them. Try next:
   .venv/bin/debruit sample {SHIPPED} --prompt "smiling cat" -n 4 --out cat.png    # your own prompts
   .venv/bin/debruit sample {run} -n 64 --seed 7 --out more.png         # other images of the same model
   .venv/bin/debruit sample {run} -n 16 --sampler dpmpp_2m_sde --steps 20 --out sde.png
@@ -75,8 +76,9 @@ drawings many times over in minutes, so expect some near copies of them. Try nex
 
 
 def train(source: str, size: int | None, out: Path, minutes: float, changes: list[str]) -> Path:
-    """A new run folder of a latent model, both stages within `minutes`. An older run is left alone: it may have been
-    prolonged since."""
+    """Train a latent model, both stages within `minutes`; return its new run folder. An older run is left alone, since
+    it may have been prolonged.
+    """
     names = itertools.chain([out.name], (f"{out.name}-{n}" for n in itertools.count(2)))
     folder = next(out.with_name(name) for name in names if not out.with_name(name).exists())
     command = ["train", "ldm", source, "--out", str(folder), "--minutes", f"{minutes:g}"]
@@ -88,7 +90,7 @@ def train(source: str, size: int | None, out: Path, minutes: float, changes: lis
 
 
 def draw_prompts(path: Path) -> None:
-    """The shipped model's images, a row for each prompt and then for each mask under its name, beside the mask."""
+    """Sample the shipped model: a row for each prompt, then a row for each mask, next to the mask and with its name."""
     began, model = time.monotonic(), load(SHIPPED)
     spec, rows = model.config.data, []
     for prompt in PROMPTS:
@@ -101,19 +103,18 @@ def draw_prompts(path: Path) -> None:
         rows.append((f"{name}, in this mask", np.concatenate([palette[mask][None], images])))
     figures.save(figures.captioned(rows), path)
     say(
-        f"{path}: {SHIPPED}, which comes with debruit, under {len(rows)} conditions, in {time.monotonic() - began:.0f} "
-        "s"
+        f"{path}: {SHIPPED}, which comes with debruit, with {len(rows)} conditions, in {time.monotonic() - began:.0f} s"
     )
 
 
 def draw_samples(model: Model, path: Path) -> None:
-    """64 images, the classes in turn."""
+    """Sample 64 images, the classes in turn."""
     images = model.generate(64, seed=1)
     figures.save(figures.grid(figures.displayable(images, model.config.data), scale=2), path)
 
 
 def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -> None:
-    """Rows of one image each, from pure noise to the end."""
+    """Sample rows of one image each, from pure noise to the end."""
     snapshots = list(model.trajectory(count, seed=1))
     shown = [snapshots[round(k * (len(snapshots) - 1) / (columns - 1))] for k in range(columns)]
     frames = torch.stack([model.images(s.x) for s in shown], dim=1).flatten(0, 1)
@@ -121,7 +122,7 @@ def draw_denoising(model: Model, path: Path, count: int = 6, columns: int = 9) -
 
 
 def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
-    """Held-out images, each beside what the autoencoder makes of it."""
+    """Show held-out images, each next to its reconstruction by the autoencoder."""
     stage, first = FirstStage.load(run / two_stage.FOLDER, "cpu"), RunFolder.open(run / two_stage.FOLDER).run
     dataset = first.source.build()
     split = split_of(dataset, first)
@@ -132,7 +133,7 @@ def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
 
 
 def draw_loss(log: Path, path: Path) -> None:
-    """Training and validation loss against the images seen."""
+    """Plot training and validation loss against the images seen."""
     import matplotlib
 
     matplotlib.use("Agg")

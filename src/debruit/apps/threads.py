@@ -1,9 +1,8 @@
-"""How many CPU threads compute, and how those of OpenMP wait for each other: process-wide settings of the command line,
-in one place.
+"""The number of CPU threads, and how OpenMP threads wait for each other: process-wide settings of the command line.
 
 torch's threads meet at a barrier after every operation. By default they spin there for milliseconds, and where another
-process has one of the cores, a thread that spins keeps the one that it waits for from running: sampling beside one busy
-process took 20 times as long (bench/threads.py). With a short spin it takes twice as long, which is its share of the
+process has one of the cores, a thread that spins keeps the one that it waits for from running: with one busy process,
+sampling took 20 times as long (bench/threads.py). With a short spin it takes twice as long, which is its share of the
 machine. Fewer threads on a busy machine gain nothing beyond that, so the number of threads does not depend on the load:
 results are the same, whatever else runs. Another number of threads changes results by rounding alone.
 """
@@ -24,15 +23,16 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def wait_briefly() -> None:
-    """OpenMP's threads give up the core soon while they wait. It holds if torch is imported later; what the user has
-    set stays."""
+    """Let OpenMP's threads give up the core soon while they wait. Effective if torch is imported later; settings of the
+    user stay.
+    """
     if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
         os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 
 def set_threads(threads: int | None = None, *, recorded: int | None = None) -> int:
-    """Sets torch's threads: as given (--threads), else by the variable DEBRUIT_THREADS, else as many as `recorded` (by
+    """Set torch's threads: as given (--threads), else by the variable DEBRUIT_THREADS, else as many as `recorded` (by
     a run that is resumed), else what is free: torch's own choice, at most the cores of this process and the CPU quota
     of its container. Returns the number.
 
@@ -46,8 +46,9 @@ def set_threads(threads: int | None = None, *, recorded: int | None = None) -> i
 
 
 def recorded(run: Path) -> int | None:
-    """The number of threads that a run folder was last trained with, None where it does not say, so that resuming
-    continues to the bit. Where this machine has fewer cores that is said, and it is None too."""
+    """Return the number of threads that a run folder was last trained with, so that resuming continues to the bit. None
+    if it is not recorded, or, with a notice, if this machine has fewer cores.
+    """
     from debruit.models.model_file import header
 
     for file in (run / "model.safetensors", run / "autoencoder" / "model.safetensors"):
@@ -57,8 +58,7 @@ def recorded(run: Path) -> int | None:
         if threads is not None and threads > available():
             notice(
                 f"{run} was trained with {threads} threads and {available()} cores are free here: it continues with as "
-                "many, and agrees with an "
-                "uninterrupted training up to rounding"
+                "many, and agrees with an uninterrupted training up to rounding"
             )
             return None
         return threads
@@ -66,7 +66,7 @@ def recorded(run: Path) -> int | None:
 
 
 def from_environment() -> int | None:
-    """The number in DEBRUIT_THREADS, None where there is none. InputError: it is no number from 1 to MOST."""
+    """Return the number in DEBRUIT_THREADS, None if unset. InputError: it is no number from 1 to MOST."""
     text = os.environ.get(VARIABLE, "").strip()
     if not text:
         return None
@@ -76,13 +76,13 @@ def from_environment() -> int | None:
 
 
 def available(cgroup: Path = CGROUP) -> int:
-    """Cores of this process: by its affinity, and by the CPU quota of its container, rounded up."""
+    """Return the cores of this process: by its affinity, and by the CPU quota of its container, rounded up."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([cores, *(math.ceil(quota) for quota in _quotas(cgroup))]))
 
 
 def _quotas(cgroup: Path) -> Iterator[float]:
-    """Cores that the container may use, by either version of Linux's control groups; nothing where there is no limit."""
+    """Yield the cores that the container may use, by either version of Linux's control groups; nothing if unlimited."""
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         try:
             quota, period = " ".join((cgroup / name).read_text() for name in names).split()

@@ -22,12 +22,3 @@ class ProgressMeter:
         spent, finished = time.monotonic() - self._began, done - self._begun_at
         eta = spent * (self.total - done) / finished if finished > 0 else None
         events.progress(self.stage, done, self.total, eta=eta, unit=self.unit)
-
-
-def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss or m:ss; "?" where they are not known."""
-    if seconds == float("inf"):
-        return "?"
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"

@@ -1,4 +1,4 @@
-"""The public functions of the package: a verb with the fields of its request as keywords, run in a thread of its own."""
+"""The public functions of the package: each verb takes the fields of its request as keywords and runs in a thread."""
 
 import functools
 import inspect

@@ -127,7 +127,7 @@ def _two_stages(
     planned = _autoencoder(shorter, device, source, dataset, given)
     first, split = planned.run, planned.split
     assert isinstance(first, AutoencoderRun)
-    found = conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
+    conditioners = conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     events.say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
     both = two_stage.TwoStagePlan(
@@ -135,7 +135,7 @@ def _two_stages(
         minutes=minutes,
         images=images,
         batch=request.batch,
-        conditioners=found,
+        conditioners=conditioners,
         assignments=assignments.run,
     )
     second = two_stage.second(both, device, data_split=split)

@@ -1,4 +1,4 @@
-"""Makes the best settings of a sampler sweep the model's own."""
+"""Store the best settings of a sampler sweep in the model."""
 
 from dataclasses import replace
 from pathlib import Path

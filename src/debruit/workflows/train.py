@@ -173,8 +173,9 @@ def _resume(request: TrainRequest, path: Path) -> TrainResult:
 
 
 def _data_of(path: Path, run: TrainingConfig, data: Any) -> tuple[Source, Dataset]:
-    """The source and the data of a run, by its run.json, or at the place where it lies now, which its files name from
-    then on."""
+    """Return the source and the data of a run, by its run.json, or at the path `data`, which its files name from then
+    on.
+    """
     if data is not None:
         source, dataset = moved(run.source, data, run.data.fingerprint)
         move(path, source)
@@ -183,7 +184,7 @@ def _data_of(path: Path, run: TrainingConfig, data: Any) -> tuple[Source, Datase
         return run.source, run.source.build()
     except InputError as error:
         raise InputError(
-            f"{error}. If the data of this run was moved: debruit train --resume {path} --data PLACE"
+            f"{error}. If the data of this run was moved: debruit train --resume {path} --data PATH"
         ) from None
 
 

@@ -64,8 +64,7 @@ def stated(name: str, assignments: Sequence[str], *, size: int | None, **given: 
         channels, height, width = run.data.shape
         events.say(
             f"{missing}: estimated for the {run.data.count:,} images of {channels} x {height} x {width} that the "
-            "recipe "
-            "states"
+            "recipe states"
         )
     if "images" in given:
         given["minutes"] = None
@@ -98,11 +97,11 @@ def first_stage_for(what: Any, on: Any, path: str | Path | None) -> FirstStage |
             f"{name} needs a trained autoencoder of {needed}: train it first with {how}, then give --autoencoder {out}"
         )
     stage = FirstStage.load(path, "cpu")
-    found = stage.config.codec
-    if (found.factor, found.bottleneck.channels) != (codec.factor, codec.bottleneck.channels):
+    trained = stage.config.codec
+    if (trained.factor, trained.bottleneck.channels) != (codec.factor, codec.bottleneck.channels):
         raise InputError(
-            f"{name} needs an autoencoder of {needed}, and {path} has factor {found.factor} and "
-            f"{found.bottleneck.channels}: train the right one with {how}, or a model that fits this one with "
+            f"{name} needs an autoencoder of {needed}, and {path} has factor {trained.factor} and "
+            f"{trained.bottleneck.channels}: train the right one with {how}, or a model that fits this one with "
             f"`debruit train ldm SOURCE --autoencoder {path}`"
         )
     return stage
@@ -117,7 +116,7 @@ def on_autoencoder(run: AnyRun, stage: FirstStage) -> Run:
 
 
 def _first_stage_command(run: Run, codec: Autoencoder, on: str | None) -> tuple[str, str]:
-    """The command that trains an autoencoder like this, by its own recipe where it has one; and a name for its folder."""
+    """Return the command that trains such an autoencoder, by its own recipe if there is one, and a folder name."""
     first = next((name for name, r in _first_stages().items() if r.model.codec == codec), None)
     if first is not None:
         return f"debruit train {first} {on or './' + run.data.name}", f"runs/{first.partition('-')[0]}"
@@ -126,6 +125,6 @@ def _first_stage_command(run: Run, codec: Autoencoder, on: str | None) -> tuple[
 
 
 def _first_stages() -> dict[str, AutoencoderRun]:
-    """The recipes of autoencoders."""
-    found = ((name, recipe()) for name, recipe in recipes().items())
-    return {name: run for name, run in found if isinstance(run, AutoencoderRun)}
+    """Return the recipes of autoencoders."""
+    runs = ((name, recipe()) for name, recipe in recipes().items())
+    return {name: run for name, run in runs if isinstance(run, AutoencoderRun)}

@@ -1,4 +1,4 @@
-"""What `debruit train` and `debruit.train` are asked for."""
+"""The request of `debruit train` and `debruit.train`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -14,8 +14,6 @@ from debruit.ranges import LARGEST_BATCH, LARGEST_SIDE, MOST_IMAGES, Seed
 
 AnySource = str | Path | Sequence[str | Path] | Source
 STAGES = ("autoencoder", "ldm")
-LENGTHS = ("images", "minutes")
-RESUMES = ("resume", "data", "device", "started", *LENGTHS)  # what may be given with `resume`
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class TrainRequest:
         return Path(self.out)
 
     def given(self, *names: str) -> list[str]:
-        """Those of these options that were given, as flags."""
+        """Return the given ones of these options, as flags."""
         flags = [f"--{name.replace('_', '-')}" for name in names]
         return [flag for flag, name in zip(flags, names, strict=True) if getattr(self, name) not in (None, False, ())]
 
@@ -146,5 +144,5 @@ def _check_resume(request: TrainRequest) -> None:
 
 
 def shown(source: Any) -> str:
-    """A source as it is typed."""
+    """Return a source as it is typed."""
     return " ".join(map(str, source)) if isinstance(source, (list, tuple)) else str(source)

@@ -1,5 +1,6 @@
-"""Which data a training is on: the source that a name or a folder means, with the size and the conditions it is asked
-for, and its decoded images."""
+"""The data of a training: the source that a name or a folder means, at the requested size and with the requested
+conditions, and its decoded images.
+"""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -18,7 +19,7 @@ from debruit.workflows.train_request import STAGES, AnySource
 
 
 def arranged(words: Sequence[str]) -> tuple[Any, Any]:
-    """(source, on) of a request from the arguments of the command: a recipe and sources, or sources alone."""
+    """Return (source, on) of a request from the arguments of the command: a recipe and sources, or sources alone."""
 
     def one(sources: Sequence[str]) -> str | tuple[str, ...]:
         return sources[0] if len(sources) == 1 else tuple(sources)
@@ -26,19 +27,19 @@ def arranged(words: Sequence[str]) -> tuple[Any, Any]:
     first, rest = (words[0], words[1:]) if words else ("", ())
     if first in STAGES or not rest or recipe_name(first) in recipes():
         return first, one(rest) if rest else None
-    there = Path(first).expanduser().exists() or set("/\\.{*?[") & set(first)  # no recipe is called so
-    return (one(words), None) if there or len(rest) > 1 else (first, one(rest))  # else a misspelt recipe
+    exists = Path(first).expanduser().exists() or set("/\\.{*?[") & set(first)  # no recipe is called so
+    return (one(words), None) if exists or len(rest) > 1 else (first, one(rest))  # else a misspelt recipe
 
 
 def open_source(
     source: AnySource, assignments: Sequence[str], *, size: int | None, condition: Sequence[str] | None
 ) -> tuple[Source, Dataset]:
     """The source with its changes, and its data. InputError: there is none; a recipe of nearly that name is named."""
-    found = with_items(override_all(sized(_found(source), size), assignments), condition)
-    return found, found.build()
+    opened = with_items(override_all(sized(_named(source), size), assignments), condition)
+    return opened, opened.build()
 
 
-def _found(source: AnySource) -> Source:
+def _named(source: AnySource) -> Source:
     if isinstance(source, Source):
         return source
     try:
@@ -54,8 +55,8 @@ def _found(source: AnySource) -> Source:
 
 
 def recipe_source(run: AnyRun, on: AnySource | None, size: int | None, assignments: Sequence[str]) -> Source:
-    """What a recipe is trained on: its own source, or `on`, at its size and with its conditions."""
-    source: Any = run.source if on is None else _found_alone(on)
+    """Return the source that a recipe is trained on: its own, or `on`, at its size and with its conditions."""
+    source: Any = run.source if on is None else _source_of(on)
     if size is not None or (on is not None and "size" in {f.name for f in fields(source)}):
         source = sized(source, size or run.data.height)
     if isinstance(run, Run):
@@ -63,7 +64,7 @@ def recipe_source(run: AnyRun, on: AnySource | None, size: int | None, assignmen
     return override_all(source, assignments)
 
 
-def _found_alone(on: AnySource) -> Source:
+def _source_of(on: AnySource) -> Source:
     return on if isinstance(on, Source) else _find(on)
 
 

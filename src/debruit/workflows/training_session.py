@@ -12,7 +12,8 @@ from debruit.evaluation.memorisation.monitor import CopyAlarm
 from debruit.planning.plan import Plan, replan
 from debruit.training.config import AutoencoderRun, Run
 from debruit.training.run_folder import RunFolder
-from debruit.training.supervisor import Progress, fit
+from debruit.training.supervisor import Progress as SupervisorReport
+from debruit.training.supervisor import fit
 
 
 def run_training(
@@ -25,7 +26,7 @@ def run_training(
     started: float | None = None,
     replan: Callable[[float], Any] | None = None,
     after: float = 0.0,
-) -> Progress | None:
+) -> SupervisorReport | None:
     """Train a folder's run to its end or until it is cancelled; return the last report (None: nothing was left to do).
 
     `started` (time.monotonic()) is when the minutes began, now by default; `after` seconds of the user's minutes come
@@ -69,8 +70,8 @@ def replanner(plan: Plan, *, batch: int | None, assignments: tuple[str, ...]) ->
     return again
 
 
-def report(p: Progress, *, after: float = 0.0, stage: str = "train") -> None:
-    """Emit a report: how far the training is with its numbers, then what the guard and the memorisation alarm found."""
+def report(p: SupervisorReport, *, after: float = 0.0, stage: str = "train") -> None:
+    """Emit a report: how far the training is with its numbers, then the lines of the guard and the copy alarm."""
     values: dict[str, Any] = {
         "share": 1.0 if p.report.last else p.share,
         "keep": p.validation is not None,
@@ -88,7 +89,7 @@ def report(p: Progress, *, after: float = 0.0, stage: str = "train") -> None:
         events.say(line, stage=stage)
 
 
-def describe(p: Progress) -> str:
+def describe(p: SupervisorReport) -> str:
     """Return one line for one report, without the time that is left."""
     seen = f"{p.report.images_seen:,}"
     parts = [
@@ -112,7 +113,7 @@ def rounded(count: int) -> int:
 
 
 def _fidelity(parts: Any) -> str:
-    """What a validation of an autoencoder found."""
+    """Return the validation scores of an autoencoder as text."""
     codes = (
         f"{parts['perplexity']:.0f} codes in use"
         if "perplexity" in parts

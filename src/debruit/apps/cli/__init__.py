@@ -69,13 +69,13 @@ app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes,
 
 @app.command(name="cite", help="Print the BibTeX entry of debruit, for a paper.")
 def cite() -> int:
-    """The BibTeX entry of debruit, for a paper."""
+    """Print the BibTeX entry of debruit, for a paper."""
     print(BIBTEX)
     return 0
 
 
 def main(arguments: Sequence[str] | None = None, *, started: float | None = None) -> int:
-    """Run one command and return its exit code. It `started` (time.monotonic()) now, by default."""
+    """Run one command and return its exit code. `started` (time.monotonic()) is when it began, by default now."""
     command.begin(started)
     given = sys.argv[1:] if arguments is None else arguments
     remember(given)
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
         except InputError as error:
             return _refuse(str(error))
         except CycloptsError as error:
-            return _refuse(_in_words(error, given))
+            return _refuse(_describe(error, given))
         except (KeyboardInterrupt, events.Cancelled) as stop:
             console.complain(f"interrupted: {stop}" if str(stop) else "interrupted")
             return 130
@@ -101,14 +101,17 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
             return _refuse(f"{error.filename or 'a file'} cannot be read or written: {reason}")
 
 
-def _in_words(error: CycloptsError, given: Sequence[str]) -> str:
-    """What is wrong with the command line, in one sentence."""
+def _describe(error: CycloptsError, given: Sequence[str]) -> str:
+    """Return the error of a command line as one sentence."""
     if isinstance(error, ValidationError) and error.argument is not None and error.argument.tokens:
         token = error.argument.tokens[0]
         return f"{token.keyword or error.argument.name} {token.value}: {error.exception_message}"
     sentence = " ".join(str(error).split())
     if isinstance(error, MissingArgumentError) and "MODEL" in sentence and {"--data", "--training-data"} & set(given):
-        return f"{sentence} --data and --training-data take all that follows them up to the next flag: name the model first"
+        return (
+            f"{sentence} --data and --training-data take all that follows them up to the next flag: "
+            "name the model first"
+        )
     return sentence
 
 
@@ -118,8 +121,9 @@ def _refuse(sentence: str) -> int:
 
 
 def entry() -> None:
-    """The console script. The command counts from the start of the process. It ends without taking torch apart, which
-    takes a second and more on a busy machine, when everything is written already."""
+    """Run the console script. The time of the command counts from the start of the process. When everything is written,
+    the process exits without tearing down torch, which takes more than a second on a busy machine.
+    """
     code = main(started=process_start())
     if "torch" not in sys.modules:
         sys.exit(code)
@@ -130,7 +134,7 @@ def entry() -> None:
 
 
 def process_start() -> float:
-    """When this process started, as a value of time.monotonic(); now, where the system does not say."""
+    """Return when this process started, as a value of time.monotonic(), or now if the system does not report it."""
     now = time.monotonic()
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])  # since the machine was started

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import ImageSet, Minutes, Threads
+from debruit.apps.cli.numbers import Minutes, SideLength, Threads
 from debruit.apps.process import prepare_process
 from debruit.console import say, text_only
 
 
 def doctor(
     *source: Annotated[str, Parameter(name=["SOURCE"])],
-    size: ImageSet | None = None,
+    size: SideLength | None = None,
     minutes: Minutes = 20,
     device: str = "auto",
     threads: Threads = None,

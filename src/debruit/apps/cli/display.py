@@ -123,7 +123,8 @@ def _terminal(stream: Any) -> bool:
 
 def _bar() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as ProgressBar
 
     columns = TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.description}", markup=False)
-    return Progress(*columns, transient=True, console=Console(stderr=True))
+    return ProgressBar(*columns, transient=True, console=Console(stderr=True))

@@ -26,7 +26,7 @@ class Within:
     sentence: str = "give {range}"
 
     def __call__(self, kind: Any, value: Any) -> None:
-        """None and what is no number pass: the verb's own default."""
+        """Check a value; None and values that are no numbers pass, and the verb chooses its default."""
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             return
         if not (math.isfinite(value) and self.low <= value <= self.high and not (self.open and value == self.low)):
@@ -42,7 +42,7 @@ def _written(value: float) -> str:
 
 
 def whole(kind: Any, tokens: Sequence[Token]) -> int:
-    """A converter of cyclopts, which would round 2.5 without a word: ValueError for what is no whole number."""
+    """Convert a token to a whole number for cyclopts, which would silently round 2.5. ValueError: it is none."""
     try:
         return int(tokens[0].value)
     except ValueError:
@@ -55,7 +55,7 @@ def _flag(
     return Parameter(validator=Within(low, high, above, sentence), converter=None if real else whole)
 
 
-DrawnCount = Annotated[int, _flag(1, MOST_DRAWN, "give {range}; several seeds give more")]
+ImageCount = Annotated[int, _flag(1, MOST_DRAWN, "give {range}; several seeds give more")]
 SampleCount = Annotated[int, _flag(2, MOST_DRAWN, "figures need at least 2 samples, at most {high}")]
 LikelihoodCount = Annotated[int, _flag(2, MOST_DRAWN)]
 EditCount = Annotated[int, _flag(1, MOST_EDITED, "{value} images were asked for: give {range}")]
@@ -85,7 +85,7 @@ Minutes = Annotated[
         above=True,
     ),
 ]
-ImageSet = Annotated[int, _flag(4, LARGEST_SIDE, "images need at least 4 pixels a side, and at most {high}")]
+SideLength = Annotated[int, _flag(4, LARGEST_SIDE, "images need at least 4 pixels a side, and at most {high}")]
 Factor = Annotated[int, _flag(2, 256)]
 Rescale = Annotated[
     float, _flag(0, 1, "a rescaling of guidance by {value}: give 0 (none) to 1 (all of it), for example 0.7", real=True)
@@ -95,7 +95,7 @@ Strength = Annotated[
     _flag(
         0,
         1,
-        "a strength of {value}: give more than 0 (nothing changes) up to 1 (drawn from noise alone)",
+        "a strength of {value}: give more than 0 (nothing changes) up to 1 (generated from pure noise)",
         real=True,
         above=True,
     ),

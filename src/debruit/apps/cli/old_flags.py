@@ -26,6 +26,6 @@ def renamed(arguments: Sequence[str]) -> list[str]:
 
 
 def _flag(argument: str, names: Mapping[str, str]) -> str:
-    """--old and --old=VALUE by their new name."""
+    """Return --old or --old=VALUE with the new name of the flag."""
     flag, equals, value = argument.partition("=")
     return f"{names[flag]}{equals}{value}" if flag in names else argument

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from debruit.apps.cli.numbers import DrawnCount
+from debruit.apps.cli.numbers import ImageCount
 from debruit.apps.cli.sampling_flags import DEFAULTS, SamplingFlags
 from debruit.apps.process import prepare_process
 from debruit.console import say
@@ -18,7 +18,7 @@ def sample(
     model: str,
     /,
     *,
-    n: Annotated[DrawnCount, Parameter(name=["-n", "--n"])] = 16,
+    n: Annotated[ImageCount, Parameter(name=["-n", "--n"])] = 16,
     out: Path,
     image: Path | None = None,
     flags: SamplingFlags = DEFAULTS,

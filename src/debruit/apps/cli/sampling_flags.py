@@ -1,4 +1,4 @@
-"""The flags of how images are sampled, which `sample`, `edit` and `upscale` share."""
+"""Sampling flags, shared by `sample`, `edit` and `upscale`."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -24,21 +24,23 @@ class SamplingFlags:
     mask
         A mask image, for models trained with masks. May be repeated, or "a.png,b.png": the images take them in turn.
     conditions
-        Any condition by its name, NAME=VALUE: text='a red apple'. May be repeated; several of one name are taken in turn.
+        Any condition by its name, NAME=VALUE: text='a red apple'. May be repeated; several of one name are taken in
+        turn.
     guidance
-        Guidance weight: 0 ignores the condition, 1 is no guidance, above 1 strengthens it; or one
-        weight per condition, for example text=5,mask=2. Default: the model's own.
+        Guidance weight: 0 ignores the condition, 1 is no guidance, above 1 strengthens it; or one weight per condition,
+        for example text=5,mask=2. Default: the weight stored in the model.
     guidance_interval
         The times between which guidance is on, 0 is clean and 1 is noise, for example 0.1,0.8; outside of it, guidance
         costs nothing.
     guidance_rescale
         How much of the contrast that guidance adds is taken back, from 0 to 1.
     guide_model
-        An earlier or smaller model of the same kind that replaces the unconditional prediction in guidance (autoguidance).
+        An earlier or smaller model of the same kind that replaces the unconditional prediction in guidance
+        (autoguidance).
     sampler
-        A name from `debruit list samplers`. Default: the model's own.
+        A name from `debruit list samplers`. Default: the sampler stored in the model.
     steps
-        Steps of the sampler. Default: the model's own.
+        Steps of the sampler. Default: the number stored in the model.
     seed
         Seed of the noise.
     batch

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from debruit.apps.cli import command
-from debruit.apps.cli.numbers import Batch, Factor, Images, ImageSet, Minutes, Seed, Threads
+from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, SideLength, Threads
 from debruit.apps.cli.sources import Sources
 from debruit.apps.threads import recorded, set_threads
 from debruit.console import say
@@ -31,7 +31,7 @@ def train(
     images: Images | None = None,
     minutes: Minutes | None = None,
     batch: Batch | None = None,
-    size: ImageSet | None = None,
+    size: SideLength | None = None,
     seed: Seed | None = None,
     flip: Annotated[bool | None, Parameter(negative="")] = None,
     device: str = "auto",
@@ -65,8 +65,8 @@ def train(
     images
         Length of the training, in images seen.
     minutes
-        Length of the training, in minutes of wall-clock, everything included. Default without --images: 20, or what the recipe
-        says.
+        Length of the training, in minutes of wall-clock, everything included. Default without --images: 20, or the
+        length of the recipe.
     batch
         Images per optimiser step, over all devices.
     size
@@ -74,14 +74,15 @@ def train(
     seed
         Determines the initial weights, the order of the data and the noise. Default: 0.
     flip
-        Mirror images at random: for data whose mirror image means the same.
+        Mirror images at random, for data whose mirror image means the same.
     device
         auto, cpu or cuda.
     threads
         CPU threads; by default as many as this process has cores. A resumed run keeps its number, since another changes
         weights by rounding.
     set_
-        Change one setting: KEY=VALUE, as in run.json, for example optimiser.lr=3e-4 or model.process=VPCosine. May be repeated.
+        Change one setting: KEY=VALUE, as in run.json, for example optimiser.lr=3e-4 or model.process=VPCosine. May
+        be repeated.
     autoencoder
         For ldm: a finished autoencoder, a run folder or a .safetensors file.
     factor
@@ -89,15 +90,16 @@ def train(
     bottleneck
         For autoencoder and ldm: kl, a Gaussian latent, or vq, a codebook.
     condition
-        What to condition on: one or several of label, mask, text, sentence (captions through a frozen encoder), image (a low
-        resolution of it, for super-resolution), edges and first (the first frame of its folder), "a,b", or none. Default: the
-        classes, masks and captions that come with the images.
+        Conditions, "a,b": one or several of label, mask, text, sentence (captions through a frozen encoder), low-res (a
+        low resolution of the image, for super-resolution), canny (its edges) and first-frame (the first frame of its
+        folder); or none. Default: the classes, masks and captions that come with the images.
     tokenizer
-        For captions: bert, the word pieces of BERT-uncased with their embeddings, the default if they are installed; captions,
-        word pieces made from the captions; or the path of a vocab.txt.
+        For captions: bert, the word pieces of BERT-uncased with their embeddings, the default if they are installed;
+        captions, word pieces made from the captions; or the path of a vocab.txt.
     group
-        Which images belong together (a patient, a scene) and are held out together: a column of the data's tables, a pattern of
-        file names whose brackets hold the group ('p([0-9]+)_'), folder, the folder that an image is in, sequence (a folder of frames), or none.
+        Hold out images of one group (a patient, a scene) together. The group is a column of the data's tables, a
+        pattern of file names whose brackets hold it ('p([0-9]+)_'), folder (the folder that an image is in), sequence
+        (a folder of frames), or none.
     pixels
         Train on pixels even if latents would give better images in these minutes.
     dry_run
@@ -141,7 +143,7 @@ def train(
 
 
 def show(result: "TrainResult") -> int:
-    """Say what was trained and what to do next; return the exit code."""
+    """Report what was trained and the next command; return the exit code."""
     if result.folder is None:
         return 0
     if result.interrupted:
@@ -153,7 +155,7 @@ def show(result: "TrainResult") -> int:
 
 
 def next_step(run: "TrainingConfig", path: Path) -> str:
-    """What to do with a finished model, as text and a command."""
+    """Return what to do with a finished model, as text and a command."""
     from debruit.conditioning.base import keyword
     from debruit.conditioning.batch import example
     from debruit.training.config import Run

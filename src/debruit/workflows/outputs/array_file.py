@@ -12,7 +12,7 @@ from torch import Tensor
 
 from debruit.errors import InputError
 from debruit.files.atomic import synchronise
-from debruit.workflows.outputs.manifest import Manifest, check_same, images_in_words, manifest_of, write_manifest
+from debruit.workflows.outputs.manifest import Manifest, check_same, count_text, manifest_of, write_manifest
 
 
 class ArrayWriter:
@@ -36,7 +36,7 @@ class ArrayWriter:
             except ValueError:  # cut short before its first row
                 return 0
             rows = (os.fstat(file.fileno()).st_size - file.tell()) // _row_bytes(shape, dtype)
-        check_same(self.out, self.settings, f"{images_in_words(rows)} of an unfinished array ({self.part.name})")
+        check_same(self.out, self.settings, f"{count_text(rows)} of an unfinished array ({self.part.name})")
         return rows
 
     def missing(self) -> Iterator[range]:
@@ -62,7 +62,7 @@ class ArrayWriter:
         synchronise(self.out.absolute().parent)
 
     def status(self) -> str:
-        return f"{min(self.rows, self.count):,} of {images_in_words(self.count)} are kept for {self.out}"
+        return f"{min(self.rows, self.count):,} of {count_text(self.count)} are kept for {self.out}"
 
     def paths(self) -> tuple[Path, ...]:
         return (self.out,)
@@ -88,8 +88,7 @@ def check_room(out: Path, needed: int) -> None:
     if needed > free:
         raise InputError(
             f"--out {out} needs {needed / 1e6:,.0f} MB, and its disk has {free / 1e6:,.0f} MB left: give a smaller -n, "
-            "or "
-            "another disk"
+            "or another disk"
         )
 
 

@@ -10,7 +10,7 @@ from debruit.errors import InputError
 from debruit.images import figures
 from debruit.images.animation import MOVING, save_animation
 from debruit.images.spec import DataSpec
-from debruit.workflows.outputs.manifest import images_in_words
+from debruit.workflows.outputs.manifest import count_text
 
 GRID_PIXELS = 10**8  # of a grid: 300 MB in memory
 
@@ -56,7 +56,7 @@ class GridWriter(MemoryWriter):
         self._save(self.images())
 
     def status(self) -> str:
-        one = f"{self.out} is one grid of {images_in_words(self.count)}"
+        one = f"{self.out} is one grid of {count_text(self.count)}"
         return f"nothing was written: {one}; --out FOLDER writes each image when it is ready"
 
     def paths(self) -> tuple[Path, ...]:
@@ -69,11 +69,9 @@ def check_pixels(out: Path, count: int, shape: tuple[int, ...]) -> None:
     pixels = (shape[1] * scale + 2) * (shape[2] * scale + 2)
     if count * pixels > GRID_PIXELS:
         raise InputError(
-            f"--out {out}: a grid of {images_in_words(count)} would have {count * pixels / 1e6:,.0f} million pixels, "
-            "and "
-            f"the limit is {GRID_PIXELS / 1e6:,.0f} million, {GRID_PIXELS // pixels:,} images: give a folder or "
-            "FILE.npy, "
-            "or a smaller -n"
+            f"--out {out}: a grid of {count_text(count)} would have {count * pixels / 1e6:,.0f} million pixels, "
+            f"and the limit is {GRID_PIXELS / 1e6:,.0f} million, {GRID_PIXELS // pixels:,} images: give a folder or "
+            "FILE.npy, or a smaller -n"
         )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from debruit.errors import InputError
 from debruit.workflows.outputs.image_files import write_images
-from debruit.workflows.outputs.manifest import WAY_OUT, Manifest, check_same, images_in_words, write_manifest
+from debruit.workflows.outputs.manifest import WAY_OUT, Manifest, check_same, count_text, write_manifest
 
 IMAGE_NAME = re.compile(r"(\d{6,})\.(png|tiff|npy)")
 
@@ -37,7 +37,7 @@ class FolderWriter:
                 f"--out {self.out} holds {files} that debruit did not write (the first: {foreign[0]}): {WAY_OUT}"
             )
         if names:
-            check_same(self.out, self.settings, images_in_words(len(names)))
+            check_same(self.out, self.settings, count_text(len(names)))
         return {int(name.partition(".")[0]) for name in names}
 
     def missing(self) -> Iterator[range]:
@@ -54,7 +54,7 @@ class FolderWriter:
         """Nothing is left to do: every file has its name already."""
 
     def status(self) -> str:
-        return f"{sum(k < self.count for k in self.written):,} of {images_in_words(self.count)} are in {self.out}"
+        return f"{sum(k < self.count for k in self.written):,} of {count_text(self.count)} are in {self.out}"
 
     def paths(self) -> tuple[Path, ...]:
         """The files of the requested images, in order."""

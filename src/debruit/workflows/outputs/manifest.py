@@ -93,7 +93,7 @@ def model_digest(model: str | Path | Model | None) -> str | None:
     return _digest_of(model) if isinstance(model, Model) else _digest(model_file(model), model)
 
 
-def images_in_words(count: int) -> str:
+def count_text(count: int) -> str:
     """ "1 image", "1,000 images"."""
     return "1 image" if count == 1 else f"{count:,} images"
 

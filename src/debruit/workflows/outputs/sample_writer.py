@@ -24,7 +24,7 @@ from debruit.files.atomic import storage_problem
 from debruit.workflows.outputs.array_file import ArrayWriter, check_room
 from debruit.workflows.outputs.grid_file import GridWriter, MemoryWriter, check_pixels
 from debruit.workflows.outputs.image_folder import FolderWriter
-from debruit.workflows.outputs.manifest import Manifest, images_in_words
+from debruit.workflows.outputs.manifest import Manifest, count_text
 from debruit.workflows.progress import ProgressMeter
 
 Generate = Callable[[int, int, Callable[[float], object]], Tensor]
@@ -119,9 +119,9 @@ def _disk_errors(writer: SampleWriter) -> Generator[None]:
 
 def _report_present(writer: SampleWriter) -> None:
     if writer.present:
-        events.say(f"{images_in_words(writer.present)} with these settings already exist and are kept")
+        events.say(f"{count_text(writer.present)} with these settings already exist and are kept")
     if writer.extra:
         left = "left in place" if isinstance(writer, FolderWriter) else "dropped"
         events.say(
-            f"{images_in_words(writer.extra)} with these settings beyond those requested already exist and are {left}"
+            f"{count_text(writer.extra)} with these settings beyond those requested already exist and are {left}"
         )
