@@ -1,5 +1,8 @@
 """Random streams by name: no two share a number, and each part of one is read without what stands before it."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
@@ -11,7 +14,7 @@ from scipy import stats
 
 from debruit.errors import InputError
 from debruit.ranges import LARGEST_SEED
-from debruit.rng import Purpose, key_of, normal_of, split_permutation, stream, torch_seed
+from debruit.rng import Purpose, key_of, normal_of, split_permutation, stream, torch_generator, torch_seed
 
 WORDS = st.integers(0, 2**64 - 1)
 NAMES = st.sampled_from(list(Purpose)).flatmap(
@@ -159,3 +162,29 @@ def test_the_held_out_images_of_a_seed_are_the_same_for_ever():
     """A model's file names them by their number and its seed."""
     assert split_permutation(10, 0).tolist() == [8, 0, 5, 3, 1, 6, 4, 9, 7, 2]
     assert split_permutation(10, 7, 1).tolist() == [0, 9, 3, 1, 2, 6, 7, 5, 8, 4]
+
+
+def test_threads_do_not_share_torchs_global_generator():
+    """A thread that initialises weights while another is in the middle of it changes neither's."""
+    inside = threading.Event()
+
+    def slow() -> torch.Tensor:
+        with torch_generator(Purpose.WEIGHTS, 1):
+            first = torch.rand(4)
+            inside.set()
+            time.sleep(0.2)
+            return torch.cat([first, torch.rand(4)])
+
+    def other() -> torch.Tensor:
+        inside.wait()
+        with torch_generator(Purpose.WEIGHTS, 2):
+            first = torch.rand(4)
+            time.sleep(0.4)  # past the end of the other thread's work
+            return torch.cat([first, torch.rand(4)])
+
+    with ThreadPoolExecutor(2) as pool:
+        together = [task.result() for task in (pool.submit(slow), pool.submit(other))]
+    before = torch.get_rng_state()
+    assert torch.equal(slow(), together[0])
+    assert torch.equal(other(), together[1])
+    assert torch.equal(torch.get_rng_state(), before)

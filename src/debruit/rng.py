@@ -15,9 +15,10 @@ Words, permutations and uniform numbers are the same on every machine; normal nu
 sin.
 """
 
+import contextlib
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,22 @@ def torch_seed(purpose: Purpose, seed: int, *where: int) -> int:
     of it: of n names two share a stream of torch with a probability of about n^2 / 2^33.
     """
     return int(stream(purpose, seed, *where).words(0, 1)[0])
+
+
+_global = threading.RLock()  # torch has one global generator for all threads
+
+
+@contextlib.contextmanager
+def torch_generator(purpose: Purpose, seed: int, *where: int) -> Generator[None]:
+    """Inside, torch's global generator on the CPU is at the beginning of the stream of this name; after it, as before.
+
+    One thread at a time is inside, so that two trainings of one process do not sample from each other's stream.
+    """
+    import torch
+
+    with _global, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(purpose, seed, *where))
+        yield
 
 
 def split_permutation(count: int, seed: int, *where: int) -> np.ndarray:

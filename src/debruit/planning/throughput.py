@@ -16,7 +16,7 @@ from debruit.conditioning.batch import ConditionBatch
 from debruit.device import has_bf16
 from debruit.models.config import ModelConfig
 from debruit.planning.footprint import Speed, cost
-from debruit.rng import Purpose, stream
+from debruit.rng import Purpose, stream, torch_generator
 from debruit.training.batches import Batch
 from debruit.training.config import Intervals, Run, TrainingConfig
 from debruit.training.optim.gradient import Gradient
@@ -53,8 +53,11 @@ def throughput(device: torch.device, *, half: bool = False, seconds: float = 0.8
     backward pass, as in a U-Net's middle: on a CPU in bfloat16 if `half`, on a GPU where it can."""
     on_cpu = device.type == "cpu"
     channels, batch, side = (96, 32, 14) if on_cpu else (256, 256, 32)
-    convolution = torch.nn.Conv2d(channels, channels, 3, padding=1, device=device)
-    x = torch.randn(batch, channels, side, side, device=device).to(memory_format=torch.channels_last).requires_grad_()
+    with torch_generator(Purpose.SYNTHETIC, 0):
+        convolution = torch.nn.Conv2d(channels, channels, 3, padding=1)
+        x = torch.randn(batch, channels, side, side)
+    convolution = convolution.to(device)
+    x = x.to(device, memory_format=torch.channels_last).requires_grad_()
     operations = 3 * 2 * 9 * channels**2 * batch * side**2
 
     def once() -> None:

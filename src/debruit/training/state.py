@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from debruit import events
 from debruit.autoencoders.codec import CodecModule
 from debruit.models.config import Backbone
-from debruit.rng import Purpose, torch_seed
+from debruit.rng import Purpose, torch_generator
 from debruit.training.config import Optimiser, Run
 from debruit.training.optim.muon import NARROWEST, Muon
 
@@ -125,8 +125,7 @@ class TrainState(State):
 def seeded(build: Callable[[], Built], seed: int, *where: int, purpose: Purpose = Purpose.WEIGHTS) -> Built:
     """A module with initial weights of this name (rng.py), sampled on the CPU; torch's global generator is left as it
     was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(purpose, seed, *where))
+    with torch_generator(purpose, seed, *where):
         return build()
 
 

@@ -22,7 +22,7 @@ from debruit.files.store import Store
 from debruit.images.spec import DataSpec
 from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.networks.layers import channels_last
-from debruit.rng import Purpose, stream, torch_seed
+from debruit.rng import Purpose, stream, torch_generator
 
 RATE, DECAY = 4e-3, 0.02
 HELD_OUT = 0.1  # share of the images that measures the network
@@ -124,9 +124,7 @@ def fit(task: Task, dataset: Dataset, indices: np.ndarray, *, seed: int) -> Fitt
     targets = task.targets(dataset, chosen, shape[1:])
     steps = max(min(task.images, task.passes * len(chosen)) // task.batch, 1)
     augment = task.augmentation(dataset.spec, shape[1:], seed)
-    before = torch.get_rng_state()
-    torch.manual_seed(torch_seed(Purpose.JUDGE_WEIGHTS, seed))  # for the initialisation and the dropout
-    try:
+    with torch_generator(Purpose.JUDGE_WEIGHTS, seed):  # for the initialisation and the dropout
         network = task.build(shape, dataset.spec)
         channels_last(network)
         batches = _batches(pixels, targets, augment, task.batch, steps, seed)
@@ -134,8 +132,6 @@ def fit(task: Task, dataset: Dataset, indices: np.ndarray, *, seed: int) -> Fitt
         _optimise(network, lambda x, y: task.loss(network, x, y), normalised, steps, kind=task.kind)
         weights = {name: weight.detach().contiguous() for name, weight in network.state_dict().items()}
         return Fitted(weights, mean, deviation)
-    finally:
-        torch.set_rng_state(before)
 
 
 def scaled_pixels(dataset: Dataset, indices: np.ndarray, scale: Scaling) -> tuple[Tensor, float, float]:

@@ -57,7 +57,7 @@ class AutoencoderState(State):
         there."""
         channels = run.data.channels
         module = seeded(lambda: run.model.codec.build(channels), run.seed).to(device)
-        criterion = run.criterion.build(channels).to(device)
+        criterion = seeded(lambda: run.criterion.build(channels), run.seed).to(device)
         state = cls(
             module=module,
             average=averaged(module),
