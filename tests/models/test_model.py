@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -477,3 +478,31 @@ def test_settings_of_older_files_are_read(model):
         sampling=replace(model.config.sampling, guidance=(("label", 2.0),), interval=(0.1, 0.8), rescale=0.7),
     )
     assert decode(json.loads(json.dumps(encode(new))), ModelConfig) == new
+
+
+def test_the_denoiser_gives_what_the_sampler_got(model):
+    """The estimates at (x_t, t) are those that the step from there reports, and each image has its own condition."""
+    start, after, *_ = model.trajectory(2, label=[3, 1], steps=4, guidance=1.0, seed=2, clip=False)
+    estimate = model.denoise(start.x, start.t, conditions={"label": [3, 1]})
+    assert torch.equal(estimate.x0, after.x0)
+    assert torch.equal(estimate.eps, after.eps)
+    other = model.denoise(start.x, torch.tensor([start.t, 0.5]), conditions={"label": [4, 1]})
+    assert not torch.allclose(estimate.x0[0], other.x0[0]), "another class"
+    assert not torch.allclose(estimate.x0[1], other.x0[1]), "another time"
+
+
+def test_the_denoiser_refuses_another_shape(model):
+    with pytest.raises(
+        InputError, match=r"x_t of shape \(2, 3, 8, 8\): the denoiser of this model takes \(B, 1, 8, 8\)"
+    ):
+        model.denoise(torch.zeros(2, 3, 8, 8), 0.5)
+
+
+def test_six_threads_may_use_one_model(model):
+    """Each gets what it would get alone, whatever the others sample."""
+    requests = [{"seed": k, "label": [k], "sampler": SAMPLERS[k % len(SAMPLERS)], "steps": 3 + k} for k in range(6)]
+    alone = [model.generate(3, **request) for request in requests]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(3):
+            together = list(pool.map(lambda request: model.generate(3, **request), requests))
+            assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
