@@ -83,7 +83,8 @@ def test_it_trains_and_draws_what_is_asked(autoencoder, tmp_path, monkeypatch):
     asked = [["--prompt", "un chien"], ["--mask", "mask.png"], ["--prompt", "red apple", "--mask", "mask.png"], []]
     for given in asked:
         assert main(["sample", "o", "-n", "2", "--steps", "2", "--out", "a.png", *given]) == 0
-    assert mask.name == "mask" and model.config.data.mask_names == DRAWS.data.mask_names
+    assert mask.name == "mask"
+    assert model.config.data.mask_names == DRAWS.data.mask_names
 
 
 @pytest.mark.slow
