@@ -17,10 +17,8 @@ NOT_YET = {
     "conditioning",
     "docs/glossary.md",
     "editing",
-    "lecture",
     "models",
     "planning",
-    "recipes",
     "training",
 }
 

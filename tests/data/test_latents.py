@@ -126,6 +126,48 @@ def test_latents_are_the_encoders_to_float16(depth, size):
     assert not found.mean.is_inference()  # they can be trained on
 
 
+@pytest.mark.parametrize("frames", [1, 3])
+def test_latents_of_images_and_clips_are_stored(frames):
+    """Batches (B, C, H, W) and (B, C, F, H, W), each with its mirror images."""
+    spec = DataSpec(
+        name="clips", channels=2, frames=frames, height=5, width=7, depth="uint8", low=0, high=255, count=COUNT,
+        fingerprint="clips",
+    )  # fmt: skip
+    values = np.random.default_rng(0).integers(0, 256, (COUNT, *spec.shape), dtype=np.uint8)
+    data = Dataset(spec, values, paths=[f"{n}" for n in range(COUNT)])
+    latents = build(data, SameSize(), flip=True)
+    assert latents.latents.shape == (COUNT, 2, 2, 2, *spec.sizes)
+    assert build(data, SameSize(), flip=True).latents.shape == latents.latents.shape
+    batch = latents.batch([4, 1, 7], np.array([False, True, False]))
+    x = spec.to_model(torch.from_numpy(values[[4, 1, 7]]))
+    x[1] = x[1].flip(-1)
+    assert_rounded(batch.mean, 2 * x)
+    assert_rounded(batch.std, x.abs())
+
+
+@dataclass(frozen=True)
+class SameSize:
+    """A codec of any rank: the latents have the size of the images, mean 2 x and std |x|."""
+
+    fingerprint: str = "same-size"
+
+    def latent_channels(self, channels: int) -> int:
+        return channels
+
+    def latent_size(self, *sizes: int) -> tuple[int, ...]:
+        return sizes
+
+    def build(self, channels: int) -> CodecModule:
+        return SameSizeModule().eval()
+
+
+class SameSizeModule(CodecModule):
+    factor = 1
+
+    def encode(self, images):
+        return Moments(2 * images, images.abs())
+
+
 def test_a_deterministic_encoder_has_no_std(photos):
     codec = FakeCodec(spread=False)
     latents = build(photos, codec, flip=True)

@@ -5,6 +5,8 @@ half between, the two are blended linearly. The weights of all tiles sum to one 
 stays constant; and where the codec looks no farther than a quarter of the overlap, the result is that of the whole
 image. One that normalises over the image (GroupNorm, attention) sees the statistics of its tile instead, which the
 blending turns from seams into slow changes.
+
+Only images, (B, C, H, W), are tiled. bounded.py passes clips, (B, C, F, H, W), through the autoencoder whole.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""Encode a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of
-latents.py."""
+"""Encode a data set: images at rest -> x in [-1, 1] -> encode -> float16, in the layout of latents.py."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -33,7 +32,7 @@ class Encoding:
         self.device, self.batch, self.autocast = device, batch, autocast
 
     def __iter__(self) -> Iterator["torch.Tensor"]:
-        """Yield the latents in order, (B, sides, moments, c, h, w) float16."""
+        """Yield the latents in order, (B, sides, moments, c, *s) float16."""
         import torch
 
         from debruit.autoencoders import bounded
@@ -57,7 +56,7 @@ def write_latents(
     shape: tuple[int, ...],
     meta: dict[str, Any],
 ) -> None:
-    """Fill a new entry with the latents (c, h, w) = `shape` of all images. InputError: some are not finite, the
+    """Fill a new entry with the latents (c, *s) = `shape` of all images. InputError: some are not finite, the
     disk has no room."""
     dataset = encoding.dataset
     total, row = len(dataset), ()

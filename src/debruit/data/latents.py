@@ -2,7 +2,7 @@
 
 images at rest -> x in [-1, 1] -> encode -> q(z|x) = N(mean, std^2), z of unit scale per channel -> float16 on the disk
 
-    <root>/latents/<key>/latents.bin    (N, planes, c, h, w) float16 without a header
+    <root>/latents/<key>/latents.bin    (N, planes, c, *s) float16 without a header; s is (h, w), of clips (f, h, w)
                          meta.json      data, autoencoder and settings of the latents, size and probe of latents.bin
 
 The planes of an image are its mean, its std where the encoder has one, and with flips the same of the mirrored image:
@@ -54,8 +54,9 @@ class TrainedCodec(Protocol):
 
 
 class LatentCache:
-    """The latents of N images. `latents` is the mapped file as (N, sides, moments, c, h, w): sides are the image
-    and, with flips, its mirror image; moments are the mean and, where the encoder has one, the std."""
+    """The latents of N images or clips. `latents` is the mapped file as (N, sides, moments, c, *s), with any number of
+    spatial dimensions: sides are the image and, with flips, its mirror image; moments are the mean and, where the
+    encoder has one, the std."""
 
     def __init__(self, latents: np.ndarray, *, meta: dict[str, Any], mapping: mmap.mmap, folder: Path):
         self.latents, self.meta, self.folder = latents, meta, folder
@@ -70,15 +71,15 @@ class LatentCache:
         with open(folder / LATENTS, "rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         latents = np.frombuffer(mapping, dtype=np.float16).reshape(meta["shape"])
-        if latents.ndim != 6:
-            raise ValueError(f"shape {latents.shape} instead of (N, sides, moments, c, h, w)")
+        if latents.ndim < 5:
+            raise ValueError(f"shape {latents.shape} instead of (N, sides, moments, c, *s)")
         return cls(latents, meta=meta, mapping=mapping, folder=folder)
 
     def __len__(self) -> int:
         return len(self.latents)
 
     def batch(self, indices: Sequence[int] | np.ndarray, mirrored: np.ndarray | None = None) -> "Moments":
-        """Return the distribution of the latents of these images, (B, c, h, w) float32; of the mirrored images where
+        """Return the distribution of the latents of these images, (B, c, *s) float32; of the mirrored images where
         `mirrored` (B,) is true. Only these rows are read."""
         import torch
 
