@@ -54,7 +54,9 @@ def test_each_picture_is_what_generate_draws_at_that_weight(study):
 def test_where_nothing_can_be_guided_there_is_no_chapter():
     assert guidance(begin(unconditional())) is None
     assert guidance(begin(fresh(conditioners=labelled(drop=0.0)), label=1)) is None
-    assert guidance(dataclasses.replace(begin(chained()), values={})) is None, "a condition that is dropped everywhere"
+    study = begin(chained())
+    dropped = dataclasses.replace(study, given=study.given.dropped(study.model.config))
+    assert guidance(dropped) is None, "a condition that is dropped everywhere"
     assert '<section id="guidance">' not in page(begin(unconditional(), steps=4))
 
 

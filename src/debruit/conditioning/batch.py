@@ -5,6 +5,7 @@ requested      what a user gave, in Python or on the command line
 from_dataset   what images of a data set have
 in_turn        what a model takes where nothing is requested: its classes in turn
 blank          images without any condition
+of_items       the items of an image, except for what a user gave
 from_values    values that were made before
 """
 
@@ -39,10 +40,9 @@ class ConditionBatch:
         If nothing is given, as `in_turn`; else what is not given is dropped, and an empty prompt is none. InputError: a
         condition that the model does not have, or one that is missing though the model was never trained without it.
         """
-        named = resolve(config, given)
-        if not named:
+        values = parsed(config, given, indices)
+        if not values:
             return cls.in_turn(config, indices)
-        values = {c.name: c.parse(named[c.name], indices, config.data) for c in config.conditioners if c.name in named}
         for c in config.conditioners:
             if c.drop == 0 and c.name not in values:
                 values |= {c.name: _in_turn(c, config, indices)}
@@ -76,6 +76,15 @@ class ConditionBatch:
         return cls.in_turn(config, indices).dropped(config)
 
     @classmethod
+    def of_items(cls, config: Conditioned, items: Mapping[str, Any], values: Mapping[str, Tensor], count: int) -> Self:
+        """The conditions of `count` images by their `items`, as `Conditioner.read` takes them. A value in `values`, as
+        `parsed` returns them, replaces what would be read; a condition of which there is neither is dropped."""
+        read = {
+            c.name: c.read(items, config.data) for c in config.conditioners if c.name not in values and c.reads in items
+        }
+        return cls.from_values(config, {**values, **read}, count)
+
+    @classmethod
     def full(cls, config: Conditioned, count: int) -> Self:
         """`count` images that keep every condition, with values of no meaning: for counting and measuring."""
         values = {c.name: c.none(count, config.data) for c in config.conditioners}
@@ -102,6 +111,13 @@ class ConditionBatch:
         values, keep = ({name: x.to(device) for name, x in part.items()} for part in (self.values, self.keep))
         return type(self)(values, keep)
 
+    def repeated(self, count: int) -> Self:
+        """The one image of this batch `count` times."""
+        values, keep = (
+            {name: x.expand(count, *x.shape[1:]) for name, x in part.items()} for part in (self.values, self.keep)
+        )
+        return type(self)(values, keep)
+
     def without(self, names: Collection[str]) -> Self:
         """The same images with these conditions dropped."""
         keep = {name: torch.zeros_like(kept) if name in names else kept for name, kept in self.keep.items()}
@@ -110,6 +126,13 @@ class ConditionBatch:
     def dropped(self, config: Conditioned) -> Self:
         """The same images without any condition that can be dropped."""
         return self.without([c.name for c in config.conditioners if c.drop > 0])
+
+
+def parsed(config: Conditioned, given: Mapping[str, Any], indices: Sequence[int]) -> dict[str, Tensor]:
+    """The values of the images of these numbers, by the names of the model's conditions, from what a user gave.
+    InputError: as `resolve`, and a value that its condition does not take."""
+    named = resolve(config, given)
+    return {c.name: c.parse(named[c.name], indices, config.data) for c in config.conditioners if c.name in named}
 
 
 def resolve(config: Conditioned, given: Mapping[str, Any]) -> dict[str, Any]:

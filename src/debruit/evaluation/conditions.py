@@ -73,8 +73,8 @@ def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> Sampl
     InputError if the data lacks a condition that the model was always trained with.
     """
     conditioners = model.config.conditioners
-    missing = [c for c in conditioners if not available(model, c, dataset)]
-    fields = tuple(c.name for c in conditioners if c not in missing)
+    fields = available(model, dataset)
+    missing = [c for c in conditioners if c.name not in fields]
     if not beyond_class(conditioners):
         return SampleConditions(dataset, split.baseline)
     for conditioner in missing:
@@ -105,17 +105,18 @@ def digest(conditions: ConditionBatch) -> Json:
 def model_inputs(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tensor, Cond]:
     """x_0 of these images, (B, ...) float32 on the model's device, and their conditions: each image's own if the data
     has it, otherwise dropped."""
-    names = [c.name for c in model.config.conditioners if available(model, c, dataset)]
     with torch.no_grad():
         x0 = model.latents(dataset.images_of(indices))
-        conditions = ConditionBatch.from_dataset(model.config, dataset, indices, names).to(model.device)
+        conditions = ConditionBatch.from_dataset(model.config, dataset, indices, available(model, dataset))
+        conditions = conditions.to(model.device)
         return x0, model.backbone.cond(conditions.values, conditions.keep)
 
 
 def describe(model: Model, dataset: Dataset) -> str:
     """The conditions of `model_inputs`, for the note of a score."""
-    keeps = [named(c) for c in model.config.conditioners if available(model, c, dataset)]
-    dropped = [named(c) for c in model.config.conditioners if not available(model, c, dataset)]
+    names = available(model, dataset)
+    keeps = [named(c) for c in model.config.conditioners if c.name in names]
+    dropped = [named(c) for c in model.config.conditioners if c.name not in names]
     words = [f"given each image's own {' and '.join(keeps)}"] if keeps else []
     words += [f"without a {' or '.join(dropped)}, which this data lacks or names differently"] if dropped else []
     return ", ".join(words) or "of an unconditional model"
@@ -126,6 +127,7 @@ def named(conditioner: Conditioner) -> str:
     return conditioner.reads if conditioner.reads in ("label", "mask", "text") else conditioner.name
 
 
-def available(model: Model, conditioner: Conditioner, dataset: Dataset) -> bool:
-    """Whether the data has what the conditioner reads; the model must know all its class names."""
-    return knows(model.config.data, dataset, conditioner.reads)
+def available(model: Model, dataset: Dataset) -> tuple[str, ...]:
+    """The names of the model's conditions that the data has; the model must know all the names of its classes."""
+    config = model.config
+    return tuple(c.name for c in config.conditioners if knows(config.data, dataset, c.reads))

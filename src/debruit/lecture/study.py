@@ -1,7 +1,7 @@
 """Input of every panel: a model, an image, its conditions, and the chain."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner, keyword
-from debruit.conditioning.batch import ConditionBatch, resolve
+from debruit.conditioning.batch import ConditionBatch, parsed
 from debruit.diffusion.chain import Variance
 from debruit.diffusion.gaussian import Gaussian
 from debruit.diffusion.prediction import Estimate
@@ -33,15 +33,12 @@ BATCH = 16  # positions that go through the network at a time
 
 @dataclass(frozen=True)
 class Study:
-    """A model and an image, in the coordinates of the chain (chains.py).
-
-    `values` are the given conditions by field, (1, ...); the other conditions are dropped.
-    """
+    """A model and an image with its conditions (a batch of one), in the coordinates of the chain (chains.py)."""
 
     model: Model
     example: Example
     chain: ModelChain
-    values: Mapping[str, Tensor] = field(default_factory=dict)
+    given: ConditionBatch
     prompt: str = ""
     seed: int = 0
 
@@ -84,6 +81,11 @@ class Study:
         return shown_steps(self.chain.chain.steps, max(9, min(FRAMES, budget)))
 
     @property
+    def values(self) -> dict[str, Tensor]:
+        """The conditions that the image keeps by name, (1, ...); the others are dropped."""
+        return {name: value for name, value in self.given.values.items() if bool(self.given.keep[name])}
+
+    @property
     def label(self) -> int | None:
         """The class index that conditions the model; None where the class is dropped or the model has none."""
         return int(self.values["label"][0]) if "label" in self.values else None
@@ -109,10 +111,8 @@ class Study:
 
     def conditions(self, n: int, *, keep: bool = True) -> ConditionBatch:
         """Return the conditions of n images; without `keep`, all that can be dropped are."""
-        config = self.model.config
-        values = {name: value.expand(n, *value.shape[1:]) for name, value in self.values.items()}
-        batch = ConditionBatch.from_values(config, values, n).to(self.model.device)
-        return batch if keep else batch.dropped(config)
+        batch = self.given.repeated(n).to(self.model.device)
+        return batch if keep else batch.dropped(self.model.config)
 
     def cond(self, n: int, keep: bool) -> Cond:
         """Return the conditions of n images as the network takes them."""
@@ -150,9 +150,8 @@ def begin(
 
     InputError: an image that cannot be read, a condition that the model does not have, or a missing one that it needs.
     """
-    spec, known = model.config.data, {c.name: c for c in model.config.conditioners}
-    given = resolve(model.config, {"label": label, "prompt": prompt})
-    values = {name: known[name].parse(value, range(1), spec) for name, value in given.items()}
+    config = model.config
+    values = parsed(config, {"label": label, "prompt": prompt}, range(1))  # before the image, which may be sampled
     example = find_example(
         model,
         None if image is None else Path(image),
@@ -160,16 +159,12 @@ def begin(
         data=data,
         seed=seed,
     )
-    for name, conditioner in known.items():
-        if name not in values and conditioner.reads in example.items:
-            values[name] = conditioner.read(example.items, spec)
-        if name not in values and conditioner.drop == 0:
+    given = ConditionBatch.of_items(config, example.items, values, 1)
+    for conditioner in config.conditioners:
+        if conditioner.drop == 0 and not given.keep[conditioner.name]:
             raise InputError(_missing(conditioner))
     text = str(example.items.get("text", [""])[0] if prompt is None else prompt)
-    values = {
-        name: value for name, value in values.items() if known[name].drop == 0 or bool(known[name].present(value).all())
-    }
-    return Study(model, example, chain_of(model.config.process, steps), values, text, seed)
+    return Study(model, example, chain_of(config.process, steps), given, text, seed)
 
 
 def _missing(conditioner: Conditioner) -> str:
