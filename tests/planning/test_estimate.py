@@ -171,7 +171,7 @@ def test_what_fits_is_a_divisor_of_the_batch():
     assert footprint.room(found, 5 * gib) == "too small"
     assert (
         footprint.room(replace(found, preview_bytes=3 * gib), 8 * gib)
-        == "enough for the steps, too small for the previews"
+        == "enough for training steps, too small for previews"
     )
     assert replace(found, preview_bytes=3 * gib).most(7.9 * gib) == 0, "previews need room as well"
     assert replace(found, preview_bytes=3 * gib).most(8 * gib) == 6

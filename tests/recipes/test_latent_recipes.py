@@ -128,8 +128,8 @@ def test_a_dry_run_prices_the_latent_recipe_without_its_autoencoder(look_alike, 
     assert main(["train", "ldm-faces-256", str(look_alike), "--dry-run", *small]) == 0
     said = capsys.readouterr().out
     for part in (
-        "4 images, 3 x 256 x 256", "19,680,000 images", "images/s (estimated from its operations)", "days", "network ", "autoencoder (frozen) 55.32 M",
-        "weights", "gradients", "optimiser's moments", "average of the weights", "activations of", "not measured on any GPU", "GPU of",
+        "4 images, 3 x 256 x 256", "19,680,000 images", "images/s (estimated from its FLOPs)", "days", "network ", "autoencoder (frozen) 55.32 M",
+        "weights", "gradients", "optimiser's moments", "average of the weights", "activations of", "not measured on a GPU", "GPU of",
     ):  # fmt: skip
         assert part in said, part
 
@@ -163,7 +163,7 @@ def test_where_the_faces_model_fits(look_alike, capsys, no_training):
     assert main(["train", "ldm-faces-256", str(look_alike), "--dry-run"]) == 0
     said = capsys.readouterr().out
     for part in (
-        "network 274.06 M", "GPU of 8 GiB: enough for the steps, too small for the previews", "GPU of 12 GiB: with --set microbatch=12",
+        "network 274.06 M", "GPU of 8 GiB: enough for training steps, too small for previews", "GPU of 12 GiB: with --set microbatch=12",
         "GPU of 16, 24 GiB: with --set microbatch=24", "GPU of 40, 80 GiB: the batch of 48 fits",
     ):  # fmt: skip
         assert part in said, part

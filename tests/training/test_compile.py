@@ -37,12 +37,14 @@ def test_a_compiled_training_is_the_same_training(dropout):
         ("cuda", 60, {False: 100.0}, False),  # the compiler fails
     ],
 )
-@pytest.mark.filterwarnings("ignore:torch.compile does not work here")
-def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, device, minutes, speeds, expected):
+def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, heard, device, minutes, speeds, expected):
     monkeypatch.setattr(throughput, "measure", lambda run, device, seconds: speeds[run.compile])
     run, speed = throughput.compiled_where_it_pays(tiny.run(minutes=minutes), torch.device(device), speeds[False])
     assert run.compile is expected
     assert speed == speeds[expected]
+    notices = [event.message for event in heard if event.level == "notice"]
+    expected_notices = ["torch.compile does not work here (KeyError); training continues without it"]
+    assert notices == (expected_notices if device == "cuda" and minutes == 60 and True not in speeds else [])
 
 
 def test_a_choice_to_compile_is_kept():

@@ -57,7 +57,7 @@ def test_the_plan_decides_it_and_says_so(monkeypatch):
     monkeypatch.setattr(throughput, "HALF_FLOPS", 0)
     run, speed = heuristics.fitted(tiny.run(), CPU)
     assert run.precision == "bf16"
-    assert "images/s, bfloat16, memory" in heuristics.summary(run, CPU, speed)[-1]
+    assert "images/s, bfloat16, about" in heuristics.summary(run, CPU, speed)[-1]
 
 
 def test_attention_in_bfloat16_is_attention():

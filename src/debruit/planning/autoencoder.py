@@ -1,4 +1,4 @@
-"""Settings of an autoencoder from the data, the machine and the budget; and what they will cost, before step 1."""
+"""Settings of an autoencoder, chosen from the data, the machine and the budget, with an estimate of their cost."""
 
 import math
 from dataclasses import replace
@@ -31,13 +31,13 @@ from debruit.training.tasks.autoencoder_state import AutoencoderState
 from debruit.training.tasks.autoencoder_step import Batch, latent_shape, sharing, step
 
 Kind = Literal["kl", "vq"]
-LATENT_SIDE = 16  # about so many places a side are left of an image, with a factor of at most MOST_FACTOR
+LATENT_SIDE = 16  # target size of the longer side of a latent; the factor is at most MOST_FACTOR
 MOST_FACTOR = 8
 LATENT_CHANNELS = 4
 CODES = 1024
 WIDTHS = (16, 24, 32, 48, 64, 96, 128)
-SMALL_VALUES = 2**18  # of a batch: so few fit everywhere, and the estimate takes a second
-SHARE = 20_000.0  # forward operations per image over the images seen
+SMALL_VALUES = 2**18  # batches with fewer values fit everywhere, and the estimate takes a second
+SHARE = 20_000.0  # forward operations per image, divided by the images seen
 CPU_BATCH = 8  # many small steps: the gradient of a reconstruction is hardly noisy (bench/RESULTS.md)
 KL_WEIGHT = 1e-3  # costs no fidelity, and takes a tenth of the latents' needless precision
 PERCEPTUAL_WEIGHT = 0.2
@@ -61,8 +61,8 @@ def recommend(
     speed: float = 1.0,
     split: Split | None = None,
 ) -> AutoencoderRun:
-    """The autoencoder that debruit would train on this data, on this device, for this long; `speed` and `split` as in
-    planning.recommend. InputError: a factor that is no power of 2."""
+    """Recommend an autoencoder for this data, device and budget; `speed` and `split` as in heuristics.recommend.
+    InputError: a factor that is not a power of 2."""
     minutes = heuristics.DEFAULT_MINUTES if images is None and minutes is None else minutes
     factor = suited_factor(spec) if factor is None else factor
     bottleneck = KL(channels=LATENT_CHANNELS) if kind == "kl" else VQ(channels=LATENT_CHANNELS, codes=CODES)
@@ -95,10 +95,9 @@ def recommend(
 def again(
     run: AutoencoderRun, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None
 ) -> AutoencoderRun:
-    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as
-    fast; `batch` and `split` as there."""
+    """Recommend again for the minutes of an earlier run, on a device that turned out to be `speed` times as fast."""
     codec = run.model.codec
-    found = recommend(
+    planned = recommend(
         run.source,
         run.data,
         device,
@@ -111,30 +110,30 @@ def again(
         speed=speed,
         split=split,
     )
-    return replace(found, group=run.group, own_parts=run.own_parts)
+    return replace(planned, group=run.group, own_parts=run.own_parts)
 
 
 def operations(run: AutoencoderRun) -> int:
-    """Floating-point operations of one forward pass of an image."""
+    """Floating-point operations of one forward pass per image."""
     return forward_flops(run.model.codec, run.data.shape)
 
 
 def affordable(run: AutoencoderRun, device: torch.device) -> AutoencoderRun:
-    """The run with a batch whose estimated peak stays below half of the device's memory, or of 1 image."""
+    """Reduce the batch until its estimated peak is below half of the device's memory, or to 1 image."""
     if run.batch * math.prod(run.data.shape) <= SMALL_VALUES:
         return run
     return replace(run, batch=max(footprint(run).most(throughput.memory(device) / 2), 1))
 
 
 def suited_factor(spec: DataSpec) -> int:
-    """The power of 2 that leaves about LATENT_SIDE places of the longer side, between 2 and MOST_FACTOR."""
+    """The power of 2, between 2 and MOST_FACTOR, that brings the longer side of the latents closest to LATENT_SIDE."""
     longer = max(spec.height, spec.width)
     return int(min(max(2 ** round(math.log2(longer / LATENT_SIDE)), 2), MOST_FACTOR))
 
 
 def suited_criterion(spec: DataSpec, images: int, held_out: int) -> Criterion:
-    """The terms that images of this size allow: the perceptual network and the discriminator need some pixels, and the
-    latter held-out images, by which it is watched."""
+    """The loss terms that images of this size allow: the perceptual network and the discriminator have a minimum size,
+    and the discriminator also needs held-out images, for its guard."""
     shorter = min(spec.height, spec.width)
     layers = next((n for n in (3, 2, 1) if shorter >= 2 * least_side(n)), 0)
     adversarial = None
@@ -145,9 +144,9 @@ def suited_criterion(spec: DataSpec, images: int, held_out: int) -> Criterion:
 
 
 def choose(spec: DataSpec, factor: int, bottleneck: Bottleneck, target: float) -> Autoencoder:
-    """The candidate whose forward pass, through encoder and decoder, is nearest to `target` operations an image."""
-    found = [Autoencoder(coder=coder, bottleneck=bottleneck) for coder in coders(factor)]
-    return min(found, key=lambda codec: abs(math.log(forward_flops(codec, spec.shape) / target)))
+    """The candidate whose forward pass (encoder and decoder) is closest to `target` operations per image."""
+    codecs = [Autoencoder(coder=coder, bottleneck=bottleneck) for coder in coders(factor)]
+    return min(codecs, key=lambda codec: abs(math.log(forward_flops(codec, spec.shape) / target)))
 
 
 def narrowest(spec: DataSpec) -> Autoencoder:
@@ -156,8 +155,8 @@ def narrowest(spec: DataSpec) -> Autoencoder:
 
 
 def coders(factor: int) -> list[Coder]:
-    """From narrow to wide: nothing at full resolution, folding between levels, no attention: convolutions see far
-    enough."""
+    """Candidates from narrow to wide: no block at full resolution, folding between levels, and no attention, since the
+    receptive field of the convolutions is large enough. InputError: a factor that is not a power of 2."""
     if factor < 1 or factor & (factor - 1):
         raise InputError(f"a factor of {factor}: it must be a power of 2, for example 4")
     patch = min(factor, 2)
@@ -182,8 +181,8 @@ def parameters(codec: Autoencoder, channels: int) -> int:
 
 
 def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> float:
-    """Images per second of this run's real training step on this device, on synthetic images; without the
-    discriminator, which comes late."""
+    """Images per second of this run's training step on this device, measured on synthetic images without the
+    discriminator, which enters late."""
     state = AutoencoderState.start(run, device)
     images = stream(Purpose.SYNTHETIC, 0).uniform((run.batch, *run.data.shape)).float() * 2 - 1
     eps = stream(Purpose.SYNTHETIC, 0).normal((run.batch, *latent_shape(run)))
@@ -193,8 +192,8 @@ def measure(run: AutoencoderRun, device: torch.device, seconds: float = 2.0) -> 
 
 
 def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, Speed]:
-    """The run with its length, when it has minutes, and its intervals from the speed without the discriminator; and
-    that speed."""
+    """Set the length (of a run with minutes) and the intervals by the speed without the discriminator. Return the run
+    and that speed."""
     speed = throughput.estimated_speed(step_flops(run, discriminator=False), run.batch, device)
     if speed is None:
         speed = Speed(measure(run, device, seconds=throughput.seconds_to_measure(run)))
@@ -202,8 +201,8 @@ def fitted(run: AutoencoderRun, device: torch.device) -> tuple[AutoencoderRun, S
 
 
 def seconds(run: AutoencoderRun, speed: Speed) -> float:
-    """Of the whole training: slower from the discriminator's entry on, by its operations. Where it enters when the
-    reconstruction has flattened, it counts from the beginning, and this is the most."""
+    """Duration of the training, slower from the discriminator's entry on, in proportion to its operations. If the entry
+    depends on the validation, it counts from the beginning, so that this is an upper bound."""
     adversarial, early = run.criterion.adversarial, step_flops(run, discriminator=False)
     begins = run.images if adversarial is None else min(adversarial.begins_images or 0, run.images)
     slower = step_flops(run, discriminator=True) / early
@@ -211,7 +210,7 @@ def seconds(run: AutoencoderRun, speed: Speed) -> float:
 
 
 def summary(run: AutoencoderRun, device: torch.device, speed: Speed, split: Split | None = None) -> list[str]:
-    """What will be done and what it costs, in lines. `split`: that of the run, where its data is at hand."""
+    """Lines about the settings of the training and its cost. `split`: that of the run, where its data is available."""
     spec, codec, c = run.data, run.model.codec, run.criterion
     latent = " x ".join(map(str, latent_shape(run)))
     terms = [type(c.reconstruction).__name__]
@@ -226,9 +225,9 @@ def summary(run: AutoencoderRun, device: torch.device, speed: Speed, split: Spli
     return [
         f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} {spec.depth}; "
         f"{held} held out",
-        f"model     {type(codec.bottleneck).__name__} autoencoder of {parameters(codec, spec.channels) / 1e6:.2f} M "
+        f"model     {type(codec.bottleneck).__name__} autoencoder with {parameters(codec, spec.channels) / 1e6:.2f} M "
         "parameters, "
-        f"{forward_flops(codec, spec.shape) / 1e6:,.0f} MFLOP an image; factor {codec.factor}, latents {latent}",
+        f"{forward_flops(codec, spec.shape) / 1e6:,.0f} MFLOP per image; factor {codec.factor}, latents {latent}",
         f"loss      {' + '.join(terms)}",
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}, {heuristics.OPTIMISERS[run.optimiser.kind]} lr "
         f"{run.optimiser.lr:g}, "

@@ -1,7 +1,8 @@
-"""What the training of an autoencoder takes: as planning/footprint.py, with the networks of its loss.
+"""Memory and operations of the training of an autoencoder, as in planning/footprint.py, with the networks of its loss.
 
-A step passes the autoencoder, then the perceptual network, then the discriminator, and frees what a pass kept after it
-(step.py), so that one image keeps what the autoencoder does and the larger of the other two.
+A step runs the autoencoder, then the perceptual network, then the discriminator, and frees the activations of each of
+the two after it (autoencoder_step.py). So the activations of an image are those of the autoencoder and of the larger of
+the other two.
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """A network of the loss: parameters, bytes that one image's pass keeps, and operations that it adds to a step for
-    one image."""
+    """A network of the loss: parameters, bytes of activations per image, and operations that it adds to a step per
+    image."""
 
     parameters: int
     image_bytes: int
@@ -35,8 +36,8 @@ NOTHING = Part(0, 0, 0)
 
 
 def footprint(run: AutoencoderRun) -> Footprint:
-    """That of an autoencoder, its average and the best weights so far, its discriminator and its perceptual network.
-    InputError: perceptual weights that are not there."""
+    """Footprint of an autoencoder, its average and best weights so far, its discriminator and its perceptual network.
+    InputError: weights of the perceptual network that are not installed."""
     criterion, shape = run.criterion, run.data.shape
     with FakeTensorMode():
         module = run.model.codec.build(shape[0])
@@ -70,7 +71,7 @@ def footprint(run: AutoencoderRun) -> Footprint:
 
 
 def step_flops(run: AutoencoderRun, *, discriminator: bool) -> int:
-    """Operations of a training step for one image, before or after the discriminator's entry."""
+    """Operations of a training step per image, before or after the discriminator's entry."""
     shape, criterion = run.data.shape, run.criterion
     flops = BACKWARD * forward_flops(run.model.codec, shape) + perceptual_part(criterion.perceptual, shape).flops
     return flops + (discriminator_part(criterion.adversarial, shape).flops if discriminator else 0)
@@ -87,8 +88,8 @@ def forward_flops(codec: Autoencoder, shape: Shape) -> int:
 
 @lru_cache(maxsize=8)
 def perceptual_part(config: Perceptual | None, shape: Shape) -> Part:
-    """The perceptual network: it sees the images, and their reconstructions with a gradient. InputError: weights that
-    are not there."""
+    """The perceptual network: it is applied to images, and to their reconstructions with a gradient. InputError:
+    weights that are not installed."""
     if config is None or not config.weight:
         return NOTHING
     module = config.build(shape[0])
@@ -99,30 +100,30 @@ def perceptual_part(config: Perceptual | None, shape: Shape) -> Part:
 
 @lru_cache(maxsize=8)
 def discriminator_part(config: Adversarial | None, shape: Shape) -> Part:
-    """The discriminator: it sees the reconstructions for their gradient, and in its own step both kinds."""
+    """The discriminator: it is applied to reconstructions for their gradient, and to both kinds in its own step."""
     if config is None or not config.weight:
         return NOTHING
     with FakeTensorMode():
         module = config.build(shape[0])
         own_step = 2 * _flops(module, shape, images_only=False)
-        kept = _per_image(module, shape)
+        activations = _per_image(module, shape)
         against = _flops(module.requires_grad_(False), shape, images_only=True)
-        return Part(parameters(module), kept, own_step + against)
+        return Part(parameters(module), activations, own_step + against)
 
 
 def frozen_parameters(module: PerceptualModule) -> int:
-    """Those of the perceptual network, which its module does not register."""
+    """Parameters of the perceptual network, which its module does not register."""
     return sum(parameters(part) for part in module._frozen)
 
 
 def _per_image(forward, shape: Shape) -> int:
-    """Bytes that one image of a batch keeps for the backward pass."""
+    """Bytes saved for the backward pass per image of a batch."""
     one, two = (saved_bytes(lambda n=n: forward(torch.empty(n, *shape, requires_grad=True))) for n in (1, 2))
     return two - one
 
 
 def _flops(forward, shape: Shape, *, images_only: bool) -> int:
-    """Operations of a forward and a backward pass of one image, to the images or else to the weights."""
+    """Operations of a forward and a backward pass of one image, with respect to the images or else to the weights."""
     with FlopCounterMode(display=False) as counter:
         forward(torch.empty(1, *shape, requires_grad=images_only)).sum().backward()
     return counter.get_total_flops()

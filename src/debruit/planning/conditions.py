@@ -1,5 +1,4 @@
-"""The context that conditioners of a new training are made from: of the captions, only those of the images that are
-trained on."""
+"""Conditioners of a new training, made from its data; captions are read from the training images alone."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -23,8 +22,8 @@ def conditioners(
     split: Split | None = None,
     tokenizer: str | None = None,
 ) -> tuple[Conditioner, ...]:
-    """The conditioners of these names, or where none were named (None) the usual ones. Captions are learnt from the
-    training images of the split alone (None: that of a training without options). InputError as
+    """The conditioners of these names (None: the usual ones of this data). A tokenizer is trained on the captions of
+    the training images of the split alone (None: the split of a training without options). InputError as in
     conditioning/from_data.py."""
     names = from_data.usual(source, dataset) if names is None else names
     from_data.check(names, dataset)
@@ -33,13 +32,13 @@ def conditioners(
 
 
 def items_of(names: Sequence[str]) -> list[str]:
-    """The items of the data that the conditions of these names read."""
+    """The fields of the data that the conditions of these names read."""
     known = conditions()
     return [known[name].reads for name in names]
 
 
 def context(dataset: Dataset, split: Split, *, tokenizer: str | None = None) -> DataContext:
-    """What conditioners are made from: of the captions, only those of the training images."""
+    """The context for making conditioners, with the captions of the training images alone."""
     texts = dataset.texts or ()
     captions = [caption for n in split.train for caption in texts[n]] if texts else []
     return DataContext(dataset=dataset, captions=captions, tokenizer=tokenizer)
@@ -53,7 +52,7 @@ def planned_split(
     group: str | None = None,
     reads: Collection[str] = (),
 ) -> Split:
-    """The split of a training with this seed, group and --set, whose conditions read these items."""
+    """The split of a training with this seed, group and --set, whose conditions read these fields of the data."""
     count = held_out(len(dataset))
     group = usual_group(dataset, group, reads, count, seed)
     held = SplitConfig(seed=seed, validation_images=count, group=group, own_parts=dataset.parts is not None)

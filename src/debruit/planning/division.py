@@ -1,5 +1,5 @@
-"""Which groups of images a new run holds out together: those that were requested; otherwise whole folders of frames, if
-the model is given the first frame."""
+"""The groups of images that a new run holds out together: the requested ones, or else whole folders of frames if the
+model is conditioned on the first frame."""
 
 from collections.abc import Collection
 
@@ -8,12 +8,12 @@ from debruit.data.groups import SEQUENCE
 from debruit.data.split import SplitConfig, make_split
 
 NONE = "none"
-FAR = 2  # folders of frames are held out whole if that changes the number of held-out images by less than this factor
+FAR = 2  # folders of frames are held out whole if the number of held-out images changes by less than this factor
 
 
 def usual_group(dataset: Dataset, requested: str | None, reads: Collection[str], held_out: int, seed: int) -> str:
-    """Return what --group means for a run whose conditions read these items; "" is no group. Without it, folders of
-    frames are groups where a condition reads the first frame and they are small enough."""
+    """Return the group of a run whose conditions read these fields of the data, or "". Without a request (--group),
+    folders of frames are groups if a condition reads the first frame and they are small enough."""
     if requested is not None:
         return "" if requested.strip().lower() == NONE else requested
     if "first" not in reads or not held_out:

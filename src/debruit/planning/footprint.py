@@ -1,9 +1,9 @@
-"""What a training takes, counted on fake tensors before anything is allocated: parameters, memory by part, operations;
-and on which GPU it fits.
+"""Parameters, memory by part and operations of a training, counted on fake tensors before anything is allocated, and
+the GPUs that it fits on.
 
-Bytes are those of float32, and of what autograd keeps for the backward pass; bfloat16 keeps less. The sum over the
-parts is an estimate of the peak from above: gradients appear as activations go. Previews, which are drawn between
-steps, can take more than those. It leaves out the framework itself and its workspaces.
+Bytes are those of float32 and of the activations that autograd saves for the backward pass; bfloat16 takes less. The
+sum of the parts is an upper bound of the peak, since gradients appear as activations are freed. Previews, which are
+sampled between steps, can take more than the activations. PyTorch itself and its workspaces are excluded.
 """
 
 import weakref
@@ -27,14 +27,14 @@ from debruit.training.state import build_optimiser, trained
 from debruit.training.tasks.diffusion import PREVIEW_COUNT
 
 FLOAT = 4  # bytes
-BACKWARD = 3  # a forward and a backward pass together, in forward passes
+BACKWARD = 3  # cost of a forward and a backward pass, in forward passes
 GPU_GIB = (8, 12, 16, 24, 40, 80)
-USABLE = 0.9  # of a device's memory: the rest is the framework's own
+USABLE = 0.9  # of a device's memory; the rest is for PyTorch itself
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Images per second: measured, or estimated from the operations of a step where measuring one would take long."""
+    """Training speed: measured, or estimated from the operations of a step if measuring would take long."""
 
     images_per_second: float
     estimated: bool = False
@@ -42,13 +42,13 @@ class Speed:
     def __str__(self) -> str:
         rate = self.images_per_second
         shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
-        return f"{shown} images/s" + (" (estimated from its operations)" if self.estimated else "")
+        return f"{shown} images/s" + (" (estimated from its FLOPs)" if self.estimated else "")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters that are trained; bytes of weights, gradients, moments and average together, and of what the backward
-    pass keeps for one image; operations of one forward pass of one image."""
+    """Trained parameters; bytes of weights, gradients, moments and average together; bytes of activations per image;
+    operations of a forward pass per image."""
 
     parameters: int
     fixed_bytes: int
@@ -56,15 +56,15 @@ class Cost:
     forward_flops: int
 
     def peak_bytes(self, images: int) -> int:
-        """An estimate of the peak with `images` in flight; it leaves out the framework itself (about 0.4 GB on a CPU)."""
+        """Estimate the peak with `images` in flight, excluding PyTorch itself (about 0.4 GB on a CPU)."""
         return self.fixed_bytes + self.image_bytes * images
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Parameters by part; bytes by part that do not depend on the batch, of what one image in flight keeps, and of what
-    previews take between steps; `batch` images make a step, of which `in_flight` are in memory at a time. `smaller` is
-    how to have fewer in flight, a flag with {} for their number."""
+    """Parameters by part; `fixed`: bytes by part that do not depend on the batch; `image_bytes`: activations per image
+    in flight; `preview_bytes`: memory of previews between steps. A step has `batch` images, of which `in_flight` are in
+    memory at a time. `smaller` is the flag that reduces this number, with {} for the number."""
 
     parameters: Mapping[str, int]
     fixed: Mapping[str, int]
@@ -75,35 +75,35 @@ class Footprint:
     smaller: str
 
     def total(self, images: int) -> int:
-        """Bytes at the most, with so many images in flight."""
+        """Upper bound of the bytes with this many images in flight."""
         return sum(self.fixed.values()) + max(self.image_bytes * images, self.preview_bytes)
 
     def most(self, room: float) -> int:
-        """The most images, a divisor of the batch, whose total stays within `room` bytes; 0 if there is none."""
+        """The largest divisor of the batch whose total is within `room` bytes; 0 if there is none."""
         return max((n for n in range(1, self.batch + 1) if self.batch % n == 0 and self.total(n) <= room), default=0)
 
 
 @lru_cache(maxsize=64)
 def cost(model: ModelConfig) -> Cost:
-    """By running the model on fake tensors, without memory: exact counts, and the bytes that autograd saves. (The meta
-    device would take another kernel for attention, which keeps more.)"""
+    """Count by running the model on fake tensors, without memory: exact numbers, and the bytes that autograd saves.
+    (The meta device would use another kernel for attention, which saves more.)"""
     with FakeTensorMode():
         backbone = model.build()
         one, two = (_counted(model, backbone, n) for n in (1, 2))
         fixed = sum(trained_bytes(backbone, Optimiser(kind="adamw")).values())
         count = sum(p.numel() for _, p in trained(backbone))
-    # the difference leaves out what a batch has once, as the encoding of no caption
+    # the difference excludes what is computed once per batch, such as the encoding of no caption
     return Cost(count, fixed, two[0] - one[0], two[1] - one[1])
 
 
 def footprint(run: Run) -> Footprint:
-    """That of a diffusion model, its frozen autoencoder included."""
+    """Footprint of a diffusion model, its frozen autoencoder included."""
     model = run.model
     with FakeTensorMode():
         backbone, codec = model.build(), model.codec.build(model.data.channels)
         memory = trained_bytes(backbone, run.optimiser)
         size = (model.data.height, model.data.width)
-        drawn = max(
+        preview = max(
             passing_bytes(lambda: backbone(*_inputs(model, backbone, 1))),
             passing_bytes(lambda: codec.decode(torch.empty(1, *model.latent_shape), size)),
         )
@@ -116,7 +116,7 @@ def footprint(run: Run) -> Footprint:
         counts,
         memory,
         image_bytes=cost(model).image_bytes,
-        preview_bytes=PREVIEW_COUNT * drawn,
+        preview_bytes=PREVIEW_COUNT * preview,
         batch=run.batch,
         in_flight=run.microbatch or run.batch,
         smaller="--set microbatch={}",
@@ -124,7 +124,7 @@ def footprint(run: Run) -> Footprint:
 
 
 def trained_bytes(module: nn.Module, optimiser: Optimiser) -> dict[str, int]:
-    """Of the weights of a module, their gradients, an optimiser's moments and the running average. Called in a
+    """Bytes of a module's weights, their gradients, the optimiser's moments and the running average. Call it in a
     FakeTensorMode."""
     count, changed = parameters(module), sum(p.numel() for _, p in trained(module))
     moments = sum(
@@ -141,29 +141,29 @@ def parameters(module: nn.Module) -> int:
 
 
 def saved_bytes(forward: Callable[[], Tensor]) -> int:
-    """What the backward pass of a result keeps, each storage once."""
-    kept: dict[int, torch.UntypedStorage] = {}
+    """Bytes that autograd saves for the backward pass of a result, each storage counted once."""
+    saved: dict[int, torch.UntypedStorage] = {}
 
-    def keep(tensor: Tensor) -> Tensor:
+    def save(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage  # held, so that no other gets its address
+        saved[storage._cdata] = storage  # the reference prevents another storage from getting its address
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
         out = forward()
     assert out.requires_grad
-    return sum(storage.nbytes() for storage in kept.values())
+    return sum(storage.nbytes() for storage in saved.values())
 
 
 def passing_bytes(forward: Callable[[], object]) -> int:
-    """The most that is in memory at once in a pass without gradients, of what the pass itself makes."""
-    with torch.no_grad(), PeakMemory() as living:
+    """Peak bytes of the tensors that a pass without gradients allocates."""
+    with torch.no_grad(), PeakMemory() as memory:
         forward()
-    return living.most
+    return memory.most
 
 
 class PeakMemory(TorchDispatchMode):
-    """Counts the bytes of the storages that operations make, until the last tensor on each is gone."""
+    """Counts the bytes of the storages that operations allocate, until the last tensor on each is freed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class PeakMemory(TorchDispatchMode):
             if isinstance(tensor, Tensor):
                 storage = tensor.untyped_storage()
                 if not self.tensors[storage._cdata]:
-                    if storage._cdata in given:  # a view of what was there before
+                    if storage._cdata in given:  # a view of an input
                         continue
                     self.now += storage.nbytes()
                     self.most = max(self.most, self.now)
@@ -191,52 +191,52 @@ class PeakMemory(TorchDispatchMode):
             self.now -= size
 
 
-def lines(found: Footprint, here: int) -> list[str]:
-    """Parameters and memory by part, and whether it fits into the `here` bytes of the device, and on which GPU."""
-    total = found.total(found.in_flight)
+def lines(needs: Footprint, memory: int) -> list[str]:
+    """Lines about parameters, memory by part, and the memory sizes that it fits into: `memory` bytes, common GPUs."""
+    total = needs.total(needs.in_flight)
     unit, size = ("GiB", 2**30) if total >= 2**30 else ("MiB", 2**20)
-    counts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in found.parameters.items())
-    parts = [*found.fixed.items(), (f"activations of {found.in_flight} images", found.image_bytes * found.in_flight)]
-    parts += [("or, between steps, previews", found.preview_bytes)]
+    counts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in needs.parameters.items())
+    parts = [*needs.fixed.items(), (f"activations of {needs.in_flight} images", needs.image_bytes * needs.in_flight)]
+    parts += [("or previews, between steps", needs.preview_bytes)]
     width = max(len(name) for name, _ in parts)
     return [
         f"parameters  {counts}",
-        f"memory      {total / size:.2f} {unit} in all, beside the framework's own; estimated, in float32 "
-        f"({found.image_bytes / 2**20:,.1f} MiB of activations an image)",
+        f"memory      {total / size:.2f} {unit} in total, excluding PyTorch itself; estimated, in float32 "
+        f"({needs.image_bytes / 2**20:,.1f} MiB of activations per image)",
         *(f"            {name:<{width}}  {held / size:7.2f} {unit}" for name, held in parts),
-        f"fits        estimated, not measured on any GPU; here ({here / 2**30:.1f} GiB): {room(found, here)}",
-        *(f"            {line}" for line in fits(found)),
+        f"fits        estimated, not measured on a GPU; this device ({memory / 2**30:.1f} GiB): {room(needs, memory)}",
+        *(f"            {line}" for line in fits(needs)),
     ]
 
 
-def fits(found: Footprint) -> list[str]:
-    """What each size of a GPU's memory takes; sizes that are alike together."""
-    alike: dict[str, list[str]] = {}
+def fits(needs: Footprint) -> list[str]:
+    """Lines about the common sizes of GPU memory; sizes with the same answer share a line."""
+    answers: dict[str, list[str]] = {}
     for size in GPU_GIB:
-        alike.setdefault(room(found, size * 2**30), []).append(str(size))
-    return [f"GPU of {', '.join(sizes)} GiB: {said}" for said, sizes in alike.items()]
+        answers.setdefault(room(needs, size * 2**30), []).append(str(size))
+    return [f"GPU of {', '.join(sizes)} GiB: {answer}" for answer, sizes in answers.items()]
 
 
-def room(found: Footprint, size: int) -> str:
-    """Whether the batch fits into a memory of `size` bytes, or what to do that it does."""
-    images = found.most(USABLE * size)
-    if images == found.batch:
-        return f"the batch of {found.batch} fits"
+def room(needs: Footprint, size: int) -> str:
+    """State whether the batch fits into a memory of `size` bytes, or the flag with which it does."""
+    images = needs.most(USABLE * size)
+    if images == needs.batch:
+        return f"the batch of {needs.batch} fits"
     if images:
-        return f"with {found.smaller.format(images)}"
-    steps = replace(found, preview_bytes=0).most(USABLE * size)
-    return "enough for the steps, too small for the previews" if steps else "too small"
+        return f"with {needs.smaller.format(images)}"
+    steps = replace(needs, preview_bytes=0).most(USABLE * size)
+    return "enough for training steps, too small for previews" if steps else "too small"
 
 
 def _counted(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[int, int]:
-    """What the backward pass of a batch keeps, in bytes, and the operations of its forward pass."""
+    """Bytes saved for the backward pass of a batch, and the operations of its forward pass."""
     with FlopCounterMode(display=False) as counter:
-        kept = saved_bytes(lambda: backbone(*_inputs(model, backbone, batch)))
-    return kept, counter.get_total_flops()
+        saved = saved_bytes(lambda: backbone(*_inputs(model, backbone, batch)))
+    return saved, counter.get_total_flops()
 
 
 def _inputs(model: ModelConfig, backbone: Backbone, batch: int) -> tuple[Tensor, Tensor, Cond]:
-    """What the backbone sees of a batch, its conditions encoded: their encoders are part of the cost."""
+    """Inputs of the backbone for a batch; encoding the conditions here makes their encoders part of the cost."""
     conditions = ConditionBatch.full(model, batch)
     cond = backbone.cond(conditions.values, conditions.keep)
     return torch.empty(batch, *model.latent_shape), torch.empty(batch), cond

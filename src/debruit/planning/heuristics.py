@@ -1,9 +1,9 @@
-"""Settings from the data, the machine and the budget; and what they will cost, before step 1.
+"""Settings of a diffusion model, chosen from the data, the machine and the budget, with an estimate of their cost.
 
-The network is chosen by one rule. A budget of C floating-point operations buys N images seen at f operations each in
-the forward pass (3 f in training), C = 3 f N; both grow as its square root, f = SHARE sqrt(C / 3), and of the
-candidates the one whose f is nearest is taken. SHARE is from trainings of ten minutes on a CPU, by their Frechet
-distances (bench/RESULTS.md).
+The network is chosen by one rule. A budget of C floating-point operations is spent on N images seen at f operations
+each in the forward pass (3 f in training), C = 3 f N. With f = SHARE N both grow as the square root of the budget,
+f = sqrt(SHARE C / 3), and the candidate with the closest f is chosen. SHARE was fitted to the Frechet distances of
+trainings of ten minutes on a CPU (bench/RESULTS.md).
 """
 
 import math
@@ -32,23 +32,23 @@ from debruit.sampling.heun import Heun
 from debruit.sampling.unipc import UniPC
 from debruit.training.config import Optimiser, Run
 
-SHARE = 1500.0  # forward operations per image over the images seen, both at their best
+SHARE = 1500.0  # forward operations per image, divided by the images seen, at the optimum
 DEFAULT_MINUTES = 20.0
 LR = Optimiser().lr
-PIXEL_STD = 0.5  # of pixels in [-1, 1], about; latents are of unit scale
-CARRIES = 8  # channels of the network for each value of a patch, from which on it predicts the velocity
+PIXEL_STD = 0.5  # approximate, of pixels in [-1, 1]; latents have unit scale
+CARRIES = 8  # a network with at least this many channels per value of a patch predicts the velocity
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
-# with which 96 % and more of Fashion-MNIST's samples after ten minutes are recognised as the class asked for
-# (docs/guidance.md);
-# guidance nearer to the noise shifts the brightness, and doubled the Frechet distance (bench/RESULTS.md)
+# with these, at least 96 % of the samples of Fashion-MNIST are recognised as the requested class after ten minutes
+# (docs/guidance.md); guidance at higher noise levels shifts the brightness, and doubled the Frechet distance
+# (bench/RESULTS.md)
 GUIDANCE, INTERVAL = 2.4, (0.0, 0.8)
-DROPOUT = {30: 0.1, 120: 0.25}  # from so many epochs on (bench/RESULTS.md)
-# what a coarser folding that cannot carry the noise must save, as the logarithm of the cost, for each doubling
+DROPOUT = {30: 0.1, 120: 0.25}  # minimum epochs: rate (bench/RESULTS.md)
+# penalty of each doubling of the patch for a network too narrow for the velocity, in units of log cost
 PATCH_PENALTY = 0.5
 WIDTHS = {
     1: (32, 48, 64, 80, 96),
     2: (96, 128, 160, 192, 256),
-}  # by blocks a level: few and wide are faster than many and narrow
+}  # {blocks per level: widths}: few wide blocks are faster than many narrow ones
 
 
 def recommend(
@@ -66,10 +66,12 @@ def recommend(
     speed: float = 1.0,
     split: Split | None = None,
 ) -> Run:
-    """The run that debruit would do on this data, on this device, for this long; on the latents of `codec`, or on
-    pixels; under these conditions, or on the data's classes where it has some. The device trains at `speed` times what
-    a short measurement says: other than 1 where a training has shown it. `split`: which images are trained on, where
-    that is known; else all but those that are held out of this many."""
+    """Recommend a diffusion model for this data, device and budget, on the latents of `codec` (None: pixels).
+
+    `conditioners` None stands for the classes of the data, if it has any. `speed` corrects the measured throughput of
+    the device by the speed that a training has shown. `split` has the training images; without it they are all but the
+    usual number of held-out images.
+    """
     if images is not None:
         model = choose_model(spec, SHARE * images, codec=codec, conditioners=conditioners)
         expected = images
@@ -100,9 +102,8 @@ def recommend(
 
 
 def again(run: Run, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None) -> Run:
-    """What `recommend` says in place of an earlier run of minutes, on a device that turned out to be `speed` times as
-    fast; `batch` and `split` as there."""
-    found = recommend(
+    """Recommend again for the minutes of an earlier run, on a device that turned out to be `speed` times as fast."""
+    planned = recommend(
         run.source,
         run.data,
         device,
@@ -115,18 +116,18 @@ def again(run: Run, device: torch.device, *, speed: float, batch: int | None, sp
         speed=speed,
         split=split,
     )
-    return replace(found, group=run.group, own_parts=run.own_parts)
+    return replace(planned, group=run.group, own_parts=run.own_parts)
 
 
 def operations(run: Run) -> int:
-    """Floating-point operations of one forward pass of an image."""
+    """Floating-point operations of one forward pass per image."""
     return cost(run.model).forward_flops
 
 
 def usual_batch(model: ModelConfig, images: int, device: torch.device) -> tuple[int, float]:
-    """Images a step and the learning rate, for a training of so many images: on a CPU the best of equal minutes, as
-    measured in both precisions (bench/RESULTS.md). In bfloat16 the optimiser, which stays in float32, takes a larger
-    share of a step, so that larger batches pay."""
+    """Batch size and learning rate of a training of this many images: on a CPU the best at equal time, measured in both
+    precisions (bench/RESULTS.md). In bfloat16 the optimiser, which stays in float32, takes a larger share of a step, so
+    larger batches are better."""
     if device.type != "cpu":
         return 256, LR
     if not throughput.halves(model, device) or images < 50_000:
@@ -137,27 +138,27 @@ def usual_batch(model: ModelConfig, images: int, device: torch.device) -> tuple[
 def choose_model(
     spec: DataSpec, target: float, *, codec: Codec | None = None, conditioners: Sequence[Conditioner] | None = None
 ) -> ModelConfig:
-    """The candidate whose forward pass is nearest to `target` operations an image."""
+    """The candidate whose forward pass is closest to `target` operations per image."""
     codec = codec or Pixels()
     channels, sides = codec.latent_channels(spec.channels), codec.latent_size(*spec.sizes)
-    found, families = [], candidates(*sides)
+    scored, families = [], candidates(*sides)
     for family in families:
-        # one of a family is counted; for the others the count goes with the square of the width
+        # one network of a family is counted; the operations of the others scale with the square of the width
         middle = (
             cost(configure(spec, family[len(family) // 2], codec, conditioners)).forward_flops
             / family[len(family) // 2].channels ** 2
         )
         coarser = PATCH_PENALTY * math.log2(family[0].patch / families[0][0].patch)
-        found += [
+        scored += [
             (abs(math.log(middle * network.channels**2 / target)) + coarser * (not carries(network, channels)), network)
             for network in family
         ]
-    return configure(spec, min(found, key=lambda pair: pair[0])[1], codec, conditioners)
+    return configure(spec, min(scored, key=lambda pair: pair[0])[1], codec, conditioners)
 
 
 def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
-    """The model with the dropout that few images need: what is seen over and over is learnt by heart, and then the loss
-    on other images rises."""
+    """Add the dropout that trainings of many epochs need: without it the model memorises its images, and the loss on
+    other images rises."""
     assert isinstance(model.network, UNet)
     dropout = max((rate for least, rate in DROPOUT.items() if epochs >= least), default=0.0)
     return replace(model, network=replace(model.network, dropout=dropout))
@@ -166,15 +167,15 @@ def regularised(model: ModelConfig, epochs: float) -> ModelConfig:
 def configure(
     spec: DataSpec, network: UNet, codec: Codec | None = None, conditioners: Sequence[Conditioner] | None = None
 ) -> ModelConfig:
-    """A model for this data: under these conditions, or on the data's classes where it has some."""
+    """The model for this data and network. `conditioners` None stands for the classes of the data, if it has any."""
     codec = codec or Pixels()
     if conditioners is None:
         conditioners = (Label(),) if len(spec.class_names) > 1 else ()
     network = opened(network, conditioners, spec, codec.factor)
-    # the velocity contains the noise of a whole folded patch, and a narrow network carries that badly; then x_0, with
-    # the velocity's loss
+    # the velocity contains the noise of a whole folded patch, which a narrow network represents badly; it predicts x_0
+    # instead, with the loss in velocity
     predicts = "velocity" if carries(network, codec.latent_channels(spec.channels)) else "x0"
-    # the best of at most 20 network evaluations, as measured on one model of each kind (bench/RESULTS.md)
+    # the best with at most 20 network evaluations, measured on one model of each kind (bench/RESULTS.md)
     sampler, grid, steps = (
         (UniPC(), UniformTime(), 16) if predicts == "velocity" else (Heun(), Karras(sigma_min=0.02), 10)
     )
@@ -192,7 +193,7 @@ def configure(
 
 
 def opened(network: UNet, conditioners: Sequence[Conditioner], spec: DataSpec, factor: int) -> UNet:
-    """The network with doors as wide as what these conditioners put through them, for images of this spec under a codec
+    """Set the widths of the network's doors to those that these conditioners need, for images of this spec and a codec
     of this factor."""
     wide = widths(conditioners, spec, factor)
     tokens = wide["tokens"]
@@ -207,18 +208,18 @@ def opened(network: UNet, conditioners: Sequence[Conditioner], spec: DataSpec, f
 
 
 def carries(network: UNet, channels: int) -> bool:
-    """Whether the network is wide enough for the noise of a folded patch of so many channels."""
+    """Whether the network is wide enough to represent the noise of a folded patch of this many channels."""
     return CARRIES * network.patch**2 * channels <= network.channels
 
 
 def candidates(height: int, width: int) -> list[list[UNet]]:
-    """U-Nets for images or latents of this size, families from narrow to wide for each way of folding them, the finest
-    first: the first level has 8 to 32 places a side, the last about 7, with attention."""
+    """U-Nets for images or latents of this size: for each patch size, the smallest first, families from narrow to wide.
+    The longer side has 8 to 32 positions at the first level, and about 7 at the last, which has attention."""
     longer, families = max(height, width), []
     for patch in (1, 2, 4, 8, 16, 32):
-        places = longer / patch
-        if 8 <= places <= 32 or (patch == 1 and places < 8) or (patch == 32 and places > 32):
-            levels = max(1, round(math.log2(min(places, 32) / 7)) + 1)
+        side = longer / patch
+        if 8 <= side <= 32 or (patch == 1 and side < 8) or (patch == 32 and side > 32):
+            levels = max(1, round(math.log2(min(side, 32) / 7)) + 1)
             families += [
                 [_network(channels, levels, patch, blocks) for channels in widths] for blocks, widths in WIDTHS.items()
             ]
@@ -226,10 +227,10 @@ def candidates(height: int, width: int) -> list[list[UNet]]:
 
 
 def _network(channels: int, levels: int, patch: int, blocks: int) -> UNet:
-    """Widths that double from level to level, up to 4 times; attention at the last. The embedding scales and shifts, by
-    which a class is followed better; groups of 16 channels, since a norm of bfloat16 is several times as slow on
-    narrower ones; levels joined by folding, which costs 18 % less than 3x3 convolutions and is as good
-    (bench/RESULTS.md)."""
+    """A U-Net whose widths double from level to level, up to 4 times, with attention at the last. Choices that were
+    measured (bench/RESULTS.md): the embedding scales and shifts, for better class accuracy; groups of 16 channels,
+    since normalisation in bfloat16 is several times slower with narrower ones; levels are joined by folding, which
+    costs 18 % less than 3x3 convolutions at the same quality."""
     return UNet(
         channels=channels,
         multipliers=tuple(min(2**k, 4) for k in range(levels)),
@@ -244,32 +245,32 @@ def _network(channels: int, levels: int, patch: int, blocks: int) -> UNet:
 
 
 def held_out(count: int) -> int:
-    """Images kept for validation: 5 %, at most 512, none of fewer than 20."""
+    """Number of images held out for validation: 5 %, at most 512, and none of fewer than 20."""
     return min(count // 20, 512)
 
 
 def sizes(spec: DataSpec, held_out: int, split: Split | None) -> tuple[int, int]:
-    """How many images are trained on, at least 1, and how many are held out."""
+    """Numbers of training images, at least 1, and of held-out images."""
     if split is None:
         return max(spec.count - held_out, 1), held_out
     return max(len(split.train), 1), len(split.validation)
 
 
 def fitted(run: Run, device: torch.device) -> tuple[Run, Speed]:
-    """The run with its length, when it has minutes, and its intervals from the speed; and that speed."""
+    """Set the length (of a run with minutes) and the intervals by the training speed. Return the run and that speed."""
     run = throughput.halved(throughput.affordable(run, device), device)
-    found = throughput.estimated_speed(
+    speed = throughput.estimated_speed(
         BACKWARD * cost(run.model).forward_flops, run.batch, device, half=run.precision == "bf16"
     )
-    if found is None:
+    if speed is None:
         rate = throughput.measure(run, device, seconds=throughput.seconds_to_measure(run))
         run, rate = throughput.compiled_where_it_pays(run, device, rate)
-        found = Speed(rate)
-    return throughput.timed(run, found.images_per_second), found
+        speed = Speed(rate)
+    return throughput.timed(run, speed.images_per_second), speed
 
 
 def summary(run: Run, device: torch.device, speed: Speed, split: Split | None = None) -> list[str]:
-    """What will be done and what it costs, in lines. `split`: that of the run, where its data is at hand."""
+    """Lines about the settings of the training and its cost. `split`: that of the run, where its data is available."""
     model, c = run.model, cost(run.model)
     spec, network = model.data, model.network
     training, held = sizes(spec, run.held_out_images, split)
@@ -283,21 +284,21 @@ def summary(run: Run, device: torch.device, speed: Speed, split: Split | None = 
         f"data      {spec.name}: {spec.count:,} images, {spec.channels} x {spec.height} x {spec.width} "
         f"{spec.depth}{classes}; "
         f"{held} held out",
-        f"model     {type(network).__name__} of {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} "
-        "MFLOP an image; "
+        f"model     {type(network).__name__} with {c.parameters / 1e6:.2f} M parameters, {c.forward_flops / 1e6:,.0f} "
+        "MFLOP per image; "
         f"{type(model.process).__name__}, predicts {model.predicts}"
         + "".join(f", conditioned on {x.name} (dropped {x.drop:.0%})" for x in model.conditioners),
         f"training  {length} ({epochs:.1f} epochs), batch {run.batch}{portion}, {OPTIMISERS[run.optimiser.kind]} lr "
         f"{run.optimiser.lr:g} "
-        f"(not scaled by anything), seed {run.seed}, "
+        f"(no batch-size scaling), seed {run.seed}, "
         f"flips {'on' if run.flip else 'off'}",
-        f"machine   {device}, {speed}{how}, memory about {peak / 2**30:.2f} GiB beside the framework's own; "
+        f"machine   {device}, {speed}{how}, about {peak / 2**30:.2f} GiB of memory, excluding PyTorch itself; "
         f"ETA {duration(run.minutes * 60 if run.minutes else run.images / speed.images_per_second)}",
     ]
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """Format seconds in the unit that suits their size."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -1,6 +1,6 @@
-"""The plan of a training: its run with the user's changes, its length and intervals, and what it will cost.
+"""The plan of a training: its run with the user's changes, its length and intervals, and its estimated cost.
 
-`plan` is called once for a training; `replan` again only where the first seconds show another speed than was planned.
+`plan` is called once for a training, and `replan` only if the first seconds show another speed than was planned.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from debruit.planning import autoencoder, autoencoder_footprint, footprint, heur
 from debruit.planning.footprint import Speed, lines
 from debruit.training.config import AnyRun, Run
 
-ALIKE = 1.25  # networks whose operations differ by less than this factor are not worth a new start
+ALIKE = 1.25  # a network whose operations differ by less than this factor is not worth starting over
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run that is ready to train, on a device, with the estimated or measured speed of its training. `split` is None
-    where the data is not on this machine."""
+    """A run that is ready to train, its device, and its estimated or measured speed. `split` is None if the data is not
+    on this machine."""
 
     run: AnyRun
     device: torch.device
@@ -30,26 +30,26 @@ class Plan:
 
     @property
     def summary(self) -> list[str]:
-        """What will be done and what it costs, in lines."""
+        """Lines about the settings of the training and its cost."""
         return _planner(self.run).summary(self.run, self.device, self.speed, self.split)
 
     @property
     def footprint(self) -> list[str]:
-        """Parameters and memory by part, and the GPUs that it fits on, in lines."""
+        """Lines about parameters and memory by part, and the GPUs that it fits on."""
         module: Any = footprint if isinstance(self.run, Run) else autoencoder_footprint
         return lines(module.footprint(self.run), throughput.memory(self.device))
 
 
 def plan(run: AnyRun, device: torch.device, split: Split | None = None, *, assignments: Sequence[str] = ()) -> Plan:
-    """Plan a run with these changes (`--set`). Intervals that they set stay as set."""
+    """Plan a run with these changes (`--set`). Intervals among them override those that follow from the speed."""
     run, speed = _planner(run).fitted(override_all(run, assignments), device)
     run = override_all(run, [text for text in assignments if text.startswith("every")])
     return Plan(run=run, device=device, speed=speed, split=split)
 
 
 def replan(before: Plan, factor: float, *, batch: int | None, assignments: Sequence[str]) -> Plan | None:
-    """Plan anew for a device that turned out to be `factor` times as fast, with the same changes by the user; None
-    where the network would be about as large, so that starting over would gain nothing."""
+    """Plan again for a device that turned out to be `factor` times as fast, with the same changes by the user. None if
+    the network would have about the same size, so that starting over would gain nothing."""
     planner = _planner(before.run)
     run = planner.again(before.run, before.device, speed=factor, batch=batch, split=before.split)
     run = override_all(run, assignments)

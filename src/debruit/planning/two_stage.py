@@ -2,7 +2,7 @@
 
 OUT/stages.json                 the plan, until the second stage begins
 OUT/autoencoder/                the run of the first stage
-OUT/autoencoder.safetensors     what came of it, which the second stage needs beside its own run.json
+OUT/autoencoder.safetensors     the trained autoencoder, which the second stage needs next to its own run.json
 """
 
 import importlib.util
@@ -29,15 +29,15 @@ from debruit.training.config import AutoencoderRun, Run
 from debruit.training.run_folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder, alone, check_free
 
 FOLDER = "autoencoder"
-FIRST_SHARE = 0.3  # of the minutes or images, for the autoencoder (bench/RESULTS.md)
+FIRST_SHARE = 0.3  # share of the autoencoder in the minutes or images (bench/RESULTS.md)
 LEAST_SIDE, LEAST_FIRST_IMAGES = 64, 3_000
-LEAST_MINUTES = 0.05  # for the second stage, when the first has used up the budget
+LEAST_MINUTES = 0.05  # for the second stage, if the first has used up the budget
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwoStagePlan:
-    """The plan. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are the user's for
-    the second stage."""
+    """The plan of both stages. `minutes` or `images` is the whole budget; `batch`, `conditioners` and `assignments` are
+    the user's settings of the second stage."""
 
     first: AutoencoderRun
     minutes: float | None = None
@@ -48,8 +48,8 @@ class TwoStagePlan:
 
 
 def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
-    """Whether latents give better images than pixels for these minutes (bench/RESULTS.md): from LEAST_SIDE pixels on,
-    if the autoencoder's share lasts for LEAST_FIRST_IMAGES of the narrowest one, and its perceptual network is
+    """Whether latents give better images than pixels in these minutes (bench/RESULTS.md): from LEAST_SIDE pixels on, if
+    the autoencoder's share is enough for LEAST_FIRST_IMAGES with the narrowest one, and its perceptual network is
     installed."""
     if min(spec.height, spec.width) < LEAST_SIDE or importlib.util.find_spec(PERCEPTUAL_PACKAGE) is None:
         return False
@@ -59,7 +59,7 @@ def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
 
 
 def begin(path: Path, plan: TwoStagePlan) -> RunFolder:
-    """The folder of the plan, and in it that of the first stage."""
+    """Create the folder of the plan; return that of the first stage inside it. InputError: a folder that is in use."""
     with alone(path):
         check_free(path)
         write_atomically(path / PLAN, lambda temporary: temporary.write_text(json.dumps(encode(plan), indent=2)))
@@ -67,7 +67,7 @@ def begin(path: Path, plan: TwoStagePlan) -> RunFolder:
 
 
 def first_folder(path: Path, plan: TwoStagePlan) -> RunFolder:
-    """The folder of the first stage, made where a kill came before it was."""
+    """The folder of the first stage; it is created if the training was killed before that."""
     inside = path / FOLDER
     return RunFolder.open(inside) if (inside / RUN).exists() else RunFolder.create(inside, plan.first)
 
@@ -91,9 +91,9 @@ def second(
     speed: float = 1.0,
     data_split: Split | None = None,
 ) -> Run:
-    """The run of the second stage, with the minutes or images that the first leaves: on the `codec` that came of it
-    after `taken` seconds; before it is trained (None), as far as that can be known. `speed` and `data_split` as in
-    planning.recommend; its data is divided as that of the first."""
+    """The run of the second stage, with the minutes or images that the first leaves, on the latents of `codec`, whose
+    training took `taken` seconds. None for both, before the first stage is trained, stands for its plan. `speed` and
+    `data_split` as in heuristics.recommend; the split is that of the first stage."""
     first, minutes, images = plan.first, None, None
     if plan.minutes is not None:
         used = (first.minutes or 0) if taken is None else taken / 60
@@ -101,7 +101,7 @@ def second(
     else:
         assert plan.images is not None
         images = max(plan.images - first.images, 1)
-    found = heuristics.recommend(
+    run = heuristics.recommend(
         first.source,
         first.data,
         device,
@@ -115,7 +115,7 @@ def second(
         speed=speed,
         split=data_split,
     )
-    return replace(found, group=first.group, own_parts=first.own_parts)
+    return replace(run, group=first.group, own_parts=first.own_parts)
 
 
 def on_latents(
@@ -133,8 +133,8 @@ def on_latents(
     speed: float = 1.0,
     data_split: Split | None = None,
 ) -> Run:
-    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in planning.recommend.
-    InputError: images that cannot go through it."""
+    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in heuristics.recommend.
+    InputError: images that the autoencoder cannot encode."""
     stage.check_fits(spec)
     return heuristics.recommend(
         source,
@@ -153,12 +153,12 @@ def on_latents(
 
 
 def create(path: Path, run: Run, stage: FirstStage) -> RunFolder:
-    """The run folder of a diffusion model on latents, with its autoencoder beside run.json."""
+    """Create the run folder of a diffusion model on latents, with its autoencoder next to run.json."""
     return RunFolder.create(path, run, write_beside=lambda: stage.save(path / FIRST_STAGE))
 
 
 def split(minutes: float | None, images: int | None) -> tuple[float | None, int | None]:
-    """(minutes, images) of the first stage."""
+    """Minutes and images of the first stage."""
     return (
         None if minutes is None else minutes * FIRST_SHARE,
         None if images is None else max(int(images * FIRST_SHARE), 1),
@@ -166,6 +166,6 @@ def split(minutes: float | None, images: int | None) -> tuple[float | None, int 
 
 
 def spent(path: Path) -> float:
-    """Seconds that the first stage took, by its log."""
+    """Duration of the first stage in seconds, according to its log."""
     lines = (path / FOLDER / LOG).read_text().splitlines()
     return float(json.loads(lines[-1])["elapsed"]) if lines else 0.0
