@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from debruit.autoencoders.losses.criterion import Criterion
@@ -38,6 +38,7 @@ from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
 from debruit.images import figures
+from debruit.images.row_sheet import row_sheet
 from debruit.judges.extractor import Extractor
 from debruit.judges.find import find_extractor
 from debruit.metrics.frechet import frechet
@@ -230,13 +231,8 @@ def table(results: dict[str, Result], count: int, label: str) -> list[str]:
 
 def picture(rows: dict[str, Tensor], spec) -> Image.Image:
     """The same images in every row, its name before it."""
-    count = len(next(iter(rows.values())))
-    sheet = figures.grid(figures.displayable(torch.cat(list(rows.values())), spec), columns=count)
-    found = Image.new("RGB", (sheet.width + LABEL, sheet.height), "white")
-    found.paste(sheet, (LABEL, 0))
-    for n, name in enumerate(rows):
-        ImageDraw.Draw(found).text((4, int((n + 0.5) * sheet.height / len(rows)) - 5), name, fill="black")
-    return found
+    named = [(name, figures.displayable(images, spec)) for name, images in rows.items()]
+    return row_sheet(named, scale=max(1, round(64 / max(spec.sizes))), margin=LABEL)
 
 
 def say(line: str) -> None:

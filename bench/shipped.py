@@ -20,6 +20,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.order import split
 from debruit.evaluation.memorisation.nearest import nearest
 from debruit.images import figures
+from debruit.images.row_sheet import row_sheet
 from debruit.judges.find import find_extractor
 from debruit.models.config import ModelConfig, named
 from debruit.models.diffusion import Model
@@ -114,8 +115,8 @@ def draw() -> None:
         images = model.generate(SAMPLES, prompt=caption, mask=mask[0].numpy(), seed=0)
         masks.append((caption, row(n, images, palette[mask.long()].permute(0, 3, 1, 2))))
     samples = ["sample"] + [""] * (SAMPLES - 1)
-    figures.save(figures.captioned(prompts, heads=["held out", *samples, "nearest"]), ROOT / "docs/prompts.png")
-    figures.save(figures.captioned(masks, heads=["mask", *samples, "nearest"]), ROOT / "docs/masks.png")
+    figures.save(row_sheet(prompts, heads=["held out", *samples, "nearest"]), ROOT / "docs/prompts.png")
+    figures.save(row_sheet(masks, heads=["mask", *samples, "nearest"]), ROOT / "docs/masks.png")
 
 
 def names() -> None:

@@ -1,6 +1,7 @@
 """Samples beside their conditions: every sample once and whole, nearly square, the mask in its palette, a legend of the classes that it holds."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.mask import Mask
 from debruit.errors import InputError
 from debruit.images import figures, grids
+from debruit.images.canvas import MOST_CLASSES
 from debruit.images.contact_sheet import LEAST_SIDE, Group, sheet
+from debruit.images.row_sheet import row_sheet
 from debruit.images.spec import DataSpec
 from debruit.models.condition_images import shown
 from debruit.models.config import ModelConfig
@@ -135,7 +138,7 @@ def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):
 
 @pytest.mark.parametrize(
     "made",
-    [figures.captioned, lambda rows: figures.captioned(rows, scale=3), lambda rows: figure._draw(rows, [], [], [])],
+    [row_sheet, lambda rows: row_sheet(rows, scale=3), lambda rows: figure.sheet(rows, [], [], [])],
 )
 def test_rows_under_their_names_are_read_back_row_by_row(tmp_path, made):
     samples = np.random.default_rng(0).integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)
@@ -148,6 +151,18 @@ def test_rows_under_their_names_are_read_back_row_by_row(tmp_path, made):
         InputError, match=r"rows.png is a grid of 4 images: say which, .*#0 to .*rows.png#3, row by row"
     ):
         grids.image_file(path)
+
+
+def test_a_sheet_of_rows_names_the_classes_of_its_masks_and_keeps_its_columns_apart():
+    rows = [("a cat", samples(range(4))), ("a dog", samples(range(4, 8)))]
+    legend = [(f"class {n}", (200, n, 100)) for n in range(40)]
+    made = row_sheet(rows, heads=["a head that is wider than its column"] * 4, legend=legend, scale=4)
+    pixels = np.asarray(made)
+    held = {tuple(colour) for _, colour in made.getcolors(2**24)}
+    assert {colour for _, colour in legend[:MOST_CLASSES]} <= held
+    assert not {colour for _, colour in legend[MOST_CLASSES:]} & held
+    for box in json.loads(made.info[grids.KEY])["boxes"]:
+        assert (pixels[: box[1], box[2] : box[2] + 6] == 255).all(), "no head reaches the next column"
 
 
 def test_sheets_of_before_say_no_order():

@@ -22,6 +22,7 @@ from debruit.errors import InputError
 from debruit.files.home import settle
 from debruit.files.outputs import check_folder
 from debruit.images import figures
+from debruit.images.row_sheet import row_sheet
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model, load
 from debruit.planning import two_stage
@@ -101,7 +102,7 @@ def draw_prompts(path: Path) -> None:
         mask = drawings.areas(item)
         images = figures.displayable(model.generate(PROMPT_SAMPLES - 1, prompt=name, mask=mask, seed=0), spec)
         rows.append((f"{name}, in this mask", np.concatenate([palette[mask][None], images])))
-    figures.save(figures.captioned(rows), path)
+    figures.save(row_sheet(rows), path)
     say(
         f"{path}: {SHIPPED}, which comes with debruit, with {len(rows)} conditions, in {time.monotonic() - began:.0f} s"
     )

@@ -1,25 +1,21 @@
-"""Figures: images as grids and captioned rows, and PNG files of them."""
+"""Figures: images as grids, and PNG files of them. Sheets with captions are in contact_sheet.py and row_sheet.py."""
 
 import json
 import math
 import struct
-import textwrap
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from debruit.events import notice
 from debruit.files.atomic import write_atomically
-from debruit.images.grids import KEY, Cells, Grid
+from debruit.images.grids import KEY, Grid
 from debruit.images.spec import DataSpec
-
-CAPTION_WIDTH, CAPTION_LETTERS, CAPTION_SIZE = 170, 24, 13  # pixels, letters a line, points
 
 
 def displayable(images: Tensor, spec: DataSpec) -> np.ndarray:
@@ -46,30 +42,6 @@ def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2, scale:
     layout = Grid(columns=columns, rows=rows, height=height, width=width, scale=scale, gap=gap, count=count)
     figure.info[KEY] = layout.text()
     return figure
-
-
-def captioned(
-    rows: Sequence[tuple[str, np.ndarray]], *, heads: Sequence[str] = (), scale: int = 1, gap: int = 6
-) -> Image.Image:
-    """Draw rows of images, each (n, H, W, 3) uint8, with their captions to the left, broken into lines, and `heads`
-    above the columns. The images are numbered row by row."""
-    height, width = rows[0][1].shape[1] * scale, rows[0][1].shape[2] * scale
-    columns, margin, top = max(len(images) for _, images in rows), CAPTION_WIDTH, 20 if heads else gap
-    sheet = Image.new("RGB", (margin + columns * (width + gap), top + len(rows) * (height + gap)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
-    for column, head in enumerate(heads):
-        pen.text((margin + column * (width + gap), 2), head, fill="gray", font=font)
-    boxes = []
-    for row, (caption, images) in enumerate(rows):
-        y = top + row * (height + gap)
-        pen.multiline_text((gap, y + gap), textwrap.fill(caption, CAPTION_LETTERS), fill="black", font=font)
-        for column, image in enumerate(images):
-            cell = Image.fromarray(image.repeat(scale, 0).repeat(scale, 1))
-            x = margin + column * (width + gap)
-            sheet.paste(cell, (x, y))
-            boxes.append((x, y, x + width, y + height))
-    sheet.info[KEY] = Cells(boxes=tuple(boxes), scale=scale, by_row=True).text()
-    return sheet
 
 
 def grid_by_row(images: np.ndarray, rows: int) -> Image.Image:
