@@ -152,8 +152,8 @@ def trained(folder: Path, run: AutoencoderRun, dataset: Dataset, device: torch.d
         if p.validation:
             seen, psnr = p.report.images_seen, p.validation.parts["psnr"]
             say(f"{name}: {seen:,}/{p.total_images:,} images, PSNR {psnr:.2f} dB, {p.images_per_second:.0f} images/s")
-        if p.watched:
-            say(f"{name}: {p.watched}")
+        if p.guard:
+            say(f"{name}: {p.guard}")
         if p.interrupted:
             sys.exit("stopped, everything is saved: the same command continues")
 
@@ -198,7 +198,7 @@ def measured(folder: Path, images: Tensor, real: np.ndarray, extractor: Extracto
         images=log[-1]["images_seen"],
         kept=stage.provenance["weights_images_seen"],
         seconds=log[-1]["elapsed"],
-        watched=tuple(r["watched"] for r in log if "watched" in r),
+        watched=tuple(r["guard"] for r in log if "guard" in r),
     )
 
 

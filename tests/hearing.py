@@ -25,7 +25,7 @@ def notices() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def lines() -> Iterator[list[str]]:
-    """The lines and notices that are heard inside."""
+    """The lines and notices that are heard inside, without progress."""
     found: list[str] = []
-    with events.listen(lambda event: found.append(event.message) if event.message else None):
+    with events.listen(lambda event: found.append(event.message) if event.message and event.done is None else None):
         yield found

@@ -18,7 +18,6 @@ NOT_YET = {
     "docs/glossary.md",
     "editing",
     "models",
-    "training",
 }
 
 

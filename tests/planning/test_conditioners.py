@@ -22,7 +22,7 @@ from debruit.images.spec import DataSpec
 from debruit.planning.conditions import conditioners
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
-from debruit.training.batches import pictures, training_batch
+from debruit.training.batches import images_at_rest, training_batch
 from debruit.training.config import Run
 
 COUNT = 40
@@ -155,7 +155,7 @@ def test_a_batch_reads_its_images_once_and_its_masks_if_they_are_asked_for(names
     assert dataset.images.times == 1
     assert dataset.masks.times == ("mask" in names)
     assert set(batch.values) == {c.name for c in run.model.conditioners}
-    images = pictures(run, dataset, np.arange(8), None, latents=object())
+    images = images_at_rest(run, dataset, np.arange(8), None, latents=object())
     assert (images is None) == (dataset.images.times == 1) == (not {"low-res", "canny"} & set(batch.values)), (
         "latents take their place"
     )
@@ -196,7 +196,7 @@ def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
     mirrored = flips(run.seed, 0, 32)
     first = flip(torch.from_numpy(dataset.images.rows[indices // 4 * 4]), mirrored)
     torch.testing.assert_close(batch.values["first-frame"], dataset.spec.to_model(first))
-    assert pictures(run, dataset, indices, None, latents=object()) is None
+    assert images_at_rest(run, dataset, indices, None, latents=object()) is None
 
 
 def test_first_frames_need_clips_and_are_asked_for_by_name():

@@ -167,7 +167,7 @@ def test_what_the_discriminator_is_not_good_for(tmp_path, monkeypatch):
         images=1600, criterion=criterion(adaptive=False, weight=300.0, begins_images=320, ramp_images=0)
     )
     folder, found = train(tmp_path / "run", run)
-    said = [p.watched for p in found if p.watched]
+    said = [p.guard for p in found if p.guard]
     assert "the discriminator was ruining the reconstruction" in said[0]
     assert "it enters again with 0.5 of its weight" in said[0]
     assert "it is left out from now on" in said[2]
@@ -304,14 +304,14 @@ def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at
     )
     whole, _ = train(tmp_path / "whole", run)
     folder = RunFolder.create(tmp_path / "run", run)
-    seen = steps.discriminator_guard.enter_as_asked
+    seen = steps.discriminator_guard.enter_as_scheduled
 
     def asked(state, run):
         state.stop_requested = state.images_seen + run.batch == stopped_at
         seen(state, run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps.discriminator_guard, "enter_as_asked", asked)
+        patch.setattr(steps.discriminator_guard, "enter_as_scheduled", asked)
         found = list(fit(folder, run.source.build(), CPU))
     assert found[-1].interrupted
     assert found[-1].report.images_seen == stopped_at
@@ -327,7 +327,7 @@ def test_a_learned_scale_does_not_mislead_the_watch(tmp_path):
     run = tiny_latent.run(images=640, criterion=criterion(reconstruction=Laplace(log_scale=-4.0), begins_images=64))
     folder, found = train(tmp_path / "run", run)
     assert all(p.validation.loss > 0 for p in found if p.validation)
-    assert not [p.watched for p in found if p.watched]
+    assert not [p.guard for p in found if p.guard]
     _, state = state_of(folder)
     assert state.collapses == 0
     assert state.best_images > 96

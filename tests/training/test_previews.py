@@ -55,6 +55,6 @@ def test_more_previews_than_held_out_images_repeat_them():
 def test_a_model_that_was_never_without_its_image_has_previews():
     dataset = tiny.run().source.build()
     run = enlarging(dataset)
-    images = diffusion.draw(run, TrainState.start(run, CPU), dataset, 3, 0)
+    images = diffusion.sample_images(run, TrainState.start(run, CPU), dataset, 3, 0)
     assert images.shape == (3, *dataset.spec.shape)
     assert images.dtype == torch.uint8

@@ -27,7 +27,7 @@ COSTS = {"validate": 0.2, "preview": 0.6, "save": 0.3, "alarm": 0.4}
 
 @dataclass
 class Machine:
-    """A clock that only work advances. A step of `batch` images takes `step` seconds and work beside the training COSTS, both times `load(t)`, t the seconds
+    """A clock that only work advances. A step of `batch` images takes `step` seconds and overhead COSTS, both times `load(t)`, t the seconds
     since the start; `jumps` are (when, seconds): the first work after `when` finds the clock moved on by so much."""
 
     step: float = 0.25
@@ -60,7 +60,7 @@ class Folder:
         self.saves.append(state.images_seen)
         return True
 
-    def preview(self, state, picture):
+    def preview(self, state, image):
         self.machine.work(COSTS["preview"], "preview")
 
     def log(self, record):
@@ -94,7 +94,7 @@ def simulate(
     state_of = {}
 
     class Task:
-        watches = False
+        guards = False
         dataset, device = SimpleNamespace(blocks=None), torch.device("cpu")
 
         def __init__(self, folder):
@@ -117,7 +117,7 @@ def simulate(
         def as_planned(self, state):
             return True
 
-        def beside(self, held_out):
+        def overheads(self, held_out):
             per_image = machine.step / self.run.batch
             return {kind: cost / per_image for kind, cost in COSTS.items() if kind != "save"}
 
@@ -125,10 +125,10 @@ def simulate(
             machine.work(COSTS["validate"] / 2, "validate")
             return Validation(1.0)
 
-        def watch(self, state, validation):
+        def guard(self, state, validation):
             return None
 
-        def picture(self, state):
+        def preview(self, state):
             return None
 
         def model(self, state, *, final=False):
@@ -154,7 +154,7 @@ def simulate(
     folder = Folder(run, machine)
     began = machine.now
     machine.work(startup, "startup")
-    session = fits._Fit(folder, range(120), torch.device("cpu"), alarm=alarm, replan=replan)
+    session = fits.Supervisor(folder, range(120), torch.device("cpu"), alarm=alarm, replan=replan)
     if sessions is not None:
         sessions.append(session)
     if resume is not None:
@@ -263,10 +263,10 @@ def test_no_script_of_loads_ends_early_or_late(seed, slow, off, minutes, jump):
 def test_work_beside_the_training_takes_at_most_its_share(monkeypatch):
     machine = Machine(load=bursts(3, slow=6.0))
     _, found, _ = simulate(monkeypatch, machine, planned(4.0))
-    beside = {kind: seconds for kind, seconds in machine.spent.items() if kind in ALLOWANCE}
+    overhead = {kind: seconds for kind, seconds in machine.spent.items() if kind in ALLOWANCE}
     assert sum(ALLOWANCE.values()) == pytest.approx(0.08)
     ending = 6.0 * sum(COSTS.values())  # the last of each, and what was begun within its share and met a busy moment
-    assert sum(beside.values()) <= 0.08 * 240 + 2 * ending
+    assert sum(overhead.values()) <= 0.08 * 240 + 2 * ending
     assert sum(p.validation is not None for p in found) >= 4
 
 
@@ -377,7 +377,7 @@ def test_a_speed_near_the_plan_changes_nothing(monkeypatch, off):
 def test_a_plan_that_stays_the_same_goes_on(monkeypatch):
     said = []
     _, _, state = simulate(monkeypatch, Machine(), planned(4.0, off=3.0), replan=lambda factor: None, said=said)
-    assert said[1:] == ["they stay the same: the training goes on"]
+    assert said[1:] == ["the settings stay the same: the training continues"]
     assert state.images_seen > 0.9 * 240 * 32 / 0.25 * 0.9
 
 

@@ -12,11 +12,11 @@ from debruit.data.split import split
 from debruit.models.config import named
 from debruit.models.diffusion import load
 from debruit.training.batches import validation_batch
+from debruit.training.reporting import describe
 from debruit.training.run_folder import RunFolder
 from debruit.training.state import TrainState
 from debruit.training.supervisor import fit
-from debruit.training.validation import beside, validate
-from debruit.workflows.training_session import describe, report
+from debruit.training.validation import training_sample, validate
 
 CPU = torch.device("cpu")
 
@@ -51,7 +51,7 @@ def test_training_images_are_validated_beside_held_out_ones(tmp_path, capsys):
     pool, held_out = split(len(dataset), run.held_out_images, run.seed)
     state = TrainState.start(run, CPU)
     folder.restore(state)
-    assert validate(state.average, run, dataset, beside(pool, held_out, run.seed), CPU) == made[-1].training
+    assert validate(state.average, run, dataset, training_sample(pool, held_out, run.seed), CPU) == made[-1].training
     assert validate(state.average, run, dataset, held_out, CPU) == made[-1].validation
 
 
@@ -59,11 +59,11 @@ def test_both_meet_the_same_noise_and_share_no_image():
     run = tiny.run()
     dataset = run.source.build()
     pool, held_out = split(len(dataset), 20, run.seed)
-    chosen = beside(pool, held_out, run.seed)
+    chosen = training_sample(pool, held_out, run.seed)
     assert len(chosen) == 20
     assert set(chosen) <= set(pool)
-    assert np.array_equal(chosen, beside(pool, held_out, run.seed))
-    assert not np.array_equal(chosen, beside(pool, held_out, run.seed + 1))
+    assert np.array_equal(chosen, training_sample(pool, held_out, run.seed))
+    assert not np.array_equal(chosen, training_sample(pool, held_out, run.seed + 1))
     a, b = (validation_batch(run, dataset, part) for part in (held_out, chosen))
     assert torch.equal(a.eps, b.eps)
     assert torch.equal(a.t, b.t)
@@ -85,8 +85,6 @@ def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, 
     assert "alarm" not in records(folder)[2]
     mine, other = (load_file(f.path / "model.safetensors") for f in (folder, plain))
     assert all(torch.equal(value, mine[name]) for name, value in other.items())
-    for one in reports:
-        report(one)
     assert [event.message for event in heard if event.message.startswith("alarm")] == ["alarm at 160"]
 
 

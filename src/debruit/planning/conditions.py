@@ -11,7 +11,7 @@ from debruit.data.split import Split, SplitConfig, make_split
 from debruit.overrides import override
 from debruit.planning.division import usual_group
 from debruit.planning.heuristics import held_out
-from debruit.training.config import held_back
+from debruit.training.config import held_out_count
 
 
 def conditioners(
@@ -59,5 +59,5 @@ def planned_split(
     for assignment in assignments:
         if assignment.partition("=")[0].strip() in vars(held):
             held = override(held, assignment)
-    count = held_back(held.validation_images, len(dataset))
+    count = held_out_count(held.validation_images, len(dataset))
     return make_split(dataset, replace(held, validation_images=count))

@@ -154,7 +154,7 @@ def on_latents(
 
 def create(path: Path, run: Run, stage: FirstStage) -> RunFolder:
     """Create the run folder of a diffusion model on latents, with its autoencoder next to run.json."""
-    return RunFolder.create(path, run, write_beside=lambda: stage.save(path / FIRST_STAGE))
+    return RunFolder.create(path, run, write_first=lambda: stage.save(path / FIRST_STAGE))
 
 
 def split(minutes: float | None, images: int | None) -> tuple[float | None, int | None]:

@@ -1,2 +1,2 @@
-"""Training. `run.py` says what determines it, `state.py` what changes, `step.py` is the loop; files, clocks and
-messages are `supervisor.py`'s."""
+"""Training: `config.py` has everything that determines a run, `state.py` everything that changes, `loop.py` the steps,
+and `supervisor.py` the files, the clock and the reports around them."""

@@ -10,12 +10,13 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
 def prepare() -> None:
-    """Called by the command line before torch allocates. Also gives libraries what they ask of a user who has no home
-    or no name (files/home.py).
+    """Configure the memory allocator; the command line calls this before torch allocates.
 
-    glibc gives each large block back to the system when it is freed, and the next one is mapped and zeroed again: a
-    training step on a CPU spends part of its time so. Keeping the blocks, and large pages where the kernel offers them,
-    avoids that. (glibc takes no threshold above 32 MiB, and the second setting without the first would do harm.)
+    glibc returns each large block to the system when it is freed, and the next one is mapped and zeroed again, which
+    costs part of every training step on a CPU. Keeping the blocks, and using large pages where the kernel offers them,
+    avoids that. (glibc accepts no threshold above 32 MiB, and the second setting without the first would do harm.)
+
+    Also set what libraries require of a user without a home folder or a name (files/home.py).
     """
     settle()
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -1,6 +1,8 @@
-"""What one optimiser step sees: images, their times and noise, their conditions. Everything random about an example
-comes from (seed, its position in the training, roll-backs so far), so any part of a batch can be made by any thread or
-device, at any time, again."""
+"""Batches: the images of one optimiser step with their times, noise and conditions.
+
+Everything random about an example is a function of (seed, its position in the training, roll-backs so far), so any
+thread or device can make any part of a batch, at any time, again.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +17,17 @@ from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.data.order import Order
 from debruit.data.transforms import flip, flips
-from debruit.rng import Purpose, stream
+from debruit.rng import Purpose, Stream, stream
 from debruit.training.config import Run
 
 
 @dataclass(frozen=True)
 class Batch:
-    """x0 (B, C, H, W) float32, images in [-1, 1] or latents; t (B,) float64; eps like the latents; `values` of the
-    conditions and which images `keep` them; `keys` (B,) uint64 are for what the network itself samples (dropout)."""
+    """One batch. `x0` (B, C, *S) float32: images in [-1, 1] or latents; `t` (B,) float64 in [0, 1]; `eps` like `x0`.
+
+    `values` are those of the conditions, (B, ...) each, and `keep` (B,) bool is false where a condition is dropped.
+    `keys` (B,) uint64 seed what the network itself samples (dropout).
+    """
 
     x0: Tensor
     t: Tensor
@@ -35,7 +40,7 @@ class Batch:
         return len(self.x0)
 
     def part(self, start: int, stop: int, device: torch.device) -> Self:
-        """Images start..stop - 1, on the device."""
+        """Return images start..stop - 1, on the device."""
         move = lambda x: x[start:stop].to(device, non_blocking=True)  # noqa: E731
         return type(self)(
             move(self.x0),
@@ -50,45 +55,55 @@ class Batch:
 def training_batch(
     run: Run, dataset: Dataset, order: Order, first: int, attempt: int = 0, *, latents: LatentCache | None = None
 ) -> Batch:
-    """Images number first..first + batch - 1 of the training, with times from the objective's density. With `latents`
-    x0 is drawn from the law of the images' latents, z = mean + std eps_z."""
+    """Return images first..first + batch - 1 of the training, with times from the density of the objective.
+
+    With `latents`, x0 is sampled from the distribution of the images' latents, z = mean + std eps_z.
+    """
     indices, epochs = order.take(first, run.batch)
     count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
-    of = lambda purpose: stream(purpose, run.seed, attempt)  # noqa: E731
+
+    def random(purpose: Purpose) -> Stream:
+        return stream(purpose, run.seed, attempt)
+
     mirrored = flips(run.seed, first, count) if run.flip else None
-    t = run.objective.times(run.model.process, of(Purpose.TIME), first, count)
-    eps = of(Purpose.NOISE).normal_rows(first, count, shape)
-    u = of(Purpose.DROP).uniform_rows(first, count, len(conditioners))
+    t = run.objective.times(run.model.process, random(Purpose.TIME), first, count)
+    eps = random(Purpose.NOISE).normal_rows(first, count, shape)
+    u = random(Purpose.DROP).uniform_rows(first, count, len(conditioners))
     keep = {c.name: u[:, n] >= c.drop for n, c in enumerate(conditioners)}
-    keys = of(Purpose.DROPOUT).word_rows(first, count)[:, 0]
-    images = pictures(run, dataset, indices, mirrored, latents)
-    noise = None if latents is None else of(Purpose.LATENT).normal_rows(first, count, shape)
+    keys = random(Purpose.DROPOUT).word_rows(first, count)[:, 0]
+    images = images_at_rest(run, dataset, indices, mirrored, latents)
+    noise = None if latents is None else random(Purpose.LATENT).normal_rows(first, count, shape)
     x0 = clean(run, images, indices, mirrored, latents, noise)
     values = values_of(run.model, conditioners, dataset, indices, epochs=epochs, mirrored=mirrored, images=images)
     return Batch(x0, t, eps, values, keep, keys)
 
 
 def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents: LatentCache | None = None) -> Batch:
-    """The held-out images with fixed noise, times spread evenly over the density (in an order unrelated to that of the
-    images), and every condition kept."""
+    """Return held-out images with fixed noise and every condition kept.
+
+    The times are spread evenly over the density of the objective, in an order unrelated to that of the images.
+    """
     count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
-    of = lambda purpose: stream(purpose, run.seed)  # noqa: E731
-    u = (torch.from_numpy(of(Purpose.VALIDATION_TIME).permutation(count)).double() + 0.5) / count
+
+    def random(purpose: Purpose) -> Stream:
+        return stream(purpose, run.seed)
+
+    u = (torch.from_numpy(random(Purpose.VALIDATION_TIME).permutation(count)).double() + 0.5) / count
     t = run.objective.density.quantile(u, run.model.process)
-    eps = of(Purpose.VALIDATION_NOISE).normal_rows(0, count, shape)
+    eps = random(Purpose.VALIDATION_NOISE).normal_rows(0, count, shape)
     keep = {c.name: torch.ones(count, dtype=torch.bool) for c in conditioners}
-    images = pictures(run, dataset, indices, None, latents)
-    noise = None if latents is None else of(Purpose.VALIDATION_LATENT).normal_rows(0, count, shape)
+    images = images_at_rest(run, dataset, indices, None, latents)
+    noise = None if latents is None else random(Purpose.VALIDATION_LATENT).normal_rows(0, count, shape)
     x0 = clean(run, images, indices, None, latents, noise)
     keys = np.zeros(count, np.uint64)  # nothing is dropped
     values = values_of(run.model, conditioners, dataset, indices, images=images)
     return Batch(x0, t, eps, values, keep, keys)
 
 
-def pictures(
+def images_at_rest(
     run: Run, dataset: Dataset, indices: np.ndarray, mirrored: np.ndarray | None, latents: LatentCache | None
 ) -> Tensor | None:
-    """Some images at rest, (B, C, H, W); None where latents take their place and no condition is made of them."""
+    """Return images at rest, (B, C, *S); None if latents replace them and no condition is made of them."""
     if latents is not None and all(c.reads != "image" for c in run.model.conditioners):
         return None
     return flip(dataset.images_of(indices), mirrored)
@@ -102,7 +117,7 @@ def clean(
     latents: LatentCache | None,
     noise: Tensor | None,
 ) -> Tensor:
-    """x_0 of some images, (B, C, H, W): as the model sees pixels, or a sample of their latents by `noise`."""
+    """Return x_0 of a batch, (B, C, *S): pixels as the model sees them, or a sample of the latents by `noise`."""
     if latents is None or noise is None:
         assert images is not None
         return run.data.to_model(images)

@@ -1,7 +1,7 @@
-"""States on disk: `state/<images seen>.safetensors`, the last few kept, each with a digest of its content.
+"""States on disk: `state/<images seen>.safetensors`, the last few, each with a digest of its content.
 
-A state is written under another name, flushed and renamed, so one that has its name is whole unless the disk damaged
-it; then the digest shows it, and the one before is taken.
+A state is written under a temporary name, flushed and renamed, so a file with the final name is complete unless the
+disk damaged it. The digest detects that, and the previous state is used instead.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ FOLDER = "state"
 
 
 def save(out: Path, state: State, fingerprint: str, keep: int) -> Path:
-    """Writes the state of the run with this fingerprint, and removes all but the newest `keep`."""
+    """Write the state of the run with this fingerprint, and remove all but the newest `keep` states."""
     path = out / FOLDER / f"{state.images_seen:012d}.safetensors"
     write_value(path, {**state.tensors(), "run": fingerprint, "numbers": state.numbers()})
     for old in saved(out)[keep:]:
@@ -25,22 +25,21 @@ def save(out: Path, state: State, fingerprint: str, keep: int) -> Path:
 
 
 def saved(out: Path) -> list[Path]:
-    """The states of a run folder, newest first."""
+    """Return the states of a run folder, newest first."""
     return sorted((out / FOLDER).glob("[0-9]*.safetensors"), reverse=True)
 
 
 def restore(out: Path, state: State, fingerprints: Collection[str]) -> None:
-    """Loads the newest whole state of the run with one of these fingerprints into `state`; a damaged one is named and
-    the one before it taken.
+    """Load the newest intact state into `state`; damaged ones are reported and skipped.
 
-    InputError: no state, none whole, or one of another run.
+    Raise InputError if there is no state, none is intact, or it belongs to a run with none of these fingerprints.
     """
-    found = saved(out)
-    if not found:
+    states = saved(out)
+    if not states:
         raise InputError(
             f"{out} holds no saved state to resume from: start it anew with `debruit train SOURCE --out DIR`"
         )
-    for path in found:
+    for path in states:
         try:
             tensors = read_value(path, framework="pt")
             run, numbers = tensors.pop("run"), tensors.pop("numbers")

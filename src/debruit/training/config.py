@@ -1,4 +1,4 @@
-"""A Run: one frozen value that holds everything that determines a training. Schedules and intervals count images seen."""
+"""A Run: one frozen value that holds everything that determines a training. Lengths and intervals count images seen."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,16 +13,18 @@ from debruit.models.config import FirstStageConfig, ModelConfig
 from debruit.ranges import Batch, Images, NotNegative, Positive, Repeats, Seed, Share
 
 
-def held_back(asked: int, count: int) -> int:
-    """How many of `count` images are kept for validation: as asked, but at most half of them."""
-    return min(asked, count // 2)
+def held_out_count(requested: int, count: int) -> int:
+    """Return how many of `count` images are held out for validation: `requested`, but at most half of them."""
+    return min(requested, count // 2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all. `momentum` is Muon's, `betas` and `eps`
-    are AdamW's. The rate rises linearly over `warmup_images`, and falls to `final_lr_factor` of itself over the last
-    `decay_fraction` of the training's budget, linearly or as a cosine."""
+    """Muon for matrices and kernels with AdamW for the rest, or AdamW for all.
+
+    `momentum` belongs to Muon, `betas` and `eps` to AdamW. The learning rate rises linearly over `warmup_images`, and
+    falls to `final_lr_factor` times `lr` over the last `decay_fraction` of the budget, linearly or as a cosine.
+    """
 
     kind: Literal["muon", "adamw"] = "muon"
     lr: float = 4e-3
@@ -45,9 +47,12 @@ class Optimiser:
             raise InputError(f"optimiser.betas={self.betas}: each must be at least 0 and below 1")
 
     def rate(self, images_seen: int, share: float) -> float:
-        """The learning rate after `images_seen` images, when a `share` of the budget (images or minutes) is spent: the
-        lower of the warm-up, which only rises, and the decay, which only falls. So the rate never rises again once it
-        has fallen."""
+        """Return the learning rate after `images_seen` images, when a `share` of the budget (images or minutes) is
+        spent.
+
+        It is the lower of the warm-up, which only rises, and the decay, which only falls, so it never rises again after
+        it has fallen.
+        """
         warm = min(1.0, (images_seen + 1) / self.warmup_images) if self.warmup_images else 1.0
         if self.decay == "none":
             return self.lr * warm
@@ -58,21 +63,26 @@ class Optimiser:
 
 @dataclass(frozen=True, kw_only=True)
 class Ema:
-    """Averaged weights: those of `halflife_images` ago count half. Early on the half-life is `ramp` times the images
-    seen, so that the first weights are forgotten. Karras et al. 2022, section F.2."""
+    """Exponential moving average of the weights with a half-life of `halflife_images`.
+
+    Early in training the half-life is `ramp` times the images seen, so that the initial weights are forgotten. Karras
+    et al. 2022, section F.2.
+    """
 
     halflife_images: Images = 500_000
     ramp: NotNegative = 0.05
 
     def decay(self, images_seen: int, batch: int) -> float:
-        """How much of the average survives a step of `batch` images that ends at `images_seen`."""
+        """Return the factor of the old average in a step of `batch` images that ends at `images_seen`."""
         return 0.5 ** (batch / max(min(self.halflife_images, self.ramp * images_seen), 1e-8))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """Intervals, in images seen. In a training of minutes they are spaced by time: every.save_images of `images` is
-    that share of its minutes."""
+    """Intervals between reports, validations, previews and saves, in images seen.
+
+    In a training of minutes they are spaced by time: `save_images` of `images` is that share of the minutes.
+    """
 
     report_images: Images = 2_000
     validate_images: Images = 20_000
@@ -87,14 +97,14 @@ class Intervals:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """What every training has, of a diffusion model (`Run`) or of an autoencoder (`AutoencoderRun`).
+    """The settings that every training has, of a diffusion model (`Run`) or of an autoencoder (`AutoencoderRun`).
 
-    `images` is the whole training's length; with `minutes`, which then end it, it is what the plan expects. `batch`
-    images make one optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is
-    bfloat16 on GPUs that have it, else float32; the planner replaces it on a CPU (planning.py). `flip` mirrors images
-    at random: only where that is safe. `group` says which images belong together and are held out together
-    (data/groups.py), "" where none do; `own_parts`, that the user's own division into training, validation and test is
-    kept (custom_split.py).
+    `images` is the length of the training; with `minutes`, which then end it, it is the length that the plan expects.
+    `batch` images make one optimiser step. `validation_images` are held out and never trained on. `precision` "auto" is
+    bfloat16 on GPUs that have it, else float32; on a CPU the planner replaces it. `flip` mirrors images at random,
+    which is right only for data where mirror images are plausible. `group` names what determines which images belong
+    together and are held out together (data/groups.py), "" for none. `own_parts`: the split into training, validation
+    and test images that comes with the data is used (data/custom_split.py).
     """
 
     source: Source
@@ -114,13 +124,13 @@ class TrainingConfig:
 
     @property
     def data(self) -> DataSpec:
-        """What it is trained on."""
+        """The description of the images that the run is trained on."""
         raise NotImplementedError
 
     @property
     def held_out_images(self) -> int:
-        """How many images are to be kept for validation. `data.split.split_of` says which."""
-        return held_back(self.validation_images, self.data.count)
+        """The number of images held out for validation; `data.split.split_of` tells which."""
+        return held_out_count(self.validation_images, self.data.count)
 
     def __post_init__(self) -> None:
         if self.batch < 1:
@@ -141,8 +151,8 @@ class TrainingConfig:
 class Run(TrainingConfig):
     """The training of a diffusion model, on pixels or on the latents of a codec.
 
-    `microbatch` images of the batch go through the network at a time (0: all). `compile` None leaves it to a
-    measurement (planning.py).
+    `microbatch` images of the batch go through the network at a time (0: all). With `compile` None, a measurement
+    decides whether the network is compiled (planning/throughput.py).
     """
 
     model: ModelConfig
@@ -164,13 +174,13 @@ class Run(TrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorGuard:
-    """What is held against the discriminator, which can ruin an autoencoder. Scores are held-out reconstruction losses,
-    perceptual part included.
+    """When the discriminator enters, and how the autoencoder is protected from it.
 
-    It enters when reconstruction has flattened: one validation improves the score by less than `flat` of itself (or
-    after the criterion's `begins_images`). A validation whose score passes `collapse` times the lowest rolls the
-    weights back to the best and halves the adversarial weight; after `roll_backs` of them the discriminator is left
-    out. The best is the latest whose score is within `slack` of the lowest.
+    Scores are held-out reconstruction losses, perceptual term included. The discriminator enters when the
+    reconstruction has flattened: one validation improves the score by less than the fraction `flat` (or after the
+    criterion's `begins_images`). If a score exceeds `collapse` times the lowest one, the best weights are restored and
+    the adversarial weight is halved; after `roll_backs` of these the discriminator is left out. The best weights are
+    the latest whose score is within the fraction `slack` of the lowest.
     """
 
     flat: NotNegative = 0.04
@@ -188,8 +198,11 @@ class DiscriminatorGuard:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderRun(TrainingConfig):
-    """The training of an autoencoder. The codec's shift, scale and fingerprint are measured when its file is written.
-    Dead codes of a VQ bottleneck are revived every `revive_images`."""
+    """The training of an autoencoder.
+
+    Shift, scale and fingerprint of the codec are measured when its file is written. Dead codes of a VQ bottleneck are
+    revived every `revive_images`.
+    """
 
     model: FirstStageConfig
     criterion: Criterion = field(default_factory=Criterion)

@@ -1,12 +1,12 @@
 """Data parallelism on a CPU: each core computes its own share of a batch.
 
-Threads that each pass a share of the batch through the whole network wait for each other once a step; threads that
-share every operation wait after each of them. The first is 1.15 times as fast on two cores (bench/RESULTS.md). The
-shares follow from the number of threads and are added in order, so two runs with as many threads agree to the bit.
+Threads that each pass a share of the batch through the whole network wait for each other once per step; threads that
+share every operation wait after each operation. The former is 1.15 times as fast on two cores (bench/RESULTS.md). The
+shares are determined by the number of threads and added in order, so two runs with the same number agree to the bit.
 
-torch.set_num_threads has two effects: the calling thread uses so many cores, and so do threads that start later. The
-workers set their own number once, at the start of a training, and the number for later threads is set back at once, so
-that other work in the process keeps its cores while a training runs.
+torch.set_num_threads has two effects: it sets the number of cores of the calling thread, and that of threads that start
+later. The workers set their own number once, at the start of a training, and the number for later threads is restored
+at once, so that other work in the process keeps its cores while a training runs.
 """
 
 import copy
@@ -22,16 +22,20 @@ from torch import Tensor, nn
 MOST_SHARES = 4  # more Python threads than this would wait for the interpreter
 LEAST_IMAGES = 8  # a share of fewer costs more than it saves
 Shared = TypeVar("Shared", bound=nn.Module)
-_starting = threading.Lock()  # while the number of cores of later threads is another one
+_starting = threading.Lock()  # held while the number of threads for later threads is changed
 
 
 class CpuDataParallel(Generic[Shared]):
-    """A module and its copies on the same weights, each with a thread of its own. A context: on leaving it the threads
-    end."""
+    """A module and copies of it that share its weights, each with a thread of its own.
+
+    Use it in a `with` statement, which ends the threads.
+    """
 
     def __init__(self, module: Shared, images: int, *, allowed: bool, least: int = LEAST_IMAGES) -> None:
-        """For batches of `images`, of which a share has at least `least`; if it is not `allowed`, one share and no
-        thread."""
+        """Prepare for batches of `images`, with at least `least` images per share.
+
+        If it is not `allowed`, there is one share and no thread.
+        """
         self.module, threads = module, torch.get_num_threads()
         copies = _count(threads, images, least) - 1 if allowed else 0
         self.copies = [_sharing(module) for _ in range(copies)]
@@ -45,8 +49,10 @@ class CpuDataParallel(Generic[Shared]):
             self.pool.shutdown()
 
     def __call__(self, start: int, stop: int, backward: Callable[[Shared, int, int], Tensor]) -> Tensor:
-        """Return the sum of backward(module, low, high) over the shares of images start..stop - 1. The gradients that
-        it leaves in the copies are added to the module's."""
+        """Return the sum of backward(module, low, high) over the shares of images start..stop - 1.
+
+        The gradients in the copies are added to those of the module.
+        """
         if self.pool is None:
             return backward(self.module, start, stop)
         modules = [self.module, *self.copies]
@@ -58,21 +64,21 @@ class CpuDataParallel(Generic[Shared]):
         ]
         total = torch.stack([job.result() for job in jobs]).sum(dim=0)
         for other in self.copies:
-            for mine, its in zip(self.module.parameters(), other.parameters(), strict=True):
-                if its.grad is not None:
-                    mine.grad = its.grad if mine.grad is None else mine.grad.add_(its.grad)
-                    its.grad = None
+            for own, copied in zip(self.module.parameters(), other.parameters(), strict=True):
+                if copied.grad is not None:
+                    own.grad = copied.grad if own.grad is None else own.grad.add_(copied.grad)
+                    copied.grad = None
         return total
 
 
 def _count(threads: int, images: int, least: int) -> int:
-    """As many shares as the cores allow."""
+    """Return the largest number of shares that divides the threads."""
     most = min(MOST_SHARES, images // least)
     return max((n for n in range(1, most + 1) if threads % n == 0), default=1)
 
 
 def _workers(count: int, threads: int) -> ThreadPoolExecutor:
-    """`count` threads that share the cores of `threads`, started."""
+    """Start `count` threads that divide the cores of `threads` among them."""
     ready = threading.Barrier(count + 1)
 
     def start() -> None:
@@ -90,8 +96,8 @@ def _workers(count: int, threads: int) -> ThreadPoolExecutor:
 
 
 def _sharing(module: Shared) -> Shared:
-    """Another module on the same weights in memory, with gradients of its own."""
+    """Return a module on the same weights in memory, with gradients of its own."""
     other = copy.deepcopy(module)
-    for mine, its in zip(module.parameters(), other.parameters(), strict=True):
-        its.data = mine.data
+    for own, copied in zip(module.parameters(), other.parameters(), strict=True):
+        copied.data = own.data
     return other

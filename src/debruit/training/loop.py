@@ -21,13 +21,16 @@ PATIENCE = 10  # steps in a row without a finite gradient before the weights the
 
 
 class Diverged(Exception):
-    """Step after step gave no finite gradient: the weights are beyond repair, the last saved state is not."""
+    """PATIENCE steps in a row had no finite gradient: the weights are lost, the last saved state is not."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Means over the steps since the last report. `skipped` steps had no finite gradient and changed nothing; `parts`
-    are the terms of the loss, where it has several. `last` tells whether the training has reached its length."""
+    """Means over the steps since the last report.
+
+    `skipped` steps had no finite gradient and changed nothing; `parts` are the terms of the loss, if it has several;
+    `last` tells whether the training has reached its length.
+    """
 
     images_seen: int
     loss: float
@@ -42,7 +45,7 @@ Step = Callable[[Any, float], dict[str, Tensor]]
 
 
 class Trainee(Protocol):
-    """What the loop needs of a task (tasks/base.py)."""
+    """The members of a task (tasks/base.py) that the loop needs."""
 
     @property
     def run(self) -> TrainingConfig: ...
@@ -52,19 +55,27 @@ class Trainee(Protocol):
     def device(self) -> torch.device: ...
 
     def batch(self, order: Order, first: int, attempt: int) -> Any:
-        """Return examples first..first + run.batch - 1 of the training, on the CPU, after `attempt` roll-backs. It may
-        be called by another thread."""
+        """Return examples first..first + run.batch - 1 of the training, on the CPU, after `attempt` roll-backs.
+
+        It may be called by another thread.
+        """
         ...
 
     def stepping(self, state: Any) -> AbstractContextManager[Step]:
-        """Give a function that makes one step: step(batch, learning rate) -> the terms of the loss, each (), with
-        "loss" and "grad_norm". Nothing is updated where "grad_norm" is not finite."""
+        """Provide, inside a `with` statement, the function that makes one step.
+
+        step(batch, learning rate) returns the terms of the loss, each (), with "loss" and "grad_norm". Nothing is
+        updated where "grad_norm" is not finite.
+        """
         ...
 
 
 def train(task: Trainee, state: Any, pool: np.ndarray, length: Length) -> Iterator[Report]:
-    """Make steps from where the state is to the end of `length`, on the images `pool` of the data; yield a report each
-    `every.report_images` and at the end. Changes `state`, and nothing else. Raises Diverged."""
+    """Make steps from the present state to the end of `length`, on the images `pool` of the data.
+
+    Yield a report each `every.report_images` and at the end. Only `state` is changed. Raise Diverged after PATIENCE
+    steps in a row without a finite gradient.
+    """
     if length.over(state):
         return
     run = task.run
@@ -99,7 +110,7 @@ def train(task: Trainee, state: Any, pool: np.ndarray, length: Length) -> Iterat
 
 
 def _batches(task: Trainee, state: Any, pool: np.ndarray) -> Iterator[Any]:
-    """Yield the batches from where the state is."""
+    """Yield the batches from the present state on."""
     order, first, attempt = Order(pool, task.run.seed, task.dataset.blocks), state.images_seen, state.attempt
     make = lambda position: task.batch(order, position, attempt)  # noqa: E731
     if task.device.type == "cpu":  # a second thread would bring its own workers, which compete with the network's

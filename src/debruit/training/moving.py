@@ -1,6 +1,6 @@
-"""A run whose data lies elsewhere now: its files name the new place.
+"""Update the files of a run folder whose data was moved.
 
-run.json, stages.json and autoencoder/run.json have a source each; all of them read the same data.
+run.json, stages.json and autoencoder/run.json have a source each, and all of them read the same data.
 """
 
 import json
@@ -14,8 +14,10 @@ FILES = (("run.json", ()), ("stages.json", ("first",)), ("autoencoder/run.json",
 
 
 def move(path: Path, source: Any) -> None:
-    """Writes the new place of the data into every file of the run folder that names one. Fields that a file does not
-    have stay away."""
+    """Write the new path of the data into every file of the run folder that names one.
+
+    Fields that a file does not have are not added.
+    """
     for name, keys in FILES:
         file = path / name
         if not file.exists():

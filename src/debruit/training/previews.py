@@ -1,5 +1,4 @@
-"""What the images that a training draws for its own use are conditioned on: its previews, and those that the alarm on
-copies looks at."""
+"""Conditions of the images that a training samples for itself: for its previews and for the alarm on copies."""
 
 import numpy as np
 from PIL.Image import Image
@@ -14,25 +13,29 @@ from debruit.training.config import Run
 
 
 def conditions(run: Run, dataset: Dataset, count: int) -> ConditionBatch:
-    """The conditions of `count` images: classes in turn where there is no other condition, else those of held-out
-    images, the same each time."""
+    """Return the conditions of `count` images.
+
+    Classes in turn if there is no other condition, else the conditions of held-out images, always the same ones.
+    """
     if all(c.in_turn(range(1), run.model.data) is not None for c in run.model.conditioners):
         return ConditionBatch.in_turn(run.model, range(count))
     return ConditionBatch.from_dataset(run.model, dataset, _shown(run, dataset, count))
 
 
-def picture(run: Run, dataset: Dataset, images: Tensor) -> Image:
-    """Samples under `conditions`, (N, C, H, W) at rest, beside their masks, images and captions; a plain grid where
-    there are none."""
+def preview_image(run: Run, dataset: Dataset, images: Tensor) -> Image:
+    """Return samples (N, C, H, W) at rest, made with `conditions`, next to their masks, images and captions.
+
+    Without such conditions it is a plain grid.
+    """
     captions: list[str] = []
     if any(c.reads == "text" for c in run.model.conditioners):
         captions = dataset.conditions(_shown(run, dataset, len(images)), fields={"text"})["text"]
-    found = shown(images, run.model, conditions(run, dataset, len(images)), captions=captions)
-    return figures.grid(figures.displayable(images, run.data)) if found is None else found.image
+    sheet = shown(images, run.model, conditions(run, dataset, len(images)), captions=captions)
+    return figures.grid(figures.displayable(images, run.data)) if sheet is None else sheet.image
 
 
 def _shown(run: Run, dataset: Dataset, count: int) -> np.ndarray:
-    """The images whose conditions are taken: held-out ones where there are any."""
+    """Return the indices of the images whose conditions are used: held-out ones, if there are any."""
     split = split_of(dataset, run)
     pool, held_out = split.train, split.validation
     return np.resize(held_out if len(held_out) else pool, count)

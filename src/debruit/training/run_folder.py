@@ -1,4 +1,4 @@
-"""A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard's events where it is
+"""A run folder: run.json, model.safetensors, state/, log.jsonl, previews/, and TensorBoard events if TensorBoard is
 installed."""
 
 import contextlib
@@ -32,15 +32,15 @@ from debruit.training.state import State
 
 MODEL, PREVIEWS, PLAN = "model.safetensors", "previews", "stages.json"
 LOCK, EVENTS = ".lock", "events"
-LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a disk without locks says
-FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: what its latents are from
-FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change while it goes on
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of file systems without locks
+FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: the autoencoder of its latents
+FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change when it resumes
 
-Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the description and the weights of a model
+Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the configuration and the weights of a model
 
 
 class RunFolder:
-    """The files of one run. Everything that is written is written whole or not at all."""
+    """The files of one run. Each is written completely or not at all."""
 
     def __init__(self, path: str | Path, run: TrainingConfig, *, stored: Json) -> None:
         """`stored` is the run as its run.json holds it."""
@@ -54,10 +54,12 @@ class RunFolder:
         path: str | Path,
         run: TrainingConfig,
         *,
-        write_beside: Callable[[], None] | None = None,
+        write_first: Callable[[], None] | None = None,
     ) -> "RunFolder":
-        """A new folder with its run.json, and before it what `write_beside` writes; InputError if it already holds a
-        run."""
+        """Create a folder with its run.json; `write_first`, if given, writes the files that must exist before it.
+
+        Raise InputError if the folder already holds a run.
+        """
         path = Path(path)
         if path.is_file():
             check_free(path)
@@ -66,14 +68,18 @@ class RunFolder:
         with alone(path):
             if (path / RUN).exists():
                 check_free(path)
-            if write_beside:
-                write_beside()
+            if write_first:
+                write_first()
             write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
         return cls(path, run, stored=json.loads(text))
 
     @classmethod
     def open(cls, path: str | Path, **changes: Any) -> "RunFolder":
-        """An existing folder, to resume; `changes` (images, minutes) replace fields of the run, and are written."""
+        """Open an existing folder to resume its run; `changes` (images, minutes) replace fields of the run and are
+        written.
+
+        Raise InputError if it is no run folder, its run.json is damaged, or another process trains in it.
+        """
         path = Path(path)
         if not (path / RUN).exists():
             raise InputError(
@@ -88,21 +94,20 @@ class RunFolder:
         if "images" in given:
             given["minutes"] = None  # the images end it, not the clock
         elif "minutes" in given and stored.minutes is not None:
-            given["images"] = max(
-                int(stored.images * given["minutes"] / stored.minutes), 1
-            )  # what the plan expects of them
+            planned = stored.images * given["minutes"] / stored.minutes
+            given["images"] = max(int(planned), 1)
         run = replace(stored, **given)
         with alone(path):
             for left_over in path.glob("**/.*.part"):
                 left_over.unlink(missing_ok=True)
             if run != stored:
-                written |= {key: encode(getattr(run, key)) for key in given}  # what the file does not say stays unsaid
+                written |= {key: encode(getattr(run, key)) for key in given}  # fields that the file lacks are not added
                 write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
         return cls(path, run, stored=written)
 
     def start_over(self, run: TrainingConfig) -> None:
-        """Another run takes this one's place in the folder: its states, log and previews go, and run.json holds the new
-        one."""
+        """Replace the run of this folder by another one: states, log and previews are removed, and run.json is written
+        anew."""
         text = json.dumps(encode(run), indent=2)
         write_atomically(self.path / RUN, lambda temporary: temporary.write_text(text))
         self.close()
@@ -113,15 +118,17 @@ class RunFolder:
         self.fingerprint = fingerprint(self.stored)
 
     def holds_model_of(self, state: State) -> bool:
-        """Whether the model's file was written with this state."""
+        """Whether the model file was written with this state."""
         if not (self.path / MODEL).exists():
             return False
-        found, now = model_file.header(self.path / MODEL)["provenance"], self.provenance(state)
-        return all(found.get(key) == now[key] for key in ("run_fingerprint", "images_seen", "train_seconds"))
+        stored, present = model_file.header(self.path / MODEL)["provenance"], self.provenance(state)
+        return all(stored.get(key) == present[key] for key in ("run_fingerprint", "images_seen", "train_seconds"))
 
     def save(self, state: State, model: Parts) -> bool:
-        """The state, then the model's file: a description and weights. Nothing is saved, and it is said, while the
-        gradients are not finite: the last state is then a good one."""
+        """Save the state, then the model file, from a configuration and weights; return whether that was done.
+
+        Nothing is saved while gradients are not finite, so that the last saved state is a good one; that is reported.
+        """
         if state.lost_in_a_row:
             events.say(
                 f"the last {state.lost_in_a_row} steps had no finite gradient: not saved, the state before them is kept"
@@ -132,14 +139,16 @@ class RunFolder:
         return True
 
     def close(self) -> None:
-        """Writes out what TensorBoard's writer still holds."""
+        """Flush the TensorBoard writer."""
         if self._events:
             self._events.close()
             self._events = None
 
     def restore(self, state: State) -> None:
-        """The newest whole state; the log forgets what came after it. Where no state was saved yet, the run starts from
-        its beginning, which its seed determines."""
+        """Load the newest intact state; later lines of the log are removed.
+
+        If no state was saved yet, the run starts from the beginning, which is determined by its seed.
+        """
         if not checkpoint.saved(self.path):
             events.say("no state was saved yet: the run starts from its beginning")
             return
@@ -150,7 +159,7 @@ class RunFolder:
             write_atomically(log, lambda temporary: temporary.write_text("".join(lines)))
 
     def log(self, record: dict[str, Any]) -> None:
-        """One line of log.jsonl, null where a number is not finite, and the same numbers for TensorBoard."""
+        """Append a line to log.jsonl, null where a number is not finite; give the same numbers to TensorBoard."""
         try:
             with open(self.path / LOG, "a") as file:
                 file.write(json.dumps(as_json(record), allow_nan=False) + "\n")
@@ -158,12 +167,12 @@ class RunFolder:
             raise InputError(f"cannot write {self.path / LOG}: {storage_problem(error) or error}") from error
         self._tensorboard(record)
 
-    def preview(self, state: State, picture: Image) -> None:
-        """What the model makes at this moment, as a picture."""
-        figures.save(picture, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
+    def preview(self, state: State, image: Image) -> None:
+        """Write a preview of the model at this state."""
+        figures.save(image, self.path / PREVIEWS / f"{state.images_seen:012d}.png")
 
     def provenance(self, state: State) -> dict[str, Any]:
-        """What the model file says of its origin."""
+        """Return what the model file records of its training."""
         return {
             **state.weights(),
             "ema": asdict(self.run.ema),
@@ -185,12 +194,11 @@ class RunFolder:
         }
 
     def save_model(self, state: State, model: Parts) -> None:
-        """The model's file alone."""
+        """Write the model file only."""
         model_file.save(self.path / MODEL, *model, self.provenance(state))
 
     def _tensorboard(self, record: dict[str, Any]) -> None:
-        """The numbers of a record for TensorBoard, where it is installed: a copy for convenience, which must not end a
-        training."""
+        """Give the numbers of a record to TensorBoard, if it is installed. Its errors never end a training."""
         try:
             if self._events is None:
                 from torch.utils.tensorboard import SummaryWriter
@@ -203,14 +211,16 @@ class RunFolder:
         except ImportError:
             self._events = False
         except Exception as error:
-            events.say(f"TensorBoard's events cannot be written ({error}): log.jsonl goes on without them")
+            events.say(f"TensorBoard events cannot be written ({error}): training continues with log.jsonl alone")
             self._events = False
 
 
 @contextlib.contextmanager
 def alone(path: Path) -> Generator[None]:
-    """For as long as no other process may train in this folder; InputError where one does. However a process ends, its
-    lock ends with it. On a disk that knows no locks there is none."""
+    """Hold the lock of a run folder; it ends with the process, however that ends. File systems without locks have none.
+
+    Raise InputError if another process trains in the folder.
+    """
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(blocking=False)
@@ -231,7 +241,7 @@ def alone(path: Path) -> Generator[None]:
 
 
 def check_free(path: Path) -> None:
-    """InputError if a folder cannot take a new run."""
+    """Raise InputError if a folder cannot take a new run."""
     check_writable(path, flag="--out")
     if (path / RUN).exists() or (path / PLAN).exists():
         raise InputError(
@@ -240,17 +250,19 @@ def check_free(path: Path) -> None:
 
 
 def check_writable(path: Path, *, flag: str) -> None:
-    """InputError if what a training writes cannot be written in this folder."""
+    """Raise InputError if the files of a training cannot be written in this folder."""
     check_folder(
         path, files=(RUN, MODEL, LOG, PLAN, FIRST_STAGE), folders=("state", PREVIEWS, "autoencoder"), flag=flag
     )
 
 
 def fingerprint(stored: Json) -> str:
-    """A digest of all that determines the weights after n images; how long, how often saved, by what clock and how
-    sampled may change, and where the data lies and how it is called: its own fingerprint, of the content, stands for
-    it. It is made of what run.json says, and not of the run that this version makes of it: a field that is added later,
-    or a default that changes, leaves it as it is."""
+    """Return a digest of everything that determines the weights after n images.
+
+    Left out are the fields in FREE, the sampling settings, and the location and name of the data, whose own fingerprint
+    of the content stands for it. The digest is computed from run.json as stored, not from the decoded run, so a field
+    that is added later, or a default that changes, does not alter it.
+    """
     fixed = _fixed(stored)
     del fixed["source"]
     model = fixed["model"]

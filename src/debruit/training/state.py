@@ -1,4 +1,4 @@
-"""The only mutable object of a training."""
+"""The state of a training: the only object that it changes."""
 
 import copy
 from collections.abc import Callable
@@ -21,12 +21,12 @@ Averaged = TypeVar("Averaged", bound=nn.Module)
 
 @dataclass(kw_only=True)
 class State:
-    """Where a training is. What else a kind of training changes, its subclass adds.
+    """The state that every kind of training has; subclasses add the rest.
 
-    `total_images` is the length by --images (with --minutes an estimate, for the display). `elapsed` are the seconds so
-    far, of which `begun` had passed when the first step began; `share` is what is spent of so many `share_minutes`.
-    `lr_factor` is below 1 after a roll-back, and `attempt` counts roll-backs, so that the images after one meet other
-    noise.
+    `total_images` is the length by --images (with --minutes an estimate for the display). `elapsed` is the time so far
+    in seconds, of which `begun` had passed when the first step began; `share` is the fraction of `share_minutes` that
+    is spent. `lr_factor` is below 1 after a roll-back. `attempt` counts roll-backs, so that the images after one get
+    other noise.
     """
 
     images_seen: int
@@ -57,22 +57,22 @@ class State:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the loop is to stop after its step: because of `stop_requested`, or because the work was cancelled."""
+        """Whether the loop must stop after its step: `stop_requested`, or the work was cancelled."""
         return self.stop_requested or events.cancelled()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that resuming needs, by name; the scalars are `numbers`."""
+        """Return all tensors that resuming needs, by name; the scalars are in `numbers`."""
         raise NotImplementedError
 
     def numbers(self) -> dict[str, float]:
         return {key: getattr(self, key) for key in self.NUMBERS}
 
     def weights(self) -> dict[str, Any]:
-        """For the model's provenance: which weights its file holds."""
+        """Return which weights the model file holds, for its provenance."""
         return {"weights": "ema"}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
-        """Takes over what `tensors` and `numbers` gave."""
+        """Restore the state from the values of `tensors` and `numbers`."""
         for key, value in numbers.items():
             setattr(self, key, value)
         self.lost_in_a_row = 0
@@ -80,8 +80,11 @@ class State:
 
 @dataclass(kw_only=True)
 class TrainState(State):
-    """The training of a diffusion model: weights, their average, the optimiser's moments. `codec` is the frozen
-    autoencoder that the latents are from, None for pixels; it is not trained, so not saved with the state."""
+    """The training of a diffusion model: weights, their average, the moments of the optimiser.
+
+    `codec` is the frozen autoencoder of a latent model, None for pixels. It is not trained, so it is not saved with the
+    state.
+    """
 
     backbone: Backbone
     average: Backbone
@@ -90,7 +93,7 @@ class TrainState(State):
 
     @classmethod
     def start(cls, run: Run, device: torch.device, codec: CodecModule | None = None) -> "TrainState":
-        """Step 0 of a run: weights from its seed, drawn on the CPU."""
+        """Return step 0 of a run, with weights sampled on the CPU from its seed."""
         run.model.check()
         backbone = seeded(run.model.build, run.seed).to(device)
         return cls(
@@ -104,12 +107,12 @@ class TrainState(State):
 
     @property
     def module(self) -> Backbone:
-        """What is trained, as every kind of state calls it."""
+        """The trained module, by the name that every kind of state uses."""
         return self.backbone
 
     def tensors(self) -> dict[str, Tensor]:
         average = stored("average", self.average)
-        for name in untrained(self.backbone):  # which is in the weights already
+        for name in untrained(self.backbone):  # these are stored with the weights
             del average[f"average/{name}"]
         return stored("weights", self.backbone) | average | moments("optimiser", self.optimiser, self.backbone)
 
@@ -123,14 +126,16 @@ class TrainState(State):
 
 
 def seeded(build: Callable[[], Built], seed: int, *where: int, purpose: Purpose = Purpose.WEIGHTS) -> Built:
-    """A module with initial weights of this name (rng.py), sampled on the CPU; torch's global generator is left as it
-    was."""
+    """Build a module with initial weights from the stream (purpose, seed, *where) (rng.py), sampled on the CPU.
+
+    torch's global generator is left as it was.
+    """
     with torch_generator(purpose, seed, *where):
         return build()
 
 
 def averaged(module: Averaged) -> Averaged:
-    """The average of a module's weights, at its beginning."""
+    """Return the initial average of a module's weights."""
     return copy.deepcopy(module).requires_grad_(False).eval()
 
 
@@ -139,7 +144,7 @@ def stored(kind: str, module: nn.Module) -> dict[str, Tensor]:
 
 
 def moments(kind: str, optimiser: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
-    """What an optimiser remembers of the parameters of a module: "kind/moment/parameter"."""
+    """Return the moments of an optimiser for the parameters of a module, by "kind/moment/parameter"."""
     return {
         f"{kind}/{key}/{name}": value
         for name, parameter in module.named_parameters()
@@ -148,23 +153,24 @@ def moments(kind: str, optimiser: torch.optim.Optimizer, module: nn.Module) -> d
 
 
 def below(kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those whose name begins with "kind/", without it."""
+    """Return the tensors whose name begins with "kind/", without that prefix."""
     return {name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")}
 
 
 def restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `moments`."""
-    found: dict[str, dict[str, Tensor]] = {}
+    """Restore the moments that `moments` returned, without their prefix."""
+    by_parameter: dict[str, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         moment, name = key.split("/")
-        found.setdefault(name, {})[moment] = value
+        by_parameter.setdefault(name, {})[moment] = value
     optimiser.state.clear()
     for name, parameter in trained(module):
-        optimiser.state[parameter] = {k: _laid_out_like(parameter, v) for k, v in found.get(name, {}).items()}
+        optimiser.state[parameter] = {k: _laid_out_like(parameter, v) for k, v in by_parameter.get(name, {}).items()}
 
 
 def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
-    """Weight decay on matrices and kernels only, neither on biases and norms nor on tables of embeddings and codes."""
+    """Build an optimiser. Weight decay applies to matrices and kernels only, not to biases, norms, embeddings and
+    codes."""
     matrices, decayed, plain = [], [], []
     for name, p in trained(module):
         if p.ndim <= 1 or "embedding" in name or "codebook" in name:
@@ -181,17 +187,17 @@ def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
 
 
 def trained(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """The parameters that a training changes, by name."""
+    """Return the parameters that a training changes, by name."""
     return [(name, p) for name, p in module.named_parameters() if p.requires_grad]
 
 
 def untrained(module: nn.Module) -> list[str]:
-    """The names of those that it leaves as they are."""
+    """Return the names of the parameters that a training leaves as they are."""
     return [name for name, p in module.named_parameters() if not p.requires_grad]
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
-    """A copy of an optimiser's moment on the parameter's device and in its memory format; a step count stays a scalar."""
+    """Copy a moment to the parameter's device and memory format; a step count stays a scalar."""
     if value.shape != parameter.shape:
         return value.to(parameter.device).clone()
     return torch.empty_like(parameter, requires_grad=False).copy_(value)

@@ -1,9 +1,10 @@
-"""From a Run to a run folder: the shell around the loop. It owns the clock, the files and the interruptions, and yields
-what a screen shows."""
+"""Supervise a training in its run folder: when to validate, preview, save, roll back or plan again.
 
-import math
+The loop (loop.py) makes the steps. The supervisor owns the clock and the files, emits each report as an event
+(reporting.py) and yields it.
+"""
+
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -14,45 +15,26 @@ from debruit.data.split import Split, split_of
 from debruit.errors import InputError
 from debruit.training.config import AutoencoderRun, Run, TrainingConfig
 from debruit.training.loop import Diverged, Report, passed
+from debruit.training.reporting import TrainingReport, emit, log_record
 from debruit.training.run_folder import FIRST_STAGE, RunFolder, alone
 from debruit.training.state import State
 from debruit.training.tasks.autoencoder import Autoencoding
 from debruit.training.tasks.base import Task
 from debruit.training.tasks.diffusion import Diffusion
 from debruit.training.time_budget import Budget
-from debruit.training.validation import Validation, beside
+from debruit.training.validation import Validation, training_sample
 
 Alarm = Callable[[Any], str | None]
 Replan = Callable[[float], TrainingConfig | None]
 ROLL_BACKS = 3  # how often a training may return to its last good state before it stops
 
 
-class Misjudged(Exception):
-    """The training goes at another speed than its plan counted with: `factor` is the one as a multiple of the other."""
+class WrongSpeed(Exception):
+    """The training runs at `factor` times the speed that its plan assumed."""
 
     def __init__(self, factor: float) -> None:
         super().__init__(factor)
         self.factor = factor
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training is: the loop's report, the validation if one was made with the same on training images, what the
-    alarm said if it was asked and spoke, what the task said after its validation (task.py), and the clock's view.
-    `total_images` is an estimate where minutes end the training; `share` of the budget is spent."""
-
-    report: Report
-    validation: Validation | None
-    training: Validation | None
-    alarm: str | None
-    watched: str | None
-    total_images: int
-    images_per_second: float
-    eta_seconds: float
-    saved: bool
-    interrupted: bool = False
-    share: float = 0.0
-    by_time: bool = False
 
 
 def fit(
@@ -63,21 +45,26 @@ def fit(
     split: Split | None = None,
     resume: bool = False,
     began: float | None = None,
+    after: float = 0.0,
     alarm: Alarm | None = None,
     replan: Replan | None = None,
-) -> Iterator[Progress]:
-    """Trains the folder's run to its end, saving as it goes. `split`: that of the run, where it is known. `began`
-    (time.monotonic) is when the user's minutes started. `alarm` is asked beside each preview, and what it returns is
-    logged and in the progress; it must leave the state as it is. If it has a `prepare()`, that is called once before
-    the loop: what it costs comes out of the minutes, but is not taken for the cost of the alarms to come.
+) -> Iterator[TrainingReport]:
+    """Train the run of a folder to its end and save on the way; yield each report, which is also emitted as an event.
 
-    A training of minutes whose first seconds show another speed than the plan's, by more than a factor of 1.5, asks
-    `replan(factor)` for the run to do instead, and starts over with it where it is another one (None: it goes on as it
-    is). That happens once.
+    `split` is that of the run, made anew if None. `began` (time.monotonic()) is when the user's minutes started, now
+    by default, and `after` the seconds that remain for other work after this training. `alarm(state)` is called with
+    each preview; the sentence that it returns, if any, is logged and reported. It must not change the state. If it has
+    a `prepare()`, that is called once before the first step, at the cost of the minutes.
 
-    Cancelling (events.py) ends it after the current step, with everything saved. Steps without a finite gradient change
-    nothing; when they do not stop, the last good state is restored and the rate halved, a few times, before InputError.
-    That comes at once where the data has changed or another process trains in the folder.
+    If the first seconds of a training of minutes show a speed that differs from the plan's by more than a factor of
+    1.5, `replan(factor)` is called once. If it returns another run, the training starts over with that one; for None it
+    continues.
+
+    Cancelling (events.py) ends the training after the current step, with everything saved. Steps without a finite
+    gradient change nothing; if they persist, the last good state is restored and the learning rate halved.
+
+    Raise InputError if the data has changed, another process trains in the folder, or ROLL_BACKS roll-backs did not
+    help.
     """
     run = folder.run
     if run.data.fingerprint != dataset.spec.fingerprint:
@@ -85,13 +72,12 @@ def fit(
             f"the data of {run.data.name} has changed since this run began: put it back, or start a new run"
         )
     with alone(folder.path):
-        yield from _Fit(folder, dataset, device, split=split, alarm=alarm, replan=replan).run(
-            resume=resume, began=began
-        )
+        supervisor = Supervisor(folder, dataset, device, split=split, after=after, alarm=alarm, replan=replan)
+        yield from supervisor.run(resume=resume, began=began)
 
 
-class _Fit:
-    """One session of a training in its folder."""
+class Supervisor:
+    """One session of a training in its folder; see `fit`."""
 
     def __init__(
         self,
@@ -100,35 +86,32 @@ class _Fit:
         device: torch.device,
         *,
         split: Split | None = None,
+        after: float = 0.0,
         alarm: Alarm | None,
         replan: Replan | None,
     ) -> None:
         self.folder, self.dataset, self.device = folder, dataset, device
-        self.alarm, self.replan = alarm, replan
+        self.after, self.alarm, self.replan = after, alarm, replan
         split = split or split_of(dataset, folder.run)
         self.pool, self.held_out = split.train, split.validation
-        self.judging = folder.run.minutes is not None
-        self.told_slow = False
+        self.by_time = folder.run.minutes is not None
+        self.may_replan = self.by_time
+        self.reported_slow = False
         self.begin()
 
     def begin(self) -> None:
-        """The folder's run, at its first step."""
+        """Open the task of the folder's run, at its first step."""
         self.task = open_task(self.folder, self.dataset, self.device)
         self.state = self.task.start()
 
-    def run(self, *, resume: bool, began: float | None) -> Iterator[Progress]:
-        folder, run = self.folder, self.folder.run
+    def run(self, *, resume: bool, began: float | None) -> Iterator[TrainingReport]:
+        """Yield the reports of the whole session."""
         if resume:
-            _restore(folder, self.task, self.state)
-            self.judging = False
-            if run.minutes is None:
-                self.state.total_images = max(run.images, self.state.images_seen)
-            seen = self.state.images_seen
-            events.say(f"resumed at {seen:,} of {'about ' if run.minutes else ''}{self.state.total_images:,} images")
-        self.clock = self.budget(began)
+            self.resume()
+        self.clock = Budget(self.folder.run, self.state, began, dict(self.task.overheads(len(self.held_out))))
         if not resume:
             with self.clock.spends("save"):
-                folder.save(self.state, self.task.model(self.state))
+                self.folder.save(self.state, self.task.model(self.state))
         try:
             with events.graceful():
                 if not self.clock.over(self.state) and (prepare := getattr(self.alarm, "prepare", None)):
@@ -139,69 +122,99 @@ class _Fit:
                         yield from self.train()
                         return
                     except Diverged as problem:
-                        _roll_back(folder, self.task, self.state, problem)
+                        _roll_back(self.folder, self.task, self.state, problem)
                         self.clock.restart(self.state)
-                    except Misjudged as found:
-                        self.start_over(found.factor)
+                    except WrongSpeed as problem:
+                        self.plan_again(problem.factor)
         finally:
-            folder.close()
+            self.folder.close()
 
-    def budget(self, began: float | None) -> Budget:
-        """The clock of this session, with what work beside the training is expected to cost."""
-        expected = dict(self.task.beside(len(self.held_out)))
-        return Budget(self.folder.run, self.state, began, expected)
+    def resume(self) -> None:
+        """Load the newest state of the folder."""
+        _restore(self.folder, self.task, self.state)
+        self.may_replan = False
+        if not self.by_time:
+            self.state.total_images = max(self.folder.run.images, self.state.images_seen)
+        seen, total = self.state.images_seen, self.state.total_images
+        events.say(f"resumed at {seen:,} of {'about ' if self.by_time else ''}{total:,} images")
 
-    def train(self) -> Iterator[Progress]:
-        """The loop, with what is due at each report. Whatever ends it, a signal during a validation or minutes that are
-        over, the state it ends with is saved."""
-        folder, task, state, clock, every = self.folder, self.task, self.state, self.clock, self.folder.run.every
-        start = clock.position(state)  # of the last validation, preview and save
-        self.done = dict.fromkeys(("validate", "preview", "save"), start)
-        for report in task.train(state, self.pool, clock):
-            state.total_images = clock.total(state) if folder.run.minutes else state.total_images
-            validation, training, said, watched, saved = None, None, None, None, False
-            if len(self.held_out) and self.validates(report):
-                state.validated = state.images_seen
-                with clock.spends("validate"):
-                    validation = task.validate(state, self.held_out)
-                    training = task.validate(state, beside(self.pool, self.held_out, folder.run.seed))
-                    watched = task.watch(state, validation)
-            if not state.interrupted and self.due("preview", every.preview_images, report):
-                with clock.spends("preview"):
-                    folder.preview(state, task.picture(state))
-                if self.alarm and clock.affords("alarm", last=report.last):
-                    with clock.spends("alarm"):
-                        said = self.alarm(state)
+    def train(self) -> Iterator[TrainingReport]:
+        """Run the loop and do what is due at each report. However the loop ends, its last state is saved."""
+        state, clock = self.state, self.clock
+        start = clock.position(state)
+        self.done = dict.fromkeys(("validate", "preview", "save"), start)  # positions of the last ones
+        for report in self.task.train(state, self.pool, clock):
+            if self.by_time:
+                state.total_images = clock.total(state)
+            validation, training, guard = self.validate(report)
+            alarm = self.preview(report)
             interrupted = state.interrupted
-            if interrupted or report.last or self.due("save", every.save_images, report):
-                with clock.spends("save"):
-                    state.elapsed, state.finished = clock.elapsed, report.last
-                    saved = folder.save(state, task.model(state, final=report.last))
+            saved = self.save(report, interrupted=interrupted)
             state.elapsed = clock.elapsed
-            progress = Progress(
-                report,
-                validation,
-                training,
-                said,
-                watched,
-                state.total_images,
-                clock.speed(state),
-                clock.eta(state),
-                saved,
-                interrupted,
+            full_report = TrainingReport(
+                report=report,
+                validation=validation,
+                training=training,
+                alarm=alarm,
+                guard=guard,
+                total_images=state.total_images,
+                images_per_second=clock.speed(state),
+                eta_seconds=clock.eta(state),
+                saved=saved,
+                interrupted=interrupted,
                 share=clock.share(state),
-                by_time=folder.run.minutes is not None,
+                by_time=self.by_time,
             )
-            folder.log(_record(progress, state))
-            yield progress
+            self.folder.log(log_record(full_report, state))
+            emit(full_report, stage=self.stage, after=self.after)
+            yield full_report
             if interrupted:
                 return
             if not report.last:
-                self.judge()
+                self.check_speed()
+
+    @property
+    def stage(self) -> str:
+        """The stage of the events."""
+        return "autoencoder" if isinstance(self.folder.run, AutoencoderRun) else "train"
+
+    def validate(self, report: Report) -> tuple[Validation | None, Validation | None, str | None]:
+        """If a validation is due, return the losses on held-out and training images and the sentence of the guard."""
+        if not len(self.held_out) or not self.validation_due(report):
+            return None, None, None
+        task, state = self.task, self.state
+        state.validated = state.images_seen
+        with self.clock.spends("validate"):
+            validation = task.validate(state, self.held_out)
+            training = task.validate(state, training_sample(self.pool, self.held_out, self.folder.run.seed))
+            return validation, training, task.guard(state, validation)
+
+    def preview(self, report: Report) -> str | None:
+        """Write a preview if one is due; return the sentence of the alarm, which is called with it."""
+        state, clock = self.state, self.clock
+        if state.interrupted or not self.due("preview", self.folder.run.every.preview_images, report):
+            return None
+        with clock.spends("preview"):
+            self.folder.preview(state, self.task.preview(state))
+        if self.alarm is None or not clock.affords("alarm", last=report.last):
+            return None
+        with clock.spends("alarm"):
+            return self.alarm(state)
+
+    def save(self, report: Report, *, interrupted: bool) -> bool:
+        """Save if that is due, or the training ends here; return whether the state was written."""
+        if not (interrupted or report.last or self.due("save", self.folder.run.every.save_images, report)):
+            return False
+        state = self.state
+        with self.clock.spends("save"):
+            state.elapsed, state.finished = self.clock.elapsed, report.last
+            return self.folder.save(state, self.task.model(state, final=report.last))
 
     def due(self, kind: str, interval: int, report: Report) -> bool:
-        """Whether work of this kind is to be done at this report: one of its intervals has passed, or the training
-        ends; with minutes, if it is within what may be spent beside the training, else it is put off."""
+        """Whether work of this kind is due at this report: one of its intervals has passed, or the training ends.
+
+        With minutes it is postponed if it would exceed its allowance (time_budget.py).
+        """
         position = self.clock.position(self.state)
         if not (report.last or passed(self.done[kind], position, interval)):
             return False
@@ -210,80 +223,84 @@ class _Fit:
         self.done[kind] = position
         return True
 
-    def validates(self, report: Report) -> bool:
-        """Whether a validation is due. One that may change the state comes, in a training by images, at the same
-        reports of a training that was interrupted as of one that was not; another is left to the resumed training."""
+    def validation_due(self, report: Report) -> bool:
+        """Whether a validation is due.
+
+        In a training by images, a validation that may change the state happens at the same reports whether or not the
+        training is interrupted; any other one is left to the resumed training.
+        """
         task, every, state = self.task, self.folder.run.every, self.state
-        if self.folder.run.minutes is not None:
+        if self.by_time:
             return not state.interrupted and self.due("validate", every.validate_images, report)
         seen = state.images_seen
         regular = report.last or passed(seen - task.run.batch, seen, every.report_images)
         due = report.last or passed(state.validated, seen, every.validate_images)
-        return due and (regular if task.watches else not state.interrupted)
+        return due and (regular if task.guards else not state.interrupted)
 
-    def judge(self) -> None:
-        """Compares the speed with the plan's: once early, when the network can still be chosen again, and once later.
-        Raises Misjudged."""
+    def check_speed(self) -> None:
+        """Compare the speed with the plan's: once early, while another network can be chosen, and once later.
+
+        Raise WrongSpeed at the early comparison.
+        """
         state, clock = self.state, self.clock
         if not self.task.as_planned(state):
             return
-        if self.judging and clock.judged(state):
-            self.judging = False
-            if factor := clock.misjudged(state):
-                raise Misjudged(factor)
-        if not self.told_slow and not self.judging and clock.slow(state):
-            self.told_slow = True
+        if self.may_replan and clock.speed_is_known(state):
+            self.may_replan = False
+            if factor := clock.speed_mismatch(state):
+                raise WrongSpeed(factor)
+        if not self.reported_slow and not self.may_replan and clock.slow(state):
+            self.reported_slow = True
             events.say(
                 f"this machine trains at {clock.speed(state):.0f} images/s where {clock.planned_speed:.0f} were "
-                f"planned: about {clock.total(state):,} images "
-                f"will be seen instead of {self.folder.run.images:,} (other work on the machine?)"
+                f"planned: about {clock.total(state):,} images will be seen instead of {self.folder.run.images:,} "
+                "(other work on the machine?)"
             )
 
-    def start_over(self, factor: float) -> None:
-        """Another run in the same folder, planned for a machine `factor` times as fast as was thought; the same run
-        goes on if that changes nothing."""
-        speed = (
-            f"this machine trains at {self.clock.speed(self.state):.0f} images/s, {factor:.2g} times the planned speed"
-        )
+    def plan_again(self, factor: float) -> None:
+        """Start over with a run planned for `factor` times the assumed speed; continue if that changes nothing."""
+        measured = f"this machine trains at {self.clock.speed(self.state):.0f} images/s"
         if self.replan is None:
-            events.say(f"{speed}; the settings stay as they are")
+            events.say(f"{measured}, {factor:.2g} times the planned speed; the settings stay as they are")
         else:
-            events.say(f"{speed}: the settings are chosen again")
+            events.say(f"{measured}, {factor:.2g} times the planned speed: the settings are chosen again")
         new = self.replan(factor) if self.replan else None
         if new is None:
             if self.replan:
-                events.say("they stay the same: the training goes on")
+                events.say("the settings stay the same: the training continues")
             self.clock.restart(self.state)
-            self.told_slow = True
+            self.reported_slow = True
             return
         events.say("another network fits the minutes better now: the training starts over with it")
         self.folder.start_over(new)
         stop_requested = self.state.stop_requested
         self.begin()
         self.state.stop_requested = stop_requested
-        self.clock.follow(new)
+        self.clock.adopt(new)
         self.state.elapsed = self.clock.elapsed
         self.folder.save(self.state, self.task.model(self.state))
         self.clock.restart(self.state)
 
 
 def _restore(folder: RunFolder, task: Task, state: State) -> None:
-    """The newest state, and its model where the last save was cut between the two."""
+    """Load the newest state, and write its model again if the last save was cut off between the two."""
     folder.restore(state)
     if not folder.holds_model_of(state):
         folder.save_model(state, task.model(state, final=state.finished))
 
 
 def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged) -> None:
-    """The last good state, with half the rate and other noise; InputError when that has not helped before."""
+    """Restore the last good state, with half the learning rate and other noise.
+
+    Raise InputError after ROLL_BACKS of them.
+    """
     attempt, lr_factor = state.attempt + 1, state.lr_factor / 2
     _restore(folder, task, state)
     if attempt > ROLL_BACKS:
         raise InputError(
             f"{problem}, after {ROLL_BACKS} roll-backs: the training stopped at its last good state "
-            f"({state.images_seen:,} images, model "
-            "intact); try --set optimiser.lr with a smaller value or --set precision=fp32, and look at the data with "
-            "`debruit data doctor`"
+            f"({state.images_seen:,} images, model intact); try --set optimiser.lr with a smaller value or "
+            "--set precision=fp32, and look at the data with `debruit data doctor`"
         )
     state.attempt, state.lr_factor = attempt, lr_factor
     events.say(
@@ -292,33 +309,10 @@ def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged) -
     )
 
 
-def _record(progress: Progress, state: State) -> dict:
-    """One line of the log."""
-    report = asdict(progress.report)
-    report |= report.pop("parts")
-    del report["last"]
-    record: dict[str, Any] = {key: _number(value) for key, value in report.items()}
-    record |= {"images_per_second": round(progress.images_per_second, 2), "elapsed": round(state.elapsed, 2)}
-    record |= {"total_images": state.total_images, "share": round(progress.share, 5)}
-    for name, found in (("validation", progress.validation), ("train", progress.training)):
-        if found:
-            record[f"{name}_loss"] = _number(found.loss)
-            record |= {f"{name}_{part}": _number(value) for part, value in found.parts.items()}
-    for name in ("alarm", "watched"):
-        if said := getattr(progress, name):
-            record[name] = said
-    return record
-
-
-def _number(value: float | int) -> float | int | None:
-    """JSON has no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def open_task(folder: RunFolder, dataset: Dataset, device: torch.device) -> Task:
     """Return the task of a folder's run, ready to start.
 
-    Raise InputError for an autoencoder that is missing or is not the run's own.
+    Raise InputError if the autoencoder of a latent model is missing or is another one than the run's.
     """
     run = folder.run
     if isinstance(run, AutoencoderRun):

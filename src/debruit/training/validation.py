@@ -1,5 +1,7 @@
-"""The loss on held-out images, and on as many training images, with fixed noise: comparable from one moment of a
-training to the next, and with each other, since both meet the same noise at the same times."""
+"""The loss on held-out images, and on as many training images, with fixed noise.
+
+Values are comparable over a training and between the two sets, since the noise and the times are the same.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,8 +20,11 @@ from debruit.training.optim.gradient import losses
 
 @dataclass(frozen=True)
 class Validation:
-    """Mean loss over some images, and its `parts` by their names in the log. A diffusion's are q1..q4, the means over
-    the quarters of the training's density over t, from the least noise to the most."""
+    """Mean loss over some images, and its `parts` by their names in the log.
+
+    For a diffusion model these are loss_q1 to loss_q4, the means over the quarters of the training's density over t,
+    from least noise to most.
+    """
 
     loss: float
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -35,20 +40,20 @@ def validate(
     *,
     latents: LatentCache | None = None,
 ) -> Validation:
-    """The loss of these weights on the images of these indices. Costs one forward pass each."""
+    """Return the loss of these weights on the images of these indices. Costs one forward pass per image."""
     batch = validation_batch(run, dataset, indices, latents=latents)
-    found = torch.cat(
+    image_losses = torch.cat(
         [
             losses(run, backbone, backbone, batch.part(start, start + run.batch, device), device).cpu()
             for start in range(0, len(batch), run.batch)
         ]
     )
-    by_time = found[torch.argsort(batch.t)]
+    by_time = image_losses[torch.argsort(batch.t)]
     quarters = {f"loss_q{k}": float(part.mean()) for k, part in enumerate(by_time.tensor_split(4), start=1)}
-    return Validation(float(found.mean()), quarters)
+    return Validation(float(image_losses.mean()), quarters)
 
 
-def beside(pool: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:
-    """As many training images as are held out, drawn by the seed: the same ones each time."""
+def training_sample(pool: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:
+    """Return as many training images as are held out, sampled by the seed: the same ones at each call."""
     order = stream(Purpose.VALIDATION_TRAINING, seed).permutation(len(pool))
     return np.sort(pool[order[: len(held_out)]])

@@ -10,7 +10,7 @@ from debruit.evaluation.memorisation.verdict import Rate, excess
 from debruit.rng import Purpose, stream
 from debruit.training.config import Run
 from debruit.training.state import TrainState
-from debruit.training.tasks.diffusion import ALARM_COUNT, draw
+from debruit.training.tasks.diffusion import ALARM_COUNT, sample_images
 
 SEED = 1
 MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
@@ -52,7 +52,9 @@ class CopyAlarm:
         if not self._can_tell:
             return None
         self.prepare()
-        rate = self._rate(thumbnails(draw(self.run, state, self.dataset, ALARM_COUNT, SEED), self.dataset.spec))
+        rate = self._rate(
+            thumbnails(sample_images(self.run, state, self.dataset, ALARM_COUNT, SEED), self.dataset.spec)
+        )
         if excess(rate, self._baseline, SURE)[0] <= 0:
             return None
         part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"

@@ -1,5 +1,5 @@
-"""The gradient of a batch's loss: part by part where memory is short, and on a CPU each core its own share of the
-images (cpu_parallel.py)."""
+"""The gradient of a batch's loss: in microbatches where memory is short, and on a CPU one share of the images per core
+(cpu_parallel.py)."""
 
 import contextlib
 from collections.abc import Callable
@@ -16,7 +16,10 @@ from debruit.training.cpu_parallel import CpuDataParallel
 
 
 class Gradient:
-    """Adds the gradient of a run's loss to a backbone's parameters. A context: on leaving it its threads end."""
+    """Adds the gradient of a run's loss to the parameters of a backbone.
+
+    Use it in a `with` statement, which ends its threads.
+    """
 
     def __init__(self, run: Run, backbone: Backbone, device: torch.device) -> None:
         self.run, self.backbone, self.device = run, backbone, device
@@ -32,7 +35,7 @@ class Gradient:
         self.shares.__exit__()
 
     def __call__(self, batch: Batch) -> Tensor:
-        """The mean loss over the batch, (); its gradient is added to the parameters'."""
+        """Return the mean loss over the batch, (); its gradient is added to that of the parameters."""
         total = torch.zeros((), device=self.device)
         size = self.run.microbatch or len(batch)
         for start in range(0, len(batch), size):
@@ -50,14 +53,14 @@ class Gradient:
 
 
 def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device: torch.device) -> Tensor:
-    """The objective of each image of a batch that is on the device, (B,)."""
+    """Return the objective of each image of a batch that is on the device, (B,)."""
     with autocast(run, device):
         cond = backbone.cond(part.values, part.keep)
         return run.objective.loss(backbone.denoiser(network), part.x0, part.t, part.eps, cond)
 
 
 def autocast(run: TrainingConfig, device: torch.device):
-    """bfloat16 where the run asks for it or, by itself, on a GPU that has it; otherwise nothing."""
-    by_itself = run.precision == "auto" and device.type == "cuda" and has_bf16(device)
-    wanted = run.precision == "bf16" or by_itself
-    return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()
+    """Return the autocast context of a run: bfloat16 if requested, or by default on GPUs that have it."""
+    automatic = run.precision == "auto" and device.type == "cuda" and has_bf16(device)
+    bf16 = run.precision == "bf16" or automatic
+    return torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()

@@ -1,10 +1,11 @@
-"""Muon: momentum whose matrices are made orthogonal before each update (Jordan et al. 2024), AdamW for everything that
-is no matrix.
+"""Muon: momentum with orthogonalised updates for matrices (Jordan et al. 2024), AdamW for all other parameters.
 
-    M <- momentum M + G;    U = NewtonSchulz(G + momentum M), about the nearest matrix with singular values 1;    W <- W - lr 0.2 sqrt(max(m, n)) U
+    M <- momentum M + G
+    U = NewtonSchulz(G + momentum M), approximately the nearest matrix whose singular values are 1
+    W <- W - lr 0.2 sqrt(max(m, n)) U
 
-A convolution counts as the matrix (out, in k k). The factor gives an update the size of one of AdamW, so that one
-learning rate serves both (Liu et al. 2025, equation 4).
+A convolution counts as the matrix (out, in k k). The factor 0.2 sqrt(max(m, n)) gives an update the size of one of
+AdamW, so that one learning rate suits both (Liu et al. 2025, equation 4).
 """
 
 import math
@@ -17,11 +18,12 @@ from torch.optim.adamw import adamw
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that draws singular values towards 1
 ITERATIONS = 5
-NARROWEST = 16  # a matrix with a shorter side is AdamW's
+NARROWEST = 16  # AdamW takes matrices with a shorter side
 
 
 class Muon(torch.optim.Optimizer):
-    """Groups with `matrices` are Muon's; the others get `betas` and `eps`. Weight decay is decoupled in both."""
+    """Muon for parameter groups with `matrices`, AdamW with `betas` and `eps` for the others. Weight decay is decoupled
+    in both."""
 
     def __init__(
         self, groups: Iterable[dict[str, Any]], lr: float, betas: tuple[float, float], eps: float, momentum: float
@@ -42,10 +44,10 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_mul_(momenta, group["momentum"])
         torch._foreach_add_(momenta, gradients)
         ahead = torch._foreach_add(gradients, momenta, alpha=group["momentum"])
-        alike: dict[tuple[int, int], list[int]] = {}
+        by_shape: dict[tuple[int, int], list[int]] = {}
         for k, p in enumerate(parameters):
-            alike.setdefault((len(p), p.numel() // len(p)), []).append(k)
-        for (rows, columns), members in alike.items():
+            by_shape.setdefault((len(p), p.numel() // len(p)), []).append(k)
+        for (rows, columns), members in by_shape.items():
             updates = newton_schulz(torch.stack([ahead[k].reshape(rows, columns) for k in members]))
             size = group["lr"] * 0.2 * math.sqrt(max(rows, columns))
             for k, update in zip(members, updates, strict=True):
@@ -80,11 +82,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def newton_schulz(matrices: Tensor) -> Tensor:
-    """U V^T of each G = U S V^T in (N, m, n), about: singular values come out between 0.7 and 1.2.
+    """Return approximately U V^T of each G = U S V^T, (N, m, n): singular values end up between 0.7 and 1.2.
 
-    The iteration X <- (a I + b X X^T + c (X X^T)^2) X only ever multiplies X from the left by polynomials of its Gram
-    matrix, which commute. So it runs on the m x m Gram matrix, and X itself is multiplied once: 2 to 3 times as fast
-    for kernels, which are wide.
+    The iteration X <- (a I + b X X^T + c (X X^T)^2) X multiplies X from the left by polynomials of its Gram matrix,
+    which commute. So it runs on the m x m Gram matrix, and X itself is multiplied once: 2 to 3 times as fast for
+    kernels, which are wide.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
@@ -95,7 +97,7 @@ def newton_schulz(matrices: Tensor) -> Tensor:
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=1, dim2=2).add_(a)
         product = factor if product is None else factor @ product
-        if k < ITERATIONS - 1:  # nothing follows the last
+        if k < ITERATIONS - 1:  # not needed after the last iteration
             gram = factor @ gram @ factor
     x = product @ x
     return x.mT if tall else x

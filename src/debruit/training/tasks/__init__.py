@@ -1,1 +1,1 @@
-"""What is trained: a diffusion model or an autoencoder, behind one protocol."""
+"""Tasks: the training of a diffusion model or of an autoencoder, behind one protocol."""

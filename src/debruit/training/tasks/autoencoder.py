@@ -17,7 +17,7 @@ from debruit.data.order import Order
 from debruit.data.split import split_of
 from debruit.images import figures
 from debruit.models.config import FirstStageConfig
-from debruit.training import discriminator_guard as watch
+from debruit.training import discriminator_guard
 from debruit.training.config import AutoencoderRun
 from debruit.training.loop import Report, Step, train
 from debruit.training.tasks.autoencoder_state import NEVER, AutoencoderState
@@ -26,15 +26,15 @@ from debruit.training.time_budget import FINISHING, ByImages, Length, now
 from debruit.training.validation import Validation
 
 PREVIEW_IMAGES = 16
-# of the training images, for the scale of the latents while the training lasts, and at its end
+# number of training images for the scale of the latents, during the training and at its end
 MEASURED_IMAGES, MOST_MEASURED = 512, 16_384
-ACTIVE = 0.01  # the variance of a unit's mean over the images, from which on it is active (Burda et al. 2016)
+ACTIVE = 0.01  # a unit is active if the variance of its mean over the images exceeds this (Burda et al. 2016)
 
 
 class Autoencoding:
-    """See Task."""
+    """The training of an autoencoder; see Task."""
 
-    watches: ClassVar[bool] = True
+    guards: ClassVar[bool] = True
 
     def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device) -> None:
         self.run, self.dataset, self.device = run, dataset, device
@@ -58,15 +58,14 @@ class Autoencoding:
     def as_planned(self, state: AutoencoderState) -> bool:
         return state.entered == NEVER
 
-    def beside(self, held_out: int) -> dict[str, float]:
-        """A forward pass is a third of a training step, and the encoder half of it."""
+    def overheads(self, held_out: int) -> dict[str, float]:
+        """A forward pass costs a third of a training step, and the encoder half of that."""
         measured = min(len(self.pool), MOST_MEASURED) - min(len(self.pool), MEASURED_IMAGES)
         return {"validate": 2 * held_out / 3, "preview": PREVIEW_IMAGES / 3, "finish": measured / 6}
 
     @torch.no_grad()
     def validate(self, state: AutoencoderState, indices: np.ndarray) -> Validation:
-        """The score of the averaged weights (discriminator_guard.py) with what it is made of, and the health of the
-        latents."""
+        """Return the score of the averaged weights (discriminator_guard.py), its terms, and latent statistics."""
         sums: dict[str, float] = {}
         means, spreads = [], []
         module = state.average
@@ -77,24 +76,24 @@ class Autoencoding:
             terms = state.criterion.image_terms(images, decoded)
             score = self._score(terms, images, decoded)
             unit = [(x.clamp(-1, 1) + 1) / 2 for x in (images, decoded)]
-            found = terms | {
+            scores = terms | {
                 "loss": score,
                 "psnr": psnr(*unit, value_range=1).clamp(max=100.0),
                 "ssim": ssim(*unit, value_range=1),
             }
-            for name, values in found.items():
+            for name, values in scores.items():
                 sums[name] = sums.get(name, 0.0) + float(values.double().sum())
             means.append(raw.mean.double().cpu())
             spreads.append(torch.zeros(()) if raw.std is None else raw.std.double().square().mean().cpu())
         parts = {name: total / len(indices) for name, total in sums.items()}
         return Validation(parts.pop("loss"), parts | _health(module, torch.cat(means), torch.stack(spreads)))
 
-    def watch(self, state: AutoencoderState, validation: Validation) -> str | None:
-        return watch.judge(state, self.run, validation.loss, self.device)
+    def guard(self, state: AutoencoderState, validation: Validation) -> str | None:
+        return discriminator_guard.judge(state, self.run, validation.loss, self.device)
 
     @torch.no_grad()
-    def picture(self, state: AutoencoderState) -> Image:
-        """Held-out images (or training images where none are held out) above what becomes of them."""
+    def preview(self, state: AutoencoderState) -> Image:
+        """Return held-out images (or training images if none are held out), each above its reconstruction."""
         indices = (self.held_out if len(self.held_out) else self.pool)[:PREVIEW_IMAGES]
         images = self.dataset.images_of(indices)
         decoded = self.run.data.from_model(state.average(self._images(indices), None).images.float().cpu())
@@ -102,9 +101,12 @@ class Autoencoding:
         return figures.grid(figures.displayable(both, self.run.data), columns=8)
 
     def model(self, state: AutoencoderState, *, final: bool = False) -> tuple[FirstStageConfig, Mapping[str, Tensor]]:
-        """The best weights, or the averaged ones before there was a validation, with the shift and the scale of their
-        latents. At the end they are measured on many images; in a training of minutes, on as many as a hundredth of
-        them allows."""
+        """Return the best weights, or the averaged ones before the first validation, with shift and scale of their
+        latents.
+
+        At the end of a training these are measured on many images; in a training of minutes, on as many as FINISHING of
+        the minutes allows.
+        """
         with torch.device("meta"):
             module = self.run.model.codec.build(self.run.data.channels)
         module.load_state_dict(state.best or state.average.state_dict(), assign=True)
@@ -118,12 +120,14 @@ class Autoencoding:
         return FirstStageConfig(data=self.run.data, codec=codec), module.state_dict()
 
     def _score(self, terms: Mapping[str, Tensor], images: Tensor, decoded: Tensor) -> Tensor:
-        """(B,): the mean absolute error and the perceptual distance by their weights. Not the loss, whose learned
-        scale, where it has one, makes it negative and moves it."""
+        """Return the weighted sum of the mean absolute error and the perceptual distance, (B,).
+
+        It is not the loss, whose learned scale, if any, changes and can make it negative.
+        """
         error = (images - decoded).abs().flatten(1).mean(dim=1)
-        found = self.run.criterion.reconstruction.weight * error
+        score = self.run.criterion.reconstruction.weight * error
         perceptual = self.run.criterion.perceptual
-        return found + perceptual.weight * terms["perceptual"] if perceptual and "perceptual" in terms else found
+        return score + perceptual.weight * terms["perceptual"] if perceptual and "perceptual" in terms else score
 
     def _images(self, indices: np.ndarray) -> Tensor:
         return self.run.data.to_model(self.dataset.images_of(indices)).to(self.device)
@@ -133,13 +137,13 @@ class Autoencoding:
 
 
 def _spread(indices: np.ndarray, stride: int = 64) -> np.ndarray:
-    """Reorders indices so that the first ones are spread over the whole, since a measurement that runs out of time sees
-    only the beginning."""
+    """Reorder indices so that the first ones are spread over all images, since a measurement that runs out of time sees
+    only those."""
     return np.concatenate([indices[first::stride] for first in range(min(stride, len(indices)))])
 
 
 def _within(seconds: float, least: int, batches: Iterator[Tensor]) -> Iterator[Tensor]:
-    """The batches of the first `least` images, and after them those that begin within so many seconds."""
+    """Yield the batches of the first `least` images, then those that begin within so many seconds."""
     began, images = now(), 0
     for batch in batches:
         if images >= least and now() - began > seconds:
@@ -149,10 +153,14 @@ def _within(seconds: float, least: int, batches: Iterator[Tensor]) -> Iterator[T
 
 
 def _health(module: torch.nn.Module, means: Tensor, noise: Tensor) -> dict[str, float]:
-    """Mean and spread of the raw latents (N, c, h, w); the share of active units of a Gaussian bottleneck, or the
-    perplexity and the dead codes of a codebook."""
-    found = {"latent_mean": float(means.mean()), "latent_std": float((means.var() + noise.mean()).sqrt())}
+    """Return statistics of the latents.
+
+    Mean and standard deviation of the raw latents (N, c, h, w); the share of active units of a Gaussian bottleneck, or
+    the perplexity and the dead codes of a codebook.
+    """
+    statistics = {"latent_mean": float(means.mean()), "latent_std": float((means.var() + noise.mean()).sqrt())}
     bottleneck = module.bottleneck
     if isinstance(bottleneck, VQModule):
-        return found | {"perplexity": bottleneck.perplexity, "dead_codes": float(bottleneck.dead.sum())}
-    return found | {"active_units": float((means.var(dim=0) > ACTIVE).double().mean()) if len(means) > 1 else 1.0}
+        return statistics | {"perplexity": bottleneck.perplexity, "dead_codes": float(bottleneck.dead.sum())}
+    active = float((means.var(dim=0) > ACTIVE).double().mean()) if len(means) > 1 else 1.0
+    return statistics | {"active_units": active}

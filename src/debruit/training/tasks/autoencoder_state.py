@@ -1,4 +1,4 @@
-"""The state of an autoencoder's training, its discriminator included."""
+"""The state of an autoencoder's training, including its discriminator."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,12 +28,12 @@ BEST = "best"
 
 @dataclass(kw_only=True)
 class AutoencoderState(State):
-    """Weights, their average and the best of them, the learned scale of the loss, the discriminator, and the
-    optimisers' moments.
+    """Weights, their average and the best of them, the learned scale of the loss, the discriminator, and the moments of
+    the optimisers.
 
-    `lowest` is the lowest held-out score so far, `before` the one of the last validation; the discriminator `entered`
-    at so many images (NEVER before), and after each of `collapses` its weight counts half. `best` are averaged weights
-    (discriminator_guard.py), empty before the first validation.
+    `lowest` is the lowest held-out score so far, `before` that of the last validation. The discriminator `entered` at
+    this number of images (NEVER if not yet), and each of `collapses` halves its weight. `best` are averaged weights
+    (discriminator_guard.py), empty before the first validation, taken when `best_images` had been seen.
     """
 
     module: AutoencoderModule
@@ -47,14 +47,16 @@ class AutoencoderState(State):
     before: float = float("inf")
     entered: int = NEVER
     collapses: int = 0
-    best_images: int = 0  # seen when the best were taken
+    best_images: int = 0
 
     NUMBERS: ClassVar[tuple[str, ...]] = (*State.NUMBERS, "lowest", "before", "entered", "collapses", "best_images")
 
     @classmethod
     def start(cls, run: AutoencoderRun, device: torch.device) -> "AutoencoderState":
-        """Step 0 of a run: weights from its seed, drawn on the CPU. InputError: a network of the loss that is not
-        there."""
+        """Return step 0 of a run, with weights sampled on the CPU from its seed.
+
+        Raise InputError if a pretrained network of the loss is not installed.
+        """
         channels = run.data.channels
         module = seeded(lambda: run.model.codec.build(channels), run.seed).to(device)
         criterion = seeded(lambda: run.criterion.build(channels), run.seed).to(device)
@@ -73,7 +75,7 @@ class AutoencoderState(State):
         return state
 
     def renew_discriminator(self, run: AutoencoderRun, device: torch.device) -> None:
-        """A discriminator that has seen nothing, if the loss has one."""
+        """Create an untrained discriminator, if the loss has one."""
         config = run.criterion.adversarial
         built = seeded(
             lambda: run.criterion.discriminator(run.data.channels),
@@ -89,22 +91,23 @@ class AutoencoderState(State):
         )
 
     def weights(self) -> dict[str, Any]:
-        """The best of the averaged weights, and at how many images they were taken."""
+        """Return which weights the model file holds, and at how many images they were taken."""
         return {
             "weights": "best ema" if self.best else "ema",
             "weights_images_seen": self.best_images or self.images_seen,
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        found = stored("weights", self.module) | stored("average", self.average) | stored("criterion", self.criterion)
-        found |= moments("optimiser", self.optimiser, Trained(self.module, self.criterion))
+        tensors = stored("weights", self.module) | stored("average", self.average)
+        tensors |= stored("criterion", self.criterion)
+        tensors |= moments("optimiser", self.optimiser, Trained(self.module, self.criterion))
         if self.discriminator is not None and self.discriminator_optimiser is not None:
-            found |= stored("discriminator", self.discriminator)
-            found |= moments("discriminator_optimiser", self.discriminator_optimiser, self.discriminator)
-        return found | {f"{BEST}/{name}": value for name, value in self.best.items()}
+            tensors |= stored("discriminator", self.discriminator)
+            tensors |= moments("discriminator_optimiser", self.discriminator_optimiser, self.discriminator)
+        return tensors | {f"{BEST}/{name}": value for name, value in self.best.items()}
 
     def numbers(self) -> dict[str, float]:
-        """As State; what is infinite yet is left out, since JSON has no infinity."""
+        """Return the scalars, without those that are still infinite, since JSON has no infinity."""
         return {name: value for name, value in super().numbers().items() if value != float("inf")}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
@@ -116,14 +119,15 @@ class AutoencoderState(State):
         restore_moments(self.optimiser, Trained(self.module, self.criterion), below("optimiser", tensors))
         if self.discriminator is not None and self.discriminator_optimiser is not None:
             self.discriminator.load_state_dict(below("discriminator", tensors))
-            kept = below("discriminator_optimiser", tensors)
-            restore_moments(self.discriminator_optimiser, self.discriminator, kept)
+            discriminator_moments = below("discriminator_optimiser", tensors)
+            restore_moments(self.discriminator_optimiser, self.discriminator, discriminator_moments)
         device = next(self.module.parameters()).device
         self.best = {name: value.to(device) for name, value in below(BEST, tensors).items()}
 
 
 class Trained(nn.Module):
-    """What the autoencoder's optimiser moves: its weights, and the scale of a likelihood where that is learned."""
+    """The modules that the autoencoder's optimiser changes: the autoencoder, and the learned scale of a likelihood, if
+    any."""
 
     def __init__(self, autoencoder: AutoencoderModule, criterion: CriterionModule) -> None:
         super().__init__()

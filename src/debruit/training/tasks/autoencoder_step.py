@@ -1,9 +1,13 @@
 """One step of an autoencoder's training.
 
 x^ = D(z), z ~ q(z|x)
-g_n = gradient of mean(L_recons + b2 L_perceptual) at x^,   g_G = gradient of mean L_G at x^      each network is passed once
+g_n = gradient of mean(L_recons + b2 L_perceptual) at x^
+g_G = gradient of mean L_G at x^
 lambda from both at the decoder's last convolution (VQGAN, equation 7)
-x^.backward(g_n + strength b3 lambda g_G), beside b1 L_KL;   then the discriminator's step on x and the same x^
+x^.backward(g_n + strength b3 lambda g_G), and the gradient of b1 L_KL
+then the discriminator's step on x and the same x^
+
+Each network is evaluated once.
 """
 
 from collections.abc import Mapping
@@ -31,13 +35,13 @@ from debruit.training.loop import passed
 from debruit.training.optim.gradient import autocast
 from debruit.training.tasks.autoencoder_state import AutoencoderState, Trained
 
-LEAST_IMAGES = 2  # of a core's share: an image costs much more here than in a small latent
+LEAST_IMAGES = 2  # per share: an image costs much more here than a small latent
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, C, H, W) in [-1, 1], the noise of their latents, and the keys (B,) uint64 of what the network itself
-    samples (dropout)."""
+    """Images (B, C, H, W) in [-1, 1], the noise `eps` of their latents, and `keys` (B,) uint64, which seed what the
+    network itself samples (dropout)."""
 
     images: Tensor
     eps: Tensor
@@ -51,7 +55,7 @@ class Batch:
 
 
 def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> Batch:
-    """Images number first..first + batch - 1 of the training; all that is random about one comes from (seed, its
+    """Return images first..first + batch - 1 of the training; everything random about one is a function of (seed, its
     position, attempt)."""
     indices, _ = order.take(first, run.batch)
     images = dataset.images_of(indices)
@@ -67,7 +71,8 @@ def latent_shape(run: AutoencoderRun) -> tuple[int, ...]:
 
 
 def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) -> CpuDataParallel[Trained]:
-    """The cores of a CPU share a batch, where no statistics of the whole of it are kept (a codebook's use)."""
+    """Return the data parallelism of a CPU: several shares unless statistics of the whole batch are needed (use of a
+    codebook)."""
     allowed = device.type == "cpu" and isinstance(run.model.codec.bottleneck, KL)
     return CpuDataParallel(Trained(state.module, state.criterion), run.batch, allowed=allowed, least=LEAST_IMAGES)
 
@@ -75,9 +80,11 @@ def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) 
 def step(
     state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: CpuDataParallel[Trained]
 ) -> dict[str, Tensor]:
-    """One step of the autoencoder, and of the discriminator once it has entered; the terms, each (). Nothing is updated
-    where a gradient is not finite: "grad_norm" is then not finite either."""
-    discriminator_guard.enter_as_asked(state, run)
+    """Make one step of the autoencoder, and of the discriminator once it has entered; return the terms, each ().
+
+    Nothing is updated if a gradient is not finite: "grad_norm" is then not finite either.
+    """
+    discriminator_guard.enter_as_scheduled(state, run)
     strength, adversarial = discriminator_guard.strength(state, run), run.criterion.adversarial
     state.module.train()
     state.optimiser.zero_grad(set_to_none=True)
@@ -106,7 +113,7 @@ def step(
 
 
 def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) -> dict[str, Tensor]:
-    """Adds the gradients of the loss without a discriminator to the parameters; the terms, each ()."""
+    """Add the gradients of the loss without a discriminator to the parameters; return the terms, each ()."""
     names: list[str] = []
 
     def backward(both: Trained, low: int, high: int) -> Tensor:
@@ -114,8 +121,9 @@ def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) 
         images = batch.images[low:high]
         draw_from(module, batch.keys[low:high], images.device)
         with autocast(run, images.device):
-            found = module(images, batch.eps[low:high])
-            each = criterion.image_terms(images, found.images) | _latent_terms(module, criterion, found, images)
+            reconstruction = module(images, batch.eps[low:high])
+            each = criterion.image_terms(images, reconstruction.images)
+            each |= _latent_terms(module, criterion, reconstruction, images)
             loss = criterion.total(each)
         (loss.sum() / len(batch.images)).backward()
         names[:] = [*each, "loss"]
@@ -128,8 +136,8 @@ def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) 
 def _against(
     state: AutoencoderState, run: AutoencoderRun, batch: Batch, strength: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Adds the gradients of the loss with the discriminator to the parameters; what was decoded, detached, and the
-    terms."""
+    """Add the gradients of the loss with the discriminator to the parameters; return the decoded images, detached, and
+    the terms."""
     criterion, module, adversarial, discriminator = (
         state.criterion,
         state.module,
@@ -139,19 +147,23 @@ def _against(
     assert adversarial is not None
     assert discriminator is not None
     with autocast(run, batch.images.device):
-        found = module(batch.images, batch.eps)
-        decoded = found.images.detach().requires_grad_()
+        reconstruction = module(batch.images, batch.eps)
+        decoded = reconstruction.images.detach().requires_grad_()
         each = criterion.image_terms(batch.images, decoded)
         loss = criterion.total(each).mean()
         loss.backward()  # at the decoded images, and at a learned scale
         gradient = decoded.grad
         assert gradient is not None
-        latent = _latent_terms(module, criterion, found, batch.images)
+        latent = _latent_terms(module, criterion, reconstruction, batch.images)
         penalty = criterion.total(latent).mean()
         generator_loss = adversarial.generator_loss(discriminator(decoded)).mean()
     (against,) = torch.autograd.grad(generator_loss, decoded)
-    gradient, factor = adversarial.combine(found.images, gradient, against, last=module.last_layer, strength=strength)
-    torch.autograd.backward([found.images, penalty], [gradient.to(found.images.dtype), torch.ones_like(penalty)])
+    gradient, factor = adversarial.combine(
+        reconstruction.images, gradient, against, last=module.last_layer, strength=strength
+    )
+    torch.autograd.backward(
+        [reconstruction.images, penalty], [gradient.to(reconstruction.images.dtype), torch.ones_like(penalty)]
+    )
     terms = {name: value.detach().mean() for name, value in (each | latent).items()}
     terms |= {"loss": loss.detach() + penalty.detach()}
     terms |= {"adversarial": generator_loss.detach(), "adversarial_weight": factor.detach()}
@@ -159,16 +171,16 @@ def _against(
 
 
 def _latent_terms(
-    module: AutoencoderModule, criterion: CriterionModule, found: Reconstruction, images: Tensor
+    module: AutoencoderModule, criterion: CriterionModule, reconstruction: Reconstruction, images: Tensor
 ) -> dict[str, Tensor]:
     kind: Penalty = "codebook" if isinstance(module.bottleneck, VQModule) else "kl"
-    return criterion.latent_terms(found.penalty, images, kind)
+    return criterion.latent_terms(reconstruction.penalty, images, kind)
 
 
 def _discriminator_backward(
     state: AutoencoderState, adversarial: Adversarial, images: Tensor, decoded: Tensor
 ) -> Mapping[str, Tensor]:
-    """Sets the discriminator's gradients; its loss and how often it is right, each ()."""
+    """Set the gradients of the discriminator; return its loss, gradient norm and accuracy, each ()."""
     discriminator, optimiser = state.discriminator, state.discriminator_optimiser
     assert discriminator is not None
     assert optimiser is not None
@@ -188,7 +200,7 @@ def _discriminator_backward(
 
 @torch.no_grad()
 def _revive(state: AutoencoderState, run: AutoencoderRun, batch: Batch) -> None:
-    """Dead codes move onto latents of this batch, each `revive_images`, in the weights and in their average."""
+    """Move dead codes onto latents of this batch, each `revive_images`, in the weights and in their average."""
     bottleneck, other = state.module.bottleneck, state.average.bottleneck
     if not isinstance(bottleneck, VQModule) or not isinstance(other, VQModule):
         return

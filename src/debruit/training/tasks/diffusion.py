@@ -33,17 +33,16 @@ from debruit.training.time_budget import ByImages, Length
 from debruit.training.validation import Validation, validate
 
 PREVIEW_COUNT, PREVIEW_SEED = 16, 0
-PREVIEW_STEPS = (
-    10  # of DPM-Solver++ 2M, whatever the model's own sampler takes: a preview costs a few steps of training
-)
+PREVIEW_STEPS = 10  # of DPM-Solver++ 2M, whatever the model's sampler: a preview costs a few steps of training
 PREVIEW_SHARE = 0.01
-ALARM_COUNT = 32  # images that the alarm on copies draws in the same way
+ALARM_COUNT = 32  # images that the alarm on copies samples in the same way
 
 
 class Diffusion:
-    """See Task. `codec` is the frozen autoencoder of a latent model, and `latents` what it makes of the data."""
+    """The training of a diffusion model; see Task. `codec` is the frozen autoencoder of a latent model, and `latents`
+    are those of the data."""
 
-    watches: ClassVar[bool] = False
+    guards: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -58,10 +57,10 @@ class Diffusion:
 
     @classmethod
     def open(cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path) -> "Diffusion":
-        """With what its codec needs: the autoencoder in the file `first_stage`, and the latents, from the cache where
-        they are there.
+        """Return the task with what its codec needs: the autoencoder in the file `first_stage`, and the latents, from
+        the cache if they are there.
 
-        InputError: no such file, another autoencoder than the one the run was made for.
+        Raise InputError if there is no such file, or it holds another autoencoder than the run was made for.
         """
         codec = run.model.codec
         if not isinstance(codec, Autoencoder):
@@ -70,9 +69,8 @@ class Diffusion:
         if stage.config.codec != codec:
             raise InputError(
                 f"{first_stage} holds another autoencoder (fingerprint {stage.config.codec.fingerprint:.8}) than the "
-                "one this model was trained "
-                f"on ({codec.fingerprint:.8}), and latents of different autoencoders do not mix: put the right one "
-                "back, or start a new run"
+                f"one this model was trained on ({codec.fingerprint:.8}), and latents of different autoencoders do "
+                "not mix: put the right one back, or start a new run"
             )
         cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device)
         return cls(run, dataset, device, codec=stage.module, latents=cache)
@@ -94,42 +92,44 @@ class Diffusion:
     def as_planned(self, state: TrainState) -> bool:
         return True
 
-    def beside(self, held_out: int) -> dict[str, float]:
-        """A forward pass is a third of a training step; guidance takes two for an image."""
-        drawn = self._drawn
-        return {"validate": 2 * held_out / 3, "preview": self.preview_count * drawn, "alarm": ALARM_COUNT * drawn}
+    def overheads(self, held_out: int) -> dict[str, float]:
+        """A forward pass costs a third of a training step; guidance needs two per image."""
+        cost = self._sampling_cost
+        return {"validate": 2 * held_out / 3, "preview": self.preview_count * cost, "alarm": ALARM_COUNT * cost}
 
     @property
-    def _drawn(self) -> float:
-        """What drawing an image takes, in images of training."""
+    def _sampling_cost(self) -> float:
+        """The cost of sampling one image, in images of training."""
         branches = 2 if any(c.drop > 0 for c in self.run.model.conditioners) else 1
         return PREVIEW_STEPS * branches / 3
 
     @property
     def preview_count(self) -> int:
-        """Images of a preview: fewer where minutes are so few that all of them would take more than PREVIEW_SHARE of
-        the plan's images."""
+        """The number of images of a preview: fewer than PREVIEW_COUNT if these would take more than PREVIEW_SHARE of
+        the planned images."""
         if self.run.minutes is None:
             return PREVIEW_COUNT
-        return min(max(int(PREVIEW_SHARE * self.run.images / self._drawn), 1), PREVIEW_COUNT)
+        return min(max(int(PREVIEW_SHARE * self.run.images / self._sampling_cost), 1), PREVIEW_COUNT)
 
     def validate(self, state: TrainState, indices: np.ndarray) -> Validation:
         return validate(state.average, self.run, self.dataset, indices, self.device, latents=self.latents)
 
-    def watch(self, state: TrainState, validation: Validation) -> str | None:
+    def guard(self, state: TrainState, validation: Validation) -> str | None:
         return None
 
-    def picture(self, state: TrainState) -> Image:
-        images = draw(self.run, state, self.dataset, self.preview_count, PREVIEW_SEED)
-        return previews.picture(self.run, self.dataset, images)
+    def preview(self, state: TrainState) -> Image:
+        images = sample_images(self.run, state, self.dataset, self.preview_count, PREVIEW_SEED)
+        return previews.preview_image(self.run, self.dataset, images)
 
     def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)
 
 
 def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate: float) -> dict[str, Tensor]:
-    """Forward, backward, clip, update; return the loss and the norm of the gradient, each (). Nothing is updated where
-    the norm is not finite."""
+    """Make one step (forward, backward, clip, update); return the loss and the norm of the gradient, each ().
+
+    Nothing is updated if the norm is not finite.
+    """
     state.optimiser.zero_grad(set_to_none=True)
     loss = gradient(batch)
     parameters = [p for p in state.backbone.parameters() if p.grad is not None]
@@ -141,14 +141,16 @@ def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate
     return {"loss": loss, "grad_norm": norm}
 
 
-def draw(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
-    """`count` images of the EMA weights, (count, C, H, W) at rest, under conditions of the data (previews.py): by
-    DPM-Solver++ 2M, with as many evaluations as the model's own sampler takes but at most PREVIEW_STEPS."""
-    own = run.model.sampling
-    steps = min(PREVIEW_STEPS, own.sampler.evaluations(own.steps))
+def sample_images(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
+    """Sample `count` images with the EMA weights, (count, C, H, W) at rest, conditioned on values of the data
+    (previews.py).
+
+    The sampler is DPM-Solver++ 2M with the evaluations of the model's sampler, but at most PREVIEW_STEPS.
+    """
+    sampling = run.model.sampling
+    steps = min(PREVIEW_STEPS, sampling.sampler.evaluations(sampling.steps))
     model = Model(run.model, state.average, codec=state.codec)
     settings = model.settings(sampler=DPMpp2M(), grid=UniformTime(), steps=steps)
     last = model.job_under(conditions(run, dataset, count), settings, range(count), seed=seed).final()
-    return model.images(
-        torch.nan_to_num(last.x, 0, 0, 0)
-    )  # a diverged training goes back by itself, and a preview must not end it
+    # a training that diverged is rolled back, and its preview must not end it with an error
+    return model.images(torch.nan_to_num(last.x, 0, 0, 0))
