@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from debruit.data.doctor.doctor import examine
 from debruit.data.ingest.listing import list_images
 from debruit.data.sources.folder import Folder
@@ -90,6 +92,24 @@ def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
         assert line in heard
         assert line in examine(Folder(path=str(root))).notes
     assert not any("README" in line or "run.py" in line for line in heard)
+
+
+@pytest.mark.parametrize(("photos", "thumbs"), [("", "thumbs"), ("", "x/Thumbnails"), ("photos/", "previews")])
+def test_visible_folders_of_previews_are_read_and_named(folder, noise, photos, thumbs):
+    """The field's readers of folders read them, and a class may be called so."""
+    above = f"{thumbs.rpartition('/')[0]}/".lstrip("/")
+    pictures = {f"{above}{photos}{n}.png": noise(8, 8, seed=n) for n in range(3)}
+    root = folder(pictures | {f"{thumbs}/{n}.jpg": noise(4, 4, seed=n) for n in range(2)})
+    assert names(root) == sorted([*pictures, f"{thumbs}/0.jpg", f"{thumbs}/1.jpg"])
+    base = thumbs.rpartition("/")[2]
+    assert (
+        f"{thumbs}/ is read, 2 images with the names of others next to it: if they are previews, rename the folder to "
+        f".{base}/, which is not read, or move it elsewhere" in notes(root)
+    )
+
+
+def test_a_class_called_thumbs_is_no_folder_of_previews(folder, noise):
+    assert notes(folder({f"{kind}/{kind}{n}.png": noise(4, 4) for kind in ("thumbs", "palms") for n in range(3)})) == ""
 
 
 def test_names_of_classes_that_nothing_needs(folder, noise, heard):

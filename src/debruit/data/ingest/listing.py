@@ -14,6 +14,7 @@ from debruit.annotations.captions import BESIDE, TABLES, stem_of
 from debruit.annotations.class_titles import CLASS_NAMES
 from debruit.annotations.mask_classes import CLASSES
 from debruit.data.ingest.companions import unused
+from debruit.data.ingest.previews import about_previews
 from debruit.data.ingest.walking import about_links, walk
 from debruit.errors import InputError
 from debruit.files.keys import File
@@ -33,8 +34,8 @@ IMAGE_LIKE = {
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """The image files of a folder by their extension, the files that may hold captions or names of classes, the
-    folders that could not be opened, and counts of all files other than images. `notes`: lines about links and unused
-    files."""
+    folders that could not be opened, and counts of all files other than images. `notes`: lines about links, folders of
+    previews and unused files."""
 
     files: tuple[File, ...]
     companions: tuple[File, ...] = ()
@@ -55,7 +56,8 @@ def list_images(path: str | Path) -> Listing:
     companions = sorted(file for file in rest if _is_beside(file.name, stems))
     unread = {file.name for file in rest} - {file.name for file in companions} - set(walked.broken)
     others = tuple(sorted(others.items()))
-    notes = (ignored(others), *about_links(walked, is_image), *unused(unread, walked.passed))
+    previews = about_previews(file.name for file in files)
+    notes = (ignored(others), *about_links(walked, is_image), *previews, *unused(unread, walked.passed))
     return Listing(
         files=tuple(files),
         companions=tuple(companions),
