@@ -17,7 +17,7 @@ import torch
 from debruit import load
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
-from debruit.data.order import split
+from debruit.data.split import split
 from debruit.evaluation.memorisation.nearest import nearest
 from debruit.images import figures
 from debruit.images.row_sheet import row_sheet

@@ -174,7 +174,7 @@ def test_a_terminal_that_is_closed_saves_the_training_unless_nohup_keeps_it(igno
     long = [*TRAIN[:-1], length, "--out", str(out), "--set", "every.save_images=1000000"]
     run = subprocess.Popen(
         [*COMMAND, *long], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        preexec_fn=(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if ignored else None,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL),
     )  # fmt: skip
     while run.poll() is None and not (out / "log.jsonl").exists():
         time.sleep(0.05)
