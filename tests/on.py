@@ -31,8 +31,8 @@ class On:
     def in_turn(self, indices):
         return self.conditioner.in_turn(indices, self.spec)
 
-    def none(self, count: int):
-        return self.conditioner.none(count, self.spec)
+    def placeholder(self, count: int):
+        return self.conditioner.placeholder(count, self.spec)
 
     def build(self):
         return self.conditioner.build(self.spec, self.factor)

@@ -14,7 +14,6 @@ PACKAGE = ROOT / "src" / "debruit"
 # folders and files that still have retired words: to be emptied, and never added to
 NOT_YET = {
     "bench",
-    "conditioning",
     "docs/glossary.md",
     "editing",
     "models",

@@ -376,7 +376,7 @@ def test_sentences_of_training(folder, capsys):
     recipe = "ddpm-fashion-mnist-28"
     said = refused(capsys, "train", recipe, "--out", "o", "--condition", "label")
     assert f"--condition: the recipe {recipe} says what it is conditioned on; leave the flag out" in said
-    assert "--tokenizer bert: nothing here learns words" in refused(
+    assert "--tokenizer bert: no condition of this training uses a tokenizer" in refused(
         capsys, *train, "--condition", "mask", "--words", "bert"
     )
     assert "a model is given one prompt, give one of them" in refused(capsys, *train, "--condition", "text,sentence")

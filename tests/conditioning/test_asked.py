@@ -18,7 +18,7 @@ class Length(Conditioner):
     """A condition whose value is the length of what was given."""
 
     name: ClassVar[str] = "length"
-    reads: ClassVar[str] = "image"
+    item: ClassVar[str] = "image"
     door: ClassVar[str] = "vector"
     drop: float = 0.1
 
@@ -33,7 +33,7 @@ class Length(Conditioner):
         values = value if isinstance(value, list) else [value]
         return torch.tensor([float(len(values[n % len(values)].strip())) for n in indices])
 
-    def none(self, count, spec):
+    def placeholder(self, count, spec):
         return torch.zeros(count)
 
     def width(self, spec, factor):

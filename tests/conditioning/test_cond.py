@@ -96,7 +96,7 @@ class TestContract:
         assert many is None or torch.equal(many[7], conditioner.in_turn([7])[0])
 
     def test_blank_values_are_like_those_of_the_data(self, conditioner):
-        values, blank = conditioner.read(ITEMS), conditioner.none(4)
+        values, blank = conditioner.read(ITEMS), conditioner.placeholder(4)
         assert (blank.dtype, blank.ndim) == (values.dtype, values.ndim)
         assert conditioner.build()(blank, torch.zeros(4, dtype=torch.bool)).shape[0] == 4
 

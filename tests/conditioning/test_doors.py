@@ -62,12 +62,10 @@ def test_a_door_that_nobody_uses_is_closed():
 def test_tokens_side_by_side_are_equally_wide():
     """The label takes the width of the text, whose encoder decides it."""
     text = Words(wide=4)
-    said = r"not Label 6, Words 4 channels: set model\.conditioners\.0\.channels=4$"
+    said = r"not Label 6, Words 4: set model\.conditioners\.0\.channels=4$"
     with pytest.raises(InputError, match=said):
         check([LABEL, text], READER, SPEC, 1)
-    with pytest.raises(
-        InputError, match=r"not Words 4, Words 5 channels: set model\.conditioners\.1\.encoder\.width=4$"
-    ):
+    with pytest.raises(InputError, match=r"not Words 4, Words 5: set model\.conditioners\.1\.encoder\.width=4$"):
         check([text, Words(wide=5)], READER, SPEC, 1)
     check([replace(LABEL, channels=4), text], replace(READER, token_channels=4), SPEC, 1)
 

@@ -8,7 +8,7 @@ from hearing import noticed, notices
 from PIL import Image as Pillow
 
 from debruit import config
-from debruit.conditioning.edges import Canny, is_drawing, lines, outlines
+from debruit.conditioning.edges import Canny, edge_map, is_line_drawing, line_map
 from debruit.conditioning.first_frame import FirstFrame
 from debruit.conditioning.low_res import LowRes
 from debruit.errors import InputError
@@ -49,7 +49,7 @@ class TestLow:
         condition = SMALL.change(spec={"height": 10, "width": 7})
         images = noise(1, 3, 10, 7)
         whole = F.pad(images.float(), (0, 1, 0, 2), mode="replicate").to(torch.uint8)
-        assert condition.none(1).shape[2:] == (3, 2)
+        assert condition.placeholder(1).shape[2:] == (3, 2)
         assert torch.equal(
             condition.read({"image": images}), condition.change(spec={"height": 12, "width": 8}).read({"image": whole})
         )
@@ -123,7 +123,7 @@ class TestModule:
     def test_fills_the_grid_of_the_latents(self, conditioner, factor):
         condition = On(conditioner, spec(height=21, width=30), factor)
         values = condition.read({"image": noise(1, 3, 21, 30)})
-        assert values.shape[1:] == condition.none(1).shape[1:]
+        assert values.shape[1:] == condition.placeholder(1).shape[1:]
         assert condition.build()(values, KEPT).shape == (1, condition.channels, -(-21 // factor), -(-30 // factor))
 
     @pytest.mark.parametrize(("scale", "factor"), [(1, 4), (2, 4), (4, 4), (1, 1)])
@@ -151,7 +151,7 @@ class TestOutlines:
         rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
         for angle in torch.arange(0, 6.28, 0.3):
             side = (rows - 15.7) * angle.sin() + (columns - 15.7) * angle.cos()
-            found = outlines((side > 0).float()[None, None])[0, 0, 4:-4, 4:-4].bool()
+            found = edge_map((side > 0).float()[None, None])[0, 0, 4:-4, 4:-4].bool()
             distance = side[4:-4, 4:-4].abs()
             assert distance[found].max() <= 1.5
             assert 22 <= found.sum() <= 1.5 * 24 * 2**0.5, float(angle)
@@ -159,25 +159,25 @@ class TestOutlines:
     def test_of_colours_that_are_equally_bright(self):
         image = torch.zeros(1, 3, 8, 8)
         image[:, 0, :, :4], image[:, 1, :, 4:] = 0.6, 0.6
-        assert outlines(image)[0, 0].sum(1).tolist() == [1] * 8
-        assert outlines(image.mean(1, keepdim=True)).sum() == 0
+        assert edge_map(image)[0, 0].sum(1).tolist() == [1] * 8
+        assert edge_map(image.mean(1, keepdim=True)).sum() == 0
 
     def test_of_faint_differences_there_are_none(self):
         image = torch.full((1, 1, 8, 8), 0.5)
-        assert outlines(image).sum() == 0
+        assert edge_map(image).sum() == 0
         image[..., 4:] += 0.1
-        assert outlines(image).sum() == 0
+        assert edge_map(image).sum() == 0
         image[..., 4:] += 0.1
-        assert outlines(image).sum() == 8
+        assert edge_map(image).sum() == 8
 
     def test_do_not_depend_on_the_brightness_and_turn_with_the_image(self):
         image = F.avg_pool2d(torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)), 5, 1)
         image = 3 * (image - image.mean()) + 0.5
-        found = outlines(image)
+        found = edge_map(image)
         assert found.sum() > 20
-        assert torch.equal(outlines(1 - image), found)
-        assert torch.equal(outlines(image + 0.2), found)
-        assert torch.equal(outlines(image.rot90(1, (2, 3))), found.rot90(1, (2, 3)))
+        assert torch.equal(edge_map(1 - image), found)
+        assert torch.equal(edge_map(image + 0.2), found)
+        assert torch.equal(edge_map(image.rot90(1, (2, 3))), found.rot90(1, (2, 3)))
 
     def test_read_and_photograph_given_are_the_same(self):
         image = noise(3, 12, 16)
@@ -198,12 +198,12 @@ class TestOutlines:
     def test_thin_lines_stay_where_they_are_made_smaller(self):
         drawing = torch.ones(1, 120, 160)
         drawing[:, 50] = 0
-        assert is_drawing(drawing)
-        assert lines(drawing, 12, 16)[0].sum(1).tolist() == [0] * 5 + [16] + [0] * 6
+        assert is_line_drawing(drawing)
+        assert line_map(drawing, 12, 16)[0].sum(1).tolist() == [0] * 5 + [16] + [0] * 6
 
     def test_a_grey_picture_is_no_drawing(self):
-        assert not is_drawing(torch.full((1, 8, 8), 0.5))
-        assert not is_drawing(torch.eye(3)[:, :, None].expand(3, 3, 3))  # pure colours are not black and white
+        assert not is_line_drawing(torch.full((1, 8, 8), 0.5))
+        assert not is_line_drawing(torch.eye(3)[:, :, None].expand(3, 3, 3))  # pure colours are not black and white
 
 
 class TestFirst:
@@ -237,7 +237,7 @@ def test_a_scale_that_leaves_no_pixels():
     ("value", "sentence"),
     [
         ("no-such.png", "the image no-such.png cannot be read: no such file, .*; give the path of a PNG or JPEG"),
-        (3, "an image cannot be of type int: give a file, a picture, or an array at rest"),
+        (3, "an image cannot be of type int: give a file, a Pillow image, or an array"),
         ([], "no image was given: name at least one file"),
         (
             np.zeros((4, 3, 4)),
@@ -255,7 +255,7 @@ def test_images_that_cannot_be_used(value, sentence):
 
 
 def test_no_picture_has_the_channels_of_such_data(tmp_path):
-    with pytest.raises(InputError, match=r"have 4 channels, which no picture has: give an array \(4, H, W\)"):
+    with pytest.raises(InputError, match=r"have 4 channels, which no image file has: give an array \(4, H, W\)"):
         SMALL.change(spec={"channels": 4}).parse(picture(noise(3, 3, 4)), [0])
     (tmp_path / "torn.png").write_bytes(b"torn")
     with pytest.raises(InputError, match="the image .*torn.png cannot be read: damaged, or not a PNG"):

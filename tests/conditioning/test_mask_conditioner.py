@@ -52,7 +52,7 @@ class TestModule:
         module = landscapes.build()
         assert [tuple(p.shape) for p in module.parameters()] == [(3, 182, 1, 1)]
         assert sum(p.numel() for p in module.parameters()) == 546
-        assert module(landscapes.none(1), KEPT).shape == (1, 3, 64, 64)
+        assert module(landscapes.placeholder(1), KEPT).shape == (1, 3, 64, 64)
 
     @pytest.mark.parametrize("factor", [1, 2, 4, 8])
     def test_is_the_reference_s_halvings_and_convolution(self, factor):
@@ -69,18 +69,18 @@ class TestModule:
         padded = torch.from_numpy(np.pad(NUMBERS[:10, :7], ((0, 2), (0, 1)), mode="edge"))[None]
         module = mask.build()
         assert module(numbers, KEPT).shape == (1, 3, 3, 2)
-        torch.testing.assert_close(module.shares(numbers, KEPT), reference(padded, 3, 4).float())
+        torch.testing.assert_close(module.fractions(numbers, KEPT), reference(padded, 3, 4).float())
 
     def test_none_is_a_class_of_its_own_that_covers_all(self):
         module = MASK.change(factor=4).build()
         assert module.conv.in_channels == 4
-        shares = module.shares(torch.from_numpy(NUMBERS)[None].repeat(2, 1, 1), torch.tensor([True, False]))
+        shares = module.fractions(torch.from_numpy(NUMBERS)[None].repeat(2, 1, 1), torch.tensor([True, False]))
         assert (shares[0, 3] == 0).all()
         assert (shares[1, 3] == 1).all()
         assert (shares.sum(1) == 1).all()
 
     def test_any_factor(self):
-        shares = MASK.change(factor=3).build().shares(torch.from_numpy(NUMBERS)[None], KEPT)
+        shares = MASK.change(factor=3).build().fractions(torch.from_numpy(NUMBERS)[None], KEPT)
         assert shares.shape == (1, 4, 4, 6)
         torch.testing.assert_close(shares.sum(1), torch.ones(1, 4, 6))
         assert shares[0, :, 0, 1].tolist() == pytest.approx([1 / 3, 2 / 3, 0, 0])  # columns 3, 4, 5: sky, sea, sea
@@ -212,10 +212,10 @@ def test_several_in_turn(tmp_path):
 def test_another_size_is_resized_by_nearest_and_said(tmp_path):
     big = Image.fromarray(COLORS).resize((48, 36), Image.Resampling.NEAREST)
     big.save(tmp_path / "big.png")
-    with noticed(match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest"):
+    with noticed(match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest neighbour"):
         assert (MASK.parse(tmp_path / "big.png", [0])[0].numpy() == NUMBERS).all()
     numbers = np.random.default_rng(0).integers(0, 3, (9, 12), np.uint8)
-    with noticed(match="the mask is 12 x 9 pixels and the images 16 x 12: it was resized by nearest"):
+    with noticed(match="the mask is 12 x 9 pixels and the images 16 x 12: it was resized by nearest neighbour"):
         found = MASK.parse(numbers, [0])[0].numpy()
     assert (found == np.asarray(Image.fromarray(numbers).resize((16, 12), Image.Resampling.NEAREST))).all()
 
@@ -286,9 +286,9 @@ def spoilt(numbers: np.ndarray, *values: int) -> np.ndarray:
         ([], "no mask was given: name at least one file"),
         (
             np.zeros(12, int),
-            r"a mask cannot be of type ndarray of shape \(12,\): give a file, a picture, or class numbers",
+            r"a mask cannot be of type ndarray of shape \(12,\): give a file, a Pillow image, or class numbers",
         ),
-        (3, "a mask cannot be of type int: give a file, a picture, or class numbers"),
+        (3, "a mask cannot be of type int: give a file, a Pillow image, or class numbers"),
         ("no-such.png", "the mask no-such.png cannot be read: no such file, .*; give the path of a PNG"),
     ],
 )

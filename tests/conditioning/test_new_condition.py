@@ -31,7 +31,7 @@ class Brightness(Conditioner):
     """The mean of an image, from 0 to 1."""
 
     name: ClassVar[str] = "brightness"
-    reads: ClassVar[str] = "image"
+    item: ClassVar[str] = "image"
     door: ClassVar[str] = "vector"
     drop: float = 0.1
 
@@ -50,7 +50,7 @@ class Brightness(Conditioner):
             raise InputError(f"a brightness of {value}: give a number from 0 to 1") from None
         return torch.tensor([[numbers[n % len(numbers)]] for n in indices])
 
-    def none(self, count, spec):
+    def placeholder(self, count, spec):
         return torch.zeros(count, 1)
 
     def width(self, spec, factor):

@@ -53,11 +53,11 @@ class TestPrompts:
 
     def test_an_empty_one_and_a_missing_caption_are_none(self):
         values = TEXT.read({"text": ["", None, "  "]})
-        assert torch.equal(values, TEXT.none(3))
-        assert torch.equal(TEXT.parse("", range(2)), TEXT.none(2))
+        assert torch.equal(values, TEXT.placeholder(3))
+        assert torch.equal(TEXT.parse("", range(2)), TEXT.placeholder(2))
         assert TEXT.in_turn(range(3)) is None
         module = TEXT.build()
-        kept, none = (module(TEXT.none(2), torch.full((2,), keep)) for keep in (True, False))
+        kept, none = (module(TEXT.placeholder(2), torch.full((2,), keep)) for keep in (True, False))
         torch.testing.assert_close(kept, none)
 
     def test_nothing_asked_for_is_none(self):
@@ -120,7 +120,9 @@ class TestFromData:
 
     @pytest.mark.parametrize("none", [[], ["", "  "]])
     def test_without_captions(self, none):
-        with pytest.raises(InputError, match="there is no caption to condition on: every one is missing or empty"):
+        with pytest.raises(
+            InputError, match="there is no caption to condition on, every one is missing or empty: write captions"
+        ):
             captions(Text, none)
 
 
@@ -134,7 +136,9 @@ class TestInAModel:
         for setting in (FakeTensorMode(), torch.device("meta")):
             with setting:
                 keep = torch.ones(2, dtype=torch.bool)
-                tokens = pixel_model(text).build().cond({text.name: text.none(2, spec())}, {text.name: keep}).tokens
+                tokens = (
+                    pixel_model(text).build().cond({text.name: text.placeholder(2, spec())}, {text.name: keep}).tokens
+                )
                 assert tokens.shape == (2, 12, text.encoder.width)
                 assert tokens.requires_grad
                 assert tokens.is_meta or isinstance(tokens, FakeTensor)

@@ -243,7 +243,7 @@ class Word(Conditioner):
 
     name: ClassVar[str] = "text"
     keyword: ClassVar[str] = "prompt"
-    reads: ClassVar[str] = "text"
+    item: ClassVar[str] = "text"
     door: ClassVar[str] = "vector"
     drop: float = 0.1
 
@@ -258,7 +258,7 @@ class Word(Conditioner):
         texts = [value] if isinstance(value, str) else value
         return torch.tensor([[float(len(texts[n % len(texts)].strip()))] for n in indices])
 
-    def none(self, count, spec):
+    def placeholder(self, count, spec):
         return torch.zeros(count, 1)
 
     def present(self, values):

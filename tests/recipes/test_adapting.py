@@ -122,7 +122,9 @@ def test_words_that_are_named_take_the_place_of_the_recipes(tmp_path):
 @pytest.mark.parametrize("name", ["ldm-landscapes-256", "vq-f4-256"])
 def test_words_for_a_recipe_without_captions_are_refused(name):
     run = recipes()[name]()
-    with pytest.raises(InputError, match="--tokenizer bert: nothing here learns words; it is for captions"):
+    with pytest.raises(
+        InputError, match="--tokenizer bert: no condition of this training uses a tokenizer; it is for captions"
+    ):
         adapted(run, run.source, data(**SKY), tokenizer="bert")
 
 
@@ -152,7 +154,7 @@ def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
     [
         ("ldm-imagenet-f4-256", "the recipe is conditioned on label and mine cannot be: it has no classes: put the images into subfolders"),
         ("ldm-landscapes-256", "the recipe is conditioned on mask and mine cannot be: it has no masks: put the images into images/ and their masks"),
-        ("ldm-text-256", "the recipe is conditioned on text and mine cannot be: it has no captions: put them into NAME.txt beside NAME.png"),
+        ("ldm-text-256", "the recipe is conditioned on text and mine cannot be: it has no captions: put them into NAME.txt next to NAME.png"),
     ],
 )  # fmt: skip
 def test_data_that_lacks_the_condition_is_refused(name, sentence):

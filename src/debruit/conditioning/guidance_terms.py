@@ -1,7 +1,8 @@
-"""Which conditions each term of guidance keeps. What can be guided is what an image keeps and training has dropped.
+"""The terms of guidance, and the conditions that each term keeps. A condition can be guided if an image keeps it and
+training drops it (drop > 0).
 
-With one weight all of it is guided together. With a weight for each of several conditions, term k keeps the first k of
-them, in their order; a condition without a weight of its own stays in every term, which is a weight of 1.
+One weight guides all of these together. With a weight for each of several conditions, term k keeps the first k of
+them, in the given order. A condition without a weight stays in every term, which is a weight of 1.
 """
 
 from collections.abc import Sequence
@@ -14,30 +15,30 @@ from debruit.sampling.guidance.weights import Weights, coefficients, none
 
 
 class Branch(NamedTuple):
-    """The coefficient of a term, and the conditions that it keeps."""
+    """One term of guidance: its coefficient, and the conditions that it keeps."""
 
     coefficient: float
     conditions: ConditionBatch
 
 
 def branches(conditioners: Sequence[Conditioner], batch: ConditionBatch, guidance: Weights) -> list[Branch]:
-    """The terms whose coefficient is not 0, from the fewest conditions to the most; a single one, of coefficient 1,
-    where nothing is guided."""
-    can = guidable(conditioners, batch)
-    pairs = guidance if isinstance(guidance, tuple) else [(name, guidance) for name in can]
-    weighted = [(c.name, weight) for name, weight in pairs if (c := find(conditioners, name)) and c.name in can]
+    """Return the terms with a coefficient other than 0, from the fewest conditions to the most; a single term with
+    coefficient 1 if nothing is guided."""
+    allowed = guidable(conditioners, batch)
+    pairs = guidance if isinstance(guidance, tuple) else [(name, guidance) for name in allowed]
+    weighted = [(c.name, weight) for name, weight in pairs if (c := find(conditioners, name)) and c.name in allowed]
     names = [name for name, _ in weighted]
     parts = enumerate(coefficients(weight for _, weight in weighted))
     return [Branch(a, batch.without(names[k:])) for k, a in parts if a != 0]
 
 
 def guidable(conditioners: Sequence[Conditioner], batch: ConditionBatch) -> list[str]:
-    """Names of the conditions that some image keeps and that training has dropped."""
+    """Return the names of the conditions that can be guided in this batch."""
     return [c.name for c in conditioners if c.drop > 0 and bool(batch.keep[c.name].any())]
 
 
 def check(conditioners: Sequence[Conditioner], guidance: Weights) -> None:
-    """InputError: guidance of a model that was not trained for it, or by a condition that it does not have."""
+    """Raise InputError for guidance of a model that was not trained for it, or by a condition that it lacks."""
     if none(guidance):
         return
     if not conditioners:
@@ -62,11 +63,11 @@ def check(conditioners: Sequence[Conditioner], guidance: Weights) -> None:
 
 
 def check_given(conditioners: Sequence[Conditioner], batch: ConditionBatch, guidance: Weights) -> None:
-    """InputError: a weight for a condition that no image has."""
-    can = guidable(conditioners, batch)
+    """Raise InputError for a weight of a condition that no image of the batch keeps."""
+    allowed = guidable(conditioners, batch)
     for name, weight in guidance if isinstance(guidance, tuple) else ():
         condition = find(conditioners, name)
-        if condition is None or condition.name not in can:
+        if condition is None or condition.name not in allowed:
             what = keyword(condition or name)
             raise InputError(
                 f"guidance {name}={weight:g} was given without a {what}: give {flag(what)}, or leave {name} out of "

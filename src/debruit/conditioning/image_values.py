@@ -1,14 +1,14 @@
-"""An image as the value of a condition: read from a file, a picture or an array, brought to a size, and concatenated to
-x_t.
+"""Images as values of a condition: read from a file, a Pillow image or an array, resized, and concatenated to x_t.
 
-image at rest -> values in [-1, 1], (B, planes, H', W') -> the grid of the latents -> (B, channels, h, w)
+    image in the range of the data -> values in [-1, 1], (B, planes, H', W') -> the grid of the latents,
+    (B, channels, h, w)
 
-A latent position covers factor x factor pixels. A condition that is finer is folded into channels (pixel-unshuffle), a
-coarser one enlarged bilinearly: nothing of it is lost, and nothing is learned but the "none" (Saharia et al. 2022, SR3;
+A latent position covers factor x factor pixels. A finer condition is folded into channels (pixel-unshuffle), a coarser
+one is enlarged bilinearly, so that nothing is lost. Only the encoding of "none" is learned (SR3, Saharia et al. 2022;
 Rombach et al. 2022, super-resolution).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +27,26 @@ from debruit.images.pixels import WHITE, Target, decode, named, orientation, rea
 from debruit.images.spec import DataSpec
 
 Size = tuple[int, int]
-DROP = 0.1  # of outlines and of first frames
+DROP = 0.1  # default of edges and first frames
 
 
 def fold(step: int, factor: int) -> int:
-    """Pixels of a condition, each of `step` pixels of the image, that are folded into one latent position, each way."""
+    """Return how many pixels of a condition, each way, are folded into one latent position. One pixel of the condition
+    covers `step` pixels of the image, and one latent position `factor`."""
     return max(1, -(-factor // step))
 
 
-def shares(x: Tensor, spec: DataSpec) -> Tensor:
-    """Values at rest as shares of the data's range, in [0, 1]."""
+def unit_range(x: Tensor, spec: DataSpec) -> Tensor:
+    """Map values from the range of the data to [0, 1], float32."""
     return ((x.to(torch.float32) - spec.low) / (spec.high - spec.low)).clamp(0, 1)
 
 
 def given_images(value: Any, spec: DataSpec) -> Iterator[tuple[str, Tensor]]:
-    """What a user gave, one or several: files, Pillow's pictures, or arrays at rest (C, H, W) or (N, C, H, W). Yields a
-    name for messages and (N, C, H, W) float32 at rest, of any size. InputError: what is no image, is empty, or holds
-    NaN."""
+    """Read one or several images from a user: files, Pillow images, or arrays (C, H, W) or (N, C, H, W) in the range of
+    the data. Yield a name for messages and the images, (N, C, H, W) float32 of any size.
+
+    Raise InputError for a value that is no image, is empty, or has NaN or infinite pixels.
+    """
     given = [value] if isinstance(value, (str, Path)) or not isinstance(value, (list, tuple)) else list(value)
     for each in given:
         what = str(each) if isinstance(each, (str, Path)) else "the image"
@@ -53,15 +56,16 @@ def given_images(value: Any, spec: DataSpec) -> Iterator[tuple[str, Tensor]]:
         yield what, images
 
 
-def in_turn(values: list[Tensor], indices) -> Tensor:
-    """The values of the images of these numbers, taken in turn, (B, ...). InputError where there is none."""
+def in_turn(values: list[Tensor], indices: Sequence[int]) -> Tensor:
+    """Stack the values of the images with these indices, (B, ...): image k takes value k modulo their number. Raise
+    InputError if there is no value."""
     if not values:
         raise InputError("no image was given: name at least one file")
     return torch.stack([values[n % len(values)] for n in indices])
 
 
 def cropped(images: Tensor, size: Size) -> Tensor:
-    """The largest central part of these proportions, to the pixel."""
+    """Crop images (N, C, H, W) to their largest central part with the proportions of `size`."""
     height, width = images.shape[2:]
     scale = min(height / size[0], width / size[1])
     rows, columns = max(1, round(scale * size[0])), max(1, round(scale * size[1]))
@@ -70,35 +74,38 @@ def cropped(images: Tensor, size: Size) -> Tensor:
 
 
 def resized(images: Tensor, size: Size) -> Tensor:
-    """Cropped to the proportions and resized: by the mean over what a pixel covers where they are larger, bilinearly
-    where smaller."""
+    """Crop images (N, C, H, W) to the proportions of `size` and resize them: by area means if they are larger,
+    bilinearly if they are smaller."""
     images = cropped(images, size)
     if images.shape[2] >= size[0] and images.shape[3] >= size[1]:
         return F.interpolate(images, size=size, mode="area")
     return F.interpolate(images, size=size, mode="bilinear")
 
 
-def tell_size(what: str, size: Size, wanted: Size) -> None:
-    """A notice that something is resized, where it is."""
-    if size == wanted:
+def notice_size(what: str, size: Size, expected: Size) -> None:
+    """Send a notice if an image of `size` has to be cropped or resized to `expected`, (height, width) each."""
+    if size == expected:
         return
-    first = "cropped and " if size[0] * wanted[1] != size[1] * wanted[0] else ""
+    first = "cropped and " if size[0] * expected[1] != size[1] * expected[0] else ""
     notice(
-        f"{what} is {size[1]} x {size[0]} pixels and the model's condition {wanted[1]} x {wanted[0]}: it was "
+        f"{what} is {size[1]} x {size[0]} pixels and the model's condition {expected[1]} x {expected[0]}: it was "
         f"{first}resized"
     )
 
 
-def as_picture(values: Tensor) -> np.ndarray:
-    """(C, h, w) in [-1, 1] as (h, w, 3) uint8; grey where there are fewer than three channels."""
+def rgb_image(values: Tensor) -> np.ndarray:
+    """Convert values (C, h, w) in [-1, 1] to an image (h, w, 3) uint8, grey if C < 3."""
     values = values.cpu()
     values = values[:3] if len(values) >= 3 else values[:1].expand(3, -1, -1)
     return ((values + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
 class ImageRescaler(nn.Module):
-    """(values (B, planes, h', w'), keep (B,) bool) -> (B, planes fold^2, ceil(H / factor), ceil(W / factor)); `step` as
-    in `fold`."""
+    """(values (B, planes, H', W'), keep (B,) bool) -> (B, planes fold^2, ceil(H / factor), ceil(W / factor)).
+
+    `size` is (H, W), and `step` as in `fold`. With `none` the encoding of a dropped condition is learned, one number
+    per channel.
+    """
 
     def __init__(self, size: Size, planes: int, *, step: int, factor: int, none: bool) -> None:
         super().__init__()
@@ -117,7 +124,7 @@ class ImageRescaler(nn.Module):
 
 
 def _opened(given: Any, what: str, spec: DataSpec) -> Tensor:
-    """(N, C, H, W) float32 at rest."""
+    """Read one image, or an array of several, as (N, C, H, W) float32 in the range of the data."""
     if isinstance(given, (np.ndarray, Tensor)):
         return _array(given, spec)
     if isinstance(given, (str, Path)):
@@ -128,11 +135,11 @@ def _opened(given: Any, what: str, spec: DataSpec) -> Tensor:
         pixels = _pixels(given, spec)
     else:
         raise InputError(
-            f"an image cannot be of type {type(given).__name__}: give a file, a picture, or an array at rest (C, H, W) "
-            "or (N, C, H, W)"
+            f"an image cannot be of type {type(given).__name__}: give a file, a Pillow image, or an array (C, H, W) or "
+            "(N, C, H, W) in the range of the data"
         )
     x = torch.from_numpy(pixels.astype(np.float32))[None]
-    if pixels.dtype == np.uint8 and spec.depth != "uint8":  # a picture in 8 bits of data with more
+    if pixels.dtype == np.uint8 and spec.depth != "uint8":  # an image of 8 bits for data of another depth
         return spec.low + x / 255 * (spec.high - spec.low)
     return x
 
@@ -148,7 +155,7 @@ def _array(given: np.ndarray | Tensor, spec: DataSpec) -> Tensor:
 
 
 def _decoded(path: Path, spec: DataSpec) -> np.ndarray:
-    """A file, (C, H, W) in its own depth."""
+    """Decode a file as (C, H, W) in its own depth."""
     _check_channels(spec)
     file = image_file(path)
     with named(f"the image {path}", "give the path of a PNG or JPEG, or another that Pillow reads"):
@@ -162,28 +169,28 @@ def _decoded(path: Path, spec: DataSpec) -> np.ndarray:
     return pixels
 
 
-def _pixels(picture: Pillow.Image, spec: DataSpec) -> np.ndarray:
-    """(C, H, W) of one of Pillow's pictures, 8 bits unless it has more."""
+def _pixels(image: Pillow.Image, spec: DataSpec) -> np.ndarray:
+    """Convert a Pillow image to (C, H, W), upright and in sRGB; uint8 unless its mode has more bits."""
     _check_channels(spec)
-    turn, profile = orientation(picture), profile_of(picture)
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        grey = turned_upright(np.asarray(picture)[..., None], turn).transpose(2, 0, 1)
+    turn, profile = orientation(image), profile_of(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        grey = turned_upright(np.asarray(image)[..., None], turn).transpose(2, 0, 1)
         return np.repeat(grey, spec.channels, axis=0)
     if note := conversion_note("the image", profile):
         notice(note)
-    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-        whole = in_srgb(picture.convert("RGBA"), profile)
-        picture = Pillow.alpha_composite(Pillow.new("RGBA", whole.size, (*WHITE, 255)), whole)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        whole = in_srgb(image.convert("RGBA"), profile)
+        image = Pillow.alpha_composite(Pillow.new("RGBA", whole.size, (*WHITE, 255)), whole)
     else:
-        plain = picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
-        picture = in_srgb(plain, profile)
-    pixels = np.asarray(picture.convert("L" if spec.channels == 1 else "RGB"))
+        plain = image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+        image = in_srgb(plain, profile)
+    pixels = np.asarray(image.convert("L" if spec.channels == 1 else "RGB"))
     return np.moveaxis(turned_upright(pixels.reshape(*pixels.shape[:2], -1), turn), 2, 0)
 
 
 def _check_channels(spec: DataSpec) -> None:
     if spec.channels not in (1, 3):
         raise InputError(
-            f"the images of this model have {spec.channels} channels, which no picture has: give an array "
+            f"the images of this model have {spec.channels} channels, which no image file has: give an array "
             f"({spec.channels}, H, W)"
         )

@@ -1,8 +1,10 @@
-"""The items of a data set that conditions read: what the data has of them, and the values that conditioners make of
-them.
+"""The items of a data set that conditions read, and the values that conditioners make from them.
 
-image   the image itself            label   the number of its class        text   one of its captions
-first   the first frame of its folder mask    a class number a pixel
+image   the image itself
+label   the number of its class
+mask    the class number of each pixel
+text    one of its captions
+first   the first frame of its folder
 """
 
 from collections.abc import Sequence
@@ -19,26 +21,34 @@ from debruit.data.frame_folders import are_sequences
 from debruit.data.transforms import flip
 from debruit.images.spec import DataSpec
 
-MIRRORED = ("mask", "first")  # items that are mirrored with their image
+MIRRORED = ("mask", "first")  # items that are flipped with their image
 
 
 def has(dataset: Dataset, item: str) -> bool:
-    """Whether the data has this item of its images: more than one class, a mask, a caption, sequences of frames."""
-    if item == "first":
-        return are_sequences(dataset.first_frames)
-    beside = {"label": len(dataset.spec.class_names) > 1, "mask": dataset.masks is not None}
-    return beside.get(item, True) if item != "text" else dataset.texts is not None
+    """Return whether the data has this item: at least two classes, masks, captions, or sequences of frames. Any data
+    has images."""
+    match item:
+        case "label":
+            return len(dataset.spec.class_names) > 1
+        case "mask":
+            return dataset.masks is not None
+        case "text":
+            return dataset.texts is not None
+        case "first":
+            return are_sequences(dataset.first_frames)
+        case _:
+            return True
 
 
 def knows(spec: DataSpec, dataset: Dataset, item: str) -> bool:
-    """Whether the data has this item in a form that a model of images of this spec knows: every class must have a name
-    in common."""
-    there = {"label": dataset.labels is not None, "mask": dataset.masks is not None}.get(item, has(dataset, item))
-    return there and all(position(name, classes(spec, item)) is not None for name in classes(dataset.spec, item))
+    """Return whether the data has this item in a form that a model on images of `spec` knows: the model must have a
+    class of the same name for each class of the data."""
+    available = dataset.labels is not None if item == "label" else has(dataset, item)
+    return available and all(position(name, classes(spec, item)) is not None for name in classes(dataset.spec, item))
 
 
 def classes(spec: DataSpec, item: str) -> tuple[str, ...]:
-    """The names of the classes that an item's numbers mean; () for an item that is not a number."""
+    """Return the class names of an item of class numbers; () for any other item."""
     return {"label": spec.class_names, "mask": spec.mask_names}.get(item, ())
 
 
@@ -52,10 +62,14 @@ def values_of(
     mirrored: np.ndarray | None = None,
     images: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """What these conditioners make of some images, by name, (B, ...). Items of mirrored images are mirrored; `images`
-    are these images, mirrored already. Nothing is read from the data that no conditioner asks for. Class numbers of
-    other data become those of the model's classes of the same names."""
-    fields = {c.reads for c in conditioners}
+    """Return the values of these conditioners for the images with these indices, {name: (B, ...)}.
+
+    With `epochs` (B,) the captions of an image take turns from epoch to epoch; otherwise the first is read. The items
+    of flipped images (`mirrored`, (B,) bool) are flipped with them, and `images`, if given, are those images, already
+    flipped. Only the items that a conditioner needs are read. Class numbers of other data become the model's numbers
+    for classes of the same names.
+    """
+    fields = {c.item for c in conditioners}
     items: dict[str, Any] = dataset.conditions(indices, epochs, fields=fields)
     items |= {name: flip(items[name], mirrored) for name in MIRRORED if name in items}
     for name in ("label", "mask"):
@@ -67,8 +81,9 @@ def values_of(
 
 
 def _renumbered(numbers: Tensor, names: tuple[str, ...], own: tuple[str, ...]) -> Tensor:
-    """Class numbers of data with these names as the numbers of the model's `own` names."""
+    """Convert class numbers of data with these `names` to those of the model, whose classes are `own`; unchanged if a
+    class of the data is not among them."""
     if names == own:
         return numbers
-    found = [position(name, own) for name in names]
-    return numbers if None in found else torch.tensor(found, dtype=numbers.dtype)[numbers.long()]
+    positions = [position(name, own) for name in names]
+    return numbers if None in positions else torch.tensor(positions, dtype=numbers.dtype)[numbers.long()]

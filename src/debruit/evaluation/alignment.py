@@ -87,7 +87,7 @@ class Alignment:
     def _without_mask(self, count: int) -> ImageSet | None:
         """The first samples again without their masks, with the agreement to masks and captions; None for a model that
         was always trained with masks, or if no network would look at them."""
-        always = any(c.reads == "mask" and c.drop == 0 for c in self.loaded.model.config.conditioners)
+        always = any(c.item == "mask" and c.drop == 0 for c in self.loaded.model.config.conditioners)
         if always or (self.networks.segmenter is None and self.networks.scorer is None):
             return None
         request = replace(

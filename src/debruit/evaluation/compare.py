@@ -200,7 +200,7 @@ def _check_classes(first: LoadedModel, other: LoadedModel) -> None:
     """InputError if two models have the same condition with other classes."""
     for c in first.model.config.conditioners:
         shared = any(d.name == c.name for d in other.model.config.conditioners)
-        ours, theirs = (set(classes(one.model.config.data, c.reads)) for one in (first, other))
+        ours, theirs = (set(classes(one.model.config.data, c.item)) for one in (first, other))
         if shared and ours != theirs:
             odd = ", ".join(sorted(ours ^ theirs)[:4])
             raise InputError(

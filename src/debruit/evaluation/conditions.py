@@ -89,7 +89,7 @@ def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> Sampl
 
 def beyond_class(conditioners: Sequence[Conditioner]) -> bool:
     """Whether a model has another condition than the class."""
-    return any(c.reads != "label" for c in conditioners)
+    return any(c.item != "label" for c in conditioners)
 
 
 def digest(conditions: ConditionBatch) -> Json:
@@ -124,10 +124,10 @@ def describe(model: Model, dataset: Dataset) -> str:
 
 def named(conditioner: Conditioner) -> str:
     """A condition in a sentence: the item of the data that it reads, or its own name."""
-    return conditioner.reads if conditioner.reads in ("label", "mask", "text") else conditioner.name
+    return conditioner.item if conditioner.item in ("label", "mask", "text") else conditioner.name
 
 
 def available(model: Model, dataset: Dataset) -> tuple[str, ...]:
     """The names of the model's conditions that the data has; the model must know all the names of its classes."""
     config = model.config
-    return tuple(c.name for c in config.conditioners if knows(config.data, dataset, c.reads))
+    return tuple(c.name for c in config.conditioners if knows(config.data, dataset, c.item))

@@ -38,7 +38,7 @@ class Context:
 
     def conditioner(self, item: str) -> Conditioner | None:
         """The condition that reads this item of the data."""
-        return next((c for c in self.model.config.conditioners if c.reads == item), None)
+        return next((c for c in self.model.config.conditioners if c.item == item), None)
 
 
 Requirement = Callable[[Context], str]

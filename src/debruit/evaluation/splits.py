@@ -112,7 +112,7 @@ def reconstruction_indices(split: EvalSplit, count: int) -> tuple[np.ndarray, np
 def requested_classes(model: Model, spec: DataSpec) -> np.ndarray | None:
     """For each class of the model its index in the data, matched by name, (K,); None if one of them has no classes or
     they differ."""
-    labelled = any(c.reads == "label" for c in model.config.conditioners)
+    labelled = any(c.item == "label" for c in model.config.conditioners)
     names = model.config.data.class_names if labelled else ()
     matches = [position(name, spec.class_names) for name in names]
     return np.array(matches) if matches and None not in matches else None

@@ -76,7 +76,7 @@ def held_out(
     if dataset is None or not len(indices):
         return None
     n = int(indices[seed % len(indices)])
-    firsts = {c.reads for c in model.config.conditioners} & {"first"} if isinstance(model, Model) else ()
+    firsts = {c.item for c in model.config.conditioners} & {"first"} if isinstance(model, Model) else ()
     batch = dataset.batch([n]) | dataset.conditions([n], fields=firsts)
     name = f"{dataset.spec.name}, {dataset.paths[n]}"
     return Example(
@@ -140,7 +140,7 @@ def from_model(model: Model, seed: int) -> Example:
             )
     return Example(
         image=model.generate(1, seed=seed),
-        conditions={"label": torch.tensor([0])} if any(c.reads == "label" for c in model.config.conditioners) else {},
+        conditions={"label": torch.tensor([0])} if any(c.item == "label" for c in model.config.conditioners) else {},
         origin=(
             "a sample of the model itself, since its training data is not available: give --image for another image",
             "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez "

@@ -229,5 +229,5 @@ def _condition(study: Study) -> Both:
 def _given(study: Study) -> list[tuple[Both, str]]:
     """Return each given condition: its name in both languages, and its value."""
     values = {"label": study.class_name, "text": f"“{study.prompt}”"}
-    items = {c.name: c.reads for c in study.model.config.conditioners}
+    items = {c.name: c.item for c in study.model.config.conditioners}
     return [(CONDITIONS.get(items[name], (name, name)), values.get(items[name], "")) for name in study.values]

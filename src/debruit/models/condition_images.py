@@ -36,16 +36,16 @@ def shown(images: Tensor, config: ModelConfig, batch: ConditionBatch, *, caption
 
 
 def _condition(config: ModelConfig, batch: ConditionBatch, n: int) -> np.ndarray | None:
-    """Image n's condition as a picture, (H, W, 3) uint8: of the first condition that it keeps and that can be seen."""
+    """Return the first visible condition that image n keeps as an image, (H, W, 3) uint8, or None."""
     for c in config.conditioners:
-        if bool(batch.keep[c.name][n]) and (picture := c.picture(batch.values[c.name][n], config.data)) is not None:
-            return picture
+        if bool(batch.keep[c.name][n]) and (image := c.to_image(batch.values[c.name][n], config.data)) is not None:
+            return image
     return None
 
 
 def _legend(config: ModelConfig, batch: ConditionBatch) -> Legend:
     """The classes that the masks hold, in the order of their numbers, with their colours."""
-    mask = next((c.name for c in config.conditioners if c.reads == "mask"), None)
+    mask = next((c.name for c in config.conditioners if c.item == "mask"), None)
     if mask is None or not bool(batch.keep[mask].any()):
         return []
     held = np.unique(batch.values[mask][batch.keep[mask]].cpu().numpy())

@@ -284,7 +284,7 @@ class Model(Trained[ModelConfig]):
         """The conditions of the images of these numbers as a user gives them; where nothing is given, no condition."""
         if any(value is not None for value in (given or {}).values()):
             return ConditionBatch.requested(self.config, indices, given or {})
-        return ConditionBatch.blank(self.config, indices)
+        return ConditionBatch.unconditional(self.config, indices)
 
     def evaluations(self, settings: SamplingConfig, conditions: ConditionBatch | None = None) -> int:
         """Network evaluations for one image under these conditions, each branch of guidance counted; without them,

@@ -89,7 +89,7 @@ class LoadedModel(Opened[Model]):
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names that the model is conditioned on; () without classes."""
-        labelled = any(c.reads == "label" for c in self.model.config.conditioners)
+        labelled = any(c.item == "label" for c in self.model.config.conditioners)
         return self.model.config.data.class_names if labelled else ()
 
     def check_data(self, spec: DataSpec) -> None:

@@ -1,4 +1,4 @@
-"""Conditioning enters a network by three doors."""
+"""The three doors by which conditions enter a network: vector, tokens and spatial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -10,25 +10,29 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Cond:
-    """The conditions of a batch. Several conditioners may fill one door; they stand side by side along its second
-    dimension."""
+    """The encoded conditions of a batch. Several conditioners of one door are concatenated along its second dimension.
 
-    vector: Tensor | None = None  # (B, D)        joins the time embedding    class, scalars
-    tokens: Tensor | None = None  # (B, L, D)     cross-attention             text
-    spatial: Tensor | None = None  # (B, C, H, W)  concatenated to x_t         mask, image, first frame
+    vector   (B, D)       added to the time embedding   class, scalars
+    tokens   (B, L, D)    cross-attention               text
+    spatial  (B, C, *S)   concatenated to x_t           mask, image, first frame
+    """
+
+    vector: Tensor | None = None
+    tokens: Tensor | None = None
+    spatial: Tensor | None = None
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """Apply `function` to each door."""
+        """Apply `function` to each door that is filled."""
         doors = {f.name: getattr(self, f.name) for f in fields(self)}
         return type(self)(**{name: None if door is None else function(door) for name, door in doors.items()})
 
     def concatenate(self, other: "Cond") -> "Cond":
-        """Two batches as one: self first. Both fill the same doors."""
+        """Return two batches as one, self first. Both must fill the same doors."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Cond(**{name: None if a is None or b is None else torch.cat([a, b]) for name, (a, b) in pairs.items()})
 
     def alongside(self, other: "Cond") -> "Cond":
-        """The conditions of two conditioners of one batch, side by side in each door."""
+        """Return the conditions of two conditioners of the same batch, concatenated in each door."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Cond(
             **{

@@ -25,7 +25,7 @@ def conditioners(
     """The conditioners of these names (None: the usual ones of this data). A tokenizer is trained on the captions of
     the training images of the split alone (None: the split of a training without options). InputError as in
     conditioning/from_data.py."""
-    names = from_data.usual(source, dataset) if names is None else names
+    names = from_data.default_names(source, dataset) if names is None else names
     from_data.check(names, dataset)
     split = split or planned_split(dataset, reads=items_of(names))
     return from_data.conditioners(names, context(dataset, split, tokenizer=tokenizer))
@@ -34,7 +34,7 @@ def conditioners(
 def items_of(names: Sequence[str]) -> list[str]:
     """The fields of the data that the conditions of these names read."""
     known = conditions()
-    return [known[name].reads for name in names]
+    return [known[name].item for name in names]
 
 
 def context(dataset: Dataset, split: Split, *, tokenizer: str | None = None) -> DataContext:

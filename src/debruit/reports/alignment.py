@@ -25,7 +25,7 @@ def requested(evaluation: Evaluation) -> str:
     dropped = f" Without a {missing}, which {data} lacks or names differently." if missing else ""
     if conditions.fields is not None:
         return f"Each has the {_listed(conditions.fields)} of a real image of {data}.{dropped}"
-    labelled = any(c.reads == "label" for c in evaluation.model.config.conditioners)
+    labelled = any(c.item == "label" for c in evaluation.model.config.conditioners)
     names = evaluation.model.config.data.class_names if labelled else ()
     more = " …" if len(names) > MOST_CLASSES else ""
     return (f"Classes in turn: {', '.join(names[:MOST_CLASSES])}{more}." if names else "") + dropped

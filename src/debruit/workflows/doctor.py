@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le
 
 from debruit import events
-from debruit.conditioning.from_data import usual
+from debruit.conditioning.from_data import default_names
 from debruit.data.doctor.doctor import examine
 from debruit.data.find import find_source
 from debruit.device import choose_device
@@ -59,14 +59,14 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         events.say(line)
     events.check_cancelled()
     dataset = report.dataset
-    names = usual(source, dataset)
+    names = default_names(source, dataset)
     if "text" in names and not reads_captions():
         names.remove("text")
         events.say(
             "captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
         )
     conditioners = conditions.conditioners(source, dataset, names)
-    split = conditions.planned_split(dataset, reads=[c.reads for c in conditioners])
+    split = conditions.planned_split(dataset, reads=[c.item for c in conditioners])
     run = heuristics.recommend(
         source, dataset.spec, device, minutes=request.minutes, conditioners=conditioners, split=split
     )

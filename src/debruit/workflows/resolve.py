@@ -91,7 +91,7 @@ def _recipe(request: TrainRequest, device: torch.device, names: Sequence[str] | 
     run = recipes()[name]()
     source = recipe_source(run, request.on, request.size, request.assignments.source)
     dataset = source.build()
-    reads = [c.reads for c in run.model.conditioners] if isinstance(run, Run) else []
+    reads = [c.item for c in run.model.conditioners] if isinstance(run, Run) else []
     seed = run.seed if request.seed is None else request.seed
     split = conditions.planned_split(dataset, seed=seed, assignments=given, group=request.group, reads=reads)
     run = adapted(run, source, dataset, split, tokenizer=request.tokenizer, **request.settings)
@@ -160,7 +160,7 @@ def _conditions(
 ) -> tuple[Split, tuple[Conditioner, ...]]:
     """The split, which the clips of a first frame may decide, and the conditioners, which learn from its training
     images."""
-    names = from_data.usual(source, dataset) if names is None else names
+    names = from_data.default_names(source, dataset) if names is None else names
     from_data.check(names, dataset)
     reads = conditions.items_of(names)
     split = conditions.planned_split(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from debruit import events
 from debruit.conditioning.batch import ConditionBatch
-from debruit.conditioning.mask import several
+from debruit.conditioning.mask import split_names
 from debruit.config import encode
 from debruit.errors import InputError
 from debruit.files.outputs import check_file, check_folder
@@ -94,7 +94,7 @@ def check_out(out: Path | None) -> None:
 def _conditions(request: SampleRequest) -> dict[str, Any]:
     """The conditions that were given, by keyword or name."""
     given = merged(request.given, image=request.image)
-    return given | ({} if request.mask is None else {"mask": several(_listed(request.mask))})
+    return given | ({} if request.mask is None else {"mask": split_names(_listed(request.mask))})
 
 
 def _listed(value: Any) -> list[Any]:

@@ -39,7 +39,7 @@ def adapted(
     given = {key: value for key, value in changes.items() if value is not None}
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        reads = [c.reads for c in run.model.conditioners]
+        reads = [c.item for c in run.model.conditioners]
         split = split or conditions.planned_split(dataset, seed=given.get("seed", run.seed), reads=reads)
         context = conditions.context(dataset, split, tokenizer=tokenizer)
         model = replace(model, conditioners=tuple(from_data.adapted(c, context) for c in run.model.conditioners))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from debruit import __version__
-from debruit.conditioning.mask import several
+from debruit.conditioning.mask import split_names
 from debruit.config import encode
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
@@ -81,7 +81,7 @@ def digests(values: Any) -> list[str | None]:
     """Digests of one or several files or arrays, "a.png,b.png" being two files; none for None."""
     if values is None:
         return []
-    return [digest(value) for value in several(values if isinstance(values, (list, tuple)) else [values])]
+    return [digest(value) for value in split_names(values if isinstance(values, (list, tuple)) else [values])]
 
 
 def model_digest(model: str | Path | Model | None) -> str | None:

@@ -170,5 +170,5 @@ def test_layers_are_taken_out():
 
 
 def test_masks_condition_a_training_unasked_once_they_are_there_and_names_do_not():
-    assert OpenMoji.usual_conditions == ("label", "mask")
+    assert OpenMoji.default_conditions == ("label", "mask")
     assert OpenMoji.part("flags").with_conditions(["mask"]) == OpenMoji(groups=("flags",), masks=True)

