@@ -17,48 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from debruit.annotations.mask_folders import MaskFolder, base_of, is_in, mask_folders
 from debruit.annotations.names import composed
 from debruit.images.spec import Skipped
 from debruit.text.wording import counted, some
 
-IMAGES = (
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "jpegimages",
-    "pictures",
-    "photos",
-    "photo",
-    "input",
-    "inputs",
-    "originals",
-    "original",
-)
-MASKS = (
-    "masks",
-    "mask",
-    "segmentationclass",
-    "segmentation",
-    "segmentations",
-    "segmentation_masks",
-    "semantic",
-    "seg",
-    "segs",
-    "annotations",
-    "annotation",
-    "annots",
-    "annot",
-    "labels",
-    "label",
-    "ground_truth",
-    "groundtruth",
-    "gt",
-    "gts",
-    "targets",
-    "target",
-    "segmentationobject",
-)
 SUFFIXES = (
     "mask",
     "masks",
@@ -94,18 +57,8 @@ class Pairs:
     notes: tuple[str, ...] = ()
 
 
-class _MaskFolder(NamedTuple):
-    """A folder of masks, and the folder of their images; both end in "/", or are the folder itself, "". `direct`:
-    only images in that folder, not below it."""
-
-    masks: str
-    images: str
-    certain: bool = False
-    direct: bool = False
-
-
 class _Paired(NamedTuple):
-    folder: _MaskFolder
+    folder: MaskFolder
     by_image: dict[str, str]
     of_masks: tuple[str, ...]
     lost: tuple[Skipped, ...]
@@ -113,7 +66,7 @@ class _Paired(NamedTuple):
 
 def may_have_masks(names: Sequence[str]) -> bool:
     """Whether the names could be those of images and masks in another way than images/ and masks/."""
-    folders = [folder for folder in _mask_folders(names) if not folder.certain]
+    folders = [folder for folder in mask_folders(names) if not folder.certain]
     return any(_match(names, folder).by_image for folder in folders) or bool(_suffixed(names))
 
 
@@ -121,7 +74,7 @@ def paired(names: Sequence[str], looks: Looks | None = None) -> Pairs:
     """Separates masks from images. Without `looks` only images/ and masks/ are taken for that."""
     taken: dict[str, _Paired] = {}
     notes: list[str] = []
-    for folder in _mask_folders(names):
+    for folder in mask_folders(names):
         pairs = _match(names, folder)
         if folder.images in taken:  # by masks that come first in the list
             if looks is not None and len(pairs.by_image) * 2 >= len(pairs.of_masks):
@@ -154,7 +107,7 @@ def _separated(names: Sequence[str], taken: Sequence[_Paired], notes: Sequence[s
     used = [pairs for pairs in taken if pairs.by_image or pairs.folder.certain]
     lacks = {name: _lacking(name, used) for name in images if name not in masks}
     count = sum(len(pairs.of_masks) - len(pairs.lost) for pairs in used)
-    folders = Counter((_base(pairs.folder.masks), _base(pairs.folder.images)) for pairs in used)
+    folders = Counter((base_of(pairs.folder.masks), base_of(pairs.folder.images)) for pairs in used)
     origins = "; ".join(_where(*pair) for pair in folders)
     first = f"masks {origins}: {count:,} of {len(images):,} images have one"
     lost = tuple(item for pairs in used for item in pairs.lost)
@@ -169,61 +122,20 @@ def _where(masks: str, images: str) -> str:
 
 def _lacking(name: str, used: Sequence[_Paired]) -> str:
     for pairs in used:
-        if _is_in(name, pairs.folder):
+        if is_in(name, pairs.folder):
             inside = posixpath.splitext(name[len(pairs.folder.images) :])[0]
             same = pairs.folder.masks == pairs.folder.images
             return f"{pairs.folder.masks}{inside}{'_mask' if same else ''}.png"
-    return f"(it lies outside of {some(sorted({f'{_base(pairs.folder.images)}/' for pairs in used}))})"
+    return f"(it lies outside of {some(sorted({f'{base_of(pairs.folder.images)}/' for pairs in used}))})"
 
 
-def _mask_folders(names: Sequence[str]) -> list[_MaskFolder]:
-    """Folders of masks by their names, with those of their images, the upper ones first, and the ones that come
-    first in MASKS."""
-    direct = {posixpath.dirname(name) for name in names}
-    folders = {above for folder in direct for above in _chain(folder)}
-    children: dict[str, list[str]] = defaultdict(list)
-    for folder in sorted(folders):
-        children[posixpath.dirname(folder)].append(folder)
-    result: list[_MaskFolder] = []
-    for above, inside in children.items():
-        for folder in sorted(inside, key=lambda folder: (_rank(folder), folder)):
-            pair = _mask_folder(folder, above, [other for other in inside if other != folder], above in direct)
-            if pair is not None and not any(f"{folder}/".startswith(upper.masks) for upper in result):
-                result.append(pair)
-    return sorted(result, key=lambda pair: (pair.masks.count("/"), not pair.certain))
-
-
-def _mask_folder(folder: str, above: str, others: Sequence[str], direct: bool) -> _MaskFolder | None:
-    base, rank = _plain(folder), _rank(folder)
-    named = {_plain(other): other for other in reversed(others)}
-    if rank < len(MASKS):
-        for word in IMAGES:
-            if word in named:
-                certain = base == "masks" and word == "images"
-                return _MaskFolder(f"{folder}/", f"{named[word]}/", certain)
-        plain = [other for other in others if _rank(other) == len(MASKS) and not _is_annexed(other, others)]
-        if len(plain) == 1 and not direct:
-            return _MaskFolder(f"{folder}/", f"{plain[0]}/")
-        return _MaskFolder(f"{folder}/", f"{above}/" if above else "", direct=True) if direct and not plain else None
-    owner = _is_annexed(folder, others)
-    return _MaskFolder(f"{folder}/", f"{owner}/") if owner else None
-
-
-def _is_annexed(folder: str, others: Sequence[str]) -> str:
-    """The folder whose name this one's begins with, followed by a word of MASKS; "" for none."""
-    base = _plain(folder)
-    prefixes = [other for other in others if base.startswith(_plain(other))]
-    owners = [other for other in prefixes if base[len(_plain(other)) :].lstrip("_. ") in MASKS]
-    return max(owners, key=len, default="")
-
-
-def _match(names: Sequence[str], folder: _MaskFolder) -> _Paired:
+def _match(names: Sequence[str], folder: MaskFolder) -> _Paired:
     """By the names: of a mask exactly, else without a suffix."""
     of_masks = tuple(name for name in names if name.startswith(folder.masks))
     gone = set(of_masks)
     images: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        if name not in gone and _is_in(name, folder):
+        if name not in gone and is_in(name, folder):
             images[composed(posixpath.splitext(name[len(folder.images) :])[0])].append(name)
     by_key: dict[str, str] = {}
     lost: list[Skipped] = []
@@ -242,8 +154,8 @@ def _match(names: Sequence[str], folder: _MaskFolder) -> _Paired:
 def _refused(pairs: _Paired, looks: Looks) -> str:
     """Why a folder is taken for images, though it is called as if it held masks; "" where it holds them."""
     masks = sorted(set(pairs.by_image.values()))
-    named = _base(pairs.folder.masks)
-    images = f"{_base(pairs.folder.images)}/" if pairs.folder.images else "the images next to it"
+    named = base_of(pairs.folder.masks)
+    images = f"{base_of(pairs.folder.images)}/" if pairs.folder.images else "the images next to it"
     if not masks or len(masks) * 2 < len(pairs.of_masks):
         return (
             f"{named}/ could hold masks of {images}, and {len(masks):,} of its {counted(len(pairs.of_masks), 'file')} "
@@ -257,8 +169,8 @@ def _refused(pairs: _Paired, looks: Looks) -> str:
 
 def _second(pairs: _Paired, first: _Paired) -> str:
     return (
-        f"not used: {counted(len(pairs.of_masks), 'file')} of {_base(pairs.folder.masks)}/, which could be masks too; "
-        f"those of {_base(first.folder.masks)}/ are used"
+        f"not used: {counted(len(pairs.of_masks), 'file')} of {base_of(pairs.folder.masks)}/, which could be masks "
+        f"too; those of {base_of(first.folder.masks)}/ are used"
     )
 
 
@@ -289,7 +201,7 @@ def _suffixed_pairs(names: Sequence[str], by_image: Mapping[str, str], looks: Lo
             f"{counted(len(masks), 'file')} {look} of others ({some(masks, 3)}), for fewer than half of "
             f"{counted(images)}: they are taken for images; put images and masks into images/ and masks/"
         )
-    return _Paired(_MaskFolder("", ""), dict(by_image), masks, ())
+    return _Paired(MaskFolder("", ""), dict(by_image), masks, ())
 
 
 def _twins(names: Sequence[str], looks: Looks) -> Iterator[str]:
@@ -325,26 +237,3 @@ def _without_suffix(stem: str, *, certain: bool = False) -> Iterator[str]:
         short, separated, suffix = stem.rpartition(separator)
         if separated and short and suffix.lower() in SUFFIXES and (len(suffix) > 1 or not certain):
             yield short
-
-
-def _is_in(name: str, folder: _MaskFolder) -> bool:
-    return posixpath.dirname(name) == folder.images.rstrip("/") if folder.direct else name.startswith(folder.images)
-
-
-def _chain(folder: str) -> Iterator[str]:
-    while folder:
-        yield folder
-        folder = posixpath.dirname(folder)
-
-
-def _plain(folder: str) -> str:
-    return posixpath.basename(folder).lower().replace("-", "_").replace(" ", "_")
-
-
-def _rank(folder: str) -> int:
-    base = _plain(folder)
-    return MASKS.index(base) if base in MASKS else len(MASKS)
-
-
-def _base(folder: str) -> str:
-    return posixpath.basename(folder.rstrip("/"))

@@ -7,7 +7,7 @@ samples (metrics/frechet.py, `influence`).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from debruit.evaluation.progress import StageTimer
 from debruit.evaluation.result_store import ResultStore
 from debruit.evaluation.sampling_stage import SampleRequest
 from debruit.evaluation.splits import EvalSplit, split_for_evaluation
+from debruit.evaluation.sweep_settings import candidates, cost_of
 from debruit.judges.extractor import Extractor
 from debruit.metrics.frechet import Moments, frechet, frechet_and_influence, moments
 from debruit.metrics.paired import Difference, paired
@@ -33,11 +34,9 @@ from debruit.models.loaded import LoadedModel
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.euler import Euler
 from debruit.sampling.guidance import weights
-from debruit.sampling.sampler import Sampler, name_of
-from debruit.seams import implementations
+from debruit.sampling.sampler import name_of
 
 BUDGETS = (5, 10, 20, 40)
-Cost = Callable[[SamplingConfig], int]  # network evaluations per image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +96,7 @@ def sweep(
         split = split_for_evaluation(model, dataset, count, most=most)
     check(loaded, dataset, count, split=split, budgets=budgets, budget=budget)
     conditions = sample_conditions(model, dataset, split)
-    cost = _cost(model, conditions)
+    cost = cost_of(model, conditions)
     requests = _requests(model, conditions, sorted({*budgets, budget}), count, seed, batch)
     pool = np.concatenate([split.baseline, split.reference])
     timer = sweep_timer(loaded, dataset, pool, requests, extractor, store)
@@ -145,7 +144,7 @@ def check(
         )
     if min(*budgets, budget) < 1:
         raise InputError("a budget of evaluations must be 1 or more, for example --evaluations 5,10,20")
-    cost = _cost(model, sample_conditions(model, dataset, split or split_for_evaluation(model, dataset, count)))
+    cost = cost_of(model, sample_conditions(model, dataset, split or split_for_evaluation(model, dataset, count)))
     if not any(cost(settings) <= budget for settings in candidates(model, sorted({*budgets, budget}), cost)):
         least = cost(model.settings(sampler=Euler(), steps=1))
         guidance = weights.describe(model.settings().guidance)
@@ -153,37 +152,6 @@ def check(
             f"--budget {budget}: with guidance {guidance} a step costs {least} network evaluations: give {least} or "
             "more"
         )
-
-
-def candidates(model: Model, budgets: Sequence[int], cost: Cost) -> list[SamplingConfig]:
-    """The model's own settings, then every sampler with as many steps as each budget of evaluations allows."""
-    settings = [model.settings()]
-    samplers: dict[str, Any] = implementations(Sampler)
-    for name in sorted(samplers):
-        for budget in budgets:
-            one = affordable(model, samplers[name](), budget, cost)
-            if one is not None and one not in settings:
-                settings.append(one)
-    return settings
-
-
-def affordable(model: Model, sampler: Any, budget: int, cost: Cost) -> SamplingConfig | None:
-    """The model's settings with this sampler and the most steps within the budget; None if a single step costs more, or
-    the model's process does not allow the grid."""
-    for steps in range(budget, 0, -1):
-        if sampler.evaluations(steps) <= budget:  # without guidance, which only adds
-            settings = model.settings(sampler=sampler, steps=steps)
-            if _allowed(model, settings) and cost(settings) <= budget:
-                return settings
-    return None
-
-
-def describe(settings: SamplingConfig, cost: int) -> str:
-    """Settings as text: "heun, 8 steps (15 evaluations) of UniformTime, guidance 1"; `cost` is that of an image."""
-    return (
-        f"{name_of(settings.sampler)}, {settings.steps} steps ({cost} evaluations) of {type(settings.grid).__name__}, "
-        f"guidance {weights.describe(settings.guidance)}"
-    )
 
 
 @dataclass(frozen=True)
@@ -221,7 +189,7 @@ def _requests(
     model: Model, conditions: SampleConditions, budgets: Sequence[int], count: int, seed: int, batch: int
 ) -> dict[str, SampleRequest]:
     """The samples of each candidate by the name of its stage."""
-    cost = _cost(model, conditions)
+    cost = cost_of(model, conditions)
     settings = candidates(model, budgets, cost)
     return {
         f"{k} of {len(settings)}: {name_of(s.sampler)}, {cost(s)} evaluations": SampleRequest(
@@ -229,12 +197,6 @@ def _requests(
         )
         for k, s in enumerate(settings, start=1)
     }
-
-
-def _cost(model: Model, conditions: SampleConditions) -> Cost:
-    """Network evaluations per image with these conditions, guidance included."""
-    batch = conditions.batch(model, 0, 1)
-    return lambda settings: model.evaluations(settings, batch)
 
 
 def _with_gaps(
@@ -250,12 +212,3 @@ def _with_gaps(
 
     complete = tuple(replace(p, gap_to_best=gap(k)) for k, p in enumerate(points))
     return complete, complete[best]
-
-
-def _allowed(model: Model, settings: SamplingConfig) -> bool:
-    """Whether the model's process allows these times: a chain has no more steps than its own."""
-    try:
-        settings.grid.times(model.config.process, settings.steps)
-    except InputError:
-        return False
-    return True

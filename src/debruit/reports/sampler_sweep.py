@@ -9,7 +9,8 @@ from rich.table import Table
 
 from debruit.config import encode
 from debruit.evaluation.image_set import REAL_BASELINE
-from debruit.evaluation.sampler_sweep import Point, Sweep, describe
+from debruit.evaluation.sampler_sweep import Point, Sweep
+from debruit.evaluation.sweep_settings import describe
 from debruit.provenance import provenance
 from debruit.reports import html, plots, words
 from debruit.reports.record import FORMAT, versions_here

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from debruit.evaluation.sampler_sweep import describe
+from debruit.evaluation.sweep_settings import describe
 from debruit.models import model_file
 from debruit.models.loaded import LoadedModel
 from debruit.sampling.config import SamplingConfig

@@ -6,7 +6,6 @@ read a few at a time.
 """
 
 import importlib.util
-import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,28 +13,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from debruit.annotations.captions import as_texts
 from debruit.annotations.class_titles import names_beside, renamed_by
-from debruit.annotations.custom_split import COLUMNS, part_of_word
 from debruit.annotations.image_classes import Classes, by_labels
-from debruit.annotations.labels import read_label
 from debruit.annotations.mask_classes import CLASSES, Legend, legend_of
 from debruit.annotations.names import composed
 from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Location, Recording, load_collected, stored
 from debruit.data.ingest.listing import file_in, files_of, one_file, unused_next_to
 from debruit.data.ingest.plan import Collected, plan
-from debruit.data.ingest.scan import Collection, Entry
-from debruit.data.sources.parquet_columns import Columns, columns_of
+from debruit.data.ingest.scan import Collection
+from debruit.data.sources.parquet_table import ParquetTable
 from debruit.errors import InputError
-from debruit.files.blobs import Blob, Openable
 from debruit.files.keys import File, content_key
 from debruit.images.spec import Skipped
 from debruit.text.wording import counted, some
 
 EXTENSION = ".parquet"
 DESCRIPTIONS = ("dataset_infos.json", "dataset_info.json", "state.json")  # of a data set in Hugging Face's layout
-ROWS, CELLS = 32, 4096  # in memory at once, with and without images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +44,8 @@ class Parquet(Collected):
         _require()
         folder, files = self._files()
         legend = [one_file(path) for path in [folder / CLASSES, *names_beside(folder)] if path.exists()]
-        tables = [_Table.open(folder / file.name, file.name) for file in files]
-        named = {name for table in tables if isinstance(table, _Table) for name in table.named()}
+        tables = [ParquetTable.open(folder / file.name, file.name) for file in files]
+        named = {name for table in tables if isinstance(table, ParquetTable) for name in table.named()}
         named_files = [file_in(folder, name) for name in sorted(named)]
         key = content_key(folder, [*files, *legend, *named_files], [self.name, *self.settings()])
         location = Location(name=self._called(folder), notes=tuple(self._notes_on_folder(folder)))
@@ -64,8 +58,8 @@ class Parquet(Collected):
         """Return the rows of all tables. InputError: pyarrow is not installed, a table has no image."""
         _require()
         folder, files = self._files()
-        tables = [_Table.open(folder / file.name, file.name) for file in files]
-        usable = [table for table in tables if isinstance(table, _Table)]
+        tables = [ParquetTable.open(folder / file.name, file.name) for file in files]
+        usable = [table for table in tables if isinstance(table, ParquetTable)]
         lost = tuple(table for table in tables if isinstance(table, Skipped))
         if not usable:
             raise InputError(
@@ -105,10 +99,10 @@ class Parquet(Collected):
             values_by_image |= {image: _text(value) for image, value in values if value is not None and value == value}
         return values_by_image
 
-    def _tables(self) -> "list[_Table]":
+    def _tables(self) -> "list[ParquetTable]":
         folder, files = self._files()
-        tables = (_Table.open(folder / file.name, file.name) for file in files)
-        return [table for table in tables if isinstance(table, _Table)]
+        tables = (ParquetTable.open(folder / file.name, file.name) for file in files)
+        return [table for table in tables if isinstance(table, ParquetTable)]
 
     def _files(self) -> tuple[Path, list[File]]:
         path = Path(self.path)
@@ -125,107 +119,6 @@ class Parquet(Collected):
         return plan(self.collection(), self).recording()
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One file."""
-
-    path: Path
-    name: str
-    columns: Columns
-    rows: int
-
-    @classmethod
-    def open(cls, path: Path, name: str) -> "_Table | Skipped":
-        import pyarrow
-        import pyarrow.parquet as pq
-
-        try:
-            with pq.ParquetFile(path) as file:
-                columns = columns_of(file.schema_arrow, partial(_first_bytes, file))
-                if isinstance(columns, str):
-                    return Skipped(name, columns)
-                return cls(path, name, columns, file.metadata.num_rows)
-        except (pyarrow.ArrowException, OSError) as error:
-            return Skipped(name, f"no Parquet file, or damaged ({' '.join(str(error).split())[:100]})")
-
-    def named(self) -> Iterator[str]:
-        """The files that rows name in place of holding an image, by their names in the source's folder; nothing is
-        decoded."""
-        import pyarrow
-        import pyarrow.parquet as pq
-
-        try:
-            with pq.ParquetFile(self.path) as file:
-                for column in filter(None, (self.columns.image, self.columns.mask)):
-                    groups = _lacking_bytes(file.metadata, column)
-                    for batch in file.iter_batches(row_groups=groups, columns=[f"{column}.path"]) if groups else ():
-                        inside = (_inside(row[column]) for row in batch.to_pylist())
-                        yield from (posixpath.join(posixpath.dirname(self.name), path) for path in inside if path)
-        except (pyarrow.ArrowException, OSError):
-            return  # reported when its rows are read
-
-    @property
-    def of_part(self) -> str:
-        """The column that says which part of the data a row is of, or ""."""
-        names = {name.lower(): name for name, _ in self.columns.others}
-        return next((names[name] for name in COLUMNS if name in names), "")
-
-    def cells(self, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        """Each row with these of its columns; up to the damage where there is some."""
-        import pyarrow
-        import pyarrow.parquet as pq
-
-        try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(CELLS, columns=list(columns)) if columns else ():
-                    yield from batch.to_pylist()
-        except (pyarrow.ArrowException, OSError):
-            return  # reported when its images are read
-
-    def entries(self, masked: bool, names: Sequence[str]) -> Iterator[Entry]:
-        import pyarrow
-        import pyarrow.parquet as pq
-
-        done = 0
-        columns = [*self.columns.names(), *filter(None, [self.of_part])]
-        try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(ROWS, columns=columns):
-                    for row in batch.to_pylist():
-                        yield self._entry(row, done, masked, names)
-                        done += 1
-        except (pyarrow.ArrowException, OSError) as error:
-            reason = f"damaged here ({' '.join(str(error).split())[:100]}): its other rows are lost"
-            yield Entry(name=f"{self.name} row {done}", image=Blob(b""), lacks=reason)
-
-    def label(self, row: Mapping[str, Any], names: Sequence[str]) -> tuple[int | str | None, str]:
-        """The label of a row, by the names of all tables, or why there is none."""
-        label, problem = read_label(row.get(self.columns.label), digits=False)
-        own = self.columns.classes or names
-        if isinstance(label, int) and own:
-            if label >= len(own):
-                return None, f"no name for their number, {len(own)} names are there"
-            return (list(names).index(own[label]) if own != names else label), ""
-        return label, problem
-
-    def _entry(self, row: Mapping[str, Any], number: int, masked: bool, names: Sequence[str]) -> Entry:
-        image, mask = _bytes(row[self.columns.image], self.path.parent), None
-        lacks = "" if image is not None else "it has no image"
-        if masked:
-            mask = _bytes(row.get(self.columns.mask), self.path.parent)
-            lacks = lacks or ("" if mask is not None else "it has no mask")
-        return Entry(
-            name=f"{self.name} row {number}",
-            image=image or Blob(b""),
-            mask=mask,
-            mask_name=f"in column {self.columns.mask}",
-            label=self.label(row, names)[0] if self.columns.label else None,
-            texts=tuple(as_texts(row.get(self.columns.text))),
-            lacks=lacks,
-            part=part_of_word(str(row.get(self.of_part) or "")) if self.of_part else None,
-        )
-
-
 def _text(value: Any) -> str:
     """A value by which images are grouped; whole numbers are the same whether a table stores them as fractions or
     not."""
@@ -237,7 +130,7 @@ def _classes(labels: Mapping[str, int | str | None], names: Sequence[str], title
     return renamed_by(by_labels(labels, names), titles)
 
 
-def _notes(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
+def _notes(tables: Sequence[ParquetTable], names: Sequence[str]) -> Iterator[str]:
     """Yield notes on unused columns, labels and tables, with counts."""
     others: dict[str, str] = {}
     problems: Counter[str] = Counter()
@@ -264,41 +157,6 @@ def _notes(tables: Sequence[_Table], names: Sequence[str]) -> Iterator[str]:
     for what, without in lacking:
         if 0 < len(without) < len(tables):
             yield f"{counted(len(without), 'table')} without a column of {what}s, which others have: {some(without)}"
-
-
-def _bytes(value: Any, folder: Path) -> Openable | None:
-    if isinstance(value, bytes):
-        return Blob(value)
-    if isinstance(value, dict) and value.get("bytes"):
-        return Blob(value["bytes"])
-    path = _inside(value)
-    return folder / path if path else None
-
-
-def _first_bytes(file: Any, column: str) -> bytes:
-    """The first value of a column of bytes that is not empty, or nothing."""
-    batches = file.iter_batches(ROWS, columns=[column])
-    return next((row[column] for batch in batches for row in batch.to_pylist() if row[column]), b"")
-
-
-def _inside(value: Any) -> str:
-    """The file that a cell names, "" for none. Only inside of the table's folder: a table from elsewhere has no
-    business with other files."""
-    path = Path(value["path"]) if isinstance(value, dict) and value.get("path") else Path()
-    return path.as_posix() if path.name and not path.is_absolute() and ".." not in path.parts else ""
-
-
-def _lacking_bytes(metadata: Any, column: str) -> list[int]:
-    """The row groups in which a cell of this column may have a path and no bytes."""
-    groups = []
-    for group in range(metadata.num_row_groups):
-        leaves = [metadata.row_group(group).column(n) for n in range(metadata.num_columns)]
-        by_path = {leaf.path_in_schema: leaf.statistics for leaf in leaves}
-        held = by_path.get(f"{column}.bytes")
-        whole = held is not None and held.has_null_count and held.null_count == 0
-        if f"{column}.path" in by_path and not whole:
-            groups.append(group)
-    return groups
 
 
 def _require() -> None:
