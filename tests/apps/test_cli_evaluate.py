@@ -143,7 +143,7 @@ def test_bad_requests(run, projection, tmp_path, capsys):
         ("evaluate", run, "-n", "0"): "-n 0: figures need at least 2 samples",
         ("evaluate", run, "--metrics", "frecht"): "did you mean 'frechet'?",
         ("evaluate", run, "--metrics", "bound"): "ask for likelihood",
-        ("evaluate", run, "--data", big, "-n", "8"): "(RGB, uint8) and the model draws 8 x 8",
+        ("evaluate", run, "--data", big, "-n", "8"): "(RGB, uint8) and the model samples 8 x 8",
         ("evaluate", run, "--data", "digts"): "did you mean 'digits'?",
         ("evaluate", run, "--features", "inception"): "unknown feature network",
         ("evaluate", run, "--out", run / "run.json"): "is a file: give a folder",

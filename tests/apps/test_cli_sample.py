@@ -13,7 +13,7 @@ from debruit.apps.cli import main
 from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
-from debruit.models.condition_images import shown
+from debruit.models.condition_images import condition_sheet
 from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model, load
 from debruit.networks.text_transformer import TextTransformer
@@ -88,7 +88,7 @@ def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
     images, pixels = drawn(model, tmp_path, "-n", "5", *prompts), np.asarray(Image.open(out))
     config = load(model, "cpu").config
     asked = ConditionBatch.requested(config, range(5), {"text": [prompts[1], prompts[3]]})
-    found = shown(images, config, asked, captions=[prompts[1], prompts[3]])
+    found = condition_sheet(images, config, asked, captions=[prompts[1], prompts[3]])
     assert (found.image.height, found.image.width) == pixels.shape[:2]
     for n, image in enumerate(images[:, 0]):
         left, top, right, bottom = found.boxes[n]

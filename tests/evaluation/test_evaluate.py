@@ -305,7 +305,7 @@ def test_a_chain_has_its_bound(digits, tmp_path, projection):
 
 def test_data_of_another_size_or_depth(subject, digits):
     for changes, words in (
-        ({"height": 9}, r"9 x 8 pixels \(grey, uint8\) and the model draws 8 x 8"),
+        ({"height": 9}, r"9 x 8 pixels \(grey, uint8\) and the model samples 8 x 8"),
         ({"channels": 3}, "8 x 8 pixels .RGB, uint8"),
         ({"depth": "uint16"}, "uint16"),
     ):

@@ -139,9 +139,9 @@ def test_a_model_that_comes_with_debruit_is_not_written_to(folder, tmp_path, mon
     before = path.read_bytes()
     for name in ("own-8", "own.safetensors", str(path)):
         assert main(["sweep-samplers", name, "--store", "-n", "2"]) == 2
-        assert f"{name} comes with debruit, and what is installed is not written to: copy" in capsys.readouterr().err
+        assert f"{name} comes with debruit, and installed files are not changed: copy" in capsys.readouterr().err
         subject = LoadedModel.open(name, "cpu")
-        with pytest.raises(InputError, match="copy .*own.safetensors to a place of your own and give that"):
+        with pytest.raises(InputError, match="copy .*own.safetensors to a folder of yours and give that file"):
             store_sampling(subject, subject.model.settings(steps=7))
     assert path.read_bytes() == before
 

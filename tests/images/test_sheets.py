@@ -16,7 +16,7 @@ from debruit.images.canvas import MOST_CLASSES
 from debruit.images.contact_sheet import LEAST_SIDE, Group, sheet
 from debruit.images.row_sheet import row_sheet
 from debruit.images.spec import DataSpec
-from debruit.models.condition_images import shown
+from debruit.models.condition_images import condition_sheet
 from debruit.models.config import ModelConfig
 from debruit.reports import figure
 
@@ -90,7 +90,7 @@ def test_masks_are_shown_in_their_palette_with_the_classes_that_they_hold():
     masks = [np.full((SIZE, SIZE), k, np.uint8) for k in (1, 2)]
     model = config(MASK)
     asked = ConditionBatch.requested(model, range(5), {"mask": masks})
-    found = shown(torch.zeros((5, 3, SIZE, SIZE), dtype=torch.uint8), model, asked)
+    found = condition_sheet(torch.zeros((5, 3, SIZE, SIZE), dtype=torch.uint8), model, asked)
     assert found is not None
     colours = {tuple(c) for _, c in found.image.getcolors(2**24)}
     assert {PALETTE[1], PALETTE[2]} <= colours
@@ -101,8 +101,8 @@ def test_without_masks_images_or_captions_there_is_no_sheet():
     model = config(MASK)
     asked = ConditionBatch.requested(model, range(2), {"mask": None})
     images = torch.zeros((2, 3, SIZE, SIZE), dtype=torch.uint8)
-    assert shown(images, model, asked) is None
-    found = shown(images, model, asked, captions=["a cat", "a dog"])
+    assert condition_sheet(images, model, asked) is None
+    found = condition_sheet(images, model, asked, captions=["a cat", "a dog"])
     assert found is not None
     assert isinstance(found.image, Image.Image)
 
@@ -110,7 +110,7 @@ def test_without_masks_images_or_captions_there_is_no_sheet():
 def test_prompts_in_turn_make_a_group_each():
     images = torch.zeros((7, 3, SIZE, SIZE), dtype=torch.uint8)
     model = config()
-    found = shown(images, model, ConditionBatch.requested(model, range(7), {}), captions=["a", "b", "c"])
+    found = condition_sheet(images, model, ConditionBatch.requested(model, range(7), {}), captions=["a", "b", "c"])
     assert found is not None
     tops = [found.boxes[n][1] for n in (0, 3, 6)]
     assert len({found.boxes[n][:2] for n in range(7)}) == 7

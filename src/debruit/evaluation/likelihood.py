@@ -96,7 +96,7 @@ def measure(
     InputError: a bound asked of a model without a chain, that of pixels where they are not of 8 bits, that of latents
     of a model without; data of another shape.
     """
-    check_shape(dataset.spec, model.config.data, "draws")
+    check_shape(dataset.spec, model.config.data, "samples")
     if not len(training) and not len(held_out):
         raise InputError(f"{dataset.spec.name}: no image was given to measure the likelihood of")
     if count < 2 or batch < 1:

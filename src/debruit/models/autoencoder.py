@@ -1,8 +1,8 @@
 """The first stage of a latent diffusion model: a trained autoencoder with its file (Rombach et al. 2022).
 
-L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, trained first (training/tasks/autoencoder.py) and then
-frozen: its latents are shifted and scaled to mean 0 and standard deviation 1 per channel, as measured over the training
-images, and its fingerprint is in every model built on it.
+L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial is minimised first (training/tasks/autoencoder.py); then the
+autoencoder is frozen. Its latents are shifted and scaled to mean 0 and standard deviation 1 per channel, as measured
+over the training images, and its fingerprint is in every model built on it.
 """
 
 from collections.abc import Mapping
@@ -56,14 +56,17 @@ class FirstStage(Trained[FirstStageConfig]):
         fill(module, weights, path)
         if config.codec.fingerprint not in ("", fingerprint(module)):
             raise InputError(
-                f"the weights in {path} are not those that its latents were measured with: the file was changed, copy "
+                f"the weights in {path} are not those that its latents were measured with: the file was changed; copy "
                 "it again"
             )
         return cls(config, module.to(device), provenance)
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Moments:
-        """The distribution of the latents of images at rest, (B, C, H, W)."""
+        """Return the distribution of the latents of images at rest, (B, C, H, W).
+
+        Raise InputError if a value is not finite.
+        """
         check_finite(images, "the images to encode", "replace these values, or leave the images out")
         moments = bounded.encode(self.module, self.config.data.to_model(images).to(self.device))
         check_finite(moments.mean, "the latents are not finite", "look at the images and at the autoencoder")
@@ -71,22 +74,25 @@ class FirstStage(Trained[FirstStageConfig]):
 
     @torch.no_grad()
     def decode(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
-        """Decode latents (B, c, h, w) to images at rest of this size, on the CPU."""
+        """Decode latents (B, c, h, w) to images at rest of `size` (H, W) pixels, on the CPU.
+
+        Raise InputError if a value is not finite.
+        """
         decoded = bounded.decode(self.module, latents.to(self.device), size).float().cpu()
         check_finite(decoded, "the decoded images are not finite", "look at the latents and at the autoencoder")
         return self.config.data.from_model(decoded)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """Reconstruct images at rest, (B, C, H, W): D(E(x)), by the mean of the latents' distribution."""
+        """Reconstruct images at rest, (B, C, H, W): D(E(x)), with the mean of the latent distribution."""
         return self.decode(self.encode(images).mean, (images.shape[2], images.shape[3]))
 
     def check_fits(self, spec: DataSpec) -> None:
-        """InputError if images of this spec cannot go through the autoencoder."""
+        """Raise InputError if images of this spec cannot be encoded: other channels, or a size that the factor does not
+        divide."""
         own = self.config.data
         if spec.channels != own.channels:
             raise InputError(
                 f"the autoencoder was trained on images of {own.channels} channels ({own.name}) and {spec.name} has "
-                f"{spec.channels}: train "
-                "one on this data with `debruit train autoencoder`"
+                f"{spec.channels}: train one on this data with `debruit train autoencoder`"
             )
         self.config.codec.latent_size(spec.height, spec.width)

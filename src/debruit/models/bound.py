@@ -1,4 +1,4 @@
-"""The variational bound of images under a model whose process is a chain (DDPM, equation 5)."""
+"""The variational bound of images for a model whose process is a chain (DDPM, equation 5)."""
 
 import torch
 from torch import Tensor
@@ -17,8 +17,10 @@ from debruit.sampling.noise import ImageNoise
 def variational_bound(
     model: Conditional, images: Tensor, *, variance: Variance | None = None, seed: int = 0
 ) -> BoundTerms:
-    """The terms for `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the chain.
-    InputError as `check_bounded`."""
+    """Return the terms of the bound for `images` (B, C, *S) at rest, in nats and bits/dim.
+
+    Costs one network evaluation per step of the chain. Raise InputError as `check_bounded` does.
+    """
     config = model.config
     chain = check_bounded(config, variance)
     device = next(model.backbone.parameters()).device
@@ -34,24 +36,28 @@ def variational_bound(
 
 
 def check_bounded(config: ModelConfig, variance: Variance | None = None) -> Tabulated:
-    """The model's chain. InputError: a process without a chain, latents that are no pixels, or a variance that was not
-    learned."""
+    """Return the model's chain.
+
+    Raise InputError for a process without a chain, a model of latents, pixels that are not 8-bit, or a learned variance
+    that the model does not have.
+    """
     if not isinstance(config.codec, Pixels):
         raise InputError(
-            "bits/dim of a latent model is not defined by its chain alone, which ends at latents and knows no pixels: "
-            "`debruit evaluate` "
-            "reports that of its latents instead (latent-bound where it has a chain, and likelihood)"
+            "bits/dim of a latent model is not defined by its chain, which ends at latents and not at pixels: "
+            "`debruit evaluate` reports that of its latents instead (latent-bound if it has a chain, and likelihood)"
         )
     if not isinstance(config.process, Tabulated):
         raise InputError(
             "the bound is a sum over the steps of a chain, and this model's process is "
-            f"{type(config.process).__name__}: train one by "
-            "the recipe ddpm-fashion-mnist-28 or with --set model.process=Tabulated, or measure the likelihood of the "
-            "probability-flow ODE, "
-            "which every process has (`debruit evaluate`)"
+            f"{type(config.process).__name__}: train one with the recipe ddpm-fashion-mnist-28 or with "
+            "--set model.process=Tabulated, or measure the likelihood of the probability-flow ODE, which every process "
+            "has (`debruit evaluate`)"
         )
     if config.data.depth != "uint8":
-        raise InputError(f"the bound counts the bits of 8-bit pixels, and this model's are {config.data.depth}")
+        raise InputError(
+            f"the bound counts the bits of 8-bit pixels, and this model has {config.data.depth}: measure the "
+            "likelihood of the probability-flow ODE instead (`debruit evaluate`)"
+        )
     if variance == "learned" and not config.learned_variance:
-        raise InputError("this model has not learned a variance: ask for posterior or beta")
+        raise InputError("this model has not learned a variance: use the variance posterior or beta")
     return config.process

@@ -1,5 +1,5 @@
-"""Samples next to their conditions, as groups of a contact sheet: masks in their palette with a legend, images, prompts
-as captions."""
+"""Samples next to their conditions, as groups of a contact sheet: masks in their palette with a legend, images, and
+prompts as captions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,24 +15,27 @@ from debruit.models.config import ModelConfig
 Legend = list[tuple[str, tuple[int, int, int]]]
 
 
-def shown(images: Tensor, config: ModelConfig, batch: ConditionBatch, *, captions: Sequence[str] = ()) -> Sheet | None:
-    """Images at rest, (N, C, H, W), next to the conditions of `batch` that they keep; caption n mod their number
-    belongs to image n. None where there is neither a mask nor an image nor a caption: a plain grid shows as much."""
+def condition_sheet(
+    images: Tensor, config: ModelConfig, batch: ConditionBatch, *, captions: Sequence[str] = ()
+) -> Sheet | None:
+    """Return a sheet of images at rest, (N, C, H, W), next to the conditions of `batch` that they keep.
+
+    Image n has the caption number n mod len(captions). Return None if there is neither a mask nor an image nor a
+    caption: a plain grid then shows as much.
+    """
     samples = figures.displayable(images, config.data)
-    pictured = [_condition(config, batch, n) for n in range(len(samples))]
-    words = [captions[n % len(captions)] if captions else "" for n in range(len(samples))]
-    if not any(words) and all(picture is None for picture in pictured):
+    condition_images = [_condition(config, batch, n) for n in range(len(samples))]
+    texts = [captions[n % len(captions)] if captions else "" for n in range(len(samples))]
+    if not any(texts) and all(image is None for image in condition_images):
         return None
-    members: dict[Any, list[int]] = {}
-    for n, (word, picture) in enumerate(zip(words, pictured, strict=True)):
-        members.setdefault((word, None if picture is None else picture.tobytes()), []).append(n)
-    groups = [
-        Group(
-            samples=samples[numbers], numbers=tuple(numbers), caption=words[numbers[0]], condition=pictured[numbers[0]]
-        )
-        for numbers in members.values()
+    groups: dict[Any, list[int]] = {}  # samples with equal conditions
+    for n, (text, image) in enumerate(zip(texts, condition_images, strict=True)):
+        groups.setdefault((text, None if image is None else image.tobytes()), []).append(n)
+    members = [
+        Group(samples=samples[ns], numbers=tuple(ns), caption=texts[ns[0]], condition=condition_images[ns[0]])
+        for ns in groups.values()
     ]
-    return sheet(groups, legend=_legend(config, batch))
+    return sheet(members, legend=_legend(config, batch))
 
 
 def _condition(config: ModelConfig, batch: ConditionBatch, n: int) -> np.ndarray | None:

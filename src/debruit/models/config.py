@@ -1,5 +1,5 @@
-"""The configuration of a diffusion model (process + prediction + network + conditioners + codec) or of an autoencoder,
-and the modules that are trained."""
+"""Configuration of a diffusion model (process + prediction + network + conditioners + codec) or of an autoencoder, and
+the modules that are trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,9 +29,11 @@ CODEC = "codec."  # prefix of the names of the autoencoder's weights in a model'
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Everything about a model but its weights. `data_std` is the standard deviation of the latents, which scales the
-    network's input; `time_offset` is added to its time input, 1000 t (-1 for networks that count DDPM's steps from
-    0)."""
+    """Everything about a diffusion model except its weights.
+
+    `data_std` is the standard deviation of the latents, which scales the network's input. `time_offset` is added to the
+    time input of the network, 1000 t (-1 for networks that count the steps of DDPM from 0).
+    """
 
     data: DataSpec
     process: Process = field(default_factory=Flow)
@@ -49,36 +51,37 @@ class ModelConfig:
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """(c, *sizes) of what the network sees: (c, h, w) of an image, (c, f, h, w) of a clip."""
+        """Shape of the network's input without the batch: (c, h, w) for images, (c, f, h, w) for clips."""
         return self.codec.latent_channels(self.data.channels), *self.codec.latent_size(*self.data.sizes)
 
     def check(self) -> None:
-        """InputError if the prediction says nothing at pure noise, where sampling starts."""
+        """Raise InputError if the prediction carries no information at pure noise, where sampling starts."""
         ends_in_noise = float(self.process.alpha(torch.ones((), dtype=torch.float64))) == 0
         if ends_in_noise and self.predicts in ("eps", "score"):
             raise InputError(
-                f"at t = 1 {type(self.process).__name__} leaves no signal, and there a prediction of {self.predicts} "
-                "says nothing about the "
-                "image: set predicts=v, velocity or x0, or a process whose chain does not end in pure noise"
+                f"at t = 1 {type(self.process).__name__} leaves no signal, so a prediction of {self.predicts} says "
+                "nothing about the image: set predicts=v, velocity or x0, or a process that does not end in pure noise"
             )
 
     def build(self) -> "Backbone":
-        """The trainable modules, freshly initialised from torch's global generator; InputError where a condition has no
-        door."""
+        """Return the trainable modules, initialised from torch's global generator.
+
+        Raise InputError if the network has no door for a condition.
+        """
         compatibility.check(self.conditioners, self.network, self.data, self.codec.factor)
         return Backbone(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FirstStageConfig:
-    """Everything about an autoencoder but its weights; `data` is what it was trained on."""
+    """Everything about an autoencoder except its weights; `data` is what it was trained on."""
 
     data: DataSpec
     codec: Autoencoder
 
 
 class Backbone(nn.Module):
-    """What is trained: the network and its conditioners."""
+    """The trained modules: the network and its conditioners."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -90,8 +93,8 @@ class Backbone(nn.Module):
         )
 
     def cond(self, values: Mapping[str, Tensor], keep: Mapping[str, Tensor]) -> Cond:
-        """The conditions of a batch, encoded: `values` of each condition by name, (B, ...), and which images `keep` it,
-        (B,) bool."""
+        """Encode the conditions of a batch: `values` by the name of the condition, (B, ...), and which images `keep`
+        it, (B,) bool."""
         cond = Cond()
         for c in self.config.conditioners:
             encoded = self.conditioners[c.name](values[c.name], keep[c.name])
@@ -102,13 +105,13 @@ class Backbone(nn.Module):
         return self.network(x, noise_level, cond)
 
     def denoiser(self, network=None) -> Denoiser:
-        """This backbone as a denoiser; `network` stands in for it, compiled say."""
+        """Return this backbone as a denoiser. `network` is called in its place, for example a compiled one."""
         c = self.config
         network = self if network is None else network
         return Denoiser(network, c.process, c.predicts, c.data_std, c.learned_variance, c.time_offset)
 
 
 def named(backbone: nn.Module, codec: nn.Module | None) -> dict[str, Tensor]:
-    """The weights of both under the names of a model's file."""
-    inside = codec.state_dict() if codec is not None else {}
-    return backbone.state_dict() | {CODEC + name: value for name, value in inside.items()}
+    """Return the weights of both modules under the names of a model file."""
+    codec_weights = codec.state_dict() if codec is not None else {}
+    return backbone.state_dict() | {CODEC + name: value for name, value in codec_weights.items()}

@@ -1,10 +1,9 @@
-"""A diffusion model: process + prediction + network + conditioners + codec. This is the only constructor, for training,
-evaluation, the command line and servers alike.
+"""A diffusion model: process + prediction + network + conditioners + codec.
 
-A model is one .safetensors file (model_file.py): the EMA weights, those of its autoencoder, and a ModelConfig. Nothing
-else is needed to sample.
+`Model` is used by training, evaluation, the command line and servers alike. A model is one .safetensors file
+(model_file.py) with the EMA weights, those of its autoencoder, and a ModelConfig; nothing else is needed to sample.
 
-A model may be used by several threads at once: nothing in it changes while it samples.
+Several threads may use a model at once: nothing in it changes while it samples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +44,7 @@ from debruit.sampling.sampler import Sampler
 
 
 class Model(Trained[ModelConfig]):
-    """A trained model: `generate` images, or follow their `trajectory`."""
+    """A trained diffusion model: `generate` images, or iterate over their `trajectory`."""
 
     kind: ClassVar[type] = ModelConfig
     what: ClassVar[str] = "model"
@@ -58,7 +57,7 @@ class Model(Trained[ModelConfig]):
         *,
         codec: CodecModule | None = None,
     ) -> None:
-        """`codec` is the trained autoencoder of a latent model; pixels need none."""
+        """`codec` is the trained autoencoder of a latent model; a model of pixels needs none."""
         super().__init__(config, provenance)
         config.check()
         assert codec is not None or isinstance(config.codec, Pixels), "a latent model comes with its autoencoder"
@@ -89,8 +88,11 @@ class Model(Trained[ModelConfig]):
         return cls(config, backbone.to(device), provenance, codec=codec.to(device))
 
     def export_onnx(self, path: str | Path) -> None:
-        """Write the denoising network to an ONNX file: (x_t, t, conditions) -> prediction, for any batch
-        (models/onnx_export.py)."""
+        """Write the denoising network to an ONNX file: (x_t, t, conditions) -> prediction, for any batch size
+        (models/onnx_export.py).
+
+        Raise InputError if onnx or onnxscript is not installed.
+        """
         export_onnx(self.backbone, self.conditioned(), path)
 
     def settings(
@@ -104,8 +106,11 @@ class Model(Trained[ModelConfig]):
         grid: Grid | None = None,
         clip: bool | None = None,
     ) -> SamplingConfig:
-        """The model's own sampling settings with what is given in their place. Ancestral sampling of a chain walks its
-        own steps."""
+        """Return the model's sampling settings with those that are given replaced.
+
+        Ancestral sampling of a chain takes the chain's own steps unless a grid is given. Raise InputError for an
+        unknown sampler or a guidance that cannot be read.
+        """
         return changed_settings(
             self.config,
             sampler=sampler,
@@ -140,13 +145,15 @@ class Model(Trained[ModelConfig]):
         progress: OnStep | None = None,
         **misspelt: Never,
     ) -> Tensor:
-        """Sample n images, (n, C, *S), in the dtype and range of the data. Options are those of `trajectory`; memory is
-        that of `batch`. `progress(step, steps)` is called after each step, over all batches.
+        """Sample n images, (n, C, *S), in the dtype and range of the data.
 
-        Image k of a seed is the same for every n, batch, number of threads and device up to rounding: its noise is
-        equal to the bit, but matrix products and convolutions add in an order that depends on the size of the batch. In
-        float32 on a CPU a few of 10,000 values of 8-bit images then differ by one level; equal calls on one machine
-        agree to the bit. Equal batches would cost what they are padded to, so nothing is padded.
+        Options are those of `trajectory`. `batch` images are sampled at a time, which determines the memory.
+        `progress(step, steps)` is called after each step, over all batches.
+
+        Image k of a seed is the same for every n, batch, number of threads and device up to rounding. Its noise is
+        equal to the bit, but matrix products and convolutions add in an order that depends on the batch size: in
+        float32 on a CPU a few of 10,000 values of 8-bit images then differ by one level. Equal calls on one machine
+        agree to the bit.
         """
         refuse(misspelt, self.generate)
         check_count(n)
@@ -185,15 +192,16 @@ class Model(Trained[ModelConfig]):
         guide: Self | None = None,
         **misspelt: Never,
     ) -> Iterator[Snapshot]:
-        """Sample step by step, from noise to images `first`..`first + n - 1` of this seed; `images(snapshot.x)` are
-        pictures.
+        """Sample step by step, from noise to images `first`..`first + n - 1` of this seed.
 
-        `conditions` maps the name of a condition, such as "text", or its keyword, such as "prompt", to one value for
-        all images or several in turn. `label` (names of classes, or numbers), `prompt` (texts), `mask` (files or class
-        numbers) and `image` are shorthand for them. Without any a model takes its classes in turn (image k is of class
-        k mod their number); with some, the others are dropped. `guide` is a model that guides this one
-        (docs/guidance.md). The remaining options are those of `settings`. InputError: n < 1, an unknown sampler or
-        label, a condition that the model does not have, guidance it was not trained for.
+        `images(snapshot.x)` decodes a snapshot. `conditions` maps the name of a condition, such as "text", or its
+        keyword, such as "prompt", to one value for all images or several in turn. `label` (names of classes, or
+        numbers), `prompt` (texts), `mask` (files or class numbers) and `image` are shorthand. If none is given, a model
+        takes its classes in turn (image k has class k mod their number); if some are given, the others are dropped.
+        `guide` is a model that guides this one (docs/guidance.md). The remaining options are those of `settings`.
+
+        Raise InputError for n < 1, an unknown sampler or label, a condition that the model does not have, or guidance
+        that it was not trained for.
         """
         refuse(misspelt, self.trajectory)
         settings = self.settings(
@@ -212,8 +220,10 @@ class Model(Trained[ModelConfig]):
         first: int = 0,
         guide: "Model | None" = None,
     ) -> SamplingJob:
-        """The job of sampling images `first`..`first + n - 1` of this seed under these conditions. InputError as
-        `trajectory`."""
+        """Return the job of sampling images `first`..`first + n - 1` of this seed with these conditions.
+
+        Raise InputError as `trajectory` does.
+        """
         check_count(n)
         indices, given = range(first, first + n), conditions or {}
         own = ConditionBatch.requested(self.config, indices, given)
@@ -229,8 +239,10 @@ class Model(Trained[ModelConfig]):
         seed: int = 0,
         guide: "tuple[Model, ConditionBatch] | None" = None,
     ) -> SamplingJob:
-        """The job of sampling the images of these numbers under conditions that are values already; a guide model comes
-        with its own."""
+        """Return the job of sampling the images with these indices, with conditions that are encoded already.
+
+        A guide model comes with its own conditions. Raise InputError for settings that the model cannot use.
+        """
         if settings.steps < 1:
             raise InputError(f"{settings.steps} steps: at least 1 is needed")
         check_config(settings, "sampling")
@@ -251,7 +263,7 @@ class Model(Trained[ModelConfig]):
         )
 
     def under(self, conditions: ConditionBatch) -> Conditional:
-        """The model under the conditions of one batch."""
+        """Return the model conditioned on one batch."""
         return Conditional(self.config, self.backbone, conditions.to(self.device))
 
     @torch.inference_mode()
@@ -263,12 +275,14 @@ class Model(Trained[ModelConfig]):
         conditions: Mapping[str, Any] | ConditionBatch | None = None,
         guidance: str | Weights = 1.0,
     ) -> Estimate:
-        """Call the denoiser: the estimates x0 and eps of x_t = alpha(t) x_0 + sigma(t) eps, (B, c, *S) each, at a time
-        t in [0, 1] or at times (B,).
+        """Call the denoiser: return the estimates x0 and eps, (B, c, *S) each, of x_t = alpha(t) x_0 + sigma(t) eps.
 
-        `conditions` as in `trajectory`, for images 0..B - 1; without them the estimate is unconditional. `guidance` is
-        the weight of the conditions, with which t is one number. Nothing is clipped. InputError: x_t of another shape
-        than `config.latent_shape`, and as `trajectory`."""
+        `t` is a time in [0, 1], or one for each image, (B,). `conditions` are as in `trajectory`, for images 0..B - 1;
+        if None, the estimate is unconditional. `guidance` is the weight of the conditions; with it t must be one
+        number. Nothing is clipped.
+
+        Raise InputError if the shape of x_t is not (B, *config.latent_shape), and as `trajectory` does.
+        """
         if tuple(x_t.shape[1:]) != self.config.latent_shape:
             raise InputError(
                 f"x_t of shape {tuple(x_t.shape)}: the denoiser of this model takes (B, "
@@ -278,24 +292,29 @@ class Model(Trained[ModelConfig]):
             conditions = self.conditions(range(len(x_t)), conditions)
         settings = replace(self.settings(guidance=guidance), rescale=0.0, clip=False)
         denoise, _ = guided(self.under(conditions), settings)
-        return denoise(x_t.to(self.device), t.to(self.device) if isinstance(t, Tensor) else t)  # ty: ignore[invalid-argument-type]
+        t = t.to(self.device) if isinstance(t, Tensor) else t
+        return denoise(x_t.to(self.device), t)  # ty: ignore[invalid-argument-type]
 
     def conditions(self, indices: Sequence[int], given: Mapping[str, Any] | None = None) -> ConditionBatch:
-        """The conditions of the images of these numbers as a user gives them; where nothing is given, no condition."""
+        """Return the conditions of the images with these indices from a user's values; without any, unconditional."""
         if any(value is not None for value in (given or {}).values()):
             return ConditionBatch.requested(self.config, indices, given or {})
         return ConditionBatch.unconditional(self.config, indices)
 
     def evaluations(self, settings: SamplingConfig, conditions: ConditionBatch | None = None) -> int:
-        """Network evaluations for one image under these conditions, each branch of guidance counted; without them,
-        where nothing is requested. The one count that every command and report shows."""
+        """Return the network evaluations per image with these conditions, each branch of guidance counted.
+
+        If `conditions` is None, the count is that of a call that requests none. Every command and report shows this
+        count.
+        """
         if conditions is None:
             conditions = ConditionBatch.in_turn(self.config, range(1))
         terms = branches(self.config.conditioners, conditions, settings.guidance)
         return evaluations(self.config.process, settings, len(terms))
 
     def conditioned(self) -> ConditionBatch:
-        """One image that keeps every condition of the model, of no particular value: for counting what guidance costs."""
+        """Return one image that keeps every condition of the model, with arbitrary values: to count what guidance
+        costs."""
         return ConditionBatch.full(self.config, 1)
 
     def bound(
@@ -310,10 +329,10 @@ class Model(Trained[ModelConfig]):
         mask: Any = None,
         image: Any = None,
     ) -> BoundTerms:
-        """The variational bound of `images` (B, C, *S) at rest: nats and bits/dim, one evaluation for each step of the
-        chain (DDPM, equation 5). A condition that is not given counts as dropped.
+        """Return the variational bound of `images` (B, C, *S) at rest, in nats and bits/dim (DDPM, equation 5).
 
-        InputError: a process without a chain, latents that are no pixels, a variance that was not learned.
+        Costs one network evaluation per step of the chain. A condition that is not given counts as dropped. Raise
+        InputError for a process without a chain, a model of latents, or a variance that was not learned.
         """
         check_bounded(self.config, variance)
         given = merged(conditions, label=label, prompt=prompt, mask=mask, image=image)
@@ -322,8 +341,10 @@ class Model(Trained[ModelConfig]):
 
     @torch.no_grad()
     def images(self, x: Tensor) -> Tensor:
-        """Decode latents (B, c, *S) to images in the dtype and range of the data, on the CPU. InputError: they are not
-        finite."""
+        """Decode latents (B, c, *S) to images in the dtype and range of the data, on the CPU.
+
+        Raise InputError if they are not finite.
+        """
         data = self.config.data
         decoded = bounded.decode(self.codec, x, data.sizes).float().cpu()
         check_finite(
@@ -335,8 +356,11 @@ class Model(Trained[ModelConfig]):
 
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
-        """Encode images (B, C, *S) in the dtype and range of the data, to what the diffusion sees, on the model's
-        device: the mean of the encoder."""
+        """Encode images (B, C, *S) in the dtype and range of the data to latents on the model's device: the mean of the
+        encoder.
+
+        Raise InputError if a value is not finite.
+        """
         check_finite(images, "the images to encode", "replace these values, or leave the images out")
         latents = bounded.encode(self.codec, self.config.data.to_model(images).to(self.device)).mean
         check_finite(latents, "the latents are not finite", "look at the images and at the autoencoder that made them")
@@ -344,5 +368,8 @@ class Model(Trained[ModelConfig]):
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
-    """Load a model from a run folder or a .safetensors file, ready to `generate`. device: "auto", "cpu", "cuda"."""
+    """Load a diffusion model from a run folder, a .safetensors file or the name of a model that comes with debruit.
+
+    `device` is "auto", "cpu" or "cuda". Raise InputError if there is no such model or its file is damaged.
+    """
     return Model.load(path, device)

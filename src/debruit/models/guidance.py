@@ -1,4 +1,4 @@
-"""The denoiser of one batch under its conditions: guided by the model itself or by a guide model, rescaled and clipped
+"""The denoiser of one batch with its conditions: guided by the model itself or by a guide model, rescaled and clipped
 as the settings say."""
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from debruit.sampling.sampler import Denoise
 
 
 class Conditional(NamedTuple):
-    """A model's configuration and backbone, and the conditions of a batch as it reads them, on its device."""
+    """A model's configuration and backbone with the conditions of one batch, on the model's device."""
 
     config: ModelConfig
     backbone: Backbone
     conditions: ConditionBatch
 
     def denoiser(self) -> Callable[[Tensor, float | Tensor], Estimate]:
-        """(x_t, t) -> Estimate, without guidance; t is one time, or one for each image, (B,)."""
+        """Return (x_t, t) -> Estimate, without guidance; t is one time, or one for each image, (B,)."""
         denoiser = self.backbone.denoiser()
         with torch.inference_mode():
             cond = self.backbone.cond(self.conditions.values, self.conditions.keep)
@@ -39,22 +39,25 @@ class Conditional(NamedTuple):
 
 
 def guided(model: Conditional, settings: SamplingConfig, guide: Conditional | None = None) -> tuple[Denoise, int]:
-    """The denoiser, and how many branches its guidance has: how often each image goes through a network where guidance
-    is on. InputError: guidance that the model was not trained for, or a guide model that does not fit."""
+    """Return the denoiser and the number of branches of its guidance: the network evaluations per step where guidance
+    is on.
+
+    Raise InputError for guidance that the model was not trained for, or a guide model that does not fit.
+    """
     config, plain = model.config, model.denoiser()
     if guide is None:
-        found, count = _by_condition(model, settings)
+        denoise, count = _by_condition(model, settings)
     else:
-        found, count = _by_guide(model, guide, settings)
-    found = rescaled(found, config.process, settings.rescale)
-    if count > 1:  # w = 0 is the model without its condition at all times
-        found = within(settings.interval, found, plain)
-    return (clip(found, config.process) if settings.clip and isinstance(config.codec, Pixels) else found), count
+        denoise, count = _by_guide(model, guide, settings)
+    denoise = rescaled(denoise, config.process, settings.rescale)
+    if count > 1:  # with w = 0 there is one branch, the unconditional one, at all times
+        denoise = within(settings.interval, denoise, plain)
+    return (clip(denoise, config.process) if settings.clip and isinstance(config.codec, Pixels) else denoise), count
 
 
 def _by_condition(model: Conditional, settings: SamplingConfig) -> tuple[Guided, int]:
     backbone, config = model.backbone, model.config
-    if settings.guidance != config.sampling.guidance:  # the model's own serve whatever is requested of it
+    if settings.guidance != config.sampling.guidance:  # its own default is allowed with any conditions
         check(config.conditioners, settings.guidance)
         check_given(config.conditioners, model.conditions, settings.guidance)
     parts = branches(config.conditioners, model.conditions, settings.guidance)
@@ -65,7 +68,7 @@ def _by_condition(model: Conditional, settings: SamplingConfig) -> tuple[Guided,
 
 def _by_guide(model: Conditional, guide: Conditional, settings: SamplingConfig) -> tuple[Guided, int]:
     weight = check_pair(model.config, guide.config, settings.guidance)
-    here, there = (next(one.backbone.parameters()).device for one in (model, guide))
-    if here != there:
-        raise InputError(f"the guide model is on {there} and the model on {here}: load both on one device")
+    own, other = (next(one.backbone.parameters()).device for one in (model, guide))
+    if own != other:
+        raise InputError(f"the guide model is on {other} and the model on {own}: load both on one device")
     return autoguidance(model.denoiser(), guide.denoiser(), weight), 1 if weight == 0 else 2

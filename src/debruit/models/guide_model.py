@@ -1,5 +1,4 @@
-"""Which model may guide another one as its guide model (autoguidance): of the same images, latents, process and
-conditions."""
+"""Compatibility of a model with its guide model (autoguidance): the same images, latents, process and conditions."""
 
 from debruit.conditioning.items import classes
 from debruit.errors import InputError
@@ -8,25 +7,25 @@ from debruit.sampling.guidance.weights import Weights, describe
 
 
 def check_pair(model: ModelConfig, guide: ModelConfig, guidance: Weights) -> float:
-    """The weight of autoguidance, one number. InputError: a pair whose estimates cannot be compared, or a weight that
-    is none."""
+    """Return the weight of autoguidance.
+
+    Raise InputError if the estimates of the two models cannot be compared, or the weight is 1 or not one number.
+    """
     if isinstance(guidance, tuple):
         raise InputError(
-            f"guidance {describe(guidance)} with a guide model: the guide model takes the place of the unconditional "
-            "estimate, so that there is one weight "
-            "and nothing for each condition; give one number, or leave --guide-model out"
+            f"guidance {describe(guidance)} with a guide model: the guide model replaces the unconditional estimate, "
+            "so there is one weight and none per condition; give one number, or leave --guide-model out"
         )
     if guidance == 1:
         raise InputError(
             "a guidance weight of 1 leaves the guide model out: give --guidance 2, say, or leave --guide-model out"
         )
-    for what, of in _SAME.items():
-        ours, theirs = of(model), of(guide)
+    for what, property_of in _SAME.items():
+        ours, theirs = property_of(model), property_of(guide)
         if ours != theirs:
             raise InputError(
-                f"the guide model has other {what} than the model that it is to guide: {theirs}, and not {ours}; give "
-                "an earlier or smaller model "
-                "of the same data and kind"
+                f"the guide model has other {what} than the model that it is to guide: {theirs} and not {ours}; give "
+                "an earlier or smaller model of the same data and kind"
             )
     return guidance
 
@@ -37,7 +36,7 @@ def _images(config: ModelConfig) -> str:
 
 
 def _latents(config: ModelConfig) -> str:
-    """The codec; an autoencoder by the fingerprint of its weights."""
+    """Return the codec as text; an autoencoder with the fingerprint of its weights."""
     return f"{type(config.codec).__name__} {getattr(config.codec, 'fingerprint', ''):.8}".strip()
 
 

@@ -1,5 +1,4 @@
-"""A model or an autoencoder with its file, its provenance and its training run: what evaluations and reports work
-on."""
+"""A model or an autoencoder with its file, its provenance and its training run, for evaluations and reports."""
 
 import hashlib
 import json
@@ -25,10 +24,10 @@ Held = TypeVar("Held", Model, FirstStage)
 
 @dataclass(frozen=True, kw_only=True)
 class Opened(Generic[Held]):
-    """A model file: `name` as the user gave it, the `model`, the `digest` of the file, and of a run folder its `log`
-    and `run.json`.
+    """A loaded model file: `name` as the user gave it, the `model`, the `digest` of the file, and the `log` and
+    `run.json` of its run folder, if any.
 
-    `generates` says whether the model can draw samples.
+    `generates`: whether the model can sample images.
     """
 
     generates: ClassVar[bool]
@@ -51,8 +50,8 @@ class Opened(Generic[Held]):
         return self.model.device
 
     def source(self) -> Any:
-        """The data source of the training: that of the run folder, or a built-in one named by the file; None if unknown
-        or unreadable."""
+        """Return the data source of the training: that of the run folder, or a built-in one named by the file; None if
+        unknown or unreadable."""
         if self.run is None:
             source = self.recorded()
             return source if findable(source) else None
@@ -62,7 +61,7 @@ class Opened(Generic[Held]):
             return None
 
     def recorded(self) -> Any:
-        """The data source as the file records it, a folder by its name only; None for files without a record."""
+        """Return the data source as the file records it, a folder by its name only; None for files without a record."""
         return of_record(self.provenance)
 
 
@@ -74,7 +73,10 @@ class LoadedModel(Opened[Model]):
 
     @classmethod
     def open(cls, name: str, device: str = "auto") -> Self:
-        """Open a run folder or a model file. InputError: no model there, a damaged one, or an autoencoder."""
+        """Open a run folder or a model file.
+
+        Raise InputError if there is no model, it is damaged, or it is an autoencoder.
+        """
         return cls(model=load(name, device), **_origin(name))
 
     @property
@@ -93,11 +95,11 @@ class LoadedModel(Opened[Model]):
         return self.model.config.data.class_names if labelled else ()
 
     def check_data(self, spec: DataSpec) -> None:
-        """InputError if images of this spec cannot be compared with the model's."""
-        check_shape(spec, self.data, "draws")
+        """Raise InputError if images of this spec cannot be compared with the model's samples."""
+        check_shape(spec, self.data, "samples")
 
     def about(self) -> dict[str, Any]:
-        """Facts for a report, as JSON values."""
+        """Return facts for a report, as JSON values."""
         config = self.model.config
         return {
             "name": self.name,
@@ -123,7 +125,10 @@ class LoadedAutoencoder(Opened[FirstStage]):
 
     @classmethod
     def open(cls, name: str, device: str = "auto") -> Self:
-        """Open a run folder or a file. InputError: none there, a damaged one, or a diffusion model."""
+        """Open a run folder or a file.
+
+        Raise InputError if there is no autoencoder, it is damaged, or it is a diffusion model.
+        """
         return cls(model=FirstStage.load(name, device), **_origin(name))
 
     @property
@@ -135,13 +140,13 @@ class LoadedAutoencoder(Opened[FirstStage]):
         return True
 
     def check_data(self, spec: DataSpec) -> None:
-        """InputError if images of this spec cannot be encoded. Any height and width that the downsampling factor
-        divides are allowed."""
+        """Raise InputError if images of this spec cannot be encoded. Height and width may be any multiples of the
+        downsampling factor."""
         self.model.check_fits(spec)
         check_shape(spec, replace(self.data, height=spec.height, width=spec.width), "takes")
 
     def about(self) -> dict[str, Any]:
-        """Facts for a report, as JSON values."""
+        """Return facts for a report, as JSON values."""
         codec, spec = self.model.config.codec, self.data
         return {
             "name": self.name,
@@ -157,31 +162,38 @@ class LoadedAutoencoder(Opened[FirstStage]):
 
 
 def is_autoencoder(name: str) -> bool:
-    """Whether a run folder or file holds an autoencoder. InputError: nothing there, or a damaged file."""
+    """Whether a run folder or file holds an autoencoder.
+
+    Raise InputError if there is no model, or it is damaged.
+    """
     path = model_file(name)
     return isinstance(decode(header(path)["config"], ModelConfig | FirstStageConfig, where=str(path)), FirstStageConfig)
 
 
 def open_any(name: str, device: str = "auto") -> LoadedModel | LoadedAutoencoder:
-    """Open the model or the autoencoder of a run folder or file."""
+    """Open the model or the autoencoder of a run folder or file.
+
+    Raise InputError if there is none, or it is damaged.
+    """
     kind = LoadedAutoencoder if is_autoencoder(name) else LoadedModel
     return kind.open(name, device)
 
 
 def check_shape(spec: DataSpec, own: DataSpec, verb: str) -> None:
-    """InputError unless images of `spec` have the size, channels and depth of the model's; `verb` is what the model
-    does with images."""
+    """Raise InputError unless images of `spec` have the size, channels and depth of the model's.
+
+    `verb` says what the model does with images: "samples" or "takes".
+    """
     if (spec.shape, spec.depth) == (own.shape, own.depth):
         return
     raise InputError(
         f"{spec.name} has images of {describe(spec)} and the model {verb} {describe(own)}: evaluate it on the data it "
-        "was "
-        f"trained on ({own.name}), or on images of that size, channels and depth"
+        f"was trained on ({own.name}), or on images of that size, channels and depth"
     )
 
 
 def describe(spec: DataSpec) -> str:
-    """Size, channels and depth of images: "8 x 8 pixels (grey, uint8)"."""
+    """Return size, channels and depth of images as text: "8 x 8 pixels (grey, uint8)"."""
     channels = {1: "grey", 3: "RGB"}.get(spec.channels, f"{spec.channels} channels")
     return f"{spec.height} x {spec.width} pixels ({channels}, {spec.depth})"
 

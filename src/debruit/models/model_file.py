@@ -1,9 +1,10 @@
-"""Model files: one .safetensors file with the weights, and in the header, under "debruit", a JSON object with `format`
-(an integer), `config` (a dataclass as config.py encodes it) and `provenance`. Nothing else is needed to use the model.
-Weights may be stored in half precision; they are used in float32.
+"""Model files: one .safetensors file with the weights.
 
-Some models come with debruit: a name that is no path means the file of that name in `weights/`, which has their
-licences too.
+Its header has, under "debruit", a JSON object with `format` (an integer), `config` (a dataclass as config.py encodes
+it) and `provenance`. Nothing else is needed to use the model. Weights may be stored in half precision; they are used in
+float32.
+
+Some models come with debruit, with their licences, in `weights/`: a name that is no path means the file of that name.
 """
 
 import json
@@ -34,7 +35,10 @@ _KINDS = {
 def save(
     path: str | Path, config: Any, weights: Mapping[str, Tensor], provenance: Mapping[str, Any], *, half: bool = False
 ) -> None:
-    """A model file from its parts, atomically; with `half` its floating-point weights take two bytes each."""
+    """Write a model file from its parts, atomically. With `half`, floating-point weights are stored in half precision.
+
+    Raise InputError if a weight is not finite.
+    """
     header = json.dumps({"format": FORMAT, "config": encode(config), "provenance": dict(provenance)})
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     check_weights(tensors, f"{path} is not written")
@@ -44,13 +48,19 @@ def save(
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and weights of a model file, those in half precision as float32."""
-    found, weights = header(path), load_file(path)
-    return found, {name: w.float() if w.dtype == torch.float16 else w for name, w in weights.items()}
+    """Return the header and the weights of a model file; weights in half precision are converted to float32.
+
+    Raise InputError as `header` does.
+    """
+    description, weights = header(path), load_file(path)
+    return description, {name: w.float() if w.dtype == torch.float16 else w for name, w in weights.items()}
 
 
 def header(path: Path) -> dict[str, Any]:
-    """What a model file says of itself, without its weights."""
+    """Return the header of a model file, without reading its weights.
+
+    Raise InputError if the file cannot be read, holds no debruit model, or has a newer format.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -63,25 +73,28 @@ def header(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is a .safetensors file but holds no debruit model: give a model that `debruit train` wrote"
         )
-    found = json.loads(metadata["debruit"])
-    if missing := {"format", "config", "provenance"} - set(found):
+    description = json.loads(metadata["debruit"])
+    if missing := {"format", "config", "provenance"} - set(description):
         raise InputError(f"{path} is damaged: its header lacks {', '.join(sorted(missing))}")
-    if found["format"] > FORMAT:
+    if description["format"] > FORMAT:
         raise InputError(
-            f"{path} has format {found['format']}, and this version of debruit reads up to {FORMAT}: install a newer "
-            "debruit"
+            f"{path} has format {description['format']}, and this version of debruit reads up to {FORMAT}: install a "
+            "newer debruit"
         )
-    return found
+    return description
 
 
 def shipped() -> dict[str, Path]:
-    """The models that come with debruit, by name."""
+    """Return the models that come with debruit, by name."""
     return {path.stem: path for path in sorted((Path(__file__).parent / "weights").glob("*.safetensors"))}
 
 
 def model_file(path: str | Path) -> Path:
-    """The file that a MODEL argument means: itself, the model of a run folder, or one that comes with debruit.
-    InputError: none of these."""
+    """Return the file that a MODEL argument means: a file, the model of a run folder, or a model that comes with
+    debruit.
+
+    Raise InputError if it is none of these.
+    """
     path = Path(path)
     if not path.exists() and str(path) in shipped():
         return shipped()[str(path)]
@@ -93,47 +106,47 @@ def model_file(path: str | Path) -> Path:
     if not path.exists():
         raise InputError(
             f"there is no model at {path}{nearest(str(path), shipped())}: give a run folder, a .safetensors file, or "
-            "one that comes with debruit "
-            "(`debruit list models`)"
+            "one that comes with debruit (`debruit list models`)"
         )
     return path
 
 
 def check_writable(path: str | Path) -> None:
-    """InputError: a MODEL argument that means a model which comes with debruit."""
+    """Raise InputError if a MODEL argument means a model that comes with debruit."""
     if model_file(path).resolve() in [one.resolve() for one in shipped().values()]:
         raise InputError(
-            f"{path} comes with debruit, and what is installed is not written to: copy {model_file(path)} to a place "
-            "of your own and give that"
+            f"{path} comes with debruit, and installed files are not changed: copy {model_file(path)} to a folder of "
+            "yours and give that file"
         )
 
 
 def restore(path: Path, config: Any) -> None:
-    """Writes another configuration into a model file, atomically; its weights stay as they are stored, in half
-    precision too."""
+    """Replace the configuration in a model file, atomically; the weights stay as they are stored, also in half
+    precision."""
     save(path, config, load_file(path), header(path)["provenance"])
 
 
 def decoded(header: Mapping[str, Any], kind: type[Kind], path: Path) -> Kind:
-    """The configuration in a header. InputError: the file holds a model of another kind than `kind`, or its header is
-    damaged."""
+    """Return the configuration in a header.
+
+    Raise InputError if the file holds a model of another kind than `kind`, or its header is damaged.
+    """
     config = decode(header["config"], ModelConfig | FirstStageConfig, where=str(path))
     if isinstance(config, FirstStageConfig) and kind is ModelConfig:
         raise InputError(
             f"{path} is an autoencoder, which generates no images, and this needs a diffusion model: train one on its "
-            "latents "
-            f"with `debruit train ldm SOURCE --autoencoder {path} --out DIR`, or examine the autoencoder itself with "
-            "`debruit evaluate` or `debruit explain`"
+            f"latents with `debruit train ldm SOURCE --autoencoder {path} --out DIR`, or examine the autoencoder "
+            "itself with `debruit evaluate` or `debruit explain`"
         )
     if not isinstance(config, kind):
         raise InputError(
-            f"{path} holds {_KINDS.get(type(config).__name__, 'another thing')} and this needs {_KINDS[kind.__name__]}"
+            f"{path} holds {_KINDS.get(type(config).__name__, 'something else')} and this needs {_KINDS[kind.__name__]}"
         )
     return config
 
 
 def check_weights(weights: Mapping[str, Tensor], what: str) -> None:
-    """InputError, naming the first, where weights are NaN or infinite: a training that diverged, or a damaged file."""
+    """Raise InputError, naming the first one, if weights are NaN or infinite: a diverged training or a damaged file."""
     if odd := [name for name, w in weights.items() if w.is_floating_point() and not w.isfinite().all()]:
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         raise InputError(
@@ -143,11 +156,14 @@ def check_weights(weights: Mapping[str, Tensor], what: str) -> None:
 
 
 def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Gives a module that was built on the meta device its weights; InputError if they are not exactly those it has."""
+    """Give a module that was built on the meta device its weights.
+
+    Raise InputError if they are not exactly those that it has.
+    """
     expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
-    found = {name: tuple(w.shape) for name, w in weights.items()}
-    if expected != found:
-        odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    given = {name: tuple(w.shape) for name, w in weights.items()}
+    if expected != given:
+        odd = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
         raise InputError(
             f"{path} is inconsistent: its weights do not fit its description ({odd[0]} and {len(odd) - 1} more)"
         )

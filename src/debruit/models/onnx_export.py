@@ -1,11 +1,11 @@
 """A model's denoising network as an ONNX file, for runtimes without PyTorch.
 
-Inputs, B free, everything else as the model has it:
+Inputs, where B is free and the other sizes are the model's:
     x_t              (B, C, ...) float32   noisy latents, pixels in [-1, 1] where the model has no autoencoder
     t                (B,) float32          times in [0, 1]: 0 is clean, 1 is noise
-    NAME             (B, ...)              for each condition, its value as `ConditionBatch` holds it: `label` (B,) int64,
+    NAME             (B, ...)              each condition, as in `ConditionBatch`: `label` (B,) int64,
                                            `text` (B, L) int64 token ids, `mask` (B, H, W) uint8
-    keep_NAME        (B,) bool             whether an image keeps this condition; false is unconditional
+    keep_NAME        (B,) bool             whether an image keeps this condition; false: unconditional
 Output:
     prediction       (B, C, ...) float32   y = network(c_in x_t, c_noise, cond), in the space of `config.predicts`
 
@@ -28,13 +28,13 @@ from debruit.errors import InputError
 from debruit.models.config import Backbone
 
 NEEDED = ("onnx", "onnxscript")
-EXAMPLES = 2  # images of the batch that is traced: a batch of 1 would be taken for a constant
+EXAMPLES = 2  # images of the traced batch: a batch size of 1 would be traced as a constant
 
 
 def export_onnx(backbone: Backbone, conditions: ConditionBatch, path: str | Path) -> None:
-    """Write the network of a backbone to an ONNX file; `conditions` are one image's, of the shapes that it takes.
+    """Write the network of a backbone to an ONNX file; `conditions` of one image give the shapes of its inputs.
 
-    InputError: onnx or onnxscript is not installed.
+    Raise InputError if onnx or onnxscript is not installed.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise InputError(f"exporting to ONNX needs {' and '.join(missing)}: pip install 'debruit[onnx]'")
@@ -49,7 +49,7 @@ def export_onnx(backbone: Backbone, conditions: ConditionBatch, path: str | Path
     examples = [example.to(device) for example in examples]
     batch = {0: torch.export.Dim("batch")}
     with torch.no_grad():
-        exported(*examples)  # what a process computes once and keeps is not traced
+        exported(*examples)  # values that a process computes once and stores must not be traced
         program = torch.onnx.export(
             exported,
             tuple(examples),

@@ -1,4 +1,4 @@
-"""The options of sampling: the conditions that keywords are shorthand for, and names that nobody knows."""
+"""The options of sampling: conditions and their shorthand keywords, misspelt keywords, and ranges."""
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
@@ -18,17 +18,19 @@ from debruit.seams import choose
 
 
 def merged(conditions: Mapping[str, Any] | None, **shorthand: Any) -> dict[str, Any]:
-    """One mapping of conditions by name or keyword, from `conditions` and from keywords (None where not given).
-    InputError: one is given twice."""
-    found = {name: value for name, value in (conditions or {}).items() if value is not None}
+    """Return one mapping of conditions by name or keyword, from `conditions` and from keywords (None if not given).
+
+    Raise InputError if one is given twice.
+    """
+    values = {name: value for name, value in (conditions or {}).items() if value is not None}
     for name, value in shorthand.items():
-        if value is not None and name in found:
+        if value is not None and name in values:
             raise InputError(f"{name} was given twice, as a keyword and in conditions: give one of both")
-    return found | {name: value for name, value in shorthand.items() if value is not None}
+    return values | {name: value for name, value in shorthand.items() if value is not None}
 
 
 def refuse(misspelt: Collection[str], function: Callable[..., Any]) -> None:
-    """InputError, naming the nearest, for keywords that a function does not take."""
+    """Raise InputError, naming the nearest one, for keywords that a function does not take."""
     for name in misspelt:
         allowed = [p.name for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY]
         hint = nearest(name, allowed) or f"; it takes {', '.join(allowed)}, and any condition in conditions={{...}}"
@@ -36,7 +38,7 @@ def refuse(misspelt: Collection[str], function: Callable[..., Any]) -> None:
 
 
 def check_count(n: int) -> None:
-    """InputError for a number of images that cannot be sampled."""
+    """Raise InputError for a number of images that cannot be sampled."""
     if n < 1:
         raise InputError(f"{n} images were asked for: give -n 1 or more")
     if n > MOST_DRAWN:
@@ -44,7 +46,7 @@ def check_count(n: int) -> None:
 
 
 def check_batch(batch: int) -> None:
-    """InputError for a batch that is too small or too large."""
+    """Raise InputError for a batch size that is out of range."""
     if not 1 <= batch <= LARGEST_BATCH:
         raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
 
@@ -52,7 +54,8 @@ def check_batch(batch: int) -> None:
 def changed_settings(config: ModelConfig, *, sampler: Any, guidance: Any, grid: Any, **more: Any) -> SamplingConfig:
     """Return a model's sampling settings with those that are not None replaced.
 
-    Ancestral sampling of a chain takes the chain's own steps unless a grid is given.
+    Ancestral sampling of a chain takes the chain's own steps unless a grid is given. Raise InputError for an unknown
+    sampler or a guidance that cannot be read.
     """
     given = more | {
         "sampler": choose(Sampler, sampler, "sampler") if isinstance(sampler, str) else sampler,

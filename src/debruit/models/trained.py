@@ -1,4 +1,4 @@
-"""What diffusion models and autoencoders share: a configuration, weights in one file, a device."""
+"""The base class of diffusion models and autoencoders: a configuration, weights in one file, a device."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ Config = TypeVar("Config", ModelConfig, FirstStageConfig)
 class Trained(ABC, Generic[Config]):
     """A trained model with its configuration and its provenance."""
 
-    kind: ClassVar[type]  # of its configuration
-    what: ClassVar[str]  # the name of its configuration in messages
+    kind: ClassVar[type]  # the class of its configuration
+    what: ClassVar[str]  # the name of the model in messages
 
     def __init__(self, config: Config, provenance: Mapping[str, Any] | None = None) -> None:
         check(config, self.what)
@@ -30,11 +30,11 @@ class Trained(ABC, Generic[Config]):
     @property
     @abstractmethod
     def trained(self) -> nn.Module:
-        """The module that was trained."""
+        """The trained module."""
 
     @abstractmethod
     def weights(self) -> Mapping[str, Tensor]:
-        """All weights under the names of the model's file."""
+        """Return all weights under the names of the model file."""
 
     @classmethod
     @abstractmethod
@@ -46,7 +46,10 @@ class Trained(ABC, Generic[Config]):
         path: Path,
         device: torch.device,
     ) -> Self:
-        """The model from the parts of its file. InputError: the weights do not fit the configuration."""
+        """Return the model from the parts of its file.
+
+        Raise InputError if the weights do not fit the configuration.
+        """
 
     @property
     def device(self) -> torch.device:
@@ -54,8 +57,10 @@ class Trained(ABC, Generic[Config]):
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Self:
-        """Load a model from a file or a run folder. InputError says what is wrong with a file that is none, damaged,
-        newer, or of another kind."""
+        """Load a model from a file or a run folder.
+
+        Raise InputError if there is none, or it is damaged, has a newer format, or is of another kind.
+        """
         path = model_file(path)
         header, weights = read(path)
         config: Any = decoded(header, cls.kind, path)

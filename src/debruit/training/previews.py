@@ -8,7 +8,7 @@ from debruit.conditioning.batch import ConditionBatch
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of
 from debruit.images import figures
-from debruit.models.condition_images import shown
+from debruit.models.condition_images import condition_sheet
 from debruit.training.config import Run
 
 
@@ -30,7 +30,7 @@ def preview_image(run: Run, dataset: Dataset, images: Tensor) -> Image:
     captions: list[str] = []
     if any(c.item == "text" for c in run.model.conditioners):
         captions = dataset.conditions(_shown(run, dataset, len(images)), fields={"text"})["text"]
-    sheet = shown(images, run.model, conditions(run, dataset, len(images)), captions=captions)
+    sheet = condition_sheet(images, run.model, conditions(run, dataset, len(images)), captions=captions)
     return figures.grid(figures.displayable(images, run.data)) if sheet is None else sheet.image
 
 

@@ -16,7 +16,7 @@ from debruit.errors import InputError
 from debruit.files.outputs import check_file, check_folder
 from debruit.images import figures
 from debruit.images.contact_sheet import Sheet
-from debruit.models.condition_images import shown
+from debruit.models.condition_images import condition_sheet
 from debruit.models.diffusion import Model
 from debruit.models.options import merged
 from debruit.ranges import MOST_DRAWN
@@ -165,7 +165,7 @@ def _sheet(images: Tensor, model: Model, conditions: Mapping[str, Any]) -> Sheet
     batch = ConditionBatch.requested(model.config, range(len(images)), conditions)
     prompts = next((conditions[name] for name in ("prompt", "text", "sentence") if name in conditions), ())
     captions: Sequence[str] = [prompts] if isinstance(prompts, str) else prompts
-    return shown(images, model.config, batch, captions=captions)
+    return condition_sheet(images, model.config, batch, captions=captions)
 
 
 def _result(writer: SampleWriter, job: SamplingJob) -> SampleResult:
