@@ -43,7 +43,7 @@ def check_bounded(config: ModelConfig, variance: Variance | None = None) -> Tabu
     """
     if not isinstance(config.codec, Pixels):
         raise InputError(
-            "bits/dim of a latent model is not defined by its chain, which ends at latents and not at pixels: "
+            "bits/dim of a latent model is not defined by its chain alone, which ends at latents: "
             "`debruit evaluate` reports that of its latents instead (latent-bound if it has a chain, and likelihood)"
         )
     if not isinstance(config.process, Tabulated):
