@@ -15,6 +15,7 @@ from debruit import __version__
 from debruit.evaluation.pipeline import evaluate
 from debruit.evaluation.result import Request
 from debruit.evaluation.result_store import ResultStore
+from debruit.images import grids
 from debruit.metrics.score import Score
 from debruit.models.loaded import LoadedModel
 from debruit.provenance import BIBTEX
@@ -128,8 +129,9 @@ def test_the_figure_has_a_row_for_conditions_real_images_and_samples(found):
     picture = figure.figure(found)
     pixels = np.asarray(picture)
     assert pixels.shape[2] == 3
-    wide = 12 * 8  # eight pixels, enlarged to about CELL
-    first = pixels[figure.LINE + figure.GAP :][:wide, figure.MARGIN :][:, :wide]
+    left, top, right, bottom = json.loads(picture.info[grids.KEY])["boxes"][0]
+    assert (left, right - left, bottom - top) == (figure.MARGIN, 12 * 8, 12 * 8), "eight pixels, enlarged to about CELL"
+    first = pixels[top:bottom, left:right]
     expected = np.asarray(found.data.palette, np.uint8)[found.conditions.dataset.masks[real[0]]]
     np.testing.assert_array_equal(first[6::12, 6::12], expected)
 
