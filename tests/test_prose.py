@@ -16,7 +16,6 @@ NOT_YET = {
     "bench",
     "docs/glossary.md",
     "editing",
-    "models",
 }
 
 

@@ -47,7 +47,7 @@ def _condition(config: ModelConfig, batch: ConditionBatch, n: int) -> np.ndarray
 
 
 def _legend(config: ModelConfig, batch: ConditionBatch) -> Legend:
-    """The classes that the masks hold, in the order of their numbers, with their colours."""
+    """Return the classes that occur in the masks, in the order of their numbers, with their colours."""
     mask = next((c.name for c in config.conditioners if c.item == "mask"), None)
     if mask is None or not bool(batch.keep[mask].any()):
         return []

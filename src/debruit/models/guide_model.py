@@ -41,7 +41,7 @@ def _latents(config: ModelConfig) -> str:
 
 
 def _conditions(config: ModelConfig) -> str:
-    """The conditions by name, and the classes whose numbers they read."""
+    """Return the conditions by name, with the classes whose numbers they read."""
     return "; ".join(" ".join([c.name, *classes(config.data, c.item)]) for c in config.conditioners) or "none"
 
 

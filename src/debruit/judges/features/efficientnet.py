@@ -30,7 +30,7 @@ def efficientnet(
     """The extractor. `runtime`: "auto" takes onnxruntime on a CPU where it is installed (several times faster there),
     else "torch"."""
     if weights is None:
-        weights = packaged_weights(otherwise="name another network with --network")
+        weights = packaged_weights(otherwise="name another network with --features")
     fingerprint = digest(weights, "efficientnet-lite0", SIZE, MEAN, DEVIATION, "antialiased bicubic")
     forward, used = run(
         partial(EfficientNetLite0, weights), (3, SIZE, SIZE), fingerprint, device=device, runtime=runtime
