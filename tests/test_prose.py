@@ -15,7 +15,6 @@ PACKAGE = ROOT / "src" / "debruit"
 NOT_YET = {
     "bench",
     "docs/glossary.md",
-    "editing",
 }
 
 

@@ -212,8 +212,26 @@ class Work(Iterator[Event], Generic[Result]):
 
 
 @contextlib.contextmanager
+def mapped(change: Callable[[Event], Event | None]) -> Generator[None]:
+    """Inside, `change` replaces each event before it reaches the listener of this context; None drops the event. Events
+    that `change` emits itself reach that listener unchanged."""
+    outer = _listener.get()
+
+    def relay(event: Event) -> None:
+        inner = _listener.set(outer)
+        try:
+            changed = change(event)
+            if changed is not None:
+                emit(changed)
+        finally:
+            _listener.reset(inner)
+
+    with listen(relay):
+        yield
+
+
+@contextlib.contextmanager
 def progress_only() -> Generator[None]:
     """Inside, lines and notices are dropped; progress still reaches the listener of this context."""
-    outer = _listener.get()
-    with listen(lambda event: outer(event) if outer is not None and event.done is not None else None):
+    with mapped(lambda event: event if event.done is not None else None):
         yield

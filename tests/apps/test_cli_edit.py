@@ -71,10 +71,7 @@ def test_strength_writes_one_image_or_a_grid_or_files(capsys):
 @pytest.mark.parametrize("model", ["c", "l"])
 def test_inpainting_keeps_the_file_outside_of_the_mask(model, capsys):
     ran(f"edit {model}.safetensors --image 0.png --inpaint large-hole.png --resamplings 2 --jump-length 2 --out x.png")
-    assert (
-        "large-hole.png is 32 x 32 pixels and the model's images 16 x 16: it was brought to that"
-        in capsys.readouterr().out
-    )
+    assert "large-hole.png is 32 x 32 pixels and the model's images 16 x 16: it was resized" in capsys.readouterr().out
     changed = (pixels("x.png") != pixels("0.png")).any(2)
     hole = pixels("hole.png") > 0
     assert changed[hole].any()
@@ -107,7 +104,7 @@ def test_variations_and_interpolation(capsys):
         assert Image.open(f"i.{kind}").n_frames == 9
     ran("edit c.safetensors --image 0.png --variations 1 --sampler ancestral --out v.png")
     said = capsys.readouterr().out
-    assert said.count("ancestral cannot be walked backwards: heun without noise is taken in its place") == 1
+    assert said.count("ancestral cannot be run backwards: heun without noise is used instead") == 1
 
 
 @pytest.mark.parametrize(("model", "shape", "codec"), [("c", (1, 3, 16, 16), False), ("l", (1, 2, 8, 8), True)])
@@ -126,7 +123,7 @@ def test_inversion_writes_the_noise_and_what_it_gives(model, shape, codec, capsy
 def test_an_image_of_another_size_is_brought_to_the_models(capsys):
     ran("edit c.safetensors --image wide.png --strength 0.4 --out w.png")
     assert (
-        "wide.png is 40 x 20 pixels and the model's images 16 x 16: its central part was brought to that"
+        "wide.png is 40 x 20 pixels and the model's images 16 x 16: its central part was resized"
         in capsys.readouterr().out
     )
     ran("edit c.safetensors --image deep.png --strength 0.4 --out w.png")
@@ -168,8 +165,8 @@ def test_bad_requests(capsys):
         edit + "--image broken.png --invert": "the image broken.png cannot be read",
         edit + "--image float.tiff --invert": "float.tiff holds floating-point values and the model's images are uint8",
         edit + "--image 0.png --inpaint nowhere.png": "the mask nowhere.png cannot be read",
-        edit + "--image 0.png --inpaint black.png": "black.png has no white, which marks what is painted anew",
-        edit + "--image 0.png --inpaint white.png": "white.png is white everywhere, so that nothing is kept",
+        edit + "--image 0.png --inpaint black.png": "black.png has no white, which marks what to repaint",
+        edit + "--image 0.png --inpaint white.png": "white.png is white everywhere, so nothing is kept",
         edit + "--image 0.png --strength 0.5 --label cat": "did you mean 'cats'?",
         edit + "--image 0.png --strength 0.5 --prompt x": "a prompt was given",
         edit + "--image 0.png --strength 0.5 --guidance 2": "guidance weighs a condition, and none was given",
@@ -194,7 +191,7 @@ def test_the_crop_of_a_mask_is_that_of_its_image(tmp_path):
     shown[6:18, 18:27] = 255
     Image.fromarray(shown).save(tmp_path / "both.png")
     spec = painted.spec(channels=1)
-    with noticed(match="its central part was brought to that"):
+    with noticed(match="its central part was resized"):
         region, image = read_region(tmp_path / "both.png", spec), read_image(tmp_path / "both.png", spec)
     assert ((image[0] > 127) == region).float().mean() > 0.97
     assert region[:, 0].sum() == 0

@@ -8,12 +8,14 @@ from hearing import noticed
 from oracles import F64, REMEMBERED, gaussian
 
 import painted
+from debruit import events
 from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.edges import Canny
 from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
 from debruit.editing.image_to_image import descend, image_to_image, nearest
 from debruit.editing.inpainting import inpaint
+from debruit.editing.interpolation import interpolate
 from debruit.editing.inversion import invert, redraw
 from debruit.editing.outpainting import outpaint
 from debruit.editing.resizing import at_size
@@ -104,19 +106,35 @@ def test_bad_batches():
         image_to_image(painted.model(), painted.photos(1), strength=0.5, batch=0)
 
 
-def test_whoever_watches_sees_the_share_grow_to_1():
+def test_progress_grows_to_the_number_of_images():
     model, images = painted.model(), painted.photos(3)
     region = torch.eye(16)
     for work in (
         lambda **o: image_to_image(model, images, strength=0.7, **o),
         lambda **o: inpaint(model, images, region=region, **o),
         lambda **o: vary(model, images, **o),
+        lambda **o: interpolate(model, images[:2], frames=3, **o),
     ):
-        seen = []
-        work(watch=seen.append, batch=2)
-        assert all(a <= b for a, b in itertools.pairwise(seen))
-        assert seen[-1] == pytest.approx(1)
-        assert 0 <= seen[0] < 0.5
+        heard: list[events.Event] = []
+        with events.listen(heard.append):
+            work(batch=2)
+        done = [event.done for event in heard if event.stage == "editing"]
+        assert all(a <= b for a, b in itertools.pairwise(done))
+        assert done[-1] == pytest.approx(3)
+        assert 0 <= done[0] < 1.5
+        assert {event.total for event in heard} == {3}
+
+
+def test_an_edit_is_cancelled_between_steps():
+    model, token, heard = painted.model(), events.CancelToken(), []
+
+    def cancel(event):
+        heard.append(event)
+        token.cancel()
+
+    with events.listen(cancel, token), pytest.raises(events.Cancelled):
+        image_to_image(model, painted.photos(1), strength=0.7)
+    assert len(heard) == 1
 
 
 def test_a_model_at_another_size_shares_its_weights():
@@ -171,7 +189,7 @@ def test_an_enlarging_model_is_guided_by_a_guide_model_at_any_size():
 
 def test_a_model_that_enlarges_edits_nothing():
     model = painted.model(conditioners=[LowRes()])
-    with pytest.raises(InputError, match="draws nothing without a small image to enlarge, so that it edits none"):
+    with pytest.raises(InputError, match="always needs a small image to enlarge, so it cannot edit"):
         image_to_image(model, painted.photos(1), strength=0.5)
 
 

@@ -9,7 +9,7 @@ from oracles import F64, REMEMBERED, Mixture, gaussian, log_snr_grid
 
 import painted
 from debruit.editing.interpolation import interpolate
-from debruit.editing.inversion import ascend, both_ways, invert, redraw
+from debruit.editing.inversion import ascend, invert, redraw, reversible
 from debruit.editing.slerp import slerp
 from debruit.editing.variations import vary
 from debruit.errors import InputError
@@ -122,15 +122,15 @@ def test_an_inversion_is_the_same_alone_and_in_any_batch():
 
 def test_samplers_that_walk_both_ways():
     for same in (Euler(), Heun()):
-        assert both_ways(same) == same
-    assert both_ways(DDIM()) == Euler()
+        assert reversible(same) == same
+    assert reversible(DDIM()) == Euler()
     for other in (DDIM(eta=1.0), DPMpp2M(), Heun(churn=0.1), Heun(coordinates="sigma")):
-        assert both_ways(other) == Heun()
+        assert reversible(other) == Heun()
 
 
 def test_another_sampler_is_replaced_and_that_is_said():
     model, images = painted.model(), painted.photos(1)
-    with noticed(match="dpmpp_2m cannot be walked backwards: heun without noise is taken in its place"):
+    with noticed(match="dpmpp_2m cannot be run backwards: heun without noise is used instead"):
         said = invert(model, images, sampler="dpmpp_2m")
     assert torch.equal(said, invert(model, images, sampler="heun"))
 
@@ -201,5 +201,5 @@ def test_bad_requests_in_the_space_of_noise():
     for amount in (0, 1.5, -1, math.nan):
         with pytest.raises(InputError, match="give more than 0 .the image itself. up to 1"):
             vary(model, images, amount=amount)
-    with pytest.raises(InputError, match="bring them to that first"):
+    with pytest.raises(InputError, match="convert them first"):
         invert(model, painted.photos(1, side=8))

@@ -1,13 +1,14 @@
-"""What all edits share: images in batches, each with the drawing of its conditions and its noise, and the share that is
-done."""
+"""The common part of all edits: their options, and images in batches, each with its conditions, noise and progress."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from debruit import events
 from debruit.conditioning.base import keyword
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
@@ -16,26 +17,17 @@ from debruit.sampling.config import SamplingConfig
 from debruit.sampling.job import SamplingJob
 from debruit.sampling.loop import Snapshot, last
 
-Watch = Callable[[float], object]
 Walk = Callable[..., Iterator[Snapshot]]
+STAGE = "editing"  # of progress events
 SETTINGS = frozenset(f.name for f in fields(SamplingConfig))
 SHORTHAND = ("label", "prompt", "mask", "image")
-OPTIONS = ("conditions", *SHORTHAND, "seed", "guide")  # of `Model.trajectory` beside the settings
-
-
-def unseen(share: float) -> None:
-    """The watch that nobody keeps."""
-
-
-def stretch(watch: Watch, begin: float, end: float) -> Watch:
-    """The watch of a part of the work, which lies between these shares of the whole."""
-    return lambda share: watch(begin + (end - begin) * share)
+OPTIONS = ("conditions", *SHORTHAND, "seed", "guide")  # of `Model.trajectory` besides SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """The options of an edit, sorted: settings of the sampling, of which those in `given` were asked for, and what
-    `Model.drawing` takes beside them."""
+class EditOptions:
+    """The options that all edits have. `given` names the fields of `settings` that were given; the others are the
+    model's. `first` is the index of the first image, and `batch` the number of images at a time."""
 
     settings: SamplingConfig
     given: frozenset[str]
@@ -44,21 +36,22 @@ class Request:
     seed: int
     first: int
     batch: int
-    watch: Watch
 
     def job(self, model: Model, start: int, count: int) -> SamplingJob:
-        """Of `count` images from number `start` of these on. Where nothing was asked for, their conditions are dropped."""
+        """Return the sampling job of `count` images from image `start` on. Conditions that are not given are
+        dropped."""
         indices = range(self.first + start, self.first + start + count)
         pair = None if self.guide is None else (self.guide, self.guide.conditions(indices, self.conditions))
         own = model.conditions(indices, self.conditions)
         return model.job_under(own, self.settings, indices, seed=self.seed, guide=pair)
 
 
-def request(
-    model: Model, options: Mapping[str, Any], *, first: int = 0, batch: int = 64, watch: Watch = unseen
-) -> Request:
-    """`options` are those of `Model.trajectory`. InputError: guidance without anything that it could weigh; a model of
-    super-resolution without its small image; no images in a batch."""
+def edit_options(model: Model, options: Mapping[str, Any], *, first: int = 0, batch: int = 64) -> EditOptions:
+    """Check and sort `options`, which are those of `Model.trajectory`.
+
+    Raise InputError for an unknown option, a batch below 1, guidance of nothing, and for a model of super-resolution
+    without its small image.
+    """
     if batch < 1:
         raise InputError(f"a batch of {batch} images: give 1 or more")
     refuse([name for name in options if name not in (*SETTINGS, *OPTIONS)], model.trajectory)
@@ -72,9 +65,10 @@ def request(
     needed = [c for c in model.config.conditioners if c.drop == 0 and keyword(c) == "image"]
     if needed and not any(name in (needed[0].name, "image") for name in conditions):
         raise InputError(
-            "this model draws nothing without a small image to enlarge, so that it edits none: use `debruit upscale`"
+            "this model always needs a small image to enlarge, so it cannot edit: use `debruit upscale`, or a model "
+            "without --condition low-res"
         )
-    return Request(
+    return EditOptions(
         settings=settings,
         given=frozenset(given),
         conditions=conditions,
@@ -82,28 +76,48 @@ def request(
         seed=options.get("seed", 0),
         first=first,
         batch=batch,
-        watch=watch,
     )
 
 
-def walked(model: Model, wanted: Request, walk: Walk, *values: Tensor) -> Tensor:
-    """The ends of `walk(drawing, *values)`, batch by batch: (B, ...) latents from values whose first dimension is B."""
+def in_batches(model: Model, options: EditOptions, walk: Walk, *values: Tensor) -> Tensor:
+    """Return the last x of `walk(job, *values)`, batch by batch: latents (B, ...) from values (B, ...).
+
+    Emit progress after each step. Raise events.Cancelled if the work is cancelled.
+    """
     count, ends = len(values[0]), []
-    for start in range(0, count, wanted.batch):
-        parts = [value[start : start + wanted.batch] for value in values]
+    for start in range(0, count, options.batch):
+        parts = [value[start : start + options.batch] for value in values]
         size = len(parts[0])
-        told = lambda step, steps, start=start, size=size: wanted.watch((start + size * step / steps) / count)  # noqa: E731
-        ends.append(last(walk(wanted.job(model, start, size), *parts), told).x)
+
+        def report(step: int, steps: int, start: int = start, size: int = size) -> None:
+            events.check_cancelled()
+            events.progress(STAGE, start + size * step / steps, count)
+
+        ends.append(last(walk(options.job(model, start, size), *parts), report).x)
     return torch.cat(ends)
 
 
+@contextlib.contextmanager
+def part(begin: float, end: float, total: int) -> Generator[None]:
+    """Inside, the progress of an edit counts as one part of a longer edit of `total` images: that between these
+    fractions of it."""
+
+    def change(event: events.Event) -> events.Event:
+        if event.stage != STAGE or event.done is None or not event.total:
+            return event
+        return replace(event, done=total * (begin + (end - begin) * event.done / event.total), total=total)
+
+    with events.mapped(change):
+        yield
+
+
 def check_images(model: Model, images: Tensor) -> None:
-    """InputError unless these are images at rest of the model's channels, size and dtype."""
+    """Raise InputError unless `images` have the shape (B, C, H, W), B > 0, and the dtype of the model's data."""
     data = model.config.data
     dtype = str(images.dtype).removeprefix("torch.")
     if images.ndim != 4 or tuple(images.shape[1:]) != data.shape or dtype != data.depth or not len(images):
         raise InputError(
             f"images of shape {tuple(images.shape)} and {dtype} were given, and this model's are (B, "
-            f"{', '.join(map(str, data.shape))}) "
-            f"and {data.depth}: bring them to that first (debruit.editing.reading.read_image)"
+            f"{', '.join(map(str, data.shape))}) and {data.depth}: convert them first, for example with "
+            "debruit.editing.reading.read_image"
         )

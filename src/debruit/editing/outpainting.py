@@ -1,8 +1,8 @@
-"""Outpainting: an image continued beyond its sides, by inpainting (inpainting.py) on a larger canvas.
+"""Outpainting: an image continued beyond its borders, by inpainting (inpainting.py) on a larger canvas.
 
-The networks and the autoencoders take any size, so the canvas is walked whole, and every step sees all of the image. A
-model knows the size at which it was trained: far beyond it, it repeats itself. What the autoencoder sees beyond the
-sides is the repeated last pixel.
+Networks and autoencoders take any size, so the whole canvas is sampled at once, and every step sees all of the image.
+On a canvas much larger than the training images a model repeats itself. The autoencoder sees the margins filled with
+the last pixel.
 """
 
 from typing import Any
@@ -21,11 +21,11 @@ Margins = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
 
 def outpaint(model: Model, images: Tensor, *, margins: int | Margins, **options: Any) -> Tensor:
-    """`images` (B, C, H, W) at rest with `margins` pixels painted around: on each side, or (left, top, right, bottom).
-    Options as `inpaint`.
+    """Continue `images` (B, C, H, W), in the dtype of the data, by `margins` pixels: on each side, or (left, top,
+    right, bottom). Options as in `inpaint`.
 
-    (B, C, top + H + bottom, left + W + right), with the images themselves in it bit by bit. InputError: a negative
-    margin, or none at all.
+    The result is (B, C, top + H + bottom, left + W + right) and contains the images unchanged to the bit. Raise
+    InputError for a negative margin, and if all are 0.
     """
     left, top, right, bottom = (margins,) * 4 if isinstance(margins, int) else margins
     if min(left, top, right, bottom) < 0 or not max(left, top, right, bottom):
@@ -37,6 +37,6 @@ def outpaint(model: Model, images: Tensor, *, margins: int | Margins, **options:
     canvas = model.config.data.from_model(F.pad(model.config.data.to_model(images), sides, mode="replicate"))
     region = F.pad(torch.zeros(images.shape[2:], dtype=torch.bool), sides, value=True)
     inside = (..., slice(top, top + images.shape[2]), slice(left, left + images.shape[3]))
-    canvas[inside] = images  # values out of the data's range included
+    canvas[inside] = images  # unchanged, even values outside of the data's range
     larger, options = both_at_size(model, options, canvas.shape[2], canvas.shape[3])
     return inpaint(larger, canvas, region=region, **options)

@@ -1,7 +1,7 @@
-"""Files for an edit: an image as the model's data has them, and the mask of what is to be painted anew.
+"""Files for an edit: an image in the form of the model's data, and the mask of the region to repaint.
 
-Both are brought to the model's size as training brings its images there, by their largest central part, so that a mask
-drawn on a photograph fits it.
+Both are centre-cropped and resized to the model's size like training images, so that a mask painted on a photograph
+fits it.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from debruit.annotations.masks import cut
-from debruit.editing.marked import marked
+from debruit.editing.mask_file import read_mask_region
 from debruit.errors import InputError
 from debruit.events import notice
 from debruit.files.blobs import Openable
@@ -22,13 +22,15 @@ from debruit.images.spec import DataSpec
 
 
 def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tensor:
-    """An image file as (C, H, W) at rest: of the data's size, which is said where it is not the file's, or `whole` at
-    its own. Another depth keeps its share of the range. InputError: no image; more channels than pictures have; floats
-    for a model of whole numbers."""
+    """Read an image file as (C, H, W) in the dtype of the data, centre-cropped and resized to its size with a notice,
+    or `whole` at its own size. Values of another depth are mapped to the range of the data.
+
+    Raise InputError for a file that is no image, for a model with other than 1 or 3 channels, and for floats if the
+    model has integers.
+    """
     if spec.channels not in (1, 3):
         raise InputError(
-            f"the model's images have {spec.channels} channels, which no image file has: edit them from Python, as "
-            "arrays"
+            f"the model's images have {spec.channels} channels, which no image file has: edit arrays from Python"
         )
     file, size = image_file(path), (spec.height, spec.width)
     header = _header(file, f"the image {path}")
@@ -48,24 +50,26 @@ def read_image(path: str | Path, spec: DataSpec, *, whole: bool = False) -> Tens
 
 
 def read_region(path: str | Path, spec: DataSpec) -> Tensor:
-    """A mask file as (H, W) bool at the data's size, by nearest: True where it is transparent, or, where nothing is,
-    white (marked.py): that is painted anew. What was decided is said. InputError: no image, no mask; nothing that is
-    painted anew, or nothing that is kept."""
+    """Read the region to repaint from a mask file: (H, W) bool, centre-cropped and resized to the size of the data by
+    nearest neighbour. It is transparent, or white if nothing is transparent (mask_file.py); notices report how the file
+    was read.
+
+    Raise InputError for a file that is no image or no mask, and for a region that is empty or covers everything.
+    """
     file, size = image_file(path), (spec.height, spec.width)
     header = _header(file, f"the mask {path}")
     with named(f"the mask {path}"):
-        found = marked(file, header, str(path))
-    for note in found.notes:
+        marked = read_mask_region(file, header, str(path))
+    for note in marked.notes:
         notice(note)
     _tell_size(path, header, size)
-    region = torch.from_numpy(np.ascontiguousarray(cut(found.region[..., None], spec)[..., 0]))
+    region = torch.from_numpy(np.ascontiguousarray(cut(marked.region[..., None], spec)[..., 0]))
     if region.any() and not region.all():
         return region
     lost = "what it marks" if not region.any() else "what it keeps"
     raise InputError(
-        f"{path}: {lost} lies outside of its central part, or is too small to be seen, in the model's {spec.width} x "
-        f"{spec.height} pixels: "
-        "draw it on an image of these proportions"
+        f"{path}: {lost} lies outside of the central part, or is lost at the model's {spec.width} x {spec.height} "
+        "pixels: paint the mask on an image of these proportions"
     )
 
 
@@ -75,7 +79,7 @@ def _header(file: Openable, what: str) -> Header:
 
 
 def _decoded(file: Openable, what: str, header: Header, size: tuple[int, int], channels: int) -> np.ndarray:
-    """(C, H, W) in the file's own depth."""
+    """Decode a file as (C, H, W) in its own depth."""
     target = Target(height=size[0], width=size[1], channels=channels, depth=header.depth, background=WHITE)
     with named(what):
         return decode(file, target)
@@ -87,5 +91,5 @@ def _tell_size(path: str | Path, header: Header, size: tuple[int, int]) -> None:
     same = header.height * size[1] == header.width * size[0]
     notice(
         f"{path} is {header.width} x {header.height} pixels and the model's images {size[1]} x {size[0]}: "
-        f"{'it' if same else 'its central part'} was brought to that"
+        f"{'it' if same else 'its central part'} was resized"
     )

@@ -1,5 +1,4 @@
-"""The region of an image that is painted anew, True where it is: at the size of the latents, and the known pixels put
-back."""
+"""The region of an image to repaint: checked, at the size of the latents, and merged with the known pixels."""
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +8,8 @@ from debruit.errors import InputError
 
 
 def as_region(region: Tensor, images: Tensor) -> Tensor:
-    """(B, 1, H, W) bool from a region (H, W) or (B, H, W) of any dtype, non-zero where unknown. InputError: another
-    size; nothing in it, or everything."""
+    """Return a region (H, W) or (B, H, W) of any dtype, non-zero where unknown, as (B, 1, H, W) bool for these images
+    (B, C, H, W). Raise InputError for another size, and for a region that is empty or covers everything."""
     height, width = images.shape[2:]
     if (
         region.ndim not in (2, 3)
@@ -24,27 +23,24 @@ def as_region(region: Tensor, images: Tensor) -> Tensor:
     region = (region != 0).reshape(-1, 1, height, width).expand(len(images), 1, height, width)
     share = region.flatten(1).float().mean(1)
     if (share == 0).any():
-        raise InputError(
-            "the mask marks nothing to paint: make white what is to be painted anew, and black what is kept"
-        )
+        raise InputError("the mask marks nothing to repaint: paint white what to repaint, and black what to keep")
     if (share == 1).any():
         raise InputError(
-            "the mask marks everything, so that nothing is kept: make black what is to stay, or draw a new image with "
+            "the mask marks everything, so nothing is kept: paint black what to keep, or sample a new image with "
             "`debruit sample`"
         )
     return region
 
 
 def at_latents(region: Tensor, factor: int) -> Tensor:
-    """The region (B, 1, H, W) at latents of a codec of this factor, (B, 1, ceil(H / factor), ceil(W / factor)): a place
-    is unknown if any of its pixels is."""
+    """Reduce a region (B, 1, H, W) to the latents of a codec with this downsampling factor, (B, 1, ceil(H / factor),
+    ceil(W / factor)): a position is unknown if any of its pixels is."""
     return F.max_pool2d(region.float(), factor, ceil_mode=True) > 0
 
 
 def put_back(painted: Tensor, images: Tensor, region: Tensor) -> Tensor:
-    """What was painted inside of the region, the images themselves outside, bit by bit. (B, C, H, W) at rest, the
-    region (B, 1, H, W)."""
-    kept, new = (
-        x.view(torch.int16) if x.dtype == torch.uint16 else x for x in (images, painted)
-    )  # torch moves no uint16
-    return torch.where(region, new, kept).view(images.dtype)
+    """Return `painted` inside the region (B, 1, H, W) and `images`, unchanged to the bit, outside; both (B, C, H, W) in
+    the dtype of the data."""
+    # torch.where does not support uint16
+    old, new = (x.view(torch.int16) if x.dtype == torch.uint16 else x for x in (images, painted))
+    return torch.where(region, new, old).view(images.dtype)

@@ -1,4 +1,4 @@
-"""A model at another size than the one it was trained at: the networks and the autoencoders take any height and width."""
+"""A model at a size other than that of its training: networks and autoencoders take any height and width."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,8 +10,8 @@ from debruit.models.diffusion import Model
 
 
 def at_size(model: Model, height: int, width: int) -> Model:
-    """The same weights, not copied, for images of this size. Conditions that are images themselves (a mask, an image)
-    are then of this size too."""
+    """Return the model for images of this size, with the same weights, not copied. Its conditions that are images or
+    masks have this size too."""
     data = replace(model.config.data, height=height, width=width)
     config = replace(model.config, data=data)
     with torch.device("meta"):
@@ -21,8 +21,8 @@ def at_size(model: Model, height: int, width: int) -> Model:
 
 
 def both_at_size(model: Model, options: Mapping[str, Any], height: int, width: int) -> tuple[Model, dict[str, Any]]:
-    """The model at this size, and its options, among them a guide model of its own size at the new one too. One of
-    another size stays as it is, and is refused where the two are compared."""
+    """Return the model at this size, and the options of an edit with the guide model at this size too. A guide model
+    whose images differ in shape is left as it is, to be refused later with an error that explains it."""
     guide = options.get("guide")
     if guide is None or guide.config.data.shape != model.config.data.shape:
         return at_size(model, height, width), dict(options)

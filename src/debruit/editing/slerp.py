@@ -1,17 +1,20 @@
-"""Spherical interpolation (Shoemake 1985), along which noise stays noise: between two independent draws the straight
-line loses norm, down to 0.71."""
+"""Spherical interpolation (Shoemake 1985), which keeps the norm of noise. On the straight line between two independent
+samples the norm falls to 0.71 of it."""
 
 import torch
 from torch import Tensor
 
-PARALLEL = 1e-6  # radians; nearer than this the sphere is flat
+PARALLEL = 1e-6  # radians: below this angle the straight line is exact enough
 
 
 def slerp(a: Tensor, b: Tensor, w: float) -> Tensor:
-    """From a (w = 0) to b (w = 1), (B, ...), image by image: the direction on the great circle, the norm on the line.
+    """Interpolate from a (w = 0) to b (w = 1), (B, ...), for each image: the direction on the great circle, the norm
+    linearly.
 
-    sin((1 - w) theta) / sin(theta) a^ + sin(w theta) / sin(theta) b^, theta the angle between the directions a^ and b^;
-    exact at both ends.
+        sin((1 - w) theta) / sin(theta) a^ + sin(w theta) / sin(theta) b^
+
+    for directions a^ and b^ with the angle theta.
+    Exactly a or b at the ends.
     """
     if w in (0, 1):
         return a if w == 0 else b

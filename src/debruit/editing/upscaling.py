@@ -1,9 +1,8 @@
-"""Super-resolution: an image, larger, by a model that was trained to draw the large one under the small one (SR3,
-Saharia et al. 2022).
+"""Super-resolution by a model that was trained with the small image as its condition (SR3, Saharia et al. 2022).
 
-The small image enters through the spatial door (conditioning/low_res.py). The networks take any size, so that an image
-of any size is enlarged whole, by the model's scale; only the autoencoder of a latent model goes over a large one in
-tiles.
+The small image enters through the spatial door (conditioning/low_res.py). The networks take any size, so an image of
+any size is enlarged as a whole, by the scale of the model; only the autoencoder of a latent model decodes large images
+in tiles.
 """
 
 from typing import Any
@@ -11,19 +10,18 @@ from typing import Any
 from torch import Tensor
 
 from debruit.conditioning.low_res import LowRes
-from debruit.editing.batches import Watch, request, unseen, walked
+from debruit.editing.batches import edit_options, in_batches
 from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
 from debruit.models.diffusion import Model
 
 
-def upscale(
-    model: Model, images: Tensor, *, first: int = 0, batch: int = 64, watch: Watch = unseen, **options: Any
-) -> Tensor:
-    """Small images (B, C, h, w) at rest -> (B, C, scale h, scale w), the model's own scale. Options are those of
-    `Model.trajectory` but `image`.
+def upscale(model: Model, images: Tensor, *, first: int = 0, batch: int = 64, **options: Any) -> Tensor:
+    """Enlarge small images (B, C, h, w), in the range of the data, to (B, C, scale h, scale w) in its dtype. `scale` is
+    the model's. Options are those of `Model.trajectory` except `image`.
 
-    InputError: a model that was not trained for it; other channels than the model's; and as `request`.
+    Raise InputError for a model that was not trained for super-resolution, for other channels than the model's, and as
+    `edit_options` does.
     """
     config, data = condition(model), model.config.data
     if images.ndim != 4 or images.shape[1] != data.channels or not len(images):
@@ -32,15 +30,13 @@ def upscale(
             "at least one of these"
         )
     larger, options = both_at_size(model, options, images.shape[2] * config.scale, images.shape[3] * config.scale)
-    turns = images.float()[
-        [(k - first) % len(images) for k in range(len(images))]
-    ]  # image k takes number first + k in turn
-    wanted = request(larger, options | {"image": turns}, first=first, batch=batch, watch=watch)
-    return larger.images(walked(larger, wanted, lambda drawing, part: drawing.run(), images))
+    order = [(k - first) % len(images) for k in range(len(images))]  # so that image first + k takes images[k]
+    edit = edit_options(larger, options | {"image": images.float()[order]}, first=first, batch=batch)
+    return larger.images(in_batches(larger, edit, lambda job, part: job.run(), images))
 
 
 def condition(model: Model) -> LowRes:
-    """The conditioner of small images. InputError where the model has none."""
+    """Return the model's conditioner of small images. Raise InputError if it has none."""
     for conditioner in model.config.conditioners:
         if isinstance(conditioner, LowRes):
             return conditioner

@@ -1,11 +1,11 @@
-"""Variations: images around one. Its noise is found by inversion (inversion.py), turned on the sphere part of the way
-towards fresh noise, and drawn again."""
+"""Variations: images near one. Its noise is found by inversion (inversion.py), moved part of the way towards fresh
+noise on the sphere (slerp.py), and sampled again."""
 
 from typing import Any
 
 from torch import Tensor
 
-from debruit.editing.batches import Watch, check_images, stretch, unseen
+from debruit.editing.batches import check_images, part
 from debruit.editing.inversion import invert, redraw
 from debruit.editing.slerp import slerp
 from debruit.errors import InputError
@@ -25,13 +25,12 @@ def vary(
     seed: int = 0,
     first: int = 0,
     batch: int = 64,
-    watch: Watch = unseen,
     **options: Any,
 ) -> Tensor:
-    """One variation of each image (B, C, H, W) at rest; for several of one, repeat it. Options as `invert`.
+    """Return one variation of each image (B, C, H, W), in the dtype of the data. Options as in `invert`.
 
-    `amount` in (0, 1] is how far x_1 goes towards fresh noise: at 1 nothing of the image is left. InputError: outside
-    of that.
+    `amount` in (0, 1] is how far x_1 moves towards fresh noise: at 1 nothing of the image is left. Raise InputError for
+    other values.
     """
     if not 0 < amount <= 1:
         raise InputError(
@@ -39,8 +38,10 @@ def vary(
         )
     check_images(model, images)
     options |= {"seed": seed, "first": first, "batch": batch}
-    own = invert(model, images, watch=stretch(watch, 0.0, 0.5), **options)
+    with part(0.0, 0.5, len(images)):
+        x_1 = invert(model, images, **options)
     indices = range(first, first + len(images))
-    fresh = ImageNoise(seed, indices, own.shape[1:], own.device, purpose=Purpose.VARIATION)()
-    towards = level(model.config.process, 1.0).sigma * fresh
-    return redraw(model, slerp(own, towards, amount), watch=stretch(watch, 0.5, 1.0), **options)
+    fresh = ImageNoise(seed, indices, x_1.shape[1:], x_1.device, purpose=Purpose.VARIATION)()
+    target = level(model.config.process, 1.0).sigma * fresh
+    with part(0.5, 1.0, len(images)):
+        return redraw(model, slerp(x_1, target, amount), **options)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from debruit.autoencoders.fidelity import psnr
 from debruit.autoencoders.pixels import Pixels
-from debruit.editing.batches import stretch
 from debruit.editing.image_to_image import image_to_image
 from debruit.editing.inpainting import inpaint
 from debruit.editing.interpolation import interpolate
@@ -25,7 +24,7 @@ from debruit.workflows.edit_request import Edit, EditRequest, requested_edit
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
-from debruit.workflows.progress import ProgressMeter
+from debruit.workflows.progress import ProgressMeter, relayed
 from debruit.workflows.public import public
 from debruit.workflows.sampling_options import editing_options, open_model
 
@@ -70,7 +69,12 @@ def _generator(edit: Edit, model: Model, images: Tensor, options: dict[str, Any]
     """The results from number `first` on, at rest."""
     own = {**options, **edit.options}
     if edit.name == "interpolate":
-        return lambda first, number, report: interpolate(model, images, watch=report, **own)
+
+        def frames(first: int, number: int, report: Callable[[float], object]) -> Tensor:
+            with relayed(report):
+                return interpolate(model, images, **own)
+
+        return frames
     if "jump_length" in own:
         own["jump"] = own.pop("jump_length")
     if edit.name == "strength":
@@ -83,7 +87,8 @@ def _generator(edit: Edit, model: Model, images: Tensor, options: dict[str, Any]
         change = vary
 
     def generate(first: int, number: int, report: Callable[[float], object]) -> Tensor:
-        return change(model, images.expand(number, -1, -1, -1), first=first, watch=report, **own)
+        with relayed(report):
+            return change(model, images.expand(number, -1, -1, -1), first=first, **own)
 
     return generate
 
@@ -115,8 +120,10 @@ def _writer(request: EditRequest, edit: Edit, model: Model) -> SampleWriter:
 def _invert(model: Model, images: Tensor, out: Path | None, options: dict[str, Any]) -> EditResult:
     """The noise of the image, and what is sampled from it, which go to FILE.npy and FILE.png where `out` is given."""
     progress = ProgressMeter("editing", 1)
-    x_1 = invert(model, images, watch=stretch(progress, 0.0, 0.5), **options)
-    back = redraw(model, x_1, watch=stretch(progress, 0.5, 1.0), **options)
+    with relayed(lambda fraction: progress(fraction / 2)):
+        x_1 = invert(model, images, **options)
+    with relayed(lambda fraction: progress(0.5 + fraction / 2)):
+        back = redraw(model, x_1, **options)
     noise = (x_1 / level(model.config.process, 1.0).sigma).float().cpu()
     paths: tuple[Path, ...] = ()
     if out is not None:

@@ -1,6 +1,8 @@
 """Progress of work whose units take about equally long, as events with the time that is left."""
 
+import contextlib
 import time
+from collections.abc import Callable, Generator
 
 from debruit import events
 
@@ -22,3 +24,17 @@ class ProgressMeter:
         spent, finished = time.monotonic() - self._began, done - self._begun_at
         eta = spent * (self.total - done) / finished if finished > 0 else None
         events.progress(self.stage, done, self.total, eta=eta, unit=self.unit)
+
+
+@contextlib.contextmanager
+def relayed(report: Callable[[float], object]) -> Generator[None]:
+    """Inside, progress events are not emitted; `report` is called with the finished fraction instead."""
+
+    def change(event: events.Event) -> events.Event | None:
+        if event.done is None or not event.total:
+            return event
+        report(event.done / event.total)
+        return None
+
+    with events.mapped(change):
+        yield

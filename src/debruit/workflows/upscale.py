@@ -12,6 +12,7 @@ from debruit.workflows.edit_request import Count, check_out
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import find_writer, write_samples
+from debruit.workflows.progress import relayed
 from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request
 from debruit.workflows.sampling_options import SamplingOptions, editing_options, open_model
@@ -66,7 +67,8 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
     )
 
     def generate(first: int, number: int, report: Callable[[float], object]) -> Tensor:
-        return upscaling.upscale(model, small.expand(number, -1, -1, -1), first=first, watch=report, **options)
+        with relayed(report):
+            return upscaling.upscale(model, small.expand(number, -1, -1, -1), first=first, **options)
 
     write_samples(writer, request.n, request.batch, generate, stage="upscaling")
     return UpscaleResult(images=writer.images(), paths=writer.paths(), scale=scale, size=(width, height))

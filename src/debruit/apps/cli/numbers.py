@@ -67,7 +67,7 @@ FrameCount = Annotated[
         "{value} frames: give 2 or more, at most {high}; the first and the last are the images themselves",
     ),
 ]
-Repeats = Annotated[int, _flag(1, 1_000, "give 1 or more of each, at most {high}; 1 resampling is none")]
+Repeats = Annotated[int, _flag(1, 1_000, "give 1 or more of each, at most {high}; with 1 no step is repeated")]
 Seed = Annotated[int, _flag(0, LARGEST_SEED)]
 Steps = Annotated[int, _flag(1, MOST_STEPS, "at least 1 is needed, at most {high}")]
 Evaluations = Annotated[int, _flag(1, 2 * MOST_STEPS, "give 1 or more, at most {high}")]

@@ -51,7 +51,7 @@ def test_a_transparent_hole_is_painted_anew(region, colours):
     alpha = 255 - black_and_white()
     found, told = region(np.concatenate([colours, alpha[..., None]], axis=2))
     np.testing.assert_array_equal(found, HOLE)
-    assert "what is transparent is painted anew (64 of 256 pixels), and its colours count for nothing" in told
+    assert "transparent pixels are repainted (64 of 256 pixels), and colours are ignored" in told
 
 
 def test_transparency_of_every_kind(region):
@@ -74,7 +74,7 @@ def test_sixteen_bits_with_a_transparent_value(tmp_path, region):
     (tmp_path / "b.png").write_bytes(
         data[:33] + struct.pack(">I", 2) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
     )
-    with noticed(match="what is transparent is painted anew"):
+    with noticed(match="transparent pixels are repainted"):
         np.testing.assert_array_equal(read_region(tmp_path / "b.png", SPEC).numpy(), HOLE)
 
 
@@ -85,7 +85,7 @@ def test_partly_transparent_counts_from_half_on(region):
     expected = HOLE.copy()
     expected[3] = True
     np.testing.assert_array_equal(found, expected)
-    assert "32 of 256 pixels are partly transparent, and are painted anew where they are by more than half" in told
+    assert "32 of 256 pixels are partly transparent, and those by more than half are repainted" in told
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_jpeg_and_smoothed_edges(region):
 def test_what_is_no_mask_is_refused(region):
     ramp = np.broadcast_to(np.arange(0, 256, 16, dtype=np.uint8), (16, 16))
     for picture, sentence in (
-        (photograph(), r"mask.png is no mask, it is in colour \(\d+ of 256 pixels\): paint white what is painted anew"),
+        (photograph(), r"mask.png is no mask, it is in colour \(\d+ of 256 pixels\): paint white what to repaint"),
         (
             photograph()[..., 0],
             r"mask.png is no mask, \d+ of 256 pixels are neither black nor white, more than smoothed",
@@ -135,9 +135,9 @@ def test_what_is_no_mask_is_refused(region):
         (np.full((16, 16), 128, np.uint8), "is no mask, 256 of 256 pixels are neither black nor white"),
         (in_colour(np.full((16, 16), 255, np.uint8)), "is no mask, it is in colour"),
         (in_colour(np.full((16, 16), 200, np.uint8)), "is no mask, it is in colour"),
-        (np.zeros((16, 16), np.uint8), "has no white, which marks what is painted anew"),
-        (np.full((16, 16), 255, np.uint8), "is white everywhere, so that nothing is kept"),
-        (in_colour(np.zeros((16, 16), np.uint8)), "is transparent everywhere, so that nothing is kept"),
+        (np.zeros((16, 16), np.uint8), "has no white, which marks what to repaint"),
+        (np.full((16, 16), 255, np.uint8), "is white everywhere, so nothing is kept"),
+        (in_colour(np.zeros((16, 16), np.uint8)), "is transparent everywhere, so nothing is kept"),
     ):
         with pytest.raises(InputError, match=sentence):
             region(picture)
@@ -147,15 +147,15 @@ def test_another_size(region):
     twice = HOLE.repeat(2, 0).repeat(2, 1)
     found, told = region(black_and_white(twice))
     np.testing.assert_array_equal(found, HOLE)
-    assert "is 32 x 32 pixels and the model's images 16 x 16: it was brought to that" in told
+    assert "is 32 x 32 pixels and the model's images 16 x 16: it was resized" in told
     wide = np.zeros((16, 48), bool)
     wide[:, 16:32] = HOLE
     found, told = region(in_wide(255 - black_and_white(wide)))
     np.testing.assert_array_equal(found, HOLE)
-    assert "its central part was brought to that" in told
+    assert "its central part was resized" in told
     aside = np.zeros((16, 48), bool)
     aside[4:8, 2:6] = True
-    with pytest.raises(InputError, match="what it marks lies outside of its central part"):
+    with pytest.raises(InputError, match="what it marks lies outside of the central part"):
         region(black_and_white(aside))
 
 
