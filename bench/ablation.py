@@ -1,17 +1,19 @@
-"""What each term of an autoencoder's loss is for: the same autoencoder, seed and number of images with each term left
-out in turn.
+"""The effect of each term of an autoencoder's loss: the same autoencoder, seed and number of images, with each term
+left out in turn.
 
-L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial;  L1 and the weights that debruit recommends, through its own training (fit)
+L = L_recons + b1 L_KL + b2 L_perceptual + b3 L_adversarial, with L1 and the weights that debruit recommends, trained by
+debruit itself (training/supervisor.py).
 
-Of every setting's model file (the best of its averaged weights, as the training chose it), on the same held-out images:
-PSNR, SSIM, the perceptual distance, the Frechet distance of the reconstructions to the originals (rFD,
-EfficientNet-Lite0), and the spread of the raw latents over the training images. The perceptual distance is measured by
-the network that the perceptual term trains on, and rFD by other layers of it: both favour the settings that have the
-term, so look at the picture as well: originals above, then one row a setting.
+Measured for the model file of each setting (the best of its averaged weights, as chosen by the training), on the same
+held-out images: PSNR, SSIM, the perceptual distance, the Frechet distance of the reconstructions to the originals (rFD,
+EfficientNet-Lite0), and the spread of the raw latents over the training images. The perceptual distance uses the
+network of the perceptual term, and rFD other layers of it. Both favour the settings with that term, so look at the
+images as well: the originals in the first row, then one row per setting.
 
-The discriminator enters after --begins of the images, in every setting that has one. Where images are too small for a
-term, it is left out of all settings, which is said. With --minutes-each all settings get the same time in place of the
-same number of images. A setting that is finished in --out is not trained again, one that was interrupted continues.
+The discriminator enters after --begins of the images, in every setting that has one. If the images are too small for a
+term, it is left out of all settings, with a message. With --minutes-each all settings get the same time instead of the
+same number of images. A setting that is finished in --out is not trained again, and one that was interrupted is
+resumed.
 
     python bench/ablation.py openmoji --size 64 --images 60000 --out runs/ablation
 """
@@ -65,26 +67,40 @@ PLAN, BATCH, COLUMNS, LABEL = "plan.json", 64, 12, 130
 
 
 def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch.device) -> AutoencoderRun:
-    """The run with all terms: that of the folder if it has one, so that an interrupted ablation goes on with the same
-    architecture."""
-    asked = {
+    """Return the run with all terms: that of the folder if it has one, so that an interrupted ablation resumes with the
+    same architecture.
+
+    Raise InputError if the folder was begun with other options or other data.
+    """
+    requested = {
         name: getattr(options, name)
         for name in ("source", "size", "images", "minutes_each", "seed", "begins", "held_out", "batch")
     }
     path = options.out / PLAN
     if path.exists():
-        stored = json.loads(path.read_text())
-        if stored["asked"] != asked:
-            odd = [name for name in asked if stored["asked"].get(name) != asked[name]]
-            raise InputError(
-                f"{options.out} was begun with other settings ({', '.join(odd)}): give the same, or another --out"
-            )
-        run = decode(stored["run"], AutoencoderRun, where=str(path))
-        if run.data.fingerprint != dataset.spec.fingerprint:
-            raise InputError(
-                f"the data of {run.data.name} has changed since {options.out} was begun: give another --out"
-            )
-        return run
+        return stored_run(path, requested, dataset)
+    run = new_run(options, source, dataset, device)
+    text = json.dumps({"requested": requested, "run": encode(run)}, indent=2)
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+    return run
+
+
+def stored_run(path: Path, requested: dict, dataset: Dataset) -> AutoencoderRun:
+    """Return the run in a plan file; InputError if it is of other options or other data."""
+    stored = json.loads(path.read_text())
+    if stored["requested"] != requested:
+        odd = [name for name in requested if stored["requested"].get(name) != requested[name]]
+        raise InputError(
+            f"{path.parent} was begun with other settings ({', '.join(odd)}): give the same, or another --out"
+        )
+    run = decode(stored["run"], AutoencoderRun, where=str(path))
+    if run.data.fingerprint != dataset.spec.fingerprint:
+        raise InputError(f"the data of {run.data.name} has changed since {path.parent} was begun: give another --out")
+    return run
+
+
+def new_run(options: argparse.Namespace, source, dataset: Dataset, device: torch.device) -> AutoencoderRun:
+    """Return the run that debruit recommends, with all terms and the length of the options."""
     spec = dataset.spec
     run = autoencoder.recommend(
         source,
@@ -114,26 +130,24 @@ def planned(options: argparse.Namespace, source, dataset: Dataset, device: torch
         begins, ramp = int(options.begins * run.images), run.images // 20
         adversarial = replace(criterion.adversarial, begins_images=begins, ramp_images=ramp)
         run = replace(run, criterion=replace(criterion, adversarial=adversarial))
-    text = json.dumps({"asked": asked, "run": encode(run)}, indent=2)
-    write_atomically(path, lambda temporary: temporary.write_text(text))
     return run
 
 
 def settings(criterion: Criterion) -> dict[str, Criterion]:
-    """The losses that differ, for the terms that the images allow."""
-    found: dict[str, Criterion] = {}
+    """Return the distinct losses, for the terms that the images allow."""
+    losses: dict[str, Criterion] = {}
     for name, change in SETTINGS.items():
         try:
             changed = change(criterion)
         except InputError:  # nothing would be left of the loss
             continue
-        if changed not in found.values():
-            found[name] = changed
-    return found
+        if changed not in losses.values():
+            losses[name] = changed
+    return losses
 
 
 def finished(folder: Path) -> bool:
-    """Whether the training in a folder has reached its end, by its log."""
+    """Whether the training in a folder has reached its end, according to its log."""
     try:
         last = json.loads((folder / LOG).read_text().splitlines()[-1])
     except (FileNotFoundError, IndexError, json.JSONDecodeError):
@@ -142,7 +156,7 @@ def finished(folder: Path) -> bool:
 
 
 def trained(folder: Path, run: AutoencoderRun, dataset: Dataset, device: torch.device, name: str) -> None:
-    """Trains a setting, unless that is done. Ends the process where it is interrupted."""
+    """Train a setting unless that is done. Exit if it is interrupted."""
     if finished(folder):
         say(f"{name}: finished before, {folder}")
         return
@@ -155,13 +169,17 @@ def trained(folder: Path, run: AutoencoderRun, dataset: Dataset, device: torch.d
         if p.guard:
             say(f"{name}: {p.guard}")
         if p.interrupted:
-            sys.exit("stopped, everything is saved: the same command continues")
+            sys.exit("interrupted, everything is saved: run the same command again to continue")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a setting came to; `decoded` are its held-out images at rest, `spreads` the raw latents' standard deviation
-    a channel, `noise` the encoder's own part of it; the weights are those after `kept` of `images` images."""
+    """Measurements of one setting.
+
+    `decoded` are its held-out images at rest, `spreads` the standard deviation of the raw latents per channel, `noise`
+    the part of it that the encoder adds. The weights are those after `weights_images` of `images` images. `guard` are
+    the sentences of the discriminator guard.
+    """
 
     decoded: Tensor
     psnr: float
@@ -171,19 +189,19 @@ class Result:
     spreads: tuple[float, ...]
     noise: float
     images: int
-    kept: int
+    weights_images: int
     seconds: float
-    watched: tuple[str, ...]
+    guard: tuple[str, ...]
 
 
 @torch.no_grad()
 def measured(folder: Path, images: Tensor, real: np.ndarray, extractor: Extractor, device: torch.device) -> Result:
-    """Of the model in a folder, on held-out images (N, C, H, W) at rest with features `real`."""
+    """Measure the model in a folder on held-out images (N, C, H, W) at rest with features `real`."""
     stage = FirstStage.load(folder, str(device))
     spec, scale = stage.config.data, stage.config.codec.scale
-    laws = [stage.encode(part) for part in images.split(BATCH)]
-    decoded = torch.cat([stage.decode(law.mean, (images.shape[2], images.shape[3])) for law in laws])
-    raw = torch.cat([law.std.square().mean(dim=(2, 3)).cpu() for law in laws]).mean(dim=0) * torch.tensor(scale) ** 2
+    latents = [stage.encode(part) for part in images.split(BATCH)]
+    decoded = torch.cat([stage.decode(z.mean, (images.shape[2], images.shape[3])) for z in latents])
+    raw = torch.cat([z.std.square().mean(dim=(2, 3)).cpu() for z in latents]).mean(dim=0) * torch.tensor(scale) ** 2
     psnr, ssim = reconstruction(images, decoded, spec)
     score = frechet(extractor(decoded, spec), real, network=extractor.label, name="rfd", prefix="rFD")
     log = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
@@ -196,14 +214,14 @@ def measured(folder: Path, images: Tensor, real: np.ndarray, extractor: Extracto
         spreads=scale,
         noise=float(raw.mean().sqrt()),
         images=log[-1]["images_seen"],
-        kept=stage.provenance["weights_images_seen"],
+        weights_images=stage.provenance["weights_images_seen"],
         seconds=log[-1]["elapsed"],
-        watched=tuple(r["guard"] for r in log if "guard" in r),
+        guard=tuple(r["guard"] for r in log if "guard" in r),
     )
 
 
 def distance(images: Tensor, decoded: Tensor, spec, device: torch.device) -> float | None:
-    """The mean perceptual distance, None for images too small for it."""
+    """Return the mean perceptual distance, None for images that are too small for it."""
     if min(spec.height, spec.width) < LEAST_SIDE:
         return None
     d = Perceptual().build(spec.channels).to(device)
@@ -212,25 +230,23 @@ def distance(images: Tensor, decoded: Tensor, spec, device: torch.device) -> flo
 
 
 def table(results: dict[str, Result], count: int, label: str) -> list[str]:
-    """Markdown lines; `count` held-out images."""
+    """Return Markdown lines; `count` is the number of held-out images."""
     lines = [
-        f"| loss | images | weights after | minutes | PSNR, dB | SSIM | perceptual distance | rFD-{label} (95 %), n = "
-        f"{count} "
-        "| raw spread of the latents | of it noise |",
+        "| loss | images | weights after | minutes | PSNR, dB | SSIM | perceptual distance "
+        f"| rFD-{label} (95 %), n = {count} | raw spread of the latents | of it noise |",
         "|-|-|-|-|-|-|-|-|-|-|",
     ]
     for name, r in results.items():
         d = "" if r.perceptual is None else f"{r.perceptual:.4f}"
         lines.append(
-            f"| {name} | {r.images:,} | {r.kept:,} | {r.seconds / 60:.1f} | {r.psnr:.2f} | {r.ssim:.4f} | {d} | "
-            f"{r.rfd} | "
-            f"{min(r.spreads):.3g} to {max(r.spreads):.3g} | {r.noise:.2g} |"
+            f"| {name} | {r.images:,} | {r.weights_images:,} | {r.seconds / 60:.1f} | {r.psnr:.2f} | {r.ssim:.4f} "
+            f"| {d} | {r.rfd} | {min(r.spreads):.3g} to {max(r.spreads):.3g} | {r.noise:.2g} |"
         )
-    return lines + [f"- {name}: {said}" for name, r in results.items() for said in r.watched]
+    return lines + [f"- {name}: {sentence}" for name, r in results.items() for sentence in r.guard]
 
 
-def picture(rows: dict[str, Tensor], spec) -> Image.Image:
-    """The same images in every row, its name before it."""
+def figure(rows: dict[str, Tensor], spec) -> Image.Image:
+    """Return a figure with the same images in every row, labelled with the name of the setting."""
     named = [(name, figures.displayable(images, spec)) for name, images in rows.items()]
     return row_sheet(named, scale=max(1, round(64 / max(spec.sizes))), margin=LABEL)
 
@@ -254,17 +270,25 @@ def ablation(options: argparse.Namespace) -> None:
         if getattr(run.criterion, name) is None:
             say(
                 f"images of {dataset.spec.height} x {dataset.spec.width} pixels are too small for the {name} term: it "
-                "is left out everywhere"
+                "is left out of all settings"
             )
+    parameters = autoencoder.parameters(run.model.codec, dataset.spec.channels)
+    length = f"{run.minutes:g} minutes" if run.minutes else f"{run.images:,} images"
     say(
-        f"{autoencoder.parameters(run.model.codec, dataset.spec.channels) / 1e6:.2f} M parameters, factor "
-        f"{run.model.codec.factor}, batch {run.batch}; "
-        f"{len(losses)} settings of {f'{run.minutes:g} minutes' if run.minutes else f'{run.images:,} images'} each"
+        f"{parameters / 1e6:.2f} M parameters, factor {run.model.codec.factor}, batch {run.batch}; {len(losses)} "
+        f"settings of {length} each"
     )
     chosen = {name: loss for name, loss in losses.items() if not options.only or name in options.only}
     folders = {name: options.out / name.replace(" ", "-") for name in chosen}
     for name, loss in chosen.items():
         trained(folders[name], replace(run, criterion=loss), dataset, device, name)
+    report(folders, run, dataset, held_out, device, out=options.out)
+
+
+def report(
+    folders: dict[str, Path], run: AutoencoderRun, dataset: Dataset, held_out: np.ndarray, device: torch.device, *, out
+) -> None:
+    """Measure the models of all settings, print and write the table, and write the figure."""
     extractor = find_extractor("efficientnet", device=str(device))
     images = dataset.images_of(held_out)
     real = extractor(images, dataset.spec)
@@ -275,11 +299,11 @@ def ablation(options: argparse.Namespace) -> None:
         *table(results, len(held_out), extractor.label),
     ]
     print("\n" + "\n".join(lines))
-    write_atomically(options.out / "table.md", lambda temporary: temporary.write_text("\n".join(lines) + "\n"))
+    write_atomically(out / "table.md", lambda temporary: temporary.write_text("\n".join(lines) + "\n"))
     some = np.linspace(0, len(held_out) - 1, min(COLUMNS, len(held_out))).round().astype(int)
     rows = {"originals": images[some]} | {name: r.decoded[some] for name, r in results.items()}
-    figures.save(picture(rows, dataset.spec), options.out / "reconstructions.png")
-    say(f"the picture: {options.out / 'reconstructions.png'}")
+    figures.save(figure(rows, dataset.spec), out / "reconstructions.png")
+    say(f"figure: {out / 'reconstructions.png'}")
 
 
 def main() -> None:
@@ -289,15 +313,17 @@ def main() -> None:
     parser.add_argument(
         "--images", type=int, help="length of each training, in images seen; 60,000 if no length is given"
     )
-    parser.add_argument("--minutes-each", type=float, help="its length in minutes instead")
-    parser.add_argument("--size", type=int, help="side of the images, where the source lets one choose")
+    parser.add_argument("--minutes-each", type=float, help="length of each training in minutes instead")
+    parser.add_argument("--size", type=int, help="side of the images in pixels, if the source has a choice")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--begins", type=float, default=0.25, help="share of the images before the discriminator enters"
     )
-    parser.add_argument("--held-out", type=int, help="images to score on; default as debruit's trainings")
-    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="these settings")
+    parser.add_argument(
+        "--held-out", type=int, help="number of images to score on; default: that of debruit's trainings"
+    )
+    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="train only these settings")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()

@@ -1,10 +1,11 @@
-"""How fast images go through the feature network of `debruit evaluate`, and what faster ways would cost in the scores.
+"""Speed of the feature network of `debruit evaluate`, and what faster ways would cost in the scores.
 
-    python bench/features.py speed               images/s and CPU time by threads, batch and sessions
-    python bench/features.py scores              Frechet distances of real, blurred and noisy images by input size and number of reference images
+    python bench/features.py speed     images/s and CPU time by threads, batch and sessions
+    python bench/features.py scores    Frechet distances of real, blurred and noisy images,
+                                       by input size and number of reference images
 
-CPU time is what another process on the machine changes least: compare that. Fashion-MNIST must be there (`debruit data
-get fashion-mnist`); `scores` takes about ten minutes on two cores.
+Other processes on the machine affect CPU time least: compare that. Fashion-MNIST must be installed (`debruit data get
+fashion-mnist`); `scores` takes about ten minutes on two cores.
 """
 
 import sys
@@ -30,7 +31,7 @@ IMAGES, TURNS = 128, 3
 
 
 def speed() -> None:
-    """A line a way: what runs, images/s (best of TURNS), CPU milliseconds an image."""
+    """Print a line for each way: its name, images/s (best of TURNS), CPU milliseconds per image."""
     data = FashionMnist().build()
     extractor = efficientnet(device="cpu")
     path = str(root() / "networks" / f"{extractor.fingerprint}.onnx")
@@ -41,12 +42,12 @@ def speed() -> None:
         return normalised(x, MEAN, DEVIATION).contiguous().numpy()
 
     report("prepare only", lambda: [prepared(start, 8) for start in range(0, IMAGES, 8)])
-    report("as debruit does it", lambda: extractor(images, data.spec))
+    report("debruit", lambda: extractor(images, data.spec))
     for threads, batch in ((1, 1), (1, 8), (1, 32), (2, 1), (2, 8), (2, 32)):
-        work = partial(through, opened(path, threads), prepared, batch)
+        work = partial(extract, opened(path, threads), prepared, batch)
         report(f"one session, {threads} threads, batches of {batch}", partial(one_by_one, work, batch))
     for batch in (4, 8, 16):
-        work = partial(through, opened(path, 1), prepared, batch)
+        work = partial(extract, opened(path, 1), prepared, batch)
         report(f"two batches of {batch} at once, a thread each", partial(at_once, work, batch))
 
 
@@ -60,7 +61,7 @@ def at_once(work, batch: int) -> None:
         list(pool.map(work, range(0, IMAGES, batch)))
 
 
-def through(session, prepared, batch: int, start: int) -> None:
+def extract(session, prepared, batch: int, start: int) -> None:
     session.run(None, {"images": prepared(start, batch)})
 
 
@@ -81,8 +82,8 @@ def report(name: str, work) -> None:
 
 
 def scores() -> None:
-    """FD of 2,000 held-out images, as they are, blurred, and noisy, to 10,000 training images; then by the number of
-    these."""
+    """Print the FD of 2,000 held-out images, as they are, blurred, and noisy, to 10,000 training images; then to fewer
+    of these."""
     train, test = FashionMnist().build(), FashionMnist(split="test").build()
     chosen = np.random.default_rng(0).permutation(len(train))[:10_000]
     x = test.images_of(np.arange(4000, 6000)).float()
@@ -99,15 +100,15 @@ def scores() -> None:
         forward, _ = run(partial(EfficientNetLite0, packaged_weights()), (3, size, size), f"bench-{size}", device="cpu")
         look = partial(features, forward, train.spec, size)
         reference = look(train.images_of(chosen))
-        found = {name: moments(look(images)) for name, images in sets.items()}
+        statistics = {name: moments(look(images)) for name, images in sets.items()}
         for count in (10_000, 5_000, 2_500) if size == SIZE else (10_000,):
-            b = moments(reference[:count])
-            for name, a in found.items():
-                half = NORMAL * influence(reference[:count], b, a).std() / count**0.5
-                value = frechet_distance(a, b)
+            target = moments(reference[:count])
+            for name, sampled in statistics.items():
+                half = NORMAL * influence(reference[:count], target, sampled).std() / count**0.5
+                value = frechet_distance(sampled, target)
                 print(
-                    f"{size} pixels, {count:6,} reference images, {name:8} FD {value:7.2f}, by their choice +- "
-                    f"{half:.2f}",
+                    f"{size} pixels, {count:6,} reference images, {name:8} FD {value:7.2f} +- {half:.2f} "
+                    "(choice of the reference images)",
                     flush=True,
                 )
 

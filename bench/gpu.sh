@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Everything that wants a GPU, in one call: checks, a training, and the benchmarks of latent diffusion (diffusers is left out of them where it is not
-# installed; the ablation needs the perceptual network's package). Results go to $OUT (default: bench-out). The packages that the machine lacks travel
-# as wheels in .whl (cyclopts and what it needs, pydantic); without a network nothing is fetched.
+# Everything that needs a GPU, in one call: tests, a training, and the benchmarks of latent diffusion (without diffusers
+# if it is not installed; the ablation needs the package of the perceptual network). Results go to $OUT (default:
+# bench-out). Packages that the machine lacks are installed from wheels in .whl (cyclopts with its dependencies,
+# pydantic); nothing is downloaded.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 OUT=${OUT:-bench-out}

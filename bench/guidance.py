@@ -1,12 +1,13 @@
-"""Guidance: what it costs, and what its weight does to a model of Fashion-MNIST.
+"""Guidance: its cost, and the effect of its weight on a model of Fashion-MNIST.
 
-    python bench/guidance.py cost runs/f                          # seconds an image of one branch, two, and two in an interval
-    python bench/guidance.py curve runs/f --weights 1 1.5 2 3 4   # accuracy and Frechet distance against w: a CSV and a figure
+    python bench/guidance.py cost runs/f                          # seconds per image with one and two branches
+    python bench/guidance.py curve runs/f --weights 1 1.5 2 3 4   # accuracy and Frechet distance against w
 
-`curve` draws images 0..n - 1 of one seed at each weight, the classes in turn, and asks the independent classifier of
-bench/fashion: the share that it recognises as the class asked for, and the Frechet distance to the 10,000 test images
-in its features, with as many real images beside them. Each weight is a row of the CSV as soon as it is done; the same
-command goes on with those that are missing. Cost per weight: n images, two evaluations a step.
+`curve` samples images 0..n - 1 of one seed at each weight, the classes in turn. The independent classifier of
+bench/fashion measures the share that it recognises as the requested class, and the Frechet distance to the 10,000 test
+images in its features, next to the real-data baseline. The result is a CSV and a figure. Each weight is a row of the
+CSV as soon as it is done; running the same command again adds the missing ones. Cost per weight: n images, two
+evaluations a step.
 """
 
 import argparse
@@ -50,11 +51,12 @@ COLUMNS = [
     "evaluations",
     "seconds",
 ]
-KEY = COLUMNS[: COLUMNS.index("weight") + 1]  # what a row is a row of
+KEY = COLUMNS[: COLUMNS.index("weight") + 1]  # these columns identify a row
 
 
 def cost(options: argparse.Namespace) -> None:
-    """Seconds an image, the medians of turns in which every case comes once: the machine's drift is the same for all."""
+    """Print seconds per image: medians over turns with one call of each case, so that the machine's drift affects all
+    alike."""
     model = debruit.load(options.model, device=options.device)
     plain = model.settings(guidance=1.0, interval=(0.0, 1.0), rescale=0.0)
     cases = {
@@ -68,7 +70,7 @@ def cost(options: argparse.Namespace) -> None:
     for turn in range(options.turns + 1):
         for name, settings in cases.items():
             begin = time.perf_counter()
-            draw(model, settings, options.n, options.n)
+            sample(model, settings, options.n, options.n)
             if turn:  # the first warms up
                 seconds[name].append((time.perf_counter() - begin) / options.n)
     print(
@@ -84,12 +86,14 @@ def cost(options: argparse.Namespace) -> None:
 
 
 def curve(options: argparse.Namespace) -> None:
-    """One row a weight, those that the CSV has already left out; then the figure of all of this setting."""
+    """Add a row for each weight that the CSV does not have yet; then plot all rows with these settings."""
     model = debruit.load(options.model, device=options.device)
-    wanted = {
-        name: getattr(options, name) for name in ("sampler", "steps", "rescale") if getattr(options, name) is not None
-    }
-    settings = model.settings(interval=tuple(options.interval), **wanted)
+    settings = model.settings(
+        interval=tuple(options.guidance_interval),
+        rescale=options.guidance_rescale,
+        sampler=options.sampler,
+        steps=options.steps,
+    )
     named = describe(options, settings)
     for weight in options.weights:
         row = named | {"weight": f"{weight:g}"}
@@ -98,13 +102,13 @@ def curve(options: argparse.Namespace) -> None:
         row |= measure(model, replace(settings, guidance=weight), options)
         append(options.csv, row)
         print(f"w = {weight:g}: FD {row['fd']}, recognised {row['recognised']} ({row['seconds']} s)", flush=True)
-    found = [row for row in rows(options.csv) if all(row[name] == named[name] for name in KEY[:-1])]
-    figure(sorted(found, key=lambda row: float(row["weight"])), options.figure)
+    plotted = [row for row in rows(options.csv) if all(row[name] == named[name] for name in KEY[:-1])]
+    figure(sorted(plotted, key=lambda row: float(row["weight"])), options.figure)
     print(f"-> {options.csv}, {options.figure}")
 
 
 def describe(options: argparse.Namespace, settings: SamplingConfig) -> dict[str, str]:
-    """All that a row depends on but the weight."""
+    """Return everything that a row depends on, except the weight."""
     from classifier import digest
 
     low, high = settings.interval
@@ -121,22 +125,22 @@ def describe(options: argparse.Namespace, settings: SamplingConfig) -> dict[str,
 
 
 def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Namespace) -> dict[str, str]:
-    """Frechet distance and recognition at one weight, each with its 95 % interval over the samples."""
+    """Return Frechet distance and recognition at one weight, each with its 95 % interval over the samples."""
     from classifier import load_classifier
     from fashion_data import load
     from score import baseline, features, frechet, interval, predictions
 
     begin = time.perf_counter()
-    pixels = draw(model, settings, options.n, BATCH, options.seed)[:, 0]
+    pixels = sample(model, settings, options.n, BATCH, options.seed)[:, 0]
     seconds = time.perf_counter() - begin
     judge = load_classifier()
-    reference, found = features(load("test")[0], judge), features(pixels, judge)
-    low, high = interval(found, reference)
+    reference, sampled = features(load("test")[0], judge), features(pixels, judge)
+    low, high = interval(sampled, reference)
     share = float((predictions(pixels, judge) == np.arange(options.n) % 10).mean())
     error = 1.96 * (share * (1 - share) / options.n) ** 0.5
     best = baseline(options.n, reference, judge)
     numbers = {
-        "fd": frechet(found, reference),
+        "fd": frechet(sampled, reference),
         "fd_low": low,
         "fd_high": high,
         "recognised": share,
@@ -151,27 +155,24 @@ def measure(model: debruit.Model, settings: SamplingConfig, options: argparse.Na
     }
 
 
-def draw(model: debruit.Model, settings: SamplingConfig, count: int, batch: int, seed: int = 0) -> np.ndarray:
-    """Images 0..count - 1 of the seed, the classes in turn, (count, C, H, W)."""
+def sample(model: debruit.Model, settings: SamplingConfig, count: int, batch: int, seed: int = 0) -> np.ndarray:
+    """Sample images 0..count - 1 of the seed, the classes in turn, (count, C, H, W)."""
     parts = []
     for start in range(0, count, batch):
-        last = None
-        for last in model.job(min(batch, count - start), settings, seed=seed, first=start).run():
-            pass
-        assert last is not None
+        last = model.job(min(batch, count - start), settings, seed=seed, first=start).final()
         parts.append(model.images(last.x).numpy())
     return np.concatenate(parts)
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:
-    """The rows that are there."""
+    """Yield the rows of the CSV, if it exists."""
     if path.exists():
         with open(path, newline="") as file:
             yield from csv.DictReader(file)
 
 
 def append(path: Path, row: dict[str, str]) -> None:
-    """One row more, on the disk when this returns."""
+    """Append a row; it is on the disk when this returns."""
     new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", newline="") as file:
@@ -181,22 +182,26 @@ def append(path: Path, row: dict[str, str]) -> None:
         writer.writerow(row)
 
 
-def figure(found: list[dict[str, str]], path: Path) -> None:
-    """Recognised and Frechet distance against the weight, their intervals as bands, real images as lines."""
+def figure(measured: list[dict[str, str]], path: Path) -> None:
+    """Plot recognition and Frechet distance against the weight, intervals as bands and real images as lines."""
     from matplotlib.figure import Figure
 
     drawing = Figure(figsize=(8, 3.4), layout="constrained")
-    w = [float(row["weight"]) for row in found]
+    w = [float(row["weight"]) for row in measured]
     panels = [
-        ("recognised", "recognised as the class asked for", 100, "%"),
+        ("recognised", "recognised as the requested class", 100, "%"),
         ("fd", "Frechet distance (FD-FashionCNN)", 1, ""),
     ]
     for axis, (name, title, unit, mark) in zip(drawing.subplots(1, 2), panels, strict=True):
-        middle, low, high = ([unit * float(row[name + end]) for row in found] for end in ("", "_low", "_high"))
+        middle, low, high = ([unit * float(row[name + end]) for row in measured] for end in ("", "_low", "_high"))
         axis.fill_between(w, low, high, color="#2b6cb0", alpha=0.2, lw=0)
         axis.plot(w, middle, "o-", color="#2b6cb0", ms=4, label="samples")
         axis.axhline(
-            unit * float(found[0][f"baseline_{name}"]), color="#c2611f", lw=1.2, ls="--", label="as many real images"
+            unit * float(measured[0][f"baseline_{name}"]),
+            color="#c2611f",
+            lw=1.2,
+            ls="--",
+            label="real images (baseline)",
         )
         axis.set(xlabel="guidance weight w", title=title, ylabel=mark)
         axis.spines[["top", "right"]].set_visible(False)
@@ -215,13 +220,15 @@ def main() -> None:
         command.add_argument("model")
         command.add_argument("--device", default="cpu")
         command.add_argument(
-            "-n", type=int, default=64 if name == "cost" else 2000, help="images a weight; for cost, a batch"
+            "-n", type=int, default=64 if name == "cost" else 2000, help="images per weight; for cost, images per batch"
         )
     commands.choices["cost"].add_argument("--turns", type=int, default=5)
     more = commands.choices["curve"]
     more.add_argument("--weights", type=float, nargs="+", default=[0, 0.5, 1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 8])
-    more.add_argument("--interval", type=float, nargs=2, default=[0.0, 1.0], metavar=("LOW", "HIGH"))
-    more.add_argument("--rescale", type=float)
+    more.add_argument(
+        "--guidance-interval", "--interval", type=float, nargs=2, default=[0.0, 1.0], metavar=("LOW", "HIGH")
+    )
+    more.add_argument("--guidance-rescale", "--rescale", type=float)
     more.add_argument("--sampler")
     more.add_argument("--steps", type=int)
     more.add_argument("--seed", type=int, default=0)

@@ -2,19 +2,19 @@
 with one on pixels.
 
 1. Encoding, decoding and a training step (L1 + 1e-6 KL, backward, clipping, fused AdamW, EMA) at equal architecture:
-   parameter counts are asserted to be equal, and that copied weights give equal outputs is tested
+   parameter counts are asserted to be equal, and a test shows that copied weights give equal outputs
    (tests/autoencoders/test_reference.py). Small: 64 pixels, widths 32-64-128, KL, factor 4. With --reference: the KL f8
-   of the LDMs, 83.65 M parameters, at 256 pixels. diffusers is shown as it is built, and with its weights channels last
-   in memory, as debruit's are.
+   of the LDMs, 83.65 M parameters, at 256 pixels. diffusers is measured as it is built, and with its weights channels
+   last in memory, as debruit's are.
 2. The training that debruit recommends for labelled images at equal minutes, on pixels and on latents: the product's
    own loop (batch, forward, backward, clipping, optimiser, EMA), not compiled. The codec is the one that `debruit train
-   ldm` would build, with random weights; its share of the minutes is taken off those on latents. They come from the
-   cache; what filling it costs is reported in seconds per 1,000 images.
+   ldm` would build, with random weights; its share of the minutes is subtracted from those on latents. The latents come
+   from the cache; filling it is reported in seconds per 1,000 images.
 
-All contenders live in one process, with debruit's settings of it (training/allocator.py), and take turns of one action
-each; ratios are taken turn by turn, so that a machine whose speed drifts hurts all alike. Peak memory is of a fresh
-process for each figure, which does the action twice. On a CPU (Linux): its largest resident set less what it held
-before it built the model. On CUDA: torch.cuda.max_memory_allocated.
+All contenders run in one process, with debruit's process settings (training/allocator.py), and take turns of one action
+each; ratios are computed turn by turn, so that a machine whose speed drifts affects all alike. Each peak memory is that
+of a fresh process that performs the action twice. On a CPU (Linux) it is the largest resident set minus that before the
+model was built; on CUDA it is torch.cuda.max_memory_allocated.
 
     python bench/latent.py [--only autoencoders | diffusion] [--reference] [--rounds 15] [--threads 2]
                            [--device cuda --precision bf16]
@@ -66,7 +66,7 @@ SMALL = Autoencoder(coder=Coder(channels=32, multipliers=(1, 2, 4), blocks=2, gr
 LR, KL_WEIGHT, CLIP_NORM = 1e-4, 1e-6, 1.0
 ACTIONS = {"encode": "encoding", "decode": "decoding", "train": "training"}
 ENDLESS = 10**9
-WARMING = 2  # turns that are not counted
+WARMING = 2  # turns at the start that are not counted
 MEASURED_IMAGES = 256  # for shift and scale of the random codec
 CLASSES = tuple(f"class {n}" for n in range(11))  # as many as OpenMoji has groups
 
@@ -83,7 +83,7 @@ class Setting:
 
     @property
     def run(self) -> AutoencoderRun:
-        """The training, of one report a step."""
+        """The training, with one report per step."""
         spec = DataSpec(
             name="x", channels=3, height=self.size, width=self.size, depth="uint8", low=0, high=255, count=256
         )
@@ -99,7 +99,7 @@ class Setting:
         )
 
     def inputs(self) -> tuple[Tensor, Tensor]:
-        """Images in [-1, 1], and noise of the shape of their latents."""
+        """Return images in [-1, 1] and noise of the shape of their latents."""
         g = torch.Generator().manual_seed(0)
         images = torch.rand((self.batch, 3, self.size, self.size), generator=g) * 2 - 1
         eps = torch.randn((self.batch, *latent_shape(self.run)), generator=g)
@@ -107,7 +107,7 @@ class Setting:
 
 
 class Debruit:
-    """The product's module, and its own step of training (training/tasks/autoencoder_step.py)."""
+    """debruit's module and its training step (training/tasks/autoencoder_step.py)."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.device = setting, torch.device(setting.device)
@@ -135,7 +135,7 @@ class Debruit:
 
 
 class Diffusers:
-    """AutoencoderKL of the same setting with the same loss, and a plain average of its weights."""
+    """AutoencoderKL with the same setting and loss, and a plain average of its weights."""
 
     def __init__(self, setting: Setting, *, channels_last: bool = False) -> None:
         self.setting, self.device = setting, torch.device(setting.device)
@@ -193,7 +193,7 @@ class Diffusers:
 
 
 def forward_pass(action: Action, setting: Setting) -> Action:
-    """Without gradients, in the setting's precision."""
+    """Return an action that runs without gradients, in the precision of the setting."""
 
     @torch.inference_mode()
     def run() -> None:
@@ -211,7 +211,7 @@ CONTENDERS = {
 
 
 def autoencoders(setting: Setting, rounds: int, fresh: "Fresh") -> None:
-    """Part 1, as a Markdown table."""
+    """Print part 1 as a Markdown table."""
     names = [name for name in CONTENDERS if name == "debruit" or has_diffusers()]
     if len(names) == 1:
         print("diffusers is not installed: it is left out", flush=True)
@@ -237,12 +237,12 @@ def autoencoders(setting: Setting, rounds: int, fresh: "Fresh") -> None:
 
 
 def action_of(name: str, setting: Setting, action: str) -> Action:
-    """One action of a contender, built."""
+    """Return one action of a contender."""
     return getattr(CONTENDERS[name](setting), action)()
 
 
 def synthetic(spec: DataSpec) -> Dataset:
-    """Noise in the shape of a labelled data set."""
+    """Return noise in the shape of a labelled data set."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (spec.count, *spec.shape), dtype=np.uint8)
     return Dataset(
@@ -251,7 +251,7 @@ def synthetic(spec: DataSpec) -> Dataset:
 
 
 def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
-    """Part 2."""
+    """Print part 2 as a Markdown table."""
     device = torch.device(options.device)
     spec = DataSpec(
         name="synthetic",
@@ -299,7 +299,7 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
 def report_diffusion(
     runs: dict[str, Run], speeds: dict[str, list[float]], peaks: dict[str, float], left: dict[str, float]
 ) -> None:
-    """A Markdown table; `left` are the seconds that the budget leaves to the training of the diffusion model."""
+    """Print a Markdown table; `left` are the seconds that the budget leaves for training the diffusion model."""
     print(
         "| training on | U-Net | parameters | MFLOP an image | batch | images/s | latents are | peak, MiB | images in "
         "the budget |"
@@ -313,13 +313,13 @@ def report_diffusion(
             f"{ratio(speeds['latents'], speeds[name])} | {peaks[name]:,.0f} | {speed * max(left[name], 0):,.0f} |"
         )
     print(
-        f"\nOf the budget, latents leave {FIRST_SHARE:.0%} to their autoencoder's training, and the seconds of "
+        f"\nOf the budget of latents, {FIRST_SHARE:.0%} are for training their autoencoder, and some seconds for "
         "encoding."
     )
 
 
 def training(run: Run, device: str) -> Action:
-    """One step of the product's loop, each time it is called."""
+    """Return an action that makes one step of the product's loop."""
     target, dataset, codec = torch.device(device), synthetic(run.model.data), run.model.codec
     latents = None
     if not isinstance(codec, Pixels):
@@ -342,20 +342,20 @@ def described(run: Run) -> str:
 
 
 class Fresh:
-    """Fresh processes, one for each figure of memory."""
+    """Fresh processes, one for each measurement of memory."""
 
     def __init__(self, device: str, threads: int | None) -> None:
         self.device, self.threads = device, threads
 
     def peak(self, build: Callable[[], Action]) -> float:
-        """MiB that building an action and doing it twice takes at its peak."""
+        """Return the peak memory in MiB of building an action and running it twice."""
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn, initializer=begin_process, initargs=(self.threads,)) as pool:
             return pool.submit(peak, build, self.device).result()
 
 
 def begin_process(threads: int | None) -> None:
-    """As the process of the timings; libraries are imported before anything is measured."""
+    """Configure the process as for the timings; import libraries before anything is measured."""
     prepare()
     if threads:
         torch.set_num_threads(threads)
@@ -364,7 +364,7 @@ def begin_process(threads: int | None) -> None:
 
 
 def peak(build: Callable[[], Action], device: str) -> float:
-    """In this process, MiB."""
+    """Return the peak memory of an action in this process, in MiB."""
     on_cpu = torch.device(device).type == "cpu"
     if on_cpu:
         Path("/proc/self/clear_refs").write_text("5")  # the largest resident set counts from here
@@ -377,7 +377,7 @@ def peak(build: Callable[[], Action], device: str) -> float:
 
 
 def resident(field: str) -> float:
-    """MiB, as the kernel counts them: VmRSS now, VmHWM at most."""
+    """Return the resident set in MiB as the kernel counts it: VmRSS now, VmHWM at most."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
@@ -385,7 +385,7 @@ def resident(field: str) -> float:
 def turns(
     actions: dict[str, Action], batches: dict[str, int], rounds: int, device: str, what: str
 ) -> dict[str, list[float]]:
-    """Images per second of each turn, by name."""
+    """Return the images per second of each turn, by name."""
     speeds: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(-WARMING, rounds):
         for name, action in actions.items():
@@ -401,10 +401,10 @@ def turns(
 
 
 def ratio(ours: list[float], theirs: list[float]) -> str:
-    """Median and quartiles of the ratio, turn by turn."""
+    """Return median and quartiles of the ratio, turn by turn."""
     if ours is theirs:
         return "1"
-    low, middle, high = statistics.quantiles([mine / its for mine, its in zip(ours, theirs, strict=True)], n=4)
+    low, middle, high = statistics.quantiles([own / other for own, other in zip(ours, theirs, strict=True)], n=4)
     return f"{middle:.2f} x ({low:.2f} to {high:.2f})"
 
 
@@ -414,7 +414,7 @@ def synchronise(device: str) -> None:
 
 
 def parameters(module: nn.Module) -> int:
-    """Trainable values."""
+    """Return the number of trainable values."""
     return sum(p.numel() for p in module.parameters())
 
 
@@ -425,9 +425,9 @@ def has_diffusers() -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("autoencoders", "diffusion"))
-    parser.add_argument("--reference", action="store_true", help="the KL f8 at 256 pixels in target of the small one")
-    parser.add_argument("--batch", type=int, help="images an action, of the autoencoders; default 16, reference 1")
-    parser.add_argument("--size", type=int, default=64, help="pixels of the images of the diffusion part")
+    parser.add_argument("--reference", action="store_true", help="the KL f8 at 256 pixels instead of the small one")
+    parser.add_argument("--batch", type=int, help="images per action of the autoencoders; default 16, reference 1")
+    parser.add_argument("--size", type=int, default=64, help="side of the images of the diffusion part, in pixels")
     parser.add_argument("--count", type=int, default=2465, help="number of them; OpenMoji has as many")
     parser.add_argument("--minutes", type=float, default=10, help="budget that the diffusion part is sized for")
     parser.add_argument("--rounds", type=int, default=15, help="turns of one action each, at least 2")

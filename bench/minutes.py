@@ -1,13 +1,14 @@
-"""Does --minutes hold on a machine that does other work? Trains for real under several kinds of load and says when each
+"""Does --minutes hold on a machine that does other work? Trains under several kinds of load and reports when each
 training ended.
 
     python bench/minutes.py [--minutes 2] [--source fashion-mnist] [--loads idle busy bursts stopped]
 
-idle: nothing else. busy: a process that never rests on each core, for the whole length. bursts: the same in bursts of 5
-to 25 seconds with pauses of 3 to
-10. stopped: the training itself is stopped for a fifth of its minutes (SIGSTOP), as a machine that is suspended. A
-    training is right if it ends between
-97 % and 101 % of its minutes, counted from the start of the command.
+idle      no other work
+busy      a busy process on each core, for the whole length
+bursts    the same in bursts of 5 to 25 seconds with pauses of 3 to 10
+stopped   the training itself is stopped (SIGSTOP) for a fifth of its minutes, like a machine that is suspended
+
+A training passes if it ends between 97 % and 101 % of its minutes, counted from the start of the command.
 """
 
 import argparse
@@ -48,7 +49,7 @@ def main() -> int:
 
 
 def timed(load: str, source: str, minutes: float, out: Path, rest: list[str]) -> tuple[float, int]:
-    """Seconds from the start of the command to its end, and its exit code."""
+    """Return the seconds from the start of the command to its end, and its exit code."""
     command = [
         sys.executable,
         "-m",
@@ -64,19 +65,19 @@ def timed(load: str, source: str, minutes: float, out: Path, rest: list[str]) ->
     began = time.monotonic()
     with open(out.with_suffix(".log"), "w") as log:
         process = subprocess.Popen([*command, *rest], stdout=log, stderr=subprocess.STDOUT)
-        beside = threading.Thread(target=LOADS[load], args=(stop, process, 60 * minutes))
-        beside.start()
+        other_work = threading.Thread(target=LOADS[load], args=(stop, process, 60 * minutes))
+        other_work.start()
         code = process.wait()
         seconds = time.monotonic() - began
     stop.set()
-    beside.join()
+    other_work.join()
     if code:
         print(out.with_suffix(".log").read_text())
     return seconds, code
 
 
 def idle(stop: threading.Event, process: subprocess.Popen, seconds: float) -> None:
-    """Nothing."""
+    """Do nothing."""
 
 
 def busy(stop: threading.Event, process: subprocess.Popen, seconds: float) -> None:
@@ -107,7 +108,7 @@ LOADS = {"idle": idle, "busy": busy, "bursts": bursts, "stopped": stopped}
 
 
 def settings(out: Path) -> str:
-    """The width of the network that was chosen, and how many images make a batch."""
+    """Return the width of the network that was chosen, and the batch size."""
     path = out / "run.json"
     run = json.loads(path.read_text())
     network = run["model"].get("network")

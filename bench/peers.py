@@ -1,12 +1,12 @@
-"""The other library of the side-by-side: denoising-diffusion-pytorch, imported without torchvision.
+"""denoising-diffusion-pytorch, a library that bench/throughput.py compares with, imported without torchvision.
 
 The package (github.com/lucidrains/denoising-diffusion-pytorch, MIT) imports torchvision, accelerate and ema_pytorch at
 the top of its main file, but only its `Trainer` and `Dataset` use them; `Unet` and `GaussianDiffusion` do not.
-torchvision cannot be imported together with the CPU build of torch that this project pins, so whichever of the three is
-missing gets a stand-in *during the import only*, and a stand-in raises if anything calls it. Not one line of the peer's
-network, loss or sampler is changed; what it has when fully installed (its Trainer, its data pipeline) is not measured.
+torchvision cannot be imported with the CPU build of torch that this project pins, so whichever of the three is missing
+is replaced *during the import only* by a stand-in that raises if anything calls it. The network, loss and sampler of
+the library are unchanged; its Trainer and its data pipeline are not measured.
 
-Where it is found: the folder in $DEBRUIT_BENCH_DDPM, or site-packages. To have it without its dependencies:
+The package is looked for in the folder $DEBRUIT_BENCH_DDPM, then in site-packages. To get it without its dependencies:
 
     pip download --no-deps -d wheels denoising-diffusion-pytorch==2.3.4
     python -m zipfile -e wheels/denoising_diffusion_pytorch-2.3.4-py3-none-any.whl ddpm
@@ -31,7 +31,7 @@ VARIABLE = "DEBRUIT_BENCH_DDPM"
 
 
 class Absent:
-    """Stands for a name of a package that is not installed; calling it or reading from it raises ImportError."""
+    """Stand-in for a name of a package that is not installed; calling it or reading from it raises ImportError."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -47,7 +47,7 @@ class Absent:
 
 @contextmanager
 def stand_ins() -> Generator[None]:
-    """Inside: every name in UNUSED can be imported. Outside: `sys.modules` as it was; no other library meets one."""
+    """Make every name in UNUSED importable inside; restore `sys.modules` afterwards."""
     placed = [name for name in UNUSED if name not in sys.modules and importlib.util.find_spec(name) is None]
     for name in placed:
         module = ModuleType(name, "Stand-in for a package that is not installed.")
@@ -62,8 +62,11 @@ def stand_ins() -> Generator[None]:
 
 
 def package_folder() -> Path:
-    """The folder that holds the package's files: $DEBRUIT_BENCH_DDPM (or its subfolder of that name), else
-    site-packages."""
+    """Return the folder with the package's files: $DEBRUIT_BENCH_DDPM (or its subfolder of that name), else
+    site-packages.
+
+    Raise ImportError if it is in neither.
+    """
     if given := os.environ.get(VARIABLE):
         for folder in (Path(given) / PACKAGE, Path(given)):
             if (folder / f"{PACKAGE}.py").is_file():
@@ -78,10 +81,10 @@ def package_folder() -> Path:
 
 
 def load_denoising_diffusion_pytorch() -> ModuleType:
-    """The peer's main module: `.Unet`, `.GaussianDiffusion`, `.__version__`.
+    """Return the main module of the package: `.Unet`, `.GaussianDiffusion`, `.__version__`.
 
-    The package's own `__init__` imports a dozen further models, so an empty package replaces it and the one submodule
-    is imported from it. Raises ImportError that says what to do where the package is not found.
+    The package's own `__init__` imports a dozen further models, so an empty package replaces it and only the main
+    module is imported from it. Raise ImportError, with what to do, if the package is missing.
     """
     name = f"{PACKAGE}.{PACKAGE}"
     if name in sys.modules:

@@ -4,7 +4,7 @@ climbs back. Run: python bench/request_path.py [--all] [ARGUMENTS OF debruit tra
 What is counted. A function call belongs to the path if one of its arguments is the request or the run that becomes of
 it: a TrainRequest, Assignments, Resolved, Plan, TwoStagePlan, TrainingConfig or RunFolder; the methods of these values
 themselves are part of the value. The calls are traced with sys.setprofile from `main(["train", ...])` to the first call
-of the loop. Left out are the ground floor, which any package may use (errors, events, ranges, config, seams, overrides,
+of the loop. Left out are the modules that any package may use (errors, events, ranges, config, seams, overrides,
 text, files), and the inside of a measurement of the training's speed, which is the loop itself.
 
 A visit is a file of the path that is called from another one. A climb is a visit that is made by a file of a higher
@@ -100,7 +100,7 @@ class Visits:
 
 
 def carries(frame: FrameType) -> bool:
-    """Whether an argument of the call is the request or what becomes of it."""
+    """Whether an argument of the call is the request or a value made from it."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return any(type(frame.f_locals.get(name)).__name__ in CARRIERS for name in names if name != "self")
@@ -112,28 +112,28 @@ def layer(file: str) -> int:
 
 
 def files(visits: list[tuple[str, str]]) -> list[str]:
-    """The files in the order of their first visit."""
+    """Return the files in the order of their first visit."""
     return list(dict.fromkeys(["apps/cli/train.py", *(file for _, file in visits)]))
 
 
 def climbs(visits: list[tuple[str, str]]) -> int:
-    """Visits made by a file of a higher layer than that of the file visited before."""
+    """Return the number of visits made by a file of a higher layer than that of the file visited before."""
     return sum(layer(source) > layer(before) for (_, before), (source, _) in pairwise(visits))
 
 
 def trace(arguments: list[str], every: bool = False) -> list[tuple[str, str]]:
-    """The visits of `debruit train ARGUMENTS`, up to the first step."""
+    """Return the visits of `debruit train ARGUMENTS`, up to the first step."""
     from debruit.apps.cli import main
 
-    found = Visits(every)
-    sys.setprofile(found)
+    visits = Visits(every)
+    sys.setprofile(visits)
     try:
         main(["train", *arguments])
     except FirstStep:
         pass
     finally:
         sys.setprofile(None)
-    return found.visits
+    return visits.visits
 
 
 def _file(frame: FrameType) -> str | None:

@@ -1,10 +1,9 @@
-"""The model that comes with debruit: how it was made, and the figures of it in the documents.
+"""The model that comes with debruit: how it is made, and its figures in the documents.
 
-debruit train autoencoder openmoji --size 64 --images 45_000 --out runs/ae
-debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
-python bench/shipped.py export runs/o          # -> src/debruit/models/weights/, in half precision
-python bench/shipped.py figures                # -> docs/prompts.png, docs/masks.png: held-out names
-python bench/shipped.py held-out               # the names that it never saw
+debruit train autoencoder openmoji --size 64 --images 45_000 --out runs/ae debruit train openmoji-text-mask-64
+--autoencoder runs/ae --out runs/o python bench/shipped.py export runs/o # -> src/debruit/models/weights/, in half
+precision python bench/shipped.py figures # -> docs/prompts.png, docs/masks.png: held-out names python bench/shipped.py
+held-out # prints the names that it was not trained on
 """
 
 import argparse
@@ -32,7 +31,7 @@ from debruit.training.allocator import prepare
 
 NAME, RECIPE = "openmoji-64", "openmoji-text-mask-64"
 MOST_BYTES = 25_000_000
-PIECES = 14_000  # of BERT's 30,522: what leaves room below MOST_BYTES
+PIECES = 14_000  # of BERT's 30,522, so that the file stays below MOST_BYTES
 ROOT = Path(__file__).parents[1]
 SHOWN = 10  # held-out names in the figures of the documents
 LONGEST = 32
@@ -40,7 +39,7 @@ SAMPLES = 4
 
 
 def export(run: Path) -> None:
-    """The model of a run folder as the one that comes with debruit."""
+    """Write the model of a run folder as the one that comes with debruit."""
     model = load(run, "cpu")
     about = {k: v for k, v in model.provenance.items() if k not in ("argv", "hardware")}
     target = ROOT / "src/debruit/models/weights" / f"{NAME}.safetensors"
@@ -54,8 +53,8 @@ def export(run: Path) -> None:
 def shortened(config: ModelConfig, weights: dict[str, torch.Tensor]) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     """Return the model with a vocabulary of PIECES pieces.
 
-    Kept are those of the data's names, those of one character, of which any word can be made, and the commonest of the
-    rest, which come first in BERT's list.
+    These are the pieces in the names of the data, all pieces of one character, of which any word can be made, and the
+    most frequent of the rest, which come first in BERT's list.
     """
     text = next(c for c in config.conditioners if isinstance(c, Text))
     assert isinstance(text.encoder, TextTransformer)
@@ -80,7 +79,7 @@ def pieces_of(text: Text, names: list[str]) -> list[list[str]]:
 
 
 def opened() -> tuple[Model, Dataset, np.ndarray, np.ndarray]:
-    """The shipped model, its data, and which images it was trained on and which not."""
+    """Return the shipped model, its data, and the indices of the images trained on and of those held out."""
     model = load(NAME, "cpu")
     dataset = recipes()[RECIPE]().source.build()
     about = model.provenance
@@ -94,8 +93,8 @@ def shown(dataset: Dataset, held_out: np.ndarray) -> list[int]:
     return short[:: max(len(short) // SHOWN, 1)][:SHOWN]
 
 
-def draw() -> None:
-    """docs/prompts.png and docs/masks.png."""
+def write_figures() -> None:
+    """Write docs/prompts.png and docs/masks.png."""
     model, dataset, training, held_out = opened()
     chosen = shown(dataset, held_out)
     extractor = find_extractor("efficientnet", dataset, device="cpu")
@@ -120,7 +119,7 @@ def draw() -> None:
 
 
 def names() -> None:
-    """Prints the held-out names."""
+    """Print the held-out names."""
     _, dataset, _, held_out = opened()
     for n in held_out:
         print(dataset.paths[n], " / ".join(dataset.texts[n]))
@@ -137,7 +136,7 @@ def main() -> None:
     if options.verb == "export":
         export(options.run)
     elif options.verb == "figures":
-        draw()
+        write_figures()
     else:
         names()
 

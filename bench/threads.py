@@ -1,10 +1,10 @@
-"""How long sampling takes while other processes run, by the number of threads and by how idle OpenMP threads wait.
+"""Duration of sampling while other processes run, by the number of threads and by how idle OpenMP threads wait.
 
     python bench/threads.py [--images 4] [--rounds 3] [--loads 0,1,2] [--model openmoji-64]
 
-Each measurement is a process of its own: it loads the model, samples once to warm up, then once against the clock.
-Meanwhile as many `while :; do :; done` run as the load says. Rounds interleave the settings, and the table gives
-medians: the machine's speed varies.
+Each measurement is a separate process: it loads the model, samples once to warm up, then is timed sampling again.
+Meanwhile the load is that number of `while :; do :; done` processes. Rounds interleave the settings, and the table
+gives medians, since the speed of the machine varies.
 """
 
 import argparse
@@ -24,8 +24,8 @@ began = time.perf_counter()
 model.generate({images}, prompt="cat")
 print(time.perf_counter() - began)
 """
-SETTINGS = {  # name -> what the environment says
-    "as found": {},
+SETTINGS = {  # name -> environment variables
+    "default": {},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
     "no spinning": {"GOMP_SPINCOUNT": "0"},
     "spin 100": {"GOMP_SPINCOUNT": "100"},
@@ -39,7 +39,7 @@ SETTINGS = {  # name -> what the environment says
 
 @contextmanager
 def load(count: int):
-    """`count` processes that do nothing but compute."""
+    """Run `count` processes that do nothing but compute, inside this `with` statement."""
     busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(count)]
     try:
         time.sleep(1)
@@ -51,7 +51,7 @@ def load(count: int):
 
 
 def measured(settings: dict[str, str] | None, code: str) -> float:
-    """Seconds of the second sampling."""
+    """Return the seconds of the second sampling."""
     own = "" if settings is not None else "from debruit.apps.threads import set_threads\nset_threads(None)\n"
     process = subprocess.run(
         [sys.executable, "-c", own + code],
@@ -64,7 +64,7 @@ def measured(settings: dict[str, str] | None, code: str) -> float:
 
 
 def main() -> None:
-    """Prints a table, a row for each setting and a column for each load."""
+    """Print a table, a row for each setting and a column for each load."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="openmoji-64")
     parser.add_argument("--images", type=int, default=4)
@@ -87,7 +87,7 @@ def main() -> None:
     for name in names:
         cells = (f"{statistics.median(timings[name, n]):.1f} ({max(timings[name, n]):.1f})" for n in loads)
         print(f"| {name} | {' | '.join(cells)} |")
-    print("\nIn brackets the slowest.")
+    print("\nThe slowest run is in brackets.")
 
 
 if __name__ == "__main__":

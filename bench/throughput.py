@@ -3,10 +3,10 @@ run.
 
 The task is a DDPM at 28x28x1 (linear chain of 1000, eps prediction, L_simple), fp32, batch 64. debruit and diffusers
 have the same architecture to the parameter (UNet2DModel, widths 32-64-64, two blocks a level, attention at the lowest);
-denoising-diffusion-pytorch has its own U-Net of the same widths. Every contender has a process of its own and does its
-full training step (noise, forward, backward, clipping, AdamW, EMA) when it is its turn; the turns are single steps and
-ratios are taken turn by turn, so that a machine whose speed drifts hurts all alike. Peak memory is the process's
-largest resident set.
+denoising-diffusion-pytorch has its own U-Net of the same widths. Every contender runs in a separate process and makes
+its complete training step (noise, forward, backward, clipping, AdamW, EMA) in its turn. Turns are single steps and
+ratios are computed turn by turn, so that a machine whose speed drifts affects all alike. Peak memory is the largest
+resident set of the process.
 
     python bench/throughput.py [--rounds 15] [--width 32]
 """
@@ -24,7 +24,7 @@ BATCH, SIZE, SAMPLING_STEPS = 64, 28, 10
 
 
 def debruit(width: int) -> tuple[int, Callable, Callable]:
-    """The product's own step, as `debruit train` runs it (process settings included)."""
+    """debruit's own step, as `debruit train` runs it (process settings included)."""
     from debruit.training.allocator import prepare
 
     prepare()
@@ -137,12 +137,13 @@ CONTENDERS = {"debruit": debruit, "diffusers": diffusers, "denoising-diffusion-p
 
 
 def parameters(module) -> int:
-    """Trainable values."""
+    """Return the number of trainable values."""
     return sum(p.numel() for p in module.parameters())
 
 
 def serve(name: str, width: int) -> None:
-    """One contender in this process: a JSON line to start with, then one for each "train" or "sample" that is read."""
+    """Run one contender in this process: print a JSON line at the start, then one for each "train" or "sample" that is
+    read."""
     count, train, sample = CONTENDERS[name](width)
     actions = {"train": train, "sample": sample}
     print(json.dumps({"parameters": count}), flush=True)
@@ -155,7 +156,7 @@ def serve(name: str, width: int) -> None:
 
 
 class Contender:
-    """A process that waits for its turns."""
+    """A process that runs one contender when it is its turn."""
 
     def __init__(self, name: str, width: int) -> None:
         command = [sys.executable, __file__, "--contender", name, "--width", str(width)]
@@ -197,7 +198,7 @@ def main() -> None:
         try:
             contenders[name] = Contender(name, options.width)
         except EOFError:
-            print(f"{name} is left out: it did not start (its own message stands above)", flush=True)
+            print(f"{name} is left out: it did not start (see its message above)", flush=True)
     for action, rounds, warming in (("train", options.rounds, 2), ("sample", options.sampling_rounds, 1)):
         for number in range(-warming, rounds):
             speeds = [f"{name} {c.turn(action, counts=number >= 0):.1f}" for name, c in contenders.items()]
@@ -206,7 +207,7 @@ def main() -> None:
 
 
 def report(contenders: dict[str, Contender]) -> None:
-    """A Markdown table: medians, and the median with quartiles of debruit's ratio to each, turn by turn."""
+    """Print a Markdown table: medians, and median with quartiles of debruit's ratio to each contender, turn by turn."""
     print(
         "\n| | parameters | training images/s | debruit is | sampling images/s (10 evaluations) | debruit is "
         "| peak of training, MiB |"
@@ -216,7 +217,7 @@ def report(contenders: dict[str, Contender]) -> None:
     for name, c in contenders.items():
         cells = []
         for action, speeds in c.speeds.items():
-            ratios = [mine / its for mine, its in zip(ours[action], speeds, strict=True)]
+            ratios = [own / other for own, other in zip(ours[action], speeds, strict=True)]
             low, middle, high = statistics.quantiles(ratios, n=4)
             cells += [f"{statistics.median(speeds):.1f}", f"{middle:.2f} x ({low:.2f} to {high:.2f})"]
         print(f"| {name} | {c.parameters / 1e6:.2f} M | {' | '.join(cells)} | {c.peak_mib['train']:.0f} |")

@@ -1,7 +1,9 @@
-"""The judge: a small CNN trained on Fashion-MNIST's own labels, whose 128-d features carry the Frechet distance.
+"""Train the classifier that scores samples: a small CNN on the labels of Fashion-MNIST, with 128 features for the
+Frechet distance.
 
-Fixed seed, a few CPU minutes, at least 92 % on the 10,000 test images, or no file is written. The weights are the
-yardstick: scores compare only between samples judged by one file, so `score.py` prints its digest.
+The seed is fixed, training takes a few CPU minutes, and no file is written below 92 % accuracy on the 10,000 test
+images. Scores are comparable only if they were measured with the same weights, so `score.py` prints the digest of their
+file.
 
     python bench/fashion/classifier.py            # writes <cache>/bench/fashion-classifier.safetensors
 """
@@ -24,12 +26,13 @@ REQUIRED = 0.92
 
 
 def default_path() -> Path:
-    """Where the classifier is kept between runs."""
+    """Return the path of the classifier between runs."""
     return cache_root() / "bench" / "fashion-classifier.safetensors"
 
 
 def unit(inputs: int, outputs: int) -> nn.Sequential:
-    """3x3 convolution, pooling by 2, batch norm, ReLU: pooling first quarters the work of the other two."""
+    """Return a 3x3 convolution, pooling by 2, batch norm and ReLU. Pooling comes first since it quarters the work of
+    the others."""
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
     return nn.Sequential(convolution, nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
@@ -44,23 +47,24 @@ class Classifier(nn.Module):
         self.head = nn.Linear(128, 10)
 
     def features(self, images: Tensor) -> Tensor:
-        """(N, 128) rectified activations before the last layer. `images`: uint8 (N, 28, 28), or float in 0..255."""
+        """Return the rectified activations before the last layer, (N, 128), of images (N, 28, 28), uint8 or float in
+        0..255."""
         x = (images[:, None].float() - 72.94) / 90.02  # mean and deviation of the training pixels
         return F.relu(self.neck(self.body(x.contiguous(memory_format=torch.channels_last))))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 10)."""
+        """Return the logits, (N, 10)."""
         return self.head(F.dropout(self.features(images), 0.3, self.training))
 
 
 def mirror(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the images (N, 28, 28) left to right; the classes do not change under it."""
+    """Mirror half of the images (N, 28, 28) left to right, which does not change their class."""
     chosen = torch.rand(len(images), 1, 1, generator=generator) < 0.5
     return torch.where(chosen, images.flip(-1), images)
 
 
 def train(epochs: int, *, seed: int = 0, batch: int = 128) -> Classifier:
-    """AdamW with a one-cycle rate; prints accuracy and time after each epoch."""
+    """Train with AdamW and a one-cycle rate; print accuracy and time after each epoch."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     pixels, classes = load("train")
@@ -86,14 +90,14 @@ def train(epochs: int, *, seed: int = 0, batch: int = 128) -> Classifier:
 
 @torch.inference_mode()
 def accuracy(model: Classifier) -> float:
-    """Share of the 10,000 test images that the model classifies correctly."""
+    """Return the share of the 10,000 test images that the model classifies correctly."""
     pixels, classes = load("test")
     predicted = torch.cat([model.eval()(part).argmax(1) for part in torch.from_numpy(pixels.copy()).split(500)])
     return float((predicted == torch.from_numpy(classes.astype(np.int64))).float().mean())
 
 
 def load_classifier(path: Path | None = None) -> Classifier:
-    """The trained classifier, ready for inference."""
+    """Return the trained classifier, ready for inference."""
     path = path or default_path()
     if not path.is_file():
         raise SystemExit(f"{path} is missing: run `python bench/fashion/classifier.py` (a few minutes)")
@@ -103,7 +107,7 @@ def load_classifier(path: Path | None = None) -> Classifier:
 
 
 def digest(path: Path | None = None) -> str:
-    """First 12 hex digits of the file's SHA-256: which yardstick a score belongs to."""
+    """Return the first 12 hex digits of the file's SHA-256, which identify the classifier of a score."""
     return hashlib.sha256((path or default_path()).read_bytes()).hexdigest()[:12]
 
 

@@ -1,7 +1,7 @@
-"""Fashion-MNIST for the benchmark, straight from its four idx files: uint8 images (N, 28, 28) and labels (N,).
+"""Fashion-MNIST for the benchmark, directly from its four idx files: uint8 images (N, 28, 28) and labels (N,).
 
-The yardstick reads the files itself, so that no change to the package's own loader can move a score. They are looked
-for in `<cache>/sources/fashion-mnist`, where `debruit data get fashion-mnist` puts them; `<cache>` is $DEBRUIT_CACHE or
+The benchmark reads the files itself, so that no change to the package's loader can change a score. They are expected in
+`<cache>/sources/fashion-mnist`, where `debruit data get fashion-mnist` puts them; `<cache>` is $DEBRUIT_CACHE or
 `~/.cache/debruit`. Format: Xiao, Rasul & Vollgraf 2017, after LeCun's MNIST.
 """
 
@@ -18,12 +18,13 @@ HEADERS = {"images-idx3": 16, "labels-idx1": 8}
 
 
 def cache_root() -> Path:
-    """$DEBRUIT_CACHE, or `~/.cache/debruit`."""
+    """Return $DEBRUIT_CACHE, or `~/.cache/debruit`."""
     return Path(os.environ.get("DEBRUIT_CACHE") or Path.home() / ".cache" / "debruit")
 
 
 def read_idx(kind: str, split: str) -> np.ndarray:
-    """The bytes of one idx file after its header, flat. `kind` is a key of HEADERS, `split` is 'train' or 'test'."""
+    """Return the bytes of one idx file after its header, flat. `kind` is a key of HEADERS, `split` is "train" or
+    "test"."""
     prefix = {"train": "train", "test": "t10k"}[split]
     path = cache_root() / "sources" / "fashion-mnist" / f"{prefix}-{kind}-ubyte.gz"
     if not path.is_file():
@@ -33,12 +34,12 @@ def read_idx(kind: str, split: str) -> np.ndarray:
 
 
 def load(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """(images uint8 (N, 28, 28), labels uint8 (N,)) of 'train' (60,000) or 'test' (10,000)."""
+    """Return images, uint8 (N, 28, 28), and labels, uint8 (N,), of "train" (60,000) or "test" (10,000)."""
     return read_idx("images-idx3", split).reshape(-1, 28, 28), read_idx("labels-idx1", split)
 
 
 def balanced_labels(count: int) -> np.ndarray:
-    """`count` labels, every class equally often (to within one), in order: 0 ... 0 1 ... 1 ... 9."""
+    """Return `count` labels with every class equally often (to within one), in order: 0 ... 0 1 ... 1 ... 9."""
     return np.arange(count) * len(CLASSES) // count
 
 

@@ -1,10 +1,10 @@
-"""The peer: diffusers' `UNet2DModel` trained from scratch on Fashion-MNIST by diffusers' own recipe.
+"""A model to compare with: diffusers' `UNet2DModel` trained from scratch on Fashion-MNIST by diffusers' own recipe.
 
 Step, optimiser, schedule and EMA follow diffusers' `examples/unconditional_image_generation/train_unconditional.py`:
 DDPMScheduler (1000 steps, linear), mean squared error of epsilon, AdamW (lr 1e-4, betas 0.95 and 0.999, weight decay
-1e-6), 500 warm-up steps and a cosine sized to the budget, gradient norm 1, EMAModel (warm-up, inverse gamma 1, power
-3/4, at most 0.9999). Departures, all in the peer's favour: class-conditional, images held in memory, no checkpoints
-within the budget. `--lr 1e-3 --warmup 50` suits ten CPU minutes better: the example's warm-up alone outlasts them.
+1e-6), 500 warm-up steps and a cosine over the budget, gradient norm 1, EMAModel (warm-up, inverse gamma 1, power 3/4,
+at most 0.9999). Departures, all in favour of diffusers: class-conditional, images held in memory, no checkpoints within
+the budget. `--lr 1e-3 --warmup 50` suits ten CPU minutes better, since the warm-up of the example alone takes longer.
 
     python bench/fashion/peer_diffusers.py --minutes 10 --seed 0 --out runs/peer
     python bench/fashion/peer_diffusers.py --out runs/peer --sample-only --sampler dpm --steps 25
@@ -33,15 +33,13 @@ SAMPLERS = {
     "ddim": (DDIMScheduler.from_config, {}),  # clips x0, keeps the unclipped epsilon
     "ddim-clipped": (DDIMScheduler.from_config, {"use_clipped_model_output": True}),  # clips
     "dpm": (DPMSolverMultistepScheduler.from_config, {}),
-    "dpm-clipped": (
-        partial(DPMSolverMultistepScheduler.from_config, thresholding=True, sample_max_value=1.0),
-        {},
-    ),  # clips
+    # clips
+    "dpm-clipped": (partial(DPMSolverMultistepScheduler.from_config, thresholding=True, sample_max_value=1.0), {}),
 }
 
 
 def build(channels: tuple[int, ...] = (32, 64, 64)) -> UNet2DModel:
-    """A class-conditional U-Net for 1x28x28: two blocks a level, attention in the last level."""
+    """Return a class-conditional U-Net for 1x28x28: two blocks a level, attention in the last level."""
     last = len(channels) - 1
     return UNet2DModel(
         sample_size=28,
@@ -57,7 +55,8 @@ def build(channels: tuple[int, ...] = (32, 64, 64)) -> UNet2DModel:
 
 
 class Rate:
-    """Learning-rate factor: linear for `warmup` steps, then half a cosine over the rest of the budget, 0 at its end."""
+    """Factor of the learning rate: linear for `warmup` steps, then half a cosine over the rest of the budget, ending at
+    0."""
 
     def __init__(self, warmup: int) -> None:
         self.warmup, self.warm_at = warmup, 0.0
@@ -71,7 +70,7 @@ class Rate:
 
 
 def loss_of(model: UNet2DModel, scheduler: DDPMScheduler, x0: Tensor, labels: Tensor) -> Tensor:
-    """The example's loss: || eps - model(x_t, t) ||^2, t uniform on the chain's steps."""
+    """Return the loss of the example: || eps - model(x_t, t) ||^2, t uniform over the steps of the chain."""
     noise = torch.randn_like(x0)
     t = torch.randint(0, scheduler.config.num_train_timesteps, (len(x0),))
     x_t = scheduler.add_noise(x0, noise, t)
@@ -79,7 +78,7 @@ def loss_of(model: UNet2DModel, scheduler: DDPMScheduler, x0: Tensor, labels: Te
 
 
 def train(args: argparse.Namespace) -> dict:
-    """Train until the clock (or, with --images, the image count) is spent; save both sets of weights; return facts."""
+    """Train until the minutes (or, with --images, the images) are spent; save both sets of weights; return facts."""
     start, cpu_start = time.perf_counter(), time.process_time()
     torch.manual_seed(args.seed)
     pixels, classes = load("train")
@@ -117,16 +116,15 @@ def train(args: argparse.Namespace) -> dict:
         "images": step * args.batch,
         "seconds": round(elapsed, 1),
         "images_per_second": round(step * args.batch / elapsed, 1),
-        "cpus_busy": round(
-            (time.process_time() - cpu_start) / elapsed, 2
-        ),  # far below the thread count: the machine was shared
+        # far below the number of threads if the machine was shared
+        "cpus_busy": round((time.process_time() - cpu_start) / elapsed, 2),
         "threads": torch.get_num_threads(),
         "loss": round(running, 4),
     }
 
 
 def save(model: UNet2DModel, ema: EMAModel, out: Path) -> None:
-    """Write `raw.safetensors` and `ema.safetensors`; leaves the EMA in the model."""
+    """Write `raw.safetensors` and `ema.safetensors`; the model then has the EMA weights."""
     save_file(model.state_dict(), out / "raw.safetensors")
     ema.copy_to(model.parameters())
     save_file(model.state_dict(), out / "ema.safetensors")
@@ -136,7 +134,7 @@ def save(model: UNet2DModel, ema: EMAModel, out: Path) -> None:
 def sample(
     model: UNet2DModel, labels: np.ndarray, *, sampler: str, steps: int, seed: int, batch: int = 250
 ) -> np.ndarray:
-    """uint8 images (N, 28, 28), one for each label, without guidance."""
+    """Return uint8 images (N, 28, 28), one for each label, without guidance."""
     generator = torch.Generator().manual_seed(seed)
     create, options = SAMPLERS[sampler]
     scheduler = create(DDPMScheduler(num_train_timesteps=1000, beta_schedule="linear").config)
@@ -166,13 +164,16 @@ def write_samples(args: argparse.Namespace) -> dict:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for weights, samples and facts")
-    parser.add_argument("--minutes", type=float, default=10, help="wall-clock budget, everything in training included")
     parser.add_argument(
-        "--images", type=int, help="budget in images instead: for a machine that is shared with other work"
+        "--minutes",
+        type=float,
+        default=10,
+        help="budget in minutes of wall-clock time, including everything but sampling",
     )
+    parser.add_argument("--images", type=int, help="budget in images instead, for a machine that does other work")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1e-4)

@@ -1,10 +1,10 @@
-"""Quality at 20 network evaluations, for samplers and grids, on one trained Fashion-MNIST model: how the default was
-chosen.
+"""Quality at 20 network evaluations, for samplers and grids, on one trained Fashion-MNIST model: the comparison behind
+the default.
 
     python bench/fashion/samplers.py runs/f -n 500 [--guidance 1.5]
 
-Frechet distance to the 10,000 test images in the classifier's features; all rows draw from the same noise, so
-differences are the sampler's.
+Frechet distance to the 10,000 test images in the classifier's features. All rows start from the same noise, so
+differences are due to the sampler.
 """
 
 import argparse

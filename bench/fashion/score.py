@@ -1,8 +1,8 @@
-"""Score samples of Fashion-MNIST: Frechet distance (FD-FashionCNN) and the share recognised as the class asked for.
+"""Score samples of Fashion-MNIST: Frechet distance (FD-FashionCNN) and the share recognised as the requested class.
 
 FD between Gaussians fitted to the classifier's 128-d features, in float64:
     |mu_a - mu_b|^2 + tr(S_a) + tr(S_b) - 2 tr((S_a^1/2 S_b S_a^1/2)^1/2)
-with roots through the eigenvalues of symmetric matrices (Heusel et al. 2017; not "FID": the network is another).
+with roots by the eigenvalues of symmetric matrices (Heusel et al. 2017; not "FID": the network is another).
 It is biased upwards at finite N, so compare equal N only; the baseline is the FD of as many real training images.
 
     python bench/fashion/score.py SAMPLES.npy --labels LABELS.npy    # uint8 (N, 28, 28); default: balanced, in order
@@ -22,7 +22,7 @@ from fashion_data import balanced_labels, load
 
 @torch.inference_mode()
 def features(images: np.ndarray, model: Classifier | None = None) -> np.ndarray:
-    """(N, 128) float64 features of uint8 images (N, 28, 28); also accepts (N, 1, 28, 28)."""
+    """Return float64 features (N, 128) of uint8 images (N, 28, 28) or (N, 1, 28, 28)."""
     images = as_images(images)
     model = model or load_classifier()
     return torch.cat([model.features(part) for part in torch.from_numpy(images).split(500)]).double().numpy()
@@ -30,19 +30,19 @@ def features(images: np.ndarray, model: Classifier | None = None) -> np.ndarray:
 
 @torch.inference_mode()
 def predictions(images: np.ndarray, model: Classifier | None = None) -> np.ndarray:
-    """(N,) the class that the classifier sees in each image."""
+    """Return the class that the classifier predicts for each image, (N,)."""
     images = as_images(images)
     model = model or load_classifier()
     return torch.cat([model(part).argmax(1) for part in torch.from_numpy(images).split(500)]).numpy()
 
 
 def accuracy(images: np.ndarray, labels: np.ndarray, model: Classifier | None = None) -> float:
-    """Share of images that are recognised as the class asked for."""
+    """Return the share of images that are recognised as the requested class."""
     return float((predictions(images, model) == np.asarray(labels)).mean())
 
 
 def as_images(images: np.ndarray) -> np.ndarray:
-    """uint8 (N, 28, 28), contiguous and writable, or an error that says what was given."""
+    """Return uint8 images (N, 28, 28), contiguous and writable; raise ValueError for other arrays."""
     images = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
         raise ValueError(f"samples are {images.dtype} {images.shape}: give uint8 (N, 28, 28), values 0 to 255")
@@ -50,33 +50,33 @@ def as_images(images: np.ndarray) -> np.ndarray:
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (D,) and unbiased covariance (D, D)."""
+    """Return mean (D,) and unbiased covariance (D, D)."""
     return x.mean(0), np.cov(x, rowvar=False)
 
 
 def root(matrix: np.ndarray) -> np.ndarray:
-    """Symmetric square root of a positive semi-definite matrix; rounding below 0 counts as 0."""
+    """Return the symmetric square root of a positive semi-definite matrix; negative rounding errors count as 0."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
 def distance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
-    """Squared Frechet (2-Wasserstein) distance of two Gaussians given as (mean, covariance)."""
+    """Return the squared Frechet (2-Wasserstein) distance of two Gaussians given as (mean, covariance)."""
     half = root(a[1])
     cross = np.sqrt(np.linalg.eigvalsh(half @ b[1] @ half).clip(0)).sum()
     return float(((a[0] - b[0]) ** 2).sum() + np.trace(a[1]) + np.trace(b[1]) - 2 * cross)
 
 
 def frechet(features_a: np.ndarray, features_b: np.ndarray) -> float:
-    """Frechet distance of two sets of features (N, D) and (M, D)."""
+    """Return the Frechet distance of two sets of features (N, D) and (M, D)."""
     return distance(moments(features_a), moments(features_b))
 
 
 def interval(samples: np.ndarray, reference: np.ndarray, *, draws: int = 200, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the FD over the choice of samples, by bootstrap.
+    """Return the 95 % interval of the FD over the choice of samples, by bootstrap.
 
-    Resampling with replacement raises every FD, as a small N does, so the draws' own mean would lie above the FD: their
-    spread about that mean is laid about the FD itself.
+    Resampling with replacement increases every FD, as a small N does, so the mean of the bootstrap lies above the FD:
+    the spread around that mean is placed around the FD itself.
     """
     rng, target, count = np.random.default_rng(seed), moments(reference), len(samples)
     resampled = np.array([distance(moments(samples[rng.integers(0, count, count)]), target) for _ in range(draws)])
@@ -86,7 +86,7 @@ def interval(samples: np.ndarray, reference: np.ndarray, *, draws: int = 200, se
 
 
 def score(images: np.ndarray, labels: np.ndarray, *, draws: int = 200) -> dict:
-    """All numbers for one set of samples, against the 10,000 test images and as many training images."""
+    """Return all scores of one set of samples, against the 10,000 test images and as many training images."""
     model = load_classifier()
     test, train = features(load("test")[0], model), features(real_train(10_000)[0], model)
     sampled = features(images, model)
@@ -105,7 +105,7 @@ def score(images: np.ndarray, labels: np.ndarray, *, draws: int = 200) -> dict:
 
 
 def baseline(count: int, test: np.ndarray, model: Classifier) -> dict:
-    """Score as many real training images, classes balanced: the best that samples can reach."""
+    """Return the scores of `count` real training images with balanced classes: the best that samples can reach."""
     images, labels = real_train(count)
     return {
         "baseline_fd_test": round(frechet(features(images, model), test), 3),
@@ -114,7 +114,7 @@ def baseline(count: int, test: np.ndarray, model: Classifier) -> dict:
 
 
 def real_train(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`count` training images, drawn without replacement, every class equally often, as samples are asked for."""
+    """Return `count` training images, chosen without replacement, every class equally often, like the samples."""
     images, labels = load("train")
     rng, counts = np.random.default_rng(seed), np.bincount(balanced_labels(count), minlength=10)
     chosen = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: counts[k]] for k in range(10)])
