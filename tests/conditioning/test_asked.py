@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from debruit.conditioning.base import Conditioner
+from debruit.conditioning.batch import ConditionBatch, parsed
 from debruit.conditioning.guidance_terms import branches, check, check_given
 from debruit.conditioning.label import Label
 from debruit.errors import InputError
@@ -74,6 +75,17 @@ def test_what_is_asked_for_is_kept_and_the_rest_dropped():
     assert kept(found) == {"label": [False] * 4, "text": [True] * 4, "mask": [False] * 4}
     assert found.values["text"].tolist() == [3, 3, 3, 3]
     assert found.values["mask"].tolist() == [0, 0, 0, 0]
+
+
+def test_the_items_of_an_image_are_its_conditions_except_for_what_is_given():
+    model, items = config((LABEL, Length())), {"label": torch.tensor([2]), "image": torch.tensor([5.0])}
+    read = ConditionBatch.of_items(model, items, {}, 1)
+    assert {name: value.tolist() for name, value in read.values.items()} == {"label": [2], "length": [5]}
+    given = ConditionBatch.of_items(model, items, parsed(model, {"length": "abc", "label": None}, range(1)), 1)
+    assert {name: value.tolist() for name, value in given.values.items()} == {"label": [2], "length": [3]}
+    bare = ConditionBatch.of_items(model, {"image": items["image"]}, {}, 1).repeated(3)
+    assert kept(bare) == {"label": [False] * 3, "length": [True] * 3}
+    assert bare.values["length"].tolist() == [5, 5, 5]
 
 
 def test_when_nothing_is_asked_for_classes_come_in_turn():
