@@ -22,16 +22,8 @@ from debruit.annotations.palette import IGNORED, unblended
 from debruit.annotations.smoothing import GATHERED, Inks, inks_of
 from debruit.files.blobs import Openable
 from debruit.images.colour_profiles import profile_of
-from debruit.images.pixels import (
-    JPEG,
-    Sized,
-    Unreadable,
-    central_part,
-    opened,
-    orientation,
-    room_for,
-    turned_upright,
-)
+from debruit.images.orientation import orientation, turned_upright
+from debruit.images.pixels import JPEG, Sized, Unreadable, central_part, opened, room_for
 
 # of a file that looks like a mask: the most colours, or the least share of pixels that equal their left neighbour
 FEW_COLORS, FLAT = 64, 0.7

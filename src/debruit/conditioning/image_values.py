@@ -23,7 +23,8 @@ from debruit.events import notice
 from debruit.files.home import expanded
 from debruit.images.colour_profiles import conversion_note, in_srgb, profile_of
 from debruit.images.grids import image_file
-from debruit.images.pixels import WHITE, Target, decode, named, orientation, read_header, turned_upright
+from debruit.images.orientation import orientation, turned_upright
+from debruit.images.pixels import WHITE, Target, decode, named, read_header
 from debruit.images.spec import DataSpec
 
 Size = tuple[int, int]

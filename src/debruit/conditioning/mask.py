@@ -27,7 +27,8 @@ from debruit.errors import InputError
 from debruit.events import notice
 from debruit.files.home import expanded
 from debruit.images.grids import image_file
-from debruit.images.pixels import JPEG, named, opened, orientation
+from debruit.images.orientation import orientation
+from debruit.images.pixels import JPEG, named, opened
 from debruit.images.spec import DataSpec
 from debruit.ranges import Share, Width
 

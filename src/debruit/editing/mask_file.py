@@ -13,7 +13,8 @@ import numpy as np
 
 from debruit.errors import InputError
 from debruit.files.blobs import Openable
-from debruit.images.pixels import BLACK, FULL, Header, Target, decode, opened, orientation, room_for, turned_upright
+from debruit.images.orientation import orientation, turned_upright
+from debruit.images.pixels import BLACK, FULL, Header, Target, decode, opened, room_for
 
 TRANSPARENT = 128  # of 255: pixels with a lower alpha are repainted
 DARK, LIGHT = 32 / 255, 223 / 255  # black is up to DARK, white is from LIGHT on

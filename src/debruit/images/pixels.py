@@ -20,7 +20,7 @@ from debruit.errors import InputError, nearest
 from debruit.files.blobs import Openable
 from debruit.images.colour_profiles import Profile, deep_in_srgb, in_srgb, profile_of
 from debruit.images.deep_files import Unreadable, deep_planes, depth_of, identified, raw_mode
-from debruit.images.png_chunks import png_chunk
+from debruit.images.orientation import orientation, orientation_ahead, turned_upright
 
 JPEG = ("JPEG", "MPO")  # MPO: what many phones write into a .jpg
 EXTENSIONS = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif"}
@@ -29,7 +29,6 @@ LARGE_PIXELS = 16_000_000  # decoded one at a time
 DEPTHS = ("uint8", "uint16", "float32")  # in the order in which one contains the other
 FULL = {"uint8": 255, "uint16": 65535, "float32": 1.0}  # the value of white in a file of each depth
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-ORIENTATION = 0x0112
 _one_large_image = threading.Lock()
 
 
@@ -84,7 +83,7 @@ def read_header(file: Openable, *, name: str = "") -> Header:
         raw, deep = raw_mode(image), depth_of(image)
         height, width = image.height, image.width
         # Pillow turns a TIFF's size itself
-        if image.format in (*JPEG, "WEBP", "PNG") and _orientation_ahead(image) >= 5:
+        if image.format in (*JPEG, "WEBP", "PNG") and orientation_ahead(image) >= 5:
             height, width = width, height
         grey = image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;") or raw.startswith("LA;16")
         if image.mode in ("P", "PA"):
@@ -224,14 +223,6 @@ def central_part(
     return (width, height), box
 
 
-def turned_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W, C) as EXIF says that it is to be seen."""
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    rows, columns = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
-    return pixels[::rows, ::columns]
-
-
 def _converted(pixels: np.ndarray, depth: str, target_depth: str) -> np.ndarray:
     """Integers keep their share of the range: 255 becomes 65535, and 1.0 among floats."""
     if depth == target_depth:
@@ -239,28 +230,6 @@ def _converted(pixels: np.ndarray, depth: str, target_depth: str) -> np.ndarray:
     if target_depth == "uint16":
         return pixels.astype(np.uint16) * np.uint16(257)
     return pixels.astype(np.float32) / FULL[depth]
-
-
-def orientation(image: Image.Image) -> int:
-    """How EXIF says that the image is to be seen, 1 to 8; from 5 on rows and columns are swapped."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # broken metadata is no reason to lose the image
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _orientation_ahead(image: Image.Image) -> int:
-    """The orientation, of a PNG before its pixels are decoded: it may stand behind them."""
-    if image.format != "PNG" or "exif" in image.info:
-        return orientation(image)
-    exif = Image.Exif()
-    try:
-        exif.load(png_chunk(getattr(image, "fp", None), b"eXIf"))
-    except Exception:  # as above
-        return 1
-    value = exif.get(ORIENTATION, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _grey_palette(image: Image.Image) -> bool:
