@@ -19,27 +19,23 @@ from debruit.autoencoders.codec import CodecModule
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.guidance_terms import branches
-from debruit.config import check as check_config
 from debruit.diffusion.bound import BoundTerms
 from debruit.diffusion.chain import Variance
 from debruit.diffusion.prediction import Estimate
-from debruit.errors import InputError
 from debruit.finite import check_finite
 from debruit.models.bound import check_bounded, variational_bound
 from debruit.models.config import CODEC, Backbone, ModelConfig, named
-from debruit.models.guidance import Conditional, guided
+from debruit.models.guidance import Conditional, guided, sampling_job
 from debruit.models.model_file import fill
 from debruit.models.onnx_export import export_onnx
-from debruit.models.options import changed_settings, check_batch, check_count, merged, refuse
+from debruit.models.options import changed_settings, check_batch, check_count, check_noisy, merged, refuse
 from debruit.models.trained import Trained
-from debruit.ranges import check_seed
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import Grid
 from debruit.sampling.guidance.cost import evaluations
 from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.job import SamplingJob
 from debruit.sampling.loop import OnStep, Snapshot, offset
-from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Sampler
 
 
@@ -111,16 +107,8 @@ class Model(Trained[ModelConfig]):
         Ancestral sampling of a chain takes the chain's own steps unless a grid is given. Raise InputError for an
         unknown sampler or a guidance that cannot be read.
         """
-        return changed_settings(
-            self.config,
-            sampler=sampler,
-            steps=steps,
-            guidance=guidance,
-            interval=interval,
-            rescale=rescale,
-            grid=grid,
-            clip=clip,
-        )
+        more = {"steps": steps, "interval": interval, "rescale": rescale, "clip": clip}
+        return changed_settings(self.config, sampler=sampler, guidance=guidance, grid=grid, **more)
 
     def generate(
         self,
@@ -243,24 +231,8 @@ class Model(Trained[ModelConfig]):
 
         A guide model comes with its own conditions. Raise InputError for settings that the model cannot use.
         """
-        if settings.steps < 1:
-            raise InputError(f"{settings.steps} steps: at least 1 is needed")
-        check_config(settings, "sampling")
-        check_seed(seed)
-        if getattr(settings.sampler, "variance", None) == "learned" and not self.config.learned_variance:
-            raise InputError(
-                "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
-            )
         pair = None if guide is None else guide[0].under(guide[1])
-        denoise, count = guided(self.under(conditions), settings, pair)
-        return SamplingJob(
-            denoise=denoise,
-            process=self.config.process,
-            settings=settings,
-            branches=count,
-            device=self.device,
-            noise=ImageNoise(seed, indices, self.config.latent_shape, self.device),
-        )
+        return sampling_job(self.under(conditions), settings, indices, seed=seed, guide=pair)
 
     def under(self, conditions: ConditionBatch) -> Conditional:
         """Return the model conditioned on one batch."""
@@ -283,11 +255,7 @@ class Model(Trained[ModelConfig]):
 
         Raise InputError if the shape of x_t is not (B, *config.latent_shape), and as `trajectory` does.
         """
-        if tuple(x_t.shape[1:]) != self.config.latent_shape:
-            raise InputError(
-                f"x_t of shape {tuple(x_t.shape)}: the denoiser of this model takes (B, "
-                f"{', '.join(map(str, self.config.latent_shape))})"
-            )
+        check_noisy(x_t, self.config)
         if not isinstance(conditions, ConditionBatch):
             conditions = self.conditions(range(len(x_t)), conditions)
         settings = replace(self.settings(guidance=guidance), rescale=0.0, clip=False)
@@ -347,11 +315,8 @@ class Model(Trained[ModelConfig]):
         """
         data = self.config.data
         decoded = bounded.decode(self.codec, x, data.sizes).float().cpu()
-        check_finite(
-            decoded,
-            "the images are not finite",
-            "try the model's own sampling settings, a smaller guidance or more steps",
-        )
+        advice = "try the model's own sampling settings, a smaller guidance or more steps"
+        check_finite(decoded, "the images are not finite", advice)
         return data.from_model(decoded)
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
-"""The denoiser of one batch with its conditions: guided by the model itself or by a guide model, rescaled and clipped
-as the settings say."""
+"""The denoiser and the sampling job of one batch with its conditions: guided by the model itself or by a guide model,
+rescaled and clipped as the settings say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,12 +14,16 @@ from debruit.diffusion.prediction import Estimate
 from debruit.errors import InputError
 from debruit.models.config import Backbone, ModelConfig
 from debruit.models.guide_model import check_pair
+from debruit.models.options import check_settings
+from debruit.ranges import check_seed
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.autoguidance import autoguidance
 from debruit.sampling.guidance.classifier_free import Guided, classifier_free
 from debruit.sampling.guidance.clip import clip
 from debruit.sampling.guidance.interval import within
 from debruit.sampling.guidance.rescale import rescaled
+from debruit.sampling.job import SamplingJob
+from debruit.sampling.noise import ImageNoise
 from debruit.sampling.sampler import Denoise
 
 
@@ -36,6 +40,32 @@ class Conditional(NamedTuple):
         with torch.inference_mode():
             cond = self.backbone.cond(self.conditions.values, self.conditions.keep)
         return lambda x, t: denoiser(x, t, cond)
+
+
+def sampling_job(
+    model: Conditional,
+    settings: SamplingConfig,
+    indices: Sequence[int],
+    *,
+    seed: int = 0,
+    guide: Conditional | None = None,
+) -> SamplingJob:
+    """Return the job of sampling the images with these indices of this seed.
+
+    Raise InputError for settings that the model cannot use, and as `guided` does.
+    """
+    config, device = model.config, next(model.backbone.parameters()).device
+    check_settings(config, settings)
+    check_seed(seed)
+    denoise, count = guided(model, settings, guide)
+    return SamplingJob(
+        denoise=denoise,
+        process=config.process,
+        settings=settings,
+        branches=count,
+        device=device,
+        noise=ImageNoise(seed, indices, config.latent_shape, device),
+    )
 
 
 def guided(model: Conditional, settings: SamplingConfig, guide: Conditional | None = None) -> tuple[Denoise, int]:

@@ -1,10 +1,13 @@
-"""The options of sampling: conditions and their shorthand keywords, misspelt keywords, and ranges."""
+"""The options of sampling: conditions and their shorthand keywords, misspelt keywords, settings and their ranges."""
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
+from debruit.config import check
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError, nearest
 from debruit.models.config import ModelConfig
@@ -49,6 +52,26 @@ def check_batch(batch: int) -> None:
     """Raise InputError for a batch size that is out of range."""
     if not 1 <= batch <= LARGEST_BATCH:
         raise InputError(f"a batch of {batch}: give 1 to {LARGEST_BATCH:,}")
+
+
+def check_settings(config: ModelConfig, settings: SamplingConfig) -> None:
+    """Raise InputError for sampling settings that are out of range or that the model cannot use."""
+    if settings.steps < 1:
+        raise InputError(f"{settings.steps} steps: at least 1 is needed")
+    check(settings, "sampling")
+    if getattr(settings.sampler, "variance", None) == "learned" and not config.learned_variance:
+        raise InputError(
+            "this model has not learned a variance: use the ancestral sampler with variance posterior or beta"
+        )
+
+
+def check_noisy(x_t: Tensor, config: ModelConfig) -> None:
+    """Raise InputError unless x_t has the shape (B, *latent_shape)."""
+    if tuple(x_t.shape[1:]) != config.latent_shape:
+        raise InputError(
+            f"x_t of shape {tuple(x_t.shape)}: the denoiser of this model takes (B, "
+            f"{', '.join(map(str, config.latent_shape))})"
+        )
 
 
 def changed_settings(config: ModelConfig, *, sampler: Any, guidance: Any, grid: Any, **more: Any) -> SamplingConfig:
