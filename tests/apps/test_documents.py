@@ -1,6 +1,7 @@
 """Every command in the README and the docs runs: `debruit` lines are executed on small data, one file's after another in one
 folder. So do the Python blocks of docs/python.md."""
 
+import contextlib
 import re
 import shlex
 from dataclasses import replace
@@ -11,6 +12,7 @@ from PIL import Image
 
 import judging
 from debruit.apps.cli import main
+from documented import installed_condition
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -109,6 +111,12 @@ def test_every_command_runs(document, photos, tmp_path, monkeypatch, fashion_loo
     judging.look_through(judging.Projection(), monkeypatch)  # the feature network has its own tests
     halves = Image.linear_gradient("L").point(lambda value: 255 * (value >= 128))
     halves.save(tmp_path / "mask.png")  # half of it is white
+    with installed_condition(tmp_path) if document.name == "conditions.md" else contextlib.nullcontext():
+        run_commands(document)
+
+
+def run_commands(document):
+    """Run every command of a document; each must succeed."""
     for line in commands(document):
         arguments = shlex.split(re.sub(r"\s#\s.*", "", line))[1:]
         if arguments[:2] == ["data", "get"]:
