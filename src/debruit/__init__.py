@@ -31,6 +31,7 @@ _WHERE = {
 }
 _VERBS = (
     "compare",
+    "data_get",
     "doctor",
     "edit",
     "evaluate",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from debruit.seams import register as register
     from debruit.training.config import Run as Run
     from debruit.workflows.compare import start as compare
+    from debruit.workflows.data_get import start as data_get
     from debruit.workflows.doctor import start as doctor
     from debruit.workflows.edit import start as edit
     from debruit.workflows.evaluate import start as evaluate
@@ -67,6 +69,7 @@ __all__ = [
     "Run",
     "__version__",
     "compare",
+    "data_get",
     "doctor",
     "edit",
     "evaluate",

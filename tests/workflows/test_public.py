@@ -14,11 +14,14 @@ import judging
 import painted
 from debruit import events
 from debruit.apps.cli import compare, edit, evaluate, explain, sample, sweep_samplers, upscale
-from debruit.apps.cli.data import doctor
+from debruit.apps.cli.data import doctor, get
 from debruit.apps.cli.sampling_flags import SamplingFlags
 from debruit.conditioning.low_res import LowRes
+from debruit.errors import InputError
+from debruit.models import model_file
 from debruit.models.diffusion import Model, load
 from debruit.workflows.compare import CompareRequest
+from debruit.workflows.data_get import DataGetRequest
 from debruit.workflows.doctor import DoctorRequest
 from debruit.workflows.edit_request import EditRequest
 from debruit.workflows.evaluate import EvaluateRequest
@@ -33,6 +36,7 @@ REQUESTS = {
     upscale.upscale: UpscaleRequest,
     explain.explain: ExplainRequest,
     doctor: DoctorRequest,
+    get: DataGetRequest,
     evaluate.evaluate: EvaluateRequest,
     compare.compare: CompareRequest,
     sweep_samplers.sweep_samplers: SweepRequest,
@@ -195,3 +199,22 @@ def test_a_loaded_model_is_told_from_another_by_its_weights(place, tmp_path):
     other = Model(model.config, model.config.build())
     with pytest.raises(debruit.InputError, match=r"holds 2 images with other settings \(model"):
         debruit.sample(other, n=3, steps=1, out=out).result()
+
+
+def test_a_source_that_is_installed_is_reported(capfd):
+    work = debruit.data_get("digits")
+    messages = [event.message for event in work]
+    assert messages == [work.result().summary]
+    assert messages[0].startswith("digits is already here: ")
+    with pytest.raises(InputError, match="did you mean 'digits'"):
+        debruit.data_get("digit").result()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_explain_reads_the_model_file_once(place, monkeypatch):
+    headers = []
+    monkeypatch.setattr(
+        model_file, "header", lambda path, header=model_file.header: headers.append(path) or header(path)
+    )
+    debruit.explain(place / "c.safetensors", image=place / "0.png", label="cats").result()
+    assert headers == [place / "c.safetensors"]

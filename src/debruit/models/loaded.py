@@ -12,12 +12,13 @@ from debruit.autoencoders.codec import CodecModule
 from debruit.autoencoders.pixels import Pixels
 from debruit.config import decode, encode
 from debruit.data.source import Source, findable, of_record
+from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig, ModelConfig
 from debruit.models.diffusion import Model, load
-from debruit.models.model_file import LOG, RUN, header, model_file
+from debruit.models.model_file import LOG, RUN, model_file, read
 
 Held = TypeVar("Held", Model, FirstStage)
 
@@ -161,22 +162,24 @@ class LoadedAutoencoder(Opened[FirstStage]):
         }
 
 
-def is_autoencoder(name: str) -> bool:
-    """Whether a run folder or file holds an autoencoder.
-
-    Raise InputError if there is no model, or it is damaged.
-    """
+def load_any(name: str | Path, device: str = "auto") -> Model | FirstStage:
+    """Load the diffusion model or the autoencoder of a run folder or file, which is read once. InputError: nothing
+    there, or a damaged file."""
     path = model_file(name)
-    return isinstance(decode(header(path)["config"], ModelConfig | FirstStageConfig, where=str(path)), FirstStageConfig)
+    head, weights = read(path)
+    config = decode(head["config"], ModelConfig | FirstStageConfig, where=str(path))
+    chosen = choose_device(device)
+    if isinstance(config, FirstStageConfig):
+        return FirstStage.filled(config, weights, head["provenance"], path, chosen)
+    return Model.filled(config, weights, head["provenance"], path, chosen)
 
 
 def open_any(name: str, device: str = "auto") -> LoadedModel | LoadedAutoencoder:
-    """Open the model or the autoencoder of a run folder or file.
-
-    Raise InputError if there is none, or it is damaged.
-    """
-    kind = LoadedAutoencoder if is_autoencoder(name) else LoadedModel
-    return kind.open(name, device)
+    """Open the diffusion model or the autoencoder of a run folder or file, as in `load_any`."""
+    model = load_any(name, device)
+    if isinstance(model, FirstStage):
+        return LoadedAutoencoder(model=model, **_origin(name))
+    return LoadedModel(model=model, **_origin(name))
 
 
 def check_shape(spec: DataSpec, own: DataSpec, verb: str) -> None:

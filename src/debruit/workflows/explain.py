@@ -14,8 +14,8 @@ from debruit.lecture import page, study
 from debruit.lecture.autoencoder import page as autoencoder_page
 from debruit.lecture.autoencoder import study as autoencoder_study
 from debruit.models.autoencoder import FirstStage
-from debruit.models.diffusion import Model, load
-from debruit.models.loaded import is_autoencoder
+from debruit.models.diffusion import Model
+from debruit.models.loaded import load_any
 from debruit.ranges import Seed
 from debruit.workflows.public import public
 from debruit.workflows.request_checks import check_request
@@ -60,7 +60,7 @@ def explain(request: ExplainRequest) -> ExplainResult:
     path = None if request.out is None else Path(request.out) / PAGE
     if path is not None:
         _check_out(path.parent)
-    model = _opened(request.model, request.device)
+    model = request.model if isinstance(request.model, (Model, FirstStage)) else load_any(request.model, request.device)
     events.check_cancelled()
     html = _autoencoder_page(model, request) if isinstance(model, FirstStage) else _diffusion_page(model, request)
     if path is not None:
@@ -72,12 +72,6 @@ def _check_out(out: Path) -> None:
     if out.suffix.lower() in (".html", ".htm"):
         raise InputError(f"--out {out}: give a folder, the page becomes {PAGE} in it")
     check_folder(out, files=(PAGE,))
-
-
-def _opened(model: str | Path | Model | FirstStage, device: str) -> Model | FirstStage:
-    if isinstance(model, (Model, FirstStage)):
-        return model
-    return FirstStage.load(model, device) if is_autoencoder(str(model)) else load(model, device)
 
 
 def _path(request: ExplainRequest) -> str | Path | None:

@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Minutes, SideLength, Threads
 from debruit.apps.process import prepare_process
-from debruit.console import say, text_only
+from debruit.console import text_only
 
 
 def doctor(
@@ -49,10 +49,7 @@ def get(name: Annotated[str, Parameter(name=["NAME"])], /) -> int:
     name
         A name from `debruit list data`.
     """
-    from debruit.data.sources.get import get as fetch
-    from debruit.files.keys import root
-    from debruit.files.outputs import check_folder
+    from debruit.workflows.data_get import DataGetRequest, data_get
 
-    check_folder(root(), folders=("sources",), flag="the cache")
-    say(fetch(name))
+    data_get(DataGetRequest(name))
     return 0

@@ -1,11 +1,11 @@
-"""`debruit data get NAME`: brings a built-in source onto this machine, checks it and says what it did."""
+"""Install or download a built-in source, and check it (workflows/data_get.py)."""
 
 from debruit.data.find import builtin_sources
 from debruit.errors import InputError, unknown
 
 
 def get(name: str) -> str:
-    """Installs or downloads a source unless it is there and whole. What is there now, in a sentence."""
+    """Install or download a source unless it is there and complete. Return one sentence about what is there now."""
     known = builtin_sources()
     if name not in known:
         raise unknown("source", name, known)
