@@ -46,7 +46,10 @@ from debruit.judges.find import find_extractor
 from debruit.metrics.frechet import frechet
 from debruit.metrics.reconstruction import reconstruction
 from debruit.models.autoencoder import FirstStage
-from debruit.planning import autoencoder
+from debruit.planning import autoencoder, recommend
+from debruit.planning.counting import codec_parameters
+from debruit.planning.plan import fitted
+from debruit.planning.recommend import Budget
 from debruit.provenance import hardware
 from debruit.training.allocator import prepare
 from debruit.training.config import AutoencoderRun, Intervals
@@ -102,19 +105,12 @@ def stored_run(path: Path, requested: dict, dataset: Dataset) -> AutoencoderRun:
 def new_run(options: argparse.Namespace, source, dataset: Dataset, device: torch.device) -> AutoencoderRun:
     """Return the run that debruit recommends, with all terms and the length of the options."""
     spec = dataset.spec
-    run = autoencoder.recommend(
-        source,
-        spec,
-        device,
-        images=options.images,
-        minutes=options.minutes_each,
-        batch=options.batch,
-        seed=options.seed,
-    )
-    criterion = autoencoder.suited_criterion(spec, max(run.images, autoencoder.ADVERSARIAL_IMAGES), run.held_out_images)
+    budget = Budget(images=options.images, minutes=options.minutes_each, batch=options.batch, seed=options.seed)
+    run = recommend.autoencoder(source, spec, device, budget)
+    criterion = autoencoder.usual_criterion(spec, max(run.images, autoencoder.ADVERSARIAL_IMAGES), run.held_out_images)
     run = replace(run, criterion=criterion, validation_images=options.held_out or run.validation_images)
     if options.minutes_each:
-        run, _ = autoencoder.fitted(run, device)
+        run, _ = fitted(run, device)
     else:
         n = run.images
         run = replace(
@@ -272,7 +268,7 @@ def ablation(options: argparse.Namespace) -> None:
                 f"images of {dataset.spec.height} x {dataset.spec.width} pixels are too small for the {name} term: it "
                 "is left out of all settings"
             )
-    parameters = autoencoder.parameters(run.model.codec, dataset.spec.channels)
+    parameters = codec_parameters(run.model.codec, dataset.spec.channels)
     length = f"{run.minutes:g} minutes" if run.minutes else f"{run.images:,} images"
     say(
         f"{parameters / 1e6:.2f} M parameters, factor {run.model.codec.factor}, batch {run.batch}; {len(losses)} "

@@ -47,9 +47,9 @@ from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
-from debruit.planning import heuristics, throughput
-from debruit.planning.autoencoder import recommend as recommend_autoencoder
-from debruit.planning.footprint import cost
+from debruit.planning import memory, recommend
+from debruit.planning.cost import cost
+from debruit.planning.recommend import Budget
 from debruit.planning.two_stage import FIRST_SHARE
 from debruit.training.allocator import prepare
 from debruit.training.config import AutoencoderRun, Intervals, Optimiser, Run
@@ -267,15 +267,15 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
         fingerprint="synthetic",
     )
     dataset, share = synthetic(spec), options.minutes * FIRST_SHARE
-    codec = recommend_autoencoder(None, spec, device, minutes=share).model.codec
+    codec = recommend.autoencoder(None, spec, device, Budget(minutes=share)).model.codec
     images = spec.to_model(dataset.images_of(np.arange(min(MEASURED_IMAGES, spec.count)))).to(device)
     codec = measured(codec, codec_module(codec, device), images.split(32))
     runs = {
-        "pixels": heuristics.recommend(None, spec, device, minutes=options.minutes),
-        "latents": heuristics.recommend(None, spec, device, minutes=options.minutes - share, codec=codec),
+        "pixels": recommend.diffusion(None, spec, device, Budget(minutes=options.minutes)),
+        "latents": recommend.diffusion(None, spec, device, Budget(minutes=options.minutes - share), codec=codec),
     }
     runs = {
-        name: throughput.affordable(replace(run, precision=options.precision), device) for name, run in runs.items()
+        name: memory.with_microbatch(replace(run, precision=options.precision), device) for name, run in runs.items()
     }
     module = codec_module(codec, device)
     begin = time.perf_counter()

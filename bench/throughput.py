@@ -33,7 +33,7 @@ def debruit(width: int) -> tuple[int, Callable, Callable]:
     from debruit.images.spec import DataSpec
     from debruit.models.diffusion import Model
     from debruit.networks.unet import UNet
-    from debruit.planning.throughput import synthetic
+    from debruit.planning.measure import synthetic
     from debruit.recipes.ddpm import ddpm, l_simple
     from debruit.training.config import Optimiser, Run
     from debruit.training.optim import ema

@@ -13,6 +13,7 @@ from debruit.autoencoders.vq import VQ
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model
 from debruit.planning import two_stage
+from debruit.planning.recommend import Budget
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
 
@@ -61,7 +62,7 @@ def test_both_stages_train_and_resume(tmp_path, bottleneck):
             break
     assert list(fit(RunFolder.open(folder.path), first.source.build(), device, resume=True))[-1].saved
     stage = FirstStage.load(folder.path, "cuda")
-    run = two_stage.on_latents(stage, first.source, first.data, device, images=320)
+    run = two_stage.on_latents(stage, first.source, first.data, device, Budget(images=320))
     latent = two_stage.create(tmp_path / "ldm", run, stage)
     assert list(fit(latent, first.source.build(), device))[-1].saved
     assert Model.load(latent.path, "cuda").generate(2).shape == (2, 1, 8, 8)

@@ -13,8 +13,7 @@ from debruit.apps.cli import main
 from debruit.data.split import split
 from debruit.models.diffusion import load
 from debruit.networks.pretrained.minilm import SentenceEncoder
-from debruit.planning import autoencoder as first_planning
-from debruit.planning import throughput, two_stage
+from debruit.planning import measure, two_stage
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_PACKAGE, BERT_WORDS, MARKS
 from debruit.training import checkpoint, supervisor
@@ -76,8 +75,7 @@ def run(folder, tmp_path_factory):
 def _speed():
     """Measured by its own tests; here it would take longer than the trainings."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (throughput, first_planning):
-            patch.setattr(module, "measure", lambda run, device, seconds=0.0: 100.0)
+        patch.setattr(measure, "measure", lambda run, device, seconds=0.0: 100.0)
         yield
 
 

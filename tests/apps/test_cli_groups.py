@@ -17,7 +17,8 @@ from debruit.data.split import SplitConfig, make_split, split_of
 from debruit.evaluation.splits import split_for_evaluation
 from debruit.lecture.example import held_out
 from debruit.models.loaded import LoadedModel
-from debruit.planning.conditions import context, planned_split
+from debruit.planning.conditions import context
+from debruit.planning.split import planned_split
 from debruit.training.run_folder import RUN, RunFolder
 from debruit.training.supervisor import fit
 from debruit.workflows.evaluation_data import find_data

@@ -19,10 +19,11 @@ from debruit.autoencoders.vq import VQ
 from debruit.data.sources.digits import Digits
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
-from debruit.planning import autoencoder as autoencoder_planning
-from debruit.planning import autoencoder_footprint as autoencoding
-from debruit.planning import footprint, heuristics, throughput
-from debruit.training.config import AutoencoderRun, Optimiser
+from debruit.planning import counting, footprint, length, measure, memory, throughput
+from debruit.planning.cost import autoencoder_flops, cost, step_flops
+from debruit.planning.plan import plan
+from debruit.planning.throughput import Speed
+from debruit.training.config import AutoencoderRun, Optimiser, Run
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
 from debruit.training.tasks.autoencoder_state import AutoencoderState
@@ -65,7 +66,7 @@ def test_memory_that_does_not_depend_on_the_batch_is_that_of_a_real_training(kin
     run = tiny.run(optimiser=Optimiser(kind=kind))
     state = TrainState.start(run, CPU)
     with Gradient(run, state.backbone, CPU) as gradient:
-        optimise(state, run, gradient, throughput.synthetic(run), 1e-3)
+        optimise(state, run, gradient, measure.synthetic(run), 1e-3)
     held = footprint.footprint(run).fixed
     assert held["weights"] == sum(p.nbytes for p in state.backbone.parameters())
     assert held["gradients"] == sum(p.grad.nbytes for p in state.backbone.parameters())
@@ -79,18 +80,18 @@ def test_parameters_are_told_apart():
     found = footprint.footprint(latent)
     backbone, codec = latent.model.build(), latent.model.codec.build(1)
     assert found.parameters == {
-        "network": footprint.parameters(backbone.network),
-        "conditioner label": footprint.parameters(backbone.conditioners),
-        "autoencoder (frozen)": footprint.parameters(codec),
+        "network": counting.parameters(backbone.network),
+        "conditioner label": counting.parameters(backbone.conditioners),
+        "autoencoder (frozen)": counting.parameters(codec),
     }
-    assert found.fixed["autoencoder (frozen)"] == 4 * footprint.parameters(codec)
-    assert found.total(1007) - found.total(1003) == 4 * heuristics.cost(latent.model).image_bytes
+    assert found.fixed["autoencoder (frozen)"] == 4 * counting.parameters(codec)
+    assert found.total(1007) - found.total(1003) == 4 * cost(latent.model).image_bytes
 
 
 @pytest.mark.parametrize("bottleneck", [KL(channels=4), VQ(channels=3, codes=64)])
 def test_an_autoencoders_memory_is_that_of_a_real_training(bottleneck):
     run = autoencoder_run(bottleneck, optimiser=Optimiser(kind="adamw"))
-    state, held = stepped(run, entered=True), autoencoding.footprint(run).fixed
+    state, held = stepped(run, entered=True), footprint.footprint(run).fixed
     weights = sum(p.nbytes for p in state.module.parameters())
     assert held["weights"] == held["gradients"] == held["best weights so far"] == weights
     assert held["optimiser's moments"] == bytes_of(state.optimiser)
@@ -106,7 +107,7 @@ def test_an_autoencoders_activations_are_what_autograd_keeps(bottleneck):
     perceptual, discriminator = criterion.perceptual.build(3), criterion.adversarial.build(3)
 
     def an_image(forward):
-        one, nine = (footprint.saved_bytes(lambda n=n: forward(images(n))) for n in (1, 9))
+        one, nine = (counting.saved_bytes(lambda n=n: forward(images(n))) for n in (1, 9))
         return (nine - one) / 8
 
     def images(n):
@@ -114,7 +115,7 @@ def test_an_autoencoders_activations_are_what_autograd_keeps(bottleneck):
 
     own = an_image(lambda x: module(x).images)
     others = an_image(lambda x: perceptual(x.detach(), x)), an_image(discriminator)
-    assert autoencoding.footprint(run).image_bytes == pytest.approx(own + max(others), rel=0.02)
+    assert footprint.footprint(run).image_bytes == pytest.approx(own + max(others), rel=0.02)
 
 
 class Operations(TorchDispatchMode):
@@ -137,16 +138,14 @@ def test_operations_are_those_of_a_real_step(entered):
     run = autoencoder_run()
     with Operations() as count:
         stepped(run, entered=entered)
-    assert autoencoding.step_flops(run, discriminator=entered) == pytest.approx(count.total / run.batch, rel=0.1)
+    assert step_flops(run, discriminator=entered) == pytest.approx(count.total / run.batch, rel=0.1)
 
 
 def test_a_loss_without_networks_costs_the_autoencoder_alone():
     run = autoencoder_run(criterion=Criterion(perceptual=Perceptual(weight=0), adversarial=None))
-    found = autoencoding.footprint(run)
+    found = footprint.footprint(run)
     assert set(found.parameters) == {"autoencoder"}
-    assert autoencoding.step_flops(run, discriminator=True) == 3 * autoencoding.forward_flops(
-        run.model.codec, (3, 32, 32)
-    )
+    assert step_flops(run, discriminator=True) == 3 * autoencoder_flops(run.model.codec, (3, 32, 32))
 
 
 def test_what_fits_is_a_divisor_of_the_batch():
@@ -190,39 +189,29 @@ def test_a_pass_without_gradients_holds_what_is_still_needed():
         view = c.view(2, -1).t()  # 2
         return view.sum()
 
-    assert footprint.passing_bytes(chain) == 3 * piece
-    assert footprint.passing_bytes(lambda: x.view(32, 32).mul_(2)) == 0
-    assert footprint.passing_bytes(lambda: [x + n for n in range(5)]) == 5 * piece
+    assert counting.passing_bytes(chain) == 3 * piece
+    assert counting.passing_bytes(lambda: x.view(32, 32).mul_(2)) == 0
+    assert counting.passing_bytes(lambda: [x + n for n in range(5)]) == 5 * piece
 
 
-@pytest.mark.parametrize(
-    ("plan", "run", "module"),
-    [
-        (heuristics, tiny.run(batch=4096), throughput),
-        (autoencoder_planning, autoencoder_run(batch=4096), autoencoder_planning),
-    ],
-)
-def test_a_step_that_would_take_long_is_estimated(plan, run, module, monkeypatch):
+@pytest.mark.parametrize("run", [tiny.run(batch=4096), autoencoder_run(batch=4096)], ids=["diffusion", "autoencoder"])
+def test_a_step_that_would_take_long_is_estimated(run, monkeypatch):
     """At 1 GFLOP/s a step of 4096 images takes minutes; nothing is run."""
     monkeypatch.setattr(throughput, "throughput", lambda device, **_: 1e9)
     monkeypatch.setattr(throughput, "QUICK_FLOPS", 0)
-    monkeypatch.setattr(throughput, "affordable", lambda run, device: run)
-    monkeypatch.setattr(module, "measure", lambda *a, **k: pytest.fail("it measured"))
-    flops = (
-        3 * heuristics.cost(run.model).forward_flops
-        if plan is heuristics
-        else autoencoding.step_flops(run, discriminator=False)
-    )
+    monkeypatch.setattr(memory, "with_microbatch", lambda run, device: run)
+    monkeypatch.setattr(measure, "measure", lambda *a, **k: pytest.fail("it measured"))
+    flops = 3 * cost(run.model).forward_flops if isinstance(run, Run) else step_flops(run, discriminator=False)
     monkeypatch.setattr(throughput, "LONGEST_MEASUREMENT", 0.9 * 2 * run.batch * flops / 1e9)
-    fitted, speed = plan.fitted(run, CPU)
-    assert speed.estimated
-    assert speed.images_per_second == pytest.approx(1e9 / flops)
-    assert "estimated" in plan.summary(fitted, CPU, speed)[-1]
+    planned = plan(run, CPU)
+    assert planned.speed.estimated
+    assert planned.speed.images_per_second == pytest.approx(1e9 / flops)
+    assert "estimated" in planned.summary[-1]
 
 
 def test_a_quick_step_is_measured(monkeypatch):
     monkeypatch.setattr(throughput, "throughput", lambda device, **_: pytest.fail("it estimated"))
-    _, speed = heuristics.fitted(tiny.run(), CPU)
+    speed = plan(tiny.run(), CPU).speed
     assert not speed.estimated
     assert "estimated" not in str(speed)
 
@@ -231,7 +220,7 @@ def test_a_quick_step_is_measured(monkeypatch):
 @pytest.mark.parametrize("speed", [1e-4, 0.02, 0.9, 1.0, 5_000.0])
 def test_intervals_exist_for_slow_machines_and_short_trainings(images, speed):
     """Rounding to whole images once gave an interval of 0, at less than an image a second."""
-    every = throughput.intervals(tiny.run(images=images, batch=2), speed)
+    every = length.intervals(tiny.run(images=images, batch=2), speed)
     assert min(vars(every).values()) >= 2, "nothing is due more often than each step"
 
 
@@ -241,7 +230,7 @@ def test_the_discriminators_entry_prolongs_the_training():
         run, criterion=replace(run.criterion, adversarial=replace(run.criterion.adversarial, begins_images=600))
     )
     none = replace(run, criterion=replace(run.criterion, adversarial=None))
-    ratio = autoencoding.step_flops(run, discriminator=True) / autoencoding.step_flops(run, discriminator=False)
-    seconds = [autoencoder_planning.seconds(r, footprint.Speed(10.0)) for r in (none, late, run)]
+    ratio = step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
+    seconds = [length.seconds(r, Speed(10.0)) for r in (none, late, run)]
     assert seconds == pytest.approx([100, 60 + 40 * ratio, 100 * ratio])
     assert ratio > 1

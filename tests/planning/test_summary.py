@@ -7,7 +7,8 @@ import torch
 from debruit.data.sources.digits import Digits
 from debruit.images.spec import DataSpec
 from debruit.planning import heuristics
-from debruit.planning.footprint import Speed
+from debruit.planning.summary import summary
+from debruit.planning.throughput import Speed
 from debruit.training.config import Optimiser, Run
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "training.md"
@@ -38,5 +39,5 @@ def test_the_document_shows_the_lines_that_are_printed():
         validation_images=512,
         optimiser=Optimiser(lr=5.5e-3),
     )
-    printed = "\n".join(heuristics.summary(run, CPU, Speed(382.0)))
+    printed = "\n".join(summary(run, CPU, Speed(382.0)))
     assert f"```\n{printed}\n```" in DOCUMENT.read_text()

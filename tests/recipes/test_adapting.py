@@ -14,7 +14,7 @@ from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.overrides import override
-from debruit.planning.conditions import planned_split
+from debruit.planning.split import planned_split
 from debruit.recipes import recipes
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
 from debruit.workflows.train_recipe import adapted

@@ -23,7 +23,8 @@ from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.overrides import override
 from debruit.planning import footprint
-from debruit.planning.footprint import parameters
+from debruit.planning.cost import cost
+from debruit.planning.counting import parameters
 from debruit.recipes import recipes
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import Diffusion
@@ -261,4 +262,4 @@ def test_operations_of_an_image_leave_out_what_a_batch_has_once():
     )
     model = replace(RUNS["ldm-text-256"].model, network=network, conditioners=(text,))
     never = replace(model, conditioners=(replace(text, drop=0.0),))
-    assert footprint.cost(model).forward_flops == footprint.cost(never).forward_flops
+    assert cost(model).forward_flops == cost(never).forward_flops

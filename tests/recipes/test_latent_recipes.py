@@ -20,8 +20,7 @@ from debruit.autoencoders.kl import KL
 from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig
-from debruit.planning import autoencoder as autoencoder_planning
-from debruit.planning import throughput
+from debruit.planning import measure, throughput
 from debruit.recipes import recipes
 from debruit.workflows.train_recipe import first_stage_for, on_autoencoder
 
@@ -123,7 +122,7 @@ def test_a_dry_run_prices_the_latent_recipe_without_its_autoencoder(look_alike, 
     """With a narrow network; the numbers of the real one are below."""
     monkeypatch.setattr(throughput, "throughput", lambda device, **_: 1e7)
     monkeypatch.setattr(throughput, "QUICK_FLOPS", 0)
-    monkeypatch.setattr(throughput, "measure", lambda *a, **k: pytest.fail("it measured"))
+    monkeypatch.setattr(measure, "measure", lambda *a, **k: pytest.fail("it measured"))
     small = [f"--set=model.network.{setting}" for setting in SMALL_NETWORK]
     assert main(["train", "ldm-faces-256", str(look_alike), "--dry-run", *small]) == 0
     said = capsys.readouterr().out
@@ -137,7 +136,7 @@ def test_a_dry_run_prices_the_latent_recipe_without_its_autoencoder(look_alike, 
 def test_a_dry_run_prices_a_first_stage(look_alike, capsys, monkeypatch, no_training):
     monkeypatch.setattr(throughput, "throughput", lambda device, **_: 1e7)
     monkeypatch.setattr(throughput, "QUICK_FLOPS", 0)
-    monkeypatch.setattr(autoencoder_planning, "measure", lambda *a, **k: pytest.fail("it measured"))
+    monkeypatch.setattr(measure, "measure", lambda *a, **k: pytest.fail("it measured"))
     small = [f"--set=model.codec.coder.{setting}" for setting in SMALL_CODER]
     assert main(["train", "vq-f4-256", str(look_alike), "--dry-run", *small]) == 0
     said = capsys.readouterr().out

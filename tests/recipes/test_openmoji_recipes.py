@@ -13,7 +13,7 @@ from debruit.autoencoders.autoencoder import measured
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig
-from debruit.planning.footprint import parameters
+from debruit.planning.counting import parameters
 from debruit.recipes import recipes
 from debruit.text.wordpiece import WordPiece
 from debruit.workflows.train_recipe import first_stage_for

@@ -12,9 +12,11 @@ from debruit.data.sources.digits import Digits
 from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
-from debruit.planning import autoencoder as autoencoders
-from debruit.planning import heuristics, throughput
-from debruit.planning.footprint import Speed
+from debruit.planning import heuristics, memory, recommend
+from debruit.planning.cost import cost
+from debruit.planning.recommend import Budget
+from debruit.planning.summary import summary
+from debruit.planning.throughput import Speed
 from debruit.recipes import recipes
 from debruit.training.config import Run
 from debruit.workflows.resolve import resolve
@@ -36,7 +38,7 @@ def test_a_recipe_builds_and_survives_json(name):
 
 
 def test_the_ddpm_paper_model_has_its_size():
-    assert heuristics.cost(recipes()["ddpm-cifar10-32"]().model).parameters == pytest.approx(35.7e6, rel=0.002)
+    assert cost(recipes()["ddpm-cifar10-32"]().model).parameters == pytest.approx(35.7e6, rel=0.002)
 
 
 def spec(size, channels=3, count=5000, classes=()):
@@ -65,7 +67,7 @@ def test_settings_exist_for_every_size_and_budget(size, target):
 
 
 def test_more_budget_buys_a_larger_network():
-    costs = [heuristics.cost(heuristics.choose_model(spec(32), f)).forward_flops for f in (1e7, 4e8, 8e9)]
+    costs = [cost(heuristics.choose_model(spec(32), f)).forward_flops for f in (1e7, 4e8, 8e9)]
     assert costs[0] < costs[1] < costs[2]
 
 
@@ -78,7 +80,7 @@ def test_classes_make_the_model_conditional():
 def test_few_images_seen_many_times_get_dropout():
     def dropout(count, images):
         few = replace(spec(16, classes=("a", "b")), count=count)
-        return heuristics.recommend(Digits(), few, CPU, images=images).model.network.dropout
+        return recommend.diffusion(Digits(), few, CPU, Budget(images=images)).model.network.dropout
 
     assert dropout(60_000, 100_000) == dropout(1_000, 25_000) == 0
     assert 0 < dropout(1_000, 50_000) == dropout(200, 15_000) < dropout(1_000, 300_000) == dropout(171, 30_000)
@@ -125,15 +127,15 @@ def test_the_memory_estimate_is_what_autograd_keeps():
         return sum(storage.nbytes() for storage in kept.values())
 
     measured = (saved(9) - saved(1)) / 8
-    assert heuristics.cost(model).image_bytes == pytest.approx(measured, rel=0.02)
+    assert cost(model).image_bytes == pytest.approx(measured, rel=0.02)
 
 
 def test_a_batch_too_large_for_the_memory_is_split(monkeypatch):
     run = recipes()["ddpm-fashion-mnist-28"]()
-    assert throughput.affordable(run, CPU) == run
-    peak = heuristics.cost(run.model).peak_bytes
-    monkeypatch.setattr(throughput, "memory", lambda device: 2 * peak(20))
-    assert throughput.affordable(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
+    assert memory.with_microbatch(run, CPU) == run
+    peak = cost(run.model).peak_bytes
+    monkeypatch.setattr(memory, "device_bytes", lambda device: 2 * peak(20))
+    assert memory.with_microbatch(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
 
 
 def test_a_recipe_meets_other_data():
@@ -159,14 +161,14 @@ def test_epochs_and_dropout_are_of_the_images_that_are_trained_on():
     of = spec(16, classes=("a", "b"))
     few = replace(of, count=60)
     parted = Split(np.arange(12), np.arange(12, 15), np.arange(20, 60))
-    whole = heuristics.recommend(Digits(), few, CPU, images=500)
-    run = heuristics.recommend(Digits(), few, CPU, images=500, split=parted)
+    whole = recommend.diffusion(Digits(), few, CPU, Budget(images=500))
+    run = recommend.diffusion(Digits(), few, CPU, Budget(images=500, split=parted))
     assert (whole.model.network.dropout, run.model.network.dropout) == (0, 0.1)
-    lines = "\n".join(heuristics.summary(run, CPU, Speed(1.0), parted))
+    lines = "\n".join(summary(run, CPU, Speed(1.0), parted))
     assert "3 held out" in lines
     assert "500 images (41.7 epochs)" in lines
-    encoder = autoencoders.recommend(Digits(), few, CPU, images=500, split=parted)
-    lines = "\n".join(autoencoders.summary(encoder, CPU, Speed(1.0), parted))
+    encoder = recommend.autoencoder(Digits(), few, CPU, Budget(images=500, split=parted))
+    lines = "\n".join(summary(encoder, CPU, Speed(1.0), parted))
     assert "3 held out" in lines
     assert "500 images (41.7 epochs)" in lines
 
@@ -174,5 +176,5 @@ def test_epochs_and_dropout_are_of_the_images_that_are_trained_on():
 def test_without_held_out_images_there_is_no_discriminator():
     big = replace(spec(64), count=1_000)
     alone = Split(np.arange(1_000), np.arange(0), np.arange(0))
-    assert autoencoders.recommend(Digits(), big, CPU, images=200_000).criterion.adversarial is not None
-    assert autoencoders.recommend(Digits(), big, CPU, images=200_000, split=alone).criterion.adversarial is None
+    assert recommend.autoencoder(Digits(), big, CPU, Budget(images=200_000)).criterion.adversarial is not None
+    assert recommend.autoencoder(Digits(), big, CPU, Budget(images=200_000, split=alone)).criterion.adversarial is None

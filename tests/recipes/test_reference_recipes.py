@@ -11,7 +11,7 @@ from diffusers import UNet2DModel
 from debruit.autoencoders import reference
 from debruit.autoencoders.kl import KL
 from debruit.diffusion.denoiser import Denoiser
-from debruit.planning.footprint import parameters
+from debruit.planning.counting import parameters
 from debruit.recipes import recipes
 from debruit.rng import Purpose, stream
 from debruit.sampling.ddim import DDIM

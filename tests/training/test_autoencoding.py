@@ -19,8 +19,9 @@ from debruit.data.order import Order
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
-from debruit.planning import autoencoder
-from debruit.planning.autoencoder_footprint import footprint
+from debruit.planning import memory, recommend
+from debruit.planning.footprint import footprint
+from debruit.planning.recommend import Budget
 from debruit.training import discriminator_guard
 from debruit.training.config import DiscriminatorGuard
 from debruit.training.run_folder import RunFolder
@@ -398,9 +399,11 @@ def test_a_gradient_of_the_discriminator_that_is_not_finite_is_not_applied(monke
 def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
     spec = replace(tiny_latent.run().data, channels=3, height=256, width=256)
     source = tiny_latent.run().source
-    usual = autoencoder.recommend(source, spec, CPU, images=1000)
-    monkeypatch.setattr(autoencoder.throughput, "memory", lambda device: 8 * footprint(usual).total(1) // 5)
-    small = autoencoder.recommend(source, spec, CPU, images=1000)
-    assert usual.batch == autoencoder.CPU_BATCH
+    usual = recommend.autoencoder(source, spec, CPU, Budget(images=1000))
+    monkeypatch.setattr(memory, "device_bytes", lambda device: 8 * footprint(usual).total(1) // 5)
+    small = recommend.autoencoder(source, spec, CPU, Budget(images=1000))
+    assert usual.batch == recommend.CPU_BATCH
     assert small.batch == 1
-    assert autoencoder.recommend(source, spec, CPU, images=1000, batch=4).batch == 4, "what was asked for is left alone"
+    assert recommend.autoencoder(source, spec, CPU, Budget(images=1000, batch=4)).batch == 4, (
+        "what was asked for is left alone"
+    )

@@ -7,7 +7,7 @@ import pytest
 import tiny
 import torch
 
-from debruit.planning import throughput
+from debruit.planning import measure
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import Diffusion
 
@@ -38,8 +38,8 @@ def test_a_compiled_training_is_the_same_training(dropout):
     ],
 )
 def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, heard, device, minutes, speeds, expected):
-    monkeypatch.setattr(throughput, "measure", lambda run, device, seconds: speeds[run.compile])
-    run, speed = throughput.compiled_where_it_pays(tiny.run(minutes=minutes), torch.device(device), speeds[False])
+    monkeypatch.setattr(measure, "measure", lambda run, device, seconds: speeds[run.compile])
+    run, speed = measure.compiled_where_it_pays(tiny.run(minutes=minutes), torch.device(device), speeds[False])
     assert run.compile is expected
     assert speed == speeds[expected]
     notices = [event.message for event in heard if event.level == "notice"]
@@ -50,4 +50,4 @@ def test_a_training_is_compiled_where_that_was_measured_to_pay(monkeypatch, hear
 def test_a_choice_to_compile_is_kept():
     for choice in (False, True):
         run = tiny.run(compile=choice, minutes=60)
-        assert throughput.compiled_where_it_pays(run, torch.device("cpu"), 5.0) == (run, 5.0)
+        assert measure.compiled_where_it_pays(run, torch.device("cpu"), 5.0) == (run, 5.0)

@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from debruit.planning.throughput import synthetic
+from debruit.planning.measure import synthetic
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
 

@@ -8,7 +8,9 @@ import torch
 from debruit.data.sources.digits import Digits
 from debruit.networks.attention import SelfAttention
 from debruit.networks.layers import GroupNorm
-from debruit.planning import heuristics, throughput
+from debruit.planning import heuristics, memory, recommend
+from debruit.planning.plan import plan
+from debruit.planning.recommend import Budget
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import Diffusion
 
@@ -45,19 +47,19 @@ def test_two_trainings_in_bfloat16_agree_to_the_bit():
     ],
 )
 def test_a_training_is_in_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, device, has, flops, expected):
-    monkeypatch.setattr(throughput, "has_bf16", lambda device: has)
-    monkeypatch.setattr(throughput, "HALF_FLOPS", flops)
-    assert throughput.halved(tiny.run(), torch.device(device)).precision == expected
+    monkeypatch.setattr(memory, "has_bf16", lambda device: has)
+    monkeypatch.setattr(memory, "BF16_FLOPS", flops)
+    assert memory.with_bf16(tiny.run(), torch.device(device)).precision == expected
     for chosen in ("fp32", "bf16"):
-        assert throughput.halved(tiny.run(precision=chosen), torch.device(device)).precision == chosen
+        assert memory.with_bf16(tiny.run(precision=chosen), torch.device(device)).precision == chosen
 
 
 def test_the_plan_decides_it_and_says_so(monkeypatch):
-    monkeypatch.setattr(throughput, "has_bf16", lambda device: True)
-    monkeypatch.setattr(throughput, "HALF_FLOPS", 0)
-    run, speed = heuristics.fitted(tiny.run(), CPU)
-    assert run.precision == "bf16"
-    assert "images/s, bfloat16, about" in heuristics.summary(run, CPU, speed)[-1]
+    monkeypatch.setattr(memory, "has_bf16", lambda device: True)
+    monkeypatch.setattr(memory, "BF16_FLOPS", 0)
+    planned = plan(tiny.run(), CPU)
+    assert planned.run.precision == "bf16"
+    assert "images/s, bfloat16, about" in planned.summary[-1]
 
 
 def test_attention_in_bfloat16_is_attention():
@@ -84,14 +86,14 @@ def test_attention_in_bfloat16_is_attention():
     ],
 )
 def test_batches_are_larger_in_bfloat16_and_in_long_trainings(monkeypatch, has, images, batch):
-    monkeypatch.setattr(throughput, "has_bf16", lambda device: has)
-    monkeypatch.setattr(throughput, "HALF_FLOPS", 0)
+    monkeypatch.setattr(memory, "has_bf16", lambda device: has)
+    monkeypatch.setattr(memory, "BF16_FLOPS", 0)
     source = Digits()
-    run = heuristics.recommend(source, source.build().spec, CPU, images=images)
+    run = recommend.diffusion(source, source.build().spec, CPU, Budget(images=images))
     assert run.batch == batch
-    assert (run.optimiser.lr > heuristics.LR) == (batch == 128), "the rate of the batch it was measured with"
-    chosen = heuristics.recommend(source, source.build().spec, CPU, images=images, batch=16)
-    assert (chosen.batch, chosen.optimiser.lr) == (16, heuristics.LR)
+    assert (run.optimiser.lr > recommend.LR) == (batch == 128), "the rate of the batch it was measured with"
+    chosen = recommend.diffusion(source, source.build().spec, CPU, Budget(images=images, batch=16))
+    assert (chosen.batch, chosen.optimiser.lr) == (16, recommend.LR)
 
 
 @pytest.mark.parametrize("side", [8, 28, 64, 256])

@@ -1,17 +1,13 @@
 """Conditioners of a new training, made from its data; captions are read from the training images alone."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from debruit.conditioning import from_data
 from debruit.conditioning.base import Conditioner, DataContext, conditions
 from debruit.data.dataset import Dataset
-from debruit.data.split import Split, SplitConfig, make_split
-from debruit.overrides import override
-from debruit.planning.division import usual_group
-from debruit.planning.heuristics import held_out
-from debruit.training.config import held_out_count
+from debruit.data.split import Split
+from debruit.planning.split import planned_split
 
 
 def conditioners(
@@ -42,22 +38,3 @@ def context(dataset: Dataset, split: Split, *, tokenizer: str | None = None) -> 
     texts = dataset.texts or ()
     captions = [caption for n in split.train for caption in texts[n]] if texts else []
     return DataContext(dataset=dataset, captions=captions, tokenizer=tokenizer)
-
-
-def planned_split(
-    dataset: Dataset,
-    *,
-    seed: int = 0,
-    assignments: Sequence[str] = (),
-    group: str | None = None,
-    reads: Collection[str] = (),
-) -> Split:
-    """The split of a training with this seed, group and --set, whose conditions read these fields of the data."""
-    count = held_out(len(dataset))
-    group = usual_group(dataset, group, reads, count, seed)
-    held = SplitConfig(seed=seed, validation_images=count, group=group, own_parts=dataset.parts is not None)
-    for assignment in assignments:
-        if assignment.partition("=")[0].strip() in vars(held):
-            held = override(held, assignment)
-    count = held_out_count(held.validation_images, len(dataset))
-    return make_split(dataset, replace(held, validation_images=count))

@@ -1,39 +1,31 @@
-"""Training speed of this machine, measured, or estimated if measuring would take long; and the length, the intervals
-and the precision that follow from it."""
+"""Training speed of this machine: measured on a convolution, and from that estimated for a run."""
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
 
-import numpy as np
 import torch
 
-from debruit import events
-from debruit.conditioning.batch import ConditionBatch
 from debruit.device import has_bf16
-from debruit.models.config import ModelConfig
-from debruit.planning.footprint import Speed, cost
-from debruit.rng import Purpose, stream, torch_generator
-from debruit.training.batches import Batch
-from debruit.training.config import Intervals, Run, TrainingConfig
-from debruit.training.optim.gradient import Gradient
-from debruit.training.state import TrainState
-from debruit.training.tasks.diffusion import optimise
-from debruit.training.time_budget import PLANNED
+from debruit.rng import Purpose, torch_generator
 
 LONGEST_MEASUREMENT = 20.0  # seconds; if two steps would take longer, their time is estimated
 QUICK_FLOPS = 2e11  # a step with fewer operations is always measured
-COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
-# operations of a forward pass from which on a CPU that has bfloat16 uses it: a guess, measured at 3.2e8
-# (bench/RESULTS.md)
-HALF_FLOPS = 1e8
-
-
-Planned = TypeVar("Planned", bound=TrainingConfig)
 PROBES = 4  # short measurements; the best counts, since other work on the machine only slows them
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Training speed: measured, or estimated from the operations of a step if measuring would take long."""
+
+    images_per_second: float
+    estimated: bool = False
+
+    def __str__(self) -> str:
+        rate = self.images_per_second
+        shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+        return f"{shown} images/s" + (" (estimated from its FLOPs)" if self.estimated else "")
 
 
 def best_rate(once: Callable[[], None], seconds: float) -> float:
@@ -85,24 +77,6 @@ def step_rate(step: Callable[[], object], device: torch.device, seconds: float) 
     return best_rate(once, seconds)
 
 
-def measure(run: Run, device: torch.device, seconds: float = 3.0) -> float:
-    """Images per second of this run's training step on this device, measured on synthetic images."""
-    state = TrainState.start(run, device)
-    batch = synthetic(run)
-    with Gradient(run, state.backbone, device) as gradient:
-        return run.batch * step_rate(lambda: optimise(state, run, gradient, batch, 0.0), device, seconds)
-
-
-def synthetic(run: Run) -> Batch:
-    """A batch of noise with the shapes of the run's data."""
-    numbers = stream(Purpose.SYNTHETIC, 0)
-    shape = (run.batch, *run.model.latent_shape)
-    conditions = ConditionBatch.full(run.model, run.batch)
-    x0, eps = numbers.normal(shape).clamp(-1, 1), numbers.normal(shape)
-    t = run.objective.density.quantile(numbers.uniform((run.batch,)), run.model.process)
-    return Batch(x0, t, eps, conditions.values, conditions.keep, np.arange(run.batch, dtype=np.uint64))
-
-
 def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half: bool = False) -> Speed | None:
     """The speed of a training with this many operations per image, by the throughput of the device, in bfloat16 if
     `half`; None if a measurement is quick."""
@@ -110,75 +84,3 @@ def estimated_speed(image_flops: int, batch: int, device: torch.device, *, half:
         return None
     rate = throughput(device, half=half) / image_flops
     return Speed(rate, estimated=True) if 2 * batch / rate > LONGEST_MEASUREMENT else None
-
-
-def compiled_where_it_pays(run: Run, device: torch.device, speed: float) -> tuple[Run, float]:
-    """Decide on torch.compile; return the run and its speed. A long training on a GPU is measured both ways; on a CPU,
-    splitting the batch over the cores gains as much (gradient.py), without the time for compiling."""
-    if run.compile is not None:
-        return run, speed
-    seconds = run.minutes * 60 if run.minutes else run.images / speed
-    eager = replace(run, compile=False)
-    if device.type != "cuda" or seconds < COMPILE_FROM_SECONDS:
-        return eager, speed
-    compiled = replace(run, compile=True)
-    try:
-        faster = measure(compiled, device, 2.0)
-    except Exception as error:  # a missing or failing compiler does not prevent training
-        events.notice(
-            f"torch.compile does not work here ({type(error).__name__}); training continues without it", stage="plan"
-        )
-        return eager, speed
-    return (compiled, faster) if faster > speed else (eager, speed)
-
-
-def halves(model: ModelConfig, device: torch.device) -> bool:
-    """Whether this is a CPU that computes in bfloat16, and the network is large enough to gain from it."""
-    return device.type == "cpu" and has_bf16(device) and cost(model).forward_flops >= HALF_FLOPS
-
-
-def halved(run: Run, device: torch.device) -> Run:
-    """Choose bfloat16 if the network gains from it and the precision is "auto"."""
-    return replace(run, precision="bf16") if run.precision == "auto" and halves(run.model, device) else run
-
-
-def affordable(run: Run, device: torch.device) -> Run:
-    """Split the batch into microbatches until the estimated peak is below half of the device's memory; the gradient is
-    the same."""
-    images, limit = run.microbatch or run.batch, memory(device) / 2
-    while cost(run.model).peak_bytes(images) > limit and images % 2 == 0:
-        images //= 2
-    return run if images in (run.microbatch, run.batch) else replace(run, microbatch=images)
-
-
-def memory(device: torch.device) -> int:
-    """Total memory of the device, in bytes."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def seconds_to_measure(run: TrainingConfig) -> float:
-    """Duration of a measurement: 2 seconds, or a twentieth of the minutes of a short training."""
-    return min(2.0, 60 * run.minutes / 20) if run.minutes else 2.0
-
-
-def timed(run: Planned, speed: float) -> Planned:
-    """Set the length (of a run with minutes) and the intervals by a speed in images per second."""
-    if run.minutes is not None:
-        run = replace(run, images=max(int(PLANNED * speed * run.minutes * 60), run.batch))
-    return replace(run, every=intervals(run, speed))
-
-
-def intervals(run: TrainingConfig, speed: float) -> Intervals:
-    """Intervals for about 100 reports, 10 validations and previews, and a save each tenth of the training, or at least
-    every ten minutes."""
-    seconds = run.images / speed
-    report = max(int(speed * min(max(seconds / 100, 1), 30)), run.batch)
-    often = max(run.images // 10, report)
-    return Intervals(
-        report_images=report,
-        validate_images=often,
-        preview_images=often,
-        save_images=max(int(speed * min(max(seconds / 10, 30), 600)), run.batch),
-    )

@@ -16,6 +16,7 @@ import torch
 from debruit.autoencoders.codec import Codec
 from debruit.conditioning.base import Conditioner
 from debruit.config import decode, encode
+from debruit.data.source import Source
 from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.files.atomic import write_atomically
@@ -23,8 +24,9 @@ from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.networks.pretrained.efficientnet import PACKAGE as PERCEPTUAL_PACKAGE
 from debruit.planning import autoencoder as autoencoders
-from debruit.planning import heuristics, throughput
-from debruit.planning.autoencoder_footprint import forward_flops
+from debruit.planning import recommend, throughput
+from debruit.planning.cost import BACKWARD, autoencoder_flops
+from debruit.planning.recommend import Budget
 from debruit.training.config import AutoencoderRun, Run
 from debruit.training.run_folder import FIRST_STAGE, LOG, PLAN, RUN, RunFolder, alone, check_free
 
@@ -55,7 +57,7 @@ def suits(spec: DataSpec, minutes: float, device: torch.device) -> bool:
         return False
     narrowest = autoencoders.narrowest(spec)
     operations = throughput.throughput(device) * 60 * minutes * FIRST_SHARE
-    return operations / (3 * forward_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
+    return operations / (BACKWARD * autoencoder_flops(narrowest, spec.shape)) >= LEAST_FIRST_IMAGES
 
 
 def begin(path: Path, plan: TwoStagePlan) -> RunFolder:
@@ -93,7 +95,7 @@ def second(
 ) -> Run:
     """The run of the second stage, with the minutes or images that the first leaves, on the latents of `codec`, whose
     training took `taken` seconds. None for both, before the first stage is trained, stands for its plan. `speed` and
-    `data_split` as in heuristics.recommend; the split is that of the first stage."""
+    `data_split` as in recommend.Budget; the split is that of the first stage."""
     first, minutes, images = plan.first, None, None
     if plan.minutes is not None:
         used = (first.minutes or 0) if taken is None else taken / 60
@@ -101,55 +103,39 @@ def second(
     else:
         assert plan.images is not None
         images = max(plan.images - first.images, 1)
-    run = heuristics.recommend(
-        first.source,
-        first.data,
-        device,
+    budget = Budget(
         minutes=minutes,
         images=images,
         batch=plan.batch,
         seed=first.seed,
         flip=first.flip,
-        codec=codec or first.model.codec,
-        conditioners=plan.conditioners,
         speed=speed,
         split=data_split,
+    )
+    run = recommend.diffusion(
+        first.source,
+        first.data,
+        device,
+        budget,
+        codec=codec or first.model.codec,
+        conditioners=plan.conditioners,
     )
     return replace(run, group=first.group, own_parts=first.own_parts)
 
 
 def on_latents(
     stage: FirstStage,
-    source,
+    source: Source,
     spec: DataSpec,
     device: torch.device,
+    budget: Budget,
     *,
-    minutes: float | None = None,
-    images: int | None = None,
-    batch: int | None = None,
-    seed: int = 0,
-    flip: bool = False,
     conditioners: Sequence[Conditioner] | None = None,
-    speed: float = 1.0,
-    data_split: Split | None = None,
 ) -> Run:
-    """The run of a diffusion model on an autoencoder's latents; `speed` and `data_split` as in heuristics.recommend.
-    InputError: images that the autoencoder cannot encode."""
+    """The run of a diffusion model on an autoencoder's latents. InputError: images that the autoencoder cannot
+    encode."""
     stage.check_fits(spec)
-    return heuristics.recommend(
-        source,
-        spec,
-        device,
-        minutes=minutes,
-        images=images,
-        batch=batch,
-        seed=seed,
-        flip=flip,
-        codec=stage.config.codec,
-        conditioners=conditioners,
-        speed=speed,
-        split=data_split,
-    )
+    return recommend.diffusion(source, spec, device, budget, codec=stage.config.codec, conditioners=conditioners)
 
 
 def create(path: Path, run: Run, stage: FirstStage) -> RunFolder:

@@ -12,7 +12,10 @@ from debruit.data.doctor.doctor import examine
 from debruit.data.find import find_source
 from debruit.device import choose_device
 from debruit.errors import InputError
-from debruit.planning import conditions, heuristics
+from debruit.planning import conditions, recommend
+from debruit.planning.plan import plan
+from debruit.planning.recommend import Budget
+from debruit.planning.split import planned_split
 from debruit.ranges import LARGEST_SIDE
 from debruit.text.wordpiece import reads_captions
 from debruit.workflows.public import public
@@ -66,15 +69,13 @@ def doctor(request: DoctorRequest) -> DoctorResult:
             "captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
         )
     conditioners = conditions.conditioners(source, dataset, names)
-    split = conditions.planned_split(dataset, reads=[c.item for c in conditioners])
-    run = heuristics.recommend(
-        source, dataset.spec, device, minutes=request.minutes, conditioners=conditioners, split=split
-    )
-    run, speed = heuristics.fitted(run, device)
-    plan = tuple(heuristics.summary(run, device, speed, split))
-    for line in plan:
+    split = planned_split(dataset, reads=[c.item for c in conditioners])
+    budget = Budget(minutes=request.minutes, split=split)
+    run = recommend.diffusion(source, dataset.spec, device, budget, conditioners=conditioners)
+    lines = tuple(plan(run, device, split).summary)
+    for line in lines:
         events.say(line)
-    return DoctorResult(findings=findings, plan=plan)
+    return DoctorResult(findings=findings, plan=lines)
 
 
 start = public(DoctorRequest, doctor)

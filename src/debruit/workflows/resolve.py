@@ -20,9 +20,10 @@ from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
 from debruit.overrides import override_all
-from debruit.planning import autoencoder as autoencoders
-from debruit.planning import conditions, heuristics, two_stage
+from debruit.planning import conditions, recommend, two_stage
 from debruit.planning.plan import Plan, plan
+from debruit.planning.recommend import DEFAULT_MINUTES, Budget
+from debruit.planning.split import planned_split
 from debruit.recipes import recipe_name, recipes
 from debruit.training.config import AnyRun, AutoencoderRun, Run
 from debruit.training.run_folder import check_free
@@ -72,7 +73,8 @@ def resolve(request: TrainRequest) -> Resolved:
         return _two_stages(request, device, names, source, dataset)
     given = request.assignments.of_one_stage
     split, conditioners = _conditions(request, names, source, dataset, given)
-    run = heuristics.recommend(source, dataset.spec, device, conditioners=conditioners, split=split, **request.settings)
+    budget = Budget(split=split, **request.settings)
+    run = recommend.diffusion(source, dataset.spec, device, budget, conditioners=conditioners)
     planned = _planned(run, device, given, dataset, split)
     return Resolved(plan=planned, dataset=dataset, assignments=given)
 
@@ -93,7 +95,7 @@ def _recipe(request: TrainRequest, device: torch.device, names: Sequence[str] | 
     dataset = source.build()
     reads = [c.item for c in run.model.conditioners] if isinstance(run, Run) else []
     seed = run.seed if request.seed is None else request.seed
-    split = conditions.planned_split(dataset, seed=seed, assignments=given, group=request.group, reads=reads)
+    split = planned_split(dataset, seed=seed, assignments=given, group=request.group, reads=reads)
     run = adapted(run, source, dataset, split, tokenizer=request.tokenizer, **request.settings)
     if stage is not None:
         run = on_autoencoder(run, stage)
@@ -108,9 +110,8 @@ def _on_latents(
     assert request.autoencoder is not None
     stage, given = FirstStage.load(request.autoencoder, "cpu"), request.assignments.of_one_stage
     split, conditioners = _conditions(request, names, source, dataset, given)
-    run = two_stage.on_latents(
-        stage, source, dataset.spec, device, conditioners=conditioners, data_split=split, **request.settings
-    )
+    budget = Budget(split=split, **request.settings)
+    run = two_stage.on_latents(stage, source, dataset.spec, device, budget, conditioners=conditioners)
     planned = _planned(run, device, given, dataset, split)
     return Resolved(plan=planned, dataset=dataset, autoencoder=stage, assignments=given)
 
@@ -120,7 +121,7 @@ def _two_stages(
 ) -> Resolved:
     """An autoencoder, then diffusion of its latents, under one budget."""
     images, assignments = request.images, request.assignments
-    minutes = heuristics.DEFAULT_MINUTES if request.minutes is None and images is None else request.minutes
+    minutes = DEFAULT_MINUTES if request.minutes is None and images is None else request.minutes
     first_minutes, first_images = two_stage.split(minutes, images)
     events.say("stage 1   an autoencoder", stage="plan")
     shorter, given = replace(request, minutes=first_minutes, images=first_images), assignments.of_first_stage
@@ -148,10 +149,9 @@ def _two_stages(
 def _autoencoder(
     request: TrainRequest, device: torch.device, source: Source, dataset: Dataset, assignments: Sequence[str]
 ) -> Plan:
-    options = {"kind": request.bottleneck, "factor": request.factor}
-    options = {name: value for name, value in options.items() if value is not None}
-    split = conditions.planned_split(dataset, seed=request.seed or 0, assignments=assignments, group=request.group)
-    run = autoencoders.recommend(source, dataset.spec, device, split=split, **request.settings, **options)
+    split = planned_split(dataset, seed=request.seed or 0, assignments=assignments, group=request.group)
+    budget, kind = Budget(split=split, **request.settings), request.bottleneck or "kl"
+    run = recommend.autoencoder(source, dataset.spec, device, budget, kind=kind, factor=request.factor)
     return _planned(run, device, assignments, dataset, split)
 
 
@@ -163,9 +163,7 @@ def _conditions(
     names = from_data.default_names(source, dataset) if names is None else names
     from_data.check(names, dataset)
     reads = conditions.items_of(names)
-    split = conditions.planned_split(
-        dataset, seed=request.seed or 0, assignments=assignments, group=request.group, reads=reads
-    )
+    split = planned_split(dataset, seed=request.seed or 0, assignments=assignments, group=request.group, reads=reads)
     return split, conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
 
 
@@ -190,7 +188,7 @@ def _planned(
 def _better_on_latents(request: TrainRequest, device: torch.device, dataset: Dataset) -> bool:
     """Whether a training of these minutes on this data is better done in two stages; reports it. A codec that was set
     is left alone."""
-    minutes = request.minutes or (heuristics.DEFAULT_MINUTES if request.images is None else None)
+    minutes = request.minutes or (DEFAULT_MINUTES if request.images is None else None)
     if (
         request.pixels
         or minutes is None

@@ -13,7 +13,8 @@ from debruit.data.source import Source
 from debruit.data.split import Split
 from debruit.errors import InputError, nearest
 from debruit.models.autoencoder import FirstStage
-from debruit.planning import conditions, heuristics
+from debruit.planning import conditions
+from debruit.planning.split import held_out, planned_split
 from debruit.recipes import recipe_name, recipes
 from debruit.training.config import AnyRun, AutoencoderRun, Run
 from debruit.workflows.train_request import shown
@@ -40,7 +41,7 @@ def adapted(
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
         reads = [c.item for c in run.model.conditioners]
-        split = split or conditions.planned_split(dataset, seed=given.get("seed", run.seed), reads=reads)
+        split = split or planned_split(dataset, seed=given.get("seed", run.seed), reads=reads)
         context = conditions.context(dataset, split, tokenizer=tokenizer)
         model = replace(model, conditioners=tuple(from_data.adapted(c, context) for c in run.model.conditioners))
     from_data.check_tokenizer(tokenizer, getattr(model, "conditioners", ()))
@@ -48,7 +49,7 @@ def adapted(
         given["minutes"] = None
     if split is not None:
         given |= {"group": split.group, "own_parts": split.own_parts}
-    return replace(run, source=source, model=model, validation_images=heuristics.held_out(dataset.spec.count), **given)
+    return replace(run, source=source, model=model, validation_images=held_out(dataset.spec.count), **given)
 
 
 def stated(name: str, assignments: Sequence[str], *, size: int | None, **given: Any) -> AnyRun | None:
@@ -68,7 +69,7 @@ def stated(name: str, assignments: Sequence[str], *, size: int | None, **given: 
         )
     if "images" in given:
         given["minutes"] = None
-    return replace(run, validation_images=heuristics.held_out(run.data.count), **given)
+    return replace(run, validation_images=held_out(run.data.count), **given)
 
 
 def first_stage_for(what: Any, on: Any, path: str | Path | None) -> FirstStage | None:
