@@ -1,4 +1,4 @@
-"""Models and drawings to edit with: weights as they are drawn, so that nothing needs training; and a Gaussian whose denoiser is exact."""
+"""Models and sampling jobs to test edits with: models with random weights, and a Gaussian whose denoiser is exact."""
 
 from dataclasses import dataclass, replace
 
@@ -111,7 +111,7 @@ class Normal:
         return torch.randn(self.shape, generator=self.generator, dtype=F64)
 
 
-def drawing(denoise, process: Process, sampler: Sampler, steps: int, noise, grid=None) -> SamplingJob:
+def job(denoise, process: Process, sampler: Sampler, steps: int, noise, grid=None) -> SamplingJob:
     settings = SamplingConfig(sampler=sampler, grid=grid or UniformTime(), steps=steps)
     return SamplingJob(denoise=denoise, process=process, settings=settings, noise=noise, device=torch.device("cpu"))
 

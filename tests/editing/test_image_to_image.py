@@ -48,7 +48,7 @@ def test_the_image_is_left_by_its_strength():
 def test_the_walk_begins_at_the_image_with_noise_of_its_time():
     process, x0 = REMEMBERED["VPCosine"], torch.full((5, 1), 2.0, dtype=F64)
     noise = painted.Normal((5, 1))
-    snapshots = list(descend(painted.drawing(gaussian(process), process, Heun(), 10, noise), x0, 6))
+    snapshots = list(descend(painted.job(gaussian(process), process, Heun(), 10, noise), x0, 6))
     eps = painted.Normal((5, 1))()
     t = torch.tensor(snapshots[0].t, dtype=F64)
     torch.testing.assert_close(snapshots[0].x, process.alpha(t) * x0 + process.sigma(t) * eps)

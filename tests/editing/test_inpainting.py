@@ -67,9 +67,9 @@ def test_every_sampler_on_every_process(name, process):
     process = REMEMBERED[process]
     x0, unknown = torch.full((3, 1, 1, 2), 0.7, dtype=F64), torch.tensor([[[[False, True]]]])
     noise = ImageNoise(0, range(3), (1, 1, 2))
-    drawing = painted.drawing(painted.Pair(process), process, SAMPLERS[name], 5, lambda: noise().double())
-    snapshots = list(repaint(drawing, x0, unknown, 2, 2))
-    assert [s.t for s in snapshots] == [1.0, *(to for _, to in schedule(drawing.times, 2, 2))]
+    job = painted.job(painted.Pair(process), process, SAMPLERS[name], 5, lambda: noise().double())
+    snapshots = list(repaint(job, x0, unknown, 2, 2))
+    assert [s.t for s in snapshots] == [1.0, *(to for _, to in schedule(job.times, 2, 2))]
     assert [s.step for s in snapshots] == list(range(snapshots[-1].steps + 1))
     assert snapshots[-1].t == 0
     assert torch.equal(snapshots[-1].x[..., :1], x0[..., :1])
@@ -80,8 +80,8 @@ def test_every_sampler_on_every_process(name, process):
 def test_the_known_part_lies_at_the_noise_of_each_time():
     process, count = REMEMBERED["VPCosine"], 2000
     x0, unknown = torch.full((count, 1, 1, 2), 0.7, dtype=F64), torch.tensor([[[[False, True]]]])
-    drawing = painted.drawing(painted.Pair(process), process, Ancestral(), 4, painted.Normal(x0.shape))
-    for snapshot in repaint(drawing, x0, unknown, 1, 1):
+    job = painted.job(painted.Pair(process), process, Ancestral(), 4, painted.Normal(x0.shape))
+    for snapshot in repaint(job, x0, unknown, 1, 1):
         at, known = level(process, snapshot.t), snapshot.x[..., 0]
         assert float(known.mean()) == pytest.approx(at.alpha * 0.7, abs=5 * at.sigma / count**0.5 + 1e-9)
         assert float(known.std()) == pytest.approx(at.sigma, rel=0.08, abs=1e-9)
@@ -100,8 +100,8 @@ def test_the_unknown_follows_the_known(process):
     unknown = torch.tensor([[[[False, True]]]])
 
     def missed(resamplings):
-        drawing = painted.drawing(pair, process, Ancestral(), 20, painted.Normal(x0.shape))
-        x = painted.end(repaint(drawing, x0, unknown, resamplings, 1))[..., 1]
+        job = painted.job(pair, process, Ancestral(), 20, painted.Normal(x0.shape))
+        x = painted.end(repaint(job, x0, unknown, resamplings, 1))[..., 1]
         assert 0.6 < float(x.std()) / deviation < 1.15
         return abs(float(x.mean()) - expected) / deviation
 

@@ -47,11 +47,11 @@ def test_the_order_upwards(law, process, sampler):
     oracle = law(process)
 
     def error(steps):
-        drawing = painted.drawing(oracle, process, sampler, steps, Unasked(), LogSNRGrid())
-        low, high = drawing.times[-1], drawing.times[0]
+        job = painted.job(oracle, process, sampler, steps, Unasked(), LogSNRGrid())
+        low, high = job.times[-1], job.times[0]
         x = torch.linspace(-0.8, 0.9, 21, dtype=F64)[:, None]
         exact = oracle.flow(x, low, high)
-        return float((painted.end(ascend(drawing, x)) - exact).abs().max() / exact.abs().max())
+        return float((painted.end(ascend(job, x)) - exact).abs().max() / exact.abs().max())
 
     assert order(error) == pytest.approx(sampler.order, abs=0.3)
 
@@ -63,9 +63,9 @@ def test_the_order_of_the_round_trip(process, sampler):
     oracle = gaussian(process)
 
     def error(steps):
-        drawing = painted.drawing(oracle, process, sampler, steps, Unasked(), LogSNRGrid())
+        job = painted.job(oracle, process, sampler, steps, Unasked(), LogSNRGrid())
         x = torch.linspace(-0.8, 0.9, 21, dtype=F64)[:, None]
-        return float((painted.end(drawing.run(painted.end(ascend(drawing, x)))) - x).abs().max())
+        return float((painted.end(job.run(painted.end(ascend(job, x)))) - x).abs().max())
 
     found = order(error)
     assert found > sampler.order - 0.3
@@ -86,9 +86,9 @@ def test_from_clean_images_to_noise_and_back(process):
     sigma = float(process.sigma(torch.ones((), dtype=F64)))
     missed = []
     for steps in (20, 80):
-        drawing = painted.drawing(oracle, process, Heun(), steps, Unasked())
-        x1 = painted.end(ascend(drawing, x0))
-        missed.append(float((painted.end(drawing.run(x1)) - x0).abs().max()))
+        job = painted.job(oracle, process, Heun(), steps, Unasked())
+        x1 = painted.end(ascend(job, x0))
+        missed.append(float((painted.end(job.run(x1)) - x0).abs().max()))
     assert missed[1] < missed[0] / 2
     assert missed[1] < 0.02
     assert float(x1.std() / sigma) == pytest.approx(float(((x0 - 0.3) / 0.5).std()), rel=0.05)

@@ -1,4 +1,4 @@
-"""From what a user gave to values and who keeps them; the terms of guidance; every refusal's sentence."""
+"""Conditions of a batch from a user's values, the terms of guidance, and the error messages of both."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from on import Config, kept, spec
 
 @dataclass(frozen=True, kw_only=True)
 class Length(Conditioner):
-    """A condition whose value is the length of what was given."""
+    """A condition whose value is the length of a string."""
 
     name: ClassVar[str] = "length"
     item: ClassVar[str] = "image"
@@ -66,15 +66,15 @@ def config(conditioners) -> Config:
     return Config(spec(class_names=("cat", "dog", "owl")), conditioners)
 
 
-def asked(conditioners=ALL, indices=range(4), **given):
+def requested(conditioners=ALL, indices=range(4), **given):
     return config(conditioners).requested(indices, **given)
 
 
-def test_what_is_asked_for_is_kept_and_the_rest_dropped():
-    found = asked(text="abc", label=None)
-    assert kept(found) == {"label": [False] * 4, "text": [True] * 4, "mask": [False] * 4}
-    assert found.values["text"].tolist() == [3, 3, 3, 3]
-    assert found.values["mask"].tolist() == [0, 0, 0, 0]
+def test_given_conditions_are_kept_and_the_others_dropped():
+    batch = requested(text="abc", label=None)
+    assert kept(batch) == {"label": [False] * 4, "text": [True] * 4, "mask": [False] * 4}
+    assert batch.values["text"].tolist() == [3, 3, 3, 3]
+    assert batch.values["mask"].tolist() == [0, 0, 0, 0]
 
 
 def test_the_items_of_an_image_are_its_conditions_except_for_what_is_given():
@@ -83,37 +83,40 @@ def test_the_items_of_an_image_are_its_conditions_except_for_what_is_given():
     assert {name: value.tolist() for name, value in read.values.items()} == {"label": [2], "length": [5]}
     given = ConditionBatch.of_items(model, items, parsed(model, {"length": "abc", "label": None}, range(1)), 1)
     assert {name: value.tolist() for name, value in given.values.items()} == {"label": [2], "length": [3]}
-    bare = ConditionBatch.of_items(model, {"image": items["image"]}, {}, 1).repeated(3)
-    assert kept(bare) == {"label": [False] * 3, "length": [True] * 3}
-    assert bare.values["length"].tolist() == [5, 5, 5]
+    unconditional = ConditionBatch.of_items(model, {"image": items["image"]}, {}, 1).repeated(3)
+    assert kept(unconditional) == {"label": [False] * 3, "length": [True] * 3}
+    assert unconditional.values["length"].tolist() == [5, 5, 5]
 
 
-def test_when_nothing_is_asked_for_classes_come_in_turn():
-    found = asked(indices=range(2, 6))
-    assert found.values["label"].tolist() == [2, 0, 1, 2]
-    assert kept(found) == {"label": [True] * 4, "text": [False] * 4, "mask": [False] * 4}
-    assert found.any
-    assert not asked((TEXT, MASK)).any
+def test_without_conditions_classes_are_used_in_turn():
+    batch = requested(indices=range(2, 6))
+    assert batch.values["label"].tolist() == [2, 0, 1, 2]
+    assert kept(batch) == {"label": [True] * 4, "text": [False] * 4, "mask": [False] * 4}
+    assert batch.any
+    assert not requested((TEXT, MASK)).any
 
 
-def test_several_values_are_taken_in_turn_by_the_number_of_the_image():
-    whole, part = asked(text=["a", "bb", "ccc"], indices=range(7)), asked(text=["a", "bb", "ccc"], indices=[4, 5])
+def test_several_values_are_used_in_turn_by_image_index():
+    whole, part = (
+        requested(text=["a", "bb", "ccc"], indices=range(7)),
+        requested(text=["a", "bb", "ccc"], indices=[4, 5]),
+    )
     assert whole.values["text"][[4, 5]].tolist() == part.values["text"].tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("empty", ["", "   "])
 def test_an_empty_prompt_means_none(empty):
-    assert kept(asked(text=empty))["text"] == [False] * 4
-    assert kept(asked(text=["a", empty]))["text"] == [True, False, True, False]
+    assert kept(requested(text=empty))["text"] == [False] * 4
+    assert kept(requested(text=["a", empty]))["text"] == [True, False, True, False]
     never = (TextLength(drop=0.0),)
-    assert kept(asked(never, text=empty))["text"] == [True] * 4, "what was never dropped has no none"
+    assert kept(requested(never, text=empty))["text"] == [True] * 4, "a condition with drop = 0 has no none"
 
 
-def test_what_can_be_dropped_is_dropped():
+def test_droppable_conditions_are_dropped():
     conditioners = (LABEL, MaskLength(drop=0.0))
-    found = asked(conditioners, label="dog", mask="m").dropped(config(conditioners))
-    assert kept(found) == {"label": [False] * 4, "mask": [True] * 4}
-    assert kept(asked(text="a", mask="m").without(["mask"])) == {
+    batch = requested(conditioners, label="dog", mask="m").dropped(config(conditioners))
+    assert kept(batch) == {"label": [False] * 4, "mask": [True] * 4}
+    assert kept(requested(text="a", mask="m").without(["mask"])) == {
         "label": [False] * 4,
         "text": [True] * 4,
         "mask": [False] * 4,
@@ -124,7 +127,7 @@ def test_what_can_be_dropped_is_dropped():
     ("conditioners", "given", "sentence"),
     [
         ((LABEL,), {"text": "a"}, "a prompt was given, but this model was trained with label: leave --prompt out, or give --label instead"),
-        (ALL, {"image": "a"}, "a image was given, but this model was trained with label, prompt, mask: leave --image out, or give --label or --prompt"),
+        (ALL, {"image": "a"}, "an image was given, but this model was trained with label, prompt, mask: leave --image out, or give --label or --prompt"),
         ((), {"mask": "a"}, "a mask was given, but this model was trained with no condition at all: leave --mask out"),
         ((TextLength(drop=0.0),), {}, "this model was never trained without its prompt: give --prompt"),
         ((LABEL, MaskLength(drop=0.0)), {"label": "cat"}, "this model was never trained without its mask: give --mask"),
@@ -133,18 +136,18 @@ def test_what_can_be_dropped_is_dropped():
         ((LABEL,), {"label": "dgo"}, "unknown label 'dgo', did you mean 'dog'? allowed: cat, dog, owl"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_for(conditioners, given, sentence):
+def test_invalid_requests_are_refused(conditioners, given, sentence):
     with pytest.raises(InputError) as caught:
-        asked(conditioners, **given)
-    assert sentence.replace("a image", "an image") in str(caught.value)
+        requested(conditioners, **given)
+    assert sentence in str(caught.value)
 
 
-def summary(found):
-    return [(b.coefficient, {name for name, keep in b.conditions.keep.items() if keep.any()}) for b in found]
+def summary(batch):
+    return [(b.coefficient, {name for name, keep in b.conditions.keep.items() if keep.any()}) for b in batch]
 
 
 @pytest.mark.parametrize(
-    ("given", "guidance", "wanted"),
+    ("given", "guidance", "expected"),
     [
         ({"text": "a"}, 3.0, [(-2, set()), (3, {"text"})]),
         ({"text": "a", "mask": "m"}, 3.0, [(-2, set()), (3, {"text", "mask"})]),
@@ -158,15 +161,15 @@ def summary(found):
         ({"text": ""}, 3.0, [(1, set())]),
     ],
 )  # fmt: skip
-def test_branches(given, guidance, wanted):
-    assert summary(branches(ALL, asked(**given), guidance)) == wanted
+def test_branches(given, guidance, expected):
+    assert summary(branches(ALL, requested(**given), guidance)) == expected
 
 
 def test_what_was_never_dropped_is_in_every_branch():
     conditioners = (LABEL, MaskLength(drop=0.0))
-    found = branches(conditioners, asked(conditioners, label="cat", mask="m"), 3.0)
-    assert summary(found) == [(-2, {"mask"}), (3, {"label", "mask"})]
-    only = branches(conditioners, asked(conditioners, mask="m"), 3.0)
+    batch = branches(conditioners, requested(conditioners, label="cat", mask="m"), 3.0)
+    assert summary(batch) == [(-2, {"mask"}), (3, {"label", "mask"})]
+    only = branches(conditioners, requested(conditioners, mask="m"), 3.0)
     assert summary(only) == [(1, {"mask"})], "nothing that could be guided was asked for"
 
 
@@ -192,7 +195,7 @@ def test_no_guidance_is_never_refused():
 
 
 def test_a_weight_for_what_was_not_given():
-    check_given(ALL, asked(text="a"), (("text", 2.0),))
-    check_given(ALL, asked(text="a"), 2.0)
+    check_given(ALL, requested(text="a"), (("text", 2.0),))
+    check_given(ALL, requested(text="a"), 2.0)
     with pytest.raises(InputError, match="guidance mask=2 was given without a mask: give --mask, or leave mask out of"):
-        check_given(ALL, asked(text="a"), (("prompt", 2.0), ("mask", 2.0)))
+        check_given(ALL, requested(text="a"), (("prompt", 2.0), ("mask", 2.0)))

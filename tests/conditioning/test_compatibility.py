@@ -1,4 +1,4 @@
-"""What conditioners put through the doors must be what the network takes there: else one sentence names the field to change."""
+"""Conditioners and network must agree on the channels of each door; otherwise an error names the field to change."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar

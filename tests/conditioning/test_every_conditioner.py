@@ -1,4 +1,4 @@
-"""The three doors, and every conditioner behind one."""
+"""The three doors of a network, and what every conditioner must do."""
 
 from importlib.util import find_spec
 
