@@ -55,6 +55,18 @@ def test_training_images_are_validated_beside_held_out_ones(tmp_path, capsys):
     assert validate(state.average, run, dataset, held_out, CPU) == made[-1].validation
 
 
+def test_each_report_is_progress_for_whoever_listens(tmp_path, heard):
+    _, reports = finish(tmp_path / "run")
+    progress = [event for event in heard if event.done is not None]
+    assert [event.done for event in progress] == [p.report.images_seen for p in reports] == [32, 64, 96, 128, 160]
+    assert {event.stage for event in progress} == {"train"}
+    assert [event.message for event in progress] == [describe(p) for p in reports]
+    assert [event.values["loss"] for event in progress] == [p.report.loss for p in reports]
+    assert [event.values["keep"] for event in progress] == [p.validation is not None for p in reports]
+    assert progress[-1].total == 160
+    assert progress[-1].values["share"] == 1.0
+
+
 def test_both_meet_the_same_noise_and_share_no_image():
     run = tiny.run()
     dataset = run.source.build()

@@ -102,6 +102,7 @@ class Backbone(nn.Module):
         return cond
 
     def forward(self, x: Tensor, noise_level: Tensor, cond: Cond | None = None) -> Tensor:
+        """Return the network's output for scaled noisy latents x, (B, c, *S), at noise levels (B,)."""
         return self.network(x, noise_level, cond)
 
     def denoiser(self, network=None) -> Denoiser:

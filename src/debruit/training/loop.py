@@ -101,8 +101,8 @@ def train(task: Trainee, state: Any, pool: np.ndarray, length: Length) -> Iterat
                 loss, norm = parts.pop("loss", float("nan")), parts.pop("grad_norm", float("nan"))
                 yield Report(state.images_seen, loss, norm, rate, skipped, parts, last=last)
                 skipped = 0
-                # an interruption or an end that came while the report was handled ends the loop after its next step,
-                # with a report of its own
+                # if the training is interrupted or ends while the report is handled, the loop makes one more step and
+                # reports it
                 position = length.position(state)
             mark = position
             if interrupted or last:
@@ -113,7 +113,7 @@ def _batches(task: Trainee, state: Any, pool: np.ndarray) -> Iterator[Any]:
     """Yield the batches from the present state on."""
     order, first, attempt = Order(pool, task.run.seed, task.dataset.blocks), state.images_seen, state.attempt
     make = lambda position: task.batch(order, position, attempt)  # noqa: E731
-    if task.device.type == "cpu":  # a second thread would bring its own workers, which compete with the network's
+    if task.device.type == "cpu":  # the workers of a second thread would compete with those of the network
         return map(make, itertools.count(first, task.run.batch))
     return ahead(make, first, task.run.batch)
 
@@ -130,10 +130,12 @@ class Means:
         self.values: dict[str, list[Tensor]] = {}
 
     def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the terms of one step, each ()."""
         for name, value in terms.items():
             self.values.setdefault(name, []).append(value.detach().float())
 
     def take(self) -> dict[str, float]:
+        """Return the means by name, and begin anew."""
         means = {name: float(torch.stack(values).mean()) for name, values in self.values.items()}
         self.values = {}
         return means

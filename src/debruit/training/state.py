@@ -65,6 +65,7 @@ class State:
         raise NotImplementedError
 
     def numbers(self) -> dict[str, float]:
+        """Return the scalars that resuming needs, by name."""
         return {key: getattr(self, key) for key in self.NUMBERS}
 
     def weights(self) -> dict[str, Any]:
@@ -140,6 +141,7 @@ def averaged(module: Averaged) -> Averaged:
 
 
 def stored(kind: str, module: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a module, by "kind/name"."""
     return {f"{kind}/{name}": value for name, value in module.state_dict().items()}
 
 

@@ -66,6 +66,7 @@ def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, 
 
 
 def latent_shape(run: AutoencoderRun) -> tuple[int, ...]:
+    """Return the shape (c, *sizes) of one image's latents."""
     data, codec = run.data, run.model.codec
     return (codec.latent_channels(data.channels), *codec.latent_size(*data.sizes))
 
