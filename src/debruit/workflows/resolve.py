@@ -130,7 +130,7 @@ def _two_stages(
     assert isinstance(first, AutoencoderRun)
     conditioners = conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
-    events.say(f"stage 2   diffusion of its latents, in the {left} after it; its settings are printed when it begins")
+    events.say(f"stage 2   latent diffusion in the remaining {left}; its settings are printed when it starts")
     both = two_stage.TwoStagePlan(
         first=first,
         minutes=minutes,

@@ -144,7 +144,9 @@ class Session:
         split = split_of(self.dataset, folder.run)  # what the first stage held out it did not see
         taken = two_stage.spent(self.out)
         run = two_stage.second(stages, self.device, stage.config.codec, taken=taken, data_split=split)
-        events.say(f"the autoencoder is ready: {self.out / two_stage.FOLDER}; now the diffusion of its latents")
+        events.say(
+            f"the autoencoder is ready: {self.out / two_stage.FOLDER}; the diffusion model is trained on its latents next"
+        )
         planned = plan(run, self.device, split, assignments=stages.assignments)
         for line in planned.summary:
             events.say(line, stage="plan")
