@@ -1,4 +1,5 @@
-"""What tests of evaluation look through, and at: a feature network that costs nothing, and a run that trained in a second."""
+"""What tests of evaluation look through, and at: a feature network that costs nothing, and a run that trained in a
+second."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from debruit.training.supervisor import fit
 
 @dataclass
 class Projection:
-    """An extractor: a fixed random projection of the pixels. Counts the images that it saw; `fails_after` of them it is interrupted."""
+    """An extractor: a fixed random projection of the pixels. Counts the images that it saw; `fails_after` of them it is
+    interrupted."""
 
     dimensions: int = 6
     label: str = "Projection"
@@ -59,8 +61,8 @@ def trained(folder: Path, images: int = 64, **changes) -> Path:
 def interrupted(
     work: Callable[[], object], after: int = 0, until: Callable[[events.Event], bool] | None = None
 ) -> list[events.Event]:
-    """Runs the work, cancels it at its report of progress number `after`, or at the first for which `until` is true, and
-    returns its events."""
+    """Runs the work, cancels it at its report of progress number `after`, or at the first for which `until` is true,
+    and returns its events."""
     token, heard = events.CancelToken(), []
 
     def hear(event: events.Event) -> None:

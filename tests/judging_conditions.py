@@ -1,4 +1,5 @@
-"""Data with masks, captions and classes, a model that is conditioned on all of them, and one that draws what it was asked for without fault."""
+"""Data with masks, captions and classes, a model that is conditioned on all of them, and one that draws what it was
+asked for without fault."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,8 @@ HELD_OUT, SEED = 60, 3
 
 
 def shapes(count: int = 400, fingerprint: str = "shapes") -> Dataset:
-    """8 x 8 pixels of noise with a bright rectangle, whose mask is known, in one of ten brightnesses; the caption says how bright and where."""
+    """8 x 8 pixels of noise with a bright rectangle, whose mask is known, in one of ten brightnesses; the caption says
+    how bright and where."""
     rng = np.random.default_rng(0)
     masks = np.zeros((count, 8, 8), np.uint8)
     tops, lefts = rng.integers(0, 5, (2, count))
@@ -39,9 +41,19 @@ def shapes(count: int = 400, fingerprint: str = "shapes") -> Dataset:
         for n, (k, t, o) in enumerate(zip(labels, tops, lefts, strict=True))
     ]
     spec = DataSpec(
-        name="shapes", channels=1, height=8, width=8, depth="uint8", low=0, high=255, count=count, class_names=COLOURS,
-        mask_names=("ground", "square"), palette=((0, 0, 0), (255, 255, 255)), fingerprint=fingerprint,
-    )  # fmt: skip
+        name="shapes",
+        channels=1,
+        height=8,
+        width=8,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=count,
+        class_names=COLOURS,
+        mask_names=("ground", "square"),
+        palette=((0, 0, 0), (255, 255, 255)),
+        fingerprint=fingerprint,
+    )
     names = [f"{n}.png" for n in range(count)]
     return Dataset(spec, images.astype(np.uint8), paths=names, labels=labels, texts=texts, masks=masks)
 
@@ -54,15 +66,17 @@ def conditioners(dataset: Dataset, *fields: str, drop: float = 0.1) -> tuple:
         "mask": lambda: Mask(channels=len(spec.mask_names), drop=drop),
         "text": lambda: Text(
             tokenizer=WordPiece.train([t[0] for t in dataset.texts or () if t], 64),
-            encoder=TextTransformer(width=8, depth=1, heads=1, length=16), drop=drop,
+            encoder=TextTransformer(width=8, depth=1, heads=1, length=16),
+            drop=drop,
         ),
         "low-res": lambda: LowRes(),
-    }  # fmt: skip
+    }
     return tuple(made[field]() for field in fields)
 
 
 def model(dataset: Dataset, *fields: str, drop: float = 0.1) -> Model:
-    """A model of these conditions, its weights as they are drawn and a little noise, so that every condition changes what it draws."""
+    """A model of these conditions, its weights as they are drawn and a little noise, so that every condition changes
+    what it draws."""
     chosen = conditioners(dataset, *fields, drop=drop)
     wide = widths(chosen, dataset.spec, 1)
     doors: dict[str, Any] = {field: wide[door] for door, field in FIELDS.items()}

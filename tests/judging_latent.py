@@ -1,4 +1,5 @@
-"""Autoencoders and latent models to evaluate: weights as they are drawn, latents measured, so that nothing needs training. And a codec without loss."""
+"""Autoencoders and latent models to evaluate: weights as they are drawn, latents measured, so that nothing needs
+training. And a codec without loss."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,8 +50,12 @@ def latent_model(codec, module: CodecModule | None = None, *, chain: int | None 
 
 def provenance(held_out: int = HELD_OUT) -> dict:
     return {
-        "data": "digits", "data_fingerprint": Digits().build().spec.fingerprint, "seed": SEED, "held_out_images": held_out, "images_seen": 0
-    }  # fmt: skip
+        "data": "digits",
+        "data_fingerprint": Digits().build().spec.fingerprint,
+        "seed": SEED,
+        "held_out_images": held_out,
+        "images_seen": 0,
+    }
 
 
 def saved(model: FirstStage | Model, folder: Path) -> str:

@@ -40,8 +40,10 @@ class On:
     def change(self, *, factor: int | None = None, spec: dict | None = None, **changes) -> "On":
         """Another conditioner, spec or factor."""
         return On(
-            replace(self.conditioner, **changes), replace(self.spec, **(spec or {})), self.factor if factor is None else factor
-        )  # fmt: skip
+            replace(self.conditioner, **changes),
+            replace(self.spec, **(spec or {})),
+            self.factor if factor is None else factor,
+        )
 
 
 @dataclass(frozen=True)

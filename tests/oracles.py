@@ -1,7 +1,9 @@
-"""Data whose denoiser is known exactly: a Gaussian and a mixture of two; and what the tests of the mathematics quantify over.
+"""Data whose denoiser is known exactly: a Gaussian and a mixture of two; and what the tests of the mathematics quantify
+over.
 
-x_0 ~ N(m, s^2) has x_t ~ N(alpha m, V), V = alpha^2 s^2 + sigma^2, E[eps | x_t] = sigma (x_t - alpha m) / V. In one dimension the
-probability-flow ODE keeps quantiles, so its exact solution is known for every law whose distribution function is.
+x_0 ~ N(m, s^2) has x_t ~ N(alpha m, V), V = alpha^2 s^2 + sigma^2, E[eps | x_t] = sigma (x_t - alpha m) / V. In one
+dimension the probability-flow ODE keeps quantiles, so its exact solution is known for every law whose distribution
+function is.
 """
 
 from dataclasses import dataclass, field
@@ -127,8 +129,9 @@ def sample(denoise, process: Process, sampler: Sampler, x: Tensor, times: list[f
 
 @dataclass
 class Affine:
-    """What a sampler does to Gaussian data: its denoiser is affine, so x_s = offset + response x_t + sum_k c_k z_k. Exactly, from the
-    responses to unit impulses: image 0 gets nothing, image 1 a unit of x, image 2 + k a unit of the k-th draw of noise."""
+    """What a sampler does to Gaussian data: its denoiser is affine, so x_s = offset + response x_t + sum_k c_k z_k.
+    Exactly, from the responses to unit impulses: image 0 gets nothing, image 1 a unit of x, image 2 + k a unit of the
+    k-th draw of noise."""
 
     oracle: Mixture
     sampler: Sampler

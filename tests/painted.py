@@ -46,8 +46,8 @@ def model(
     has=None,
     **changes,
 ) -> Model:
-    """A model of 16-pixel photographs, of pixels or of 8-pixel latents, whose network does something at every t. `has` are class names, or mask
-    names and their palette."""
+    """A model of 16-pixel photographs, of pixels or of 8-pixel latents, whose network does something at every t. `has`
+    are class names, or mask names and their palette."""
     torch.manual_seed(0)
     codec = {"codec": Autoencoder(coder=CODER, bottleneck=KL(channels=2))} if latent else {}
     conditioners = (*conditioners, *([Label(channels=4)] if labels else []))

@@ -18,7 +18,8 @@ WIDTH = 120  # of code and of prose
 # retired words in docstrings, comments, messages and documents: (pattern, what to write)
 WORDS = {
     r"(?<!power )\blaws?\b": "distribution",
-    r"\b(?:images?|samples?|chains?) (?:(?:is|are|was|were|be|being) )?drawn\b|\bdrawn (?:images?|samples?)\b": "sampled",
+    r"\b(?:images?|samples?|chains?) (?:(?:is|are|was|were|be|being) )?drawn\b": "sampled",
+    r"\bdrawn (?:images?|samples?)\b": "sampled",
     r"\bas many real images\b": "real-data baseline (at the same sample size)",
     r"\b(?:than|as|what) (?:(?:is|was|were) )?(?:asked|wanted|told)\b": "requested",
     r"(?<!math\.)(?<!torch\.)\bfloors?\b(?! of\b| division)(?!\()": "baseline (of real data)",
@@ -37,14 +38,16 @@ WORDS = {
     r"(?<!heart-)\beyes?\b": "feature network, perceptual network",
     r"\bpassages?\b": "reconstruction",
     r"\bdivisions?\b(?! by)": "split",
-    r"(?<!\bin )(?<!\bin the )(?<!\btakes )(?<!\btake )(?<!\btook )(?<!\bdecimal )(?<!\bin its )(?<!\bin their )(?<!\bsa )"
+    r"(?<!\bin )(?<!\bin the )(?<!\btakes )(?<!\btake )(?<!\btook )(?<!\bdecimal )(?<!\bin its )(?<!\bin their "
+    r")(?<!\bsa )"
     r"\bplaces?\b": "pixel, position, path, location",
     r"\b(?:is|are|was|were|be) said\b": "reported",
     r"\bthat nobody\b": "(no aphorism)",
     r"\blikeness(?:es)?\b": "near-duplicate",
     r"\bat hand\b": "available",
     r"\bof (?:before|then)\b": "previous, at that time",
-    r"\bunder (?:an?|the|their|its|no) (?:class|mask|text|prompt|caption|condition|label)s?\b(?! name)": "conditioned on",
+    r"\bunder (?:an?|the|their|its|no) (?:class|mask|text|prompt|caption|condition|label)s?\b(?! name)": "conditioned "
+    "on",
     r"(?<!and )(?<!or )\bwithout (?:a |its |the |any )?conditions?\b(?! that)": "unconditional",
     r"\bbehind the best\b": "gap to the best",
 }
@@ -52,14 +55,17 @@ WORDS = {
 IDENTIFIERS = {
     "found": "what the value is: matches, scores, path, ...", "kept": "what the value is", "said": "what the value is",
     "met": "what the value is", "told": "request", "asked": "request, conditions", "wanted": "request, conditions",
-    "suited": "what the value is", "bare": "unconditional", "floor": "baseline", "mended": "fixed", "law": "distribution",
+    "suited": "what the value is", "bare": "unconditional", "floor": "baseline", "mended": "fixed",
+    "law": "distribution",
     "eyes": "feature_network, perceptual_network", "passage": "reconstruction", "passages": "reconstructions",
     "division": "split", "place": "path, position, index", "places": "paths, positions", "weaker": "guide_model",
     "picture": "image, figure", "pictures": "images, figures", "in_words": "text, describe", "drawn": "samples",
-    "behind": "gap_to_best", "beside": "name the relation", "followed": "name the value", "here": "use the paper's symbol",
+    "behind": "gap_to_best", "beside": "name the relation", "followed": "name the value", "here": "use the paper's "
+                                                                                                  "symbol",
     "there": "use the paper's symbol", "between": "use the paper's symbol",
     "Settings": "SamplingConfig", "Training": "TrainingConfig", "Drawing": "SamplingJob", "Side": "ImageSet",
-    "Division": "EvalSplit", "Subject": "LoadedModel", "AutoencoderSubject": "LoadedAutoencoder", "Asked": "ConditionBatch",
+    "Division": "EvalSplit", "Subject": "LoadedModel", "AutoencoderSubject": "LoadedAutoencoder",
+    "Asked": "ConditionBatch",
     "Every": "Intervals", "Watch": "DiscriminatorGuard", "Shares": "CpuDataParallel", "Living": "PeakMemory",
     "Stages": "TwoStagePlan", "Material": "DataContext", "Kept": "FeatureLRU", "Progress": "events.progress",
 }  # fmt: skip
@@ -145,7 +151,8 @@ def too_long(lines: list[str], first: int = 1) -> Iterator[tuple[int, str]]:
 
 
 def strings(tree: ast.Module) -> Iterator[Text]:
-    """Docstrings, and every other string that has a space in it; JSON keys of one word are looked at by `identifiers`."""
+    """Docstrings, and every other string that has a space in it; JSON keys of one word are looked at by
+    `identifiers`."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {
         node.body[0].value
@@ -192,9 +199,10 @@ def skipped_formatting(source: str, tree: ast.Module) -> Iterator[tuple[int, str
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign | ast.AnnAssign)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and target.id.isupper()
+        if isinstance(target, ast.Name)
+        and target.id.isupper()
         and isinstance(node.value, ast.Dict | ast.List | ast.Tuple | ast.Set | ast.Call)
-    }  # fmt: skip
+    }
     for text in comments(source):
         if re.search(r"#\s*fmt:\s*(skip|off)", text.words) and text.line not in tables:
             yield text.line, "'fmt: skip' outside of a table of data -> let the formatter decide"

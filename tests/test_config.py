@@ -72,10 +72,19 @@ CONFIGS = every_config()
 
 def test_the_walk_finds_them():
     wanted = {
-        "training.Run", "training.Optimiser", "networks.UNet", "sampling.SamplingConfig", "sampling.Heun", "sampling.Karras",
-        "diffusion.Tabulated", "diffusion.Chain", "diffusion.Objective", "conditioning.Label", "images.DataSpec",
+        "training.Run",
+        "training.Optimiser",
+        "networks.UNet",
+        "sampling.SamplingConfig",
+        "sampling.Heun",
+        "sampling.Karras",
+        "diffusion.Tabulated",
+        "diffusion.Chain",
+        "diffusion.Objective",
+        "conditioning.Label",
+        "images.DataSpec",
         "autoencoders.Pixels",
-    }  # fmt: skip
+    }
     assert wanted <= CONFIGS.keys()
 
 
@@ -136,7 +145,8 @@ def spoilt(**changes):
         ),
         (
             {"model__process": {"type": "MyFlow", "plugin": "myflows"}},
-            "config.model.process: MyFlow comes with the plugin myflows, which is not here: install it (pip install myflows)",
+            "config.model.process: MyFlow comes with the plugin myflows, which is not here: install it (pip install "
+            "myflows)",
         ),
     ],
 )

@@ -8,8 +8,10 @@ import debruit
 
 ROOT = Path(debruit.__file__).parent
 LAYERS = (
-    "errors", "events", "ranges", "rng", "finite", "console", "seams", "config", "overrides", "provenance", "device", "text", "files", "images", "diffusion",
-    "sampling", "networks", "autoencoders", "annotations", "data", "conditioning", "models", "editing", "metrics", "judges", "training", "planning",
+    "errors", "events", "ranges", "rng", "finite", "console", "seams", "config", "overrides", "provenance", "device",
+    "text", "files", "images", "diffusion",
+    "sampling", "networks", "autoencoders", "annotations", "data", "conditioning", "models", "editing", "metrics",
+    "judges", "training", "planning",
     "evaluation", "reports", "lecture", "recipes", "workflows", "apps", "__main__",
 )  # fmt: skip
 
@@ -42,7 +44,10 @@ def test_diffusion_and_sampling_know_torch_alone():
 
 
 def test_a_wrong_import_is_seen():
-    inside = "def late():\n    from debruit.training import fit\n\nfrom debruit import config, __version__\nimport debruit.apps.cli"
+    inside = (
+        "def late():\n    from debruit.training import fit\n\nfrom debruit import config, "
+        "__version__\nimport debruit.apps.cli"
+    )
     typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from debruit.models.diffusion import Model"
     assert {name for _, name in imports(ast.parse(inside))} == {"training.fit", "config", "apps.cli"}
     assert {name for _, name in imports(ast.parse(typed))} == {"models.diffusion.Model"}
@@ -55,7 +60,8 @@ def layer(name: str) -> int:
 
 
 def imports(tree: ast.Module) -> list[tuple[int, str]]:
-    """(line, path inside debruit) of each import of a module of debruit: at the top, in a function, or for types alone."""
+    """(line, path inside debruit) of each import of a module of debruit: at the top, in a function, or for types
+    alone."""
     return [
         (node.lineno, ".".join(parts[1:]))
         for node in ast.walk(tree)

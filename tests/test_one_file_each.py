@@ -1,4 +1,5 @@
-"""A new sampler, process, source, recipe or codec is one file: put into its folder it has a name, is used and is saved like the others.
+"""A new sampler, process, source, recipe or codec is one file: put into its folder it has a name, is used and is saved
+like the others.
 
 Each test writes the file into a temporary folder that its package looks into, too.
 """
@@ -107,7 +108,8 @@ def stripes_8() -> Run:
     spec = DataSpec(name="stripes", channels=1, height=8, width=8, depth="uint8", low=0, high=255, count=64)
     network = UNet(channels=8, multipliers=(1, 2), blocks=1, attention=(), middle_attention=False, groups=4)
     return Run(
-        source=find_source("stripes"), model=ModelConfig(data=spec, process=Flow(), network=network), images=64, batch=16,
+        source=find_source("stripes"), model=ModelConfig(data=spec, process=Flow(), network=network), images=64,
+        batch=16,
         validation_images=8,
     )
 ''',

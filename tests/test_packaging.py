@@ -1,4 +1,5 @@
-"""The built wheel works in an environment of its own; the files that people expect next to the code name what is there."""
+"""The built wheel works in an environment of its own; the files that people expect next to the code name what is
+there."""
 
 import os
 import re
@@ -54,7 +55,8 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
 
 @pytest.mark.slow
 def test_the_wheel_draws_an_image_from_an_environment_of_its_own(wheel, tmp_path):
-    """The environment is empty but for this wheel; its dependencies are those of the environment of the tests, by a path file."""
+    """The environment is empty but for this wheel; its dependencies are those of the environment of the tests, by a
+    path file."""
     venv.create(tmp_path / "env", with_pip=True)
     bin, elsewhere = tmp_path / "env" / "bin", tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -1,4 +1,5 @@
-"""The prose and the names of the package, its documents and its benchmarks are plain English of the field (docs/glossary.md).
+"""The prose and the names of the package, its documents and its benchmarks are plain English of the field
+(docs/glossary.md).
 
 `python tests/test_prose.py FOLDER|FILE ...` lists what a folder has left; without arguments, a count for each folder.
 """

@@ -148,7 +148,8 @@ def test_an_even_sequence_is_uniform_and_quiets_the_mean():
     )
     for place in (0, 7, 15):
         assert stats.kstest(spread[:, place], "uniform").pvalue > 1e-3
-    # Var mean is 1 / (12 n) for independent numbers and 1 / (12 n^2) for a shifted lattice, which the sequence approaches
+    # Var mean is 1 / (12 n) for independent numbers and 1 / (12 n^2) for a shifted lattice, which the sequence
+    # approaches
     assert plain.mean(1).var() == pytest.approx(1 / (12 * 16), rel=0.3)
     assert spread.mean(1).var() < 3 / (12 * 16**2)
     for seed, first, count in product(range(10), (0, 12_345), (16, 100, 128)):

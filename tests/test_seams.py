@@ -1,4 +1,5 @@
-"""Classes of other code join a seam: they have a name, are saved and loaded, and are missed by name where they are not."""
+"""Classes of other code join a seam: they have a name, are saved and loaded, and are missed by name where they are
+not."""
 
 import json
 from dataclasses import dataclass, replace

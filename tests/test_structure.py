@@ -1,4 +1,5 @@
-"""The shape of the code: packages that stay small enough to know, modules that can be read in one go, imports without circles."""
+"""The shape of the code: packages that stay small enough to know, modules that can be read in one go, imports without
+circles."""
 
 import ast
 from collections import defaultdict

@@ -22,7 +22,13 @@ def run(**changes) -> Run:
         sampling=SamplingConfig(steps=3, guidance=1.5),
     )
     chosen = Run(
-        source=Digits(), model=model, images=160, batch=16, validation_images=20, optimiser=Optimiser(lr=3e-3, warmup_images=32),
-        every=Intervals(report_images=32, validate_images=96, preview_images=96, save_images=64), seed=3,
-    )  # fmt: skip
+        source=Digits(),
+        model=model,
+        images=160,
+        batch=16,
+        validation_images=20,
+        optimiser=Optimiser(lr=3e-3, warmup_images=32),
+        every=Intervals(report_images=32, validate_images=96, preview_images=96, save_images=64),
+        seed=3,
+    )
     return replace(chosen, **changes)

@@ -1,4 +1,5 @@
-"""Captions beside images: files, tables, several for one image, some images without, and every table that cannot be used."""
+"""Captions beside images: files, tables, several for one image, some images without, and every table that cannot be
+used."""
 
 import json
 
@@ -31,15 +32,24 @@ A_AND_B = (("a red door", "une porte rouge"), ("two hats",), ())
     "files",
     [
         {"a.txt": b"a red door\n\nune porte rouge \n", "b.caption": b"\xef\xbb\xbftwo hats"},
-        {"captions.jsonl": lines({"file_name": "a.png", "text": ["a red door", "une porte rouge"]},
-                                 {"file_name": "b.png", "text": "two hats"})},
-        {"metadata.jsonl": lines({"file_name": "./a.png", "caption": "a red door", "x": 1}, {"file_name": "b.png", "caption": "two hats"},
-                                 {"file_name": "a.png", "caption": "une porte rouge"})},
-        {"captions.csv": b"file_name,text\na.png,a red door\na.png,une porte rouge\nb.png,\"two hats\"\n"},
+        {
+            "captions.jsonl": lines(
+                {"file_name": "a.png", "text": ["a red door", "une porte rouge"]},
+                {"file_name": "b.png", "text": "two hats"},
+            )
+        },
+        {
+            "metadata.jsonl": lines(
+                {"file_name": "./a.png", "caption": "a red door", "x": 1},
+                {"file_name": "b.png", "caption": "two hats"},
+                {"file_name": "a.png", "caption": "une porte rouge"},
+            )
+        },
+        {"captions.csv": b'file_name,text\na.png,a red door\na.png,une porte rouge\nb.png,"two hats"\n'},
         {"metadata.csv": b"image;caption\r\na.png;a red door\r\nb.png;two hats\r\na.png;une porte rouge\r\n"},
         {"captions.csv": b"file_name\ttext\na.png\ta red door\nb.png\ttwo hats\n", "a.txt": b"une porte rouge"},
     ],
-)  # fmt: skip
+)
 def test_every_form_gives_the_same_captions(photos, files, heard):
     dataset = Folder(path=str(photos(files))).build()
     assert dataset.texts == A_AND_B
@@ -49,8 +59,11 @@ def test_every_form_gives_the_same_captions(photos, files, heard):
 
 def test_captions_in_subfolders_with_classes_and_with_masks(folder, noise):
     files = {f"{kind}/{n}.png": noise(8, 8) for kind in ("cat", "dog") for n in range(2)}
-    tables = {"cat/metadata.jsonl": lines({"file_name": "0.png", "text": "a cat"}),
-              "captions.jsonl": lines({"file_name": "dog/1.png", "text": "a dog"}), "dog/0.txt": b"dog zero"}  # fmt: skip
+    tables = {
+        "cat/metadata.jsonl": lines({"file_name": "0.png", "text": "a cat"}),
+        "captions.jsonl": lines({"file_name": "dog/1.png", "text": "a dog"}),
+        "dog/0.txt": b"dog zero",
+    }
     dataset = Folder(path=str(folder(files | tables))).build()
     assert dataset.spec.class_names == ("cat", "dog")
     assert dataset.texts == (("a cat",), (), ("dog zero",), ("a dog",))
@@ -81,7 +94,8 @@ def test_no_captions_at_all(photos):
         (9, "captions for 9 of 10 images, for the others the caption is none"),
         (
             5,
-            "the caption is none: a prompt will have little effect; caption them, or move the images without a caption elsewhere",
+            "the caption is none: a prompt will have little effect; caption them, or move the images without a caption "
+            "elsewhere",
         ),
         (1, "captions for 1 of 10 images, for the others the caption is none: a prompt"),
     ],
@@ -164,11 +178,19 @@ def test_what_is_not_used_is_said(photos, name, content, says):
     [
         ("captions.jsonl", b'{"file_name": "a.png", "text": "x"}\n{"file_name', "captions.jsonl: line 2 is no JSON"),
         ("captions.jsonl", b'"a.png"', "captions.jsonl: line 1 is no object: write"),
-        ("captions.csv", b"file_name,text\na.png,caf\xe9", "captions.csv is no UTF-8 text: save it as UTF-8, or remove it"),
-        ("captions.jsonl", lines({"file_name": "x/a.png", "text": "x"}),
-         r"captions.jsonl names 1 image, and none of them is in the folder \(the first: x/a.png\): its names are relative"),
+        (
+            "captions.csv",
+            b"file_name,text\na.png,caf\xe9",
+            "captions.csv is no UTF-8 text: save it as UTF-8, or remove it",
+        ),
+        (
+            "captions.jsonl",
+            lines({"file_name": "x/a.png", "text": "x"}),
+            r"captions.jsonl names 1 image, and none of them is in the folder \(the first: x/a.png\): its names are "
+            r"relative",
+        ),
     ],
-)  # fmt: skip
+)
 def test_tables_that_cannot_be_meant(photos, name, content, sentence):
     with pytest.raises(InputError, match=sentence):
         Folder(path=str(photos({name: content}))).build()

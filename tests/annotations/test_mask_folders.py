@@ -13,7 +13,8 @@ def mask(seed: int) -> np.ndarray:
 
 @pytest.fixture
 def build(folder, noise, heard):
-    """build(image_names, mask_names, more): the data set of noise with these masks, in turn; what was said is in `heard`."""
+    """build(image_names, mask_names, more): the data set of noise with these masks, in turn; what was said is in
+    `heard`."""
 
     def make(images, masks, more=None):
         files = {name: noise(16, 16, seed=n) for n, name in enumerate(images)}
@@ -26,15 +27,37 @@ def build(folder, noise, heard):
 LAYOUTS = [
     (f"{images}/{{}}.png", f"{masks}/{{}}.png")
     for images, masks in (
-        ("images", "masks"), ("images", "annotations"), ("images", "labels"), ("images", "mask"), ("images", "segmentation"), ("images", "gt"),
-        ("images", "ground_truth"), ("Images", "Ground-Truth"), ("JPEGImages", "SegmentationClass"), ("imgs", "masks"), ("image", "label"), ("photos", "masks"),
-        ("cats", "masks"), ("train", "trainannot"), ("train", "train_masks"), ("train/images", "train/labels"), ("data/all/img", "data/all/gt"),
-        ("images/train", "annotations/train"), ("input", "target"),
+        ("images", "masks"),
+        ("images", "annotations"),
+        ("images", "labels"),
+        ("images", "mask"),
+        ("images", "segmentation"),
+        ("images", "gt"),
+        ("images", "ground_truth"),
+        ("Images", "Ground-Truth"),
+        ("JPEGImages", "SegmentationClass"),
+        ("imgs", "masks"),
+        ("image", "label"),
+        ("photos", "masks"),
+        ("cats", "masks"),
+        ("train", "trainannot"),
+        ("train", "train_masks"),
+        ("train/images", "train/labels"),
+        ("data/all/img", "data/all/gt"),
+        ("images/train", "annotations/train"),
+        ("input", "target"),
     )
 ] + [
-    ("images/{}.png", "masks/{}_mask.png"), ("images/{}.png", "labels/{}_L.png"), ("all/{}.png", "all/{}_mask.png"), ("{}.png", "{}_seg.png"),
-    ("{}.png", "{}-gt.png"), ("{}.png", "{}.mask.png"), ("{}.png", "{}_label.png"), ("{}.png", "masks/{}.png"), ("{}.png", "annotations/{}_mask.png"),
-]  # fmt: skip
+    ("images/{}.png", "masks/{}_mask.png"),
+    ("images/{}.png", "labels/{}_L.png"),
+    ("all/{}.png", "all/{}_mask.png"),
+    ("{}.png", "{}_seg.png"),
+    ("{}.png", "{}-gt.png"),
+    ("{}.png", "{}.mask.png"),
+    ("{}.png", "{}_label.png"),
+    ("{}.png", "masks/{}.png"),
+    ("{}.png", "annotations/{}_mask.png"),
+]
 
 
 @pytest.mark.parametrize(("images", "masks"), LAYOUTS)
@@ -79,7 +102,10 @@ def test_what_only_is_called_so_is_a_class_and_said(folder, noise, heard):
 def test_other_names_are_a_class_and_said(build, heard):
     dataset = build([f"images/{n}.png" for n in range(4)], [f"labels/x{n}.png" for n in range(3)] + ["labels/0.png"])
     assert dataset.spec.mask_names == ()
-    line = "labels/ could hold masks of images/, and 1 of its 4 files has the name of an image: they are taken for images; call each mask as its image"
+    line = (
+        "labels/ could hold masks of images/, and 1 of its 4 files has the name of an image: they are taken "
+        "for images; call each mask as its image"
+    )
     assert line in heard
 
 
@@ -106,8 +132,8 @@ def test_a_suffix_that_means_something_else(folder, noise, heard):
     dataset = Folder(path=str(folder(files))).build()
     assert len(dataset) == 8
     assert (
-        "4 files called as the masks of others (0_mask.png, 1_mask.png, 2_mask.png and 1 more) do not look like masks: they are taken for images"
-        in heard
+        "4 files called as the masks of others (0_mask.png, 1_mask.png, 2_mask.png and 1 more) do not look like masks: "
+        "they are taken for images" in heard
     )
     few = folder({f"{n}.png": noise(16, 16, seed=n) for n in range(9)} | {"0_mask.png": mask(0)}, "few")
     assert len(Folder(path=str(few)).build()) == 10

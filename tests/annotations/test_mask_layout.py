@@ -1,4 +1,5 @@
-"""Images with masks: pairing by name, numbers and colours, the same cut as the image, and every mask that cannot be used."""
+"""Images with masks: pairing by name, numbers and colours, the same cut as the image, and every mask that cannot be
+used."""
 
 import json
 
@@ -13,8 +14,10 @@ from debruit.data.sources.folder import Folder
 from debruit.errors import InputError
 
 SKY, SEA, SAND = (135, 206, 235), (0, 0, 128), (194, 178, 128)
-LEGEND = [{"id": n, "name": name, "color": list(color)} for n, (name, color) in
-          enumerate([("sky", SKY), ("sea", SEA), ("sand", SAND)])]  # fmt: skip
+LEGEND = [
+    {"id": n, "name": name, "color": list(color)}
+    for n, (name, color) in enumerate([("sky", SKY), ("sea", SEA), ("sand", SAND)])
+]
 
 
 def numbers(height=8, width=8, classes=3, seed=0) -> np.ndarray:
@@ -67,7 +70,8 @@ def test_every_kind_of_mask_gives_the_same_numbers(masked, kind):
 
 
 def test_image_and_mask_are_cut_and_resized_alike(folder):
-    """The image is drawn from its mask, in blocks that stay whole: so the mask of the resized image is the resized mask."""
+    """The image is drawn from its mask, in blocks that stay whole: so the mask of the resized image is the resized
+    mask."""
     mask = np.kron(numbers(6, 10, 2), np.ones((8, 8), np.uint8))
     root = folder({"images/a.png": mask * 255, "masks/a.png": mask})
     dataset = Folder(path=str(root), size=24).build()  # the central 48 x 48 of 48 x 80, each block of 8 becoming 4
@@ -81,8 +85,16 @@ def test_image_and_mask_are_cut_and_resized_alike(folder):
 def test_a_mask_is_cut_as_it_is_seen(folder, noise, turn, tmp_path):
     """EXIF turns an image; its mask was painted as the image is seen."""
     mask = numbers(12, 8, 200)
-    stored = {1: mask, 2: mask[:, ::-1], 3: mask[::-1, ::-1], 4: mask[::-1], 5: mask.T, 6: np.rot90(mask), 7: mask[::-1, ::-1].T,
-              8: np.rot90(mask, -1)}[turn]  # fmt: skip
+    stored = {
+        1: mask,
+        2: mask[:, ::-1],
+        3: mask[::-1, ::-1],
+        4: mask[::-1],
+        5: mask.T,
+        6: np.rot90(mask),
+        7: mask[::-1, ::-1].T,
+        8: np.rot90(mask, -1),
+    }[turn]
     root = folder({"images/a.png": noise(12, 8), "masks/b.png": noise(2, 2), "masks/a.png": mask})
     exif = Image.Exif()
     exif[0x0112] = turn

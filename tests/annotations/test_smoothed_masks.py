@@ -1,4 +1,5 @@
-"""Smoothed edges of masks are no classes: black and white stay two, colours that are known stay themselves, everything else is refused."""
+"""Smoothed edges of masks are no classes: black and white stay two, colours that are known stay themselves, everything
+else is refused."""
 
 import json
 
@@ -67,8 +68,10 @@ MASKS = {
 
 
 @pytest.mark.parametrize("kind", MASKS)
-@pytest.mark.parametrize("classes", [None, ["ground", "figure"], {"0": "ground", "255": "figure"},
-                                     {"figure": "#ffffff", "ground": "#000000"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "classes",
+    [None, ["ground", "figure"], {"0": "ground", "255": "figure"}, {"figure": "#ffffff", "ground": "#000000"}],
+)
 def test_black_and_white_with_smoothed_edges_are_two_classes(build, heard, kind, classes):
     dataset = build(MASKS[kind](), classes=classes)
     names = ("ground", "figure") if classes else ("class 0", "class 1")
@@ -115,8 +118,11 @@ def test_smoothed_colours_are_the_nearer_of_those_that_are_known(build, heard, p
     ],
 )
 def test_other_masks_with_smoothed_edges_are_refused(build, mask):
-    with pytest.raises(InputError, match=r"hold \d+ (colours|values), and \d+ of them lie on edges between others alone \([\d,]+ of 2,304 pixels, "
-                                         r"[\d.]+%\): smoothed edges are no classes; save them without smoothing"):  # fmt: skip
+    with pytest.raises(
+        InputError,
+        match=r"hold \d+ (colours|values), and \d+ of them lie on edges between others alone \([\d,]+ of 2,304 pixels, "
+        r"[\d.]+%\): smoothed edges are no classes; save them without smoothing",
+    ):
         build(mask())
 
 

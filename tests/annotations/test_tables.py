@@ -1,4 +1,5 @@
-"""Tables and text files beside images that other programs wrote: each is read rightly, or its line or its name is said."""
+"""Tables and text files beside images that other programs wrote: each is read rightly, or its line or its name is
+said."""
 
 import json
 import unicodedata
@@ -34,15 +35,21 @@ ROWS = "\n".join(f"{n}.png,a dog number {n}" for n in range(1, 60))
     [
         (f'file_name,text\n0.png,"12 inch\n{ROWS}\n', "line 2: a quote .* opens or closes where none can"),
         (f'file_name,text\n{ROWS}\n0.png,"12 inch\n', "line 61: a quote"),
-        (f'file_name,text\n0.png,"12 inch\n{ROWS}\n60.png,of 5"\n', "line 2: a quote .* is closed only in line 62, and swallows the rows"),
+        (
+            f'file_name,text\n0.png,"12 inch\n{ROWS}\n60.png,of 5"\n',
+            "line 2: a quote .* is closed only in line 62, and swallows the rows",
+        ),
         ('text,file_name\n"12 inch,0.png\na dog,1.png\nof 5",2.png\n', "line 2: a quote .* is closed only in line 4"),
         ('file_name,text\n0.png,"a "red" door"\n', "line 2: a quote"),
         ("file_name,text\n0.png,a cat\n1.png,red, white and blue\n", "line 3 has 3 cells and the header has 2"),
         ("file_name,text,text\n0.png,a,b\n", "has the column 'text' twice"),
-        ("0.png,a cat\n1.png,a dog\n", "has no header, its first line is '0.png,a cat': begin it with a line such as file_name,text"),
+        (
+            "0.png,a cat\n1.png,a dog\n",
+            "has no header, its first line is '0.png,a cat': begin it with a line such as file_name,text",
+        ),
         ("file_name\ttext\n0.png\ta\tb\n", "line 2 has 3 cells"),
     ],
-)  # fmt: skip
+)
 def test_a_line_that_cannot_be_meant_is_named(photos, content, sentence):
     root = photos({"captions.csv": content.encode()}, images=[str(n) for n in range(3)])
     with pytest.raises(InputError, match=f"captions.csv:? {sentence}"):
@@ -73,9 +80,13 @@ def test_a_caption_of_several_lines_in_quotes_is_one(photos):
 
 def test_what_rows_lack_is_counted(photos, heard):
     rows = [
-        {"file_name": "a.png", "text": "one", "size": 3}, {"file_name": "a.png", "text": ["two", "three"]},
-        {"file_name": "b.png", "text": ""}, {"file_name": "b.png"}, {"file_name": "c.png", "text": 7}, {"file_name": "z.png", "text": "x"},
-    ]  # fmt: skip
+        {"file_name": "a.png", "text": "one", "size": 3},
+        {"file_name": "a.png", "text": ["two", "three"]},
+        {"file_name": "b.png", "text": ""},
+        {"file_name": "b.png"},
+        {"file_name": "c.png", "text": 7},
+        {"file_name": "z.png", "text": "x"},
+    ]
     dataset = built(photos({"captions.jsonl": "\n".join(map(json.dumps, rows)).encode()}))
     assert dataset.texts == (("one", "two", "three"), (), ())
     for line in (
@@ -133,8 +144,13 @@ def test_files_that_describe_the_folder_are_no_captions(photos, heard):
 
 def test_names_in_the_other_form_match(photos, heard):
     mac = unicodedata.normalize("NFD", "été0")
-    root = photos({f"{unicodedata.normalize('NFC', 'été1')}.txt": "un été".encode(), "captions.csv": "file_name,text\nété0.png,une île\n".encode()},
-                  images=(mac, unicodedata.normalize("NFD", "été1")))  # fmt: skip
+    root = photos(
+        {
+            f"{unicodedata.normalize('NFC', 'été1')}.txt": "un été".encode(),
+            "captions.csv": "file_name,text\nété0.png,une île\n".encode(),
+        },
+        images=(mac, unicodedata.normalize("NFD", "été1")),
+    )
     assert built(root).texts == (("une île",), ("un été",))
     assert not any("not used" in line for line in heard)
 
@@ -154,8 +170,15 @@ def test_masks_and_classes_in_the_other_form_match(folder, noise):
     one, other = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
     masked = folder({f"images/{other}.png": noise(8, 8), f"masks/{one}.png": noise(8, 8, 1) % 2}, "masked")
     assert len(built(masked)) == 1
-    classes = folder({f"train/{one}/0.png": noise(8, 8), f"val/{other}/1.png": noise(8, 8), "train/a/2.png": noise(8, 8),
-                      "class_names.txt": f"{one} summer\na spring\n".encode()}, "classes")  # fmt: skip
+    classes = folder(
+        {
+            f"train/{one}/0.png": noise(8, 8),
+            f"val/{other}/1.png": noise(8, 8),
+            "train/a/2.png": noise(8, 8),
+            "class_names.txt": f"{one} summer\na spring\n".encode(),
+        },
+        "classes",
+    )
     dataset = built(classes)
     assert dataset.spec.class_names == ("spring", "summer")
     assert dataset.labels is not None

@@ -204,7 +204,10 @@ def test_help_is_quick_and_torch_is_not_loaded():
     check = "import debruit, debruit.apps.cli, sys; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", check], check=True)
     for verb in ("train", "sample", "data", "list"):
-        check = f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in sys.modules"
+        check = (
+            f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in "
+            "sys.modules"
+        )
         subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
 
 

@@ -1,4 +1,5 @@
-"""From a folder with classes, masks and captions to images under them, as a user types it; and the sentences for what cannot be done."""
+"""From a folder with classes, masks and captions to images under them, as a user types it; and the sentences for what
+cannot be done."""
 
 import json
 from pathlib import Path
@@ -22,12 +23,14 @@ from debruit.training.run_folder import RunFolder
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255)}
 CAPTIONS = {"red": "a red square", "blue": "un carré bleu"}
 SMALL = [
-    "--set", "model.network.channels=8", "--set", "model.network.head_channels=8", "--set", "model.network.groups=4", "--set",
+    "--set", "model.network.channels=8", "--set", "model.network.head_channels=8", "--set", "model.network.groups=4",
+    "--set",
     "model.network.dropout=0", "--set", "every.save_images=1000",
 ]  # fmt: skip
 FIRST = [
     "--set", "autoencoder.model.codec.coder.channels=8", "--set", "autoencoder.model.codec.coder.groups=4", "--set",
-    "autoencoder.criterion.perceptual=null", "--set", "every.report_images=32", "--set", "autoencoder.every.report_images=32",
+    "autoencoder.criterion.perceptual=null", "--set", "every.report_images=32", "--set",
+    "autoencoder.every.report_images=32",
 ]  # fmt: skip
 
 
@@ -110,9 +113,14 @@ def test_each_condition_changes_the_image_and_its_absence_too(folder, run):
     mask = folder / "masks" / "red" / "0.png"
     plain = drawn(run, "--prompt", "", "--guidance", "1")
     found = [
-        drawn(run, "--prompt", CAPTIONS["red"]), drawn(run, "--prompt", CAPTIONS["blue"]), drawn(run, "--label", "red"), drawn(run, "--mask", mask),
-        drawn(run, "--mask", mask, "--prompt", CAPTIONS["red"], "--label", "red", "--guidance", "text=2,mask=1.5,label=1"),
-    ]  # fmt: skip
+        drawn(run, "--prompt", CAPTIONS["red"]),
+        drawn(run, "--prompt", CAPTIONS["blue"]),
+        drawn(run, "--label", "red"),
+        drawn(run, "--mask", mask),
+        drawn(
+            run, "--mask", mask, "--prompt", CAPTIONS["red"], "--label", "red", "--guidance", "text=2,mask=1.5,label=1"
+        ),
+    ]
     for k, one in enumerate([plain, *found]):
         assert one.shape == (2, 3, 16, 16)
         assert all(not torch.equal(one, other) for other in found[k:]), k
@@ -148,7 +156,8 @@ def same(some, others):
 
 @pytest.mark.parametrize("stage", [1, 2])
 def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, monkeypatch, stage):
-    """Interrupted in either stage: the conditioners come back from stages.json or run.json, and the weights are those of a whole training."""
+    """Interrupted in either stage: the conditioners come back from stages.json or run.json, and the weights are those
+    of a whole training."""
     command = [
         "train",
         "ldm",

@@ -148,15 +148,19 @@ def test_bad_requests(capsys):
         edit + "--image 0.png": "name an edit: give one of --strength, --inpaint",
         edit + "--image 0.png --strength 0.5 --invert": "--strength and --invert were given together: give one of",
         edit + "--strength 0.5": "name the image to edit: --image FILE",
-        edit + "--image 0.png --interpolate 0.png 1.png": "--interpolate names its two images itself: leave --image out",
+        edit
+        + "--image 0.png --interpolate 0.png 1.png": "--interpolate names its two images itself: leave --image out",
         edit + "--image 0.png --strength 0.5 --frames 3": "--frames belongs to --interpolate, and this is --strength",
         edit + "--image 0.png --strength 0.5 --jump-length 3": "--jump-length belongs to --inpaint and --outpaint",
-        edit + "--image 0.png --variations 2 -n 3": "-n 3 does not go with --variations: set their number with --variations N",
+        edit
+        + "--image 0.png --variations 2 -n 3": "-n 3 does not go with --variations: set their number with --variations "
+        "N",
         edit + "--image 0.png --variations 0": "0 images were asked for",
         edit + "--image 0.png --strength 0.5 -n 0": "0 images were asked for",
         edit + "--image 0.png --strength 0": "a strength of 0: give more than 0",
         edit + "--image 0.png --strength 0.5 --out x.jpg": "--out x.jpg: give FILE.png or FILE.npy, or a folder",
-        edit + "--interpolate 0.png 1.png --out x.mp4": "give FILE.png or FILE.npy or FILE.gif or FILE.webp, or a folder",
+        edit
+        + "--interpolate 0.png 1.png --out x.mp4": "give FILE.png or FILE.npy or FILE.gif or FILE.webp, or a folder",
         edit + "--image 0.png --invert --out folder": "--out folder: give FILE.png",
         edit + "--image 0.png --outpaint wide": "--outpaint wide: give the pixels on each side",
         edit + "--image 0.png --outpaint 1,2": "LEFT,TOP,RIGHT,BOTTOM",
@@ -178,7 +182,7 @@ def test_bad_requests(capsys):
         "upscale sr.safetensors --image 0.png -n 0": "0 images were asked for",
         "upscale sr.safetensors --image 0.png --out x.gif": "--out x.gif: give FILE.png or FILE.npy, or a folder",
         "upscale sr.safetensors --image nowhere.png": "the image nowhere.png cannot be read",
-    }  # fmt: skip
+    }
     for line, sentence in cases.items():
         assert sentence in refused(capsys, line), line
 

@@ -58,8 +58,14 @@ def test_evaluate_makes_a_page_a_record_and_a_table(run, projection, tmp_path, c
     for part in ("FD-Projection", "real images", "16 samples", "near copies", "report.html"):
         assert part in said, part
     assert {p.name for p in out.iterdir()} == {
-        "debruit.bib", "figure.png", "report.html", "report.json", "scores.csv", "scores.tex", "work"
-    }  # fmt: skip
+        "debruit.bib",
+        "figure.png",
+        "report.html",
+        "report.json",
+        "scores.csv",
+        "scores.tex",
+        "work",
+    }
     assert Image.open(out / "figure.png").width > 500
     assert "FD-Projection" in (out / "scores.csv").read_text()
     assert "about " in said
@@ -77,7 +83,9 @@ def test_without_data_and_folder_it_finds_both_itself(run, projection, tmp_path)
 
 
 def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(run, projection, tmp_path, capsys):
-    command = lambda out: ["evaluate", str(run), "-n", "16", "--metrics", "frechet,kid", "--out", str(tmp_path / out)]  # noqa: E731
+    def command(out):
+        return ["evaluate", str(run), "-n", "16", "--metrics", "frechet,kid", "--out", str(tmp_path / out)]
+
     assert main(command("whole")) == 0
     projection.fails_after = projection.seen
     assert main(command("cut")) == 130
@@ -244,7 +252,10 @@ def test_help_loads_nothing_heavy():
     import subprocess
 
     for verb in ("evaluate", "compare", "sweep-samplers"):
-        check = f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in sys.modules"
+        check = (
+            f"from debruit.apps.cli import main; import sys; main(['{verb}', '--help']); assert 'torch' not in "
+            "sys.modules"
+        )
         subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
 
 

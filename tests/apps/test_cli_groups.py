@@ -1,4 +1,5 @@
-"""Groups and the user's own parts from the command line to the evaluation: run.json and the model's file record them, and everybody takes one split."""
+"""Groups and the user's own parts from the command line to the evaluation: run.json and the model's file record them,
+and everybody takes one split."""
 
 import io
 import json

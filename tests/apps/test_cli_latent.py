@@ -1,4 +1,5 @@
-"""`train autoencoder` and `train ldm` as a user meets them: what they say, how they go on after an interruption, and what they refuse."""
+"""`train autoencoder` and `train ldm` as a user meets them: what they say, how they go on after an interruption, and
+what they refuse."""
 
 import json
 from dataclasses import replace

@@ -30,9 +30,15 @@ def written(path, channels: int = 8, **changes):
     text = Text(tokenizer=words, encoder=TextTransformer(width=8, depth=1, heads=1, length=16))
     mask, names = Mask(), {"mask_names": ("none", "cat"), "palette": ((0, 0, 0), (255, 0, 0))}
     network = UNet(
-        channels=channels, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, token_channels=8, transformer_depth=1,
+        channels=channels,
+        multipliers=(1, 2),
+        attention=(2,),
+        head_channels=8,
+        groups=4,
+        token_channels=8,
+        transformer_depth=1,
         spatial_channels=mask.channels,
-    )  # fmt: skip
+    )
     conditions = {
         "conditioners": (text, mask),
         "network": network,
@@ -69,19 +75,33 @@ def drawn(model, tmp_path, *arguments):
 
 def test_prompts_and_masks_are_taken_in_turn(model, masks, tmp_path, capsys):
     found = drawn(
-        model, tmp_path, "-n", "4", "--prompt", "a black cat", "--prompt", "two owls", "--mask", masks[0], "--mask", masks[1], "--batch", "3"
-    )  # fmt: skip
+        model,
+        tmp_path,
+        "-n",
+        "4",
+        "--prompt",
+        "a black cat",
+        "--prompt",
+        "two owls",
+        "--mask",
+        masks[0],
+        "--mask",
+        masks[1],
+        "--batch",
+        "3",
+    )
     wanted = debruit.load(model).generate(4, prompt=["a black cat", "two owls"], mask=masks)
     assert (found.int() - wanted.int()).abs().max() <= 1
     said = capsys.readouterr().out
     assert (
-        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (euler, 4 steps, 4 network evaluations per image,"
-        in said
+        f"4 images of 'a black cat', 'two owls' in turn on {masks[0]}, {masks[1]} in turn (euler, 4 steps, 4 network "
+        "evaluations per image," in said
     )
 
 
 def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
-    """Five images of two prompts: groups of three and two under their captions, each image whole, in the order of their numbers."""
+    """Five images of two prompts: groups of three and two under their captions, each image whole, in the order of their
+    numbers."""
     out = tmp_path / "grid.png"
     prompts = ["--prompt", "a black cat", "--prompt", "two owls"]
     assert main(["sample", str(model), "-n", "5", "--out", str(out), *prompts]) == 0
@@ -153,22 +173,50 @@ def test_requests_that_are_refused(model, masks, tmp_path, capsys):
     out = tmp_path / "x.png"
     other = written(tmp_path / "other.safetensors", sampling=SamplingConfig(guidance=2.0), predicts="v", data_std=1.0)
     cases = {
-        ("--label", "cat"): "a label was given, but this model was trained with prompt, mask: leave --label out, or give --prompt or --mask instead",
-        ("--guidance", "much"): "--guidance much: give one weight, for example --guidance 3, or one for each condition, for example --guidance text=5,mask=2",
+        (
+            "--label",
+            "cat",
+        ): "a label was given, but this model was trained with prompt, mask: leave --label out, or give --prompt or "
+        "--mask instead",
+        (
+            "--guidance",
+            "much",
+        ): "--guidance much: give one weight, for example --guidance 3, or one for each condition, for example "
+        "--guidance text=5,mask=2",
         ("--prompt", "two owls", "--guidance", "-1"): "a guidance weight of -1.0: it must be 0 or more, and finite",
         ("--prompt", "two owls", "--guidance", "nan"): "a guidance weight of nan",
         ("--prompt", "two owls", "--guidance", "inf"): "a guidance weight of inf",
-        ("--prompt", "two owls", "--guidance", "text=2,mask=3"): "guidance mask=3 was given without a mask: give --mask, or leave mask out of --guidance",
-        ("--prompt", "two owls", "--guidance", "label=2"): "guidance was given for 'label', but this model was trained with prompt, mask",
-        ("--guidance-interval", "0.8,0.1"): "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise)",
-        ("--guidance-interval", "0.1"): "--guidance-interval 0.1: give two times between 0 (clean) and 1 (noise), for example --guidance-interval 0.1,0.8",
+        (
+            "--prompt",
+            "two owls",
+            "--guidance",
+            "text=2,mask=3",
+        ): "guidance mask=3 was given without a mask: give --mask, or leave mask out of --guidance",
+        (
+            "--prompt",
+            "two owls",
+            "--guidance",
+            "label=2",
+        ): "guidance was given for 'label', but this model was trained with prompt, mask",
+        (
+            "--guidance-interval",
+            "0.8,0.1",
+        ): "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise)",
+        (
+            "--guidance-interval",
+            "0.1",
+        ): "--guidance-interval 0.1: give two times between 0 (clean) and 1 (noise), for example --guidance-interval "
+        "0.1,0.8",
         ("--guidance-interval", "a,b"): "--guidance-interval a,b: give two times",
         ("--guidance-rescale", "2"): "a rescaling of guidance by 2: give 0 (none) to 1",
         ("--guide-model", str(tmp_path / "nowhere"), "--guidance", "2"): "there is no model at",
-        ("--guide-model", str(other)): "a guidance weight of 1 leaves the guide model out: give --guidance 2, say, or leave --guide-model out",
+        (
+            "--guide-model",
+            str(other),
+        ): "a guidance weight of 1 leaves the guide model out: give --guidance 2, say, or leave --guide-model out",
         ("--guide-model", str(other), "--guidance", "text=2"): "guidance text=2 with a guide model",
         ("--mask", str(tmp_path / "none.png")): "none.png",
-    }  # fmt: skip
+    }
     for arguments, sentence in cases.items():
         assert main(["sample", str(model), "-n", "1", "--out", str(out), *arguments]) == 2, arguments
         said = capsys.readouterr().err

@@ -6,7 +6,8 @@ from debruit.apps import demo
 
 SMALL = [
     "model.network.channels=8", "model.network.head_channels=8", "model.network.groups=4", "batch=16",
-    "autoencoder.model.codec.coder.channels=8", "autoencoder.model.codec.coder.groups=4", "autoencoder.criterion.perceptual=null",
+    "autoencoder.model.codec.coder.channels=8", "autoencoder.model.codec.coder.groups=4",
+    "autoencoder.criterion.perceptual=null",
 ]  # fmt: skip
 
 

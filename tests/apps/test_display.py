@@ -81,7 +81,8 @@ def test_clock(seconds, text):
 
 def test_a_signal_cancels_work_that_saves_and_the_second_interrupts():
     token, before = events.CancelToken(), signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), events.listen(lambda event: None, token), handled(token), events.graceful():  # noqa: PT012
+    listening = events.listen(lambda event: None, token)
+    with pytest.raises(KeyboardInterrupt), listening, handled(token), events.graceful():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGTERM)
         assert events.cancelled()
         os.kill(os.getpid(), signal.SIGHUP)

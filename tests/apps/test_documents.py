@@ -1,5 +1,5 @@
-"""Every command in the README and the docs runs: `debruit` lines are executed on small data, one file's after another in one
-folder. So do the Python blocks of docs/python.md."""
+"""Every command in the README and the docs runs: `debruit` lines are executed on small data, one file's after another
+in one folder. So do the Python blocks of docs/python.md."""
 
 import contextlib
 import re

@@ -24,7 +24,8 @@ COMMANDS = {
     "pixels": ["train", "DATA", "--pixels", *SMALL, *OFTEN],
     "autoencoder": ["train", "autoencoder", "DATA", *OFTEN, *(part for one in AE for part in ("--set", one))],
     "both stages": [
-        "train", "ldm", "DATA", *SMALL, *OFTEN, *(part for one in [*AE, "every.report_images=32"] for part in ("--set", f"autoencoder.{one}")),
+        "train", "ldm", "DATA", *SMALL, *OFTEN, *(part for one in [*AE,
+        "every.report_images=32"] for part in ("--set", f"autoencoder.{one}")),
     ],
 }  # fmt: skip
 

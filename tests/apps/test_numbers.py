@@ -1,4 +1,5 @@
-"""Every number flag of every verb refuses what is no number, not finite, or out of its range, before any work, in one sentence that names it."""
+"""Every number flag of every verb refuses what is no number, not finite, or out of its range, before any work, in one
+sentence that names it."""
 
 import inspect
 from pathlib import Path
@@ -27,8 +28,10 @@ from debruit.workflows.outputs.sample_writer import find_writer
 from debruit.workflows.sweep_samplers import costs
 
 VERBS = {
-    "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate, ["m"]),
-    "compare": (compare.compare, ["m"]), "sweep-samplers": (sweep_samplers.sweep_samplers, ["m"]), "explain": (explain.explain, ["m", "--out", "x"]),
+    "sample": (sample.sample, ["m", "--out", "x.png"]), "train": (train.train, ["m"]), "evaluate": (evaluate.evaluate,
+    ["m"]),
+    "compare": (compare.compare, ["m"]), "sweep-samplers": (sweep_samplers.sweep_samplers, ["m"]),
+    "explain": (explain.explain, ["m", "--out", "x"]),
     "edit": (edit.edit, ["m"]), "upscale": (upscale.upscale, ["m", "--image", "a.png"]), "data doctor": (doctor, ["m"]),
 }  # fmt: skip
 
@@ -81,11 +84,15 @@ def test_numbers_out_of_range_are_refused_before_any_work(verb, capsys, tmp_path
 
 def test_the_sentences(capsys):
     for flag, value, sentence in (
-        ("--minutes", "inf", "--minutes inf: a training needs more than 0 minutes and at most 525,600, for example --minutes 10"),
+        (
+            "--minutes",
+            "inf",
+            "--minutes inf: a training needs more than 0 minutes and at most 525,600, for example --minutes 10",
+        ),
         ("--seed", "-1", "--seed -1: give 0 to 9,223,372,036,854,775,807"),
         ("--size", "1000000000", "--size 1000000000: images need at least 4 pixels a side, and at most 16,384"),
         ("--threads", "0", "--threads 0: give 1 to 4,096"),
-    ):  # fmt: skip
+    ):
         assert main(["train", "m", "--out", "x", flag, value]) == 2
         assert capsys.readouterr().err == f"debruit: {sentence}\n"
 
@@ -101,7 +108,8 @@ def test_numbers_inside_texts_have_a_range(tmp_path, capsys, monkeypatch):
 def test_a_grid_that_is_too_large_is_refused_before_work():
     with pytest.raises(
         InputError,
-        match=r"a grid of 100,000 images would have 436 million pixels, and the limit is 100 million, 22,956 images: give a",
+        match=r"a grid of 100,000 images would have 436 million pixels, and the limit is 100 million, 22,956 images: "
+        r"give a",
     ):
         find_writer(Path("x.png"), {}, 100_000, (3, 64, 64), "uint8", print)
 

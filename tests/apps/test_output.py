@@ -1,4 +1,5 @@
-"""Nobody reads what a command prints: the reader goes, stops reading, or was never there; the disk is full; the terminal lacks characters."""
+"""Nobody reads what a command prints: the reader goes, stops reading, or was never there; the disk is full; the
+terminal lacks characters."""
 
 import contextlib
 import fcntl
@@ -173,9 +174,12 @@ def test_a_terminal_that_is_closed_saves_the_training_unless_nohup_keeps_it(igno
     length = "640" if ignored else "1000000"
     long = [*TRAIN[:-1], length, "--out", str(out), "--set", "every.save_images=1000000"]
     run = subprocess.Popen(
-        [*COMMAND, *long], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        [*COMMAND, *long],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL),
-    )  # fmt: skip
+    )
     while run.poll() is None and not (out / "log.jsonl").exists():
         time.sleep(0.05)
     for _ in range(3):
@@ -188,6 +192,9 @@ def test_a_terminal_that_is_closed_saves_the_training_unless_nohup_keeps_it(igno
 
 
 def test_a_command_counts_from_the_start_of_its_process():
-    code = "import time; time.sleep(0.5); from debruit.apps.cli import process_start; print(time.monotonic() - process_start())"
+    code = (
+        "import time; time.sleep(0.5); from debruit.apps.cli import process_start; print(time.monotonic() - "
+        "process_start())"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 0.5 <= float(found.stdout) < 60

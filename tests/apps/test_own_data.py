@@ -1,4 +1,5 @@
-"""The data that a model was trained on is found again as it was then, by its run folder and by its file alone; so what it never saw is known."""
+"""The data that a model was trained on is found again as it was then, by its run folder and by its file alone; so what
+it never saw is known."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""The Python API: a verb in a few lines, with its events, cancelled, from any thread; typed, and with a sentence for a typing error."""
+"""The Python API: a verb in a few lines, with its events, cancelled, from any thread; typed, and with a sentence for a
+typing error."""
 
 import subprocess
 import sys
@@ -147,8 +148,11 @@ def test_types(tmp_path):
         (tmp_path / "call.py").write_text(code)
         return subprocess.run(
             [str(executable), "check", "--python", sys.prefix, "--extra-search-path", str(ROOT / "src"), "call.py"],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     good = check(GOOD)
     assert good.returncode == 0, good.stdout

@@ -1,4 +1,5 @@
-"""How many threads compute: as given, by the variable, as a resumed run had, or what is free; and the quota of a container counts."""
+"""How many threads compute: as given, by the variable, as a resumed run had, or what is free; and the quota of a
+container counts."""
 
 import os
 import subprocess
@@ -40,10 +41,17 @@ def test_a_variable_that_is_no_number_is_refused(monkeypatch, value):
         threads.set_threads(None)
 
 
-@pytest.mark.parametrize(("files", "most"), [
-    ({"cpu.max": "50000 100000"}, 1), ({"cpu.max": "max 100000"}, None), ({"cpu.max": "garbage"}, None), ({}, None),
-    ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1), ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"}, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("files", "most"),
+    [
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "garbage"}, None),
+        ({}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"}, None),
+    ],
+)
 def test_the_quota_of_a_container_counts(tmp_path, files, most):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -9,7 +9,9 @@ from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.vq import VQ
 
 
-@pytest.mark.parametrize("codec", [tiny_latent.run().model.codec, Autoencoder(coder=tiny_latent.CODER, bottleneck=VQ(channels=2, codes=8))])  # fmt: skip
+@pytest.mark.parametrize(
+    "codec", [tiny_latent.run().model.codec, Autoencoder(coder=tiny_latent.CODER, bottleneck=VQ(channels=2, codes=8))]
+)
 def test_few_at_a_time_is_all_at_once(codec, monkeypatch):
     torch.manual_seed(0)
     module, images, seen = codec.build(3).eval(), torch.rand(7, 3, 13, 10) * 2 - 1, []

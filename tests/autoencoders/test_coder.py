@@ -1,4 +1,5 @@
-"""Encoder and decoder: shapes, where each output looks, and what is refused. Parity with diffusers is in test_reference.py."""
+"""Encoder and decoder: shapes, where each output looks, and what is refused. Parity with diffusers is in
+test_reference.py."""
 
 import pytest
 import torch

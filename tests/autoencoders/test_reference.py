@@ -1,4 +1,5 @@
-"""The reference family against diffusers, an independent implementation: parameter counts, and outputs after copying weights."""
+"""The reference family against diffusers, an independent implementation: parameter counts, and outputs after copying
+weights."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,5 @@
-"""Tiles, against the whole image: with a codec that looks a known distance far, and with one that looks at its whole tile."""
+"""Tiles, against the whole image: with a codec that looks a known distance far, and with one that looks at its whole
+tile."""
 
 from itertools import pairwise
 
@@ -17,8 +18,8 @@ from debruit.errors import InputError
 
 
 class Local:
-    """A codec by factor 2 whose latents look `reach` places far, and whose images look 2 pixels far; zeros beyond the border, as convolutions
-    have them, so that the borders of tiles are wrong."""
+    """A codec by factor 2 whose latents look `reach` places far, and whose images look 2 pixels far; zeros beyond the
+    border, as convolutions have them, so that the borders of tiles are wrong."""
 
     factor = 2
 
@@ -77,7 +78,8 @@ def test_a_constant_stays_constant(overlap):
 
 
 def test_seams_are_linear():
-    """Between tiles of other means, a pixel differs from its neighbour by at most the difference over half of the overlap."""
+    """Between tiles of other means, a pixel differs from its neighbour by at most the difference over half of the
+    overlap."""
     latents = torch.zeros(1, 1, 8, 40)
     latents[..., 20:] = 1.0
     row = decode_tiled(Means(), latents, (16, 80), tile=48, overlap=16)[0, 0, 0]

@@ -16,7 +16,8 @@ def module(codes: int = 16, channels: int = 3, **changes):
 
 
 def excess(latents, codebook, codes) -> float:
-    """By how much the squared distance to these codes is greater than to the nearest, at most; by brute force in float64."""
+    """By how much the squared distance to these codes is greater than to the nearest, at most; by brute force in
+    float64."""
     difference = latents.double().permute(0, 2, 3, 1)[:, :, :, None, :] - codebook.double()
     distances = difference.square().sum(-1)
     return float((distances.gather(-1, codes[..., None])[..., 0] - distances.amin(-1)).max())
@@ -44,7 +45,8 @@ def test_a_fresh_codebook_is_even_within_one_over_codes():
 
 
 def test_the_decoder_gets_codes_and_the_encoder_their_gradient():
-    """Straight-through: the gradient at z is what it would be at e, and none reaches the codebook through the reconstruction."""
+    """Straight-through: the gradient at z is what it would be at e, and none reaches the codebook through the
+    reconstruction."""
     built = module()
     z = torch.randn(2, 3, 4, 4, requires_grad=True)
     passed = built(Moments(z), None)

@@ -126,16 +126,29 @@ def test_droppable_conditions_are_dropped():
 @pytest.mark.parametrize(
     ("conditioners", "given", "sentence"),
     [
-        ((LABEL,), {"text": "a"}, "a prompt was given, but this model was trained with label: leave --prompt out, or give --label instead"),
-        (ALL, {"image": "a"}, "an image was given, but this model was trained with label, prompt, mask: leave --image out, or give --label or --prompt"),
+        (
+            (LABEL,),
+            {"text": "a"},
+            "a prompt was given, but this model was trained with label: leave --prompt out, or give --label instead",
+        ),
+        (
+            ALL,
+            {"image": "a"},
+            "an image was given, but this model was trained with label, prompt, mask: leave --image out, or give "
+            "--label or --prompt",
+        ),
         ((), {"mask": "a"}, "a mask was given, but this model was trained with no condition at all: leave --mask out"),
         ((TextLength(drop=0.0),), {}, "this model was never trained without its prompt: give --prompt"),
         ((LABEL, MaskLength(drop=0.0)), {"label": "cat"}, "this model was never trained without its mask: give --mask"),
         ((LABEL,), {"lable": "dog"}, "there is no condition 'lable', did you mean 'label'?"),
-        (ALL, {"text": "a", "prompt": "b"}, "the condition text was given twice, by name and as prompt: give one of both"),
+        (
+            ALL,
+            {"text": "a", "prompt": "b"},
+            "the condition text was given twice, by name and as prompt: give one of both",
+        ),
         ((LABEL,), {"label": "dgo"}, "unknown label 'dgo', did you mean 'dog'? allowed: cat, dog, owl"),
     ],
-)  # fmt: skip
+)
 def test_invalid_requests_are_refused(conditioners, given, sentence):
     with pytest.raises(InputError) as caught:
         requested(conditioners, **given)
@@ -151,8 +164,16 @@ def summary(batch):
     [
         ({"text": "a"}, 3.0, [(-2, set()), (3, {"text"})]),
         ({"text": "a", "mask": "m"}, 3.0, [(-2, set()), (3, {"text", "mask"})]),
-        ({"text": "a", "mask": "m"}, (("prompt", 5.0), ("mask", 2.0)), [(-4, set()), (3, {"text"}), (2, {"text", "mask"})]),
-        ({"text": "a", "mask": "m"}, (("mask", 2.0), ("text", 5.0)), [(-1, set()), (-3, {"mask"}), (5, {"text", "mask"})]),
+        (
+            {"text": "a", "mask": "m"},
+            (("prompt", 5.0), ("mask", 2.0)),
+            [(-4, set()), (3, {"text"}), (2, {"text", "mask"})],
+        ),
+        (
+            {"text": "a", "mask": "m"},
+            (("mask", 2.0), ("text", 5.0)),
+            [(-1, set()), (-3, {"mask"}), (5, {"text", "mask"})],
+        ),
         ({"text": "a", "mask": "m"}, (("mask", 2.0),), [(-1, {"text"}), (2, {"text", "mask"})]),
         ({"text": "a", "mask": "m"}, (("mask", 2.0), ("text", 2.0)), [(-1, set()), (2, {"text", "mask"})]),
         ({"text": "a"}, (("text", 5.0), ("mask", 2.0)), [(-4, set()), (5, {"text"})]),
@@ -160,7 +181,7 @@ def summary(batch):
         ({"text": "a", "mask": "m"}, 0.0, [(1, set())]),
         ({"text": ""}, 3.0, [(1, set())]),
     ],
-)  # fmt: skip
+)
 def test_branches(given, guidance, expected):
     assert summary(branches(ALL, requested(**given), guidance)) == expected
 
@@ -178,11 +199,20 @@ def test_what_was_never_dropped_is_in_every_branch():
     [
         ((), 2.0, "guidance needs a condition, and this model was trained without one: leave --guidance out"),
         ((MaskLength(drop=0.0),), 2.0, "was trained without dropping its condition, so guidance cannot work"),
-        (ALL, (("promt", 2.0),), "guidance was given for 'promt', did you mean 'prompt'? but this model was trained with label, prompt, mask"),
+        (
+            ALL,
+            (("promt", 2.0),),
+            "guidance was given for 'promt', did you mean 'prompt'? but this model was trained with label, "
+            "prompt, mask",
+        ),
         (ALL, (("image", 2.0),), "guidance was given for 'image', but this model was trained with label, prompt, mask"),
-        ((LABEL, MaskLength(drop=0.0)), (("mask", 2.0),), "was trained without dropping its mask, so guidance cannot weigh it: leave mask out"),
+        (
+            (LABEL, MaskLength(drop=0.0)),
+            (("mask", 2.0),),
+            "was trained without dropping its mask, so guidance cannot weigh it: leave mask out",
+        ),
     ],
-)  # fmt: skip
+)
 def test_guidance_that_cannot_work(conditioners, guidance, sentence):
     with pytest.raises(InputError) as caught:
         check(conditioners, guidance)

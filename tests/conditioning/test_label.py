@@ -1,4 +1,5 @@
-"""Which class is meant: by its name first, exactly, and by its number in the model only where no class is called by a number."""
+"""Which class is meant: by its name first, exactly, and by its number in the model only where no class is called by a
+number."""
 
 import numpy as np
 import pytest
@@ -26,8 +27,11 @@ def number(label: On, value) -> int:
 def test_where_classes_are_called_by_numbers_a_number_is_a_name(make):
     for place, name in enumerate(DIGITS.spec.class_names):
         assert number(DIGITS, make(int(name))) == place
-    with pytest.raises(InputError, match="unknown label '5': classes of this model have numbers as names, so a number is a name and "
-                                         "not an index; allowed: 0, 1, 2, 3, 4, 6, 7, 8, 9"):  # fmt: skip
+    with pytest.raises(
+        InputError,
+        match="unknown label '5': classes of this model have numbers as names, so a number is a name and "
+        "not an index; allowed: 0, 1, 2, 3, 4, 6, 7, 8, 9",
+    ):
         number(DIGITS, make(5))
 
 

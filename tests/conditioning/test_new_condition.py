@@ -1,4 +1,5 @@
-"""A condition is one file: a new one, in a package of its own, trains, samples and is evaluated without another change."""
+"""A condition is one file: a new one, in a package of its own, trains, samples and is evaluated without another
+change."""
 
 import numpy as np
 import pytest

@@ -37,8 +37,14 @@ TEXT = On(TRAINED, spec())
 
 def pixel_model(text: Text | Sentence) -> ModelConfig:
     network = UNet(
-        channels=8, multipliers=(1, 2), attention=(2,), head_channels=8, groups=4, transformer_depth=1, token_channels=text.encoder.width
-    )  # fmt: skip
+        channels=8,
+        multipliers=(1, 2),
+        attention=(2,),
+        head_channels=8,
+        groups=4,
+        transformer_depth=1,
+        token_channels=text.encoder.width,
+    )
     return ModelConfig(
         data=Digits().build().spec, network=network, conditioners=(text,), sampling=SamplingConfig(steps=2)
     )
@@ -81,7 +87,8 @@ class TestPrompts:
         with noticed() as said:
             values = text.parse([long, "a dog"], range(3))
         assert said == [
-            f"the prompt '{long}' has 20 tokens and this model reads 8: the rest is left out, 'a cat with a hat, a cat with a hat,'",
+            f"the prompt '{long}' has 20 tokens and this model reads 8: the rest is left out, 'a cat with a hat, a cat "
+            "with a hat,'",
             f"this model has no word pieces for , in the prompt '{long}': taken as unknown",
         ]
         assert torch.equal(values, text.read({"text": [long, "a dog", long]}))

@@ -26,8 +26,16 @@ def test_single_images_and_a_single_folder_are_no_clips():
 
 def test_a_data_set_gives_the_first_frames_of_its_images():
     spec = DataSpec(
-        name="x", channels=1, height=2, width=2, depth="uint8", low=0, high=255, count=len(PATHS), class_names=("a", "b")
-    )  # fmt: skip
+        name="x",
+        channels=1,
+        height=2,
+        width=2,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=len(PATHS),
+        class_names=("a", "b"),
+    )
     images = np.arange(len(PATHS), dtype=np.uint8)[:, None, None, None].repeat(2, 2).repeat(2, 3)
     dataset = Dataset(spec, images, paths=PATHS, labels=[0, 0, 1, 1, 1, 0])
     assert dataset.conditions([0, 3, 4], fields=("first",))["first"][:, 0, 0, 0].tolist() == [1, 2, 4]

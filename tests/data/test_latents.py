@@ -1,4 +1,5 @@
-"""The latent cache: what the encoder says, to float16; found again by what it depends on; rebuilt when damaged; refused when foreign."""
+"""The latent cache: what the encoder says, to float16; found again by what it depends on; rebuilt when damaged; refused
+when foreign."""
 
 import errno
 import json
@@ -79,9 +80,16 @@ def dataset(depth: str = "uint8", size: tuple[int, int] = (6, 6), fingerprint: s
     high = {"uint8": 255, "uint16": 4095, "float32": 1}[depth]
     values = np.random.default_rng(0).random((count, 2, *size)) * high
     spec = DataSpec(
-        name="photos", channels=2, height=size[0], width=size[1], depth=depth, low=0, high=high, count=count,
+        name="photos",
+        channels=2,
+        height=size[0],
+        width=size[1],
+        depth=depth,
+        low=0,
+        high=high,
+        count=count,
         fingerprint=fingerprint,
-    )  # fmt: skip
+    )
     return Dataset(spec, values.astype(depth), paths=[f"{n}.png" for n in range(count)])
 
 
@@ -102,7 +110,8 @@ def direct(data: Dataset, codec: FakeCodec | None = None, *, mirrored: bool = Fa
 
 
 def assert_rounded(stored: torch.Tensor, exact: torch.Tensor) -> None:
-    """Equal but for one rounding to float16 (half an ulp: 2^-11 of the value, 2^-25 below the normal numbers) and float32's own noise."""
+    """Equal but for one rounding to float16 (half an ulp: 2^-11 of the value, 2^-25 below the normal numbers) and
+    float32's own noise."""
     assert stored.dtype == torch.float32
     assert stored.shape == exact.shape
     assert ((stored - exact).abs() <= 2**-11 * exact.abs() + 2**-25 + 1e-6).all()
@@ -130,9 +139,17 @@ def test_latents_are_the_encoders_to_float16(depth, size):
 def test_latents_of_images_and_clips_are_stored(frames):
     """Batches (B, C, H, W) and (B, C, F, H, W), each with its mirror images."""
     spec = DataSpec(
-        name="clips", channels=2, frames=frames, height=5, width=7, depth="uint8", low=0, high=255, count=COUNT,
+        name="clips",
+        channels=2,
+        frames=frames,
+        height=5,
+        width=7,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=COUNT,
         fingerprint="clips",
-    )  # fmt: skip
+    )
     values = np.random.default_rng(0).integers(0, 256, (COUNT, *spec.shape), dtype=np.uint8)
     data = Dataset(spec, values, paths=[f"{n}" for n in range(COUNT)])
     latents = build(data, SameSize(), flip=True)
@@ -220,8 +237,14 @@ def test_second_time_nothing_is_encoded(photos, heard):
 def test_whatever_latents_depend_on_is_part_of_the_key(photos, cache):
     other_data = dataset(fingerprint="data-2")
     retrained, rescaled = FakeCodec(fingerprint="autoencoder-2"), FakeCodec(scale=(2.0, 1.0, 1.0))
-    variants = [(photos, None, {}), (other_data, None, {}), (photos, retrained, {}), (photos, rescaled, {}),
-                (photos, None, {"flip": True}), (photos, None, {"autocast": True})]  # fmt: skip
+    variants = [
+        (photos, None, {}),
+        (other_data, None, {}),
+        (photos, retrained, {}),
+        (photos, rescaled, {}),
+        (photos, None, {"flip": True}),
+        (photos, None, {"autocast": True}),
+    ]
     made = [build(data, codec, **options) for data, codec, options in variants]
     assert len({latents.folder for latents in made}) == len(entries(cache)) == len(variants)
     assert_rounded(made[3].batch([0]).mean, direct(photos, rescaled).mean[[0]])
@@ -442,7 +465,8 @@ def test_entries_that_nobody_uses_are_said_and_kept(photos, cache, heard):
     build(photos, replace(retrained, fingerprint="autoencoder-3"))
     assert heard == [
         "latents of 10 images: 1 MB in the cache",
-        f"latents that were not used for 30 days take 1 MB in {cache / 'latents'} (1 folder): delete them if you need the "
+        f"latents that were not used for 30 days take 1 MB in {cache / 'latents'} (1 folder): delete them if you need "
+        "the "
         "space",
     ]
     assert len(entries(cache)) == 3

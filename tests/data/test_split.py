@@ -1,4 +1,5 @@
-"""Which images are trained on: groups are held out whole, the user's own parts are kept, and without either every image is drawn as before."""
+"""Which images are trained on: groups are held out whole, the user's own parts are kept, and without either every image
+is drawn as before."""
 
 import json
 import unicodedata
@@ -18,7 +19,8 @@ from debruit.rng import split_permutation
 
 @pytest.fixture
 def data(folder, noise):
-    """data(["p1_0.png", ...], {"metadata.csv": b"..."}): a data set of images of these names, and these files beside them."""
+    """data(["p1_0.png", ...], {"metadata.csv": b"..."}): a data set of images of these names, and these files beside
+    them."""
 
     def make(names, files=(), name="photos"):
         return Folder(
@@ -61,8 +63,10 @@ def test_a_group_is_never_on_both_sides_and_the_count_is_near(data, wanted, seed
     assert not of_patients(dataset, found.train) & of_patients(dataset, found.validation)
     assert abs(len(found.validation) - wanted) <= 1
     assert found.lines[0] == (
-        f"groups by the pattern p(\\d+)_: {len(of_patients(dataset, found.train))} of 12 with {len(found.train)} images are trained on, "
-        f"{len(of_patients(dataset, found.validation))} with {len(found.validation)} image{'s' * (len(found.validation) > 1)} are held out"
+        f"groups by the pattern p(\\d+)_: {len(of_patients(dataset, found.train))} of 12 with {len(found.train)} "
+        "images are trained on, "
+        f"{len(of_patients(dataset, found.validation))} with {len(found.validation)} "
+        f"image{'s' * (len(found.validation) > 1)} are held out"
     )
 
 
@@ -74,9 +78,17 @@ def test_groups_from_columns_folders_and_patterns_are_the_same(data):
     )
     by_json = data(PATIENTS, {"captions.jsonl": lines.encode()}, "json")
     in_folders = data([name.replace("_", "/") for name in PATIENTS], name="folders")
-    names = [groups_of(dataset, asked).names for dataset, asked in (
-        (by_table, "patient"), (by_table, "column:Patient"), (by_json, "patient"), (in_folders, "folder"), (by_table, r"(p\d+)_"),
-        (in_folders, r"(p\d+)/"))]  # fmt: skip
+    names = [
+        groups_of(dataset, asked).names
+        for dataset, asked in (
+            (by_table, "patient"),
+            (by_table, "column:Patient"),
+            (by_json, "patient"),
+            (in_folders, "folder"),
+            (by_table, r"(p\d+)_"),
+            (in_folders, r"(p\d+)/"),
+        )
+    ]
     assert all(set(found) == {f"p{n}" for n in range(12)} for found in names)
 
 
@@ -108,7 +120,8 @@ def test_folders_of_classes_and_of_parts_are_no_groups(data):
     [
         (
             "patiennt",
-            r"photos has no such column, did you mean 'patient'\?; its columns are patient, site; give one of them, folder, or a pattern",
+            r"photos has no such column, did you mean 'patient'\?; its columns are patient, site; give one of them, "
+            r"folder, or a pattern",
         ),
         ("column:age", "has no such column; its columns are patient, site"),
         ("p(", r"this is no pattern \(missing \)"),
@@ -161,7 +174,8 @@ def test_the_parts_of_the_user_are_kept(data, heard):
     assert sides == [{"train"}, {"val"}, {"test"}]
     assert [len(side) for side in (found.train, found.validation, found.test)] == [20, 5, 8]
     assert found.lines == (
-        "the data's own parts: 20 to train on, 12 for validation (5 of them while training), 8 for the test; `evaluate` takes 8 images that are not trained on",
+        "the data's own parts: 20 to train on, 12 for validation (5 of them while training), 8 for the test; "
+        "`evaluate` takes 8 images that are not trained on",
     )
     together = divided(dataset, 5, 0)
     np.testing.assert_array_equal(together.validation, split(40, 5, 0)[1])
@@ -234,10 +248,15 @@ def test_rows_of_parts_that_name_no_image_or_do_not_agree_are_counted(data):
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("data/train-00000-of-00002.parquet", TRAINING), ("test.parquet", TEST), ("validation/0000.tar", VALIDATION), ("my_dev_2.tar", VALIDATION),
-        ("data/latest-0.parquet", None), ("train_test.parquet", None), ("contest.tar", None),
+        ("data/train-00000-of-00002.parquet", TRAINING),
+        ("test.parquet", TEST),
+        ("validation/0000.tar", VALIDATION),
+        ("my_dev_2.tar", VALIDATION),
+        ("data/latest-0.parquet", None),
+        ("train_test.parquet", None),
+        ("contest.tar", None),
     ],
-)  # fmt: skip
+)
 def test_parts_by_the_names_of_files(name, part):
     assert part_of_file(name) == part
 

@@ -1,4 +1,5 @@
-"""The variational bound, on Gaussian data whose posterior mean is known: against an estimate made another way, and against the entropy."""
+"""The variational bound, on Gaussian data whose posterior mean is known: against an estimate made another way, and
+against the entropy."""
 
 import itertools
 import math
@@ -40,7 +41,8 @@ def mean_and_error(values: torch.Tensor) -> tuple[float, float]:
 
 
 def importance_estimate(chain: Chain, x0: torch.Tensor, variance: str) -> torch.Tensor:
-    """DDPM, equation 3: -log p(x_T) - sum_i log p(x_{i-1} | x_i) / q(x_i | x_{i-1}) along simulated chains; no posterior, no divergence."""
+    """DDPM, equation 3: -log p(x_T) - sum_i log p(x_{i-1} | x_i) / q(x_i | x_{i-1}) along simulated chains; no
+    posterior, no divergence."""
     noise, denoise = fresh(x0, 2), oracle(chain)
     log_ratio, x = torch.zeros(len(x0), dtype=F64), x0
     for i in range(1, chain.steps + 1):
@@ -67,7 +69,8 @@ def test_agrees_with_importance_weights(chain, variance):
 
 
 def test_lies_above_the_entropy_and_comes_down_to_it():
-    """With beta as the reverse variance. beta~ assumes that x_0 is known, too little by far for the last step: its gap stays open."""
+    """With beta as the reverse variance. beta~ assumes that x_0 is known, too little by far for the last step: its gap
+    stays open."""
     x0, gaps = eight_bit(2000), []
     for steps in (4, 16, 64, 256):
         chain = Chain(schedule=Cosine(), steps=steps)
@@ -98,7 +101,8 @@ def test_terms_are_expected_divergences():
 
 @pytest.mark.parametrize("zero", [False, True])
 def test_step_terms_are_weighted_errors(zero):
-    """With beta~, L_{i-1} is the weight of REFERENCE section 2 times ||eps - eps^||^2; with beta the trace and log-determinant join it."""
+    """With beta~, L_{i-1} is the weight of REFERENCE section 2 times ||eps - eps^||^2; with beta the trace and
+    log-determinant join it."""
     chain = Chain(steps=100, zero_terminal_snr=zero)
     i = torch.arange(2, 100)
     x0, eps, x0_hat = torch.randn(3, len(i), 5, dtype=F64, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,5 @@
-"""The Markov chain: composition, posterior by Bayes' rule, variances; for every schedule, with and without zero terminal SNR."""
+"""The Markov chain: composition, posterior by Bayes' rule, variances; for every schedule, with and without zero
+terminal SNR."""
 
 import math
 
@@ -53,7 +54,8 @@ def test_composing_single_steps_by_monte_carlo(zero):
 
 @chains
 def test_posterior_is_bayes_rule(chain):
-    """q(x_{i-1} | x_i, x_0) is proportional to q(x_i | x_{i-1}) q(x_{i-1} | x_0): the product of two Gaussians in x_{i-1}."""
+    """q(x_{i-1} | x_i, x_0) is proportional to q(x_i | x_{i-1}) q(x_{i-1} | x_0): the product of two Gaussians in
+    x_{i-1}."""
     i = torch.arange(2, chain.steps + 1)
     x0, x_t = torch.randn(2, len(i), 1, dtype=F64, generator=torch.Generator().manual_seed(1))
     prior, gain, noise = chain.q(x0, i - 1), chain.q_step(torch.ones_like(x_t), i).mean, chain.q_step(x_t, i).variance
@@ -107,7 +109,8 @@ def test_the_first_reverse_variance_is_positive(chain):
 
 @chains
 def test_weights_of_the_bound(chain):
-    """loss_weight is REFERENCE's formula; clean_weight is the same in x_0, (SNR_{i-1} - SNR_i) / 2, and finite at every step."""
+    """loss_weight is REFERENCE's formula; clean_weight is the same in x_0, (SNR_{i-1} - SNR_i) / 2, and finite at every
+    step."""
     i = torch.arange(2, chain.steps + 1)
     snr = chain.abar / (1 - chain.abar)
     clean = chain.clean_weight(i)

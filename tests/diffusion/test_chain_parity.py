@@ -1,6 +1,7 @@
 """Schedules against diffusers' DDPMScheduler.
 
-Its tables begin at step 1 (`alphas_cumprod[0]` is abar_1, its timestep k is our i = k + 1) and are float32; otherwise they are these.
+Its tables begin at step 1 (`alphas_cumprod[0]` is abar_1, its timestep k is our i = k + 1) and are float32; otherwise
+they are these.
 """
 
 import pytest

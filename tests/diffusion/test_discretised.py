@@ -32,9 +32,10 @@ def test_same_as_scipys_differences(mean, std):
     low, high = np.where(x < -1 + half, -np.inf, x - half), np.where(x > 1 - half, np.inf, x + half)
     right = x > mean  # mirrored there, where 1 - cdf would cancel
     mass = np.where(
-        right, stats.norm.sf(low, mean, std) - stats.norm.sf(high, mean, std),
+        right,
+        stats.norm.sf(low, mean, std) - stats.norm.sf(high, mean, std),
         stats.norm.cdf(high, mean, std) - stats.norm.cdf(low, mean, std),
-    )  # fmt: skip
+    )
     good = mass > 1e-250
     found = discretised_log_likelihood(BINS, law(mean, std)).numpy()
     np.testing.assert_allclose(found[good], np.log(mass[good]), rtol=1e-8, atol=1e-10)

@@ -29,8 +29,9 @@ def signs(x: torch.Tensor, count: int = 1, seed: int = 1) -> torch.Tensor:
 
 
 def sampled_law(process: Process, mean: float = MEAN, std: float = STD) -> Normal:
-    """What the exact denoiser of N(mean, std^2) samples when it starts from N(0, sigma(1)^2): the ODE is affine there, it keeps
-    (x - alpha mean) / sqrt(V). A little off N(mean, std^2 + blur^2), since sampling starts without the data's share of V(1)."""
+    """What the exact denoiser of N(mean, std^2) samples when it starts from N(0, sigma(1)^2): the ODE is affine there,
+    it keeps (x - alpha mean) / sqrt(V). A little off N(mean, std^2 + blur^2), since sampling starts without the data's
+    share of V(1)."""
     end, spread = level(process, 1.0), math.hypot(std, BLUR)
     deviation = math.hypot(end.alpha * std, end.sigma)
     return Normal(mean - spread * end.alpha * mean / deviation, spread * end.sigma / deviation)
@@ -58,7 +59,8 @@ def test_mean_over_gaussian_data_is_the_entropy():
 
 @pytest.mark.parametrize("process", [Flow(), VPCosine(), VE(sigma_max=2000.0)], ids=["Flow", "VPCosine", "VE"])
 def test_is_the_density_of_a_mixture(process):
-    """Away from Gaussian data the path bends, and the density has two modes. (The range of VE is wide enough to hide the data at its end.)"""
+    """Away from Gaussian data the path bends, and the density has two modes. (The range of VE is wide enough to hide
+    the data at its end.)"""
     mixture = Mixture(process)
     x = torch.linspace(-1.0, 1.0, 41, dtype=F64)[:, None]
     found = log_likelihood(mixture, process, x, signs(x), steps=40)
@@ -83,7 +85,8 @@ def test_converges_at_order_five_and_estimates_its_error():
 
 
 def correlated(process: Process, covariance: torch.Tensor):
-    """The exact denoiser of N(0, covariance): x_0^ = alpha S (alpha^2 S + sigma^2)^-1 x. Its Jacobian is not diagonal."""
+    """The exact denoiser of N(0, covariance): x_0^ = alpha S (alpha^2 S + sigma^2)^-1 x. Its Jacobian is not
+    diagonal."""
 
     def denoise(x: torch.Tensor, t: float) -> Estimate:
         at = level(process, t)
@@ -114,7 +117,8 @@ def test_probes_are_unbiased_and_coordinates_exact():
 
 
 def test_the_noise_is_what_sampling_would_start_from():
-    """Of data that the model knows, the ODE makes standard normal noise: mean 0, variance 1, up to the data's share at the end."""
+    """Of data that the model knows, the ODE makes standard normal noise: mean 0, variance 1, up to the data's share at
+    the end."""
     for name in ("Flow", "VPCosine", "VE", "Tabulated"):
         process = REMEMBERED[name]
         x = images(3000, shape=(2,))
@@ -124,7 +128,8 @@ def test_the_noise_is_what_sampling_would_start_from():
 
 
 def test_dequantised_eight_bit_data_cost_their_entropy():
-    """Data rounded to 8 bits have a discrete entropy: -sum p log2 p over the bins, by the Gaussian's distribution function."""
+    """Data rounded to 8 bits have a discrete entropy: -sum p log2 p over the bins, by the Gaussian's distribution
+    function."""
     mean, std = 0.1, 0.2
     edges = torch.linspace(-1 - 1 / 255, 1 + 1 / 255, 257, dtype=F64)
     mass = Normal(mean, std).cdf(edges).diff()

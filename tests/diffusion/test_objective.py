@@ -1,4 +1,5 @@
-"""The loss: the same in whatever space the network predicts, L_simple is the plain MSE, and the hybrid term moves variances only."""
+"""The loss: the same in whatever space the network predicts, L_simple is the plain MSE, and the hybrid term moves
+variances only."""
 
 import pytest
 import torch

@@ -57,8 +57,8 @@ def test_derivative_agrees_with_backward_mode(process):
 
 @processes
 def test_the_sde_has_the_marginals(process):
-    """dm/dt = f m and dV/dt = 2 f V + g^2, from the law of x_t at t = 0.05, arrive at that of every later t: exponential midpoint rule,
-    whose intervals end at the steps of the chains."""
+    """dm/dt = f m and dV/dt = 2 f V + g^2, from the law of x_t at t = 0.05, arrive at that of every later t:
+    exponential midpoint rule, whose intervals end at the steps of the chains."""
     count, start, data_variance = 3000, 150, 0.3
     h = 1 / count
     t = torch.arange(start, int(0.95 * count) + 1, dtype=F64) / count
@@ -107,7 +107,8 @@ def test_tabulated_interpolates_the_log_snr():
 
 
 def test_tabulated_at_ends_without_a_log_snr():
-    """Below step 1 sigma^2 grows linearly; in the last interval of a chain with zero terminal SNR alpha falls linearly."""
+    """Below step 1 sigma^2 grows linearly; in the last interval of a chain with zero terminal SNR alpha falls
+    linearly."""
     process, w = PROCESSES["Tabulated-zero-snr"], torch.linspace(0, 1, 9, dtype=F64)
     first = process.sigma(w / 1000) ** 2
     torch.testing.assert_close(first, w * first[-1])

@@ -49,7 +49,8 @@ def test_simple_in_the_space_of_eps_is_the_snr(process):
 
 
 def test_min_snr_known_values():
-    """Hang et al. 2023, section 3.4: min(SNR, gamma) on x_0, min(SNR, gamma) / SNR on eps, min(SNR, gamma) / (SNR + 1) on v."""
+    """Hang et al. 2023, section 3.4: min(SNR, gamma) on x_0, min(SNR, gamma) / SNR on eps, min(SNR, gamma) / (SNR + 1)
+    on v."""
     c = Coefficients(PROCESSES["VPCosine"], T)
     capped = torch.minimum(c.snr, torch.tensor(5.0, dtype=F64))
     torch.testing.assert_close(in_space(MinSNR(), "x0", c), capped)
@@ -79,7 +80,8 @@ def test_bound_on_a_chain_is_the_sum_of_its_terms(chain):
 
 @pytest.mark.parametrize("name", ["VPCosine", "Flow", "VE"])
 def test_bound_in_continuous_time_on_gaussian_data(name):
-    """-1/2 int SNR' E||x_0 - x_0^||^2 dt = 1/2 log((1 + v SNR(a)) / (1 + v SNR(b))) for data of variance v: the posterior's is v / (1 + v SNR)."""
+    """-1/2 int SNR' E||x_0 - x_0^||^2 dt = 1/2 log((1 + v SNR(a)) / (1 + v SNR(b))) for data of variance v: the
+    posterior's is v / (1 + v SNR)."""
     process, v = PROCESSES[name], 0.3
     t = torch.linspace(0.02, 0.98, 20_001, dtype=F64)
     c = Coefficients(process, t)

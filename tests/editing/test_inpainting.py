@@ -89,8 +89,8 @@ def test_the_known_part_lies_at_the_noise_of_each_time():
 
 @pytest.mark.parametrize("process", ["Flow", "VE"])
 def test_the_unknown_follows_the_known(process):
-    """Of a correlated pair, one place known to lie 1.5 deviations above the mean, the other has the mean of its conditional law: the nearer the more often
-    each step is walked. Without that, half of the correlation is lost."""
+    """Of a correlated pair, one place known to lie 1.5 deviations above the mean, the other has the mean of its
+    conditional law: the nearer the more often each step is walked. Without that, half of the correlation is lost."""
     process, count = REMEMBERED[process], 2000
     pair = painted.Pair(process)
     known = pair.mean + 1.5 * pair.std

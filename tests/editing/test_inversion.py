@@ -1,4 +1,5 @@
-"""Up to the noise and back: orders of accuracy on data whose flow is known, round trips of models, and what is made in the space of noise."""
+"""Up to the noise and back: orders of accuracy on data whose flow is known, round trips of models, and what is made in
+the space of noise."""
 
 import math
 
@@ -59,7 +60,8 @@ def test_the_order_upwards(law, process, sampler):
 @samplers
 @processes
 def test_the_order_of_the_round_trip(process, sampler):
-    """Euler's error down does not undo that up. Heun's does so to one order more than its own, since its order is even: h^2 changes no sign with h."""
+    """Euler's error down does not undo that up. Heun's does so to one order more than its own, since its order is even:
+    h^2 changes no sign with h."""
     oracle = gaussian(process)
 
     def error(steps):
@@ -74,7 +76,8 @@ def test_the_order_of_the_round_trip(process, sampler):
 
 @processes
 def test_from_clean_images_to_noise_and_back(process):
-    """On a whole grid, from t = 0, where no denoiser is asked: x_1 has the law of noise, and the way back ends where it began."""
+    """On a whole grid, from t = 0, where no denoiser is asked: x_1 has the law of noise, and the way back ends where it
+    began."""
 
     class Careful(Mixture):
         def __call__(self, x, t):
@@ -105,7 +108,8 @@ def test_a_model_gives_its_images_back():
 
 
 def test_a_latent_model_inverts_its_latents():
-    """Each image has the autoencoder's latents at the bottom of the walk, and those are what its noise is drawn back to."""
+    """Each image has the autoencoder's latents at the bottom of the walk, and those are what its noise is drawn back
+    to."""
     model, images = painted.model(latent=True), painted.photos(1)
     x = redraw(model, invert(model, images, steps=16), steps=16)
     assert (x.float() - model.images(model.latents(images)).float()).abs().mean() < 4

@@ -169,7 +169,15 @@ def test_a_mask_is_read_as_it_is_seen(region, turn):
     hole[:2, :5] = True
     exif = Image.Exif()
     exif[0x0112] = turn
-    back = {1: lambda m: m, 2: np.fliplr, 3: lambda m: np.rot90(m, 2), 4: np.flipud, 5: lambda m: m.T, 6: np.rot90,
-            7: lambda m: np.rot90(m, 2).T, 8: lambda m: np.rot90(m, -1)}[turn]  # fmt: skip
+    back = {
+        1: lambda m: m,
+        2: np.fliplr,
+        3: lambda m: np.rot90(m, 2),
+        4: np.flipud,
+        5: lambda m: m.T,
+        6: np.rot90,
+        7: lambda m: np.rot90(m, 2).T,
+        8: lambda m: np.rot90(m, -1),
+    }[turn]
     np.testing.assert_array_equal(region(np.ascontiguousarray(back(black_and_white(hole))), exif=exif)[0], hole)
     np.testing.assert_array_equal(region(grey_alpha(np.ascontiguousarray(back(hole))), exif=exif)[0], hole)

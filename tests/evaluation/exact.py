@@ -1,5 +1,5 @@
-"""Models whose law is known: the exact denoiser of a mixture of equal Gaussians about given images. About one image it is a Gaussian;
-about all training images, narrow, it is what a network that has memorised them computes."""
+"""Models whose law is known: the exact denoiser of a mixture of equal Gaussians about given images. About one image it
+is a Gaussian; about all training images, narrow, it is what a network that has memorised them computes."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,8 @@ from debruit.sampling.heun import Heun
 
 @dataclass(frozen=True, kw_only=True)
 class Exact:
-    """A network's config: `images` (N, C, H, W) in [-1, 1], each the centre of a Gaussian of standard deviation `std`."""
+    """A network's config: `images` (N, C, H, W) in [-1, 1], each the centre of a Gaussian of standard deviation
+    `std`."""
 
     images: torch.Tensor
     std: float
@@ -31,7 +32,8 @@ class Exact:
 
 
 class _Exact(torch.nn.Module):
-    """Predicts x_0: sum over i of w_i (centre_i + alpha std^2 / V (x_t - alpha centre_i)), w_i the posterior of the centres."""
+    """Predicts x_0: sum over i of w_i (centre_i + alpha std^2 / V (x_t - alpha centre_i)), w_i the posterior of the
+    centres."""
 
     def __init__(self, config: Exact) -> None:
         super().__init__()
@@ -57,9 +59,12 @@ def model(spec: DataSpec, images: torch.Tensor, std: float, process: Process | N
     """An unconditional model of these centres, images in [-1, 1]."""
     process = process or Flow()
     config = ModelConfig(
-        data=spec, process=process, predicts="x0", network=Exact(images=images, std=std, process=process),  # ty: ignore
+        data=spec,
+        process=process,
+        predicts="x0",
+        network=Exact(images=images, std=std, process=process),  # ty: ignore
         sampling=SamplingConfig(sampler=Heun(), steps=20),
-    )  # fmt: skip
+    )
     return Model(config, config.build())
 
 

@@ -1,4 +1,5 @@
-"""Samples that show what they were asked for score what real images do; those that show something else score what they would without being asked."""
+"""Samples that show what they were asked for score what real images do; those that show something else score what they
+would without being asked."""
 
 import json
 from dataclasses import replace
@@ -58,7 +59,8 @@ def run(subject, data, folder, request=REQUEST):
 
 
 def drawn(shift: int, bare: int, loaded, store, request):
-    """In place of `stages.sample`: the real images themselves, or those `shift` places further; `bare` places further where no mask is given."""
+    """In place of `stages.sample`: the real images themselves, or those `shift` places further; `bare` places further
+    where no mask is given."""
     yield 0
     conditions = request.conditions
     images = np.roll(conditions.counterparts(0, 200), -(shift if conditions.has("mask") else bare))
@@ -128,10 +130,16 @@ def test_each_metric_is_that_of_its_side_taken_whole(whole):
 def test_the_report_shows_what_was_asked_and_who_judges(whole):
     html = page.render(whole, "x")
     for part in (
-        "Condition alignment", "a sample without the mask", "Captions, from the left", "caption and mask and label of a real image", "Masks class by class",
-        "Segmenter(shapes) is a small network trained on masks of the training data", "CCA(EffNetLite0, words) relates", "without the mask",
+        "Condition alignment",
+        "a sample without the mask",
+        "Captions, from the left",
+        "caption and mask and label of a real image",
+        "Masks class by class",
+        "Segmenter(shapes) is a small network trained on masks of the training data",
+        "CCA(EffNetLite0, words) relates",
+        "without the mask",
         "which neither the model nor that network was trained on",
-    ):  # fmt: skip
+    ):
         assert part in html, part
     assert "Classes in turn" not in html
     data = json.loads(json.dumps(record.record(whole, "x")))

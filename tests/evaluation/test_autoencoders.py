@@ -1,4 +1,5 @@
-"""An autoencoder under evaluation, by itself and inside of a latent model: its figures are those of its images, and what it lacks is said."""
+"""An autoencoder under evaluation, by itself and inside of a latent model: its figures are those of its images, and
+what it lacks is said."""
 
 import json
 from dataclasses import replace
@@ -143,8 +144,18 @@ def test_a_model_of_pixels_has_no_codec(digits, tmp_path):
 
 def test_the_page_the_record_and_the_table_of_an_autoencoder(alone, tmp_path):
     html = page.render(alone, "debruit evaluate runs/ae")
-    for part in ("Reconstruction", "held-out images", "training images", "gap", "worst reconstructions", "active units", "rFD-Projection",
-                 "It is not FID", "KL of 2 x 4 x 4", "frechet, frechet-unbiased, kid"):  # fmt: skip
+    for part in (
+        "Reconstruction",
+        "held-out images",
+        "training images",
+        "gap",
+        "worst reconstructions",
+        "active units",
+        "rFD-Projection",
+        "It is not FID",
+        "KL of 2 x 4 x 4",
+        "frechet, frechet-unbiased, kid",
+    ):
         assert part in html, part
     assert "<h2>Autoencoder" not in html
     assert "<h2>Samples</h2>" not in html

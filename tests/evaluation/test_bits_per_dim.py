@@ -179,7 +179,11 @@ def test_float_data_have_a_density_and_no_bits():
     differential = 0.5 * math.log2(2 * math.pi * math.e * STD**2)
     assert abs(found.held_out.mean - differential) < 4 * found.held_out.standard_error
     with pytest.raises(InputError, match="counts the bits of 8-bit pixels"):
-        last(Model(replace(model.config, process=CHAIN), model.backbone), Dataset(spec, values, paths=data.paths), method="bound")  # fmt: skip
+        last(
+            Model(replace(model.config, process=CHAIN), model.backbone),
+            Dataset(spec, values, paths=data.paths),
+            method="bound",
+        )
 
 
 def halved(data, process=None) -> Model:

@@ -1,4 +1,5 @@
-"""Differences of models: none for a model and itself, certain where the samples differ, with intervals that hold what they claim."""
+"""Differences of models: none for a model and itself, certain where the samples differ, with intervals that hold what
+they claim."""
 
 import shutil
 from dataclasses import replace
@@ -93,7 +94,10 @@ def test_paired_intervals_hold_the_truth_and_are_narrower_than_unpaired_ones():
 
 @pytest.mark.parametrize("names", ["bound", "likelihood", "memorisation", "loss", "frechet,loss"])
 def test_analyses_of_one_model_are_refused(names, folders, tmp_path):
-    sentence = f"--metrics {names.split(',')[-1]}: this describes one model, and `debruit evaluate` measures it model by model.*frechet, "
+    sentence = (
+        f"--metrics {names.split(',')[-1]}: this describes one model, and `debruit evaluate` measures it "
+        "model by model.*frechet, "
+    )
     subjects = [LoadedModel.open(name, "cpu") for name in folders[:2]]
     with pytest.raises(InputError, match=sentence):
         next(compare(subjects, Digits().build(), replace(REQUEST, metrics=tuple(names.split(","))), []))
@@ -101,7 +105,8 @@ def test_analyses_of_one_model_are_refused(names, folders, tmp_path):
 
 
 def pair_means(samples: int, pairs: np.ndarray, rng: np.random.Generator, own: float) -> list[np.ndarray]:
-    """Of two equal laws, |x_i - x_j| for the pairs: x_k of the two have a part in common, as images from the same noise."""
+    """Of two equal laws, |x_i - x_j| for the pairs: x_k of the two have a part in common, as images from the same
+    noise."""
     common = rng.normal(size=samples)
     sets = [np.exp(common + own * rng.normal(size=samples)) for _ in range(2)]
     return [np.abs(x[p[:, 0]] - x[p[:, 1]]) for x, p in zip(sets, pairs, strict=True)]
@@ -168,7 +173,13 @@ def test_groups_leave_each_image_out_once():
 
 @pytest.mark.parametrize(
     ("low", "high", "better", "verdict"),
-    [(-2, -1, "low", "better"), (1, 2, "low", "worse"), (1, 2, "high", "better"), (-1, 1, "high", "even"), (1, 2, "neither", "other")],
-)  # fmt: skip
+    [
+        (-2, -1, "low", "better"),
+        (1, 2, "low", "worse"),
+        (1, 2, "high", "better"),
+        (-1, 1, "high", "even"),
+        (1, 2, "neither", "other"),
+    ],
+)
 def test_verdicts(low, high, better, verdict):
     assert paired.Difference(value=(low + high) / 2, low=low, high=high, better=better).verdict == verdict

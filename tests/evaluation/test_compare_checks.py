@@ -39,9 +39,13 @@ def other(data: Dataset, **changes) -> Dataset:
     images = np.zeros((spec.count, *spec.shape), spec.depth)
     fitting = (spec.height, spec.width) == (data.spec.height, data.spec.width)
     return Dataset(
-        spec if fitting else replace(spec, mask_names=(), palette=()), images, paths=data.paths, labels=data.labels, texts=data.texts,
+        spec if fitting else replace(spec, mask_names=(), palette=()),
+        images,
+        paths=data.paths,
+        labels=data.labels,
+        texts=data.texts,
         masks=data.masks if fitting else None,
-    )  # fmt: skip
+    )
 
 
 def subject(name: str, model: Model) -> LoadedModel:
@@ -79,8 +83,12 @@ def test_models_of_other_classes(data, tmp_path, field):
 
 def test_a_model_that_was_never_trained_without_what_the_data_lacks(data, tmp_path):
     bare = Dataset(
-        replace(data.spec, mask_names=(), palette=()), data.images, paths=data.paths, labels=data.labels, texts=data.texts
-    )  # fmt: skip
+        replace(data.spec, mask_names=(), palette=()),
+        data.images,
+        paths=data.paths,
+        labels=data.labels,
+        texts=data.texts,
+    )
     always = shapes.model(data, "mask", drop=0.0)
     with pytest.raises(InputError, match="never trained without a mask, and shapes has none"):
         compared(tmp_path, bare, shapes.model(data, "label"), always)

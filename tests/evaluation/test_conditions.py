@@ -1,4 +1,5 @@
-"""What samples are asked for: the conditions of real images that the model never saw, in order, and the classes in turn where there is nothing else."""
+"""What samples are asked for: the conditions of real images that the model never saw, in order, and the classes in turn
+where there is nothing else."""
 
 from dataclasses import replace
 
@@ -91,10 +92,13 @@ def test_other_conditions_are_other_parts(model, data):
     key = lambda one: digest(one.batch(model, 0, 16))  # noqa: E731
     assert key(wanted) == key(wanted_of(model, data, 64)), "more samples go on from fewer"
     others = [
-        key(wanted), digest(wanted.batch(model, 16, 16)), key(wanted.without("mask")), key(wanted.without("text")),
+        key(wanted),
+        digest(wanted.batch(model, 16, 16)),
+        key(wanted.without("mask")),
+        key(wanted.without("text")),
         key(replace(wanted, dataset=without(data, masks=1 - data.masks))),
         key(replace(wanted, dataset=without(data, labels=2 - data.labels))),
-    ]  # fmt: skip
+    ]
     assert len(set(others)) == len(others)
 
 

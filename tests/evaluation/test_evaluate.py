@@ -1,4 +1,5 @@
-"""An evaluation as a whole: its numbers are those of its parts, an interruption changes none of them, and what does not fit is refused."""
+"""An evaluation as a whole: its numbers are those of its parts, an interruption changes none of them, and what does not
+fit is refused."""
 
 import json
 import re

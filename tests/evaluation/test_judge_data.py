@@ -1,4 +1,5 @@
-"""Judges learn from what the model was trained on, whatever data it is compared with, and never from an image that is scored."""
+"""Judges learn from what the model was trained on, whatever data it is compared with, and never from an image that is
+scored."""
 
 import json
 from dataclasses import replace
@@ -50,9 +51,13 @@ def some(data: Dataset, indices: np.ndarray, **changes) -> Dataset:
     """Other data: these images with all that lies beside them."""
     spec = replace(data.spec, count=len(indices), name="heldout", fingerprint="heldout", **changes)
     return Dataset(
-        spec, data.images[indices], paths=[f"h{n}" for n in indices], labels=data.labels[indices], masks=data.masks[indices],
+        spec,
+        data.images[indices],
+        paths=[f"h{n}" for n in indices],
+        labels=data.labels[indices],
+        masks=data.masks[indices],
         texts=[data.texts[n] for n in indices],
-    )  # fmt: skip
+    )
 
 
 def held_out(data: Dataset) -> np.ndarray:
@@ -107,8 +112,13 @@ def test_classes_are_matched_by_name_where_the_other_data_counts_them_otherwise(
         data, places, class_names=spec.class_names[::-1], mask_names=spec.mask_names[::-1], palette=spec.palette[::-1]
     )
     turned = Dataset(
-        turned.spec, turned.images, paths=turned.paths, labels=2 - turned.labels, masks=1 - turned.masks, texts=turned.texts
-    )  # fmt: skip
+        turned.spec,
+        turned.images,
+        paths=turned.paths,
+        labels=2 - turned.labels,
+        masks=1 - turned.masks,
+        texts=turned.texts,
+    )
     again = run(subject, turned, tmp_path / "b", training=data)
     values = lambda found: {s.name: s.value for s in found.real_baseline}  # noqa: E731
     assert values(again) == pytest.approx(values(plain))

@@ -51,7 +51,8 @@ def test_the_divergence_is_torchs():
 
 
 def test_a_trained_codec_is_measured_on_its_raw_latents_and_shown_on_its_normalised_ones():
-    """KL and active units are of the raw latents, as the prior is; mean and spread are 0 and 1 over the images they were measured on."""
+    """KL and active units are of the raw latents, as the prior is; mean and spread are 0 and 1 over the images they
+    were measured on."""
     dataset = Digits().build()
     stage = judging_latent.stage(held_out=0)
     x = dataset.spec.to_model(dataset.images_of(range(len(dataset))))

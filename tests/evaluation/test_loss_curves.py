@@ -67,7 +67,8 @@ def test_a_level_curve_is_enough(tmp_path):
 
 
 def test_scatter_is_not_taken_for_a_rise(tmp_path):
-    """Level curves that jump by 2 % end up to 8 % above their lowest value, and nothing follows from that: few of 100 say stop."""
+    """Level curves that jump by 2 % end up to 8 % above their lowest value, and nothing follows from that: few of 100
+    say stop."""
     wrong = 0
     for seed in range(100):
         jumps = 0.02 * np.random.default_rng(seed).normal(size=40)

@@ -70,7 +70,8 @@ def test_the_interval_of_a_difference_is_the_published_one(a, b, interval):
 
 
 def test_the_interval_of_a_difference_covers():
-    """Of 2,000 pairs of samples of equal rates about 95 % have an interval that holds 0, and few seem to show copies."""
+    """Of 2,000 pairs of samples of equal rates about 95 % have an interval that holds 0, and few seem to show
+    copies."""
     rng = np.random.default_rng(0)
     hits = [(rng.binomial(64, 0.02), rng.binomial(256, 0.02)) for _ in range(2000)]
     intervals = [excess(Rate(int(a), 64), Rate(int(b), 256)) for a, b in hits]
@@ -129,7 +130,8 @@ def test_thumbnails_are_area_means(digits):
 
 
 class Watched(Dataset):
-    """Images of 12 MiB in float32 each, 3 MiB at rest, that take no memory by themselves; notes how many are read at once."""
+    """Images of 12 MiB in float32 each, 3 MiB at rest, that take no memory by themselves; notes how many are read at
+    once."""
 
     def __init__(self, count):
         rows = np.random.default_rng(0).integers(0, 256, (count, 1, 1, 1024), dtype=np.uint8)
@@ -304,7 +306,10 @@ def test_near_copies_are_found_and_other_digits_are_none(digits, parts):
 def test_features_are_a_second_view(digits, parts):
     """Copies that pixels do not show, moved by a pixel, in features that do not see the move."""
     training, held_out = parts
-    see = lambda images: np.abs(np.fft.fft2(images.numpy() / 255.0)).reshape(len(images), -1).astype(np.float32)  # noqa: E731
+
+    def see(images):
+        return np.abs(np.fft.fft2(images.numpy() / 255.0)).reshape(len(images), -1).astype(np.float32)
+
     samples = digits.batch(training[:64])["image"].roll(1, 2)
     features = Features(
         label="Fourier",
@@ -339,7 +344,10 @@ def test_the_contact_sheet_shows_the_worst_beside_what_they_resemble(digits, par
     sheet = np.asarray(contact_sheet(samples, digits, found, most=3, neighbours=2))
     cell = 64 + 2
     assert sheet.shape == (3 * cell + 2, 3 * cell + 2, 3)
-    tile = lambda row, column: sheet[2 + row * cell : row * cell + 66, 2 + column * cell : column * cell + 66]  # noqa: E731
+
+    def tile(row, column):
+        return sheet[2 + row * cell : row * cell + 66, 2 + column * cell : column * cell + 66]
+
     assert np.array_equal(tile(0, 0), tile(0, 1)), "the copy and its original, first"
     assert not np.array_equal(tile(1, 0), tile(1, 1))
 
@@ -404,8 +412,11 @@ def test_the_alarm_leaves_the_training_as_it_was(digits):
 def test_a_network_that_overfits_few_images_sets_it_off(digits, count, speaks):
     """A real training, by 8 digits over and over or by 1,547 digits: 8,000 images seen."""
     run = tiny.run(
-        images=8_000, validation_images=250, optimiser=Optimiser(kind="adamw", lr=5e-3, warmup_images=160), ema=Ema(halflife_images=800)
-    )  # fmt: skip
+        images=8_000,
+        validation_images=250,
+        optimiser=Optimiser(kind="adamw", lr=5e-3, warmup_images=160),
+        ema=Ema(halflife_images=800),
+    )
     training, held_out = split(len(digits), 250, run.seed)
     state = TrainState.start(run, CPU)
     for _ in Diffusion(run, digits, CPU).train(state, training[:count]):

@@ -53,14 +53,16 @@ def off(seen, end, *, after=0.0) -> float:
     """The largest factor between the time said and the time that it took, where more than a twentieth was left."""
     factors = [
         max(eta / (end - now), (end - now) / max(eta, 1e-9))
-        for now, eta, _ in seen if end - now > end / 20 and now >= after * end
-    ]  # fmt: skip
+        for now, eta, _ in seen
+        if end - now > end / 20 and now >= after * end
+    ]
     return max(factors)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_within_a_factor_of_two_whatever_the_probes_were_off_by(seed):
-    """Probes within 1.7 of the truth for each kind by itself; what is derived from the probe of the network, within 1.3 of that."""
+    """Probes within 1.7 of the truth for each kind by itself; what is derived from the probe of the network, within 1.3
+    of that."""
     rng = np.random.default_rng(seed)
     truth = KINDS | {"gradient": 0.011}
     guesses = {kind: value * float(np.exp(rng.uniform(-1, 1) * np.log(1.7))) for kind, value in KINDS.items()}

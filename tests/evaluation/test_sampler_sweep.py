@@ -53,7 +53,8 @@ def test_every_sampler_is_tried_within_every_budget(found):
 
 
 def test_everybody_counts_alike(found):
-    """The model's own three steps with guidance: what `sample` prints, a report's page and JSON, the table of samplers."""
+    """The model's own three steps with guidance: what `sample` prints, a report's page and JSON, the table of
+    samplers."""
     model = found.loaded.model
     assert model.job(1, model.settings()).evaluations == 6
     assert (
@@ -158,7 +159,10 @@ def test_after_an_evaluation_no_real_image_is_looked_at_again(folder, tmp_path, 
         return projection.seen - before
 
     judged = lambda parts: evaluate(subject, digits, Request(count=20, metrics=("frechet",)), parts)  # noqa: E731
-    tried = lambda parts: sampler_sweep.sweep(subject, digits, 20, projection, parts, budgets=(2,), budget=2)  # noqa: E731
+
+    def tried(parts):
+        return sampler_sweep.sweep(subject, digits, 20, projection, parts, budgets=(2,), budget=2)
+
     assert seen("a", "evaluation", judged) == 20 + 120
     after = seen("a", "sweep-samplers", tried)
     assert after % 20 == 0

@@ -1,4 +1,5 @@
-"""What is said before an evaluation: the time, how many features, and after an interruption what is left; and features that are kept for every model."""
+"""What is said before an evaluation: the time, how many features, and after an interruption what is left; and features
+that are kept for every model."""
 
 import re
 from dataclasses import replace
@@ -124,8 +125,14 @@ def test_fewer_reference_images_are_recorded_and_never_mixed(runs, projection, t
 def network(runtime: str) -> NetworkExtractor:
     prepare = lambda images, spec: spec.to_model(images)  # noqa: E731
     return NetworkExtractor(
-        label="x", dimensions=4, fingerprint="x", prepare=prepare, forward=lambda x: x.flatten(1)[:, :4], batch=3, runtime=runtime
-    )  # fmt: skip
+        label="x",
+        dimensions=4,
+        fingerprint="x",
+        prepare=prepare,
+        forward=lambda x: x.flatten(1)[:, :4],
+        batch=3,
+        runtime=runtime,
+    )
 
 
 def test_batches_at_once_give_the_same_features_in_the_same_order(monkeypatch):

@@ -1,4 +1,5 @@
-"""A new metric is one file: a class that is registered is measured, and reported in the terminal, the JSON and the page."""
+"""A new metric is one file: a class that is registered is measured, and reported in the terminal, the JSON and the
+page."""
 
 import importlib
 import sys

@@ -1,4 +1,5 @@
-"""The store: values and folders are whole or not there; damage is noticed, reported and repaired; writers do not disturb each other."""
+"""The store: values and folders are whole or not there; damage is noticed, reported and repaired; writers do not
+disturb each other."""
 
 import errno
 import json

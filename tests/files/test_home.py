@@ -85,15 +85,21 @@ def test_paths_with_the_home_of_nobody(nobody, monkeypatch, capsys):
 
 
 def test_a_process_of_an_unknown_user(tmp_path):
-    """The whole program under another number, where this one may become another and the interpreter may be read by others."""
+    """The whole program under another number, where this one may become another and the interpreter may be read by
+    others."""
     command = [sys.executable, "-m", "debruit", "data", "doctor", "digits"]
     source = str(Path(home.__file__).parents[2])
     tmp_path.chmod(0o777)
     become = {"user": 54321, "group": 54321, "extra_groups": []} if os.getuid() == 0 else {}
     try:
         done = subprocess.run(
-            command, env={"PATH": os.environ["PATH"], "PYTHONPATH": source, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, cwd="/", **become,
-        )  # fmt: skip
+            command,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": source, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            cwd="/",
+            **become,
+        )
     except PermissionError:
         pytest.skip("another user cannot run this interpreter")
     assert done.returncode == 0, done.stderr

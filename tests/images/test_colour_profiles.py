@@ -1,4 +1,5 @@
-"""Pictures show the colours that their profiles say, whatever kind of profile and of file; profiles are made here, byte by byte."""
+"""Pictures show the colours that their profiles say, whatever kind of profile and of file; profiles are made here, byte
+by byte."""
 
 import io
 import struct
@@ -25,14 +26,31 @@ def fixed(*values: float) -> bytes:
 
 def profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
     text = b"made by a test"
-    tags = {b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text) + 1) + text + bytes(79), b"cprt": b"text\0\0\0\0-\0",
-            b"wtpt": b"XYZ " + bytes(4) + fixed(*D50), **tags}  # fmt: skip
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text) + 1) + text + bytes(79),
+        b"cprt": b"text\0\0\0\0-\0",
+        b"wtpt": b"XYZ " + bytes(4) + fixed(*D50),
+        **tags,
+    }
     table, body, start = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
     for name, tag in tags.items():
         tag += bytes(-len(tag) % 4)
         table, body = table + name + struct.pack(">II", start + len(body), len(tag)), body + tag
-    head = struct.pack(">I4sI4s4s4s12s4s", start + len(body), b"", 0x02200000, b"scnr" if space == b"GRAY" else b"prtr" if space == b"CMYK" else b"mntr",
-                       space, connection, bytes(12), b"acsp") + bytes(28) + fixed(*D50)  # fmt: skip
+    head = (
+        struct.pack(
+            ">I4sI4s4s4s12s4s",
+            start + len(body),
+            b"",
+            0x02200000,
+            b"scnr" if space == b"GRAY" else b"prtr" if space == b"CMYK" else b"mntr",
+            space,
+            connection,
+            bytes(12),
+            b"acsp",
+        )
+        + bytes(28)
+        + fixed(*D50)
+    )
     return head.ljust(128, b"\0") + table + body
 
 
@@ -170,9 +188,13 @@ def test_cmyk_by_its_profile(tmp_path):
     Image.new("CMYK", (8, 8), (0, 200, 200, 20)).save(tmp_path / "a.tif", icc_profile=data)
     Image.new("CMYK", (8, 8), (0, 0, 0, 0)).save(tmp_path / "white.jpg", icc_profile=data, quality=95)
     wanted = ImageCms.profileToProfile(
-        Image.new("CMYK", (1, 1), (0, 200, 200, 20)), ImageCms.ImageCmsProfile(io.BytesIO(data)), ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB", flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )  # fmt: skip
+        Image.new("CMYK", (1, 1), (0, 200, 200, 20)),
+        ImageCms.ImageCmsProfile(io.BytesIO(data)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
     assert shows(read(tmp_path / "a.tif"), wanted.getpixel((0, 0)))
     assert shows(read(tmp_path / "white.jpg"), (255, 255, 255))
 

@@ -231,9 +231,13 @@ def broken(save, noise, kind: str):
     good = io.BytesIO()
     Image.fromarray(noise(32, 32)).save(good, {"jpg": "JPEG", "tif": "TIFF"}.get(kind[-3:], "PNG"))
     content = {
-        "zero.png": b"", "text.png": b"hello", "cut.png": good.getvalue()[:-400],
-        "cut.jpg": good.getvalue()[:700], "cut.tif": good.getvalue()[:500], "head.png": good.getvalue()[:20],
-    }[kind]  # fmt: skip
+        "zero.png": b"",
+        "text.png": b"hello",
+        "cut.png": good.getvalue()[:-400],
+        "cut.jpg": good.getvalue()[:700],
+        "cut.tif": good.getvalue()[:500],
+        "head.png": good.getvalue()[:20],
+    }[kind]
     return save(content, kind)
 
 

@@ -1,4 +1,5 @@
-"""Samples beside their conditions: every sample once and whole, nearly square, the mask in its palette, a legend of the classes that it holds."""
+"""Samples beside their conditions: every sample once and whole, nearly square, the mask in its palette, a legend of the
+classes that it holds."""
 
 import io
 import json

@@ -1,4 +1,5 @@
-"""Cached features: an image's are computed once, whatever it is asked for with; never another network's or other images'; whole or made again."""
+"""Cached features: an image's are computed once, whatever it is asked for with; never another network's or other
+images'; whole or made again."""
 
 from dataclasses import replace
 

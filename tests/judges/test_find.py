@@ -37,7 +37,8 @@ def test_names_and_files(tmp_path, monkeypatch):
         ("eficientnet", "unknown feature network 'eficientnet', did you mean 'efficientnet'"),
         (
             "vgg",
-            "unknown feature network 'vgg'; allowed: efficientnet, classifier, or a file .onnx, .safetensors, .pth or .pt",
+            "unknown feature network 'vgg'; allowed: efficientnet, classifier, or a file .onnx, .safetensors, .pth or "
+            ".pt",
         ),
         ("net.onnx", "there is no file net.onnx"),
         ("weights.tar", "unknown feature network 'weights.tar'"),

@@ -31,8 +31,11 @@ def test_accuracy_by_class_names_the_confusion():
         sure([0, 0, 2, 2, 2, 3]), np.array([0, 0, 1, 1, 2, 3]), network="C", names=("shoe", "bag", "hat", "coat")
     )
     assert [(s.name, s.value, s.count) for s in scores] == [
-        ("accuracy-shoe", 1.0, 2), ("accuracy-bag", 0.0, 2), ("accuracy-hat", 1.0, 1), ("accuracy-coat", 1.0, 1),
-    ]  # fmt: skip
+        ("accuracy-shoe", 1.0, 2),
+        ("accuracy-bag", 0.0, 2),
+        ("accuracy-hat", 1.0, 1),
+        ("accuracy-coat", 1.0, 1),
+    ]
     assert scores[1].note == "100.0% are taken for hat"
     assert scores[0].note == ""
 

@@ -54,7 +54,9 @@ def test_depths_mean_the_same(depth, low, high, scale):
 
 
 def test_channels_have_names_where_there_are_any():
-    names = lambda k: [s.label for s in colour_shift(*[channel_moments(pixels(channels=k), spec(k))] * 2)][::2]  # noqa: E731
+    def names(k):
+        return [s.label for s in colour_shift(*[channel_moments(pixels(channels=k), spec(k))] * 2)][::2]
+
     assert names(1) == ["mean of grey: samples less data"]
     assert names(2) == ["mean of channel 0: samples less data", "mean of channel 1: samples less data"]
 

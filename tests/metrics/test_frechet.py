@@ -1,4 +1,5 @@
-"""Frechet distance: against closed forms, a textbook formula and torchmetrics; its bias and its interval against repeated draws."""
+"""Frechet distance: against closed forms, a textbook formula and torchmetrics; its bias and its interval against
+repeated draws."""
 
 import numpy as np
 import pytest

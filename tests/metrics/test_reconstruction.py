@@ -1,4 +1,5 @@
-"""What reconstructions lose: PSNR and SSIM against scikit-image, rFD and the gap by their definitions and by resampling."""
+"""What reconstructions lose: PSNR and SSIM against scikit-image, rFD and the gap by their definitions and by
+resampling."""
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def test_rfd_is_the_frechet_distance_of_the_two_sets_and_0_without_loss():
 
 
 def test_the_interval_of_rfd_is_that_of_drawing_pairs_again():
-    """The same image on both sides: the spread is far smaller than with one side held fixed, and agrees with a bootstrap of the pairs."""
+    """The same image on both sides: the spread is far smaller than with one side held fixed, and agrees with a
+    bootstrap of the pairs."""
     decoded, originals = features()
     found, rng = rfd(decoded, originals, network="Some"), np.random.default_rng(1)
     drawn = [rng.integers(0, len(decoded), len(decoded)) for _ in range(300)]

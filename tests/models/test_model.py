@@ -221,10 +221,15 @@ def test_the_bound_of_a_model_is_that_of_its_denoiser_and_chain(model):
         chain.posterior(x0.double(), x_t.double(), 2),
         chain.reverse(x0_hat.double(), x_t.double(), 2, variance="beta"),
     )
-    torch.testing.assert_close(found.steps[:, 1], torch.distributions.kl_divergence(
-        torch.distributions.Normal(q.mean, q.variance.sqrt().expand_as(q.mean)),
-        torch.distributions.Normal(p.mean, p.variance.sqrt().expand_as(p.mean)),
-    ).flatten(1).sum(1))  # fmt: skip
+    torch.testing.assert_close(
+        found.steps[:, 1],
+        torch.distributions.kl_divergence(
+            torch.distributions.Normal(q.mean, q.variance.sqrt().expand_as(q.mean)),
+            torch.distributions.Normal(p.mean, p.variance.sqrt().expand_as(p.mean)),
+        )
+        .flatten(1)
+        .sum(1),
+    )
     given = chained.bound(images, seed=2, label=[0, 1, 2, 3])
     assert not torch.equal(given.total, found.total)
 
@@ -367,7 +372,8 @@ def test_evaluations_are_counted_branch_by_branch(two):
 
 
 def test_the_models_own_weights_serve_what_is_asked_of_it(two):
-    """Weights stored for a label and a text do not keep anyone from asking for a label alone; given by hand they are refused."""
+    """Weights stored for a label and a text do not keep anyone from asking for a label alone; given by hand they are
+    refused."""
     own = replace(two.config.sampling, guidance=(("label", 3.0), ("text", 2.0)))
     stored = Model(replace(two.config, sampling=own), two.backbone)
     torch.testing.assert_close(raw(stored, label=3), raw(two, label=3, guidance=3.0))
@@ -392,12 +398,18 @@ def test_an_empty_prompt_is_none(two):
 
 def test_weights_that_a_model_cannot_use(two):
     cases = {
-        "guidance was given for 'colour', but this model was trained with label, prompt": (two, {"guidance": {"colour": 2}}),
+        "guidance was given for 'colour', but this model was trained with label, prompt": (
+            two,
+            {"guidance": {"colour": 2}},
+        ),
         "guidance was given for 'promt', did you mean 'prompt'?": (two, {"guidance": {"promt": 2}}),
-        "trained without dropping its label, so guidance cannot weigh it": (twofold(drop=0.0), {"guidance": {"label": 2}}),
+        "trained without dropping its label, so guidance cannot weigh it": (
+            twofold(drop=0.0),
+            {"guidance": {"label": 2}},
+        ),
         "a guidance interval from 0.8 to 0.2": (two, {"interval": (0.8, 0.2)}),
         "a rescaling of guidance by 2": (two, {"rescale": 2.0}),
-    }  # fmt: skip
+    }
     for sentence, (model, options) in cases.items():
         with pytest.raises(InputError) as caught:
             model.generate(1, label=3, **options)

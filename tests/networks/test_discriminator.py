@@ -1,4 +1,5 @@
-"""The patch discriminator against the same layers written out, its count, its field of view, and images that are too small."""
+"""The patch discriminator against the same layers written out, its count, its field of view, and images that are too
+small."""
 
 import pytest
 import torch
@@ -9,14 +10,22 @@ from debruit.networks.discriminator import PatchDiscriminator, least_side
 
 
 def written_out(channels: int) -> nn.Sequential:
-    """pix2pix' 70 x 70 discriminator with batch norm, as its paper's appendix lists it: C64-C128-C256-C512 and one logit."""
+    """pix2pix' 70 x 70 discriminator with batch norm, as its paper's appendix lists it: C64-C128-C256-C512 and one
+    logit."""
     return nn.Sequential(
-        nn.Conv2d(channels, 64, 4, 2, 1), nn.LeakyReLU(0.2),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
-        nn.Conv2d(128, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(0.2),
-        nn.Conv2d(256, 512, 4, 1, 1, bias=False), nn.BatchNorm2d(512), nn.LeakyReLU(0.2),
+        nn.Conv2d(channels, 64, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(128),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 256, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(256),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(256, 512, 4, 1, 1, bias=False),
+        nn.BatchNorm2d(512),
+        nn.LeakyReLU(0.2),
         nn.Conv2d(512, 1, 4, 1, 1),
-    )  # fmt: skip
+    )
 
 
 def count(module: nn.Module) -> int:

@@ -51,7 +51,8 @@ def test_what_is_kept_makes_up_for_what_is_not():
 
 
 def test_masks_are_fair_coins_within_and_between_examples():
-    """Correlations at every lag, of rows with themselves and with each other, by the Fourier transform: none above six standard deviations."""
+    """Correlations at every lag, of rows with themselves and with each other, by the Fourier transform: none above six
+    standard deviations."""
     values = 2**16
     for of_examples in (keys(12), np.arange(12, dtype=np.uint64)):
         layer = Dropout(0.5)

@@ -1,4 +1,5 @@
-"""MiniLM: parity with torch's own transformer, features that are the same to the bit whatever is around them, and vectors of sentences."""
+"""MiniLM: parity with torch's own transformer, features that are the same to the bit whatever is around them, and
+vectors of sentences."""
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,8 @@ SENTENCES = [
     "un chat",
 ]
 PARTS = {
-    "self_attn.out_proj": "attention.output.dense", "norm1": "attention.output.LayerNorm", "linear1": "intermediate.dense",
+    "self_attn.out_proj": "attention.output.dense", "norm1": "attention.output.LayerNorm",
+    "linear1": "intermediate.dense",
     "linear2": "output.dense", "norm2": "output.LayerNorm",
 }  # fmt: skip
 
@@ -47,10 +49,12 @@ def test_parity_with_torchs_transformer():
     theirs = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
     words, places, types = (torch.randn(n, WIDTH) for n in (30, 16, 2))
     weights = {
-        "embeddings.word_embeddings.weight": words, "embeddings.position_embeddings.weight": places,
-        "embeddings.token_type_embeddings.weight": types, "embeddings.LayerNorm.weight": torch.ones(WIDTH) + 0.1 * torch.randn(WIDTH),
+        "embeddings.word_embeddings.weight": words,
+        "embeddings.position_embeddings.weight": places,
+        "embeddings.token_type_embeddings.weight": types,
+        "embeddings.LayerNorm.weight": torch.ones(WIDTH) + 0.1 * torch.randn(WIDTH),
         "embeddings.LayerNorm.bias": torch.randn(WIDTH),
-    }  # fmt: skip
+    }
     with torch.no_grad():
         for n, its in enumerate(theirs.layers):
             for p in its.parameters():
@@ -146,7 +150,8 @@ class TestFeatures:
     def test_other_weights_than_those_trained_with_are_refused(self):
         with pytest.raises(
             InputError,
-            match=r"was made for the sentence encoder with the fingerprint 0badbeef, and the one installed has \w{8}: install",
+            match=r"was made for the sentence encoder with the fingerprint 0badbeef, and the one installed has \w{8}: "
+            r"install",
         ):
             SentenceEncoder(fingerprint="0badbeef99").features(torch.zeros(1, 12, dtype=torch.int64))
 

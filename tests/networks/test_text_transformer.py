@@ -39,9 +39,12 @@ def test_parity_with_torchs_transformer():
             )
             its.self_attn.in_proj_bias.zero_()
             pairs = [
-                (its.self_attn.out_proj, mine.attend.proj), (its.norm1, mine.norm_attend), (its.norm2, mine.norm_feed),
-                (its.linear1, mine.feed[0]), (its.linear2, mine.feed[2]),
-            ]  # fmt: skip
+                (its.self_attn.out_proj, mine.attend.proj),
+                (its.norm1, mine.norm_attend),
+                (its.norm2, mine.norm_feed),
+                (its.linear1, mine.feed[0]),
+                (its.linear2, mine.feed[2]),
+            ]
             for to, source in pairs:
                 to.load_state_dict(source.state_dict())
         theirs.norm.load_state_dict(ours.norm.state_dict())

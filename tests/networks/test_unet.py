@@ -1,4 +1,5 @@
-"""The U-Net: zero at the start, images apart, any size, any channels, every door open, the same under checkpointing and nearly in bf16."""
+"""The U-Net: zero at the start, images apart, any size, any channels, every door open, the same under checkpointing and
+nearly in bf16."""
 
 from dataclasses import replace
 

@@ -11,16 +11,19 @@ PUBLISHED = {
     "faces": (274.06, 3, 3, UNet(channels=224, multipliers=(1, 2, 3, 4), attention=(8, 4, 2), head_channels=32)),
     "imagenet-f8": (
         394.98, 4, 4,
-        UNet(channels=256, multipliers=(1, 2, 4), attention=(4, 2, 1), head_channels=32, transformer_depth=1, token_channels=512),
+        UNet(channels=256, multipliers=(1, 2, 4), attention=(4, 2, 1), head_channels=32, transformer_depth=1,
+        token_channels=512),
     ),
     "imagenet-f4": (
         400.92, 3, 3,
-        UNet(channels=192, multipliers=(1, 2, 3, 5), attention=(8, 4, 2), heads=1, transformer_depth=1, token_channels=512),
+        UNet(channels=192, multipliers=(1, 2, 3, 5), attention=(8, 4, 2), heads=1, transformer_depth=1,
+        token_channels=512),
     ),
     "landscapes": (215.23, 3, 3, UNet(channels=128, multipliers=(1, 4, 8), attention=(), heads=8, spatial_channels=3)),
     "text": (
         872.30, 4, 4,
-        UNet(channels=320, multipliers=(1, 2, 4, 4), attention=(4, 2, 1), heads=8, transformer_depth=1, token_channels=1280),
+        UNet(channels=320, multipliers=(1, 2, 4, 4), attention=(4, 2, 1), heads=8, transformer_depth=1,
+        token_channels=1280),
     ),
     "ddpm-cifar10": (35.7, 3, 3, ddpm_cifar10_32().model.network),
 }  # fmt: skip

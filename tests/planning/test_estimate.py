@@ -41,8 +41,12 @@ def autoencoder_run(bottleneck=None, **changes) -> AutoencoderRun:
     )
     adversarial = Adversarial(begins_images=0, ramp_images=0, channels=8, layers=2)
     run = AutoencoderRun(
-        source=Digits(), model=FirstStageConfig(data=spec, codec=codec), criterion=Criterion(adversarial=adversarial), batch=4, images=100,
-    )  # fmt: skip
+        source=Digits(),
+        model=FirstStageConfig(data=spec, codec=codec),
+        criterion=Criterion(adversarial=adversarial),
+        batch=4,
+        images=100,
+    )
     return replace(run, **changes)
 
 

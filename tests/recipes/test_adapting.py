@@ -1,4 +1,5 @@
-"""A recipe meets data: the names and colours of its classes, the words of its captions; data that lacks what the recipe reads is refused."""
+"""A recipe meets data: the names and colours of its classes, the words of its captions; data that lacks what the recipe
+reads is refused."""
 
 import re
 from dataclasses import replace
@@ -136,9 +137,12 @@ def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
     count = 38  # letters of Armenian, one each image
     spec = replace(data((3, 64, 64), **SKY).spec, count=count)
     dataset = Dataset(
-        spec, np.zeros((count, 3, 64, 64), np.uint8), paths=list(map(str, range(count))), masks=np.zeros((count, 64, 64), np.uint8),
+        spec,
+        np.zeros((count, 3, 64, 64), np.uint8),
+        paths=list(map(str, range(count))),
+        masks=np.zeros((count, 64, 64), np.uint8),
         texts=[(chr(0x561 + n),) for n in range(count)],
-    )  # fmt: skip
+    )
     parts = planned_split(dataset, seed=how.get("seed", 0), assignments=how.get("assignments", ()), reads=["text"])
     found = adapted(run, run.source, dataset, parts, tokenizer="captions", seed=how.get("seed"))
     for assignment in how.get("assignments", ()):
@@ -152,11 +156,22 @@ def test_the_words_of_held_out_captions_are_no_part_of_the_vocabulary(how):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("ldm-imagenet-f4-256", "the recipe is conditioned on label and mine cannot be: it has no classes: put the images into subfolders"),
-        ("ldm-landscapes-256", "the recipe is conditioned on mask and mine cannot be: it has no masks: put the images into images/ and their masks"),
-        ("ldm-text-256", "the recipe is conditioned on text and mine cannot be: it has no captions: put them into NAME.txt next to NAME.png"),
+        (
+            "ldm-imagenet-f4-256",
+            "the recipe is conditioned on label and mine cannot be: it has no classes: put the images into subfolders",
+        ),
+        (
+            "ldm-landscapes-256",
+            "the recipe is conditioned on mask and mine cannot be: it has no masks: put the images into images/ and "
+            "their masks",
+        ),
+        (
+            "ldm-text-256",
+            "the recipe is conditioned on text and mine cannot be: it has no captions: put them into NAME.txt next to "
+            "NAME.png",
+        ),
     ],
-)  # fmt: skip
+)
 def test_data_that_lacks_the_condition_is_refused(name, sentence):
     with pytest.raises(InputError, match=re.escape(sentence)):
         on(name, data())

@@ -1,4 +1,5 @@
-"""The conditional models of REFERENCE section 5, as recipes: numbers of parameters, settings, and one training step of the largest at a small width."""
+"""The conditional models of REFERENCE section 5, as recipes: numbers of parameters, settings, and one training step of
+the largest at a small width."""
 
 import inspect
 import json
@@ -41,7 +42,8 @@ SIZES = {
     "ldm-landscapes-256": (215.23, 182 * 3),
     "ldm-text-256": (872.30, 581_994_042),
 }
-# first and last beta, first stage, latent, what comes in beside it, attention at downsampling, heads where there is attention, norm
+# first and last beta, first stage, latent, what comes in beside it, attention at downsampling, heads where there is
+# attention, norm
 ROWS = {
     "ldm-imagenet-f8-256": (0.0015, 0.0195, reference.vq_f8(), (4, 32, 32), 0, (1, 2, 4), [8, 16, 32], "l2"),
     "ldm-imagenet-f4-256": (0.0015, 0.0195, reference.vq_f4(), (3, 64, 64), 0, (2, 4, 8), [1, 1, 1], "l2"),
@@ -75,29 +77,44 @@ def test_the_text_model_has_1_45_billion():
 
 @models
 def test_the_networks_are_those_of_an_independent_implementation(name):
-    """Configured as the public conversions of the released models, where there is one: the same number of parameters."""
+    """Configured as the public conversions of the released models, where there is one: the same number of
+    parameters."""
     plain, reads = "DownBlock2D", "CrossAttnDownBlock2D"
     attends = [2**n in RUNS[name].model.network.attention for n in range(len(RUNS[name].model.network.multipliers))]
     down = tuple(reads if attend else plain for attend in attends)
     shape = {
-        "out_channels": RUNS[name].model.latent_shape[0], "layers_per_block": 2, "down_block_types": down,
+        "out_channels": RUNS[name].model.latent_shape[0],
+        "layers_per_block": 2,
+        "down_block_types": down,
         "up_block_types": tuple(block.replace("Down", "Up") for block in reversed(down)),
-    }  # fmt: skip
+    }
     with torch.device("meta"):
         theirs = {
             "ldm-imagenet-f8-256": lambda: UNet2DConditionModel(
-                in_channels=4, block_out_channels=(256, 512, 1024), attention_head_dim=(8, 16, 32), cross_attention_dim=512, **shape
+                in_channels=4,
+                block_out_channels=(256, 512, 1024),
+                attention_head_dim=(8, 16, 32),
+                cross_attention_dim=512,
+                **shape,
             ),
             "ldm-imagenet-f4-256": lambda: UNet2DConditionModel(
-                in_channels=3, block_out_channels=(192, 384, 576, 960), attention_head_dim=1, cross_attention_dim=512, **shape
+                in_channels=3,
+                block_out_channels=(192, 384, 576, 960),
+                attention_head_dim=1,
+                cross_attention_dim=512,
+                **shape,
             ),
             "ldm-landscapes-256": lambda: UNet2DModel(
                 in_channels=6, block_out_channels=(128, 512, 1024), attention_head_dim=128, **shape
             ),
             "ldm-text-256": lambda: UNet2DConditionModel(
-                in_channels=4, block_out_channels=(320, 640, 1280, 1280), attention_head_dim=8, cross_attention_dim=1280, **shape
+                in_channels=4,
+                block_out_channels=(320, 640, 1280, 1280),
+                attention_head_dim=8,
+                cross_attention_dim=1280,
+                **shape,
             ),
-        }[name]()  # fmt: skip
+        }[name]()
         assert parameters(RUNS[name].model.build().network) == parameters(theirs)
 
 
@@ -164,9 +181,12 @@ def test_the_text_encoder_is_the_references():
 def shrunk(run):
     """The text recipe at an eighth to a fortieth of its widths, changed as the command line would."""
     for assignment in (
-        "model.network.channels=16", "model.network.token_channels=32", "model.conditioners.0.encoder.width=32",
-        "model.conditioners.0.encoder.head_channels=4", "model.sampling.steps=2",
-    ):  # fmt: skip
+        "model.network.channels=16",
+        "model.network.token_channels=32",
+        "model.conditioners.0.encoder.width=32",
+        "model.conditioners.0.encoder.head_channels=4",
+        "model.sampling.steps=2",
+    ):
         run = override(run, assignment)
     return run
 
@@ -174,8 +194,16 @@ def shrunk(run):
 def captioned(count: int = 4) -> Dataset:
     """Images of 256 pixels with captions, the last without."""
     spec = DataSpec(
-        name="captioned", channels=3, height=256, width=256, depth="uint8", low=0, high=255, count=count, fingerprint="captioned"
-    )  # fmt: skip
+        name="captioned",
+        channels=3,
+        height=256,
+        width=256,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=count,
+        fingerprint="captioned",
+    )
     images = np.random.default_rng(0).integers(0, 256, (count, *spec.shape), dtype=np.uint8)
     texts = [(f"a drawing of {n} apples", f"{n} apples") for n in range(count - 1)] + [()]
     return Dataset(spec, images, paths=[f"{n}.png" for n in range(count)], texts=texts)
@@ -205,7 +233,8 @@ def test_a_small_width_is_the_same_code():
 
 
 def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
-    """On latents and captions, at a small width: each weight moves but those of the output layer that the release carries along unused."""
+    """On latents and captions, at a small width: each weight moves but those of the output layer that the release
+    carries along unused."""
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path))
     recipe, dataset = RUNS["ldm-text-256"], captioned()
     run = shrunk(on_autoencoder(adapted(recipe, recipe.source, dataset, images=2, batch=2), stage))
@@ -237,9 +266,14 @@ def test_the_memory_of_the_text_model_by_part():
         "autoencoder (frozen)": 83_653_863,
     }
     weights = 4 * (872_300_484 + 581_994_042)
-    assert {name: found.fixed[name] for name in ("weights", "gradients", "optimiser's moments", "average of the weights")} == {
-        "weights": weights, "gradients": weights, "optimiser's moments": 2 * weights, "average of the weights": weights
-    }  # fmt: skip
+    assert {
+        name: found.fixed[name] for name in ("weights", "gradients", "optimiser's moments", "average of the weights")
+    } == {
+        "weights": weights,
+        "gradients": weights,
+        "optimiser's moments": 2 * weights,
+        "average of the weights": weights,
+    }
     said = "\n".join(footprint.lines(found, 8 * 2**30))
     assert "GPU of 8, 12, 16, 24 GiB: too small" in said
     assert "with --set microbatch=" in said

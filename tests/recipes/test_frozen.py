@@ -1,4 +1,5 @@
-"""A recipe is frozen: it imports no planner, says every setting itself, and encodes to the same configuration as long as it has its name.
+"""A recipe is frozen: it imports no planner, says every setting itself, and encodes to the same configuration as long
+as it has its name.
 
 `python tests/recipes/test_frozen.py` writes the hashes of the recipes as they are to frozen.json.
 """
@@ -48,9 +49,12 @@ def test_no_recipe_imports_the_planner():
 @pytest.mark.parametrize("name", sorted(recipes()))
 def test_a_recipe_has_its_hash(name):
     assert digest(name) == json.loads(HASHES.read_text()).get(name), (
-        f"the recipe {name} is frozen: whoever trained it before must get the same model by its name, and its configuration has changed. "
-        "If you changed the recipe, put it back, and give the new settings a name of their own. If you added a field to a configuration "
-        "class, with the value that keeps what the recipe did, or the recipe is new, run `python tests/recipes/test_frozen.py` and commit "
+        f"the recipe {name} is frozen: whoever trained it before must get the same model by its name, and its "
+        "configuration has changed. "
+        "If you changed the recipe, put it back, and give the new settings a name of their own. If you added a field "
+        "to a configuration "
+        "class, with the value that keeps what the recipe did, or the recipe is new, run `python "
+        "tests/recipes/test_frozen.py` and commit "
         "frozen.json"
     )
 
@@ -74,8 +78,8 @@ def test_the_planner_changes_no_recipe(monkeypatch):
 
 
 def test_a_recipe_says_every_setting_itself(monkeypatch):
-    """Without the defaults of every configuration class the recipes are the same. A field that is added to such a class goes, with the value that
-    keeps what the recipes do, into recipes/settings.py or into the recipe."""
+    """Without the defaults of every configuration class the recipes are the same. A field that is added to such a class
+    goes, with the value that keeps what the recipes do, into recipes/settings.py or into the recipe."""
     before = digests()
     for cls in {cls for name in recipes() for cls in configuration_classes(recipes()[name]())}:
         monkeypatch.setattr(cls.__init__, "__kwdefaults__", None)

@@ -1,5 +1,5 @@
-"""The two stages of a reference model from the command line: what is refused, what a dry run says, and the commands of docs/reference-models.md,
-with small networks."""
+"""The two stages of a reference model from the command line: what is refused, what a dry run says, and the commands of
+docs/reference-models.md, with small networks."""
 
 import re
 import shlex
@@ -127,9 +127,20 @@ def test_a_dry_run_prices_the_latent_recipe_without_its_autoencoder(look_alike, 
     assert main(["train", "ldm-faces-256", str(look_alike), "--dry-run", *small]) == 0
     said = capsys.readouterr().out
     for part in (
-        "4 images, 3 x 256 x 256", "19,680,000 images", "images/s (estimated from its FLOPs)", "days", "network ", "autoencoder (frozen) 55.32 M",
-        "weights", "gradients", "optimiser's moments", "average of the weights", "activations of", "not measured on a GPU", "GPU of",
-    ):  # fmt: skip
+        "4 images, 3 x 256 x 256",
+        "19,680,000 images",
+        "images/s (estimated from its FLOPs)",
+        "days",
+        "network ",
+        "autoencoder (frozen) 55.32 M",
+        "weights",
+        "gradients",
+        "optimiser's moments",
+        "average of the weights",
+        "activations of",
+        "not measured on a GPU",
+        "GPU of",
+    ):
         assert part in said, part
 
 
@@ -141,9 +152,16 @@ def test_a_dry_run_prices_a_first_stage(look_alike, capsys, monkeypatch, no_trai
     assert main(["train", "vq-f4-256", str(look_alike), "--dry-run", *small]) == 0
     said = capsys.readouterr().out
     for part in (
-        "factor 4, latents 3 x 64 x 64", "codebook 1", "adversarial 0.5", "autoencoder ", "discriminator 2.77 M", "perceptual network (frozen)",
-        "best weights so far", "discriminator, gradients, moments", "the batch of 12 fits",
-    ):  # fmt: skip
+        "factor 4, latents 3 x 64 x 64",
+        "codebook 1",
+        "adversarial 0.5",
+        "autoencoder ",
+        "discriminator 2.77 M",
+        "perceptual network (frozen)",
+        "best weights so far",
+        "discriminator, gradients, moments",
+        "the batch of 12 fits",
+    ):
         assert part in said, part
 
 
@@ -162,9 +180,12 @@ def test_where_the_faces_model_fits(look_alike, capsys, no_training):
     assert main(["train", "ldm-faces-256", str(look_alike), "--dry-run"]) == 0
     said = capsys.readouterr().out
     for part in (
-        "network 274.06 M", "GPU of 8 GiB: enough for training steps, too small for previews", "GPU of 12 GiB: with --set microbatch=12",
-        "GPU of 16, 24 GiB: with --set microbatch=24", "GPU of 40, 80 GiB: the batch of 48 fits",
-    ):  # fmt: skip
+        "network 274.06 M",
+        "GPU of 8 GiB: enough for training steps, too small for previews",
+        "GPU of 12 GiB: with --set microbatch=12",
+        "GPU of 16, 24 GiB: with --set microbatch=24",
+        "GPU of 40, 80 GiB: the batch of 48 fits",
+    ):
         assert part in said, part
 
 
@@ -202,7 +223,8 @@ def test_the_documented_commands_of_conditional_models_run(look_alike, tmp_path,
 
 
 def documented(section: str, count: int) -> list[str]:
-    """The commands of a section of the document, in its blocks of text; one may go on in lines that follow a backslash."""
+    """The commands of a section of the document, in its blocks of text; one may go on in lines that follow a
+    backslash."""
     text = DOCUMENT.read_text().split(section + "\n")[1].split("\n## ")[0]
     blocks = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]

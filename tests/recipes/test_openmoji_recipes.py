@@ -1,4 +1,5 @@
-"""The recipes on OpenMoji: what they are, which autoencoder they want, and, slowly, that they train and sample from the command line."""
+"""The recipes on OpenMoji: what they are, which autoencoder they want, and, slowly, that they train and sample from the
+command line."""
 
 import re
 from dataclasses import replace
@@ -51,10 +52,13 @@ def test_it_enlarges_from_16_to_64_pixels():
 
 
 def test_an_autoencoder_without_a_recipe_is_trained_by_its_size_and_factor():
-    with pytest.raises(InputError, match=re.escape(
-        "openmoji-text-mask-64 needs a trained autoencoder of factor 4 and 4 latent channels: train it first with "
-        "`debruit train autoencoder openmoji --size 64 --factor 4 --out runs/ae`, then give --autoencoder runs/ae"
-    )):  # fmt: skip
+    with pytest.raises(
+        InputError,
+        match=re.escape(
+            "openmoji-text-mask-64 needs a trained autoencoder of factor 4 and 4 latent channels: train it first with "
+            "`debruit train autoencoder openmoji --size 64 --factor 4 --out runs/ae`, then give --autoencoder runs/ae"
+        ),
+    ):
         first_stage_for("openmoji-text-mask-64", None, None)
     with pytest.raises(InputError, match="`debruit train autoencoder ./mine --size 64 --factor 4 --out runs/ae`"):
         first_stage_for("openmoji-text-mask-64", "./mine", None)

@@ -1,4 +1,5 @@
-"""The reference recipes against the lecture's table and the release's settings (REFERENCE section 5), without allocating a model."""
+"""The reference recipes against the lecture's table and the release's settings (REFERENCE section 5), without
+allocating a model."""
 
 import math
 import re
@@ -59,15 +60,22 @@ def test_the_faces_network_is_that_of_diffusers_release():
     with torch.device("meta"):
         ours = FACES.model.build()
         theirs = UNet2DModel(
-            sample_size=64, in_channels=3, out_channels=3, block_out_channels=(224, 448, 672, 896), layers_per_block=2, attention_head_dim=32,
-            down_block_types=("DownBlock2D", *["AttnDownBlock2D"] * 3), up_block_types=(*["AttnUpBlock2D"] * 3, "UpBlock2D"),
-        )  # fmt: skip
+            sample_size=64,
+            in_channels=3,
+            out_channels=3,
+            block_out_channels=(224, 448, 672, 896),
+            layers_per_block=2,
+            attention_head_dim=32,
+            down_block_types=("DownBlock2D", *["AttnDownBlock2D"] * 3),
+            up_block_types=(*["AttnUpBlock2D"] * 3, "UpBlock2D"),
+        )
     assert parameters(ours) == parameters(theirs)
     assert round(parameters(ours) / 1e6, 2) == 274.06
 
 
 def test_the_network_sees_the_noisy_latents_and_is_asked_for_the_noise():
-    """No preconditioning: x goes in as it is, the step's number beside it, and the loss of an image is the mean of (eps - eps_theta)^2."""
+    """No preconditioning: x goes in as it is, the step's number beside it, and the loss of an image is the mean of (eps
+    - eps_theta)^2."""
     seen = []
 
     def network(x, level, cond):

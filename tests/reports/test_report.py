@@ -59,9 +59,13 @@ def test_the_colour_of_the_verdict_is_that_of_what_may_be_said(near, baseline, i
     looks = {"pixels": (near, baseline)}
     assert level(looks, identical, identical_baseline) == expected
     result = {
-        "scores": [], "verdict": verdict(looks, identical, identical_baseline), "threshold": 1 / 3, "sheet": "", "level": expected,
+        "scores": [],
+        "verdict": verdict(looks, identical, identical_baseline),
+        "threshold": 1 / 3,
+        "sheet": "",
+        "level": expected,
         "ratios": {"pixels": {"samples": [0.2, 0.9], "held_out": [0.9] if baseline.count else []}},
-    }  # fmt: skip
+    }
     html = sections.memorisation(findings(memorisation=result))
     colour = {"good": "verdict good", "warning": "verdict warn", "unknown": "verdict "}[expected]
     assert re.findall(r'class="(verdict[^"]*)"', html) == [colour]
@@ -72,9 +76,13 @@ def test_the_loss_by_quarters_is_drawn_for_both_sides(trained):
     unknown = float("nan")
     quarters = [[0.1, 0.2, 0.3, 0.4], [0.05, 0.1, 0.2, 0.3]]
     result = {
-        "images_seen": [64, 128], "validation": [0.25, 0.16], "training": [0.2, 0.1], "advice": "go on", "validation_quarters": quarters,
+        "images_seen": [64, 128],
+        "validation": [0.25, 0.16],
+        "training": [0.2, 0.1],
+        "advice": "go on",
+        "validation_quarters": quarters,
         "training_quarters": [[0.9 * v for v in row] if trained else [unknown] * 4 for row in quarters],
-    }  # fmt: skip
+    }
     svg = sections.loss(findings(loss=result)).split("<figure>")[2]
     dashed = len(re.findall(r"stroke-dasharray: [^;]+;[^>]*stroke-width: 1.6", svg))
     for name in sections.QUARTERS:

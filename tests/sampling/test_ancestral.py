@@ -67,7 +67,10 @@ def test_one_step_is_the_reverse_law_of_the_chain():
     process, x = Tabulated(chain=COSINE), noise(0)()
     zero, one = (lambda: torch.zeros_like(x)), (lambda: torch.ones_like(x))
     for i in (2, 17, 40):
-        step = lambda z, i=i: Ancestral().step(denoiser(COSINE), process, x, i / 40, (i - 1) / 40, None, z)[0]  # noqa: E731
+
+        def step(z, i=i):
+            return Ancestral().step(denoiser(COSINE), process, x, i / 40, (i - 1) / 40, None, z)[0]
+
         law = COSINE.reverse(denoiser(COSINE)(x, i / 40).x0, x, i)
         torch.testing.assert_close(step(zero), law.mean, rtol=1e-9, atol=1e-9)
         torch.testing.assert_close((step(one) - step(zero)) ** 2, law.variance.expand_as(x), rtol=1e-8, atol=0)

@@ -1,4 +1,5 @@
-"""Guidance: a linear combination of estimates from one batch; its contrast, its interval, a weaker model; and clipping that stays consistent."""
+"""Guidance: a linear combination of estimates from one batch; its contrast, its interval, a weaker model; and clipping
+that stays consistent."""
 
 import itertools
 import math
@@ -222,10 +223,14 @@ def test_autoguidance_goes_from_the_weaker_to_the_stronger(x):
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ("3", 3.0), (3, 3.0), ("text=5,mask=2", (("text", 5.0), ("mask", 2.0))), (" mask = 2 , text=5", (("mask", 2.0), ("text", 5.0))),
-        ({"text": 5, "mask": 2}, (("text", 5.0), ("mask", 2.0))), ((("text", 5.0),), (("text", 5.0),)),
+        ("3", 3.0),
+        (3, 3.0),
+        ("text=5,mask=2", (("text", 5.0), ("mask", 2.0))),
+        (" mask = 2 , text=5", (("mask", 2.0), ("text", 5.0))),
+        ({"text": 5, "mask": 2}, (("text", 5.0), ("mask", 2.0))),
+        ((("text", 5.0),), (("text", 5.0),)),
     ],
-)  # fmt: skip
+)
 def test_weights_as_they_are_given(given, wanted):
     assert weights.read(given) == wanted
 
@@ -246,14 +251,17 @@ def test_weights_that_are_none(given):
         ({"guidance": (("text", 5.0), ("text", 2.0))}, "guidance text=5, text=2: give each condition one weight, once"),
         ({"guidance": ()}, "guidance without any weight"),
         ({"guidance": (("", 2.0),)}, "give each condition one weight"),
-        ({"interval": (0.8, 0.1)}, "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise), the smaller first"),
+        (
+            {"interval": (0.8, 0.1)},
+            "a guidance interval from 0.8 to 0.1: give two times between 0 (clean) and 1 (noise), the smaller first",
+        ),
         ({"interval": (-0.1, 0.5)}, "a guidance interval from -0.1 to 0.5"),
         ({"interval": (0.5, 1.5)}, "a guidance interval from 0.5 to 1.5"),
         ({"interval": (math.nan, 1.0)}, "a guidance interval from nan to 1"),
         ({"rescale": 1.2}, "a rescaling of guidance by 1.2: give 0 (none) to 1"),
         ({"rescale": math.nan}, "a rescaling of guidance by nan"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_cannot_be(changes, sentence):
     with pytest.raises(InputError) as caught:
         SamplingConfig(**changes)

@@ -40,9 +40,12 @@ def test_with_churn_the_estimate_is_of_the_noisier_image():
 
 def test_the_final_snapshot_of_a_job_is_the_last_of_its_run():
     job = SamplingJob(
-        denoise=Mixture(FLOW), process=FLOW, settings=SamplingConfig(steps=3), noise=ImageNoise(0, range(2), (3,)),
+        denoise=Mixture(FLOW),
+        process=FLOW,
+        settings=SamplingConfig(steps=3),
+        noise=ImageNoise(0, range(2), (3,)),
         device=torch.device("cpu"),
-    )  # fmt: skip
+    )
     *_, last = replace(job, noise=ImageNoise(0, range(2), (3,))).run()
     final = job.final()
     assert (final.step, final.t) == (last.step, last.t) == (3, 0.0)

@@ -1,7 +1,8 @@
 """The order of accuracy that every sampler claims, measured on data whose solution is known.
 
-Deterministic samplers on a mixture, against the exact flow of its probability-flow ODE. All samplers on a Gaussian, where what they do is
-affine and the variance at the end is exact. Grids are uniform in log-SNR (or in t), off the singular ends.
+Deterministic samplers on a mixture, against the exact flow of its probability-flow ODE. All samplers on a Gaussian,
+where what they do is affine and the variance at the end is exact. Grids are uniform in log-SNR (or in t), off the
+singular ends.
 """
 
 import math
@@ -71,7 +72,8 @@ def test_order_of_the_flow_on_a_mixture(name, process, grid):
 
 
 def test_order_of_heun_with_churn():
-    """The same fresh noise in all, spread over the steps, costs no order (with noise_scale = 1: EDM's 1.003 is there for networks)."""
+    """The same fresh noise in all, spread over the steps, costs no order (with noise_scale = 1: EDM's 1.003 is there
+    for networks)."""
     process = REMEMBERED["VPCosine"]
     oracle = gaussian(process)
 
@@ -97,7 +99,8 @@ def test_deterministic_samplers_never_ask_for_noise(name):
 
 
 def test_langevin_corrections_leave_the_bias_that_they_say():
-    """Order 0: at the end of a fine grid the variance is 1 / (1 - e / (2 V)) times what it should be, e = 2 (r sigma)^2."""
+    """Order 0: at the end of a fine grid the variance is 1 / (1 - e / (2 V)) times what it should be, e = 2 (r
+    sigma)^2."""
     process, r = REMEMBERED["VPCosine"], 0.5
     oracle, times = gaussian(process), log_snr_grid(REMEMBERED["VPCosine"], 300, end=0.0)
     sampler = PredictorCorrector(signal_to_noise=r, corrections=6)

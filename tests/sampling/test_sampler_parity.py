@@ -1,7 +1,8 @@
 """Trajectories against diffusers on the same network outputs, where conventions coincide.
 
-diffusers counts timesteps from 0: its timestep k is our step k + 1, and its "trailing" spacing is our ChainSteps where S divides T.
-Its tables are float32, hence tolerances of 1e-5. Its Heun and its DPM-Solver keep x / alpha or x, as said at each.
+diffusers counts timesteps from 0: its timestep k is our step k + 1, and its "trailing" spacing is our ChainSteps where
+S divides T. Its tables are float32, hence tolerances of 1e-5. Its Heun and its DPM-Solver keep x / alpha or x, as said
+at each.
 """
 
 import pytest
@@ -32,7 +33,8 @@ PREDICTS = {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}
 
 
 def network(x, i: int):
-    """The output of one and the same network at step i, for any prediction type: bounded, nonlinear, of the step's own."""
+    """The output of one and the same network at step i, for any prediction type: bounded, nonlinear, of the step's
+    own."""
     return 0.9 * torch.tanh(x + 0.3 * torch.sin(torch.tensor(0.01 * i, dtype=F64)))
 
 
@@ -123,12 +125,19 @@ def test_ddpm_at_all_its_steps(variance, their_variance):
 @pytest.mark.parametrize(("predicts", "steps"), [("eps", 2), ("eps", 5), ("v", 20)])
 @pytest.mark.parametrize("name", ["scaled", "linear"])
 def test_dpm_solver_multistep(name, predicts, steps, final):
-    """dpmsolver++, order 2, midpoint. With final_sigmas_type "zero" the last step is of first order whatever the other options say."""
+    """dpmsolver++, order 2, midpoint. With final_sigmas_type "zero" the last step is of first order whatever the other
+    options say."""
     schedule, settings = CHAINS[name]
     scheduler = DPMSolverMultistepScheduler(
-        **settings, prediction_type=PREDICTS[predicts], algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint",
-        timestep_spacing="trailing", final_sigmas_type="zero", **final,
-    )  # fmt: skip
+        **settings,
+        prediction_type=PREDICTS[predicts],
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+        **final,
+    )
     process = Tabulated(chain=Chain(schedule=schedule))
     close(ours(process, DPMpp2M(), start(), steps, predicts), theirs(scheduler, start(), steps))
 
@@ -136,7 +145,8 @@ def test_dpm_solver_multistep(name, predicts, steps, final):
 @pytest.mark.parametrize("steps", [2, 5, 20])
 @pytest.mark.parametrize("name", ["scaled", "linear"])
 def test_heun_discrete(name, steps):
-    """In "sigma" coordinates. diffusers keeps x / alpha, and asks twice a step; both times it is the step where the evaluation is."""
+    """In "sigma" coordinates. diffusers keeps x / alpha, and asks twice a step; both times it is the step where the
+    evaluation is."""
     schedule, settings = CHAINS[name]
     process = Tabulated(chain=Chain(schedule=schedule))
     scheduler = HeunDiscreteScheduler(**settings, timestep_spacing="trailing")

@@ -1,4 +1,5 @@
-"""Every sampler: end to end on every process and grid, its cost, its independence of the batch; and which of them are one another."""
+"""Every sampler: end to end on every process and grid, its cost, its independence of the batch; and which of them are
+one another."""
 
 from itertools import pairwise
 
@@ -191,7 +192,8 @@ def test_churn_raises_the_noise_to_the_law_of_the_earlier_time():
 
 @processes
 def test_transitions_compose_and_match_bayes(process):
-    """q(x_t | x_s): alpha and variance compose over an intermediate time, and the posterior is the product of Gaussians."""
+    """q(x_t | x_s): alpha and variance compose over an intermediate time, and the posterior is the product of
+    Gaussians."""
     whole, early, late = transition(process, 0.8, 0.2), transition(process, 0.5, 0.2), transition(process, 0.8, 0.5)
     assert whole.alpha == pytest.approx(late.alpha * early.alpha)
     assert whole.variance == pytest.approx(late.variance + late.alpha**2 * early.variance)
@@ -212,10 +214,17 @@ def test_levels(process):
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        ("dpmpp_2m", "dpmpp_2m"), ("DPMpp2M", "dpmpp_2m"), ("dpm++-2m", "dpmpp_2m"), ("DPMSolver++", "dpmpp_2m"), ("DPM++ 2M SDE", "dpmpp_2m_sde"),
-        ("Heun", "heun"), ("ddpm", "ancestral"), ("UniPC", "unipc"), ("PredictorCorrector", "predictor_corrector"),
+        ("dpmpp_2m", "dpmpp_2m"),
+        ("DPMpp2M", "dpmpp_2m"),
+        ("dpm++-2m", "dpmpp_2m"),
+        ("DPMSolver++", "dpmpp_2m"),
+        ("DPM++ 2M SDE", "dpmpp_2m_sde"),
+        ("Heun", "heun"),
+        ("ddpm", "ancestral"),
+        ("UniPC", "unipc"),
+        ("PredictorCorrector", "predictor_corrector"),
     ],
-)  # fmt: skip
+)
 def test_a_sampler_has_one_name_and_is_known_by_others(given, name):
     assert name_of(choose(Sampler, given, "sampler")) == name
     assert name_of(override(SamplingConfig(), f"sampler={given}").sampler) == name
@@ -223,8 +232,15 @@ def test_a_sampler_has_one_name_and_is_known_by_others(given, name):
 
 def test_the_names_are_those_of_the_files():
     assert set(names(Sampler)) == {
-        "ancestral", "ddim", "dpmpp_2m", "dpmpp_2m_sde", "euler", "heun", "predictor_corrector", "unipc"
-    }  # fmt: skip
+        "ancestral",
+        "ddim",
+        "dpmpp_2m",
+        "dpmpp_2m_sde",
+        "euler",
+        "heun",
+        "predictor_corrector",
+        "unipc",
+    }
     with pytest.raises(
         InputError,
         match="unknown sampler 'dpmpp', did you mean 'dpmpp_2m' or 'dpmpp_2m_sde'. allowed: ancestral, ddim, dpmpp_2m,",

@@ -16,7 +16,9 @@ from debruit.text.wordpiece import MARKS, WordPiece
 from debruit.text.wordpiece_training import pieces
 
 CAPTIONS = (
-    "a smiling cat", "a cat with a hat", "a grinning dog", "un chat souriant", "un éléphant à l'école", "the cat's hat, the dog's ball",
+    "a smiling cat", "a cat with a hat", "a grinning dog", "un chat souriant", "un éléphant à l'école", "the cat's "
+                                                                                                        "hat, the "
+                                                                                                        "dog's ball",
     "smiling and grinning faces", "faces of cats and of dogs",
 )  # fmt: skip
 TRAINED = WordPiece.train(CAPTIONS, 120)
@@ -30,7 +32,8 @@ def bert_or_skip() -> WordPiece:
 
 
 def by_hand(words: WordPiece, text: str) -> list[int]:
-    """The numbers of the pieces of a text: decompose and drop the accents, lower, cut at spaces and around punctuation, then greedily."""
+    """The numbers of the pieces of a text: decompose and drop the accents, lower, cut at spaces and around punctuation,
+    then greedily."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn").lower()
     spaced = "".join(f" {c} " if unicodedata.category(c)[0] == "P" or c in "$+<=>^`|~" else c for c in plain)
     found, numbers = [], {piece: number for number, piece in enumerate(words.vocabulary)}
@@ -92,8 +95,13 @@ def test_what_is_left_out_begins_at_the_first_word_that_is_not_whole():
     assert words.counts([text]) == [9]
     left = {length: words.left_out(text, length) for length in range(4, 10)}
     assert left == {
-        9: "", 8: "hat", 7: "Éléphant hat", 6: "Éléphant hat", 5: "a Éléphant hat", 4: "with a Éléphant hat"
-    }  # fmt: skip
+        9: "",
+        8: "hat",
+        7: "Éléphant hat",
+        6: "Éléphant hat",
+        5: "a Éléphant hat",
+        4: "with a Éléphant hat",
+    }
 
 
 def test_the_empty_text_needs_no_library(monkeypatch):
@@ -103,7 +111,8 @@ def test_the_empty_text_needs_no_library(monkeypatch):
     assert torch.equal(TRAINED.empty(2, 6), expected)
     with pytest.raises(
         InputError,
-        match=r"captions need the package tokenizers.*pip install 'debruit\[text\]', or train without .*--condition none",
+        match=r"captions need the package tokenizers.*pip install 'debruit\[text\]', or train without .*--condition "
+        r"none",
     ):
         TRAINED.encode(["a cat"], 6)
 

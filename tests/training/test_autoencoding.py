@@ -163,7 +163,8 @@ def test_the_combined_gradient_is_that_of_the_losses_in_one_graph():
 
 
 def test_what_the_discriminator_is_not_good_for(tmp_path, monkeypatch):
-    """It ruins the reconstruction: the best weights come back, its weight is halved, then it is left out; each time it is said."""
+    """It ruins the reconstruction: the best weights come back, its weight is halved, then it is left out; each time it
+    is said."""
     run = tiny_latent.run(
         images=1600, criterion=criterion(adaptive=False, weight=300.0, begins_images=320, ramp_images=0)
     )

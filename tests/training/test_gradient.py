@@ -16,7 +16,8 @@ CPU = torch.device("cpu")
 
 
 def gradient_of(run, threads: int, batch=None):
-    """Loss and gradient of a run's first weights on its synthetic batch, with so many threads, and how many shares that made."""
+    """Loss and gradient of a run's first weights on its synthetic batch, with so many threads, and how many shares that
+    made."""
     state = TrainState.start(run, CPU)
     with torch.no_grad():  # a new network's zero-initialised outputs would hide most of the gradient
         for p in state.backbone.parameters():

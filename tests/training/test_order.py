@@ -101,7 +101,8 @@ def trained(folder: RunFolder, *, resume: bool = False, until: int = 10**9) -> d
 
 
 def test_training_on_shards_goes_on_to_the_same_bits(shards, tmp_path):
-    """A training that is killed in the middle of a shard, and opened again by its folder, ends at the weights of one that was not."""
+    """A training that is killed in the middle of a shard, and opened again by its folder, ends at the weights of one
+    that was not."""
     source = Shards(path=str(shards))
     run = run_on(source, source.build())
     whole = trained(RunFolder.create(tmp_path / "whole", run))

@@ -63,7 +63,8 @@ def test_the_plan_decides_it_and_says_so(monkeypatch):
 
 
 def test_attention_in_bfloat16_is_attention():
-    """On a CPU it is computed in float32, where that is faster; what comes in and goes out is as close as bfloat16 is."""
+    """On a CPU it is computed in float32, where that is faster; what comes in and goes out is as close as bfloat16
+    is."""
     torch.manual_seed(0)
     layer, x = SelfAttention(32, 4), torch.randn(2, 32, 5, 5)
     torch.nn.init.normal_(layer.proj.weight)

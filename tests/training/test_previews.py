@@ -1,4 +1,5 @@
-"""Previews are drawn under conditions of the data: classes in turn, or what held-out images have, also for a model that was never without."""
+"""Previews are drawn under conditions of the data: classes in turn, or what held-out images have, also for a model that
+was never without."""
 
 from dataclasses import replace
 

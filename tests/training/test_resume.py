@@ -134,7 +134,8 @@ def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
 
 @pytest.mark.parametrize("when", ["log", "shown"])
 def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, monkeypatch, when):
-    """Also one that comes after the decision what to save: while the line of the log is written, or while the shell shows the report."""
+    """Also one that comes after the decision what to save: while the line of the log is written, or while the shell
+    shows the report."""
     folder = RunFolder.create(tmp_path / "run", tiny.run())
     states = []
     start = TrainState.start
@@ -154,8 +155,23 @@ def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, m
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_killed_process_resumes_bit_for_bit(tmp_path, number):
     """A real process, a real signal, in the middle of a step."""
-    command = [sys.executable, "-m", "debruit", "train", "digits", "--images", "6000", "--batch", "32", "--set", "model.network.channels=32",
-               "--set", "every.save_images=320", "--set", "every.report_images=320"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "debruit",
+        "train",
+        "digits",
+        "--images",
+        "6000",
+        "--batch",
+        "32",
+        "--set",
+        "model.network.channels=32",
+        "--set",
+        "every.save_images=320",
+        "--set",
+        "every.report_images=320",
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
     def train(*more):

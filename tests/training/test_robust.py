@@ -127,7 +127,10 @@ def test_a_second_process_in_the_same_folder_is_refused_and_disturbs_nothing(tmp
     before = {path: path.read_bytes() for path in folder.path.glob("*.*")}
     being_written = folder.path / ".model.safetensors.1.part"
     being_written.write_text("")
-    holding = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); sys.stdin.read()"
+    holding = (
+        "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire(); "
+        "print(flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen([sys.executable, "-c", holding, folder.path / ".lock"], stdin=PIPE, stdout=PIPE) as other:
         assert other.stdout.readline()
         sentence = r"another process is training in .*run: wait until it ends, or stop it \(Ctrl-C, which saves\)"

@@ -1,4 +1,5 @@
-"""A training on captions: what a prompt says is drawn, a resumed run ends at the same bits, and shares of a batch give its gradient."""
+"""A training on captions: what a prompt says is drawn, a resumed run ends at the same bits, and shares of a batch give
+its gradient."""
 
 from dataclasses import replace
 
@@ -51,9 +52,17 @@ def captioned_run(**changes):
         drop=0.25,
     )
     network = UNet(
-        channels=16, multipliers=(1,), blocks=1, attention=(1,), middle_attention=False, patch=4, head_channels=8, groups=4,
-        transformer_depth=1, token_channels=16,
-    )  # fmt: skip
+        channels=16,
+        multipliers=(1,),
+        blocks=1,
+        attention=(1,),
+        middle_attention=False,
+        patch=4,
+        head_channels=8,
+        groups=4,
+        transformer_depth=1,
+        token_channels=16,
+    )
     model = ModelConfig(
         data=squares().spec, network=network, conditioners=(text,), sampling=SamplingConfig(steps=5, guidance=1.0)
     )

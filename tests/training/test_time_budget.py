@@ -1,4 +1,5 @@
-"""--minutes is a promise: simulated machines with bursts of other work, stalls, drifts and clocks that jump end within [97 %, 101 %] of it."""
+"""--minutes is a promise: simulated machines with bursts of other work, stalls, drifts and clocks that jump end within
+[97 %, 101 %] of it."""
 
 import math
 import random
@@ -27,8 +28,9 @@ COSTS = {"validate": 0.2, "preview": 0.6, "save": 0.3, "alarm": 0.4}
 
 @dataclass
 class Machine:
-    """A clock that only work advances. A step of `batch` images takes `step` seconds and overhead COSTS, both times `load(t)`, t the seconds
-    since the start; `jumps` are (when, seconds): the first work after `when` finds the clock moved on by so much."""
+    """A clock that only work advances. A step of `batch` images takes `step` seconds and overhead COSTS, both times
+    `load(t)`, t the seconds since the start; `jumps` are (when, seconds): the first work after `when` finds the clock
+    moved on by so much."""
 
     step: float = 0.25
     load: object = lambda t: 1.0
@@ -90,7 +92,8 @@ class Simulated(State):
 def simulate(
     monkeypatch, machine, run, *, startup=2.0, resume=None, replan=None, said=None, sessions=None, stop_at=None
 ):
-    """The real loop and the real shell around it, on a machine that only pretends to work; returns the folder and the reports."""
+    """The real loop and the real shell around it, on a machine that only pretends to work; returns the folder and the
+    reports."""
     state_of = {}
 
     class Task:
@@ -170,9 +173,11 @@ def planned(minutes, *, step=0.25, batch=32, off=1.0, **changes):
     """A run of minutes whose plan counts with `off` times the machine's idle speed."""
     images = int(0.95 * minutes * 60 * batch / step * off)
     every = Intervals(
-        report_images=max(images // 100, batch), validate_images=max(images // 10, 1),
-        preview_images=max(images // 10, 1), save_images=max(images // 10, 1),
-    )  # fmt: skip
+        report_images=max(images // 100, batch),
+        validate_images=max(images // 10, 1),
+        preview_images=max(images // 10, 1),
+        save_images=max(images // 10, 1),
+    )
     optimiser = Optimiser(lr=1.0, warmup_images=min(5_000, images // 20))
     return tiny.run(minutes=minutes, images=images, batch=batch, every=every, optimiser=optimiser, **changes)
 
@@ -222,7 +227,8 @@ def test_it_ends_when_promised_whatever_else_the_machine_does(monkeypatch, load,
 
 
 def test_one_bad_moment_of_a_validation_does_not_end_the_training(monkeypatch):
-    """The fault that this module was written for: a validation of 7 s in place of 0.3 s was multiplied by those to come."""
+    """The fault that this module was written for: a validation of 7 s in place of 0.3 s was multiplied by those to
+    come."""
     machine = Machine(load=lambda t: 30.0 if 22 < t < 30 else 1.0)
     run = planned(4.0)
     _, _, state = simulate(monkeypatch, machine, run)

@@ -43,7 +43,8 @@ def test_accumulation_gives_the_same_step():
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(("first", "attempt"), [(0, 0), (64, 0), (997, 2)])
 def test_a_batch_is_the_two_halves_of_it_to_the_bit(flip, first, attempt):
-    """All that is random about an example comes from its position, so any split over devices or microbatches samples the same."""
+    """All that is random about an example comes from its position, so any split over devices or microbatches samples
+    the same."""
     run = tiny.run(batch=8, flip=flip)
     run = replace(run, model=replace(run.model, conditioners=(replace(run.model.conditioners[0], drop=0.5),)))
     dataset = run.source.build()

@@ -1,4 +1,5 @@
-"""What a training says of itself on the way: losses of held-out and training images on the same noise, and the alarm."""
+"""What a training says of itself on the way: losses of held-out and training images on the same noise, and the
+alarm."""
 
 import json
 

@@ -145,7 +145,8 @@ class Session:
         taken = two_stage.spent(self.out)
         run = two_stage.second(stages, self.device, stage.config.codec, taken=taken, data_split=split)
         events.say(
-            f"the autoencoder is ready: {self.out / two_stage.FOLDER}; the diffusion model is trained on its latents next"
+            f"the autoencoder is ready: {self.out / two_stage.FOLDER}; "
+            "the diffusion model is trained on its latents next"
         )
         planned = plan(run, self.device, split, assignments=stages.assignments)
         for line in planned.summary:

@@ -1,4 +1,5 @@
-"""The adversarial losses by hand, R1 where it is known exactly, the adaptive weight against two plain backward passes, the ramp, wrong settings."""
+"""The adversarial losses by hand, R1 where it is known exactly, the adaptive weight against two plain backward passes,
+the ramp, wrong settings."""
 
 import math
 

@@ -1,4 +1,5 @@
-"""The whole loss: gradients flow through each term, in proportion to its weight and to nothing else; what has no weight is not built."""
+"""The whole loss: gradients flow through each term, in proportion to its weight and to nothing else; what has no weight
+is not built."""
 
 from dataclasses import replace
 
@@ -46,7 +47,8 @@ def setting():
 
 
 def gradient(config: Criterion, setting) -> torch.Tensor:
-    """Of the mean loss with respect to all of the autoencoder's parameters, taken in the trainer's order (one pass through each network)."""
+    """Of the mean loss with respect to all of the autoencoder's parameters, taken in the trainer's order (one pass
+    through each network)."""
     model, discriminator, images, eps = setting
     module = config.build(3).double()
     decoded, kl = model(images, eps)
@@ -73,14 +75,19 @@ def term_gradients(setting) -> dict[str, torch.Tensor]:
         "kl": kl.mean() / (3 * 16 * 16),
         "adversarial": -discriminator(decoded).mean(),
     }
-    grad = lambda value: torch.autograd.grad(value, list(model.parameters()), retain_graph=True, allow_unused=True)  # noqa: E731
+
+    def grad(value):
+        return torch.autograd.grad(value, list(model.parameters()), retain_graph=True, allow_unused=True)
+
     return {
-        name: torch.cat([
-            (torch.zeros_like(p) if g is None else g).flatten()
-            for p, g in zip(model.parameters(), grad(value), strict=True)
-        ])
+        name: torch.cat(
+            [
+                (torch.zeros_like(p) if g is None else g).flatten()
+                for p, g in zip(model.parameters(), grad(value), strict=True)
+            ]
+        )
         for name, value in terms.items()
-    }  # fmt: skip
+    }
 
 
 CHANGES = {

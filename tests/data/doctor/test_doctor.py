@@ -16,11 +16,16 @@ def sick(folder, noise, png16):
     """One of everything."""
     files = {f"cat/{n:02d}.png": noise(40, 40, seed=n) for n in range(30)}
     files |= {
-        "cat/again.bmp": noise(40, 40, seed=3), "dog/once more.webp": noise(40, 40, seed=3),
-        "dog/wide.png": noise(20, 90), "dog/deep.png": png16(noise(40, 40, 1, "uint16")[..., None]),
+        "cat/again.bmp": noise(40, 40, seed=3),
+        "dog/once more.webp": noise(40, 40, seed=3),
+        "dog/wide.png": noise(20, 90),
+        "dog/deep.png": png16(noise(40, 40, 1, "uint16")[..., None]),
         "dog/blank.png": Image.new("RGB", (40, 40), (5, 6, 7)),
-        "dog/zero.png": b"", "dog/text.jpg": b"x", "dog/old.heic": b"x", "dog/clear.png": noise(40, 40, 4),
-    }  # fmt: skip
+        "dog/zero.png": b"",
+        "dog/text.jpg": b"x",
+        "dog/old.heic": b"x",
+        "dog/clear.png": noise(40, 40, 4),
+    }
     root = folder(files)
     Image.fromarray(noise(40, 40)).save(
         root / "dog" / "moving.gif", save_all=True, append_images=[Image.new("L", (40, 40))]
@@ -42,18 +47,31 @@ def test_everything_is_found(sick):
     assert found.blank == ("dog/blank.png",)
     text = "\n".join(found.lines())
     for part in (
-        "37 of 39 images can be read", "dog/zero.png: zero bytes", "cat/03.png, cat/again.bmp, dog/once more.webp",
-        "cat (31), dog (6)", "2 images equal to another one; 1 group of duplicates with conflicting labels", "2 images left out",
-        "37 images: too few, the model will memorise them", "fewer than 20 images in the classes dog (6)", "1 image of a single colour",
-        "1 image smaller than 40 x 40", "1 image losing more than 40%", "transparency in 1 image", "ignored 1 .heic",
-        "several frames or pages in 1 image", "different depths",
-    ):  # fmt: skip
+        "37 of 39 images can be read",
+        "dog/zero.png: zero bytes",
+        "cat/03.png, cat/again.bmp, dog/once more.webp",
+        "cat (31), dog (6)",
+        "2 images equal to another one; 1 group of duplicates with conflicting labels",
+        "2 images left out",
+        "37 images: too few, the model will memorise them",
+        "fewer than 20 images in the classes dog (6)",
+        "1 image of a single colour",
+        "1 image smaller than 40 x 40",
+        "1 image losing more than 40%",
+        "transparency in 1 image",
+        "ignored 1 .heic",
+        "several frames or pages in 1 image",
+        "different depths",
+    ):
         assert part in text, part
 
 
 def test_imbalance_and_grey_stored_as_colour(folder, noise):
-    grey = {f"{kind}/{n}.png": Image.fromarray(noise(8, 8, 1, seed=n)).convert("RGB")
-            for kind, count in (("a", 21), ("b", 2)) for n in range(count)}  # fmt: skip
+    grey = {
+        f"{kind}/{n}.png": Image.fromarray(noise(8, 8, 1, seed=n)).convert("RGB")
+        for kind, count in (("a", 21), ("b", 2))
+        for n in range(count)
+    }
     found = examine(Folder(path=str(folder(grey))))
     assert any(line.startswith("unbalanced classes: 21 images in a, 2 in b") for line in found.findings)
     assert any("all images are grey though stored in colour" in line for line in found.findings)

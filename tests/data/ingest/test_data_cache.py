@@ -89,8 +89,10 @@ def test_touched_or_moved_files_are_hashed_and_not_decoded_again(photos, decoded
 
 
 def test_every_setting_and_name_is_part_of_the_key(photos, noise):
-    sources = [Folder(path=str(photos), **changes) for changes in
-               ({}, {"size": 8}, {"size": (8, 16)}, {"background": "black"}, {"labelled": False})]  # fmt: skip
+    sources = [
+        Folder(path=str(photos), **changes)
+        for changes in ({}, {"size": 8}, {"size": (8, 16)}, {"background": "black"}, {"labelled": False})
+    ]
     found = [source.build().spec.fingerprint for source in sources]
     (photos / "0.png").rename(photos / "9.png")
     found.append(sources[0].build().spec.fingerprint)
@@ -194,8 +196,10 @@ def test_keys_do_not_change_from_version_to_version():
 
 
 def test_processes_that_build_at_once_agree(photos, cache):
-    code = "import sys; from debruit.data.sources.folder import Folder\nd = Folder(path=sys.argv[1]).build()\n" \
-           "print(d.spec.fingerprint, int(d.images.astype('int64').sum()))"  # fmt: skip
+    code = (
+        "import sys; from debruit.data.sources.folder import Folder\nd = Folder(path=sys.argv[1]).build()\n"
+        "print(d.spec.fingerprint, int(d.images.astype('int64').sum()))"
+    )
     running = [
         subprocess.Popen([sys.executable, "-c", code, photos], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]

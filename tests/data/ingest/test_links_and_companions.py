@@ -39,7 +39,10 @@ def test_links_to_elsewhere_are_followed_and_counted(folder, noise):
     os.symlink(other, root / "c")
     assert names(root) == ["a/1.png", "b/2.png", "b/3.png"]
     assert "1 link to folders elsewhere, which are followed: b/ (2 images)" in notes(root)
-    assert "1 link to folders that are in the source themselves, whose images count once, in the real folder: c/ is b/" in notes(root)  # fmt: skip
+    assert (
+        "1 link to folders that are in the source themselves, whose images count once, in the real folder: c/ is b/"
+        in notes(root)
+    )
 
 
 def test_linked_files_count_once_where_they_are_in_the_source(folder, noise):
@@ -49,8 +52,14 @@ def test_linked_files_count_once_where_they_are_in_the_source(folder, noise):
     os.symlink(other / "2.png", root / "a" / "2.png")
     os.symlink(other / "2.png", root / "b" / "2.png")
     assert names(root) == ["a/2.png", "b/1.png", "b/2.png"]
-    assert "1 link to images that are in the source themselves, which count once, under their real names: a/1.png is b/1.png" in notes(root)  # fmt: skip
-    line = "2 links to images elsewhere, which are followed: a/2.png, b/2.png; 1 of them lead to the same file as another, and each counts"
+    assert (
+        "1 link to images that are in the source themselves, which count once, under their real names: a/1.png is "
+        "b/1.png" in notes(root)
+    )
+    line = (
+        "2 links to images elsewhere, which are followed: a/2.png, b/2.png; 1 of them lead to the same file "
+        "as another, and each counts"
+    )
     assert line in notes(root)
 
 
@@ -73,10 +82,23 @@ def test_hard_links_circles_and_links_to_nowhere(folder, noise, heard):
 
 def test_what_lies_beside_images_is_named_with_a_count(folder, noise, heard):
     extra = {
-        "a.xml": b"x", "b.xml": b"x", "instances_train.json": b"{}", "shapes/a.json": b"{}", "notes/a.txt": b"x", "labels.csv": b"x",
-        "README.md": b"x", "Thumbs.db": b"x", "x/.DS_Store": b"x", "x/._a.png": b"x", ".hidden.png": b"x", "run.py": b"x",
-    }  # fmt: skip
-    pictures = {name: noise(4, 4) for name in ("a.png", "b.png", "@eaDir/a.png/THUMB.jpg", ".thumbnails/a.png", "__MACOSX/._a.png")}  # fmt: skip
+        "a.xml": b"x",
+        "b.xml": b"x",
+        "instances_train.json": b"{}",
+        "shapes/a.json": b"{}",
+        "notes/a.txt": b"x",
+        "labels.csv": b"x",
+        "README.md": b"x",
+        "Thumbs.db": b"x",
+        "x/.DS_Store": b"x",
+        "x/._a.png": b"x",
+        ".hidden.png": b"x",
+        "run.py": b"x",
+    }
+    pictures = {
+        name: noise(4, 4)
+        for name in ("a.png", "b.png", "@eaDir/a.png/THUMB.jpg", ".thumbnails/a.png", "__MACOSX/._a.png")
+    }
     root = folder(pictures | extra)
     dataset = Folder(path=str(root)).build()
     assert dataset.paths == ("a.png", "b.png")

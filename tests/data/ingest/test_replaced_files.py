@@ -1,4 +1,5 @@
-"""What is found again in the cache: never a file that was replaced, whatever its size and time of modification; never the notes of another folder."""
+"""What is found again in the cache: never a file that was replaced, whatever its size and time of modification; never
+the notes of another folder."""
 
 import json
 import os
@@ -12,7 +13,8 @@ from debruit.data.sources.folder import Folder
 
 
 def replace_keeping_the_stamp(path, data: bytes, *, moved: bool = False) -> None:
-    """Other bytes of the same number, with the same time of modification: as cp -p, rsync -t (`moved` into place) and unzip do."""
+    """Other bytes of the same number, with the same time of modification: as cp -p, rsync -t (`moved` into place) and
+    unzip do."""
     status = path.stat()
     assert status.st_size == len(data)
     target = path.with_name(f"{path.name}.new") if moved else path
@@ -39,7 +41,12 @@ def bytes_of(values: np.ndarray, tmp_path) -> bytes:
 @pytest.mark.parametrize("what", ["image", "caption", "mask", "names of classes"])
 def test_a_file_of_the_same_size_and_time_stamp_is_read_anew(folder, noise, tmp_path, what, moved):
     mask = np.arange(16, dtype=np.uint8).reshape(4, 4) % 2
-    files = {"images/a.bmp": noise(4, 4), "masks/a.bmp": mask, "images/a.txt": b"red", "classes.json": json.dumps(["sky", "sea"]).encode()}  # fmt: skip
+    files = {
+        "images/a.bmp": noise(4, 4),
+        "masks/a.bmp": mask,
+        "images/a.txt": b"red",
+        "classes.json": json.dumps(["sky", "sea"]).encode(),
+    }
     root = folder(files)
     age(root)
     first = Folder(path=str(root)).build()

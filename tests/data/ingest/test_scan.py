@@ -62,9 +62,15 @@ def test_links_are_followed_once(folder, noise, tmp_path):
 
 
 def test_headers_are_read_and_sorted_out(folder, noise, png16):
-    root = folder({"a/1.png": noise(4, 6), "a/2.png": noise(4, 6, 1),
-                   "b/1.png": png16(noise(8, 8, 1, "uint16")[..., None]), "b/2.png": b"",
-                   "b/3.jpg": b"nonsense"})  # fmt: skip
+    root = folder(
+        {
+            "a/1.png": noise(4, 6),
+            "a/2.png": noise(4, 6, 1),
+            "b/1.png": png16(noise(8, 8, 1, "uint16")[..., None]),
+            "b/2.png": b"",
+            "b/3.jpg": b"nonsense",
+        }
+    )
     found = scanned(root)
     assert [(image.name, found.classes.labels[image.name]) for image in found.images] == [
         ("a/1.png", 0),

@@ -47,10 +47,20 @@ def test_unlabelled_by_wish_and_by_layout(folder, noise, heard):
 
 def test_mixture_of_everything(folder, noise, png16, heard):
     grey16 = noise(30, 50, 1, "uint16") // 16
-    root = folder({
-        "a.png": noise(40, 40), "b.jpg": noise(50, 30), "c.webp": noise(64, 100), "d.tif": noise(33, 35, 1),
-        "e.bmp": noise(40, 40, 1), "f.gif": noise(40, 44, 1), "deep/er/g.png": png16(grey16[..., None]),
-        "h.png": noise(40, 40, 4), "readme.txt": b"hello", "i.heic": b"x"})  # fmt: skip
+    root = folder(
+        {
+            "a.png": noise(40, 40),
+            "b.jpg": noise(50, 30),
+            "c.webp": noise(64, 100),
+            "d.tif": noise(33, 35, 1),
+            "e.bmp": noise(40, 40, 1),
+            "f.gif": noise(40, 44, 1),
+            "deep/er/g.png": png16(grey16[..., None]),
+            "h.png": noise(40, 40, 4),
+            "readme.txt": b"hello",
+            "i.heic": b"x",
+        }
+    )
     dataset = Folder(path=str(root), size=16).build()
     assert len(dataset) == 8
     assert dataset.spec.shape == (3, 16, 16)
@@ -115,9 +125,16 @@ def test_a_coloured_background_makes_grey_data_coloured(folder):
 
 def test_unreadable_images_are_skipped_with_one_line_each_and_a_total(folder, noise, png_header, heard):
     good = folder({"z.png": noise(32, 32)}, "scratch") / "z.png"
-    root = folder({"a/good.png": noise(8, 8), "b/good.png": noise(8, 8), "a/zero.png": b"",
-                   "a/cut.png": good.read_bytes()[:-300], "b/text.jpg": b"no image",
-                   "b/bomb.png": png_header(20_000, 20_000)})  # fmt: skip
+    root = folder(
+        {
+            "a/good.png": noise(8, 8),
+            "b/good.png": noise(8, 8),
+            "a/zero.png": b"",
+            "a/cut.png": good.read_bytes()[:-300],
+            "b/text.jpg": b"no image",
+            "b/bomb.png": png_header(20_000, 20_000),
+        }
+    )
     source = Folder(path=str(root), size=8)
     for _ in range(2):  # from the files, then from the cache
         heard.clear()

@@ -23,7 +23,8 @@ def png(value: int) -> bytes:
 
 @pytest.fixture
 def table(tmp_path):
-    """table("train.parquet", rows=4, label=...): a file with these columns beside the images; the folder that it is in."""
+    """table("train.parquet", rows=4, label=...): a file with these columns beside the images; the folder that it is
+    in."""
 
     def make(name="data.parquet", rows=4, names=None, **columns):
         images = [{"bytes": png(n), "path": f"{n}.png"} for n in range(rows)]
@@ -106,11 +107,14 @@ def test_null_labels_images_and_captions_are_counted(table, heard):
     dataset = built(root)
     assert dataset.paths == ("data.parquet row 0", "data.parquet row 4")
     for line in (
-        "skipped data.parquet row 1: it has no image", "skipped data.parquet row 2: it has no image",
-        "skipped data.parquet row 3: no label, and the other images have one", "skipped 3 of 5 images",
-        "captions for 1 of 2 images, for the others the caption is none: a prompt will have little effect; caption them, or move the images without a "
+        "skipped data.parquet row 1: it has no image",
+        "skipped data.parquet row 2: it has no image",
+        "skipped data.parquet row 3: no label, and the other images have one",
+        "skipped 3 of 5 images",
+        "captions for 1 of 2 images, for the others the caption is none: a prompt will have little effect; caption "
+        "them, or move the images without a "
         "caption elsewhere",
-    ):  # fmt: skip
+    ):
         assert line in heard
 
 

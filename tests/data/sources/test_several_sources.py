@@ -74,7 +74,8 @@ def test_what_is_no_one_source(shards, folder, noise, tmp_path):
     for given, sentence in (
         (
             [shard, str(photos)],
-            r"several sources are one where they are of one kind, and here are .*s-0.tar \(shards\), .*photos \(folder\)",
+            r"several sources are one where they are of one kind, and here are .*s-0.tar \(shards\), .*photos "
+            r"\(folder\)",
         ),
         ([shard, shard], "s-0.tar is given twice"),
         ([shard, f"{shards}/./s-0.tar"], "s-0.tar is given twice"),

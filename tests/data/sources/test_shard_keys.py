@@ -1,4 +1,5 @@
-"""Tar shards as other programs write them: keys that come twice, apart or with dots, other encodings, links, hidden members, several tars in one."""
+"""Tar shards as other programs write them: keys that come twice, apart or with dots, other encodings, links, hidden
+members, several tars in one."""
 
 import gzip
 import io
@@ -69,8 +70,10 @@ def test_a_key_that_comes_twice_is_two_images_each_with_its_caption(built, heard
     assert "keys that occur more than once in a shard, each an image of its own: 1 (0.tar/a)" in heard
     heard.clear()
     assert built([*one(1), *one(3), ("a (2).png", picture(9))]) == {
-        "0.tar/a": [1, ("is 1",)], "0.tar/a (3)": [3, ("is 3",)], "0.tar/a (2)": [9, ()]
-    }  # fmt: skip
+        "0.tar/a": [1, ("is 1",)],
+        "0.tar/a (3)": [3, ("is 3",)],
+        "0.tar/a (2)": [9, ()],
+    }
 
 
 def test_a_caption_that_may_be_of_either_is_of_none(built, heard):
@@ -95,8 +98,18 @@ def test_the_same_keys_in_several_shards(built, heard):
 
 
 def test_keys_with_dots(built, heard):
-    found = built([*one(1, "2021.01"), *one(2, "2021.02"), ("2021.txt", b"of which"), ("c.rgb.png", picture(3)), ("c.txt", b"is 3"), *one(4, "d"),
-                   ("d.thumb.png", picture(5)), ("d.en.txt", b"in English")])  # fmt: skip
+    found = built(
+        [
+            *one(1, "2021.01"),
+            *one(2, "2021.02"),
+            ("2021.txt", b"of which"),
+            ("c.rgb.png", picture(3)),
+            ("c.txt", b"is 3"),
+            *one(4, "d"),
+            ("d.thumb.png", picture(5)),
+            ("d.en.txt", b"in English"),
+        ]
+    )
     assert found == {
         "0.tar/2021.01": [1, ("is 1",)],
         "0.tar/2021.02": [2, ("is 2",)],
@@ -124,17 +137,32 @@ def test_several_views_in_every_key_are_refused_by_their_names(built):
 
 
 def test_captions_in_other_encodings(built, heard):
-    found = built([("a.png", picture(1)), ("a.txt", "café".encode("latin-1")), ("b.png", picture(2)), ("b.txt", "café".encode("utf-16")),
-                   ("c.png", picture(3)), ("c.json", json.dumps({"caption": "café"}, ensure_ascii=False).encode("utf-8-sig")),
-                   ("d.png", picture(4)), ("d.json", b'{"caption": "caf\xe9"}'), ("e.png", picture(5)), ("e.json", b"{broken"),
-                   ("f.png", picture(6)), ("f.txt", b"0 0.5 0.5 0.1 0.1"), ("g.png", picture(7)), ("g.json", b'{"caption": {"en": "x"}}')])  # fmt: skip
+    found = built(
+        [
+            ("a.png", picture(1)),
+            ("a.txt", "café".encode("latin-1")),
+            ("b.png", picture(2)),
+            ("b.txt", "café".encode("utf-16")),
+            ("c.png", picture(3)),
+            ("c.json", json.dumps({"caption": "café"}, ensure_ascii=False).encode("utf-8-sig")),
+            ("d.png", picture(4)),
+            ("d.json", b'{"caption": "caf\xe9"}'),
+            ("e.png", picture(5)),
+            ("e.json", b"{broken"),
+            ("f.png", picture(6)),
+            ("f.txt", b"0 0.5 0.5 0.1 0.1"),
+            ("g.png", picture(7)),
+            ("g.json", b'{"caption": {"en": "x"}}'),
+        ]
+    )
     assert [texts for _, texts in found.values()] == [(), ("café",), ("café",), (), (), (), ()]
     for line in (
         "not used, no UTF-8 text: 2 (0.tar/a.txt, 0.tar/d.json)",
         "not used, damaged JSON: 1 (0.tar/e.json)",
         "boxes or numbers, no captions: 1 (0.tar/f.txt)",
         "captions in .json that are neither a text nor a list of texts (caption): 1 (0.tar/g.json)",
-        "captions for 2 of 7 images, for the others the caption is none: a prompt will have little effect; caption them, or move the images without a "
+        "captions for 2 of 7 images, for the others the caption is none: a prompt will have little effect; caption "
+        "them, or move the images without a "
         "caption elsewhere",
     ):
         assert line in heard
@@ -143,8 +171,18 @@ def test_captions_in_other_encodings(built, heard):
 def test_hidden_members_folders_and_members_of_other_kinds(built, heard):
     folder = tarfile.TarInfo("x")
     folder.type = tarfile.DIRTYPE
-    found = built([folder, *one(1, "x/a"), ("x/._a.png", b"AppleDouble"), ("._a.png", b"AppleDouble"), (".git/b.png", picture(2)),
-                   ("__MACOSX/c.png", picture(3)), ("x/a.npy", b"1"), ("x/a", b"2")])  # fmt: skip
+    found = built(
+        [
+            folder,
+            *one(1, "x/a"),
+            ("x/._a.png", b"AppleDouble"),
+            ("._a.png", b"AppleDouble"),
+            (".git/b.png", picture(2)),
+            ("__MACOSX/c.png", picture(3)),
+            ("x/a.npy", b"1"),
+            ("x/a", b"2"),
+        ]
+    )
     assert found == {"0.tar/x/a": [1, ("is 1",)]}
     assert "not used, hidden members: 2 (0.tar/.git/b.png, 0.tar/__MACOSX/c.png)" in heard
     assert "not used, members .npy: 1 (0.tar/x/a.npy)" in heard
@@ -152,8 +190,16 @@ def test_hidden_members_folders_and_members_of_other_kinds(built, heard):
 
 
 def test_links_inside_of_a_shard_lead_to_their_member(built, heard):
-    found = built([link("y/c.png", "../x/a.png", tarfile.SYMTYPE), *one(1, "x/a"), link("x/b.png", "x/a.png", tarfile.LNKTYPE), ("x/b.txt", b"again"),
-                   link("x/d.png", "nothing.png", tarfile.LNKTYPE), link("x/e.png", "/etc/passwd", tarfile.SYMTYPE)])  # fmt: skip
+    found = built(
+        [
+            link("y/c.png", "../x/a.png", tarfile.SYMTYPE),
+            *one(1, "x/a"),
+            link("x/b.png", "x/a.png", tarfile.LNKTYPE),
+            ("x/b.txt", b"again"),
+            link("x/d.png", "nothing.png", tarfile.LNKTYPE),
+            link("x/e.png", "/etc/passwd", tarfile.SYMTYPE),
+        ]
+    )
     assert found == {"0.tar/y/c": [1, ()], "0.tar/x/a": [1, ("is 1",)], "0.tar/x/b": [1, ("again",)]}
     assert "not used, links to nothing in the shard: 2 (0.tar/x/d.png, 0.tar/x/e.png)" in heard
 
@@ -197,11 +243,17 @@ def test_compressed_shards_are_named(built, tmp_path, heard):
 @pytest.mark.parametrize(
     ("facts", "label", "said"),
     [
-        ({"label": 1.0}, 1, ""), ({"label": True}, "True", ""), ({"label": [1]}, 1, ""), ({"label": "cat"}, "cat", ""), ({"label": "007"}, "007", ""),
-        ({"label": -1}, None, ""), ({"label": 0.5}, None, "a fraction"), ({"label": [0, 1]}, None, "several labels"),
+        ({"label": 1.0}, 1, ""),
+        ({"label": True}, "True", ""),
+        ({"label": [1]}, 1, ""),
+        ({"label": "cat"}, "cat", ""),
+        ({"label": "007"}, "007", ""),
+        ({"label": -1}, None, ""),
+        ({"label": 0.5}, None, "a fraction"),
+        ({"label": [0, 1]}, None, "several labels"),
         ({"label": {"id": 1}}, None, "neither a number nor a name"),
     ],
-)  # fmt: skip
+)
 def test_labels_in_json_of_any_type_are_read_or_named(tmp_path, facts, label, said):
     (tmp_path / "a.tar").write_bytes(packed([("a.png", picture(1)), ("a.json", json.dumps(facts).encode())]))
     found = read_shard(tmp_path / "a.tar")
@@ -228,8 +280,8 @@ def test_files_beside_shards_that_are_not_read_are_counted(built, tmp_path, hear
         (tmp_path / "shards" / name).write_text('["cat"]' if name == "classes.json" else "x")
     built(one(1))
     assert (
-        "not used, files next to the .tar files: 1 .csv, 2 .json, 1 .parquet; captions and labels are read from inside of them"
-        in heard
+        "not used, files next to the .tar files: 1 .csv, 2 .json, 1 .parquet; captions and labels are read from inside "
+        "of them" in heard
     )
 
 

@@ -1,4 +1,5 @@
-"""Tar shards: streamed from where they lie, with captions, labels and masks; cut, damaged, changed and misnamed ones."""
+"""Tar shards: streamed from where they lie, with captions, labels and masks; cut, damaged, changed and misnamed
+ones."""
 
 import io
 import json
@@ -98,12 +99,29 @@ def test_nothing_is_copied_into_the_cache_and_the_index_is_found_again(shards, c
 def test_every_member_of_a_key_is_used(shard, noise, heard):
     mask = np.arange(64, dtype=np.uint8).reshape(8, 8) // 32
     picture = encoded(noise(8, 8))
-    path = shard("a.tar", {
-        "./x/0.cls": b"1", "./x/0.json": json.dumps({"caption": "in json", "x": 3}).encode(), "./x/0.mask.png": encoded(mask), "./x/0.png": picture,
-        "x/1.json": json.dumps({"label": 0, "text": ["one", "two"]}).encode(), "x/1.seg.png": encoded(1 - mask), "x/1.webp": encoded(noise(8, 8), "WEBP"),
-        "x/2.jpg": encoded(noise(8, 8), "JPEG"), "x/2.txt": b"three\nfour", "x/2.json": b"{broken", "x/2.cls": b"1", "x/2.segmentation.png": encoded(mask),
-        "x/3.png": picture, "x/3.mask.png": encoded(mask), "x/4.png": picture, "x/4.cls": b"0", "x/5.txt": b"alone", ".hidden.png": picture,
-    })  # fmt: skip
+    path = shard(
+        "a.tar",
+        {
+            "./x/0.cls": b"1",
+            "./x/0.json": json.dumps({"caption": "in json", "x": 3}).encode(),
+            "./x/0.mask.png": encoded(mask),
+            "./x/0.png": picture,
+            "x/1.json": json.dumps({"label": 0, "text": ["one", "two"]}).encode(),
+            "x/1.seg.png": encoded(1 - mask),
+            "x/1.webp": encoded(noise(8, 8), "WEBP"),
+            "x/2.jpg": encoded(noise(8, 8), "JPEG"),
+            "x/2.txt": b"three\nfour",
+            "x/2.json": b"{broken",
+            "x/2.cls": b"1",
+            "x/2.segmentation.png": encoded(mask),
+            "x/3.png": picture,
+            "x/3.mask.png": encoded(mask),
+            "x/4.png": picture,
+            "x/4.cls": b"0",
+            "x/5.txt": b"alone",
+            ".hidden.png": picture,
+        },
+    )
     dataset = Shards(path=str(path)).build()
     assert dataset.paths == ("a.tar/x/0", "a.tar/x/1", "a.tar/x/2")
     assert dataset.texts == (("in json",), ("one", "two"), ("three", "four"))
@@ -111,8 +129,11 @@ def test_every_member_of_a_key_is_used(shard, noise, heard):
     assert dataset.labels.tolist() == [1, 0, 1]
     assert dataset.spec.class_names == ("0", "1")
     np.testing.assert_array_equal(dataset.batch([2, 1])["mask"].numpy(), np.stack([mask, 1 - mask]))
-    for line in ("skipped a.tar/x/3: no label, and the other images have one", "skipped a.tar/x/4: it has no mask (key.mask.png)",
-                 "skipped a.tar/x/5: no image of this key (key.jpg, key.png, key.webp ...)"):  # fmt: skip
+    for line in (
+        "skipped a.tar/x/3: no label, and the other images have one",
+        "skipped a.tar/x/4: it has no mask (key.mask.png)",
+        "skipped a.tar/x/5: no image of this key (key.jpg, key.png, key.webp ...)",
+    ):
         assert line in heard
     assert dataset.spec.mask_names == ("class 0", "class 1")
 
@@ -268,7 +289,8 @@ def test_shards_that_are_not_there_or_hold_nothing(shards, shard, tmp_path):
     root = shards(2, 2)
     cases = {
         root
-        / "s-{0000..0002}.tar": r"of the shards .*s-{0000..0002}.tar .*s-0002.tar is not there: check the path and the range",
+        / "s-{0000..0002}.tar": r"of the shards .*s-{0000..0002}.tar .*s-0002.tar is not there: check the path and the "
+        r"range",
         root / "x-*.tar": r"there is no shard .*x-\*.tar: check the path",
         root / "s-0000.tar.gz": "is compressed, and images are read from anywhere in a shard: unpack it",
         shard(

@@ -16,9 +16,15 @@ def random_weights(*, registers: int = 0, side: int = SIDE) -> dict[str, torch.T
     """Meta's layout, small."""
     g = torch.Generator().manual_seed(0)
     draw = lambda *shape: 0.1 * torch.randn(*shape, generator=g)  # noqa: E731
-    weights = {"cls_token": draw(1, 1, WIDTH), "pos_embed": draw(1, 1 + side**2, WIDTH), "mask_token": draw(1, WIDTH),
-               "patch_embed.proj.weight": draw(WIDTH, 3, PATCH, PATCH), "patch_embed.proj.bias": draw(WIDTH),
-               "norm.weight": 1 + draw(WIDTH), "norm.bias": draw(WIDTH)}  # fmt: skip
+    weights = {
+        "cls_token": draw(1, 1, WIDTH),
+        "pos_embed": draw(1, 1 + side**2, WIDTH),
+        "mask_token": draw(1, WIDTH),
+        "patch_embed.proj.weight": draw(WIDTH, 3, PATCH, PATCH),
+        "patch_embed.proj.bias": draw(WIDTH),
+        "norm.weight": 1 + draw(WIDTH),
+        "norm.bias": draw(WIDTH),
+    }
     for n in range(DEPTH):
         for name, out, inside in (("attn.qkv", 3, 1), ("attn.proj", 1, 1), ("mlp.fc1", 4, 1), ("mlp.fc2", 1, 4)):
             weights[f"blocks.{n}.{name}.weight"] = draw(out * WIDTH, inside * WIDTH)
@@ -46,24 +52,35 @@ def oracle(weights, x: torch.Tensor) -> torch.Tensor:
             WIDTH, WIDTH // 64, 4 * WIDTH, 0.0, "gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True
         ).eval()
         one, two = (weights[f"{at}ls{k}.gamma"] for k in (1, 2))
-        own.load_state_dict({
-            "self_attn.in_proj_weight": weights[f"{at}attn.qkv.weight"], "self_attn.in_proj_bias": weights[f"{at}attn.qkv.bias"],
-            "self_attn.out_proj.weight": one[:, None] * weights[f"{at}attn.proj.weight"],
-            "self_attn.out_proj.bias": one * weights[f"{at}attn.proj.bias"],
-            "linear1.weight": weights[f"{at}mlp.fc1.weight"], "linear1.bias": weights[f"{at}mlp.fc1.bias"],
-            "linear2.weight": two[:, None] * weights[f"{at}mlp.fc2.weight"], "linear2.bias": two * weights[f"{at}mlp.fc2.bias"],
-            **{f"norm{k}.{p}": weights[f"{at}norm{k}.{p}"] for k in (1, 2) for p in ("weight", "bias")},
-        })  # fmt: skip
+        own.load_state_dict(
+            {
+                "self_attn.in_proj_weight": weights[f"{at}attn.qkv.weight"],
+                "self_attn.in_proj_bias": weights[f"{at}attn.qkv.bias"],
+                "self_attn.out_proj.weight": one[:, None] * weights[f"{at}attn.proj.weight"],
+                "self_attn.out_proj.bias": one * weights[f"{at}attn.proj.bias"],
+                "linear1.weight": weights[f"{at}mlp.fc1.weight"],
+                "linear1.bias": weights[f"{at}mlp.fc1.bias"],
+                "linear2.weight": two[:, None] * weights[f"{at}mlp.fc2.weight"],
+                "linear2.bias": two * weights[f"{at}mlp.fc2.bias"],
+                **{f"norm{k}.{p}": weights[f"{at}norm{k}.{p}"] for k in (1, 2) for p in ("weight", "bias")},
+            }
+        )
         tokens = own(tokens)
     return nn.functional.layer_norm(tokens[:, 0], (WIDTH,), weights["norm.weight"], weights["norm.bias"], 1e-6)
 
 
 def hugging_face(weights) -> dict[str, torch.Tensor]:
     """The same weights as transformers' Dinov2Model stores them."""
-    names = {"cls_token": "embeddings.cls_token", "mask_token": "embeddings.mask_token", "pos_embed": "embeddings.position_embeddings",
-             "register_tokens": "embeddings.register_tokens", "patch_embed.proj.weight": "embeddings.patch_embeddings.projection.weight",
-             "patch_embed.proj.bias": "embeddings.patch_embeddings.projection.bias", "norm.weight": "layernorm.weight",
-             "norm.bias": "layernorm.bias"}  # fmt: skip
+    names = {
+        "cls_token": "embeddings.cls_token",
+        "mask_token": "embeddings.mask_token",
+        "pos_embed": "embeddings.position_embeddings",
+        "register_tokens": "embeddings.register_tokens",
+        "patch_embed.proj.weight": "embeddings.patch_embeddings.projection.weight",
+        "patch_embed.proj.bias": "embeddings.patch_embeddings.projection.bias",
+        "norm.weight": "layernorm.weight",
+        "norm.bias": "layernorm.bias",
+    }
     found = {}
     for name, weight in weights.items():
         if ".attn.qkv." in name:
@@ -98,8 +115,8 @@ def test_both_layouts_are_the_same_network(prefix):
 
 
 def test_the_positions_of_the_trained_size_are_resized():
-    """A ramp stays one, apart from the edges, where nothing lies beyond; by the shifted factor of the first release, which moves the last
-    place by 0.2. torch's bicubic without antialiasing (a = -0.75) bends a ramp by up to 0.05."""
+    """A ramp stays one, apart from the edges, where nothing lies beyond; by the shifted factor of the first release,
+    which moves the last place by 0.2. torch's bicubic without antialiasing (a = -0.75) bends a ramp by up to 0.05."""
     place = torch.arange(37.0)
     ramp = torch.stack(torch.meshgrid(place, place, indexing="ij"), dim=-1).flatten(0, 1)[None]
     embedding = torch.cat([torch.full((1, 1, 2), 7.0), ramp], dim=1)

@@ -23,7 +23,8 @@ def layer(weights, name, x, stride=1, padding=0):
 
 
 def test_as_many_parameters_as_published(weights):
-    # Keras' InceptionV3 without top has 21,802,784, which counts each norm's offset, mean and variance, but has no scale
+    # Keras' InceptionV3 without top has 21,802,784, which counts each norm's offset, mean and variance, but has no
+    # scale
     norms = sum(w.numel() for name, w in weights.items() if name.endswith(".bn.bias"))
     convolutions = sum(w.numel() for name, w in weights.items() if "conv" in name.rpartition(".")[0].rpartition(".")[2])
     assert convolutions + 3 * norms == 21_802_784
@@ -43,12 +44,17 @@ def test_stem_and_last_block_against_plain_layers(weights):
     x, at = torch.randn(1, 2048, 4, 5, generator=torch.Generator().manual_seed(2)), "Mixed_7c."
     one = layer(weights, f"{at}branch3x3_1", x)
     double = layer(weights, f"{at}branch3x3dbl_2", layer(weights, f"{at}branch3x3dbl_1", x), padding=1)
-    expected = torch.cat([
-        layer(weights, f"{at}branch1x1", x),
-        layer(weights, f"{at}branch3x3_2a", one, padding=(0, 1)), layer(weights, f"{at}branch3x3_2b", one, padding=(1, 0)),
-        layer(weights, f"{at}branch3x3dbl_3a", double, padding=(0, 1)), layer(weights, f"{at}branch3x3dbl_3b", double, padding=(1, 0)),
-        layer(weights, f"{at}branch_pool", F.max_pool2d(x, 3, 1, 1)),  # the maximum, as in TensorFlow's release
-    ], dim=1)  # fmt: skip
+    expected = torch.cat(
+        [
+            layer(weights, f"{at}branch1x1", x),
+            layer(weights, f"{at}branch3x3_2a", one, padding=(0, 1)),
+            layer(weights, f"{at}branch3x3_2b", one, padding=(1, 0)),
+            layer(weights, f"{at}branch3x3dbl_3a", double, padding=(0, 1)),
+            layer(weights, f"{at}branch3x3dbl_3b", double, padding=(1, 0)),
+            layer(weights, f"{at}branch_pool", F.max_pool2d(x, 3, 1, 1)),  # the maximum, as in TensorFlow's release
+        ],
+        dim=1,
+    )
     with torch.inference_mode():
         torch.testing.assert_close(network.body[-1](x), expected, atol=1e-4, rtol=1e-4)
 

@@ -21,9 +21,12 @@ MEAN, DEVIATION = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 
 def write(path, nodes, *, shape, weights=(), kind=TensorProto.FLOAT, inputs=("images",)):
     """A model from nodes whose last output is "features"."""
     graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info(name, kind, shape) for name in inputs],
-        [helper.make_tensor_value_info("features", kind, None)], [numpy_helper.from_array(w, n) for n, w in weights],
-    )  # fmt: skip
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, kind, shape) for name in inputs],
+        [helper.make_tensor_value_info("features", kind, None)],
+        [numpy_helper.from_array(w, n) for n, w in weights],
+    )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return path
 

@@ -1,4 +1,5 @@
-"""The classifier of the user's labels: learns digits, says how well, is the same again, and is refused where it cannot be."""
+"""The classifier of the user's labels: learns digits, says how well, is the same again, and is refused where it cannot
+be."""
 
 import numpy as np
 import pytest
@@ -28,8 +29,19 @@ def made(count=60, classes=3, *, labels=None, size=20, channels=3, lettered=Fals
     rng = np.random.default_rng(0)
     labels = np.arange(count) % classes if labels is None else np.asarray(labels)
     images = rng.integers(0, 60, (count, channels, size, size)) + 60 * labels[:, None, None, None]
-    spec = DataSpec(name="made", channels=channels, height=size, width=size, depth="uint8", low=0, high=255, count=count,
-                    class_names=tuple("abcdefg"[: labels.max() + 1]), lettered=lettered, fingerprint=fingerprint)  # fmt: skip
+    spec = DataSpec(
+        name="made",
+        channels=channels,
+        height=size,
+        width=size,
+        depth="uint8",
+        low=0,
+        high=255,
+        count=count,
+        class_names=tuple("abcdefg"[: labels.max() + 1]),
+        lettered=lettered,
+        fingerprint=fingerprint,
+    )
     return Dataset(spec, images.astype(np.uint8), paths=[str(n) for n in range(count)], labels=labels)
 
 

@@ -1,4 +1,5 @@
-"""The network that segments: learns masks, says how well, on images that it was not trained on, and is the same again."""
+"""The network that segments: learns masks, says how well, on images that it was not trained on, and is the same
+again."""
 
 import numpy as np
 import pytest
@@ -59,9 +60,17 @@ def test_images_of_any_size(side, channels):
     images = torch.randint(0, 255, (12, channels, *side), dtype=torch.uint8).numpy()
     masks = np.random.default_rng(0).integers(0, 3, (12, *side)).astype(np.uint8)
     spec = DataSpec(
-        name="x", channels=channels, height=side[0], width=side[1], depth="uint8", low=0, high=255, count=12, mask_names=("a", "b", "c"),
+        name="x",
+        channels=channels,
+        height=side[0],
+        width=side[1],
+        depth="uint8",
+        low=0,
+        high=255,
+        count=12,
+        mask_names=("a", "b", "c"),
         palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)),
-    )  # fmt: skip
+    )
     data = Dataset(spec, images, paths=[str(n) for n in range(12)], masks=masks)
     found = segmenter(data, np.arange(12), task=SegmenterTask(images=32))
     segments = found(data.images_of(np.arange(5)), spec)

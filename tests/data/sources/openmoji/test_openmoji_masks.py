@@ -1,4 +1,5 @@
-"""OpenMoji's areas of colour: the masks that come from the layers of the drawings, and the segmentation of finished ones."""
+"""OpenMoji's areas of colour: the masks that come from the layers of the drawings, and the segmentation of finished
+ones."""
 
 import dataclasses
 from importlib.metadata import version
