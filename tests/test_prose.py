@@ -4,12 +4,13 @@
 `python tests/test_prose.py FOLDER|FILE ...` lists what a folder has left; without arguments, a count for each folder.
 """
 
+import ast
 import sys
 from pathlib import Path
 
 import pytest
 
-from prose import ROOT, complaints, markdown_hits, python_hits
+from prose import ROOT, complaints, markdown_hits, python_hits, skipped_formatting
 
 PACKAGE = ROOT / "src" / "debruit"
 # folders and files that still have retired words: to be emptied, and never added to
@@ -45,6 +46,15 @@ def test_prose_is_plain(unit):
         pytest.skip("not rewritten yet")
     left = hits(unit)
     assert not left, f"{len(left)} (python tests/test_prose.py {unit.relative_to(ROOT)}):\n" + "\n".join(left[:30])
+
+
+def test_the_formatter_decides_in_tests_too():
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for line, _ in skipped_formatting(path.read_text(), ast.parse(path.read_text()))
+    ]
+    assert not found, "'fmt: skip' is for tables of data"
 
 
 @pytest.mark.parametrize(
