@@ -70,7 +70,7 @@ def test_the_settings_of_an_autoencoder_are_said(tmp_path, capsys):
     assert main(["train", "autoencoder", "digits", "--out", str(tmp_path / "a"), "--images", "64", *AE]) == 0
     said = capsys.readouterr().out
     for part in (
-        "KL autoencoder of",
+        "KL autoencoder with",
         "factor 2, latents 4 x 4 x 4",
         "L1 + KL 0.001",
         "PSNR",
