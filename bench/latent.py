@@ -47,7 +47,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
-from debruit.planning import memory, recommend
+from debruit.planning import recommend, sizing
 from debruit.planning.cost import cost
 from debruit.planning.recommend import Budget
 from debruit.planning.two_stage import FIRST_SHARE
@@ -275,7 +275,7 @@ def diffusion(options: argparse.Namespace, fresh: "Fresh") -> None:
         "latents": recommend.diffusion(None, spec, device, Budget(minutes=options.minutes - share), codec=codec),
     }
     runs = {
-        name: memory.with_microbatch(replace(run, precision=options.precision), device) for name, run in runs.items()
+        name: sizing.with_microbatch(replace(run, precision=options.precision), device) for name, run in runs.items()
     }
     module = codec_module(codec, device)
     begin = time.perf_counter()

@@ -19,7 +19,7 @@ from debruit.autoencoders.vq import VQ
 from debruit.data.sources.digits import Digits
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
-from debruit.planning import counting, footprint, length, measure, memory, throughput
+from debruit.planning import counting, footprint, measure, sizing, throughput
 from debruit.planning.cost import autoencoder_flops, cost, step_flops
 from debruit.planning.plan import plan
 from debruit.planning.throughput import Speed
@@ -203,7 +203,7 @@ def test_a_step_that_would_take_long_is_estimated(run, monkeypatch):
     """At 1 GFLOP/s a step of 4096 images takes minutes; nothing is run."""
     monkeypatch.setattr(throughput, "throughput", lambda device, **_: 1e9)
     monkeypatch.setattr(throughput, "QUICK_FLOPS", 0)
-    monkeypatch.setattr(memory, "with_microbatch", lambda run, device: run)
+    monkeypatch.setattr(sizing, "with_microbatch", lambda run, device: run)
     monkeypatch.setattr(measure, "measure", lambda *a, **k: pytest.fail("it measured"))
     flops = 3 * cost(run.model).forward_flops if isinstance(run, Run) else step_flops(run, discriminator=False)
     monkeypatch.setattr(throughput, "LONGEST_MEASUREMENT", 0.9 * 2 * run.batch * flops / 1e9)
@@ -224,7 +224,7 @@ def test_a_quick_step_is_measured(monkeypatch):
 @pytest.mark.parametrize("speed", [1e-4, 0.02, 0.9, 1.0, 5_000.0])
 def test_intervals_exist_for_slow_machines_and_short_trainings(images, speed):
     """Rounding to whole images once gave an interval of 0, at less than an image a second."""
-    every = length.intervals(tiny.run(images=images, batch=2), speed)
+    every = sizing.intervals(tiny.run(images=images, batch=2), speed)
     assert min(vars(every).values()) >= 2, "nothing is due more often than each step"
 
 
@@ -235,6 +235,6 @@ def test_the_discriminators_entry_prolongs_the_training():
     )
     none = replace(run, criterion=replace(run.criterion, adversarial=None))
     ratio = step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
-    seconds = [length.seconds(r, Speed(10.0)) for r in (none, late, run)]
+    seconds = [sizing.seconds(r, Speed(10.0)) for r in (none, late, run)]
     assert seconds == pytest.approx([100, 60 + 40 * ratio, 100 * ratio])
     assert ratio > 1

@@ -12,7 +12,7 @@ from debruit.data.sources.digits import Digits
 from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
-from debruit.planning import heuristics, memory, recommend
+from debruit.planning import heuristics, recommend, sizing
 from debruit.planning.cost import cost
 from debruit.planning.recommend import Budget
 from debruit.planning.summary import summary
@@ -132,10 +132,10 @@ def test_the_memory_estimate_is_what_autograd_keeps():
 
 def test_a_batch_too_large_for_the_memory_is_split(monkeypatch):
     run = recipes()["ddpm-fashion-mnist-28"]()
-    assert memory.with_microbatch(run, CPU) == run
+    assert sizing.with_microbatch(run, CPU) == run
     peak = cost(run.model).peak_bytes
-    monkeypatch.setattr(memory, "device_bytes", lambda device: 2 * peak(20))
-    assert memory.with_microbatch(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
+    monkeypatch.setattr(sizing, "device_bytes", lambda device: 2 * peak(20))
+    assert sizing.with_microbatch(run, CPU).microbatch == 16, "the largest half of a half of 64 below 20"
 
 
 def test_a_recipe_meets_other_data():

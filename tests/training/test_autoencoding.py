@@ -19,7 +19,7 @@ from debruit.data.order import Order
 from debruit.data.split import split
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
-from debruit.planning import memory, recommend
+from debruit.planning import recommend, sizing
 from debruit.planning.footprint import footprint
 from debruit.planning.recommend import Budget
 from debruit.training import discriminator_guard
@@ -401,7 +401,7 @@ def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
     spec = replace(tiny_latent.run().data, channels=3, height=256, width=256)
     source = tiny_latent.run().source
     usual = recommend.autoencoder(source, spec, CPU, Budget(images=1000))
-    monkeypatch.setattr(memory, "device_bytes", lambda device: 8 * footprint(usual).total(1) // 5)
+    monkeypatch.setattr(sizing, "device_bytes", lambda device: 8 * footprint(usual).total(1) // 5)
     small = recommend.autoencoder(source, spec, CPU, Budget(images=1000))
     assert usual.batch == recommend.CPU_BATCH
     assert small.batch == 1

@@ -8,7 +8,7 @@ import torch
 from debruit.data.sources.digits import Digits
 from debruit.networks.attention import SelfAttention
 from debruit.networks.layers import GroupNorm
-from debruit.planning import heuristics, memory, recommend
+from debruit.planning import heuristics, recommend, sizing
 from debruit.planning.plan import plan
 from debruit.planning.recommend import Budget
 from debruit.training.state import TrainState
@@ -47,16 +47,16 @@ def test_two_trainings_in_bfloat16_agree_to_the_bit():
     ],
 )
 def test_a_training_is_in_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, device, has, flops, expected):
-    monkeypatch.setattr(memory, "has_bf16", lambda device: has)
-    monkeypatch.setattr(memory, "BF16_FLOPS", flops)
-    assert memory.with_bf16(tiny.run(), torch.device(device)).precision == expected
+    monkeypatch.setattr(sizing, "has_bf16", lambda device: has)
+    monkeypatch.setattr(sizing, "BF16_FLOPS", flops)
+    assert sizing.with_bf16(tiny.run(), torch.device(device)).precision == expected
     for chosen in ("fp32", "bf16"):
-        assert memory.with_bf16(tiny.run(precision=chosen), torch.device(device)).precision == chosen
+        assert sizing.with_bf16(tiny.run(precision=chosen), torch.device(device)).precision == chosen
 
 
 def test_the_plan_decides_it_and_says_so(monkeypatch):
-    monkeypatch.setattr(memory, "has_bf16", lambda device: True)
-    monkeypatch.setattr(memory, "BF16_FLOPS", 0)
+    monkeypatch.setattr(sizing, "has_bf16", lambda device: True)
+    monkeypatch.setattr(sizing, "BF16_FLOPS", 0)
     planned = plan(tiny.run(), CPU)
     assert planned.run.precision == "bf16"
     assert "images/s, bfloat16, about" in planned.summary[-1]
@@ -87,8 +87,8 @@ def test_attention_in_bfloat16_is_attention():
     ],
 )
 def test_batches_are_larger_in_bfloat16_and_in_long_trainings(monkeypatch, has, images, batch):
-    monkeypatch.setattr(memory, "has_bf16", lambda device: has)
-    monkeypatch.setattr(memory, "BF16_FLOPS", 0)
+    monkeypatch.setattr(sizing, "has_bf16", lambda device: has)
+    monkeypatch.setattr(sizing, "BF16_FLOPS", 0)
     source = Digits()
     run = recommend.diffusion(source, source.build().spec, CPU, Budget(images=images))
     assert run.batch == batch

@@ -10,7 +10,7 @@ import torch
 
 from debruit.data.split import Split
 from debruit.overrides import override_all
-from debruit.planning import footprint, length, measure, memory, recommend, throughput
+from debruit.planning import footprint, measure, recommend, sizing, throughput
 from debruit.planning.cost import forward_flops, step_flops
 from debruit.planning.summary import summary
 from debruit.planning.throughput import Speed
@@ -37,7 +37,7 @@ class Plan:
     @property
     def footprint(self) -> list[str]:
         """Lines about parameters and memory by part, and the GPUs that it fits on."""
-        return footprint.lines(footprint.footprint(self.run), memory.device_bytes(self.device))
+        return footprint.lines(footprint.footprint(self.run), sizing.device_bytes(self.device))
 
 
 def plan(run: AnyRun, device: torch.device, split: Split | None = None, *, assignments: Sequence[str] = ()) -> Plan:
@@ -51,15 +51,15 @@ def fitted(run: AnyRun, device: torch.device) -> tuple[AnyRun, Speed]:
     """Set the batch in flight, the precision, the length (of a run with minutes) and the intervals by the device and
     its training speed. Return the run and that speed, which excludes the discriminator of an autoencoder."""
     if isinstance(run, Run):
-        run = memory.with_bf16(memory.with_microbatch(run, device), device)
+        run = sizing.with_bf16(sizing.with_microbatch(run, device), device)
     half = isinstance(run, Run) and run.precision == "bf16"
     speed = throughput.estimated_speed(step_flops(run), run.batch, device, half=half)
     if speed is None:
-        rate = measure.measure(run, device, seconds=length.seconds_to_measure(run))
+        rate = measure.measure(run, device, seconds=sizing.seconds_to_measure(run))
         if isinstance(run, Run):
             run, rate = measure.compiled_where_it_pays(run, device, rate)
         speed = Speed(rate)
-    return length.timed(run, speed.images_per_second), speed
+    return sizing.timed(run, speed.images_per_second), speed
 
 
 def replan(before: Plan, factor: float, *, batch: int | None, assignments: Sequence[str]) -> Plan | None:

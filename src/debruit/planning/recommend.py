@@ -20,7 +20,7 @@ from debruit.device import has_bf16
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig, ModelConfig
 from debruit.planning import autoencoder as autoencoders
-from debruit.planning import heuristics, memory, throughput
+from debruit.planning import heuristics, sizing, throughput
 from debruit.planning.cost import BACKWARD, autoencoder_flops, cost
 from debruit.planning.split import held_out, sizes
 from debruit.training.config import AnyRun, AutoencoderRun, Optimiser, Run
@@ -142,7 +142,7 @@ def autoencoder(
         **budget.settings(spec),
     )
     latent_shape(run)  # InputError for images smaller than the factor
-    return run if budget.batch is not None else memory.with_smaller_batch(run, device)
+    return run if budget.batch is not None else sizing.with_smaller_batch(run, device)
 
 
 def again(run: AnyRun, device: torch.device, *, speed: float, batch: int | None, split: Split | None = None) -> AnyRun:
@@ -164,6 +164,6 @@ def usual_batch(model: ModelConfig, images: int, device: torch.device) -> tuple[
     larger batches are better."""
     if device.type != "cpu":
         return 256, LR
-    if not memory.gains_from_bf16(model, device) or images < 50_000:
+    if not sizing.gains_from_bf16(model, device) or images < 50_000:
         return 32, LR
     return (64, LR) if images < 100_000 else (128, 5.5e-3)

@@ -8,7 +8,7 @@ from debruit.autoencoders.kl import KL
 from debruit.data.split import Split
 from debruit.planning.cost import autoencoder_flops, cost
 from debruit.planning.counting import codec_parameters
-from debruit.planning.length import duration, seconds, slowdown
+from debruit.planning.sizing import duration, seconds, slowdown
 from debruit.planning.split import sizes
 from debruit.planning.throughput import Speed
 from debruit.training.config import AnyRun, AutoencoderRun, Run

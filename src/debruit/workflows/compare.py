@@ -15,7 +15,6 @@ from debruit.workflows.evaluation_data import find_data, find_training_data
 from debruit.workflows.evaluation_options import EvaluationOptions, names
 from debruit.workflows.public import public
 from debruit.workflows.report_files import WORK, check_report, resumable, write_report
-from debruit.workflows.request_checks import check_request
 from debruit.workflows.rerun import rerun_command
 
 
@@ -43,7 +42,7 @@ def compare(request: CompareRequest) -> CompareResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says how to resume.
     """
-    check_request(request, "compare")
+    request.check("compare")
     settings = Request(
         count=request.n,
         metrics=registry.parse(names(request.metrics)),

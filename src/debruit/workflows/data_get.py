@@ -7,11 +7,11 @@ from debruit.data.sources.get import get
 from debruit.files.keys import root
 from debruit.files.outputs import check_folder
 from debruit.workflows.public import public
-from debruit.workflows.request_checks import check_request
+from debruit.workflows.request import Request
 
 
 @dataclass(frozen=True)
-class DataGetRequest:
+class DataGetRequest(Request):
     """The built-in source `name`, one of `debruit list data`."""
 
     name: str
@@ -29,7 +29,7 @@ def data_get(request: DataGetRequest) -> DataGetResult:
 
     InputError: an unknown source, a cache that cannot be written, or a source that cannot be fetched.
     """
-    check_request(request, "data_get")
+    request.check("data_get")
     check_folder(root(), folders=("sources",), flag="the cache")
     summary = get(request.name)
     events.say(summary)

@@ -19,12 +19,12 @@ from debruit.planning.split import planned_split
 from debruit.ranges import LARGEST_SIDE
 from debruit.text.wordpiece import reads_captions
 from debruit.workflows.public import public
-from debruit.workflows.request_checks import check_request
+from debruit.workflows.request import Request
 from debruit.workflows.train_source import sized
 
 
 @dataclass(frozen=True)
-class DoctorRequest:
+class DoctorRequest(Request):
     """Examine `source`, one or several files or folders of one kind, or a built-in source, for trainings of `minutes`
     at `size` pixels per side.
     """
@@ -48,7 +48,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     """Examine a source. Each line is an event as soon as it is known. InputError: no source, or nothing in it that can
     be read.
     """
-    check_request(request, "doctor")
+    request.check("doctor")
     if not request.source:
         raise InputError(
             "name what to examine: a folder of images, Parquet files, tar shards or a built-in source "

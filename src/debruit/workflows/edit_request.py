@@ -10,7 +10,6 @@ from debruit.errors import InputError
 from debruit.files.outputs import check_file, check_folder
 from debruit.images.animation import MOVING
 from debruit.ranges import LARGEST_SIDE
-from debruit.workflows.request_checks import check_request
 from debruit.workflows.sampling_options import SamplingOptions
 
 EDITS = ("strength", "inpaint", "outpaint", "variations", "interpolate", "invert")
@@ -82,7 +81,7 @@ class Edit:
 
 def requested_edit(request: EditRequest) -> Edit:
     """Check a request and return its edit. InputError: no edit or several, and options that do not belong to it."""
-    check_request(request, "edit")
+    request.check("edit")
     name = _one(request)
     if name == "interpolate" and request.image is not None:
         raise InputError("--interpolate names its two images itself: leave --image out")

@@ -14,7 +14,6 @@ from debruit.workflows.evaluation_data import find_data, find_training_data
 from debruit.workflows.evaluation_options import Count, EvaluationOptions, names
 from debruit.workflows.public import public
 from debruit.workflows.report_files import WORK, report_folder, resumable, write_report
-from debruit.workflows.request_checks import check_request
 from debruit.workflows.rerun import rerun_command
 
 
@@ -43,7 +42,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says how to resume.
     """
-    check_request(request, "evaluate")
+    request.check("evaluate")
     settings = Request(
         count=request.n,
         metrics=registry.parse(names(request.metrics)),

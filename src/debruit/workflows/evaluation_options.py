@@ -8,12 +8,13 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, Seed
+from debruit.workflows.request import Request
 
 Count = Annotated[int, Ge(2), Le(MOST_DRAWN)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationOptions:
+class EvaluationOptions(Request):
     """`data` is what samples are compared with, one or several files or folders of one kind or a built-in source, by
     default the training data; `training_data` is that, if neither the run folder nor the model file says where it lies:
     the networks that score samples are trained on it.

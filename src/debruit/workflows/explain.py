@@ -18,13 +18,13 @@ from debruit.models.diffusion import Model
 from debruit.models.loaded import load_any
 from debruit.ranges import Seed
 from debruit.workflows.public import public
-from debruit.workflows.request_checks import check_request
+from debruit.workflows.request import Request
 
 PAGE = "index.html"
 
 
 @dataclass(frozen=True)
-class ExplainRequest:
+class ExplainRequest(Request):
     """The lecture page of `model`, a diffusion model or an autoencoder, on `image`: a file, or None for a held-out
     image of the training data or a sample of the model.
 
@@ -55,7 +55,7 @@ class ExplainResult:
 
 def explain(request: ExplainRequest) -> ExplainResult:
     """Compute the page. InputError: before any work, for a request that cannot be served."""
-    check_request(request, "explain")
+    request.check("explain")
     page.check_language(request.lang)
     path = None if request.out is None else Path(request.out) / PAGE
     if path is not None:

@@ -8,14 +8,16 @@ from typing import Any, ParamSpec, TypeVar
 
 from debruit.errors import InputError, nearest
 from debruit.events import Work
-from debruit.workflows.request_checks import check_request
+from debruit.workflows.request import Request
 
 Options = ParamSpec("Options")
-Request = TypeVar("Request")
+AnyRequest = TypeVar("AnyRequest", bound=Request)
 Result = TypeVar("Result")
 
 
-def public(make: Callable[Options, Request], verb: Callable[[Request], Result]) -> Callable[Options, Work[Result]]:
+def public(
+    make: Callable[Options, AnyRequest], verb: Callable[[AnyRequest], Result]
+) -> Callable[Options, Work[Result]]:
     """Return the public function of a verb, whose request is a dataclass. Type checkers know its keywords.
 
     It returns at once with a `Work`: an iterator of events, whose `result()` waits for the end. InputError, at once: a
@@ -29,7 +31,7 @@ def public(make: Callable[Options, Request], verb: Callable[[Request], Result]) 
             if option not in known:
                 raise InputError(f"debruit.{name} has no option '{option}'{nearest(option, known)}")
         request: Any = make(*args, **options)
-        check_request(request, name)
+        request.check(name)
         return Work(lambda: verb(request))
 
     functools.update_wrapper(start, verb, assigned=("__module__", "__name__", "__qualname__"), updated=())

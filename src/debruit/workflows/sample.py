@@ -27,7 +27,6 @@ from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.public import public
-from debruit.workflows.request_checks import check_request
 from debruit.workflows.sampling_options import SamplingOptions, conditions_digest, open_model, sampling_config
 
 SUFFIXES = (".png", ".npy")
@@ -65,7 +64,7 @@ def sample(request: SampleRequest) -> SampleResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
-    check_request(request, "sample")
+    request.check("sample")
     out = None if request.out is None else Path(request.out)
     check_out(out)
     model = open_model(request.model, request.device)

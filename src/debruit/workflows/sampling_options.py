@@ -17,12 +17,13 @@ from debruit.overrides import override
 from debruit.ranges import LARGEST_BATCH, Seed, Steps
 from debruit.sampling.config import SamplingConfig
 from debruit.workflows.outputs.manifest import digests, model_digest
+from debruit.workflows.request import Request
 
 AnyModel = str | Path | InstanceOf[Model]
 
 
 @dataclass(frozen=True)
-class SamplingOptions:
+class SamplingOptions(Request):
     """`model` is a run folder, a .safetensors file, the name of a model that comes with debruit, or a loaded model.
 
     `label`, `prompt` and `mask` are one condition for all images, or several in turn; None: not given. `conditions` are

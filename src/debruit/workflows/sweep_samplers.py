@@ -23,7 +23,6 @@ from debruit.workflows.evaluation_data import find_data, find_training_data
 from debruit.workflows.evaluation_options import Count, EvaluationOptions
 from debruit.workflows.public import public
 from debruit.workflows.report_files import WORK, report_folder, resumable, write_report
-from debruit.workflows.request_checks import check_request
 from debruit.workflows.rerun import rerun_command
 from debruit.workflows.store_sampling import store_sampling
 
@@ -55,7 +54,7 @@ def sweep_samplers(request: SweepRequest) -> SweepResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says how to resume.
     """
-    check_request(request, "sweep-samplers")
+    request.check("sweep-samplers")
     budgets = costs(request.evaluations)
     model, command = str(request.model), request.command or rerun_command("sweep-samplers", request)
     folder = report_folder(request.out, model, "samplers")

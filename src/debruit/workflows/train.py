@@ -23,7 +23,6 @@ from debruit.training.config import Run, TrainingConfig
 from debruit.training.moving import move
 from debruit.training.run_folder import MODEL, RunFolder, check_writable
 from debruit.workflows.public import public
-from debruit.workflows.request_checks import check_request as check_values
 from debruit.workflows.resolve import Resolved, resolve
 from debruit.workflows.train_request import TrainRequest, check_request
 from debruit.workflows.training_session import replanner, run_training
@@ -48,7 +47,7 @@ class TrainResult:
 def train(request: TrainRequest) -> TrainResult:
     """Train what a request means, or resume. Cancelling saves and returns. InputError: before any work, for a request
     that cannot be served; later, for data that has changed or a training that diverges."""
-    check_values(request, "train")
+    request.check("train")
     check_request(request)
     if request.resume is not None:
         return _resume(request, Path(request.resume))

@@ -11,13 +11,14 @@ from debruit.data.source import Source
 from debruit.errors import InputError
 from debruit.overrides import Assignments
 from debruit.ranges import LARGEST_BATCH, LARGEST_SIDE, MOST_IMAGES, Seed
+from debruit.workflows.request import Request
 
 AnySource = str | Path | Sequence[str | Path] | Source
 STAGES = ("autoencoder", "ldm")
 
 
 @dataclass(frozen=True)
-class TrainRequest:
+class TrainRequest(Request):
     """Train a model and keep everything in the run folder `out`.
 
     `source` is a folder of images, tar shards, Parquet files (or several of them), a built-in source or a `Source`; or

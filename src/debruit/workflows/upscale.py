@@ -14,7 +14,6 @@ from debruit.workflows.outputs.grid_file import save_images
 from debruit.workflows.outputs.sample_writer import find_writer, write_samples
 from debruit.workflows.progress import relayed
 from debruit.workflows.public import public
-from debruit.workflows.request_checks import check_request
 from debruit.workflows.sampling_options import SamplingOptions, editing_options, open_model
 
 
@@ -44,7 +43,7 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
 
     InputError: before any work, for a request that cannot be served. events.Cancelled: says what is kept.
     """
-    check_request(request, "upscale")
+    request.check("upscale")
     out = None if request.out is None else Path(request.out)
     if out is not None:
         check_out(out)
