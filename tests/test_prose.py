@@ -13,10 +13,6 @@ import pytest
 from prose import ROOT, complaints, markdown_hits, python_hits, skipped_formatting
 
 PACKAGE = ROOT / "src" / "debruit"
-# folders and files that still have retired words: to be emptied, and never added to
-NOT_YET = {
-    "docs/glossary.md",
-}
 
 
 def units() -> list[Path]:
@@ -43,8 +39,6 @@ def hits(unit: Path) -> list[str]:
 
 @pytest.mark.parametrize("unit", units(), ids=name_of)
 def test_prose_is_plain(unit):
-    if name_of(unit) in NOT_YET:
-        pytest.skip("not rewritten yet")
     left = hits(unit)
     assert not left, f"{len(left)} (python tests/test_prose.py {unit.relative_to(ROOT)}):\n" + "\n".join(left[:30])
 
