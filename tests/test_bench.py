@@ -1,7 +1,10 @@
-"""Benchmarks are not run here, but what they import from the package exists."""
+"""What benchmarks import from the package exists, and the request of a training stays on a short path."""
 
 import ast
 import importlib
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,3 +25,13 @@ def test_what_a_benchmark_imports_exists(script):
     for module, name in imported(script.read_text()):
         inside = importlib.import_module(module)
         assert hasattr(inside, name) or importlib.import_module(f"{module}.{name}"), f"{module} has no {name}"
+
+
+def test_the_request_of_a_training_visits_few_files():
+    """docs/architecture.md states the bounds: 15 files, 8 climbs. Traced in a process of its own."""
+    command = [sys.executable, BENCH / "request_path.py", "digits", "--images", "64", "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    counts = re.search(r"(\d+) files, (\d+) climbs", done.stdout)
+    assert counts, done.stdout
+    assert int(counts[1]) <= 15, done.stdout
+    assert int(counts[2]) <= 8, done.stdout
