@@ -139,15 +139,21 @@ BAD = {
 
 def test_types(tmp_path):
     """ty sees the types of the public API: a misspelt option is an error."""
-    ty = pytest.importorskip("ty")
-    executable = Path(sys.executable).with_name("ty")
-    if not executable.exists():
-        pytest.skip(f"no {executable.name} of {ty.__name__} here")
 
     def check(code: str):
         (tmp_path / "call.py").write_text(code)
         return subprocess.run(
-            [str(executable), "check", "--python", sys.prefix, "--extra-search-path", str(ROOT / "src"), "call.py"],
+            [
+                sys.executable,
+                "-m",
+                "ty",
+                "check",
+                "--python",
+                sys.prefix,
+                "--extra-search-path",
+                str(ROOT / "src"),
+                "call.py",
+            ],
             cwd=tmp_path,
             capture_output=True,
             text=True,
