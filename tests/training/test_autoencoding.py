@@ -269,7 +269,7 @@ def test_dead_codes_are_revived_in_the_average_too(tmp_path):
     assert "dead_codes" in parts
 
 
-def test_watching_has_limits():
+def test_the_guard_has_limits():
     with pytest.raises(InputError, match="slack is at least 0 and below collapse - 1"):
         DiscriminatorGuard(slack=0.6, collapse=1.5)
 
@@ -300,9 +300,9 @@ def test_cores_that_share_a_batch_give_its_gradient():
 
 @pytest.mark.parametrize("stopped_at", [96, 104, 112])
 def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at):
-    """The watch acts at validations, so the resumed training must make them at the same images."""
+    """The guard acts at validations, so the resumed training must make them at the same images."""
     run = tiny_latent.run(
-        batch=8, images=320, criterion=criterion(begins_images=None), watch=DiscriminatorGuard(flat=0.9)
+        batch=8, images=320, criterion=criterion(begins_images=None), discriminator_guard=DiscriminatorGuard(flat=0.9)
     )
     whole, _ = train(tmp_path / "whole", run)
     folder = RunFolder.create(tmp_path / "run", run)
@@ -324,7 +324,7 @@ def test_an_interruption_about_a_validation_changes_nothing(tmp_path, stopped_at
         assert torch.equal(value, mine[name]), name
 
 
-def test_a_learned_scale_does_not_mislead_the_watch(tmp_path):
+def test_a_learned_scale_does_not_mislead_the_guard(tmp_path):
     """Its loss is negative; the score is not, so no validation is taken for a collapse."""
     run = tiny_latent.run(images=640, criterion=criterion(reconstruction=Laplace(log_scale=-4.0), begins_images=64))
     folder, found = train(tmp_path / "run", run)

@@ -11,8 +11,8 @@ steps that were published.
 What differs from the release. d is measured by EfficientNet-Lite0, since LPIPS' weights ship in no package; with files
 of VGG16 and of LPIPS' heads: `--set criterion.perceptual.network=vgg16.pth --set criterion.perceptual.heads=lpips.pth`.
 Its VQ models were trained with other entries and weights of the discriminator; these have those of its KL models. Dead
-codes are revived, and the watch on the discriminator (training/discriminator_guard.py) rolls back a collapse. Its data
-was OpenImages; a first stage for one data set is trained on that one.
+codes are revived, and the guard against the discriminator (training/discriminator_guard.py) rolls back a collapse. Its
+data was OpenImages; a first stage for one data set is trained on that one.
 """
 
 from debruit.autoencoders import reference
@@ -119,7 +119,7 @@ def first_stage(codec: Autoencoder, *, steps: int) -> AutoencoderRun:
         keep_states=2,
         group="",
         own_parts=False,
-        watch=DiscriminatorGuard(flat=0.04, slack=0.1, collapse=1.5, roll_backs=2),
+        discriminator_guard=DiscriminatorGuard(flat=0.04, slack=0.1, collapse=1.5, roll_backs=2),
         revive_images=2_000,
     )
 

@@ -191,8 +191,8 @@ class DiscriminatorGuard:
     def __post_init__(self) -> None:
         if not 0 <= self.slack < self.collapse - 1:
             raise InputError(
-                f"watch.slack={self.slack:g} and watch.collapse={self.collapse:g}: slack is at least 0 and below "
-                "collapse - 1"
+                f"discriminator_guard.slack={self.slack:g} and discriminator_guard.collapse={self.collapse:g}: "
+                "slack is at least 0 and below collapse - 1"
             )
 
 
@@ -206,7 +206,7 @@ class AutoencoderRun(TrainingConfig):
 
     model: FirstStageConfig
     criterion: Criterion = field(default_factory=Criterion)
-    watch: DiscriminatorGuard = field(default_factory=DiscriminatorGuard)
+    discriminator_guard: DiscriminatorGuard = field(default_factory=DiscriminatorGuard)
     revive_images: Images = 2_000
 
     @property

@@ -15,7 +15,7 @@ def judge(state: AutoencoderState, run: AutoencoderRun, score: float, device: to
 
     The best weights are stored, the discriminator enters, or a collapse is rolled back; all of that changes `state`.
     """
-    limits, entered = run.watch, state.entered != NEVER
+    limits, entered = run.discriminator_guard, state.entered != NEVER
     if entered and state.best and not score <= limits.collapse * state.lowest:  # not: a NaN is a collapse too
         return _roll_back(state, run, score, device)
     state.lowest = min(state.lowest, score)
@@ -50,7 +50,7 @@ def strength(state: AutoencoderState, run: AutoencoderRun) -> float:
     adversarial = run.criterion.adversarial
     if adversarial is None or state.discriminator is None or state.entered == NEVER:
         return 0.0
-    if state.collapses > run.watch.roll_backs:
+    if state.collapses > run.discriminator_guard.roll_backs:
         return 0.0
     return adversarial.ramp(state.images_seen - state.entered) * 0.5**state.collapses
 
@@ -62,7 +62,7 @@ def _roll_back(state: AutoencoderState, run: AutoencoderRun, score: float, devic
     state.optimiser.state.clear()
     state.renew_discriminator(run, device)
     state.entered, state.before = state.images_seen, float("inf")
-    left_out = state.collapses > run.watch.roll_backs
+    left_out = state.collapses > run.discriminator_guard.roll_backs
     consequence = (
         "it is left out from now on" if left_out else f"it enters again with {0.5**state.collapses:g} of its weight"
     )
