@@ -10,6 +10,7 @@ import tiny_latent
 from debruit.autoencoders.kl import KL
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.vq import VQ
+from debruit.judges.features.network import eager
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model
 from debruit.planning import two_stage
@@ -28,6 +29,17 @@ def test_an_image_is_the_same_on_both_devices(tmp_path):
     list(fit(folder, folder.run.source.build(), torch.device("cuda")))
     on_cpu, on_gpu = (Model.load(folder.path, device).generate(8, seed=1, steps=10) for device in ("cpu", "cuda"))
     assert (on_cpu.int() - on_gpu.int()).abs().float().mean() < 1, "bfloat16 against float32, of 255"
+
+
+def test_features_are_in_full_float32_whatever_the_process_allows(monkeypatch):
+    """Also where another thread trains with TF32 meanwhile."""
+    network, x = torch.nn.Sequential(torch.nn.Conv2d(64, 64, 3, padding=1)), torch.randn(8, 64, 56, 56)
+    expected = network.double()(x.double()).detach().float()
+    forward = eager(network.float(), torch.device("cuda"))
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with torch.inference_mode():
+        torch.testing.assert_close(forward(x).cpu(), expected, rtol=1e-5, atol=1e-5)
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_bf16_training_stays_close_to_fp32(tmp_path):

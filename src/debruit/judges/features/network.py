@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from debruit.images.spec import DataSpec
 from debruit.networks.layers import channels_last
@@ -99,13 +100,33 @@ def digest(weights: Mapping[str, Tensor], *settings: object) -> str:
     return hashed.hexdigest()[:32]
 
 
+class FullFloat32(TorchFunctionMode):
+    """Inside, in this thread, 2D convolutions of CUDA compute in full float32, whatever torch.backends.cudnn allows.
+
+    TF32 would move features by a thousandth. torch.backends.cudnn.flags is a setting of the whole process, which other
+    threads would see; the operation below the public one takes it as an argument.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return _conv2d(*args, **(kwargs or {})) if func is torch.conv2d else func(*args, **(kwargs or {}))
+
+
+def _conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride=1, padding=0, dilation=1, groups=1) -> Tensor:
+    assert not isinstance(padding, str), "give the padding in pixels"
+    stride, padding, dilation = ([v] if isinstance(v, int) else list(v) for v in (stride, padding, dilation))
+    benchmark, deterministic, cudnn, tf32 = False, False, True, False
+    return torch.ops.aten._convolution.default(
+        x, weight, bias, stride, padding, dilation, False, [0], groups, benchmark, deterministic, cudnn, tf32
+    )
+
+
 def eager(network: nn.Module, device: torch.device) -> Forward:
-    """The network in torch, channels last in memory, in full float32 (TF32 would move features by a thousandth)."""
+    """The network in torch, channels last in memory, in full float32."""
     channels_last(network)
     network = network.eval().requires_grad_(False).to(device)
 
     def forward(x: Tensor, /) -> Tensor:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with FullFloat32():
             return network(x.to(device, memory_format=torch.channels_last))
 
     return forward

@@ -1,9 +1,11 @@
 """Runtimes of feature networks: torch, or onnxruntime if it is installed, which is several times faster on a CPU."""
 
+import contextlib
 import importlib.util
 import logging
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import torch
@@ -18,6 +20,8 @@ from debruit.judges.features.network import Forward, eager
 
 BATCHES = {"torch": 32, "onnxruntime": 8}  # images per call; with onnxruntime, what the caches of a core hold
 NEEDED = ("onnxruntime", "onnx", "onnxscript")  # the last two for the export
+
+_exporting = threading.Lock()  # an export changes settings of the whole process: warnings, a logger
 
 
 def run(
@@ -76,23 +80,30 @@ def session_forward(session) -> Forward:
 
 
 def _export(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
-    """Export for any number of images per call, without the exporter's comments; its failures are exceptions."""
+    """Export for any number of images per call; its failures are exceptions."""
+    with _quiet():
+        torch.onnx.export(
+            network.eval(),
+            (torch.zeros(2, *shape),),
+            path,
+            input_names=["images"],
+            output_names=["features"],
+            dynamic_shapes=({0: torch.export.Dim("count")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[None]:
+    """Inside, one thread at a time, the exporter's comments are hidden; so are the warnings of other threads."""
     logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    try:
+    with _exporting, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = logger.level
         logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network.eval(),
-                (torch.zeros(2, *shape),),
-                path,
-                input_names=["images"],
-                output_names=["features"],
-                dynamic_shapes=({0: torch.export.Dim("count")},),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-    finally:
-        logger.setLevel(before)
+        try:
+            yield
+        finally:
+            logger.setLevel(before)
