@@ -28,7 +28,6 @@ GROUND = (
     "events",
     "ranges",
     "finite",
-    "console",
     "seams",
     "config",
     "overrides",

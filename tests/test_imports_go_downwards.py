@@ -8,7 +8,7 @@ import debruit
 
 ROOT = Path(debruit.__file__).parent
 LAYERS = (
-    "errors", "events", "ranges", "rng", "finite", "console", "seams", "config", "overrides", "provenance", "device",
+    "errors", "events", "ranges", "rng", "finite", "seams", "config", "overrides", "provenance", "device",
     "text", "files", "images", "diffusion",
     "sampling", "networks", "autoencoders", "annotations", "data", "conditioning", "models", "editing", "metrics",
     "judges", "training", "planning",

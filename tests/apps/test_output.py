@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from debruit import console
+from debruit.apps import console
 from debruit.apps.cli import main
 
 TINY = [

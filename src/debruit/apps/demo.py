@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from debruit.apps import cli
-from debruit.console import complain, installed, say
+from debruit.apps.console import complain, installed, say
 from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split_of
 from debruit.errors import InputError

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from debruit.evaluation.latent_diagnostics import CHANNEL
@@ -28,13 +27,6 @@ def scores(shown: Sequence[Score], title: str, **others: Sequence[Score]) -> Tab
         cells = [words.value(column[s.label]) if s.label in column else "" for column in columns.values()]
         table.add_row(s.label, words.value(s), words.interval(s), *cells, f"{s.count:,}", words.ARROWS[s.better])
     return table
-
-
-def show(*parts: object) -> None:
-    """Print on the standard output, as wide as the terminal (110 columns without one)."""
-    console = Console(soft_wrap=False, width=None if Console().is_terminal else 110, highlight=False)
-    for part in parts:
-        console.print(part)
 
 
 def left_out(evaluation: Evaluation) -> list[str]:

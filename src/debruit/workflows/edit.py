@@ -22,7 +22,7 @@ from debruit.models.diffusion import Model
 from debruit.sampling.sampler import level
 from debruit.workflows.edit_request import Edit, EditRequest, requested_edit
 from debruit.workflows.outputs import manifest
-from debruit.workflows.outputs.grid_file import save_images
+from debruit.workflows.outputs.grid_file import MemoryWriter, save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.progress import ProgressMeter, relayed
 from debruit.workflows.public import public
@@ -99,7 +99,7 @@ def _writer(request: EditRequest, edit: Edit, model: Model) -> SampleWriter:
     shape = (data.channels, data.height + top + bottom, data.width + left + right)
     out, columns = edit.out, edit.count if edit.name == "interpolate" else None
     if out is None:
-        return find_writer(None, {}, edit.count, shape, data.depth, print)
+        return MemoryWriter(edit.count)
     value = {"inpaint": manifest.digest(request.inpaint), "interpolate": None, "variations": None}.get(
         edit.name, edit.value
     )

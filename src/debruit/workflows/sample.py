@@ -24,7 +24,7 @@ from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.weights import describe, none
 from debruit.sampling.job import SamplingJob
 from debruit.workflows.outputs import manifest
-from debruit.workflows.outputs.grid_file import save_images
+from debruit.workflows.outputs.grid_file import MemoryWriter, save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.public import public
 from debruit.workflows.sampling_options import SamplingOptions, conditions_digest, open_model, sampling_config
@@ -114,7 +114,7 @@ def _writer(
 ) -> SampleWriter:
     spec = model.config.data
     if out is None:
-        return find_writer(None, {}, request.n, spec.shape, spec.depth, print)
+        return MemoryWriter(request.n)
     settings = manifest.settings_of(
         "sample",
         request.model,

@@ -15,7 +15,8 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError, MissingArgumentError, ValidationError
 
 import debruit
-from debruit import console, events
+from debruit import events
+from debruit.apps import console
 from debruit.apps.cli import command
 from debruit.apps.cli.display import Display
 from debruit.apps.cli.old_flags import renamed

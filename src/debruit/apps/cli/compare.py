@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, ReferenceCount, SampleCount, Seed, Threads
 from debruit.apps.cli.sources import Sources, check_no_models
+from debruit.apps.console import say
 from debruit.apps.process import prepare_process
-from debruit.console import say
 
 
 def compare(
@@ -62,7 +62,8 @@ def compare(
     threads
         CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
-    from debruit.reports import comparison, terminal
+    from debruit.apps.cli.tables import show_tables
+    from debruit.reports import comparison
     from debruit.workflows.compare import CompareRequest
     from debruit.workflows.compare import compare as run
     from debruit.workflows.report_files import written
@@ -85,6 +86,6 @@ def compare(
     )
     prepare_process(threads)
     result = run(with_command("compare", request, threads=threads))
-    terminal.show(comparison.table(result.comparison))
+    show_tables(comparison.table(result.comparison))
     say(written(result.paths))
     return 0

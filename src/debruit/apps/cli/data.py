@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Minutes, SideLength, Threads
+from debruit.apps.console import text_only
 from debruit.apps.process import prepare_process
-from debruit.console import text_only
 
 
 def doctor(

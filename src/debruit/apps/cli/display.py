@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any
 
-from debruit import console
+from debruit.apps import console
 from debruit.events import Event
 
 QUIET_SECONDS, LINE_SECONDS = 1.0, 10.0  # without a terminal: no progress line before, and one so often

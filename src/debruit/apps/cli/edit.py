@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Amount, EditCount, FrameCount, Repeats, Strength
 from debruit.apps.cli.sampling_flags import DEFAULTS, SamplingFlags
+from debruit.apps.console import say
 from debruit.apps.process import prepare_process
-from debruit.console import say
 
 if TYPE_CHECKING:
     from debruit.workflows.edit import EditResult

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, LikelihoodCount, ReferenceCount, SampleCount, Seed, Threads
 from debruit.apps.cli.sources import Sources
+from debruit.apps.console import say
 from debruit.apps.process import prepare_process
-from debruit.console import say
 
 
 def evaluate(
@@ -67,6 +67,7 @@ def evaluate(
     threads
         CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
+    from debruit.apps.cli.tables import show_tables
     from debruit.reports import terminal
     from debruit.workflows.evaluate import EvaluateRequest
     from debruit.workflows.evaluate import evaluate as run
@@ -89,7 +90,7 @@ def evaluate(
     )
     prepare_process(threads)
     result = run(with_command("evaluate", request, threads=threads))
-    terminal.show(*terminal.tables(result.evaluation))
+    show_tables(*terminal.tables(result.evaluation))
     for line in (*terminal.left_out(result.evaluation), written(result.paths)):
         say(line)
     return 0

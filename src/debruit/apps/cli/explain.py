@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Seed, Threads
 from debruit.apps.cli.sources import Sources
+from debruit.apps.console import say
 from debruit.apps.process import prepare_process
-from debruit.console import say
 
 
 def explain(

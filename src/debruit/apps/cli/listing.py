@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from debruit.console import say, text_only
+from debruit.apps.console import say, text_only
 
 
 def listing(what: Literal["recipes", "samplers", "models", "data"], /) -> int:

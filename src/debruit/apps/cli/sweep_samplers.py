@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import Batch, Evaluations, ReferenceCount, SampleCount, Seed, Threads
 from debruit.apps.cli.sources import Sources
+from debruit.apps.console import say
 from debruit.apps.process import prepare_process
-from debruit.console import say
 
 
 def sweep_samplers(
@@ -68,7 +68,8 @@ def sweep_samplers(
     threads
         CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
     """
-    from debruit.reports import sampler_sweep, terminal
+    from debruit.apps.cli.tables import show_tables
+    from debruit.reports import sampler_sweep
     from debruit.workflows.report_files import written
     from debruit.workflows.rerun import with_command
     from debruit.workflows.sweep_samplers import SweepRequest
@@ -91,7 +92,7 @@ def sweep_samplers(
     )
     prepare_process(threads)
     result = run(with_command("sweep-samplers", request, threads=threads))
-    terminal.show(sampler_sweep.table(result.sweep))
+    show_tables(sampler_sweep.table(result.sweep))
     for line in (sampler_sweep.conclusion(result.sweep), *result.stored, written(result.paths)):
         say(line)
     return 0

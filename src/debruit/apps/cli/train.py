@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from debruit.apps.cli import command
 from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, SideLength, Threads
 from debruit.apps.cli.sources import Sources
+from debruit.apps.console import say
 from debruit.apps.threads import recorded, set_threads
-from debruit.console import say
 
 if TYPE_CHECKING:
     from debruit.training.config import TrainingConfig

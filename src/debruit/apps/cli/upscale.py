@@ -7,8 +7,8 @@ from cyclopts import Parameter
 
 from debruit.apps.cli.numbers import EditCount
 from debruit.apps.cli.sampling_flags import DEFAULTS, SamplingFlags
+from debruit.apps.console import say
 from debruit.apps.process import prepare_process
-from debruit.console import say
 
 
 def upscale(
