@@ -1,19 +1,14 @@
 """What a paper's appendix needs: processor, threads, memory, packages, the command; and how debruit is cited."""
 
 import json
+import threading
 from pathlib import Path
 
-import pytest
 import torch
 
 import debruit
 from debruit import provenance
 from debruit.apps.cli import main
-
-
-@pytest.fixture(autouse=True)
-def no_command(monkeypatch):
-    monkeypatch.setattr(provenance, "_command", [])
 
 
 def test_what_it_says():
@@ -28,10 +23,25 @@ def test_what_it_says():
 
 
 def test_the_command_names_no_folder_of_the_user():
-    provenance.remember(
-        ["train", "/home/me/secret project/data", "--out=/home/me/runs/a", "--set", "optimiser.lr=1e-3", "runs/b"]
-    )
-    assert provenance.provenance()["command"] == "debruit train data --out=a --set optimiser.lr=1e-3 runs/b"
+    given = ["train", "/home/me/secret project/data", "--out=/home/me/runs/a", "--set", "optimiser.lr=1e-3", "runs/b"]
+    with provenance.command(given):
+        assert provenance.provenance()["command"] == "debruit train data --out=a --set optimiser.lr=1e-3 runs/b"
+
+
+def test_a_command_belongs_to_its_context_and_ends_with_it(monkeypatch):
+    during, other = [], []
+
+    def verb(*_, **__):
+        during.append(provenance.provenance()["command"])
+        thread = threading.Thread(target=lambda: other.append(provenance.provenance()))
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr("debruit.apps.cli.app", verb)
+    assert main(["list", "models"]) == 0
+    assert during == ["debruit list models"]
+    assert "command" not in other[0], "another thread runs no command"
+    assert "command" not in provenance.provenance(), "after it there is none"
 
 
 def test_cite(capsys):

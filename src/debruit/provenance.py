@@ -5,10 +5,12 @@ It stands in every model file and in every report. Nothing in it identifies a pe
 only the last part is kept.
 """
 
+import contextlib
 import os
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import debruit
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "pydantic", "scipy", "scikit-learn", "tokenizers", "onnxruntime")
-_command: list[str] = []  # of this process, as `remember` was given it
+_command: ContextVar[str] = ContextVar("debruit_command", default="")
 
 BIBTEX = f"""@software{{debruit,
   title   = {{debruit: train, sample, evaluate and study diffusion models}},
@@ -28,14 +30,19 @@ BIBTEX = f"""@software{{debruit,
 }}"""
 
 
-def remember(arguments: Sequence[str]) -> None:
-    """Called by the command line with its arguments, so that `provenance` can say the command."""
-    _command[:] = ["debruit", *(_without_folders(argument) for argument in arguments)]
+@contextlib.contextmanager
+def command(arguments: Sequence[str]) -> Generator[None]:
+    """Inside, in this context, `provenance` gives the command line `debruit *arguments`."""
+    token = _command.set(shlex.join(["debruit", *(_without_folders(argument) for argument in arguments)]))
+    try:
+        yield
+    finally:
+        _command.reset(token)
 
 
 def provenance() -> dict[str, Any]:
     """As JSON: "cpu", "cores", "threads" (torch's), "memory_gib", "gpu" (None without one), "system", "versions" by
-    package and, of a command line, "command"."""
+    package and, inside `command`, "command"."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
@@ -47,7 +54,7 @@ def provenance() -> dict[str, Any]:
         "gpu": gpu,
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
-        **({"command": shlex.join(_command)} if _command else {}),
+        **({"command": line} if (line := _command.get()) else {}),
     }
 
 

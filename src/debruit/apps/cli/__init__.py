@@ -15,7 +15,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError, MissingArgumentError, ValidationError
 
 import debruit
-from debruit import events
+from debruit import events, provenance
 from debruit.apps import console
 from debruit.apps.cli import command
 from debruit.apps.cli.display import Display
@@ -23,7 +23,6 @@ from debruit.apps.cli.old_flags import renamed
 from debruit.apps.cli.signals import handled
 from debruit.errors import InputError
 from debruit.files.atomic import storage_problem
-from debruit.provenance import BIBTEX, remember
 
 UNREAD = 141
 
@@ -71,7 +70,7 @@ app.command("debruit.apps.cli.listing:listing", name="list", help="List recipes,
 @app.command(name="cite", help="Print the BibTeX entry of debruit, for a paper.")
 def cite() -> int:
     """Print the BibTeX entry of debruit, for a paper."""
-    print(BIBTEX)
+    print(provenance.BIBTEX)
     return 0
 
 
@@ -79,11 +78,15 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
     """Run one command and return its exit code. `started` (time.monotonic()) is when it began, by default now."""
     command.begin(started)
     given = sys.argv[1:] if arguments is None else arguments
-    remember(given)
     token = events.CancelToken()
     with console.installed(speaks=bool(given) and not {"--help", "-h", "--version"} & set(given)):
         try:
-            with Display() as display, events.listen(display, token), handled(token):
+            with (
+                provenance.command(given),
+                Display() as display,
+                events.listen(display, token),
+                handled(token),
+            ):
                 code = app(renamed(given), exit_on_error=False, print_error=False, result_action="return_value")
             return code if isinstance(code, int) else 0
         except InputError as error:
