@@ -30,6 +30,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from debruit.apps.process import prepare_process
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE, Perceptual
 from debruit.autoencoders.losses.reconstruction import L1
@@ -51,7 +52,6 @@ from debruit.planning.counting import codec_parameters
 from debruit.planning.plan import fitted
 from debruit.planning.recommend import Budget
 from debruit.provenance import hardware
-from debruit.training.allocator import prepare
 from debruit.training.config import AutoencoderRun, Intervals
 from debruit.training.run_folder import LOG, RUN, RunFolder
 from debruit.training.supervisor import fit
@@ -327,9 +327,7 @@ def main() -> None:
         parser.error("--images and --minutes-each both set the length: give one of them")
     if not options.minutes_each:
         options.images = options.images or 60_000
-    prepare()
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    prepare_process(options.threads)
     try:
         ablation(options)
     except InputError as error:

@@ -11,7 +11,7 @@ with one on pixels.
    ldm` would build, with random weights; its share of the minutes is subtracted from those on latents. The latents come
    from the cache; filling it is reported in seconds per 1,000 images.
 
-All contenders run in one process, with debruit's process settings (training/allocator.py), and take turns of one action
+All contenders run in one process, with debruit's process settings (apps/process.py), and take turns of one action
 each; ratios are computed turn by turn, so that a machine whose speed drifts affects all alike. Each peak memory is that
 of a fresh process that performs the action twice. On a CPU (Linux) it is the largest resident set minus that before the
 model was built; on CUDA it is torch.cuda.max_memory_allocated.
@@ -37,6 +37,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from debruit.apps.process import prepare_process
 from debruit.autoencoders import reference
 from debruit.autoencoders.autoencoder import Autoencoder, AutoencoderModule, measured
 from debruit.autoencoders.coder import Coder
@@ -51,7 +52,6 @@ from debruit.planning import recommend, sizing
 from debruit.planning.cost import cost
 from debruit.planning.recommend import Budget
 from debruit.planning.two_stage import FIRST_SHARE
-from debruit.training.allocator import prepare
 from debruit.training.config import AutoencoderRun, Intervals, Optimiser, Run
 from debruit.training.optim.gradient import autocast
 from debruit.training.run_folder import hardware
@@ -356,9 +356,7 @@ class Fresh:
 
 def begin_process(threads: int | None) -> None:
     """Configure the process as for the timings; import libraries before anything is measured."""
-    prepare()
-    if threads:
-        torch.set_num_threads(threads)
+    prepare_process(threads)
     if has_diffusers():
         from diffusers import AutoencoderKL  # noqa: F401
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from debruit import load
+from debruit.apps.process import prepare_process
 from debruit.conditioning.text import Text
 from debruit.data.dataset import Dataset
 from debruit.data.split import split
@@ -27,7 +28,6 @@ from debruit.models.model_file import save
 from debruit.networks.text_transformer import TextTransformer
 from debruit.recipes import recipes
 from debruit.text.wordpiece import MARKS
-from debruit.training.allocator import prepare
 
 NAME, RECIPE = "openmoji-64", "openmoji-text-mask-64"
 MOST_BYTES = 25_000_000
@@ -132,7 +132,7 @@ def main() -> None:
     verbs.add_parser("figures")
     verbs.add_parser("held-out")
     options = parser.parse_args()
-    prepare()
+    prepare_process()
     if options.verb == "export":
         export(options.run)
     elif options.verb == "figures":

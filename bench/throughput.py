@@ -25,9 +25,9 @@ BATCH, SIZE, SAMPLING_STEPS = 64, 28, 10
 
 def debruit(width: int) -> tuple[int, Callable, Callable]:
     """debruit's own step, as `debruit train` runs it (process settings included)."""
-    from debruit.training.allocator import prepare
+    from debruit.apps.process import prepare_process
 
-    prepare()
+    prepare_process()
     import torch
 
     from debruit.images.spec import DataSpec

@@ -16,10 +16,10 @@ import torch
 
 from debruit.apps import cli
 from debruit.apps.console import complain, installed, say
+from debruit.apps.process import prepare_process
 from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.split import split_of
 from debruit.errors import InputError
-from debruit.files.home import settle
 from debruit.files.outputs import check_folder
 from debruit.images import figures
 from debruit.images.row_sheet import row_sheet
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run_demo(options: argparse.Namespace) -> None:
-    settle()
+    prepare_process()
     check_folder(options.out, files=("prompts.png", "samples.png", "denoising.png", "reconstruction.png", "loss.png"))
     draw_prompts(options.out / "prompts.png")
     source, size = (options.source, None) if options.source else (SOURCE, SIZE)

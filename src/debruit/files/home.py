@@ -1,7 +1,6 @@
 """The folder for files of the current user, also in a container whose user has no home, no name, or a home that cannot
 be written."""
 
-import getpass
 import os
 import stat
 import tempfile
@@ -36,19 +35,6 @@ def expanded(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise InputError(f"{text}: the home folder of that user is not known, write the path without ~") from None
-
-
-def settle() -> None:
-    """Provide what libraries require and fail without: the name of the user (torch's compiler), folders for their
-    settings (matplotlib, triton)."""
-    try:
-        getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        os.environ["USER"] = f"uid-{number()}"
-    for name, usual in (("MPLCONFIGDIR", "~/.config/matplotlib"), ("TRITON_CACHE_DIR", "~/.triton")):
-        path = Path(os.path.expanduser(usual))
-        if name not in os.environ and not (path.is_absolute() and makeable(path)):
-            os.environ[name] = str(cache() / usual.rpartition("/")[2].lstrip("."))
 
 
 def temporary() -> Path:

@@ -5,7 +5,6 @@ Pillow has no colour mode of 16 bits: such a file is decoded twice, for its high
 
 import struct
 import sys
-import warnings
 from typing import BinaryIO
 
 import numpy as np
@@ -14,9 +13,6 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from debruit.files.blobs import Openable
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-
-
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata in files that can be read all the same
 
 
 def identified(file: BinaryIO) -> ImageFile.ImageFile:

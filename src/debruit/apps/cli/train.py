@@ -9,7 +9,8 @@ from debruit.apps.cli import command
 from debruit.apps.cli.numbers import Batch, Factor, Images, Minutes, Seed, SideLength, Threads
 from debruit.apps.cli.sources import Sources
 from debruit.apps.console import say
-from debruit.apps.threads import recorded, set_threads
+from debruit.apps.process import prepare_process
+from debruit.apps.threads import recorded
 
 if TYPE_CHECKING:
     from debruit.training.config import TrainingConfig
@@ -105,13 +106,11 @@ def train(
     dry_run
         Print the settings, the memory and the time, and stop.
     """
-    from debruit.training.allocator import prepare
     from debruit.workflows.train import train as run
     from debruit.workflows.train_request import TrainRequest
     from debruit.workflows.train_source import arranged
 
-    prepare()
-    set_threads(threads, recorded=None if resume is None or threads else recorded(resume))
+    prepare_process(threads, recorded=None if resume is None or threads else recorded(resume))
     source, on = arranged(what)
     result = run(
         TrainRequest(
