@@ -1,10 +1,12 @@
 """The shape of the code: packages that stay small enough to know, modules that can be read in one go, imports without
-circles."""
+circles; below apps/ no terminal and no setting of the process."""
 
 import ast
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
+
+import pytest
 
 import debruit
 
@@ -15,6 +17,16 @@ MODULES = {
 }
 LINES = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
 LARGEST_SHARE, LONGEST, MEDIAN = 0.18, 350, 150
+BUILTINS = ("print", "breakpoint", "exit", "quit")
+OF_THE_PROCESS = (  # what apps/ alone may use: the terminal, the command line, settings of the whole process
+    *BUILTINS, "sys.argv", "sys.stdin", "sys.stdout", "sys.stderr", "sys.exit",
+    "sys.__stdout__", "sys.__stderr__", "sys.excepthook", "signal", "argparse", "rich.print", "rich.console",
+    "rich.progress", "warnings.filterwarnings", "warnings.showwarning", "os.chdir", "os.umask", "os.putenv", "os._exit",
+    "os.environ.setdefault", "os.environ.update", "os.environ.pop", "os.environ.clear", "torch.set_default_dtype",
+    "torch.set_default_device", "torch.set_float32_matmul_precision", "torch.use_deterministic_algorithms",
+    "torch.backends.cudnn.flags",
+)  # fmt: skip
+WRITTEN = ("os.environ", "torch.backends", "sys", "warnings", "signal")  # and what nobody else may assign to
 
 
 def test_no_package_holds_more_than_its_share():
@@ -31,6 +43,38 @@ def test_modules_are_short():
     assert median(lines for lines in LINES.values() if lines > 1) < MEDIAN
 
 
+def test_nothing_below_apps_prints_or_changes_the_process():
+    wrong = {
+        name: uses
+        for name, path in MODULES.items()
+        if name.partition(".")[0] not in ("apps", "__main__")
+        and (uses := uses_of_the_process(ast.parse(path.read_text())))
+    }
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("print(1)", ["print"]),
+        ("show = print", ["print"]),
+        ("import sys\nsys.stdout.write(1)", ["sys.stdout"]),
+        ("import sys as s\ndef f(): s.argv[1:]", ["sys.argv"]),
+        ("def f():\n    from sys import stderr", ["sys.stderr"]),
+        ("import signal", ["signal"]),
+        ("from signal import SIGINT, signal", ["signal"]),
+        ("from rich.console import Console", ["rich.console"]),
+        ("import os\nos.environ['A'] = 'b'", ["os.environ"]),
+        ("from os import environ\nenviron.setdefault('A', 'b')", ["os.environ.setdefault"]),
+        ("from torch.backends import cudnn\ncudnn.allow_tf32 = True", ["torch.backends"]),
+        ("import os, sys\nself.print(sys.modules, os.environ.get('A'), os.environ['A'])  # print(sys.argv)", []),
+        ("def f(signal): return signal.shape, input, sys.argv", []),
+    ],
+)
+def test_uses_of_the_process_are_found(code, found):
+    assert uses_of_the_process(ast.parse(code)) == found
+
+
 def test_there_is_no_circle_of_imports():
     """Also none of imports for types alone, or inside of functions."""
     circles = [sorted(group) for group in strongly_connected(imports()) if len(group) > 1]
@@ -40,6 +84,41 @@ def test_there_is_no_circle_of_imports():
 def test_circles_are_found():
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
     assert sorted(sorted(group) for group in strongly_connected(graph) if len(group) > 1) == [["b", "c"]]
+
+
+def uses_of_the_process(tree: ast.Module) -> list[str]:
+    """The names of OF_THE_PROCESS that are used or imported; of WRITTEN those that are assigned to or deleted. A
+    variable may have the name of a module that is not imported."""
+    imported = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    found = {name for full in imported.values() if (name := _within(full, OF_THE_PROCESS))}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            first, dot, rest = _dotted(node).partition(".")
+            full = imported.get(first, first if first in BUILTINS else "") + dot + rest
+            names = OF_THE_PROCESS if isinstance(node.ctx, ast.Load) else WRITTEN
+            found |= {name for name in [_within(full, names)] if name}
+    return sorted(found)
+
+
+def _within(path: str, names: tuple[str, ...]) -> str:
+    """The one of these names that a dotted path is, or is inside of; "" for other paths."""
+    return next((name for name in names if f"{path}.".startswith(f"{name}.")), "")
+
+
+def _dotted(node: ast.expr) -> str:
+    """The text "a.b.c" of names and attributes, subscripts left out; "" for other expressions."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Subscript):
+        return _dotted(node.value)
+    if isinstance(node, ast.Attribute) and (before := _dotted(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
 
 
 def imports() -> dict[str, set[str]]:
