@@ -114,7 +114,7 @@ def no_work(monkeypatch):
     monkeypatch.setattr(Model, "job_under", begin)
     monkeypatch.setattr(Model, "module", begin, raising=False)
     monkeypatch.setattr(FirstStage, "load", begin)
-    monkeypatch.setattr("debruit.training.supervisor.fit", begin)
+    monkeypatch.setattr("debruit.workflows.training_session.fit", begin)
     monkeypatch.setattr("debruit.data.sources.digits.Digits.build", begin)
 
 
