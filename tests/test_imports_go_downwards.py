@@ -1,12 +1,14 @@
 """Imports go downwards: each package of debruit imports itself and what stands before it here."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
 import debruit
 
 ROOT = Path(debruit.__file__).parent
+ARCHITECTURE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
 LAYERS = (
     "errors", "events", "ranges", "rng", "finite", "seams", "config", "overrides", "provenance", "device",
     "text", "files", "images", "diffusion",
@@ -52,6 +54,30 @@ def test_a_wrong_import_is_seen():
     assert {name for _, name in imports(ast.parse(inside))} == {"training.fit", "config", "apps.cli"}
     assert {name for _, name in imports(ast.parse(typed))} == {"models.diffusion.Model"}
     assert layer("networks.unet") < layer("conditioning.text.Text") < layer("training.loop")
+
+
+def test_the_documented_arrows_are_the_imports():
+    """docs/architecture.md has an arrow for each import that no longer path of arrows implies."""
+    graph = {folder: set() for folder in LAYERS[LAYERS.index("diffusion") : LAYERS.index("__main__")]}
+    for folder in graph:
+        for path in (ROOT / folder).rglob("*.py"):
+            graph[folder] |= {name.partition(".")[0] for _, name in imports(ast.parse(path.read_text()))}
+        graph[folder] &= graph.keys() - {folder}
+    reached: dict[str, set[str]] = {}
+    for folder, direct in graph.items():  # upwards, so that those below are known
+        reached[folder] = direct.union(*(reached[below] for below in direct))
+    arrows = {folder: direct - set().union(*(reached[d] for d in direct)) for folder, direct in graph.items()}
+    rows = [
+        line.split("|")[1:4] for line in ARCHITECTURE.splitlines() if line.startswith("| `") and line.count("|") == 4
+    ]
+    documented = {folder.strip(" `/"): set(re.findall(r"`(\w+)/`", to)) for folder, _, to in rows}
+    assert {folder: documented.get(folder) for folder in arrows} == arrows
+
+
+def test_all_modules_at_the_root_are_documented():
+    paragraph = ARCHITECTURE.partition("Modules of their own at the root:")[2].partition("\n\n")[0]
+    found = {path.stem for path in ROOT.glob("*.py")} - {"__init__", "__main__"}
+    assert set(re.findall(r"`(\w+)\.py`", paragraph)) == found
 
 
 def layer(name: str) -> int:
