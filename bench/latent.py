@@ -46,6 +46,7 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
+from debruit.data.split import split_of
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
 from debruit.planning import recommend, sizing
@@ -127,7 +128,7 @@ class Debruit:
     def train(self) -> Action:
         run = self.setting.run
         dataset, state = synthetic(run.data), AutoencoderState.start(run, self.device)
-        reports = Autoencoding(run, dataset, self.device).train(state, np.arange(len(dataset)))
+        reports = Autoencoding(run, dataset, self.device, split_of(dataset, run)).train(state, np.arange(len(dataset)))
         return lambda: next(reports)
 
     def _module(self) -> AutoencoderModule:
@@ -326,7 +327,8 @@ def training(run: Run, device: str) -> Action:
         latents = latent_cache(dataset, codec, codec_module(codec, target), flip=run.flip, device=target)
     each = replace(run, minutes=None, images=ENDLESS, every=Intervals(report_images=run.batch))
     state = TrainState.start(each, target)
-    reports = Diffusion(each, dataset, target, latents=latents).train(state, np.arange(len(dataset)))
+    task = Diffusion(each, dataset, target, split_of(dataset, each), latents=latents)
+    reports = task.train(state, np.arange(len(dataset)))
     return lambda: next(reports)
 
 

@@ -176,8 +176,8 @@ def test_two_stages_under_conditions_go_on_where_they_were(folder, tmp_path, mon
     assert main([*command, "--out", "whole"]) == 0
     honest, made = supervisor.open_task, []
 
-    def interrupting(folder, dataset, device):
-        task = honest(folder, dataset, device)
+    def interrupting(*arguments):
+        task = honest(*arguments)
         train = task.train
         made.append(task)
 

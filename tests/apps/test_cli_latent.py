@@ -140,8 +140,8 @@ def test_an_interruption_in_either_stage_goes_on_where_it_was(tmp_path, capsys, 
     assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     honest, made = supervisor.open_task, []
 
-    def interrupting(folder, dataset, device):
-        task = honest(folder, dataset, device)
+    def interrupting(*arguments):
+        task = honest(*arguments)
         train = task.train
         made.append(task)
 

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import binomtest
 
 from debruit.data.dataset import Dataset
-from debruit.data.split import split
+from debruit.data.split import split, split_of
 from debruit.errors import InputError
 from debruit.evaluation.memorisation.monitor import CopyAlarm
 from debruit.evaluation.memorisation.nearest import (
@@ -165,7 +165,8 @@ def test_large_images_are_read_and_converted_a_few_at_a_time(converted):
     assert 5 * 3 * 2**20 == max(converted) <= PIECE_BYTES / 4
     data.read.clear()
     converted.clear()
-    CopyAlarm(tiny.run(validation_images=6), data).prepare()
+    run = tiny.run(validation_images=6)
+    CopyAlarm(run, data, split_of(data, run)).prepare()
     assert sum(data.read) == 12
     assert max(data.read) == 5
     assert max(converted) == 5 * 3 * 2**20
@@ -376,14 +377,15 @@ def test_the_alarm_hears_a_model_that_remembers_and_no_other(digits):
     training, held_out = split(len(digits), run.held_out_images, run.seed)
     for remembered, speaks in ((training[:100], True), (held_out, False)):
         changed = exact.remembering_run(remembered, validation_images=200)
-        said = CopyAlarm(changed, digits)(TrainState.start(changed, CPU))
+        said = CopyAlarm(changed, digits, split_of(digits, changed))(TrainState.start(changed, CPU))
         assert (said is not None) is speaks, said
         if said:
             assert said.startswith(f"alarm: samples copy training images: {ALARM_COUNT} of {ALARM_COUNT}")
     untrained = TrainState.start(run, CPU)
-    assert CopyAlarm(run, digits)(untrained) is None
+    assert CopyAlarm(run, digits, split_of(digits, run))(untrained) is None
     alone = exact.remembering_run(training[:100], validation_images=0)
-    assert CopyAlarm(alone, digits)(TrainState.start(alone, CPU)) is None, "there is no baseline"
+    without_baseline = CopyAlarm(alone, digits, split_of(digits, alone))
+    assert without_baseline(TrainState.start(alone, CPU)) is None
 
 
 @pytest.mark.parametrize("flip", [True, False])
@@ -392,7 +394,7 @@ def test_the_alarm_counts_mirror_images_where_the_training_has_them(digits, flip
     training, _ = split(len(digits), run.held_out_images, run.seed)
     mirrored = digits.spec.to_model(digits.batch(training[:100])["image"].flip(-1))
     run = replace(run, model=exact.model(digits.spec, mirrored, 0.03).config)
-    said = CopyAlarm(run, digits)(TrainState.start(run, CPU))
+    said = CopyAlarm(run, digits, split_of(digits, run))(TrainState.start(run, CPU))
     assert (said is not None) is flip, said
 
 
@@ -400,7 +402,7 @@ def test_the_alarm_leaves_the_training_as_it_was(digits):
     run = tiny.run()
     state = TrainState.start(run, CPU)
     before, stream = {k: v.clone() for k, v in state.tensors().items()}, torch.get_rng_state()
-    alarm = CopyAlarm(run, digits)
+    alarm = CopyAlarm(run, digits, split_of(digits, run))
     alarm(state)
     alarm(state)
     assert all(torch.equal(v, before[k]) for k, v in state.tensors().items())
@@ -419,9 +421,9 @@ def test_a_network_that_overfits_few_images_sets_it_off(digits, count, speaks):
     )
     training, held_out = split(len(digits), 250, run.seed)
     state = TrainState.start(run, CPU)
-    for _ in Diffusion(run, digits, CPU).train(state, training[:count]):
+    for _ in Diffusion(run, digits, CPU, split_of(digits, run)).train(state, training[:count]):
         pass
-    said = CopyAlarm(run, digits)(state)
+    said = CopyAlarm(run, digits, split_of(digits, run))(state)
     samples = Model(run.model, state.average).generate(64, seed=5, steps=20)
     found = memorisation(samples, digits, training=training[:count], held_out=held_out)
     print(said, found.verdict, np.quantile(found.views[0].samples.ratio, [0.05, 0.5, 0.95]), sep="\n")

@@ -17,6 +17,7 @@ from debruit.autoencoders.kl import KL
 from debruit.config import decode, encode
 from debruit.data.dataset import Dataset
 from debruit.data.latents import latent_cache
+from debruit.data.split import split_of
 from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig
@@ -246,7 +247,7 @@ def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
             torch.nn.init.normal_(parameter, std=0.05)
     before = {name: value.clone() for name, value in state.backbone.named_parameters()}
     latents = latent_cache(dataset, run.model.codec, stage.module, flip=False, device=CPU)
-    (report,) = Diffusion(run, dataset, CPU, latents=latents).train(state, np.arange(3))
+    (report,) = Diffusion(run, dataset, CPU, split_of(dataset, run), latents=latents).train(state, np.arange(3))
     assert (report.images_seen, report.skipped) == (2, 0)
     assert np.isfinite(report.loss)
     gradless = {name for name, value in state.backbone.named_parameters() if value.grad is None}

@@ -16,7 +16,7 @@ from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.losses.reconstruction import L1, Laplace
 from debruit.autoencoders.vq import VQ
 from debruit.data.order import Order
-from debruit.data.split import split
+from debruit.data.split import split, split_of
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
 from debruit.planning import recommend, sizing
@@ -60,7 +60,8 @@ def train(path, run, until=None, said=None, resume=False):
 
 
 def state_of(folder):
-    task = open_task(folder, folder.run.source.build(), CPU)
+    dataset = folder.run.source.build()
+    task = open_task(folder, dataset, CPU, split_of(dataset, folder.run))
     state = task.start()
     folder.restore(state)
     return task, state

@@ -7,6 +7,7 @@ import pytest
 import tiny
 import torch
 
+from debruit.data.split import split_of
 from debruit.planning import measure
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import Diffusion
@@ -21,7 +22,7 @@ def test_a_compiled_training_is_the_same_training(dropout):
         run = replace(run, model=replace(run.model, network=replace(run.model.network, dropout=dropout)))
         state = TrainState.start(run, torch.device("cpu"))
         dataset = run.source.build()
-        list(Diffusion(run, dataset, torch.device("cpu")).train(state, np.arange(len(dataset))))
+        list(Diffusion(run, dataset, torch.device("cpu"), split_of(dataset, run)).train(state, np.arange(len(dataset))))
         weights.append([p.detach().clone() for p in state.backbone.parameters()])
     for eager, compiled in zip(*weights, strict=True):
         torch.testing.assert_close(eager, compiled, rtol=1e-3, atol=1e-4)

@@ -6,6 +6,7 @@ import tiny
 import torch
 
 from debruit.data.sources.digits import Digits
+from debruit.data.split import split_of
 from debruit.networks.attention import SelfAttention
 from debruit.networks.layers import GroupNorm
 from debruit.planning import heuristics, recommend, sizing
@@ -21,7 +22,8 @@ def trained(precision: str) -> tuple[list[float], list[torch.Tensor]]:
     """Losses of a short training, and the weights after it."""
     run = tiny.run(images=320, precision=precision)
     state, dataset = TrainState.start(run, CPU), run.source.build()
-    losses = [report.loss for report in Diffusion(run, dataset, CPU).train(state, np.arange(len(dataset)))]
+    task = Diffusion(run, dataset, CPU, split_of(dataset, run))
+    losses = [report.loss for report in task.train(state, np.arange(len(dataset)))]
     return losses, [p.detach().clone() for p in state.backbone.parameters()]
 
 

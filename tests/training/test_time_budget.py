@@ -15,6 +15,7 @@ from hearing import lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from debruit.data.split import Split
 from debruit.training import loop as steps
 from debruit.training import supervisor as fits
 from debruit.training import time_budget
@@ -152,12 +153,11 @@ def simulate(
     monkeypatch.setattr(steps, "Order", lambda *_: None)
     monkeypatch.setattr(steps.ema, "update", lambda *_: None)
     monkeypatch.setattr(fits, "open_task", lambda folder, *_: Task(folder))
-    sides = SimpleNamespace(train=np.arange(100), validation=np.arange(20))
-    monkeypatch.setattr(fits, "split_of", lambda *_: sides)
+    split = Split(train=np.arange(100), validation=np.arange(20), test=np.arange(20))
     folder = Folder(run, machine)
     began = machine.now
     machine.work(startup, "startup")
-    session = fits.Supervisor(folder, range(120), torch.device("cpu"), alarm=alarm, replan=replan)
+    session = fits.Supervisor(folder, range(120), torch.device("cpu"), split, alarm=alarm, replan=replan)
     if sessions is not None:
         sessions.append(session)
     if resume is not None:

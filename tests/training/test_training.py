@@ -8,7 +8,7 @@ import tiny
 import torch
 
 from debruit.data.order import Order, ahead
-from debruit.data.split import split
+from debruit.data.split import split, split_of
 from debruit.training.batches import training_batch
 from debruit.training.config import Ema, Optimiser
 from debruit.training.state import TrainState
@@ -21,7 +21,7 @@ def trained(run, pool=None):
     state = TrainState.start(run, CPU)
     dataset = run.source.build()
     pool = np.arange(len(dataset)) if pool is None else pool
-    return state, list(Diffusion(run, dataset, CPU).train(state, pool))
+    return state, list(Diffusion(run, dataset, CPU, split_of(dataset, run)).train(state, pool))
 
 
 @pytest.mark.slow

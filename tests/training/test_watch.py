@@ -9,7 +9,7 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from debruit.data.split import split
+from debruit.data.split import split, split_of
 from debruit.models.config import named
 from debruit.models.diffusion import load
 from debruit.training.batches import validation_batch
@@ -195,6 +195,7 @@ def test_a_workflow_gives_the_alarm(tmp_path, monkeypatch, heard):
     says = lambda run, dataset, split: lambda state: f"alarm: heard at {state.images_seen}"  # noqa: E731
     monkeypatch.setattr(training_session, "CopyAlarm", says)
     folder = RunFolder.create(tmp_path / "run", tiny.run())
-    last = training_session.run_training(folder, folder.run.source.build(), CPU)
+    dataset = folder.run.source.build()
+    last = training_session.run_training(folder, dataset, CPU, split_of(dataset, folder.run))
     assert not last.interrupted
     assert "alarm: heard at 160" in [event.message for event in heard]

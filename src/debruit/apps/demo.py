@@ -18,7 +18,7 @@ from debruit.apps import cli
 from debruit.apps.console import complain, installed, say
 from debruit.apps.process import prepare_process
 from debruit.data.sources.openmoji.openmoji import OpenMoji
-from debruit.data.split import split_of
+from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.files.outputs import check_folder
 from debruit.images import figures
@@ -126,9 +126,8 @@ def draw_reconstruction(run: Path, path: Path, count: int = 16) -> None:
     """Show held-out images, each next to its reconstruction by the autoencoder."""
     stage, first = FirstStage.load(run / two_stage.FOLDER, "cpu"), RunFolder.open(run / two_stage.FOLDER).run
     dataset = first.source.build()
-    split = split_of(dataset, first)
-    training, held_out = split.train, split.validation
-    images = dataset.images_of((held_out if len(held_out) else training)[:count])
+    split = split_of_model(dataset, stage.provenance)
+    images = dataset.images_of((split.validation if len(split.validation) else split.train)[:count])
     both = torch.stack([images, stage.reconstruct(images)], dim=1).flatten(0, 1)
     figures.save(figures.grid(figures.displayable(both, first.data), columns=8), path)
 

@@ -1,5 +1,7 @@
-"""The split of a data set: which images are trained on, validated on and tested on. It is made only here, and all
-callers receive it.
+"""The split of a data set: which images are trained on, validated on and tested on.
+
+A training makes its split once and passes it to whatever needs it. An evaluation or an explanation, which comes later,
+makes it again from what the model file records (`split_of_model`).
 
     train         images that are trained on, and searched for copies
     validation    images that a training validates on: about as many as requested, chosen by the seed; whole groups if

@@ -51,10 +51,10 @@ def fit(
 ) -> Iterator[TrainingReport]:
     """Train the run of a folder to its end and save on the way; yield each report, which is also emitted as an event.
 
-    `split` is that of the run, made anew if None. `began` (time.monotonic()) is when the user's minutes started, now
-    by default, and `after` the seconds that remain for other work after this training. `alarm(state)` is called with
-    each preview; the sentence that it returns, if any, is logged and reported. It must not change the state. If it has
-    a `prepare()`, that is called once before the first step, at the cost of the minutes.
+    `split` is that of the run; it is made here if None. `began` (time.monotonic()) is when the user's minutes started,
+    now by default, and `after` the seconds that remain for other work after this training. `alarm(state)` is called
+    with each preview; the sentence that it returns, if any, is logged and reported. It must not change the state. If it
+    has a `prepare()`, that is called once before the first step, at the cost of the minutes.
 
     If the first seconds of a training of minutes show a speed that differs from the plan's by more than a factor of
     1.5, `replan(factor)` is called once. If it returns another run, the training starts over with that one; for None it
@@ -72,7 +72,8 @@ def fit(
             f"the data of {run.data.name} has changed since this run began: put it back, or start a new run"
         )
     with alone(folder.path):
-        supervisor = Supervisor(folder, dataset, device, split=split, after=after, alarm=alarm, replan=replan)
+        split = split or split_of(dataset, run)
+        supervisor = Supervisor(folder, dataset, device, split, after=after, alarm=alarm, replan=replan)
         yield from supervisor.run(resume=resume, began=began)
 
 
@@ -84,15 +85,14 @@ class Supervisor:
         folder: RunFolder,
         dataset: Dataset,
         device: torch.device,
+        split: Split,
         *,
-        split: Split | None = None,
         after: float = 0.0,
         alarm: Alarm | None,
         replan: Replan | None,
     ) -> None:
-        self.folder, self.dataset, self.device = folder, dataset, device
+        self.folder, self.dataset, self.device, self.split = folder, dataset, device, split
         self.after, self.alarm, self.replan = after, alarm, replan
-        split = split or split_of(dataset, folder.run)
         self.pool, self.held_out = split.train, split.validation
         self.by_time = folder.run.minutes is not None
         self.may_replan = self.by_time
@@ -101,7 +101,7 @@ class Supervisor:
 
     def begin(self) -> None:
         """Open the task of the folder's run, at its first step."""
-        self.task = open_task(self.folder, self.dataset, self.device)
+        self.task = open_task(self.folder, self.dataset, self.device, self.split)
         self.state = self.task.start()
 
     def run(self, *, resume: bool, began: float | None) -> Iterator[TrainingReport]:
@@ -309,13 +309,13 @@ def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged) -
     )
 
 
-def open_task(folder: RunFolder, dataset: Dataset, device: torch.device) -> Task:
+def open_task(folder: RunFolder, dataset: Dataset, device: torch.device, split: Split) -> Task:
     """Return the task of a folder's run, ready to start.
 
     Raise InputError if the autoencoder of a latent model is missing or is another one than the run's.
     """
     run = folder.run
     if isinstance(run, AutoencoderRun):
-        return Autoencoding(run, dataset, device)
+        return Autoencoding(run, dataset, device, split)
     assert isinstance(run, Run)
-    return Diffusion.open(run, dataset, device, folder.path / FIRST_STAGE)
+    return Diffusion.open(run, dataset, device, split, folder.path / FIRST_STAGE)

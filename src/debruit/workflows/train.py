@@ -54,8 +54,9 @@ def train(request: TrainRequest) -> TrainResult:
     resolved = resolve(request)
     if request.dry_run:
         return _dry_run(resolved)
-    run, dataset = resolved.plan.run, resolved.dataset
+    run, dataset, split = resolved.plan.run, resolved.dataset, resolved.plan.split
     assert dataset is not None
+    assert split is not None
     again = None
     if not resolved.fixed:
         again = replanner(resolved.plan, batch=request.batch, assignments=resolved.assignments)
@@ -63,13 +64,13 @@ def train(request: TrainRequest) -> TrainResult:
     session = Session(request.folder, dataset, resolved.plan.device, request.started)
     if resolved.both is not None:
         folder = two_stage.begin(request.folder, resolved.both)
-        return session.both(folder, resolved.both, split=resolved.plan.split, replan=again)
+        return session.both(folder, resolved.both, split, replan=again)
     if resolved.autoencoder is None:
         folder = RunFolder.create(request.folder, run)
     else:
         assert isinstance(run, Run)
         folder = two_stage.create(request.folder, run, resolved.autoencoder)
-    return session.one(folder, split=resolved.plan.split, replan=again)
+    return session.one(folder, split, replan=again)
 
 
 def _dry_run(resolved: Resolved) -> TrainResult:
@@ -96,8 +97,8 @@ class Session:
     def one(
         self,
         folder: RunFolder,
+        split: Split,
         *,
-        split: Split | None = None,
         resume: bool = False,
         replan: Callable[[float], Any] | None = None,
         after: float = 0.0,
@@ -107,7 +108,7 @@ class Session:
             folder,
             self.dataset,
             self.device,
-            split=split,
+            split,
             resume=resume,
             started=self.started,
             replan=replan,
@@ -127,20 +128,19 @@ class Session:
         self,
         folder: RunFolder,
         stages: TwoStagePlan,
+        split: Split,
         *,
-        split: Split | None = None,
         resume: bool = False,
         replan: Callable[[float], Any] | None = None,
     ) -> TrainResult:
         """Train the first stage to its end, then the second, planned for what is left of the budget."""
         after = 60 * (stages.minutes - (stages.first.minutes or 0)) if stages.minutes else 0.0
-        first = self.one(folder, split=split, resume=resume, replan=replan, after=after)
+        first = self.one(folder, split, resume=resume, replan=replan, after=after)
         if first.interrupted:
             return replace(first, in_first_stage=True)
         began = time.monotonic()
         stage = FirstStage.load(self.out / two_stage.FOLDER, "cpu")
         throughput.throughput.cache_clear()  # the machine may be busier, or less busy, than it was
-        split = split_of(self.dataset, folder.run)  # what the first stage held out it did not see
         taken = two_stage.spent(self.out)
         run = two_stage.second(stages, self.device, stage.config.codec, taken=taken, data_split=split)
         events.say(
@@ -153,7 +153,7 @@ class Session:
         again = replanner(planned, batch=stages.batch, assignments=stages.assignments)
         assert isinstance(planned.run, Run)
         second = two_stage.create(self.out, planned.run, stage)
-        return replace(self, started=began).one(second, split=split, replan=again)
+        return replace(self, started=began).one(second, split, replan=again)
 
 
 def _resume(request: TrainRequest, path: Path) -> TrainResult:
@@ -163,7 +163,7 @@ def _resume(request: TrainRequest, path: Path) -> TrainResult:
     if stages is None:
         _, dataset = _data_of(path, RunFolder.open(path).run, request.data)
         folder = RunFolder.open(path, images=request.images, minutes=request.minutes)
-        return Session(path, dataset, device, request.started).one(folder, resume=True)
+        return Session(path, dataset, device, request.started).one(folder, split_of(dataset, folder.run), resume=True)
     if request.images is not None or request.minutes is not None:
         raise InputError(
             f"{path} is still in its first stage, whose share of the budget is set: resume it without a length"
@@ -171,7 +171,8 @@ def _resume(request: TrainRequest, path: Path) -> TrainResult:
     source, dataset = _data_of(path, stages.first, request.data)
     stages = replace(stages, first=replace(stages.first, source=source))
     folder = two_stage.first_folder(path, stages)
-    return Session(path, dataset, device, request.started).both(folder, stages, resume=True)
+    session = Session(path, dataset, device, request.started)
+    return session.both(folder, stages, split_of(dataset, folder.run), resume=True)
 
 
 def _data_of(path: Path, run: TrainingConfig, data: Any) -> tuple[Source, Dataset]:

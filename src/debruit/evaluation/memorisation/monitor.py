@@ -3,7 +3,7 @@
 import numpy as np
 
 from debruit.data.dataset import Dataset
-from debruit.data.split import Split, split_of
+from debruit.data.split import Split
 from debruit.evaluation.memorisation.nearest import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.evaluation.memorisation.report import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.memorisation.verdict import Rate, excess
@@ -27,12 +27,11 @@ class CopyAlarm:
     thumbnails in 8 bits, a block of them in floats.
     """
 
-    def __init__(self, run: Run, dataset: Dataset, split: Split | None = None) -> None:
-        split = split or split_of(dataset, run)
+    def __init__(self, run: Run, dataset: Dataset, split: Split) -> None:
         pool, held_out = split.train, split.validation
         bytes_each = dataset.images.nbytes // len(dataset)
         most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
-        self.run, self.dataset, self.pool = run, dataset, len(pool)
+        self.run, self.dataset, self.split, self.pool = run, dataset, split, len(pool)
         self.looked_at, self.held_out = _some(pool, most, run.seed), _some(held_out, most, run.seed)
         self.mirror = mirror_columns(dataset.spec) if run.flip else None
         self._small: list[np.ndarray] = []
@@ -52,9 +51,8 @@ class CopyAlarm:
         if not self._can_tell:
             return None
         self.prepare()
-        rate = self._rate(
-            thumbnails(sample_images(self.run, state, self.dataset, ALARM_COUNT, SEED), self.dataset.spec)
-        )
+        samples = sample_images(self.run, state, self.dataset, self.split, ALARM_COUNT, SEED)
+        rate = self._rate(thumbnails(samples, self.dataset.spec))
         if excess(rate, self._baseline, SURE)[0] <= 0:
             return None
         part = "" if len(self.looked_at) == self.pool else f" (of {len(self.looked_at):,} looked at)"

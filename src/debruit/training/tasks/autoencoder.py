@@ -14,7 +14,7 @@ from debruit.autoencoders.fidelity import psnr, ssim
 from debruit.autoencoders.vq import VQModule
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
-from debruit.data.split import split_of
+from debruit.data.split import Split
 from debruit.images import figures
 from debruit.models.config import FirstStageConfig
 from debruit.training import discriminator_guard
@@ -36,9 +36,8 @@ class Autoencoding:
 
     guards: ClassVar[bool] = True
 
-    def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device) -> None:
+    def __init__(self, run: AutoencoderRun, dataset: Dataset, device: torch.device, split: Split) -> None:
         self.run, self.dataset, self.device = run, dataset, device
-        split = split_of(dataset, run)
         self.pool, self.held_out = split.train, split.validation
 
     def start(self) -> AutoencoderState:

@@ -16,6 +16,7 @@ from debruit.autoencoders.codec import CodecModule
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache, latent_cache
 from debruit.data.order import Order
+from debruit.data.split import Split
 from debruit.errors import InputError
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import ModelConfig, named
@@ -49,14 +50,16 @@ class Diffusion:
         run: Run,
         dataset: Dataset,
         device: torch.device,
+        split: Split,
         *,
         codec: CodecModule | None = None,
         latents: LatentCache | None = None,
     ) -> None:
-        self.run, self.dataset, self.device, self.codec, self.latents = run, dataset, device, codec, latents
+        self.run, self.dataset, self.device, self.split = run, dataset, device, split
+        self.codec, self.latents = codec, latents
 
     @classmethod
-    def open(cls, run: Run, dataset: Dataset, device: torch.device, first_stage: Path) -> "Diffusion":
+    def open(cls, run: Run, dataset: Dataset, device: torch.device, split: Split, first_stage: Path) -> "Diffusion":
         """Return the task with what its codec needs: the autoencoder in the file `first_stage`, and the latents, from
         the cache if they are there.
 
@@ -64,7 +67,7 @@ class Diffusion:
         """
         codec = run.model.codec
         if not isinstance(codec, Autoencoder):
-            return cls(run, dataset, device)
+            return cls(run, dataset, device, split)
         stage = FirstStage.load(first_stage, str(device))
         if stage.config.codec != codec:
             raise InputError(
@@ -73,7 +76,7 @@ class Diffusion:
                 "not mix: put the right one back, or start a new run"
             )
         cache = latent_cache(dataset, codec, stage.module, flip=run.flip, device=device)
-        return cls(run, dataset, device, codec=stage.module, latents=cache)
+        return cls(run, dataset, device, split, codec=stage.module, latents=cache)
 
     def start(self) -> TrainState:
         return TrainState.start(self.run, self.device, self.codec)
@@ -118,8 +121,8 @@ class Diffusion:
         return None
 
     def preview(self, state: TrainState) -> Image:
-        images = sample_images(self.run, state, self.dataset, self.preview_count, PREVIEW_SEED)
-        return previews.preview_image(self.run, self.dataset, images)
+        images = sample_images(self.run, state, self.dataset, self.split, self.preview_count, PREVIEW_SEED)
+        return previews.preview_image(self.run, self.dataset, self.split, images)
 
     def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
         return self.run.model, named(state.average, state.codec)
@@ -141,7 +144,7 @@ def optimise(state: TrainState, run: Run, gradient: Gradient, batch: Batch, rate
     return {"loss": loss, "grad_norm": norm}
 
 
-def sample_images(run: Run, state: TrainState, dataset: Dataset, count: int, seed: int) -> Tensor:
+def sample_images(run: Run, state: TrainState, dataset: Dataset, split: Split, count: int, seed: int) -> Tensor:
     """Sample `count` images with the EMA weights, (count, C, H, W) at rest, conditioned on values of the data
     (previews.py).
 
@@ -151,6 +154,6 @@ def sample_images(run: Run, state: TrainState, dataset: Dataset, count: int, see
     steps = min(PREVIEW_STEPS, sampling.sampler.evaluations(sampling.steps))
     model = Model(run.model, state.average, codec=state.codec)
     settings = model.settings(sampler=DPMpp2M(), grid=UniformTime(), steps=steps)
-    last = model.job_under(conditions(run, dataset, count), settings, range(count), seed=seed).final()
+    last = model.job_under(conditions(run, dataset, split, count), settings, range(count), seed=seed).final()
     # a training that diverged is rolled back, and its preview must not end it with an error
     return model.images(torch.nan_to_num(last.x, 0, 0, 0))
