@@ -133,7 +133,7 @@ def spoilt(**changes):
         ({"model__sampling": None}, "config.model.sampling: None is not valid, expected SamplingConfig"),
         ({"model__conditioners": [3]}, "config.model.conditioners[0]: 3 is not valid, expected Conditioner"),
         ({"model__network__time_embedding": "ad"}, "expected Literal['add', 'scale_shift']"),
-        ({"type": "join"}, "unknown Run in config 'join'; allowed: Run; the file may come from a newer version"),
+        ({"type": "join"}, "unknown Run in config 'join'; allowed: Run"),
         ({"type": ["a"]}, "unknown Run in config"),
         (
             {"model__type": "ModelConfg"},

@@ -94,7 +94,7 @@ def _class_named(data: dict[str, Json], annotation: Any, where: str) -> Any:
             "import the module that registers it before the file is read"
         )
     seam = annotation.__name__ if is_protocol(annotation) else " or ".join(known) or _expected(annotation)
-    raise InputError(f"{unknown(f'{seam} in {where}', name, known)}; the file may come from a newer version of debruit")
+    raise unknown(f"{seam} in {where}", name, known)
 
 
 def _allowed(annotation: Any) -> dict[str, type]:

@@ -120,7 +120,7 @@ def test_what_is_printed_counts_the_images_that_are_trained_on(parted, kind, cap
     assert all(line.endswith("; 1 held out") for line in lines if line.startswith("data "))
 
 
-def test_a_run_of_before_takes_all_parts_together(parted):
+def test_a_run_without_own_parts_takes_all_parts_together(parted):
     dataset = parted.build()
     run = run_on(parted, dataset)
     assert (run.group, run.own_parts) == ("", False)

@@ -73,7 +73,7 @@ def test_a_resumed_run_keeps_its_number(tmp_path, monkeypatch):
     with noticed(match="was trained with 16 threads and 4 cores are free here"):
         assert threads.recorded(tmp_path) is None
     save(tmp_path / "model.safetensors", run.model, {"w": torch.zeros(1)}, {})
-    assert threads.recorded(tmp_path) is None, "a file of before"
+    assert threads.recorded(tmp_path) is None, "a file without that record"
 
 
 def test_openmp_is_told_before_torch_is_there():

@@ -23,9 +23,8 @@ def log(path, validation, training=None, planned=None, rises=None):
             "validation_loss": float(value),
         }
         record |= {f"validation_loss_q{q}": float(value) * (rises[q - 1][k - 1] if rises else 1) for q in range(1, 5)}
-        if training is not None:
-            record["train_loss"] = float(training[k - 1])
-            record |= {f"train_loss_q{q}": float(training[k - 1]) for q in range(1, 5)}
+        trained = None if training is None else float(training[k - 1])
+        record |= {"train_loss": trained} | {f"train_loss_q{q}": trained for q in range(1, 5)}
         lines += [json.dumps({"images_seen": 1000 * k - 500, "loss": 1.0}), json.dumps(record)]
     path.write_text("\n".join(lines) + "\n")
     return read_curves(path)
@@ -80,11 +79,11 @@ def test_scatter_is_not_taken_for_a_rise(tmp_path):
     assert advice(log(tmp_path / "a", rising)).startswith("stop at about"), "by 21 % over 20 validations"
 
 
-def test_few_validations_and_old_logs(tmp_path):
+def test_few_validations_and_training_losses_that_are_not_finite(tmp_path):
     assert advice(log(tmp_path / "a", [3.0, 2.0, 1.0])).startswith("3 validations are too few to say when to stop")
-    old = log(tmp_path / "a", 1 / np.arange(1, 9))
-    assert np.isnan(old.training).all()
-    assert "training images" not in advice(old)
+    curves = log(tmp_path / "a", 1 / np.arange(1, 9))
+    assert np.isnan(curves.training).all()
+    assert "training images" not in advice(curves)
 
 
 def test_the_log_of_a_training(tmp_path):

@@ -164,7 +164,3 @@ def test_a_sheet_of_rows_names_the_classes_of_its_masks_and_keeps_its_columns_ap
     assert not {colour for _, colour in legend[MOST_CLASSES:]} & held
     for box in json.loads(made.info[grids.KEY])["boxes"]:
         assert (pixels[: box[1], box[2] : box[2] + 6] == 255).all(), "no head reaches the next column"
-
-
-def test_sheets_of_before_say_no_order():
-    assert grids._read('{"boxes": [[0, 0, 2, 2]], "scale": 1}') == grids.Cells(boxes=((0, 0, 2, 2),))

@@ -192,3 +192,12 @@ def test_a_killed_process_resumes_bit_for_bit(tmp_path, number):
     mine, other = (load_file(tmp_path / name / "model.safetensors") for name in ("run", "whole"))
     for name, value in other.items():
         assert torch.equal(value, mine[name]), name
+
+
+def test_a_whole_number_for_a_float_resumes(tmp_path):
+    """The digest of a run is that of the values that are read back from its file."""
+    run = tiny.run()
+    run = replace(run, optimiser=replace(run.optimiser, lr=1))
+    folder = RunFolder.create(tmp_path / "run", run)
+    assert RunFolder.open(folder.path).fingerprint == folder.fingerprint
+    assert RunFolder.open(folder.path, images=320).fingerprint == folder.fingerprint

@@ -58,8 +58,9 @@ class SplitConfig:
     def of_provenance(cls, provenance: Mapping[str, Any]) -> "SplitConfig":
         """Return the configuration that a model file records."""
         return cls(
-            validation_images=int(provenance.get("held_out_images", 0)),
-            seed=int(provenance.get("seed", 0)),
+            validation_images=int(provenance["held_out_images"]),
+            seed=int(provenance["seed"]),
+            # openmoji-64, which comes with debruit, has neither of these in its record
             group=str(provenance.get("group", "")),
             own_parts=bool(provenance.get("own_parts", False)),
         )

@@ -27,8 +27,8 @@ QUARTERS = ("least", "second least", "second most", "most")
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """K validations of one training: images seen (K,), the losses (K,), and by quarters of t (K, 4). Training losses
-    are NaN in logs of older versions. `planned` is the whole length in images."""
+    """K validations of one training: images seen (K,), the losses (K,), and by quarters of t (K, 4); NaN where a loss
+    was not finite. `planned` is the whole length in images."""
 
     images_seen: np.ndarray
     validation: np.ndarray
@@ -77,7 +77,7 @@ def read_curves(run: str | Path) -> Curves:
             f"{path} holds no validation: the run held no images out, or was ended before its first one; train with "
             "--set validation_images=256"
         )
-    column = lambda name: np.array([_number(record.get(name)) for record in validations])  # noqa: E731
+    column = lambda name: np.array([_number(record[name]) for record in validations])  # noqa: E731
     quarters = lambda name: np.stack([column(f"{name}_q{k}") for k in range(1, 5)], axis=1)  # noqa: E731
     return Curves(
         images_seen=column("images_seen").astype(np.int64),
@@ -85,7 +85,7 @@ def read_curves(run: str | Path) -> Curves:
         training=column("train_loss"),
         validation_quarters=quarters("validation_loss"),
         training_quarters=quarters("train_loss"),
-        planned=int(lines[-1].get("total_images", lines[-1]["images_seen"])),
+        planned=int(lines[-1]["total_images"]),
     )
 
 

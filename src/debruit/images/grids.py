@@ -82,7 +82,7 @@ def _read(text: str) -> Grid | Cells:
     if "boxes" not in fields:
         return Grid(**fields)
     boxes = tuple((left, top, right, bottom) for left, top, right, bottom in fields["boxes"])
-    return Cells(boxes=boxes, scale=fields["scale"], by_row=fields.get("by_row", False))
+    return Cells(boxes=boxes, scale=fields["scale"], by_row=fields["by_row"])
 
 
 def grid_in(path: Path) -> Grid | Cells | None:

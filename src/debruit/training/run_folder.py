@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from PIL.Image import Image
 
 from debruit import events
-from debruit.config import Json, check, decode, encode
+from debruit.config import check, decode, encode
 from debruit.data.source import recorded
 from debruit.errors import InputError
 from debruit.files.atomic import storage_problem, write_atomically
@@ -42,10 +42,9 @@ Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the configuration and the weig
 class RunFolder:
     """The files of one run. Each is written completely or not at all."""
 
-    def __init__(self, path: str | Path, run: TrainingConfig, *, stored: Json) -> None:
-        """`stored` is the run as its run.json holds it."""
-        self.path, self.run, self.stored = Path(path), run, stored
-        self.fingerprint = fingerprint(self.stored)
+    def __init__(self, path: str | Path, run: TrainingConfig) -> None:
+        self.path, self.run = Path(path), run
+        self.fingerprint = fingerprint(run)
         self._events: Any = None
 
     @classmethod
@@ -64,14 +63,13 @@ class RunFolder:
         if path.is_file():
             check_free(path)
         check(run, "run")
-        text = json.dumps(encode(run), indent=2)
         with alone(path):
             if (path / RUN).exists():
                 check_free(path)
             if write_first:
                 write_first()
-            write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
-        return cls(path, run, stored=json.loads(text))
+            run = _write_run(path, run)
+        return cls(path, run)
 
     @classmethod
     def open(cls, path: str | Path, **changes: Any) -> "RunFolder":
@@ -86,8 +84,7 @@ class RunFolder:
                 f"{path} is no run folder (it has no {RUN}): give the folder that `debruit train --out` made"
             )
         try:
-            written = json.loads((path / RUN).read_text())
-            stored = decode(written, AnyRun, where=str(path / RUN))
+            stored = decode(json.loads((path / RUN).read_text()), AnyRun, where=str(path / RUN))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path / RUN} is damaged ({error}): restore it, or start a new run") from None
         given = {key: value for key, value in changes.items() if value is not None}
@@ -101,21 +98,18 @@ class RunFolder:
             for left_over in path.glob("**/.*.part"):
                 left_over.unlink(missing_ok=True)
             if run != stored:
-                written |= {key: encode(getattr(run, key)) for key in given}  # fields that the file lacks are not added
-                write_atomically(path / RUN, lambda temporary: temporary.write_text(json.dumps(written, indent=2)))
-        return cls(path, run, stored=written)
+                run = _write_run(path, run)
+        return cls(path, run)
 
     def start_over(self, run: TrainingConfig) -> None:
         """Replace the run of this folder by another one: states, log and previews are removed, and run.json is written
         anew."""
-        text = json.dumps(encode(run), indent=2)
-        write_atomically(self.path / RUN, lambda temporary: temporary.write_text(text))
+        run = _write_run(self.path, run)
         self.close()
         for name in (checkpoint.FOLDER, PREVIEWS, EVENTS):
             shutil.rmtree(self.path / name, ignore_errors=True)
         (self.path / LOG).unlink(missing_ok=True)
-        self.run, self.stored = run, json.loads(text)
-        self.fingerprint = fingerprint(self.stored)
+        self.run, self.fingerprint = run, fingerprint(run)
 
     def holds_model_of(self, state: State) -> bool:
         """Whether the model file was written with this state."""
@@ -256,29 +250,23 @@ def check_writable(path: Path, *, flag: str) -> None:
     )
 
 
-def fingerprint(stored: Json) -> str:
+def fingerprint(run: TrainingConfig) -> str:
     """Return a digest of everything that determines the weights after n images.
 
     Left out are the fields in FREE, the sampling settings, and the location and name of the data, whose own fingerprint
-    of the content stands for it. The digest is computed from run.json as stored, not from the decoded run, so a field
-    that is added later, or a default that changes, does not alter it.
+    of the content stands for it.
     """
-    fixed = _fixed(stored)
-    del fixed["source"]
-    model = fixed["model"]
-    if isinstance(model.get("data"), dict):
-        fixed["model"] = model | {"data": {key: value for key, value in model["data"].items() if key != "name"}}
-    return _digest(fixed)
-
-
-def _fixed(stored: Json) -> dict[str, Any]:
-    fixed = {key: value for key, value in stored.items() if key not in FREE}
-    fixed["model"] = {key: value for key, value in stored["model"].items() if key != "sampling"}
-    return fixed
-
-
-def _digest(fixed: Json) -> str:
+    fixed: Any = {key: value for key, value in encode(run).items() if key not in (*FREE, "source")}
+    fixed["model"].pop("sampling", None)
+    del fixed["model"]["data"]["name"]
     return hashlib.blake2b(json.dumps(fixed, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _write_run(path: Path, run: TrainingConfig) -> TrainingConfig:
+    """Write run.json; return the run as it will be read: a whole number that was given for a float is a float then."""
+    text = json.dumps(encode(run), indent=2)
+    write_atomically(path / RUN, lambda temporary: temporary.write_text(text))
+    return decode(json.loads(text), AnyRun, where=str(path / RUN))
 
 
 def _images(line: str) -> int:
