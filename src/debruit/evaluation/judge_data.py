@@ -14,8 +14,8 @@ import numpy as np
 
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
+from debruit.data.subset import random_subset
 from debruit.errors import InputError
-from debruit.evaluation.subset import shuffled
 from debruit.rng import Purpose
 
 MOST = 60_000  # images; no network here learns from more
@@ -63,7 +63,7 @@ class JudgeData:
         if self._data is self._scored_data:
             training = np.setdiff1d(training, self._scored)
         if len(training) > MOST:
-            training = np.sort(shuffled(training, Purpose.JUDGE_POOL, 0, most=MOST))
+            training = random_subset(training, Purpose.JUDGE_POOL, 0, MOST)
         scored = {digest for part in _parts(self._scored) for digest in pixel_digests(self._scored_data, part)}
         equal = [digest in scored for part in _parts(training) for digest in pixel_digests(self._data, part)]
         return training[~np.array(equal, bool)], sum(equal)

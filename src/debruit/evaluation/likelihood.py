@@ -21,6 +21,7 @@ import torch
 
 from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
+from debruit.data.subset import shuffled
 from debruit.diffusion.bound import log_density, prior_term, step_term
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.gaussian import discretised_log_likelihood
@@ -28,7 +29,6 @@ from debruit.diffusion.ode_likelihood import bits_per_dim, dequantised, log_like
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.evaluation.conditions import describe, model_inputs
-from debruit.evaluation.subset import shuffled
 from debruit.models.diffusion import Model
 from debruit.models.loaded import check_shape
 from debruit.rng import Purpose, stream

@@ -14,7 +14,7 @@ from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.evaluation import extraction, sampling_stage
 from debruit.evaluation.alignment import Alignment
-from debruit.evaluation.analyses.analysis import Task
+from debruit.evaluation.analyses.analysis import AnalysisTask
 from debruit.evaluation.conditions import SampleConditions, sample_conditions
 from debruit.evaluation.estimate import Plan, describe, evaluation_timer
 from debruit.evaluation.image_set import (
@@ -71,7 +71,9 @@ def evaluate(
     sets, key, reconstructed = run.image_sets()
     key = [*key, dataset.spec.fingerprint, digest(split), *networks.fingerprints]
     columns = score(choice, sets, key, store, run.timer)
-    task = Task(loaded, dataset, split, request.likelihood_images, request.seed, store, sets, key, reconstructed)
+    task = AnalysisTask(
+        loaded, dataset, split, request.likelihood_images, request.seed, store, sets, key, reconstructed
+    )
     analyses = {a.name: run.timer.run(a.name, a.total(task), a.run(task)) for a in choice.analyses}
     heldout, train = columns[HELDOUT_RECONSTRUCTION], columns[TRAIN_RECONSTRUCTION]
     return Evaluation(

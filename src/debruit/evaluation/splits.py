@@ -14,10 +14,10 @@ import numpy as np
 from debruit.annotations.names import position
 from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
+from debruit.data.subset import shuffled
 from debruit.errors import InputError
 from debruit.evaluation.image_set import empty
 from debruit.evaluation.judge_data import FLAG, JudgeData, captions_of
-from debruit.evaluation.subset import shuffled
 from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model

@@ -11,8 +11,9 @@ import torch
 
 from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
+from debruit.data.subset import random_subset
 from debruit.models.config import Backbone
-from debruit.rng import Purpose, stream
+from debruit.rng import Purpose
 from debruit.training.batches import validation_batch
 from debruit.training.config import Run
 from debruit.training.optim.gradient import losses
@@ -55,5 +56,4 @@ def validate(
 
 def training_sample(pool: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:
     """Return as many training images as are held out, sampled by the seed: the same ones at each call."""
-    order = stream(Purpose.VALIDATION_TRAINING, seed).permutation(len(pool))
-    return np.sort(pool[order[: len(held_out)]])
+    return random_subset(pool, Purpose.VALIDATION_TRAINING, seed, len(held_out))

@@ -20,7 +20,7 @@ LAST = 1000.0  # position in the report of analyses that do not say theirs
 
 
 @dataclass(frozen=True)
-class Task:
+class AnalysisTask:
     """The input of an analysis. `images` is the number of training and of held-out images for a likelihood, `key` what
     determines the image sets, `reconstructed` are the indices of the images that are encoded and decoded."""
 
@@ -57,10 +57,10 @@ class Analysis(Protocol):
         """Estimated work, or seconds, for `images` likelihood images and `samples` samples."""
         return 2.0
 
-    def total(self, task: Task) -> float:
+    def total(self, task: AnalysisTask) -> float:
         """Units of work in all."""
         return 1
 
-    def run(self, task: Task) -> Generator[float, None, Result]:
+    def run(self, task: AnalysisTask) -> Generator[float, None, Result]:
         """Yields the units done and returns the result, which is saved in the task's store."""
         ...

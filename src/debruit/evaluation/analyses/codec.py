@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from debruit.evaluation.analyses.analysis import Analysis, Result, Task
+from debruit.evaluation.analyses.analysis import Analysis, AnalysisTask, Result
 from debruit.evaluation.latent_diagnostics import latent_scores
 from debruit.evaluation.reconstruction import batch_size
 from debruit.evaluation.requirements import Requirement, codec
@@ -21,10 +21,10 @@ class CodecAnalysis(Analysis):
     reconstructs: ClassVar[bool] = True
     position: ClassVar[float] = 60
 
-    def total(self, task: Task) -> float:
+    def total(self, task: AnalysisTask) -> float:
         return len(task.reconstructed)
 
-    def run(self, task: Task) -> Generator[float, None, Result]:
+    def run(self, task: AnalysisTask) -> Generator[float, None, Result]:
         fingerprint, indices = task.dataset.spec.fingerprint, task.reconstructed.tolist()
         key = [task.loaded.digest, task.loaded.device.type, fingerprint, indices]
         yield 0
@@ -33,7 +33,7 @@ class CodecAnalysis(Analysis):
         )
 
 
-def _batches(task: Task) -> Iterator[Tensor]:
+def _batches(task: AnalysisTask) -> Iterator[Tensor]:
     batch = batch_size(task.dataset.spec)
     for start in range(0, len(task.reconstructed), batch):
         images = task.dataset.images_of(task.reconstructed[start : start + batch])

@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from debruit.evaluation.analyses.analysis import Analysis, Result, Task
+from debruit.data.subset import shuffled
+from debruit.evaluation.analyses.analysis import Analysis, AnalysisTask, Result
 from debruit.evaluation.likelihood import Bits, Likelihoods, Method, measure, unmet_bound
 from debruit.evaluation.nll import curve, scores
 from debruit.evaluation.progress import Cost
 from debruit.evaluation.requirements import Context, Requirement, diffusion
 from debruit.evaluation.splits import EvalSplit
-from debruit.evaluation.subset import shuffled
 from debruit.models.loaded import LoadedModel
 from debruit.rng import Purpose
 
@@ -35,10 +35,10 @@ class _Likelihood(Analysis):
 
     method: ClassVar[Method]
 
-    def total(self, task: Task) -> float:
+    def total(self, task: AnalysisTask) -> float:
         return sum(map(len, _images(task)))
 
-    def run(self, task: Task) -> Generator[float, None, Result]:
+    def run(self, task: AnalysisTask) -> Generator[float, None, Result]:
         """In batches of training and held-out images, each of which is saved."""
         training, held_out = _images(task)
         parts: list[Likelihoods] = []
@@ -107,7 +107,7 @@ class Likelihood(_Likelihood):
         return Cost(GRADIENT, 2 * images * ODE_COST)
 
 
-def _images(task: Task) -> list[np.ndarray]:
+def _images(task: AnalysisTask) -> list[np.ndarray]:
     """Training and held-out images, chosen by the seed."""
     return [
         shuffled(s, Purpose.ANALYSIS_IMAGES, task.seed, most=task.images)
@@ -115,7 +115,7 @@ def _images(task: Task) -> list[np.ndarray]:
     ]
 
 
-def _measure(task: Task, method: Method, training: np.ndarray, held_out: np.ndarray) -> Likelihoods:
+def _measure(task: AnalysisTask, method: Method, training: np.ndarray, held_out: np.ndarray) -> Likelihoods:
     assert isinstance(task.loaded, LoadedModel)
     *_, last = measure(
         task.loaded.model,

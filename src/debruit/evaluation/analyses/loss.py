@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from debruit.errors import InputError
-from debruit.evaluation.analyses.analysis import Analysis, Result, Task
+from debruit.evaluation.analyses.analysis import Analysis, AnalysisTask, Result
 from debruit.evaluation.loss_curves import advice, read_curves
 from debruit.evaluation.requirements import Requirement, diffusion, training_log
 
@@ -20,7 +20,7 @@ class LossAnalysis(Analysis):
     requires: ClassVar[tuple[Requirement, ...]] = (diffusion, training_log)
     position: ClassVar[float] = 50
 
-    def run(self, task: Task) -> Generator[float, None, Result]:
+    def run(self, task: AnalysisTask) -> Generator[float, None, Result]:
         assert task.loaded.log is not None, "training_log requires it"
         yield 0
         try:

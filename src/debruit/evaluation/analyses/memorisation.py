@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from debruit.evaluation.analyses.analysis import Analysis, Result, Task
+from debruit.evaluation.analyses.analysis import Analysis, AnalysisTask, Result
 from debruit.evaluation.image_set import HELD_OUT, SAMPLES, TRAINING
 from debruit.evaluation.memorisation.report import THRESHOLD, Features, Memorisation, contact_sheet, memorisation
 from debruit.evaluation.progress import Cost
@@ -29,7 +29,7 @@ class MemorisationAnalysis(Analysis):
     def cost(self, images: int, samples: int, split: EvalSplit) -> Cost | float:
         return 2.0 + len(split.training) * (samples + len(split.held_out)) * 1024 / PRODUCTS_PER_SECOND
 
-    def run(self, task: Task) -> Generator[float, None, Result]:
+    def run(self, task: AnalysisTask) -> Generator[float, None, Result]:
         sets, features = task.sets, []
         if TRAINING in sets and len(sets[TRAINING].features):
             names = {"samples": SAMPLES, "training": TRAINING, "held_out": HELD_OUT}
@@ -41,7 +41,7 @@ class MemorisationAnalysis(Analysis):
         return result
 
 
-def _measure(task: Task, features: list[Features]) -> Memorisation:
+def _measure(task: AnalysisTask, features: list[Features]) -> Memorisation:
     return memorisation(
         task.sets[SAMPLES].images,
         task.dataset,
@@ -52,7 +52,7 @@ def _measure(task: Task, features: list[Features]) -> Memorisation:
     )
 
 
-def _result(task: Task, outcome: Memorisation) -> Result:
+def _result(task: AnalysisTask, outcome: Memorisation) -> Result:
     """The result for the report; `sheet` is a PNG in base64."""
     buffer = io.BytesIO()
     contact_sheet(task.sets[SAMPLES].images, task.dataset, outcome).save(buffer, format="PNG")

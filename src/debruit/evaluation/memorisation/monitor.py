@@ -4,10 +4,11 @@ import numpy as np
 
 from debruit.data.dataset import Dataset
 from debruit.data.split import Split
+from debruit.data.subset import random_subset
 from debruit.evaluation.memorisation.nearest import mirror_columns, nearest, thumbnail_blocks, thumbnails
 from debruit.evaluation.memorisation.report import NEIGHBOURS, THRESHOLD
 from debruit.evaluation.memorisation.verdict import Rate, excess
-from debruit.rng import Purpose, stream
+from debruit.rng import Purpose
 from debruit.training.config import Run
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import ALARM_COUNT, sample_images
@@ -32,7 +33,9 @@ class CopyAlarm:
         bytes_each = dataset.images.nbytes // len(dataset)
         most = min(MOST_IMAGES, max(MOST_BYTES // bytes_each, NEIGHBOURS))
         self.run, self.dataset, self.split, self.pool = run, dataset, split, len(pool)
-        self.looked_at, self.held_out = _some(pool, most, run.seed), _some(held_out, most, run.seed)
+        self.looked_at, self.held_out = (
+            random_subset(part, Purpose.COPY_ALARM, run.seed, most) for part in (pool, held_out)
+        )
         self.mirror = mirror_columns(dataset.spec) if run.flip else None
         self._small: list[np.ndarray] = []
         self._baseline = Rate(0, 0)
@@ -69,9 +72,3 @@ class CopyAlarm:
         blocks = (block.astype(np.float32) / 255 for block in self._small)
         neighbours = nearest(queries, blocks, min(NEIGHBOURS, len(self.looked_at)), mirror=self.mirror)
         return Rate(int((neighbours.ratio < THRESHOLD).sum()), len(queries))
-
-
-def _some(indices: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most so many of them, drawn by the seed."""
-    order = stream(Purpose.COPY_ALARM, seed).permutation(len(indices))
-    return np.sort(indices[order[:most]])

@@ -16,13 +16,14 @@ from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
 from debruit.data.split import judging
+from debruit.data.subset import random_subset
 from debruit.data.transforms import flips
 from debruit.files.keys import make_key, root
 from debruit.files.store import Store
 from debruit.images.spec import DataSpec
 from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.networks.layers import channels_last
-from debruit.rng import Purpose, stream, torch_generator
+from debruit.rng import Purpose, torch_generator
 
 RATE, DECAY = 4e-3, 0.02
 HELD_OUT = 0.1  # share of the images that measures the network
@@ -42,7 +43,7 @@ class Fitted:
     deviation: float
 
 
-class Task(Protocol):
+class JudgeTask(Protocol):
     """The parts of a training that differ between classifier and segmenter.
 
     kind: name in the cache and in reports
@@ -84,7 +85,7 @@ class Trained:
 
 
 def train(
-    task: Task,
+    task: JudgeTask,
     dataset: Dataset,
     indices: np.ndarray,
     measure: Callable[[Fitted, np.ndarray], float],
@@ -116,9 +117,9 @@ def train(
     return Trained(Fitted(weights, saved["mean"], saved["deviation"]), saved["measured"], len(held_out))
 
 
-def fit(task: Task, dataset: Dataset, indices: np.ndarray, *, seed: int) -> Fitted:
+def fit(task: JudgeTask, dataset: Dataset, indices: np.ndarray, *, seed: int) -> Fitted:
     """Train on these images. torch's global generator is left unchanged."""
-    chosen = np.sort(indices[stream(Purpose.JUDGE_DATA, seed).permutation(len(indices))[: task.most]])
+    chosen = random_subset(indices, Purpose.JUDGE_DATA, seed, task.most)
     shape = input_shape(dataset.spec, task.side)
     pixels, mean, deviation = scaled_pixels(dataset, chosen, Scaling(*shape))
     targets = task.targets(dataset, chosen, shape[1:])
