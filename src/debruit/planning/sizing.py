@@ -95,12 +95,3 @@ def seconds(run: AnyRun, speed: Speed) -> float:
 def slowdown(run: AutoencoderRun) -> float:
     """How many times slower a step is with the discriminator than without it."""
     return step_flops(run, discriminator=True) / step_flops(run, discriminator=False)
-
-
-def duration(seconds: float) -> str:
-    """Format seconds in the unit that suits their size."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

@@ -8,9 +8,10 @@ from debruit.autoencoders.kl import KL
 from debruit.data.split import Split
 from debruit.planning.cost import autoencoder_flops, cost
 from debruit.planning.counting import codec_parameters
-from debruit.planning.sizing import duration, seconds, slowdown
+from debruit.planning.sizing import seconds, slowdown
 from debruit.planning.split import sizes
 from debruit.planning.throughput import Speed
+from debruit.text.wording import rough_duration
 from debruit.training.config import AnyRun, AutoencoderRun, Run
 from debruit.training.tasks.autoencoder_step import latent_shape
 
@@ -34,7 +35,7 @@ def summary(run: AnyRun, device: torch.device, speed: Speed, split: Split | None
     details = _diffusion(run) if isinstance(run, Run) else _autoencoder(run)
     training, held = sizes(spec, run.held_out_images, split)
     length = f"{run.minutes:g} minutes, about {run.images:,} images" if run.minutes else f"{run.images:,} images"
-    time = duration(run.minutes * 60 if run.minutes else seconds(run, speed))
+    time = rough_duration(run.minutes * 60 if run.minutes else seconds(run, speed))
     return [
         f"data      {spec.name}: {spec.count:,} images, {' x '.join(map(str, spec.shape))} {spec.depth}{details.data}; "
         f"{held} held out",
