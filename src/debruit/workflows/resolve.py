@@ -28,7 +28,7 @@ from debruit.recipes import recipe_name, recipes
 from debruit.training.config import AnyRun, AutoencoderRun, Run
 from debruit.training.run_folder import check_free
 from debruit.workflows.train_recipe import adapted, first_stage_for, on_autoencoder, stated
-from debruit.workflows.train_request import STAGES, TrainRequest, check_request
+from debruit.workflows.train_request import STAGES, TrainRequest
 from debruit.workflows.train_source import open_source, recipe_source, unknown_recipe
 
 
@@ -50,7 +50,7 @@ class Resolved:
 
 def resolve(request: TrainRequest) -> Resolved:
     """Resolve a request for a new training. InputError: whatever is wrong with it, or with the data."""
-    check_request(request)
+    request.check("train")
     device = choose_device(request.device)
     names = from_data.parse_names(request.condition)
     assignments = request.assignments

@@ -24,7 +24,7 @@ from debruit.training.moving import move
 from debruit.training.run_folder import MODEL, RunFolder, check_writable
 from debruit.workflows.public import public
 from debruit.workflows.resolve import Resolved, resolve
-from debruit.workflows.train_request import TrainRequest, check_request
+from debruit.workflows.train_request import TrainRequest
 from debruit.workflows.training_session import replanner, run_training
 
 
@@ -47,8 +47,6 @@ class TrainResult:
 def train(request: TrainRequest) -> TrainResult:
     """Train what a request means, or resume. Cancelling saves and returns. InputError: before any work, for a request
     that cannot be served; later, for data that has changed or a training that diverges."""
-    request.check("train")
-    check_request(request)
     if request.resume is not None:
         return _resume(request, Path(request.resume))
     resolved = resolve(request)
@@ -158,6 +156,7 @@ class Session:
 
 def _resume(request: TrainRequest, path: Path) -> TrainResult:
     """Continue a run folder, in the stage where it stopped."""
+    request.check("train")
     check_writable(path, flag="--resume")
     device, stages = choose_device(request.device), two_stage.pending(path)
     if stages is None:

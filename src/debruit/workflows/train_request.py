@@ -79,69 +79,74 @@ class TrainRequest(Request):
         if given := self.given(*names):
             raise InputError(f"{', '.join(given)}: {because}")
 
+    def check(self, verb: str) -> None:
+        """Raise InputError for a value that is not allowed, or options that do not go together."""
+        super().check(verb)
+        if self.images is not None and self.minutes is not None:
+            raise InputError("--images and --minutes both set the length of the training: give one of them")
+        if self.resume is not None:
+            self._check_resume()
+            return
+        if self.data is not None:
+            raise InputError(
+                f"--data {shown(self.data)} is for --resume, when the data of a run was moved: name what to train on "
+                "without a flag"
+            )
+        if not self.source:
+            raise InputError(
+                "name what to train on: a folder of images, a built-in source (debruit list data) or a recipe"
+            )
+        if self.out is None and not self.dry_run:
+            raise InputError("name the run folder to make: --out runs/NAME")
+        self._check_stage()
 
-def check_request(request: TrainRequest) -> None:
-    """InputError for options that do not go together, before any work."""
-    if request.images is not None and request.minutes is not None:
-        raise InputError("--images and --minutes both set the length of the training: give one of them")
-    if request.resume is not None:
-        _check_resume(request)
-        return
-    if request.data is not None:
-        raise InputError(
-            f"--data {shown(request.data)} is for --resume, when the data of a run was moved: name what to train on "
-            "without a flag"
-        )
-    if not request.source:
-        raise InputError("name what to train on: a folder of images, a built-in source (debruit list data) or a recipe")
-    if request.out is None and not request.dry_run:
-        raise InputError("name the run folder to make: --out runs/NAME")
-    if request.source not in STAGES:
-        request.refuse(
+    def _check_stage(self) -> None:
+        if self.source not in STAGES:
+            self.refuse(
+                "factor",
+                "bottleneck",
+                because="that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`",
+            )
+        elif self.on is None:
+            raise InputError(
+                f"name what to train on: debruit train {self.source} SOURCE (a folder of images, or a name from "
+                "`debruit list data`)"
+            )
+        elif self.source == "autoencoder":
+            self.refuse(
+                "condition",
+                "tokenizer",
+                because="an autoencoder has no condition; give it to the diffusion of its latents",
+            )
+        own = self.source == "autoencoder" or (self.source == "ldm" and self.given("factor", "bottleneck"))
+        if self.autoencoder is not None and own:
+            raise InputError(
+                "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given "
+                "with it"
+            )
+
+    def _check_resume(self) -> None:
+        names = (
+            "batch",
+            "size",
+            "seed",
+            "flip",
+            "autoencoder",
             "factor",
             "bottleneck",
-            because="that is for `debruit train autoencoder SOURCE` and `debruit train ldm SOURCE`",
-        )
-    elif request.on is None:
-        raise InputError(
-            f"name what to train on: debruit train {request.source} SOURCE (a folder of images, or a name from "
-            "`debruit list data`)"
-        )
-    elif request.source == "autoencoder":
-        request.refuse(
             "condition",
             "tokenizer",
-            because="an autoencoder has no condition; give it to the diffusion of its latents",
+            "group",
+            "pixels",
+            "set",
+            "dry_run",
         )
-    own = request.source == "autoencoder" or (request.source == "ldm" and request.given("factor", "bottleneck"))
-    if request.autoencoder is not None and own:
-        raise InputError(
-            "--autoencoder names a finished one, so `train autoencoder`, --factor and --bottleneck cannot be given "
-            "with it"
-        )
-
-
-def _check_resume(request: TrainRequest) -> None:
-    names = (
-        "batch",
-        "size",
-        "seed",
-        "flip",
-        "autoencoder",
-        "factor",
-        "bottleneck",
-        "condition",
-        "tokenizer",
-        "group",
-        "pixels",
-        "set",
-        "dry_run",
-    )
-    given = request.given(*names) + ["SOURCE"] * bool(request.source) + ["--out"] * (request.out is not None)
-    if given:
-        raise InputError(
-            f"--resume continues a run as its run.json says, so {', '.join(given)} cannot be given; only a length can"
-        )
+        given = self.given(*names) + ["SOURCE"] * bool(self.source) + ["--out"] * (self.out is not None)
+        if given:
+            raise InputError(
+                f"--resume continues a run as its run.json says, so {', '.join(given)} cannot be given; only a "
+                "length can"
+            )
 
 
 def shown(source: Any) -> str:
