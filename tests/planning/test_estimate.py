@@ -27,7 +27,7 @@ from debruit.training.config import AutoencoderRun, Optimiser, Run
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
 from debruit.training.tasks.autoencoder_state import AutoencoderState
-from debruit.training.tasks.autoencoder_step import Batch, latent_shape, sharing, step
+from debruit.training.tasks.autoencoder_step import AutoencoderBatch, latent_shape, sharing, step
 from debruit.training.tasks.diffusion import optimise
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def stepped(run: AutoencoderRun, *, entered: bool) -> AutoencoderState:
     images = torch.rand(run.batch, *run.data.shape) * 2 - 1
     with sharing(state, run, CPU) as shares:
         eps, keys = torch.randn(run.batch, *latent_shape(run)), np.arange(run.batch, dtype=np.uint64)
-        step(state, run, Batch(images, eps, keys), 1e-4, shares)
+        step(state, run, AutoencoderBatch(images, eps, keys), 1e-4, shares)
     return state
 
 

@@ -37,7 +37,7 @@ def _autoencoder(run: AutoencoderRun, device: torch.device, seconds: float) -> f
     state = AutoencoderState.start(run, device)
     images = stream(Purpose.SYNTHETIC, 0).uniform((run.batch, *run.data.shape)).float() * 2 - 1
     eps = stream(Purpose.SYNTHETIC, 0).normal((run.batch, *autoencoder_step.latent_shape(run)))
-    batch = autoencoder_step.Batch(images.to(device), eps.to(device), np.arange(run.batch, dtype=np.uint64))
+    batch = autoencoder_step.AutoencoderBatch(images.to(device), eps.to(device), np.arange(run.batch, dtype=np.uint64))
     with autoencoder_step.sharing(state, run, device) as shares:
         return run.batch * step_rate(lambda: autoencoder_step.step(state, run, batch, 0.0, shares), device, seconds)
 

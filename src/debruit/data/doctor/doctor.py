@@ -24,7 +24,7 @@ CHUNK = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class DoctorReport:
     """The result of a scan. Counters are (value, images) pairs, the most frequent first; sizes are (height, width);
     `masks` gives the share of all pixels that each class has."""
 
@@ -67,7 +67,7 @@ class Report:
         ]
 
 
-def examine(source: Any) -> Report:
+def examine(source: Any) -> DoctorReport:
     """Read a source as training would, and look at every image. Only the progress of the build is reported: its
     lines are part of the result. InputError as from the source's `build`."""
     with events.progress_only():
@@ -75,7 +75,7 @@ def examine(source: Any) -> Report:
         scanned = scan(source.collection()) if isinstance(source, Collected) else None
     facts = _measured(dataset, scanned)
     spec, headers = dataset.spec, scanned.images if scanned else ()
-    return Report(
+    return DoctorReport(
         source=source.path if isinstance(source, Collected) else source.name,
         dataset=dataset,
         formats=_frequent(header.format for header in headers),

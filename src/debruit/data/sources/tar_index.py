@@ -27,8 +27,8 @@ from debruit.data.sources.tar_keys import (
     MASK,
     OTHER,
     TEXT,
+    KeyedMember,
     Note,
-    Part,
     keyed,
     part_of,
     unused_kind,
@@ -82,7 +82,7 @@ def read_shard(path: Path, *, cells: bool = False) -> Shard:
     return Shard(samples, contents.damage, tuple(notes), views)
 
 
-def _sample(key: str, parts: Sequence[Part], file: BinaryIO, notes: list[Note], cells: bool) -> Sample:
+def _sample(key: str, parts: Sequence[KeyedMember], file: BinaryIO, notes: list[Note], cells: bool) -> Sample:
     sample = Sample(key, cells={} if cells else None)
     for part in parts:
         span, name = part.member.span, part.member.name

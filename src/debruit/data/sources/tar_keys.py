@@ -25,7 +25,7 @@ APART = "not used, of which of several images of a key they are cannot be told"
 FURTHER = "not used, further images of a key"
 
 
-class Part(NamedTuple):
+class KeyedMember(NamedTuple):
     """A member by its name: the key up to its first dot, what it is, what stands between them, and its kind."""
 
     short: str
@@ -39,7 +39,7 @@ class Part(NamedTuple):
         return f"{self.short}.{self.middle}" if self.middle else self.short
 
 
-def part_of(member: Member, notes: list[Note]) -> Part | None:
+def part_of(member: Member, notes: list[Note]) -> KeyedMember | None:
     folder, slash, base = member.name.rpartition("/")
     stem, _, kind = base.partition(".")
     if not kind:
@@ -55,10 +55,10 @@ def part_of(member: Member, notes: list[Note]) -> Part | None:
         role = (
             TEXT if known in TEXT_MEMBERS else LABEL if known in LABEL_MEMBERS else JSON if known == "json" else OTHER
         )
-    return Part(composed(f"{folder}{slash}{stem}"), role, ".".join(middle), kind.lower(), member)
+    return KeyedMember(composed(f"{folder}{slash}{stem}"), role, ".".join(middle), kind.lower(), member)
 
 
-def views_of(parts: Sequence[Part]) -> tuple[str, ...]:
+def views_of(parts: Sequence[KeyedMember]) -> tuple[str, ...]:
     """Return the suffixes that tell the images of a key apart, if several keys share them: fields of a sample (rgb.png,
     depth.png) and no part of its key."""
     several = [of for of in _dotted(parts).values() if len(of) > 1]
@@ -67,7 +67,7 @@ def views_of(parts: Sequence[Part]) -> tuple[str, ...]:
     return tuple(sorted(first)) if same and not any(view.replace(".", "").isdecimal() for view in first) else ()
 
 
-def _dotted(parts: Sequence[Part]) -> dict[str, set[str]]:
+def _dotted(parts: Sequence[KeyedMember]) -> dict[str, set[str]]:
     """For each key without an image of its own: what stands between it and the extensions of its images."""
     plain = {part.short for part in parts if part.role == IMAGE and not part.middle}
     middles: dict[str, set[str]] = {}
@@ -77,12 +77,12 @@ def _dotted(parts: Sequence[Part]) -> dict[str, set[str]]:
     return middles
 
 
-def keyed(parts: Sequence[Part], notes: list[Note]) -> Iterator[tuple[str, list[Part]]]:
+def keyed(parts: Sequence[KeyedMember], notes: list[Note]) -> Iterator[tuple[str, list[KeyedMember]]]:
     """The members of each sample, with its key, in the order of their first members."""
     dotted = _dotted(parts)
     several = {short for short, middles in dotted.items() if len(middles) > 1}
     notes += [(DOTTED, short) for short in several]
-    keyed: list[tuple[str, Part]] = []
+    keyed: list[tuple[str, KeyedMember]] = []
     for part in parts:
         if part.short in several:
             if part.middle in dotted[part.short]:
@@ -93,7 +93,7 @@ def keyed(parts: Sequence[Part], notes: list[Note]) -> Iterator[tuple[str, list[
             notes.append((FURTHER if part.role == IMAGE else unused_kind(part), part.member.name))
         else:
             keyed.append((part.short, part))
-    runs: dict[str, list[list[Part]]] = {}
+    runs: dict[str, list[list[KeyedMember]]] = {}
     for key, of in groupby(keyed, key=lambda pair: pair[0]):
         runs.setdefault(key, []).append([part for _, part in of])
     for key, of in runs.items():
@@ -105,7 +105,7 @@ def keyed(parts: Sequence[Part], notes: list[Note]) -> Iterator[tuple[str, list[
             number += 1
 
 
-def _occurrences(key: str, runs: list[list[Part]], notes: list[Note]) -> Iterator[list[Part]]:
+def _occurrences(key: str, runs: list[list[KeyedMember]], notes: list[Note]) -> Iterator[list[KeyedMember]]:
     """The members of each image of a key, from the stretches of the shard in which they lie together."""
     with_image = [run for run in runs if any(part.role == IMAGE for part in run)]
     if len(runs) > 1 and len(with_image) <= 1:
@@ -120,9 +120,9 @@ def _occurrences(key: str, runs: list[list[Part]], notes: list[Note]) -> Iterato
     yield from groups
 
 
-def _parted(run: list[Part], notes: list[Note]) -> list[list[Part]]:
+def _parted(run: list[KeyedMember], notes: list[Note]) -> list[list[KeyedMember]]:
     """A stretch in which a kind of member occurs twice is of several images: parted where it begins again."""
-    groups: list[list[Part]] = [[]]
+    groups: list[list[KeyedMember]] = [[]]
     for part in run:
         if any(part.kind == other.kind for other in groups[-1]):
             groups.append([])
@@ -134,5 +134,5 @@ def _parted(run: list[Part], notes: list[Note]) -> list[list[Part]]:
     return [[image] for image in images] or [run[:1]]
 
 
-def unused_kind(part: Part) -> str:
+def unused_kind(part: KeyedMember) -> str:
     return f"not used, members .{part.kind}"

@@ -21,7 +21,7 @@ from debruit.training import discriminator_guard
 from debruit.training.config import AutoencoderRun
 from debruit.training.loop import Report, Step, train
 from debruit.training.tasks.autoencoder_state import NEVER, AutoencoderState
-from debruit.training.tasks.autoencoder_step import Batch, make_batch, sharing, step
+from debruit.training.tasks.autoencoder_step import AutoencoderBatch, make_batch, sharing, step
 from debruit.training.time_budget import FINISHING, ByImages, Length, now
 from debruit.training.validation import Validation
 
@@ -46,7 +46,7 @@ class Autoencoding:
     def train(self, state: AutoencoderState, pool: np.ndarray, length: Length | None = None) -> Iterator[Report]:
         return train(self, state, pool, length or ByImages())
 
-    def batch(self, order: Order, first: int, attempt: int) -> Batch:
+    def batch(self, order: Order, first: int, attempt: int) -> AutoencoderBatch:
         return make_batch(self.run, self.dataset, order, first, attempt)
 
     @contextmanager

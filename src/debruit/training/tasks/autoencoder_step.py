@@ -39,7 +39,7 @@ LEAST_IMAGES = 2  # per share: an image costs much more here than a small latent
 
 
 @dataclass(frozen=True)
-class Batch:
+class AutoencoderBatch:
     """Images (B, C, H, W) in [-1, 1], the noise `eps` of their latents, and `keys` (B,) uint64, which seed what the
     network itself samples (dropout)."""
 
@@ -54,7 +54,7 @@ class Batch:
         return type(self)(self.images.to(device), self.eps.to(device), self.keys)
 
 
-def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> Batch:
+def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, attempt: int) -> AutoencoderBatch:
     """Return images first..first + batch - 1 of the training; everything random about one is a function of (seed, its
     position, attempt)."""
     indices, _ = order.take(first, run.batch)
@@ -62,7 +62,7 @@ def make_batch(run: AutoencoderRun, dataset: Dataset, order: Order, first: int, 
     images = flip(images, flips(run.seed, first, len(indices)) if run.flip else None)
     eps = stream(Purpose.LATENT, run.seed, attempt).normal_rows(first, len(indices), latent_shape(run))
     keys = stream(Purpose.DROPOUT, run.seed, attempt).word_rows(first, len(indices))[:, 0]
-    return Batch(dataset.spec.to_model(images), eps, keys)
+    return AutoencoderBatch(dataset.spec.to_model(images), eps, keys)
 
 
 def latent_shape(run: AutoencoderRun) -> tuple[int, ...]:
@@ -79,7 +79,7 @@ def sharing(state: AutoencoderState, run: AutoencoderRun, device: torch.device) 
 
 
 def step(
-    state: AutoencoderState, run: AutoencoderRun, batch: Batch, rate: float, shares: CpuDataParallel[Trained]
+    state: AutoencoderState, run: AutoencoderRun, batch: AutoencoderBatch, rate: float, shares: CpuDataParallel[Trained]
 ) -> dict[str, Tensor]:
     """Make one step of the autoencoder, and of the discriminator once it has entered; return the terms, each ().
 
@@ -113,7 +113,7 @@ def step(
     return terms
 
 
-def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) -> dict[str, Tensor]:
+def _alone(run: AutoencoderRun, batch: AutoencoderBatch, shares: CpuDataParallel[Trained]) -> dict[str, Tensor]:
     """Add the gradients of the loss without a discriminator to the parameters; return the terms, each ()."""
     names: list[str] = []
 
@@ -135,7 +135,7 @@ def _alone(run: AutoencoderRun, batch: Batch, shares: CpuDataParallel[Trained]) 
 
 
 def _against(
-    state: AutoencoderState, run: AutoencoderRun, batch: Batch, strength: float
+    state: AutoencoderState, run: AutoencoderRun, batch: AutoencoderBatch, strength: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Add the gradients of the loss with the discriminator to the parameters; return the decoded images, detached, and
     the terms."""
@@ -200,7 +200,7 @@ def _discriminator_backward(
 
 
 @torch.no_grad()
-def _revive(state: AutoencoderState, run: AutoencoderRun, batch: Batch) -> None:
+def _revive(state: AutoencoderState, run: AutoencoderRun, batch: AutoencoderBatch) -> None:
     """Move dead codes onto latents of this batch, each `revive_images`, in the weights and in their average."""
     bottleneck, other = state.module.bottleneck, state.average.bottleneck
     if not isinstance(bottleneck, VQModule) or not isinstance(other, VQModule):
