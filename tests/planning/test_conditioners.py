@@ -21,6 +21,7 @@ from debruit.data.transforms import flip, flips
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.planning.conditions import conditioners
+from debruit.planning.split import planned_split
 from debruit.text import wordpiece
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece
 from debruit.training.batches import images_at_rest, training_batch
@@ -73,11 +74,12 @@ def data() -> Dataset:
 
 
 def of(*names: str, dataset: Dataset | None = None, **how):
-    return conditioners(None, dataset or data(), names, **how)
+    dataset = dataset or data()
+    return conditioners(None, dataset, names, split=planned_split(dataset), **how)
 
 
 def test_all_that_the_data_has_where_none_was_named():
-    assert [type(c) for c in conditioners(None, data(), None)] == [Label, Mask, Text]
+    assert [type(c) for c in conditioners(None, data(), None, split=planned_split(data()))] == [Label, Mask, Text]
 
 
 def test_words_of_the_captions_of_a_vocabulary_and_of_bert(tmp_path):
@@ -237,4 +239,4 @@ def test_first_frames_need_clips_and_are_asked_for_by_name():
         of("first-frame")
     with pytest.raises(InputError, match="--condition first-frame,canny: a model is given one image, give one of them"):
         of("first-frame", "canny", dataset=clips())
-    assert [type(c) for c in conditioners(None, clips(), None)] == [Label, Mask]
+    assert [type(c) for c in conditioners(None, clips(), None, split=planned_split(clips()))] == [Label, Mask]

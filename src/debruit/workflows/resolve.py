@@ -128,6 +128,7 @@ def _two_stages(
     planned = _autoencoder(shorter, device, source, dataset, given)
     first, split = planned.run, planned.split
     assert isinstance(first, AutoencoderRun)
+    assert split is not None
     conditioners = conditions.conditioners(source, dataset, names, split=split, tokenizer=request.tokenizer)
     left = f"{minutes - (first_minutes or 0):g} minutes" if minutes else f"{(images or 0) - first.images:,} images"
     events.say(f"stage 2   latent diffusion in the remaining {left}; its settings are printed when it starts")

@@ -14,7 +14,7 @@ from debruit.data.split import Split
 from debruit.errors import InputError, nearest
 from debruit.models.autoencoder import FirstStage
 from debruit.planning import conditions
-from debruit.planning.split import held_out, planned_split
+from debruit.planning.split import held_out
 from debruit.recipes import recipe_name, recipes
 from debruit.training.config import AnyRun, AutoencoderRun, Run
 from debruit.workflows.train_request import shown
@@ -25,13 +25,13 @@ def adapted(
     run: AnyRun,
     source: Source,
     dataset: Dataset,
-    split: Split | None = None,
+    split: Split,
     *,
     tokenizer: str | None = None,
     **changes: Any,
 ) -> AnyRun:
     """A recipe on real data: with its DataSpec and its conditions, and `changes` (None: not given) in place of its own
-    settings. Captions are learnt from the training images of the split alone (None: as the recipe divides)."""
+    settings. Captions are learnt from the training images of the split alone."""
     if dataset.spec.shape != run.data.shape:
         raise InputError(
             f"the recipe is for images of {run.data.shape} (channels, height, width) and {dataset.spec.name} gives "
@@ -40,15 +40,12 @@ def adapted(
     given = {key: value for key, value in changes.items() if value is not None}
     model: Any = replace(run.model, data=dataset.spec)
     if isinstance(run, Run):
-        reads = [c.item for c in run.model.conditioners]
-        split = split or planned_split(dataset, seed=given.get("seed", run.seed), reads=reads)
         context = conditions.context(dataset, split, tokenizer=tokenizer)
         model = replace(model, conditioners=tuple(from_data.adapted(c, context) for c in run.model.conditioners))
     from_data.check_tokenizer(tokenizer, getattr(model, "conditioners", ()))
     if "images" in given:
         given["minutes"] = None
-    if split is not None:
-        given |= {"group": split.group, "own_parts": split.own_parts}
+    given |= {"group": split.group, "own_parts": split.own_parts}
     return replace(run, source=source, model=model, validation_images=held_out(dataset.spec.count), **given)
 
 
