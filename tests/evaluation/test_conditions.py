@@ -76,7 +76,8 @@ def test_the_conditions_are_those_of_the_likelihood_too(model, data):
 def test_a_model_of_classes_takes_them_in_turn_and_its_parts_are_found_again():
     digits = Digits().build()
     model = judging.tiny.run().model
-    model = shapes.Model(model, model.build(), {"data_fingerprint": digits.spec.fingerprint})
+    about = {"data_fingerprint": digits.spec.fingerprint, "held_out_images": 0, "seed": 0}
+    model = shapes.Model(model, model.build(), about)
     wanted = wanted_of(model, digits, 25)
     assert wanted.fields is None
     assert wanted.batch(model, 3, 4).values["label"].tolist() == [3, 4, 5, 6]
