@@ -282,7 +282,7 @@ def test_the_command_of_a_report_has_its_threads(verb, tmp_path, monkeypatch):
 
     rerun_command = rerun.rerun_command
     monkeypatch.setattr(rerun, "rerun_command", recorded)
-    monkeypatch.setattr("debruit.apps.process.set_threads", lambda threads: None)
+    monkeypatch.setattr("debruit.apps.process.set_threads", lambda threads, **_: None)
     assert main([verb, "m", "--threads", "3"]) == 2
     assert main([verb, "m"]) == 2
     assert commands == [f"debruit {verb} m --threads 3", f"debruit {verb} m"]
