@@ -10,7 +10,7 @@ import debruit
 ROOT = Path(debruit.__file__).parent
 ARCHITECTURE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
 LAYERS = (
-    "errors", "events", "ranges", "rng", "finite", "seams", "config", "overrides", "provenance", "device",
+    "errors", "events", "ranges", "rng", "finite", "protocols", "seams", "config", "overrides", "provenance", "device",
     "text", "files", "images", "diffusion",
     "sampling", "networks", "autoencoders", "annotations", "data", "conditioning", "models", "editing", "metrics",
     "judges", "training", "planning",

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import ConfigDict, InstanceOf, TypeAdapter, ValidationError
 
 from debruit.errors import InputError, nearest, unknown
-from debruit.seams import implementations, is_protocol, plugin_of
+from debruit.seams import SCRIPT, implementations, is_protocol, plugin_of
 
 Json = Any  # what the json module reads and writes
 
@@ -88,7 +88,13 @@ def _class_named(data: dict[str, Json], annotation: Any, where: str) -> Any:
     known = _allowed(annotation)
     if name in known:
         return known[name]
-    if plugin := data.get("plugin"):
+    plugin = data.get("plugin")
+    if plugin == SCRIPT:
+        raise InputError(
+            f"{where}: {name} was defined in a script or a notebook: define it and call debruit.register({name}) "
+            "before the file is read"
+        )
+    if plugin:
         raise InputError(
             f"{where}: {name} comes with the plugin {plugin}, which is not here: install it (pip install {plugin}), or "
             "import the module that registers it before the file is read"

@@ -17,7 +17,6 @@ and, if its parts can be named, `part(text)`. It is found because its file exist
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from debruit.data.sources.shards import PACKED, Shards
 from debruit.errors import InputError, nearest
 from debruit.files.home import expanded
 from debruit.images.pixels import EXTENSIONS
-from debruit.seams import implementations
+from debruit.seams import implementations, required
 
 
 def builtin_sources() -> dict[str, Any]:
@@ -138,5 +137,4 @@ def _extension(name: str) -> str:
 
 
 def _is_builtin(cls: Any) -> bool:
-    complete = all(f.default is not MISSING or f.default_factory is not MISSING for f in fields(cls))
-    return complete and isinstance(getattr(cls, "name", None), str) and callable(getattr(cls, "build", None))
+    return not required(cls) and isinstance(getattr(cls, "name", None), str)

@@ -11,9 +11,12 @@ from debruit.data.dataset import Dataset
 
 @runtime_checkable
 class Source(Protocol):
-    """A frozen dataclass; `build()` decodes the data once into the cache and maps it; what was decided and skipped
-    is reported as events."""
+    """A frozen dataclass. `name` is that of its kind, such as "folder"; of a source with defaults for all its fields,
+    what a user types. `build()` decodes the data once into the cache and maps it; what was decided and skipped is
+    reported as events."""
 
+    @property
+    def name(self) -> str: ...
     def build(self) -> Dataset: ...
 
 

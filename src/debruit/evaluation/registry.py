@@ -14,17 +14,17 @@ from debruit.evaluation.splits import EvalSplit
 from debruit.images.spec import DataSpec
 from debruit.metrics.score import Score
 from debruit.models.loaded import LoadedAutoencoder, LoadedModel
-from debruit.seams import implementations
+from debruit.seams import with_defaults
 
 
 def metrics() -> tuple[Metric, ...]:
     """All metrics, of the package `scores` and registered ones, in the order of the report."""
-    return tuple(sorted((cls() for cls in implementations(Metric).values()), key=lambda m: (m.position, m.name)))
+    return tuple(sorted(with_defaults(Metric).values(), key=lambda m: (m.position, m.name)))
 
 
 def analyses() -> tuple[Analysis, ...]:
     """All analyses, of the package `analyses` and registered ones, in the order of the report."""
-    return tuple(sorted((cls() for cls in implementations(Analysis).values()), key=lambda a: (a.position, a.name)))
+    return tuple(sorted(with_defaults(Analysis).values(), key=lambda a: (a.position, a.name)))
 
 
 @dataclass(frozen=True)

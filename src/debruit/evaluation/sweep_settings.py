@@ -9,18 +9,19 @@ from debruit.models.diffusion import Model
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance import weights
 from debruit.sampling.sampler import Sampler, name_of
-from debruit.seams import implementations
+from debruit.seams import with_defaults
 
 Cost = Callable[[SamplingConfig], int]  # network evaluations per image
 
 
 def candidates(model: Model, budgets: Sequence[int], cost: Cost) -> list[SamplingConfig]:
-    """The model's own settings, then every sampler with as many steps as each budget of evaluations allows."""
+    """The model's own settings, then every sampler, with its defaults, with as many steps as each budget of evaluations
+    allows."""
     settings = [model.settings()]
-    samplers: dict[str, Any] = implementations(Sampler)
+    samplers = with_defaults(Sampler)
     for name in sorted(samplers):
         for budget in budgets:
-            one = affordable(model, samplers[name](), budget, cost)
+            one = affordable(model, samplers[name], budget, cost)
             if one is not None and one not in settings:
                 settings.append(one)
     return settings

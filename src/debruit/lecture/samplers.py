@@ -5,7 +5,6 @@ steps grows; samplers that add noise converge to other images.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import UniformTime
 from debruit.sampling.heun import Heun
 from debruit.sampling.sampler import Sampler, name_of
-from debruit.seams import implementations
+from debruit.seams import with_defaults
 
 BUDGETS = (4, 8, 16, 32)  # network evaluations
 REFERENCE_STEPS = 64  # of Heun, taken as the solution of the ODE
@@ -58,8 +57,7 @@ class SamplerTable:
 def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> SamplerTable:
     """Sample image 0 of the seed by every sampler with its defaults, with about `sum(budgets)` evaluations each."""
     budgets = budgets or BUDGETS
-    classes: dict[str, Any] = implementations(Sampler)
-    known = sorted(((name, cls()) for name, cls in classes.items()), key=lambda item: (item[1].stochastic, item[0]))
+    known = sorted(with_defaults(Sampler).items(), key=lambda item: (item[1].stochastic, item[0]))
     solution = _sample(study, Heun(), REFERENCE_STEPS)
     rows = [
         Row(

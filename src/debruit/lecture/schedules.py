@@ -5,7 +5,6 @@ They are every schedule of diffusion/chain.py, and every process in diffusion/pr
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from debruit.diffusion.process import Process
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.lecture.chains import ModelChain, chain_of
 from debruit.lecture.study import Study
-from debruit.seams import implementations
+from debruit.seams import with_defaults
 
 LENGTH = 1000  # T of the compared chains: the variances of steps are comparable only at one T
 POINTS = 100  # of each curve
@@ -78,13 +77,11 @@ def _curve(name: str, chain: ModelChain, study: Study, model: bool) -> Curve:
 
 
 def _chains() -> dict[str, Chain]:
-    classes: dict[str, Any] = implementations(Schedule)
-    return {name: Chain(schedule=cls(), steps=LENGTH) for name, cls in classes.items()}
+    return {name: Chain(schedule=schedule, steps=LENGTH) for name, schedule in with_defaults(Schedule).items()}
 
 
 def _processes() -> dict[str, Process]:
-    classes: dict[str, Any] = implementations(Process)
-    return {name: cls() for name, cls in classes.items() if cls is not Tabulated}
+    return {name: one for name, one in with_defaults(Process).items() if type(one) is not Tabulated}
 
 
 def _same(a: ModelChain, b: ModelChain) -> bool:

@@ -10,7 +10,7 @@ from debruit.errors import InputError, unknown
 from debruit.models.model_file import header, shipped
 from debruit.recipes import recipes
 from debruit.sampling.sampler import Sampler
-from debruit.seams import names
+from debruit.seams import names, plugin_of, required
 
 Kind = Literal["recipes", "samplers", "models", "data"]
 
@@ -38,13 +38,24 @@ def _recipes() -> list[Entry]:
 
 def _samplers() -> list[Entry]:
     """Samplers by the name that --sampler, --set and every table use."""
-    entries = []
     samplers: dict[str, Any] = names(Sampler)
-    for name, cls in sorted(samplers.items()):
-        cost = cls().evaluations(11) - cls().evaluations(10)
-        about = f"order {cls.order}, {cost} network evaluation{'s' if cost > 1 else ''} per step"
-        entries.append(Entry(name, f"{_first_paragraph(sys.modules[cls.__module__].__doc__)} ({about})"))
-    return entries
+    return [
+        Entry(name, f"{_first_paragraph(_documentation(cls))} (order {cls.order}, {_cost(cls)})")
+        for name, cls in sorted(samplers.items())
+    ]
+
+
+def _cost(sampler: Any) -> str:
+    """Network evaluations per step; for a sampler without defaults, the values that it needs."""
+    if missing := required(sampler):
+        return f"needs a value for {', '.join(missing)}"
+    cost = sampler().evaluations(11) - sampler().evaluations(10)
+    return f"{cost} network evaluation{'s' if cost > 1 else ''} per step"
+
+
+def _documentation(cls: type) -> str | None:
+    """The docstring that describes a class: of debruit's own samplers, one to a file, that of the module."""
+    return cls.__doc__ if plugin_of(cls) else sys.modules[cls.__module__].__doc__
 
 
 def _data() -> list[Entry]:
