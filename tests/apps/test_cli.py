@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes and sentences."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -194,6 +195,19 @@ def test_bad_sampling_requests(trained, tmp_path, capsys):
     for arguments, sentence in cases.items():
         assert sentence in refused(capsys, *arguments), arguments
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "verb", ["train", "sample", "edit", "upscale", "evaluate", "compare", "sweep-samplers", "explain"]
+)
+def test_help_flows(verb, capsys, monkeypatch):
+    """On a wide terminal each flag has one row: no line break of a docstring is left in it."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    with contextlib.suppress(SystemExit):
+        main([verb, "--help"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert len(rows) > 5
+    assert all(row[1:10].strip() for row in rows), "a row without a name continues the one before"
 
 
 def test_help_is_quick_and_torch_is_not_loaded():

@@ -19,6 +19,7 @@ from debruit import events, provenance
 from debruit.apps import console
 from debruit.apps.cli import command
 from debruit.apps.cli.display import Display
+from debruit.apps.cli.help import FlowingHelp
 from debruit.apps.cli.old_flags import renamed
 from debruit.apps.cli.signals import handled
 from debruit.errors import InputError
@@ -31,6 +32,7 @@ app = App(
     help="Train, sample and study diffusion models on your own images.",
     version=debruit.__version__,
     help_format="plaintext",
+    help_formatter=FlowingHelp(),
 )
 data = App(name="data", help="Examine a data source, or get a built-in one.", help_format="plaintext")
 app.command(
