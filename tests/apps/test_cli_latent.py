@@ -174,31 +174,16 @@ def test_the_minutes_are_for_both_stages(tmp_path, capsys):
 
 
 def test_latents_are_cached_and_computed_anew_for_a_changed_autoencoder(autoencoder, tmp_path, capsys):
-    before = set((root() / "latents").iterdir())
-    command = ["train", "ldm", "digits", "--autoencoder", str(autoencoder), "--images", "32", *UNET]
-    assert main([*command, "--out", str(tmp_path / "a")]) == 0
-    assert main([*command, "--out", str(tmp_path / "b")]) == 0
-    assert set((root() / "latents").iterdir()) == before, "those of the same autoencoder are there already"
+    def trained(first_stage, out):
+        command = ["train", "ldm", "digits", "--autoencoder", str(first_stage), "--images", "32", *UNET]
+        assert main([*command, "--out", str(tmp_path / out)]) == 0
+        return {*(root() / "latents").iterdir()}
+
+    before = trained(autoencoder, "a")
+    assert trained(autoencoder, "b") == before, "those of the same autoencoder are there already"
     other = tmp_path / "other"
     assert main(["train", "autoencoder", "digits", "--out", str(other), "--images", "64", "--seed", "9", *AE]) == 0
-    assert (
-        main(
-            [
-                "train",
-                "ldm",
-                "digits",
-                "--autoencoder",
-                str(other),
-                "--images",
-                "32",
-                *UNET,
-                "--out",
-                str(tmp_path / "c"),
-            ]
-        )
-        == 0
-    )
-    assert len(set((root() / "latents").iterdir()) - before) == 1
+    assert len(trained(other, "c") - before) == 1
 
 
 def test_a_cut_cache_is_noticed_and_made_again(ldm, autoencoder, tmp_path, capsys):
