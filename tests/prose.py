@@ -22,6 +22,7 @@ WORDS = {
     r"\bdrawn (?:images?|samples?)\b": "sampled",
     r"\bas many real images\b": "real-data baseline (at the same sample size)",
     r"\b(?:than|as|what) (?:(?:is|was|were) )?(?:asked|wanted|told)\b": "requested",
+    r"\b(?:is|are|was|were|be|been|where|unless|as) asked for\b": "requested",
     r"(?<!math\.)(?<!torch\.)\bfloors?\b(?! of\b| division)(?!\()": "baseline (of real data)",
     r"\bbare\b": "unconditional (or plain)",
     r"\blearn(?:t|ed) by heart\b": "memorised",

@@ -73,7 +73,7 @@ def model():
         ({"seed": -1}, "seed -1: give a whole number from 0 to 9223372036854775807"),
         ({"seed": 2**63}, "give a whole number from 0"),
         ({"guidance": math.nan}, "a guidance weight of nan"),
-        ({"n": 10**12}, "1,000,000,000,000 images were asked for: give -n 10,000,000 or less"),
+        ({"n": 10**12}, "1,000,000,000,000 images requested: give -n 10,000,000 or less"),
         ({"batch": 0}, "a batch of 0: give 1 to 1,048,576"),
     ],
 )

@@ -41,8 +41,8 @@ def command(arguments: Sequence[str]) -> Generator[None]:
 
 
 def provenance() -> dict[str, Any]:
-    """As JSON: "cpu", "cores", "threads" (torch's), "memory_gib", "gpu" (None without one), "system", "versions" by
-    package and, inside `command`, "command"."""
+    """Return the machine and the software as JSON values: "cpu", "cores", "threads" (torch's), "memory_gib", "gpu"
+    (None without one), "system", "versions" by package and, inside `command`, "command"."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None

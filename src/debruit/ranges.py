@@ -12,7 +12,7 @@ from debruit.errors import InputError
 MOST_STEPS = 100_000  # of a sampler or a chain
 MOST_IMAGES = 10**12  # of a training
 LARGEST_BATCH = 2**20
-MOST_DRAWN = 10_000_000  # images of one call
+MOST_SAMPLES = 10_000_000  # images of one call
 LARGEST_SEED = 2**63 - 1
 LARGEST_SIDE = 2**14  # pixels
 WIDEST = 2**16  # channels

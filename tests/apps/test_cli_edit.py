@@ -155,8 +155,8 @@ def test_bad_requests(capsys):
         edit
         + "--image 0.png --variations 2 -n 3": "-n 3 does not go with --variations: set their number with --variations "
         "N",
-        edit + "--image 0.png --variations 0": "0 images were asked for",
-        edit + "--image 0.png --strength 0.5 -n 0": "0 images were asked for",
+        edit + "--image 0.png --variations 0": "0 images requested",
+        edit + "--image 0.png --strength 0.5 -n 0": "0 images requested",
         edit + "--image 0.png --strength 0": "a strength of 0: give more than 0",
         edit + "--image 0.png --strength 0.5 --out x.jpg": "--out x.jpg: give FILE.png or FILE.npy, or a folder",
         edit
@@ -179,7 +179,7 @@ def test_bad_requests(capsys):
         edit + "--image 0.png --strength 0.5 --set stepz=3": "did you mean 'steps'?",
         "edit nowhere --image 0.png --invert": "there is no model at nowhere",
         "upscale c.safetensors --image 0.png": "this model enlarges no images, since it was trained with label",
-        "upscale sr.safetensors --image 0.png -n 0": "0 images were asked for",
+        "upscale sr.safetensors --image 0.png -n 0": "0 images requested",
         "upscale sr.safetensors --image 0.png --out x.gif": "--out x.gif: give FILE.png or FILE.npy, or a folder",
         "upscale sr.safetensors --image nowhere.png": "the image nowhere.png cannot be read",
     }

@@ -1,4 +1,4 @@
-"""Samples that show what they were asked for score what real images do; those that show something else score what they
+"""Samples that show what was requested score what real images do; those that show something else score what they
 would without being asked."""
 
 import json

@@ -132,7 +132,7 @@ def test_each_sample_of_a_sheet_is_read_back_by_its_number(tmp_path):
         with Image.open(io.BytesIO(grids.image_file(f"{path}#{n}").data)) as cell:
             np.testing.assert_array_equal(np.asarray(cell), sample)
     with pytest.raises(
-        InputError, match=r"sheet.png is a grid of 5 images: say which, .*sheet.png#0 to .*sheet.png#4, counted as they"
+        InputError, match=r"sheet.png is a grid of 5 images: say which, .*sheet.png#0 to .*sheet.png#4, in the order of"
     ):
         grids.image_file(path)
 

@@ -72,7 +72,7 @@ def test_inception_score_agrees_with_torchmetrics():
     [
         (None, "no labels are known"),
         (np.zeros(3, int), r"40 samples and labels of shape \(3,\)"),
-        (np.full(40, 5), "label 5 was asked for, and the classifier knows 0 to 4"),
+        (np.full(40, 5), "label 5 was requested, and the classifier knows 0 to 4"),
         (np.full(40, -1), "label -1"),
     ],
 )

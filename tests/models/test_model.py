@@ -99,8 +99,8 @@ def test_a_recipe_with_a_chain_takes_ancestral_steps_up_to_its_length():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"n": 0}, "0 images were asked for: give -n 1 or more"),
-        ({"n": -2}, "-2 images were asked for"),
+        ({"n": 0}, "0 images requested: give -n 1 or more"),
+        ({"n": -2}, "-2 images requested"),
         ({"n": 1, "steps": 0}, "0 steps: at least 1 is needed"),
         ({"n": 1, "sampler": "eulr"}, "unknown sampler 'eulr', did you mean 'euler'?"),
         ({"n": 1, "label": "12"}, "unknown label '12'"),

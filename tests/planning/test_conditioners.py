@@ -1,4 +1,4 @@
-"""The conditioners that a training finds for its data: by name, with the words that were asked for; and that a batch
+"""The conditioners that a training finds for its data: by name, with the words that were requested; and that a batch
 reads what they ask for alone."""
 
 from dataclasses import replace

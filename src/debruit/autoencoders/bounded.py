@@ -23,7 +23,7 @@ def encode(module: CodecModule, images: Tensor) -> Moments:
 
 
 def decode(module: CodecModule, latents: Tensor, size: tuple[int, ...]) -> Tensor:
-    """`module.decode(latents, size)`, latents (B, c, *s); size is (H, W), or (F, H, W) of clips."""
+    """`module.decode(latents, size)`, latents (B, c, *s); size is (H, W), or (F, H, W) of sequences."""
     run = decode_tiled if _tiled(size) else lambda module, part, size: module.decode(part, size)
     return torch.cat([run(module, part, size) for part in latents.split(_count(size))])
 

@@ -6,7 +6,7 @@ stays constant; and where the codec looks no farther than a quarter of the overl
 image. One that normalises over the image (GroupNorm, attention) sees the statistics of its tile instead, which the
 blending turns from seams into slow changes.
 
-Only images, (B, C, H, W), are tiled. bounded.py passes clips, (B, C, F, H, W), through the autoencoder whole.
+Only images, (B, C, H, W), are tiled. bounded.py passes frame sequences, (B, C, F, H, W), through the autoencoder whole.
 """
 
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 images at rest -> x in [-1, 1] -> encode -> q(z|x) = N(mean, std^2), z of unit scale per channel -> float16 on the disk
 
-    <root>/latents/<key>/latents.bin    (N, planes, c, *s) float16 without a header; s is (h, w), of clips (f, h, w)
+    <root>/latents/<key>/latents.bin    (N, planes, c, *s) float16 without a header; s is (h, w), of sequences (f, h, w)
                          meta.json      data, autoencoder and settings of the latents, size and probe of latents.bin
 
 The planes of an image are its mean, its std where the encoder has one, and with flips the same of the mirrored image:
@@ -54,8 +54,8 @@ class TrainedCodec(Protocol):
 
 
 class LatentCache:
-    """The latents of N images or clips. `latents` is the mapped file as (N, sides, moments, c, *s), with any number of
-    spatial dimensions: sides are the image and, with flips, its mirror image; moments are the mean and, where the
+    """The latents of N images or sequences. `latents` is the mapped file as (N, sides, moments, c, *s), with any number
+    of spatial dimensions: sides are the image and, with flips, its mirror image; moments are the mean and, where the
     encoder has one, the std."""
 
     def __init__(self, latents: np.ndarray, *, meta: dict[str, Any], mapping: mmap.mmap, folder: Path):

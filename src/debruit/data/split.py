@@ -203,5 +203,5 @@ def _of_groups(groups: Groups | None, training: np.ndarray, held: np.ndarray, un
             f"{counted(len(both), 'group')} on both sides of the data's own parts, which are kept as they are: {named}"
         )
     if not len(held):
-        lines.append("nothing is held out: every group has more than half of the images, or none was asked for")
+        lines.append("nothing is held out: every group has more than half of the images, or none was requested")
     return lines

@@ -29,7 +29,7 @@ from debruit.networks.cond import Cond
 
 @dataclass(frozen=True)
 class SampleConditions:
-    """Sample k is drawn with the conditions `fields` of image `images[k mod M]` of the data; other conditions of the
+    """Sample k has the conditions `fields` of image `images[k mod M]` of the data; other conditions of the
     model, such as those that are `missing` in the data, are dropped. If `fields` is None, samples have the classes in
     turn."""
 

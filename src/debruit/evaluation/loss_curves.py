@@ -18,10 +18,8 @@ from debruit.training.run_folder import LOG
 LEAST = 4  # validations, for any advice
 RISE = 0.01  # relative rise over the lowest validation loss that counts, both as means of neighbours
 FALL = 0.01  # relative fall over the last quarter that is worth continuing for
-RISE_SCATTERS, FALL_SCATTERS = (
-    4,
-    3,
-)  # or so many times the scatter: the lowest of dozens lies far below the course, one point does not
+RISE_SCATTERS = 4  # or this many times the scatter: the lowest of dozens of values lies far below their mean
+FALL_SCATTERS = 3  # likewise; the last value is one, not the lowest of many
 QUARTERS = ("least", "second least", "second most", "most")
 
 

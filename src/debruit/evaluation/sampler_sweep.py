@@ -1,9 +1,9 @@
 """Sample quality against network evaluations: every sampler on one model at a few budgets, from the same noise and
 against the same reference.
 
-Quality is the Frechet distance in the features of one network. All settings draw images 0..n - 1 of one seed, so that
-their differences are those of the samplers; the interval of a difference is that of the paired contributions of the
-samples (metrics/frechet.py, `influence`).
+Quality is the Frechet distance in the features of one network. All settings generate images 0..n - 1 of one seed, so
+that their differences are those of the samplers; the interval of a difference is that of the paired contributions of
+the samples (metrics/frechet.py, `influence`).
 """
 
 import time

@@ -66,7 +66,7 @@ class Cells:
     @property
     def order(self) -> str:
         """The order in which the images are numbered."""
-        return "row by row" if self.by_row else "counted as they were drawn, those of one condition in a block"
+        return "row by row" if self.by_row else "in the order of sampling, those of one condition in a block"
 
     def text(self) -> str:
         """Return the text that is stored in the file."""

@@ -32,7 +32,7 @@ CONDITIONS: dict[str, Both] = {
     "text": ("text", "texte"),
     "mask": ("the image's own mask", "le masque de l'image"),
     "image": ("made from the image", "tirée de l'image"),
-    "first": ("the first frame of the clip", "la première image du clip"),
+    "first": ("the first frame of the sequence", "la première image de la séquence"),
 }
 SYMBOLS = {
     "x0": "x_0", "xt": "x_t", "eps": r"\epsilon", "epshat": r"\epsilon_\theta", "x0hat": r"\hat{x}_0",

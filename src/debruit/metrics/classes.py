@@ -98,7 +98,7 @@ def _hits(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     if len(labels) and (labels.min() < 0 or labels.max() >= logits.shape[1]):
         odd = labels.max() if labels.max() >= logits.shape[1] else labels.min()
         raise InputError(
-            f"label {odd} was asked for, and the classifier knows 0 to {logits.shape[1] - 1}: train it on the model's "
+            f"label {odd} was requested, and the classifier knows 0 to {logits.shape[1] - 1}: train it on the model's "
             "own data"
         )
     return logits.argmax(axis=1) == labels

@@ -70,7 +70,7 @@ def _pairs(count: int, labels: np.ndarray | None, pairs: int, rng: np.random.Gen
     classes, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
     if sizes.max(initial=0) < 2:
         raise InputError(
-            f"diversity compares pairs of images, and none of {len(classes)} classes has two: draw more samples"
+            f"diversity compares pairs of images, and none of {len(classes)} classes has two: generate more samples"
         )
     position = np.searchsorted(classes, labels)
     able = np.flatnonzero(sizes[position] > 1)

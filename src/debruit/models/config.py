@@ -51,7 +51,7 @@ class ModelConfig:
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """Shape of the network's input without the batch: (c, h, w) for images, (c, f, h, w) for clips."""
+        """Shape of the network's input without the batch: (c, h, w) for images, (c, f, h, w) for sequences."""
         return self.codec.latent_channels(self.data.channels), *self.codec.latent_size(*self.data.sizes)
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from debruit.config import check
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError, nearest
 from debruit.models.config import ModelConfig
-from debruit.ranges import LARGEST_BATCH, MOST_DRAWN
+from debruit.ranges import LARGEST_BATCH, MOST_SAMPLES
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import ChainSteps
@@ -43,9 +43,9 @@ def refuse(misspelt: Collection[str], function: Callable[..., Any]) -> None:
 def check_count(n: int) -> None:
     """Raise InputError for a number of images that cannot be sampled."""
     if n < 1:
-        raise InputError(f"{n} images were asked for: give -n 1 or more")
-    if n > MOST_DRAWN:
-        raise InputError(f"{n:,} images were asked for: give -n {MOST_DRAWN:,} or less; several seeds give more")
+        raise InputError(f"{n} images requested: give -n 1 or more")
+    if n > MOST_SAMPLES:
+        raise InputError(f"{n:,} images requested: give -n {MOST_SAMPLES:,} or less; several seeds give more")
 
 
 def check_batch(batch: int) -> None:

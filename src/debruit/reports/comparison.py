@@ -21,7 +21,7 @@ from debruit.sampling.sampler import name_of
 
 COLUMNS = 16
 EXPLANATION = (
-    "All models draw from the same noise and with the same conditions: sample k of each model has the same noise and "
+    "All models sample from the same noise and with the same conditions: sample k of each model has the same noise and "
     "the same class, or the same conditions of a real image. Differences to the first model are paired by image, so "
     "they can be significant although the intervals of the scores overlap. Intervals are 95 % over the choice of "
     "samples. They do not include the choice of the training's seed: two trainings of one recipe differ too."

@@ -64,7 +64,7 @@ def lines(
     markers: bool = True,
     colours: int = len(SERIES),
 ) -> str:
-    """Curves by name; `level` is a labelled horizontal line. Logarithmic axes where asked for and the values span
+    """Curves by name; `level` is a labelled horizontal line. Logarithmic axes where requested and the values span
     enough for it. After `colours` curves the colours begin again: a dashed curve has the colour of its solid one."""
     heights = [v for _, ys in series.values() for v in ys if v is not None and math.isfinite(v)]
     log_y = log_y and min(heights, default=0) > 0 and max(heights) > WIDE * min(heights)

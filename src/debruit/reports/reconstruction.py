@@ -18,9 +18,9 @@ from debruit.reports.rows import note, plain
 
 COLUMNS, WIDTH = 16, 900
 CEILING = (
-    "Diffusion on latents cannot restore what the autoencoder loses: a perfect diffusion model would draw images like "
-    "the reconstructed ones, whose scores are in the column of reconstructed real images. They are an upper limit for "
-    "the model, not a claim that it reaches it. The autoencoder may have been trained on some of these images."
+    "Diffusion on latents cannot restore what the autoencoder loses: a perfect diffusion model would generate images "
+    "like the reconstructed ones, whose scores are in the column of reconstructed real images. They are an upper limit "
+    "for the model, not a claim that it reaches it. The autoencoder may have been trained on some of these images."
 )
 RFD = (
     "rFD is the Frechet distance between features of the reconstructions and of their originals, the same images on "

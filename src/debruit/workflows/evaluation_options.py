@@ -7,10 +7,10 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from debruit.ranges import LARGEST_BATCH, MOST_DRAWN, Seed
+from debruit.ranges import LARGEST_BATCH, MOST_SAMPLES, Seed
 from debruit.workflows.request import Request
 
-Count = Annotated[int, Ge(2), Le(MOST_DRAWN)]
+Count = Annotated[int, Ge(2), Le(MOST_SAMPLES)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,8 +159,8 @@ def _autoencoder(
 def _conditions(
     request: TrainRequest, names: Sequence[str] | None, source: Source, dataset: Dataset, assignments: Sequence[str]
 ) -> tuple[Split, tuple[Conditioner, ...]]:
-    """The split, which the clips of a first frame may decide, and the conditioners, which learn from its training
-    images."""
+    """The split, which the frame sequences of a first frame may decide, and the conditioners, which learn from its
+    training images."""
     names = from_data.default_names(source, dataset) if names is None else names
     from_data.check(names, dataset)
     reads = conditions.items_of(names)

@@ -19,7 +19,7 @@ from debruit.images.contact_sheet import Sheet
 from debruit.models.condition_images import condition_sheet
 from debruit.models.diffusion import Model
 from debruit.models.options import merged
-from debruit.ranges import MOST_DRAWN
+from debruit.ranges import MOST_SAMPLES
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.weights import describe, none
 from debruit.sampling.job import SamplingJob
@@ -38,7 +38,7 @@ class SampleRequest(SamplingOptions):
     stay in memory. `image` is the condition of models that start from an image: a file, or a tensor.
     """
 
-    n: Annotated[int, Ge(1), Le(MOST_DRAWN)] = 16
+    n: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 16
     out: str | Path | None = None
     image: Any = None
 

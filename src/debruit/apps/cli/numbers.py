@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from debruit.ranges import LARGEST_BATCH, LARGEST_SEED, LARGEST_SIDE, MOST_DRAWN, MOST_IMAGES, MOST_STEPS
+from debruit.ranges import LARGEST_BATCH, LARGEST_SEED, LARGEST_SIDE, MOST_IMAGES, MOST_SAMPLES, MOST_STEPS
 
 MOST_MINUTES = 525_600  # a year
 MOST_EDITED = 10_000
@@ -55,10 +55,10 @@ def _flag(
     return Parameter(validator=Within(low, high, above, sentence), converter=None if real else whole)
 
 
-ImageCount = Annotated[int, _flag(1, MOST_DRAWN, "give {range}; several seeds give more")]
-SampleCount = Annotated[int, _flag(2, MOST_DRAWN, "figures need at least 2 samples, at most {high}")]
-LikelihoodCount = Annotated[int, _flag(2, MOST_DRAWN)]
-EditCount = Annotated[int, _flag(1, MOST_EDITED, "{value} images were asked for: give {range}")]
+ImageCount = Annotated[int, _flag(1, MOST_SAMPLES, "give {range}; several seeds give more")]
+SampleCount = Annotated[int, _flag(2, MOST_SAMPLES, "figures need at least 2 samples, at most {high}")]
+LikelihoodCount = Annotated[int, _flag(2, MOST_SAMPLES)]
+EditCount = Annotated[int, _flag(1, MOST_EDITED, "{value} images requested: give {range}")]
 FrameCount = Annotated[
     int,
     _flag(
@@ -106,5 +106,5 @@ Amount = Annotated[
         0, 1, "an amount of {value}: give more than 0 (the image itself) up to 1 (another image)", real=True, above=True
     ),
 ]
-ReferenceCount = Annotated[int | None, _flag(2, MOST_DRAWN)]
+ReferenceCount = Annotated[int | None, _flag(2, MOST_SAMPLES)]
 Threads = Annotated[int | None, _flag(1, MOST_THREADS)]

@@ -110,8 +110,8 @@ def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
 
 
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:
-    """The share of patches that the discriminator told rightly, (B,): 1/2 is guessing; near 1 it wins, and its gradient
-    teaches little."""
+    """Return the share of patches that the discriminator classifies correctly, (B,): 1/2 is chance; near 1 its gradient
+    carries little information."""
     right = (real > 0).float() + (fake < 0).float()
     return right.flatten(1).mean(dim=1) / 2
 

@@ -1,4 +1,4 @@
-"""While a model trains: do its samples already copy training images more often than held-out images resemble them?"""
+"""Test, while a model trains, whether its samples copy training images more often than held-out images do."""
 
 import numpy as np
 
@@ -15,16 +15,17 @@ from debruit.training.tasks.diffusion import ALARM_COUNT, sample_images
 
 SEED = 1
 MOST_IMAGES, MOST_BYTES = 20_000, 2**30  # of either part, training and held-out, and what reading them may cost once
-SURE = 3.0  # standard deviations: it is asked again and again, and should not cry at chance
+SURE = 3.0  # standard deviations; high, since the test is repeated throughout a training
 
 
 class CopyAlarm:
-    """For `fit`: draws a few samples with the averaged weights and returns a line when their rate of near copies
-    (report.py, on pixels) surely passes that of the held-out images, else None. Without held-out images it never
-    speaks.
+    """Report, during `fit`, that samples of the averaged weights copy training images.
+
+    A call generates a few samples and returns a line if their rate of near copies (report.py, on pixels) exceeds that
+    of the held-out images significantly, else None. Without held-out images it returns None.
 
     A large data set is looked at in part, so copies of the other images go unseen. A run with flips counts mirror
-    images as copies. Nothing random is drawn from the training's streams. In memory: a piece of the images, their
+    images as copies. The training's random streams are not used. In memory: a piece of the images, their
     thumbnails in 8 bits, a block of them in floats.
     """
 

@@ -142,7 +142,7 @@ def memorisation(
     if len(samples) == 0 or samples.shape[1:] != spec.shape:
         raise InputError(
             f"samples of the shape {tuple(samples.shape)} cannot be compared with {spec.name}, whose images are "
-            f"{spec.shape}: draw some from a model of this data"
+            f"{spec.shape}: generate some with a model of this data"
         )
     if len(training) < 2:
         raise InputError(

@@ -94,8 +94,8 @@ class MiniLM:
 
 
 class FeatureLRU:
-    """The features of captions that were met before, the latest ones, of at most `pieces` pieces in all; one for the
-    process and its threads."""
+    """Cache of the features of captions, least recently used first out, of at most `pieces` word pieces in all; one for
+    the process and its threads."""
 
     def __init__(self, pieces: int = KEPT_PIECES) -> None:
         self.pieces, self.held = pieces, 0
