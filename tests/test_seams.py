@@ -100,7 +100,7 @@ def test_what_cannot_be_saved_is_refused():
         debruit.register(type("Loose", (), {}))
 
 
-def test_a_name_that_is_taken_is_said():
+def test_a_name_that_is_taken_is_reported():
     other = dataclass(frozen=True, kw_only=True)(type("Flow", (Flow,), {"__module__": "theirs"}))
     debruit.register(other)
     with pytest.raises(

@@ -100,12 +100,12 @@ def test_no_captions_at_all(photos):
         (1, "captions for 1 of 10 images, for the others the caption is none: a prompt"),
     ],
 )
-def test_what_is_said_about_how_many_have_one(count, says):
+def test_what_is_reported_about_how_many_have_one(count, says):
     assert (says in captioned(count, 10)) if says else captioned(count, 10) == ""
     assert ("little effect" in captioned(count, 10)) == (0 < count <= 5)
 
 
-def test_captions_for_half_of_the_images_are_said_before_training_and_by_the_doctor(photos, heard):
+def test_captions_for_half_of_the_images_are_reported_before_training_and_by_the_doctor(photos, heard):
     root = photos({f"{stem}.txt": b"a thing" for stem in "ab"}, images="abcd")
     Folder(path=str(root)).build()
     assert any(
@@ -130,7 +130,7 @@ def test_over_long_captions_are_found(photos):
     assert any(line.startswith("1 caption of more than 60 words") for line in examine(Folder(path=str(root))).findings)
 
 
-def test_names_that_are_not_there_are_said(photos):
+def test_names_that_are_not_there_are_reported(photos):
     table = lines({"file_name": "a.png", "text": "x"}, {"file_name": "z.png", "text": "y"})
     notes = Folder(path=str(photos({"captions.jsonl": table}))).build().notes
     assert "captions.jsonl names images that are not in the folder (1): z.png" in notes
@@ -167,7 +167,7 @@ def test_a_bare_name_is_found_if_there_is_one_of_it(tmp_path):
         ("a.txt", b"caf\xe9", "captions that are no UTF-8 text are not used: a.txt"),
     ],
 )
-def test_what_is_not_used_is_said(photos, name, content, says):
+def test_what_is_not_used_is_reported(photos, name, content, says):
     dataset = Folder(path=str(photos({name: content}))).build()
     assert says in dataset.notes
     assert dataset.texts is None

@@ -92,14 +92,14 @@ def test_pascal_voc_with_masks_of_objects_too(build, heard):
     assert "skipped VOC2012/JPEGImages/4.png: it has no mask VOC2012/SegmentationClass/4.png" in heard
 
 
-def test_what_only_is_called_so_is_a_class_and_said(folder, noise, heard):
+def test_what_only_is_called_so_is_a_class_and_reported(folder, noise, heard):
     files = {f"{kind}/{n}.png": noise(16, 16, seed=n) for kind in ("images", "labels") for n in range(4)}
     dataset = Folder(path=str(folder(files))).build()
     assert dataset.spec.class_names == ("images", "labels")
     assert "labels/ has the names of images/, and its files do not look like masks: they are taken for images" in heard
 
 
-def test_other_names_are_a_class_and_said(build, heard):
+def test_other_names_are_a_class_and_reported(build, heard):
     dataset = build([f"images/{n}.png" for n in range(4)], [f"labels/x{n}.png" for n in range(3)] + ["labels/0.png"])
     assert dataset.spec.mask_names == ()
     line = (

@@ -127,7 +127,7 @@ def test_numbers_of_classes_and_their_colours_are_still_read(folder, noise):
     np.testing.assert_array_equal(mask.parse(Image.fromarray(numbers), [0])[0], numbers)
 
 
-def test_what_is_taken_as_in_training_is_said(folder, noise):
+def test_what_is_taken_as_in_training_is_reported(folder, noise):
     strange = coloured(SKY, SEA, (9, 9, 9))
     root = folder({"images/a.png": noise(8, 8), "masks/a.png": strange, "classes.json": json.dumps(COLOURS).encode()})
     mask = On(Mask(), Folder(path=str(root)).build().spec)

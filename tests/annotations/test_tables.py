@@ -185,7 +185,7 @@ def test_masks_and_classes_in_the_other_form_match(folder, noise):
     assert dataset.labels.tolist() == [0, 1, 1]
 
 
-def test_names_of_classes_without_classes_are_said_not_to_be_used(photos, heard):
+def test_names_of_classes_without_classes_are_reported_not_to_be_used(photos, heard):
     built(photos({"class_names.txt": b"n01 tench\n"}))
     assert "no classes; class_names.txt is not used, there are no classes to name" in heard
 
@@ -204,6 +204,6 @@ def test_an_entry_of_other_rules_is_built_again(photos, heard, cache):
     assert again.spec == first.spec
 
 
-def test_a_table_without_rows_is_said_not_to_be_used(photos, heard):
+def test_a_table_without_rows_is_reported_not_to_be_used(photos, heard):
     built(photos({"captions.csv": b"file_name,text\n"}))
     assert "captions.csv is not used: it has no rows" in heard

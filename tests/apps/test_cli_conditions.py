@@ -100,7 +100,7 @@ def refused(capsys, *arguments):
     return captured.err
 
 
-def test_what_lies_beside_the_images_is_found_and_said(folder, capsys):
+def test_what_lies_beside_the_images_is_found_and_reported(folder, capsys):
     assert main(["train", str(folder), "--images", "64", "--dry-run"]) == 0
     said = capsys.readouterr().out
     for condition in ("label", "mask", "text"):
@@ -279,7 +279,7 @@ def test_the_frozen_sentence_encoder_is_a_condition_too(folder, capsys):
     assert drawn("o", "--prompt", "a crimson tile").shape == (2, 3, 16, 16)
 
 
-def test_how_many_captions_are_cut_is_said_of_a_recipe_and_as_set_leaves_it(folder, capsys):
+def test_how_many_captions_are_cut_is_reported_of_a_recipe_and_as_set_leaves_it(folder, capsys):
     command = ["train", "openmoji-text-mask-64", str(folder), "--dry-run", "--images", "64", "--batch", "2"]
     assert main([*command, "--set", "model.conditioners.0.encoder.length=4"]) == 0
     assert "up to 4 a caption; 40 of 40 are longer and are cut" in capsys.readouterr().out
@@ -338,7 +338,7 @@ def test_outlines_and_first_frames_from_a_folder_to_a_picture(folder, condition,
     assert np.load(f"{condition}.npy").shape == (2, 3, 16, 16)
 
 
-def test_what_is_done_otherwise_is_said(folder, run, capsys):
+def test_what_is_done_otherwise_is_reported(folder, run, capsys):
     Image.open(folder / "masks" / "red" / "0.png").resize((32, 32), Image.Resampling.NEAREST).save("large.png")
     drawn(run, "--mask", "large.png", "--prompt", "a red square " * 60)
     said = capsys.readouterr().out
@@ -395,6 +395,6 @@ def test_sentences_of_training(folder, capsys):
     )
 
 
-def test_no_condition_when_none_is_asked_for(folder, capsys):
+def test_no_condition_when_none_is_requested(folder, capsys):
     assert main(["train", str(folder), "--images", "64", "--dry-run", "--condition", "none"]) == 0
     assert "conditioned on" not in capsys.readouterr().out

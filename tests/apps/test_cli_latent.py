@@ -66,7 +66,7 @@ def refused(capsys, *arguments):
     return captured.err
 
 
-def test_the_settings_of_an_autoencoder_are_said(tmp_path, capsys):
+def test_the_settings_of_an_autoencoder_are_reported(tmp_path, capsys):
     assert main(["train", "autoencoder", "digits", "--out", str(tmp_path / "a"), "--images", "64", *AE]) == 0
     said = capsys.readouterr().out
     for part in (
@@ -79,7 +79,7 @@ def test_the_settings_of_an_autoencoder_are_said(tmp_path, capsys):
         assert part in said, part
 
 
-def test_a_factor_and_a_codebook_can_be_asked_for(tmp_path):
+def test_a_factor_and_a_codebook_can_be_requested(tmp_path):
     command = [
         "train",
         "autoencoder",

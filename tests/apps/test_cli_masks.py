@@ -60,7 +60,7 @@ def test_of_another_shape_it_is_the_central_part(capsys):
 
 
 @pytest.mark.parametrize("guide", [[], ["--guide-model", "weaker.safetensors", "--guidance", "2"]])
-def test_what_is_done_otherwise_is_said_once_a_command(guide, capsys):
+def test_what_is_done_otherwise_is_reported_once_a_command(guide, capsys):
     for _ in range(2):
         drawn("-n", "5", "--batch", "2", "--mask", "large.png", *guide)
         assert capsys.readouterr().out.count("large.png is 64 x 64 pixels") == 1

@@ -117,7 +117,7 @@ def test_a_grid_has_a_group_for_each_prompt(model, tmp_path):
     assert found.boxes[0][:2] != found.boxes[1][:2]
 
 
-def test_guidance_its_interval_and_its_cost_are_said(model, masks, tmp_path, capsys):
+def test_guidance_its_interval_and_its_cost_are_reported(model, masks, tmp_path, capsys):
     common = ["-n", "1", "--prompt", "two owls", "--mask", masks[0]]
     cases = {
         ("--guidance", "3"): "8 network evaluations per image, guidance 3, seed",
@@ -158,7 +158,7 @@ def test_a_guide_model_guides(flag, model, tmp_path, capsys):
     assert (found.int() - wanted.int()).abs().max() <= 1
 
 
-def test_an_empty_prompt_is_none_and_guidance_without_a_condition_is_said_to_do_nothing(model, tmp_path, capsys):
+def test_an_empty_prompt_is_none_and_guidance_without_a_condition_is_reported_to_do_nothing(model, tmp_path, capsys):
     nothing = drawn(model, tmp_path, "-n", "1")
     assert torch.equal(drawn(model, tmp_path, "-n", "1", "--prompt", ""), nothing)
     capsys.readouterr()

@@ -191,7 +191,7 @@ def test_what_was_never_dropped_is_in_every_branch():
     batch = branches(conditioners, requested(conditioners, label="cat", mask="m"), 3.0)
     assert summary(batch) == [(-2, {"mask"}), (3, {"label", "mask"})]
     only = branches(conditioners, requested(conditioners, mask="m"), 3.0)
-    assert summary(only) == [(1, {"mask"})], "nothing that could be guided was asked for"
+    assert summary(only) == [(1, {"mask"})], "nothing that could be guided was requested"
 
 
 @pytest.mark.parametrize(

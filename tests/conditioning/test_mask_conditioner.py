@@ -209,7 +209,7 @@ def test_several_in_turn(tmp_path):
     assert found.dtype == torch.uint8
 
 
-def test_another_size_is_resized_by_nearest_and_said(tmp_path):
+def test_another_size_is_resized_by_nearest_and_reported(tmp_path):
     big = Image.fromarray(COLORS).resize((48, 36), Image.Resampling.NEAREST)
     big.save(tmp_path / "big.png")
     with noticed(match=r"big.png is 48 x 36 pixels and the images 16 x 12: it was resized by nearest neighbour"):

@@ -13,7 +13,7 @@ def test_the_first_frame_is_that_of_the_lowest_number_in_the_same_folder():
     assert first_frames(PATHS).tolist() == [1, 1, 2, 2, 4, 1]
 
 
-def test_names_without_a_number_and_with_one_can_be_told_apart():
+def test_names_without_a_number_and_with_one_can_be_distinguished():
     assert first_frames(["start.png", "1.png", "2.png"]).tolist() == [1, 1, 1]
     assert first_frames(["b.png", "a.png", "a1.png"]).tolist() == [1, 1, 1]
 

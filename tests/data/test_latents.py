@@ -289,7 +289,7 @@ DAMAGES = [cut_short, overwrite, cut_meta, no_latents, change(shape=[COUNT, 1, 2
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, change(data="data-2"), change(codec_fingerprint="autoencoder-2")])
-def test_damaged_and_foreign_entries_are_built_again_and_said(photos, cache, heard, damage):
+def test_damaged_and_foreign_entries_are_built_again_and_reported(photos, cache, heard, damage):
     expected = build(photos).batch(range(COUNT))
     damage(entries(cache)[0])
     heard.clear()
@@ -332,7 +332,7 @@ def test_full_disk_ends_in_a_sentence_and_leaves_nothing(photos, cache, monkeypa
     assert entries(cache) == []
 
 
-def test_too_little_space_is_said_after_one_batch(photos, cache, monkeypatch):
+def test_too_little_space_is_reported_after_one_batch(photos, cache, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2000, 1001, 999))
     module = FakeCodec().build(2)
     with pytest.raises(InputError, match=r"the cache of the latents of photos needs .* MB and the disk of .* MB left"):
@@ -455,7 +455,7 @@ def test_progress_and_size_are_reported(photos, monkeypatch):
     assert heard[-1].message == "latents of 10 images: 1 MB in the cache"
 
 
-def test_entries_that_nobody_uses_are_said_and_kept(photos, cache, heard):
+def test_entries_that_nobody_uses_are_reported_and_kept(photos, cache, heard):
     retrained = FakeCodec(fingerprint="autoencoder-2")
     old, used = build(photos), build(photos, retrained)
     for latents in (old, used):
@@ -472,7 +472,7 @@ def test_entries_that_nobody_uses_are_said_and_kept(photos, cache, heard):
     assert len(entries(cache)) == 3
 
 
-def test_bfloat16_where_it_is_asked_for(photos):
+def test_bfloat16_where_it_is_requested(photos):
     asked = []
 
     class ConditionBatch(FakeModule):

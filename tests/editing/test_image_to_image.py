@@ -62,7 +62,7 @@ def test_the_nearest_time_of_the_grid():
     assert [nearest(times, s) for s in (1, 0.9, 0.875, 0.8, 0.5, 0.3, 1e-6)] == [0, 0, 0, 1, 2, 3, 3]
 
 
-def test_a_strength_that_no_step_is_near_is_said():
+def test_a_strength_that_no_step_is_near_is_reported():
     model, images = painted.model(), painted.photos(1)
     with noticed(match="strength 0.2 begins at 0.5, the nearest of the grid's 2 steps: more steps come closer"):
         image_to_image(model, images, strength=0.2, steps=2)

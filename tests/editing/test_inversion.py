@@ -132,7 +132,7 @@ def test_samplers_that_walk_both_ways():
         assert reversible(other) == Heun()
 
 
-def test_another_sampler_is_replaced_and_that_is_said():
+def test_another_sampler_is_replaced_and_that_is_reported():
     model, images = painted.model(), painted.photos(1)
     with noticed(match="dpmpp_2m cannot be run backwards: heun without noise is used instead"):
         said = invert(model, images, sampler="dpmpp_2m")

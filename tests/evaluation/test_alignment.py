@@ -127,7 +127,7 @@ def test_each_metric_is_that_of_its_side_taken_whole(whole):
     assert half.masks.scored.sum() == 30
 
 
-def test_the_report_shows_what_was_asked_and_who_judges(whole):
+def test_the_report_shows_the_request_and_who_judges(whole):
     html = page.render(whole, "x")
     for part in (
         "Condition alignment",

@@ -253,7 +253,7 @@ def test_bad_requests_get_a_sentence():
         last(model, tiny.run().source.build(), held_out=np.arange(3))
 
 
-def test_what_the_steps_cost_is_said_when_it_matters():
+def test_what_the_steps_cost_is_reported_when_it_matters():
     data = exact.gaussian_data(30, MEAN, 0.02)
     model = exact.model(data.spec, torch.full((1, 1, 2, 2), MEAN), 0.02)
     coarse = nll.scores(last(model, data, count=30, steps=2))[0]

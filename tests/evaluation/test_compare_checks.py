@@ -142,7 +142,7 @@ def test_one_model_under_two_names(data, tmp_path, monkeypatch):
         compare(twice, data, Request(count=24), [])
 
 
-def test_images_that_only_one_of_two_models_saw_are_said(data, tmp_path, monkeypatch):
+def test_images_that_only_one_of_two_models_saw_are_reported(data, tmp_path, monkeypatch):
     from debruit.evaluation.compare import check_together
     from debruit.evaluation.splits import split_for_evaluation
 

@@ -113,7 +113,7 @@ def test_without_the_mask_everything_else_is_kept(model, data):
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_what_the_data_lacks_is_dropped_and_said(model, data, field):
+def test_what_the_data_lacks_is_dropped_and_reported(model, data, field):
     dataset = without(data, **{f"{field}s": None})
     wanted = wanted_of(model, dataset)
     assert wanted.missing == (field,)
@@ -154,7 +154,7 @@ def test_a_model_that_was_never_trained_without_what_the_data_lacks_is_refused(d
         wanted_of(model, without(data, masks=None))
 
 
-def test_samples_are_drawn_as_asked_image_by_image(model, data):
+def test_samples_are_as_requested_image_by_image(model, data):
     """Sample k of the evaluation is image k under the conditions of its counterpart, whatever the batch."""
     wanted = wanted_of(model, data)
     request = sampling_stage.SampleRequest(conditions=wanted, count=10, seed=4, batch=4)

@@ -182,7 +182,7 @@ def test_another_model_in_the_same_folder_is_noticed(subject, digits, projection
     assert not any("another model" in line for line in again)
 
 
-def test_a_damaged_part_is_said_and_made_again(subject, digits, projection, tmp_path):
+def test_a_damaged_part_is_reported_and_made_again(subject, digits, projection, tmp_path):
     request, said = Request(count=16, metrics=("frechet", "diversity")), []
     first = run(subject, digits, tmp_path, request)
     for pattern in ("samples-*", "scores-*"):
@@ -277,7 +277,7 @@ def _with_spec(dataset, spec):
     return Dataset(spec, dataset.images, paths=dataset.paths, labels=dataset.labels)
 
 
-def test_a_chain_less_model_asked_for_the_bound(subject, digits):
+def test_a_chain_less_model_has_no_bound(subject, digits):
     with pytest.raises(InputError, match="process is Flow, in continuous time: ask for likelihood"):
         registry.choose(("bound",), subject, digits.spec, split_for_evaluation(subject.model, digits, 10), 10)
 
@@ -327,7 +327,7 @@ def test_misspelt_metrics(metrics, sentence):
         registry.parse(metrics)
 
 
-def test_names_of_metrics_are_forgiving_and_parts_of_one_can_be_asked_for(subject, digits):
+def test_names_of_metrics_are_forgiving_and_parts_of_one_can_be_requested(subject, digits):
     assert registry.parse("Frechet_unbiased, kid") == ("frechet-unbiased", "kid")
     choice = registry.choose(("recall",), subject, digits.spec, split_for_evaluation(subject.model, digits, 10), 10)
     assert [m.name for m in choice.metrics] == ["manifold"]
@@ -355,7 +355,7 @@ def test_requests_that_make_no_sense(changes):
         Request(**changes)
 
 
-def test_too_few_samples_for_a_metric_are_said(subject, digits):
+def test_too_few_samples_for_a_metric_are_reported(subject, digits):
     division = split_for_evaluation(subject.model, digits, 4)
     assert (
         "at least 8 samples"

@@ -124,7 +124,7 @@ def test_classes_are_matched_by_name_where_the_other_data_counts_them_otherwise(
     assert values(again) == pytest.approx(values(plain))
 
 
-def test_images_that_are_scored_are_never_trained_on_and_their_number_is_said(subject, data, tmp_path, learnt):
+def test_images_that_are_scored_are_never_trained_on_and_their_number_is_reported(subject, data, tmp_path, learnt):
     training, unseen = split(len(data), shapes.HELD_OUT, shapes.SEED)
     other = some(data, np.concatenate([training[:30], unseen]))  # a folder in which training images lie again
     said: list[str] = []
@@ -149,7 +149,7 @@ def test_on_the_models_own_data_too(data, tmp_path, learnt, few):
     assert set(counts.values()) == {30}
 
 
-def test_without_the_training_data_what_is_judged_is_left_out_and_the_way_out_is_said(subject, data, tmp_path):
+def test_without_the_training_data_what_is_judged_is_left_out_and_the_way_out_is_reported(subject, data, tmp_path):
     other = some(data, held_out(data))
     division = split_for_evaluation(subject.model, other, 40, judge_data=lambda: judge_data.find_training_data(subject))
     left = dict(registry.choose((), subject, other.spec, division, 40).left_out)
@@ -220,7 +220,7 @@ def test_a_model_file_alone_is_told_where_its_training_data_lies(folders, learnt
     assert len(learnt) == 1
 
 
-def test_what_is_left_out_is_said_in_the_terminal(folders, tmp_path, capsys):
+def test_what_is_left_out_is_reported_in_the_terminal(folders, tmp_path, capsys):
     at, _, test = folders
     model = tmp_path / "m.safetensors"
     model.write_bytes((at / "run" / "model.safetensors").read_bytes())

@@ -30,7 +30,7 @@ def log(path, validation, training=None, planned=None, rises=None):
     return read_curves(path)
 
 
-def test_overfitting_is_told_with_where_and_when(tmp_path):
+def test_overfitting_is_reported_with_where_and_when(tmp_path):
     k = np.arange(1, 21)
     validation = 1 + 0.02 * np.maximum(k - 8, 0) + 0.5 * np.maximum(8 - k, 0) / 8
     rises = [np.ones(20), np.ones(20), np.ones(20), 1 + 0.1 * np.maximum(k - 8, 0)]

@@ -204,7 +204,7 @@ def test_planted_duplicates_are_all_found(digits, parts):
     assert found.scores()[0].value == 4 / 64
 
 
-def test_duplicates_are_found_through_thumbnails_and_told_from_near_ones():
+def test_duplicates_are_found_through_thumbnails_and_distinguished_from_near_ones():
     """Images larger than a thumbnail: the same thumbnail is not yet the same image."""
     pixels = noise(40).repeat_interleave(6, 2).repeat_interleave(6, 3).numpy()
     spec = replace(tiny.run().model.data, height=48, width=48, count=40)

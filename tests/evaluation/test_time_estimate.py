@@ -80,7 +80,7 @@ def test_an_interruption_among_the_features_costs_a_piece_at_most(runs, projecti
     assert any("saved results are reused and not counted" in line for line in said)
 
 
-def test_the_time_is_said_before_the_first_stage_and_less_after_an_interruption(
+def test_the_time_is_reported_before_the_first_stage_and_less_after_an_interruption(
     runs, projection, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("debruit.evaluation.sampling_stage.probe", lambda *a: Probe(evaluation=1.0, few=1.0))

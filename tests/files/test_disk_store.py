@@ -264,7 +264,7 @@ def test_the_faster_writer_of_a_folder_wins(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["k"]
 
 
-def test_space_is_asked_for_before_it_is_used(tmp_path, monkeypatch):
+def test_space_is_requested_before_it_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: module.shutil._ntuple_diskusage(10, 10, 0))
     with pytest.raises(InputError, match=r"the cache of x needs 5 MB and the disk of .* has 0 MB left"):
         check_space("x", 5_000_000, tmp_path)

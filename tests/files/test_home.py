@@ -39,13 +39,13 @@ def nobody(monkeypatch, tmp_path):
     return tmp_path / f"debruit-{os.getuid()}"
 
 
-def test_without_a_home_the_cache_is_a_temporary_folder_of_ones_own_which_is_said(nobody):
+def test_without_a_home_the_cache_is_a_temporary_folder_of_ones_own_which_is_reported(nobody):
     with noticed(match=f"no home folder: the cache is {nobody}; to keep it elsewhere set DEBRUIT_CACHE"):
         assert home.cache() == nobody
     assert stat.S_IMODE(nobody.stat().st_mode) == 0o700
 
 
-def test_it_is_said_once_and_the_verbs_work(nobody, tmp_path, capsys):
+def test_it_is_reported_once_and_the_verbs_work(nobody, tmp_path, capsys):
     assert main(["data", "doctor", "digits"]) == 0
     assert capsys.readouterr().out.count("set DEBRUIT_CACHE") == 1
     assert (nobody / "data").is_dir()

@@ -250,7 +250,7 @@ def test_srgb_itself_changes_nothing(tmp_path, noise):
         (profile(b"RGB ", {}), "it is damaged, or of no kind that is read"),
     ],
 )
-def test_a_profile_that_cannot_be_used_is_said_and_left_aside(folder, tmp_path, noise, heard, data, problem):
+def test_a_profile_that_cannot_be_used_is_reported_and_left_aside(folder, tmp_path, noise, heard, data, problem):
     root = folder({"b.png": noise(8, 8)})
     Image.fromarray(noise(8, 8)).save(root / "a.png", icc_profile=data)
     dataset = Folder(path=str(root)).build()

@@ -41,7 +41,7 @@ def test_a_single_image_keeps_its_size_channels_and_depth(tmp_path, channels, de
 
 
 @pytest.mark.parametrize(("channels", "depth"), [(1, "float32"), (4, "uint8")])
-def test_what_png_cannot_hold_is_said(tmp_path, channels, depth):
+def test_what_png_cannot_hold_is_reported(tmp_path, channels, depth):
     of = spec(channels, depth)
     with noticed(match=f"the model's images are {channels} x {depth}: FILE.npy keeps them exactly"):
         figures.save_single(images(of, 1)[0], of, tmp_path / "a.png")

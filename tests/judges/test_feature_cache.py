@@ -76,7 +76,7 @@ def test_another_network_and_other_data_are_other_features(digits):
     np.testing.assert_allclose(found, fresh(flipped, range(30)), rtol=1e-6)
 
 
-def test_only_images_that_were_never_asked_for_are_computed(digits):
+def test_only_images_that_were_never_requested_are_computed(digits):
     extractor = Counting()
     asked = [
         (range(30), 30),
@@ -93,7 +93,7 @@ def test_only_images_that_were_never_asked_for_are_computed(digits):
         np.testing.assert_allclose(found, fresh(digits, indices), rtol=1e-6)
 
 
-def test_only_pieces_that_hold_asked_images_are_read(digits, monkeypatch):
+def test_only_pieces_that_hold_requested_images_are_read(digits, monkeypatch):
     reference_features(digits, range(200), Counting())
     opened = []
     monkeypatch.setattr(Store, "get", lambda s, name, real=Store.get: opened.append(name) or real(s, name))
@@ -145,7 +145,7 @@ def foreign(path):
 
 
 @pytest.mark.parametrize("damage", [flip_a_byte, cut_short, another_index, another_shape, foreign])
-def test_a_damaged_file_is_said_and_made_again_and_costs_only_itself(digits, cache, damage):
+def test_a_damaged_file_is_reported_and_made_again_and_costs_only_itself(digits, cache, damage):
     extractor = Counting()
     found = reference_features(digits, range(100), extractor)
     damage(files(cache)[1])

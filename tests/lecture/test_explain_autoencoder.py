@@ -130,14 +130,14 @@ def test_the_page_is_whole_in_itself(text):
     assert "<title>L&#x27;auto-encodeur, sur votre image</title>" in text
 
 
-def test_a_codebook_is_said_and_has_no_spread():
+def test_a_codebook_is_reported_and_has_no_spread():
     study = begin(judging_latent.stage(VQ(channels=2, codes=16)))
     text = page(study)
     assert "each position of a latent is replaced by the nearest code" in text
     assert numbers(text)["channels"]["std"] is None
 
 
-def test_latents_that_nobody_has_measured_are_said(stage):
+def test_latents_that_nobody_has_measured_are_reported(stage):
     codec = replace(stage.config.codec, shift=(), scale=())
     raw = type(stage)(replace(stage.config, codec=codec), stage.module, stage.provenance)
     assert any("not been measured" in english for english, _ in wording.remarks(begin(raw)))

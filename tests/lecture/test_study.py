@@ -43,7 +43,7 @@ def test_a_model_file_alone_finds_built_in_data_by_name(trained, tmp_path):
     assert "held-out" in begin(debruit.load(alone), path=alone).example.origin[0]
 
 
-def test_without_data_a_sample_is_explained_and_said(trained, monkeypatch):
+def test_without_data_a_sample_is_explained_and_reported(trained, monkeypatch):
     model = debruit.load(trained)
     model.provenance["data_fingerprint"] = "another"
     heard = []
@@ -66,7 +66,7 @@ def test_an_image_of_the_right_kind_is_taken_as_it_is(tmp_path):
     assert example.origin == ("the file a.png", "le fichier a.png")
 
 
-def test_an_image_of_another_size_channels_and_depth_is_made_to_fit_and_said(tmp_path):
+def test_an_image_of_another_size_channels_and_depth_is_made_to_fit_and_reported(tmp_path):
     spec = tiny.run().model.data
     colour = np.zeros((20, 30, 3), np.uint8)
     colour[:, :15] = 255

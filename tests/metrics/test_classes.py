@@ -16,7 +16,7 @@ def sure(classes) -> np.ndarray:
     return np.eye(4, dtype=np.float32)[np.asarray(classes)] * 1000
 
 
-def test_accuracy_counts_what_was_asked_for():
+def test_accuracy_counts_what_was_requested():
     score = class_accuracy(sure([0, 1, 2, 3, 0, 0]), np.array([0, 1, 2, 3, 1, 2]), network="C")
     assert score.value == pytest.approx(4 / 6)
     assert score.low < score.value < score.high

@@ -52,7 +52,7 @@ def test_unbiased_with_an_interval_that_holds(shift):
     assert 0.88 <= covered <= 0.995
 
 
-def test_a_large_reference_is_drawn_from_and_that_is_said():
+def test_a_large_reference_is_sampled_from_and_that_is_reported():
     x, y = draw(50, seed=0, shift=0.5), draw(500, seed=1)
     score = kid(x, y, network="EffNetLite0", most=100)
     assert "against 100 reference images" in score.note

@@ -48,7 +48,7 @@ def test_heads_cost_nothing():
     assert count(one, 3, 3) == count(PUBLISHED["faces"][3], 3, 3)
 
 
-def test_attention_is_where_it_was_asked_for():
+def test_attention_is_where_it_was_requested():
     """By downsampling factor: 2 blocks down and 3 up at each level, and one in the middle."""
     for attention, layers in (((), 1), ((4,), 6), ((1, 2), 11), ((64,), 1)):
         with torch.device("meta"):

@@ -180,7 +180,7 @@ def test_settings_that_say_what_is_held_out_are_those_of_a_run():
 
 
 @pytest.mark.parametrize("names", [(), ("label",), ("mask",), ("low-res",), ("text", "mask", "canny")])
-def test_a_batch_reads_its_images_once_and_its_masks_if_they_are_asked_for(names):
+def test_a_batch_reads_its_images_once_and_its_masks_if_they_are_requested(names):
     dataset = data()
     run = tiny.run(model=replace(tiny.run().model, data=dataset.spec, conditioners=of(*names)), batch=8, flip=True)
     batch = training_batch(run, dataset, Order(np.arange(COUNT), run.seed), 0)
@@ -231,7 +231,7 @@ def test_a_first_frame_is_mirrored_with_its_image_and_taken_for_latents_too():
     assert images_at_rest(run, dataset, indices, None, latents=object()) is None
 
 
-def test_first_frames_need_clips_and_are_asked_for_by_name():
+def test_first_frames_need_sequences_and_are_requested_by_name():
     with pytest.raises(
         InputError,
         match="--condition first-frame: mine cannot be conditioned on that, it has no sequences of frames: put the",

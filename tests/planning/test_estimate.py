@@ -78,7 +78,7 @@ def test_memory_that_does_not_depend_on_the_batch_is_that_of_a_real_training(kin
     assert held["optimiser's moments"] == bytes_of(state.optimiser)
 
 
-def test_parameters_are_told_apart():
+def test_parameters_are_distinguished():
     run = tiny.run()
     latent = replace(run, model=replace(run.model, codec=autoencoder_run().model.codec))
     found = footprint.footprint(latent)

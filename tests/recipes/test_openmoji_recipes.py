@@ -76,7 +76,7 @@ def autoencoder(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_trains_and_draws_what_is_asked(autoencoder, tmp_path, monkeypatch):
+def test_it_trains_and_samples_as_requested(autoencoder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["--autoencoder", str(autoencoder), "--images", "8", "--batch", "4", "--out", "o"]
     assert main(["train", "openmoji-text-mask-64", *arguments]) == 0

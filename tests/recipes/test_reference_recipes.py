@@ -73,7 +73,7 @@ def test_the_faces_network_is_that_of_diffusers_release():
     assert round(parameters(ours) / 1e6, 2) == 274.06
 
 
-def test_the_network_sees_the_noisy_latents_and_is_asked_for_the_noise():
+def test_the_network_sees_the_noisy_latents_and_predicts_the_noise():
     """No preconditioning: x goes in as it is, the step's number beside it, and the loss of an image is the mean of (eps
     - eps_theta)^2."""
     seen = []

@@ -407,5 +407,5 @@ def test_a_batch_that_would_not_fit_is_made_smaller(monkeypatch):
     assert usual.batch == recommend.CPU_BATCH
     assert small.batch == 1
     assert recommend.autoencoder(source, spec, CPU, Budget(images=1000, batch=4)).batch == 4, (
-        "what was asked for is left alone"
+        "what was requested is left alone"
     )

@@ -133,7 +133,7 @@ def test_an_epoch_boundary_inside_a_batch_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("when", ["log", "shown"])
-def test_an_interruption_at_any_moment_of_a_report_is_saved_and_told(tmp_path, monkeypatch, when):
+def test_an_interruption_at_any_moment_of_a_report_is_saved_and_reported(tmp_path, monkeypatch, when):
     """Also one that comes after the decision what to save: while the line of the log is written, or while the shell
     shows the report."""
     folder = RunFolder.create(tmp_path / "run", tiny.run())

@@ -79,7 +79,7 @@ def finish(folder, *, resume=False, until=None):
     return reports
 
 
-def test_a_prompt_is_drawn_and_the_loss_falls(tmp_path):
+def test_a_prompt_is_sampled_and_the_loss_falls(tmp_path):
     run = captioned_run(images=6400, batch=32, optimiser=Optimiser(kind="muon", lr=3e-2, warmup_images=64))
     folder = RunFolder.create(tmp_path / "run", replace(run, every=Intervals(report_images=320, save_images=10**6)))
     losses = [report.loss for report in finish(folder)]

@@ -387,7 +387,7 @@ def test_a_plan_that_stays_the_same_goes_on(monkeypatch):
     assert state.images_seen > 0.9 * 240 * 32 / 0.25 * 0.9
 
 
-def test_a_machine_that_stays_slower_is_told_once(monkeypatch):
+def test_a_slower_machine_is_reported_once(monkeypatch):
     said = []
     machine = Machine(load=lambda t: 1.0 if t < 15 else 3.0)
     simulate(monkeypatch, machine, planned(4.0), said=said)

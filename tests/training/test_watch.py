@@ -83,7 +83,7 @@ def test_both_meet_the_same_noise_and_share_no_image():
     assert not torch.equal(a.x0, b.x0)
 
 
-def test_the_alarm_is_asked_beside_each_preview_and_changes_no_weight(tmp_path, heard):
+def test_the_alarm_is_run_at_each_preview_and_changes_no_weight(tmp_path, heard):
     asked = []
 
     def alarm(state):

@@ -192,7 +192,7 @@ def test_cancelled_work_keeps_what_is_finished_and_the_same_request_resumes(plac
         assert np.array_equal(np.asarray(Image.open(one)), np.asarray(Image.open(other)))
 
 
-def test_a_loaded_model_is_told_from_another_by_its_weights(place, tmp_path):
+def test_a_loaded_model_is_distinguished_from_another_by_its_weights(place, tmp_path):
     model, out = load(place / "c.safetensors"), Path(tmp_path / "out")
     debruit.sample(model, n=1, steps=1, out=out).result()
     debruit.sample(model, n=2, steps=1, out=out).result()

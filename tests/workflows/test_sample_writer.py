@@ -54,7 +54,7 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_drawn_when_it_is_stopped_is_there_and_the_same_command_continues(model, stop, tmp_path, capsys):
+def test_what_is_sampled_when_it_is_stopped_is_there_and_the_same_command_continues(model, stop, tmp_path, capsys):
     assert sampled(model, tmp_path / "whole") == 0
     out = tmp_path / "out"
     stop(2)
@@ -70,7 +70,7 @@ def test_what_is_drawn_when_it_is_stopped_is_there_and_the_same_command_continue
         assert abs(pair[0] - pair[1]).max() <= 1
 
 
-def test_images_that_are_missing_in_between_are_drawn_and_more_may_be_asked_for(model, stop, tmp_path, capsys):
+def test_images_that_are_missing_in_between_are_sampled_and_more_may_be_requested(model, stop, tmp_path, capsys):
     out = tmp_path / "out"
     assert sampled(model, out) == 0
     (out / "000001.png").unlink()
@@ -87,7 +87,7 @@ def test_images_that_are_missing_in_between_are_drawn_and_more_may_be_asked_for(
     assert "6 images with these settings beyond those requested already exist and are left in place" in said
 
 
-def test_an_array_is_written_as_it_is_drawn_and_is_whole_or_not_there(model, stop, tmp_path, capsys):
+def test_an_array_is_written_as_it_is_sampled_and_is_whole_or_not_there(model, stop, tmp_path, capsys):
     assert sampled(model, tmp_path / "whole.npy") == 0
     out = tmp_path / "out.npy"
     stop(2)

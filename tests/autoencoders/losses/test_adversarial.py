@@ -53,7 +53,7 @@ def test_each_side_descends_towards_its_end(loss):
         assert (gradient.sign() == sign).all()
 
 
-def test_accuracy_is_the_share_of_patches_told_rightly():
+def test_accuracy_is_the_share_of_patches_classified_correctly():
     torch.testing.assert_close(accuracy(REAL, FAKE), torch.tensor([3 / 4, 0.0]))
     torch.testing.assert_close(accuracy(torch.ones(1, 1, 2, 2), -torch.ones(1, 1, 2, 2)), torch.ones(1))
 

@@ -132,7 +132,7 @@ def empty(folder):
 
 
 @pytest.mark.parametrize("damage", [cut_short, overwrite, cut_meta, foreign_meta, no_images, empty])
-def test_damaged_entries_are_built_again_and_said(photos, cache, heard, damage):
+def test_damaged_entries_are_built_again_and_reported(photos, cache, heard, damage):
     first = Folder(path=str(photos)).build()
     expected = np.array(first.images)
     damage(entry(cache, first))
@@ -154,7 +154,7 @@ def test_full_disk_ends_in_a_sentence_and_leaves_nothing(photos, cache, monkeypa
     assert not list((cache / "data").iterdir())
 
 
-def test_too_little_space_is_said_before_anything_is_decoded(photos, decoded, monkeypatch):
+def test_too_little_space_is_reported_before_anything_is_decoded(photos, decoded, monkeypatch):
     import shutil
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))

@@ -86,7 +86,7 @@ def test_a_folder_has_its_own_name_and_notes(folder, noise, heard):
     assert (sent.spec, sent.notes) == (again.spec, again.notes)
 
 
-def test_a_folder_that_cannot_be_opened_is_said_of_its_own_place(folder, noise, monkeypatch):
+def test_a_folder_that_cannot_be_opened_is_reported_of_its_own_place(folder, noise, monkeypatch):
     pictures = {"a.png": noise(4, 4)}
     whole, locked = folder(pictures, "whole"), folder(pictures | {"locked/b.png": noise(4, 4)}, "partly")
     real = os.scandir

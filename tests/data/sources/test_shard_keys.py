@@ -215,7 +215,7 @@ def test_tar_files_behind_each_other_are_all_read(built, heard):
     assert "several tar files in one, all of which are read (3): 1 (0.tar)" in heard
 
 
-def test_a_second_tar_that_was_cut_is_said(tmp_path):
+def test_a_second_tar_that_was_cut_is_reported(tmp_path):
     whole = packed(one(1))
     (tmp_path / "a.tar").write_bytes(whole + packed([*one(2, "b"), ("c.png", bytes(5000))])[:3000])
     found = read_shard(tmp_path / "a.tar")

@@ -177,7 +177,7 @@ def test_a_shard_that_was_cut_is_used_up_to_the_cut(shards, cut, heard):
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 512, b"\0" * 511 + b"x"])
-def test_a_damaged_header_between_good_ones_is_said(shards, junk, heard):
+def test_a_damaged_header_between_good_ones_is_reported(shards, junk, heard):
     root = shards(2, 6)
     path = root / "s-0001.tar"
     with tarfile.open(path) as tar:

@@ -118,7 +118,7 @@ def test_bad_settings(settings, sentence):
         OpenMoji(**settings)
 
 
-def test_faces_are_a_part_that_can_be_asked_for():
+def test_faces_are_a_part_that_can_be_requested():
     faces = find_source("openmoji/faces")
     chosen = faces.items()
     assert 100 < len(chosen) < 130

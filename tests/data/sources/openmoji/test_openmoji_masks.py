@@ -137,7 +137,7 @@ def test_every_colour_of_a_family_is_of_its_class():
     assert len(set(PALETTE)) == len(NAMES)
 
 
-def test_masks_are_in_the_data_where_they_are_asked_for():
+def test_masks_are_in_the_data_where_they_are_requested():
     plain = OpenMoji(size=24, groups=("component",))
     masked = plain.with_conditions(["text", "mask"])
     assert masked == dataclasses.replace(plain, masks=True)
