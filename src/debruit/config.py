@@ -59,9 +59,7 @@ def check(config: Any, where: str = "config") -> None:
         if not _numeric(value):
             continue
         if validate(value, hints(type(config))[f.name], path) != value:
-            raise InputError(
-                f"{path}: {reprlib.repr(value)} is not valid, expected {_expected(hints(type(config))[f.name])}"
-            )
+            raise invalid(value, hints(type(config))[f.name], path)
 
 
 def _decode_dataclass(data: dict[str, Json], annotation: Any, where: str) -> Any:
@@ -126,14 +124,18 @@ def _item_annotations(annotation: Any, count: int) -> list[Any]:
 
 
 def validate(value: Any, annotation: Any, where: str) -> Any:
+    """Return a value, converted to its annotation. InputError names `where` if it is not allowed."""
     try:
         return _adapter(annotation).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
         hint = problem["msg"][0].lower() + problem["msg"][1:]
-        raise InputError(
-            f"{where}: {reprlib.repr(value)} is not valid, expected {_expected(annotation)} ({hint})"
-        ) from None
+        raise InputError(f"{invalid(value, annotation, where)} ({hint})") from None
+
+
+def invalid(value: Any, annotation: Any, where: str) -> InputError:
+    """Return the error for a value that its annotation does not allow."""
+    return InputError(f"{where}: {reprlib.repr(value)} is not valid, expected {_expected(annotation)}")
 
 
 def _expected(annotation: Any) -> str:

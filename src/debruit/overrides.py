@@ -83,8 +83,10 @@ class Assignments:
     autoencoder: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, given: Sequence[str] | Mapping[str, Any]) -> "Assignments":
-        """Sort assignments into scopes. A mapping {key: value} may hold values of Python. InputError: no KEY=VALUE."""
+    def parse(cls, given: str | Sequence[str] | Mapping[str, Any]) -> "Assignments":
+        """Sort one or several assignments into scopes. A mapping {key: value} may hold values of Python. InputError: no
+        KEY=VALUE."""
+        given = [given] if isinstance(given, str) else given
         scopes: dict[str, list[str]] = {"source": [], "autoencoder": [], "run": []}
         texts = [f"{key}={_text(value)}" for key, value in given.items()] if isinstance(given, Mapping) else given
         for text in texts:

@@ -152,6 +152,53 @@ def test_a_value_out_of_range_is_refused_at_once(place, option):
         debruit.sample(place / "c.safetensors", **option)
 
 
+@pytest.mark.parametrize(
+    ("verb", "options", "expected"),
+    [
+        ("train", {"source": "digits", "images": [3]}, "train: images: .* is not valid, expected Optional.int."),
+        ("train", {"source": "digits", "images": "3"}, "train: images: '3' is not valid, expected Optional.int."),
+        ("train", {"source": 3}, "train: source: 3 is not valid"),
+        ("train", {"source": "digits", "out": {"a": 1}}, "train: out: .* is not valid, expected str | Path"),
+        ("sample", {"model": "x", "prompt": {"a": 1}}, "sample: prompt: .* is not valid"),
+        ("sample", {"model": "x", "guidance_interval": ("0.1", "0.8")}, "sample: guidance_interval: .* is not valid"),
+        ("sample", {"model": object()}, "sample: model: .* is not valid"),
+        ("edit", {"model": "x", "outpaint": (1, 2)}, "edit: outpaint: .* is not valid"),
+        ("compare", {"models": "runs/a"}, "compare: models: 'runs/a' is not valid"),
+        ("doctor", {"source": [3]}, "doctor: source: .* is not valid"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_at_once(verb, options, expected):
+    with pytest.raises(debruit.InputError, match=expected):
+        getattr(debruit, verb)(**options)
+
+
+def test_a_call_with_too_few_or_too_many_arguments_is_an_input_error():
+    with pytest.raises(debruit.InputError, match="debruit.sample needs model: give a value"):
+        debruit.sample()  # ty: ignore[missing-argument]
+    with pytest.raises(debruit.InputError, match=r"debruit.upscale needs image: give a value"):
+        debruit.upscale("runs/a")  # ty: ignore[missing-argument]
+    sentence = r"debruit.sample takes 1 by position \(model\), and 3 were given: give all others by name"
+    with pytest.raises(debruit.InputError, match=sentence):
+        debruit.sample("runs/a", 4, 2)  # ty: ignore[too-many-positional-arguments]
+    with pytest.raises(debruit.InputError, match="debruit.sample was given model twice, by position and by name"):
+        debruit.sample("runs/a", model="runs/b")  # ty: ignore[parameter-already-assigned]
+
+
+def test_a_misspelt_option_of_a_model_names_the_nearest(place):
+    model = load(place / "c.safetensors")
+    with pytest.raises(debruit.InputError, match="settings takes no 'stepz', did you mean 'steps'?"):
+        model.settings(stepz=3)  # ty: ignore[invalid-argument-type]
+    with pytest.raises(debruit.InputError, match="settings takes no 'xyz'; it takes sampler, steps, .*, clip$"):
+        model.settings(xyz=3)  # ty: ignore[invalid-argument-type]
+    with pytest.raises(debruit.InputError, match="bound takes no 'varianse', did you mean 'variance'?"):
+        model.bound(torch.zeros(1, 3, 16, 16), varianse="beta")  # ty: ignore[invalid-argument-type]
+
+
+def test_settings_are_one_text_too(place):
+    one = debruit.sample(place / "c.safetensors", n=1, set="steps=3").result()
+    assert one.sampling.steps == 3
+
+
 def test_settings_are_changed_by_names_or_as_on_the_command_line(place):
     one = debruit.sample(place / "c.safetensors", n=1, set={"grid": "Karras", "steps": 3}).result()
     other = debruit.sample(place / "c.safetensors", n=1, set=["grid=Karras", "steps=3"]).result()

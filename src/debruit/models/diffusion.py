@@ -101,12 +101,14 @@ class Model(Trained[ModelConfig]):
         rescale: float | None = None,
         grid: Grid | None = None,
         clip: bool | None = None,
+        **misspelt: Never,
     ) -> SamplingConfig:
         """Return the model's sampling settings with those that are given replaced.
 
         Ancestral sampling of a chain takes the chain's own steps unless a grid is given. Raise InputError for an
-        unknown sampler or a guidance that cannot be read.
+        unknown sampler or option, or a guidance that cannot be read.
         """
+        refuse(misspelt, self.settings)
         more = {"steps": steps, "interval": interval, "rescale": rescale, "clip": clip}
         return changed_settings(self.config, sampler=sampler, guidance=guidance, grid=grid, **more)
 
@@ -296,12 +298,14 @@ class Model(Trained[ModelConfig]):
         prompt: Any = None,
         mask: Any = None,
         image: Any = None,
+        **misspelt: Never,
     ) -> BoundTerms:
         """Return the variational bound of `images` (B, C, *S) at rest, in nats and bits/dim (DDPM, equation 5).
 
         Costs one network evaluation per step of the chain. A condition that is not given counts as dropped. Raise
         InputError for a process without a chain, a model of latents, or a variance that was not learned.
         """
+        refuse(misspelt, self.bound)
         check_bounded(self.config, variance)
         given = merged(conditions, label=label, prompt=prompt, mask=mask, image=image)
         own = self.under(self.conditions(range(len(images)), given))

@@ -36,7 +36,8 @@ def refuse(misspelt: Collection[str], function: Callable[..., Any]) -> None:
     """Raise InputError, naming the nearest one, for keywords that a function does not take."""
     for name in misspelt:
         allowed = [p.name for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY]
-        hint = nearest(name, allowed) or f"; it takes {', '.join(allowed)}, and any condition in conditions={{...}}"
+        others = ", and any condition in conditions={...}" if "conditions" in allowed else ""
+        hint = nearest(name, allowed) or f"; it takes {', '.join(allowed)}{others}"
         raise InputError(f"{getattr(function, '__name__', 'this')} takes no '{name}'{hint}")
 
 

@@ -1,9 +1,9 @@
 """The base class of the requests of all verbs."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
-from debruit.config import hints, validate
-from debruit.errors import InputError
+from debruit.config import hints, invalid, validate
 
 
 @dataclass(frozen=True)
@@ -15,5 +15,12 @@ class Request:
         annotations = hints(type(self))
         for f in fields(self):
             value, annotation = getattr(self, f.name), annotations[f.name]
-            if isinstance(value, (str, int, float)) and validate(value, annotation, f"{verb}: {f.name}") != value:
-                raise InputError(f"{verb}: {f.name}: {value!r} is not valid, give a number")
+            if _changed(value, validate(value, annotation, f"{verb}: {f.name}")):
+                raise invalid(value, annotation, f"{verb}: {f.name}")
+
+
+def _changed(value: Any, validated: Any) -> bool:
+    """Whether validation has converted a value, such as "3" to 3, or one in a sequence."""
+    if isinstance(value, (tuple, list)):
+        return any(_changed(*pair) for pair in zip(value, validated, strict=True))
+    return isinstance(value, (str, int, float)) and validated != value

@@ -49,7 +49,7 @@ class SamplingOptions(Request):
     seed: Seed = 0
     batch: Annotated[int, Ge(1), Le(LARGEST_BATCH)] = 64
     device: str = "auto"
-    set: Sequence[str] | Mapping[str, Any] = ()
+    set: str | Sequence[str] | Mapping[str, Any] = ()
 
     @property
     def settings(self) -> dict[str, Any]:

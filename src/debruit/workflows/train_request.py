@@ -42,7 +42,7 @@ class TrainRequest(Request):
     seed: Seed | None = None
     flip: bool | None = None
     device: str = "auto"
-    set: Sequence[str] | Mapping[str, Any] = ()
+    set: str | Sequence[str] | Mapping[str, Any] = ()
     autoencoder: str | Path | None = None
     factor: int | None = None
     bottleneck: Literal["kl", "vq"] | None = None
