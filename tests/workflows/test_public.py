@@ -265,3 +265,13 @@ def test_explain_reads_the_model_file_once(place, monkeypatch):
     )
     debruit.explain(place / "c.safetensors", image=place / "0.png", label="cats").result()
     assert headers == [place / "c.safetensors"]
+
+
+def test_a_path_is_data_too(tmp_path):
+    """A `Path` is a folder, never the name of a built-in source."""
+    for k in range(20):
+        Image.new("L", (8, 8), 10 * k).save(tmp_path / f"{k}.png")
+    by_path, by_text = (debruit.doctor(given, minutes=1.0).result().findings for given in (tmp_path, str(tmp_path)))
+    assert by_path == by_text
+    with pytest.raises(InputError, match=r"there is no source and no folder '.*digits'"):
+        debruit.doctor(Path("digits")).result()

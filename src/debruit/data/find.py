@@ -37,6 +37,16 @@ def builtin_sources() -> dict[str, Any]:
     return dict(sorted(sources_by_name.items()))
 
 
+Sources = str | Path | Sequence[str | Path]
+
+
+def source_texts(given: Sources) -> str | list[str]:
+    """Return what was given as text: one name or path, or several. A `Path` is never the name of a built-in source."""
+    several = [given] if isinstance(given, str | Path) else given
+    texts = [str(one.expanduser().absolute()) if isinstance(one, Path) else one for one in several]
+    return texts[0] if len(texts) == 1 else texts
+
+
 def find_source(text: str | Sequence[str]) -> Any:
     """Return the source of a name or a path, or of several paths of one kind. A built-in name wins over a folder of
     that name, which can be given as ./NAME. InputError: no such source, paths of different kinds, a path given twice.

@@ -1,6 +1,5 @@
 """`debruit data doctor`: what is in a data source, what is broken, and what training on it costs."""
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from annotated_types import Ge, Gt, Le
 from debruit import events
 from debruit.conditioning.from_data import default_names
 from debruit.data.doctor.doctor import examine
-from debruit.data.find import find_source
+from debruit.data.find import Sources, find_source, source_texts
 from debruit.device import choose_device
 from debruit.errors import InputError
 from debruit.planning import conditions, recommend
@@ -29,7 +28,7 @@ class DoctorRequest(Request):
     at `size` pixels per side.
     """
 
-    source: str | Sequence[str]
+    source: Sources
     _: KW_ONLY
     size: Annotated[int, Ge(4), Le(LARGEST_SIDE)] | None = None
     minutes: Annotated[float, Gt(0)] = 20.0
@@ -55,7 +54,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
             "(debruit list data)"
         )
     device = choose_device(request.device)
-    source = sized(find_source(request.source), request.size)
+    source = sized(find_source(source_texts(request.source)), request.size)
     report = examine(source)
     findings = tuple(report.lines())
     for line in findings:

@@ -8,13 +8,12 @@ from typing import Any
 from debruit.annotations.names import composed
 from debruit.conditioning.from_data import with_items
 from debruit.data.dataset import Dataset
-from debruit.data.find import builtin_sources, find_source
+from debruit.data.find import Sources, builtin_sources, find_source, source_texts
 from debruit.data.sources.moved import moved
 from debruit.errors import InputError
 from debruit.models.loaded import LoadedAutoencoder, LoadedModel
 
 Loaded = LoadedModel | LoadedAutoencoder
-Sources = str | Sequence[str]
 READING = ("size", "background", "labelled", "languages", "masks")  # fields of a source that name no other images
 
 
@@ -26,7 +25,7 @@ def find_data(given: Sources | None, loaded: Loaded) -> Dataset:
         return own.build()
     if given is None and spec.name not in builtin_sources():
         raise InputError(f"name the data to compare {loaded.name} with: --data SOURCE; it was trained on {spec.name}")
-    sources = spec.name if given is None else _single(given)
+    sources = spec.name if given is None else source_texts(given)
     source: Any = with_items(find_source(sources), [c.name for c in getattr(loaded.model.config, "conditioners", ())])
     own = own or _located(loaded.recorded(), source)
     if own is not None and _same_images(own, source):
@@ -38,11 +37,6 @@ def find_data(given: Sources | None, loaded: Loaded) -> Dataset:
 def find_training_data(given: Sources | None, loaded: Loaded) -> Dataset | None:
     """The data set of `--training-data`; None without it."""
     return None if given is None else find_data(given, loaded)
-
-
-def _single(given: Sources) -> Sources:
-    """One source by itself, not as a list."""
-    return given if isinstance(given, str) or len(given) != 1 else given[0]
 
 
 def _at_size(source: Any, loaded: Loaded) -> Dataset:
@@ -57,7 +51,7 @@ def _at_size(source: Any, loaded: Loaded) -> Dataset:
     return dataset
 
 
-def _training_data(source: Any, given: Sources, fingerprint: str) -> Any:
+def _training_data(source: Any, given: str | Sequence[str], fingerprint: str) -> Any:
     """The source of the training at the path `given`, if its content there is the same; else None."""
     try:
         return None if source is None else moved(source, given, fingerprint)[0]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from debruit.data.find import Sources
 from debruit.ranges import LARGEST_BATCH, MOST_SAMPLES, Seed
 from debruit.workflows.request import Request
 
@@ -25,8 +26,8 @@ class EvaluationOptions(Request):
     the command line that the report names; by default that of this request.
     """
 
-    data: str | Sequence[str] | None = None
-    training_data: str | Sequence[str] | None = None
+    data: Sources | None = None
+    training_data: Sources | None = None
     n: Count = 2000
     features: str = "efficientnet"
     reference: Count | None = None

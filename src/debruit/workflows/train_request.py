@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from debruit.data.find import Sources
 from debruit.data.source import Source
 from debruit.errors import InputError
 from debruit.overrides import Assignments
 from debruit.ranges import LARGEST_BATCH, LARGEST_SIDE, MOST_IMAGES, Seed
 from debruit.workflows.request import Request
 
-AnySource = str | Path | Sequence[str | Path] | Source
+AnySource = Sources | Source
 STAGES = ("autoencoder", "ldm")
 
 

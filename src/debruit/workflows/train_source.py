@@ -9,7 +9,7 @@ from typing import Any
 
 from debruit.conditioning.from_data import with_items
 from debruit.data.dataset import Dataset
-from debruit.data.find import builtin_sources, find_source
+from debruit.data.find import builtin_sources, find_source, source_texts
 from debruit.data.source import Source
 from debruit.errors import SUGGESTED, InputError, holding, nearest, unknown
 from debruit.overrides import override_all
@@ -43,7 +43,7 @@ def _named(source: AnySource) -> Source:
     if isinstance(source, Source):
         return source
     try:
-        return _find(source)
+        return find_source(source_texts(source))
     except InputError:
         if not isinstance(source, str):
             raise
@@ -65,11 +65,7 @@ def recipe_source(run: AnyRun, on: AnySource | None, size: int | None, assignmen
 
 
 def _source_of(on: AnySource) -> Source:
-    return on if isinstance(on, Source) else _find(on)
-
-
-def _find(source: str | Path | Sequence[str | Path]) -> Source:
-    return find_source(str(source) if isinstance(source, (str, Path)) else [str(one) for one in source])
+    return on if isinstance(on, Source) else find_source(source_texts(on))
 
 
 def unknown_recipe(name: str, on: AnySource) -> InputError:
