@@ -17,8 +17,8 @@ from typing import Protocol
 from debruit.training.config import TrainingConfig
 from debruit.training.state import State
 
-# shares of the minutes: the intended end of a training, and the latest one that is promised (the earliest is 0.97)
-AIM, LATEST = 0.995, 1.01
+# shares of the minutes: the intended end of a training, and the earliest and the latest one that are promised
+AIM, EARLIEST, LATEST = 0.995, 0.97, 1.01
 # shares of the time so far that each kind of overhead may take: 8 % together
 ALLOWANCE = {"save": 0.03, "validate": 0.02, "preview": 0.02, "alarm": 0.01}
 FINAL = ("validate", "preview", "alarm", "save")  # done at the end of a training, with time reserved for it
@@ -174,10 +174,17 @@ class Budget:
     def reserved(self) -> float:
         """Seconds reserved for the last validation, preview and save."""
         assert self.seconds is not None
-        kinds = [kind for kind in FINAL if self._cheap(kind)]
         finishing = min(self.costs.estimate("finish"), FINISHING * self.seconds)
-        most = sum(map(self.costs.most, kinds)) + finishing
-        return min(most, sum(map(self.costs.least, kinds)) + EXCESS * self.seconds)
+        most = sum(map(self.costs.most, self._final())) + finishing
+        return min(most, self.least_reserved + EXCESS * self.seconds)
+
+    @property
+    def least_reserved(self) -> float:
+        """The least seconds that the last validation, preview and save may take."""
+        return sum(map(self.costs.least, self._final()))
+
+    def _final(self) -> list[str]:
+        return [kind for kind in FINAL if self._cheap(kind)]
 
     @property
     def last_step_by(self) -> float:
@@ -206,10 +213,13 @@ class Budget:
 
     def over(self, state: State) -> bool:
         """With minutes: whether another step would end too late. A training that has not begun makes one step in any
-        case."""
+        case, and one that would end too early makes another step if that still ends in time."""
         if self.seconds is None:
             return self.images.over(state)
-        return state.images_seen > 0 and self.elapsed + self.step_seconds / 2 >= self.last_step_by
+        if state.images_seen == 0 or self.elapsed + self.step_seconds / 2 < self.last_step_by:
+            return False
+        early = self.elapsed + self.least_reserved < EARLIEST * self.seconds
+        return not (early and self.elapsed + self.step_seconds + self.reserved <= LATEST * self.seconds)
 
     # --- called by the loop and the supervisor ---
 
