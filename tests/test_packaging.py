@@ -48,7 +48,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
     source = ROOT / "src"
     here = {str(path.relative_to(source)) for path in (source / "debruit").rglob("*.py")}
     here |= {f"debruit/{name}" for name in DATA}
-    here |= {str(path.relative_to(source)) for path in (source / "debruit" / "lecture" / "assets").iterdir()}
+    here |= {str(path.relative_to(source)) for path in (source / "debruit" / "lecture" / "assets").rglob("*.*")}
     assert not here - inside
     assert not any(name.startswith("tests/") for name in inside)
 

@@ -5,7 +5,8 @@ import tiny
 import torch
 from lessons import chained, fresh
 
-from debruit.lecture import chains, samplers
+from debruit.lecture import chains
+from debruit.lecture import study as studies
 from debruit.lecture.study import begin
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
@@ -25,8 +26,7 @@ def trained(tmp_path_factory):
 def _coarse():
     """Samplers at small budgets, and a coarser solution for them to be compared with: most of a page's cost."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samplers, "REFERENCE_STEPS", 8)
-        patch.setattr(samplers, "BUDGETS", (2, 4))
+        patch.setattr(studies, "FULL", studies.Detail(budgets=(2, 4), reference_steps=8))
         yield
 
 

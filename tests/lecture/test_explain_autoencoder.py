@@ -150,8 +150,8 @@ def test_every_text_is_bilingual_and_every_equation_well_formed():
             assert pair[0].count("$") == pair[1].count("$")
         for tex in chapter.equations:
             ElementTree.fromstring(mathml(tex, display=True))
-    for tex in wording.SYMBOLS.values():
-        ElementTree.fromstring(mathml(tex))
+        for tex in chapter.symbols.values():
+            ElementTree.fromstring(mathml(tex))
 
 
 def test_the_page_is_alive_in_a_browser(browser, text, study, tmp_path):  # noqa: F811

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from debruit.errors import InputError
 from debruit.lecture import figures
+from debruit.lecture.figures.base import picks
 from debruit.lecture.forward import forward
 from debruit.lecture.reverse import reverse
 from debruit.lecture.samplers import samplers
@@ -34,7 +35,7 @@ def test_forward_and_step_back(study):
     figure = rendered(figures.step_back(panel, row=2, column=5, columns=3))
     line = figure.axes[0].get_lines()[0]
     peak = line.get_xdata()[line.get_ydata().argmax()]
-    k = next(k for k in figures._picks(len(panel.steps), 4) if panel.posterior_variance[k] > 0)
+    k = next(k for k in picks(len(panel.steps), 4) if panel.posterior_variance[k] > 0)
     assert peak == pytest.approx(float(panel.posterior[k, 0, 2, 5]), abs=0.05)
     with pytest.raises(InputError, match="no pixel in channel 0, row 8, column 0"):
         figures.step_back(panel, row=8, column=0)
@@ -58,7 +59,7 @@ def test_latent_channels(short):
     from debruit.lecture.latents import latents
 
     study = begin(fresh(codec=Unshuffled(), data_std=0.25), label=2)
-    panel = latents(study, forward(study))
+    panel = latents(study)
     assert panel is not None
     assert len(rendered(figures.latent_channels(panel, study.model.config.data, columns=3)).axes) == 5 * 3
 

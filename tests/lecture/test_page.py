@@ -13,12 +13,12 @@ import torch
 from lessons import Unshuffled, chained, fresh, unconditional
 
 from debruit.errors import InputError
-from debruit.lecture import wording
 from debruit.lecture.autoencoder import chapters as autoencoder
 from debruit.lecture.chapters import CHAPTERS
 from debruit.lecture.forward import forward
 from debruit.lecture.latents import latents
 from debruit.lecture.maths import mathml
+from debruit.lecture.numbers import vocabulary
 from debruit.lecture.page import page
 from debruit.lecture.study import begin
 
@@ -77,7 +77,7 @@ def test_every_function_that_is_named_exists():
 def test_every_equation_is_well_formed_and_every_text_is_bilingual():
     from xml.etree import ElementTree
 
-    for chapter in CHAPTERS:
+    for chapter in (*CHAPTERS, *autoencoder.CHAPTERS):
         for tex in chapter.equations:
             ElementTree.fromstring(mathml(tex, display=True))
         for pair in (chapter.title, *chapter.text):
@@ -85,14 +85,23 @@ def test_every_equation_is_well_formed_and_every_text_is_bilingual():
             assert pair[0] != pair[1]
             assert pair[0].count("$") == pair[1].count("$")
             assert pair[0].count("$") % 2 == 0
-    for tex in wording.SYMBOLS.values():
-        ElementTree.fromstring(mathml(tex))
+        for tex in chapter.symbols.values():
+            ElementTree.fromstring(mathml(tex))
+        for english, french in chapter.labels.values():
+            assert english.count("$") == french.count("$")
 
 
 @pytest.mark.parametrize("tex", ["x_{t", r"\frac{1}", r"\nosuchthing", "x_", r"\mathcal N"])
 def test_equations_that_are_none_are_refused(tex):
     with pytest.raises(ValueError):
         mathml(tex)
+
+
+def test_a_name_of_two_meanings_is_refused():
+    one = dataclasses.replace(CHAPTERS[0], labels={"x0": ("the image", "l'image")})
+    other = dataclasses.replace(CHAPTERS[1], labels={"x0": ("another", "une autre")})
+    with pytest.raises(ValueError, match="'x0' already means"):
+        vocabulary((one, other), {})
 
 
 def test_equations_say_what_they_mean():
@@ -125,7 +134,7 @@ def test_an_unconditional_model_in_colour_of_other_depth(short):
     text = page(begin(plain, seed=1))
     data = numbers(text)
     assert data["terms"]["decoder"] is None
-    assert data["pixels"]["channels"] == 3
+    assert data["posterior"]["channels"] == 3
     assert (data["forward"]["height"], data["forward"]["width"]) == (12, 10)
     assert "the model is unconditional" in text
     assert "is left out" in text
@@ -135,7 +144,7 @@ def test_latents_are_shown_with_their_decoding(short):
     """A codec without loss decodes its latents to the image itself."""
     model = fresh(codec=Unshuffled(), data_std=0.25)
     study = begin(model, label=2, seed=1)
-    panel = latents(study, forward(study))
+    panel = latents(study)
     assert panel is not None
     assert panel.z_t.shape[1:] == (4, 4, 4)
     assert panel.decoded_z0_hat.shape[1:] == (1, 8, 8)
@@ -144,7 +153,7 @@ def test_latents_are_shown_with_their_decoding(short):
     assert '<section id="latents">' in text
     assert numbers(text)["latents"]["channels"] == 4
     assert "without" in text
-    assert latents(begin(chained(), label=1), forward(begin(chained(), label=1))) is None
+    assert latents(begin(chained(), label=1)) is None
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from debruit.conditioning.guidance_terms import guidable
+from debruit.lecture.forward import forward
 from debruit.lecture.study import BATCH, Study
-
-WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
-IMAGES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +42,21 @@ class Guidance:
         return (self.eps_conditional - self.eps_unconditional).square().flatten(1).mean(1).sqrt()
 
 
-def guidance(study: Study, *, weights: tuple[float, ...] = WEIGHTS, images: int = IMAGES) -> Guidance | None:
-    """Compute the panel: two evaluations for each step shown, and the samples.
+def guidance(study: Study, *, weights: tuple[float, ...] | None = None, images: int | None = None) -> Guidance | None:
+    """Compute the panel: one evaluation more for each step shown, and the samples (None: as in `study.detail`).
 
     None where nothing can be guided: no condition is given, or none was ever dropped in training.
     """
     if not guidable(study.model.config.conditioners, study.conditions(1)):
         return None
-    conditional, unconditional = _predictions(study, keep=True), _predictions(study, keep=False)
-    samples = [_samples(study, weight, images) for weight in weights]
+    chained, unconditional = study.once(forward), _unconditional(study)
+    weights, count = weights or study.detail.weights, images or study.detail.guided_images
+    samples = [_samples(study, weight, count) for weight in weights]
     return Guidance(
         steps=study.steps,
-        conditional=conditional[0],
+        conditional=chained.x0_hat,
         unconditional=unconditional[0],
-        eps_conditional=conditional[1],
+        eps_conditional=chained.eps_hat,
         eps_unconditional=unconditional[1],
         weights=weights,
         evaluations=tuple(evaluations for _, evaluations in samples),
@@ -66,14 +65,14 @@ def guidance(study: Study, *, weights: tuple[float, ...] = WEIGHTS, images: int 
 
 
 @torch.inference_mode()
-def _predictions(study: Study, *, keep: bool) -> tuple[Tensor, Tensor]:
-    """Return x_0^ and eps_theta at the x_t of the forward chain, with or without the condition."""
+def _unconditional(study: Study) -> tuple[Tensor, Tensor]:
+    """Return the unconditional x_0^ and eps_theta at the x_t of the forward chain."""
     chain, x0, eps = study.chain.chain, study.x0, study.noise()()
     estimates = []
     for start in range(0, len(study.steps), BATCH):
         i = torch.tensor(study.steps[start : start + BATCH], device=x0.device)
         x_t = chain.q(x0.expand(len(i), *x0.shape[1:]), i).sample(eps.expand(len(i), *eps.shape[1:]))
-        estimates.append(study.estimate(x_t, i, keep=keep))
+        estimates.append(study.estimate(x_t, i, keep=False))
     return torch.cat([e.x0 for e in estimates]).float().cpu(), torch.cat([e.eps for e in estimates]).float().cpu()
 
 

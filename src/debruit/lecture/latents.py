@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from debruit.lecture.forward import Forward
+from debruit.lecture.forward import forward
 from debruit.lecture.study import BATCH, Study
 
 
@@ -27,10 +27,11 @@ class Latents:
 
 
 @torch.inference_mode()
-def latents(study: Study, chain: Forward) -> Latents | None:
+def latents(study: Study) -> Latents | None:
     """Decode the latents of the forward chain, without network evaluations; None for a model of pixels."""
     if not study.latent:
         return None
+    chain = study.once(forward)
     return Latents(
         steps=chain.steps,
         z_t=chain.x_t,

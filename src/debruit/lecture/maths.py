@@ -1,8 +1,8 @@
 r"""Equations in a small part of TeX -> MathML, which browsers render.
 
 Understood: letters, digits, operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{}, \tilde{}, \hat{}, \text{},
-\mathcal{N}, Greek letters and the operators below. Matplotlib's mathtext understands the same, so pages and figures
-share one source.
+\mathcal{}, \mathbb{}, Greek letters, functions and the operators below. Matplotlib's mathtext understands the same, so
+pages and figures share one source.
 """
 
 import re
@@ -10,12 +10,16 @@ from html import escape
 
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ε", "theta": "θ", "mu": "μ", "sigma": "σ", "lambda": "λ",
-    "Sigma": "Σ", "eta": "η",
+    "Sigma": "Σ", "eta": "η", "phi": "φ", "rho": "ρ", "tau": "τ", "delta": "δ", "omega": "ω", "nu": "ν", "pi": "π",
 }  # fmt: skip
 OPERATORS = {
     "sum": "∑", "prod": "∏", "leq": "≤", "sim": "∼", "approx": "≈", "cdot": "·", "dots": "…", "parallel": "∥",
-    "to": "→", "in": "∈", "times": "×", "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "log": "log", "pm": "±",
+    "to": "→", "in": "∈", "times": "×", "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "pm": "±",
+    "int": "∫", "geq": "≥", "cdots": "⋯", "propto": "∝", "partial": "∂", "odot": "⊙", "Rightarrow": "⇒",
 }  # fmt: skip
+SCRIPT = {"N": "𝒩", "E": "ℰ", "D": "𝒟", "L": "ℒ", "U": "𝒰"}
+DOUBLE = {"E": "𝔼", "R": "ℝ"}
+FUNCTIONS = ("log", "exp", "cos", "sin", "clip", "max", "min")
 ACCENTS = {"bar": "¯", "tilde": "~", "hat": "^"}
 SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em", "qquad": "2em"}
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:\.\d+)?|\S")
@@ -94,8 +98,8 @@ def _atom(tokens: list[str]) -> str:
 def _command(name: str, tokens: list[str]) -> str:
     if name in GREEK:
         return f"<mi>{GREEK[name]}</mi>"
-    if name == "log":
-        return '<mi>log</mi><mspace width="0.17em"/>'
+    if name in FUNCTIONS:
+        return f'<mi>{name}</mi><mspace width="0.17em"/>'
     if name in OPERATORS:
         return f"<mo>{OPERATORS[name]}</mo>"
     if name in SPACES:
@@ -109,7 +113,11 @@ def _command(name: str, tokens: list[str]) -> str:
     if name == "sqrt":
         return f"<msqrt>{_argument(tokens)}</msqrt>"
     if name == "mathcal":
-        return f"<mi>{''.join({'N': '𝒩', 'E': 'ℰ', 'D': '𝒟'}[letter] for letter in _letters(tokens))}</mi>"
+        return f"<mi>{''.join(SCRIPT[letter] for letter in _letters(tokens))}</mi>"
+    if name == "mathbb":
+        return f"<mi>{''.join(DOUBLE[letter] for letter in _letters(tokens))}</mi>"
+    if name == "text":
+        return f"<mtext>{escape(_letters(tokens))}</mtext>"
     if name in ("mathbf", "mathrm"):
         return f'<mi mathvariant="normal">{_letters(tokens)}</mi>'
     raise ValueError(f"\\{name} is not a supported command")

@@ -9,23 +9,25 @@ from importlib.resources import files
 
 from debruit.errors import unknown
 from debruit.lecture import wording
-from debruit.lecture.chapters import CHAPTERS, GUIDANCE, LATENTS, Both, Chapter
+from debruit.lecture.chapters import CHAPTERS
+from debruit.lecture.chapters.base import Both, Chapter, Json
 from debruit.lecture.maths import mathml, prose
-from debruit.lecture.numbers import Json, numbers
+from debruit.lecture.numbers import numbers
 from debruit.lecture.study import Study
 
 LANGUAGES = ("en", "fr")
-SCRIPTS = ("charts.js", "shared.js", "panels.js", "start.js")
+SCRIPTS = ("charts.js", "shared.js", "pixels.js")  # before those of the panels
 
 
 def page(study: Study, language: str = "en") -> str:
     """Return the page as text; it opens in `language`. InputError: an unknown language."""
     check_language(language)
-    data = numbers(study)
-    chapters = [c for c in CHAPTERS if c not in (GUIDANCE, LATENTS) or data[c.key]]
+    data = numbers(study, CHAPTERS)
+    chapters = [c for c in CHAPTERS if data[c.key] is not None]
     title = wording.PAGE["title"]
     top = head(title, wording.PAGE["lead"], wording.facts(study), wording.remarks(study))
-    content = Content(title=title, top=top, chapters=chapters, data=data, scripts=SCRIPTS, slider="t")
+    scripts = (*SCRIPTS, *(f"panels/{chapter.key}.js" for chapter in chapters))
+    content = Content(title=title, top=top, chapters=chapters, data=data, scripts=scripts, slider="t")
     return document(language, content)
 
 
@@ -53,7 +55,7 @@ def document(language: str, content: Content) -> str:
         "body": content.top + "".join(_section(n, c) for n, c in enumerate(content.chapters, start=1)),
         # "<" could end the script element early; JSON has it inside strings only
         "data": json.dumps(content.data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
-        "script": "".join((assets / name).read_text("utf-8") for name in content.scripts),
+        "script": "".join((assets / name).read_text("utf-8") for name in (*content.scripts, "start.js")),
         "slider": content.slider,
     }
     template = (assets / "page.html").read_text("utf-8")

@@ -14,7 +14,6 @@ from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.loop import trajectory
 from debruit.sampling.sampler import Denoise, level, transition
 
-IMAGES = 4
 STRIP = 9  # frames of each image along the chain, the first the noise and the last the sample
 
 
@@ -48,11 +47,11 @@ class _Recorder:
 
 
 @torch.inference_mode()
-def reverse(study: Study, *, images: int = IMAGES) -> Reverse:
-    """Run algorithm 2 on a batch of `images`, with T network evaluations."""
+def reverse(study: Study, *, images: int | None = None) -> Reverse:
+    """Run algorithm 2 on a batch of `images` (None: as in `study.detail`), with T network evaluations."""
     process, chain, scale = study.model.config.process, study.chain.chain, study.chain.scale
     times = study.chain.times.flip(0).tolist()
-    job = study.job(images)
+    job = study.job(images or study.detail.images)
     recorder = _Recorder(job.denoise)
     strip_steps = [round(chain.steps * (STRIP - 1 - k) / (STRIP - 1)) for k in range(STRIP)]
     shown, rows, strip = set(study.steps), [], []

@@ -18,9 +18,6 @@ from debruit.sampling.heun import Heun
 from debruit.sampling.sampler import Sampler, name_of
 from debruit.seams import with_defaults
 
-BUDGETS = (4, 8, 16, 32)  # network evaluations
-REFERENCE_STEPS = 64  # of Heun, taken as the solution of the ODE
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -55,10 +52,13 @@ class SamplerTable:
 
 
 def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> SamplerTable:
-    """Sample image 0 of the seed by every sampler with its defaults, with about `sum(budgets)` evaluations each."""
-    budgets = budgets or BUDGETS
+    """Sample image 0 of the seed by every sampler with its defaults, with about `sum(budgets)` evaluations each.
+
+    None: the budgets of `study.detail`.
+    """
+    budgets = budgets or study.detail.budgets
     known = sorted(with_defaults(Sampler).items(), key=lambda item: (item[1].stochastic, item[0]))
-    solution = _sample(study, Heun(), REFERENCE_STEPS)
+    solution = _sample(study, Heun(), study.detail.reference_steps)
     rows = [
         Row(
             name=name_of(sampler),

@@ -1,7 +1,8 @@
-"""Arrays as images inside a page: PNG data URIs, and sheets of many images in one."""
+"""Arrays inside a page: images as PNG data URIs, sheets of many images in one, numbers as JSON or packed."""
 
 import base64
 import io
+import math
 
 import numpy as np
 from PIL import Image
@@ -9,6 +10,8 @@ from torch import Tensor
 
 LARGEST_SIDE = 96  # of larger images every second (third, ...) pixel is shown: averaging would change the noise
 LARGEST_GRID = 32  # pixels that can be chosen, a side
+NOISE_SPAN = 3.0  # images of noise: -3 is black, 3 is white
+LATENT_SPAN = 2.5
 
 
 def stride(height: int, width: int, largest: int = LARGEST_SIDE) -> int:
@@ -48,3 +51,8 @@ def packed(x: Tensor, steps_per_unit: int = 4096) -> str:
     """Return values as base64 of little-endian int16 in units of 1 / `steps_per_unit`, clipped at +-8."""
     whole = (x * steps_per_unit).round().clamp(-32768, 32767).cpu().numpy().astype("<i2")
     return base64.b64encode(whole.tobytes()).decode()
+
+
+def as_list(values: Tensor) -> list[float | None]:
+    """Return values of six significant digits; infinity and NaN, which JSON lacks, become None."""
+    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values.flatten().tolist()]

@@ -1,10 +1,10 @@
 """Input of every panel: a model, an image, its conditions, and the chain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from debruit.diffusion.process import expand
 from debruit.errors import InputError
 from debruit.lecture.chains import ModelChain, chain_of, shown_steps
 from debruit.lecture.example import Example, find_example
+from debruit.lecture.sprites import LATENT_SPAN
 from debruit.models.diffusion import Model
 from debruit.networks.cond import Cond
 from debruit.rng import Purpose
@@ -26,9 +27,31 @@ from debruit.sampling.guidance.weights import Weights
 from debruit.sampling.job import SamplingJob
 from debruit.sampling.noise import ImageNoise
 
-FRAMES = 41  # positions of the slider, for small images
+Result = TypeVar("Result")
 FRAME_BYTES = 1_500_000  # of all positions of the slider together, before compression
 BATCH = 16  # positions that go through the network at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """How much is computed, which decides how long a page takes.
+
+    `frames`: positions of the slider, for small images. `strata`, `draws`: the sampled steps of the bound (terms.py).
+    `images`: samples of algorithm 2. `budgets`: network evaluations of the compared samplers, and `reference_steps` of
+    Heun's method, taken as the solution of the ODE. `weights`, `guided_images`: guidance weights and samples of each.
+    """
+
+    frames: int = 41
+    strata: int = 40
+    draws: int = 8
+    images: int = 4
+    budgets: tuple[int, ...] = (4, 8, 16, 32)
+    reference_steps: int = 64
+    weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
+    guided_images: int = 3
+
+
+FULL = Detail()
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,17 @@ class Study:
     given: ConditionBatch
     prompt: str = ""
     seed: int = 0
+    detail: Detail = FULL
+
+    def once(self, panel: Callable[["Study"], Result]) -> Result:
+        """Return `panel(self)`, computed the first time only: chapters share it."""
+        if panel not in self._computed:
+            self._computed[panel] = panel(self)
+        return self._computed[panel]
+
+    @cached_property
+    def _computed(self) -> dict[Callable[["Study"], Any], Any]:
+        return {}
 
     @cached_property
     def x0(self) -> Tensor:
@@ -51,6 +85,11 @@ class Study:
     def latent(self) -> bool:
         """Whether the model is a latent diffusion model."""
         return not isinstance(self.model.config.codec, Pixels)
+
+    @property
+    def span(self) -> float:
+        """The value shown as white: 1 for images, more for latents."""
+        return LATENT_SPAN if self.latent else 1.0
 
     @property
     def variance(self) -> Variance:
@@ -78,7 +117,7 @@ class Study:
     def steps(self) -> list[int]:
         """The steps i of the slider; fewer for large images."""
         budget = FRAME_BYTES // (6 * self.x0[0].numel())
-        return shown_steps(self.chain.chain.steps, max(9, min(FRAMES, budget)))
+        return shown_steps(self.chain.chain.steps, max(9, min(self.detail.frames, budget)))
 
     @property
     def values(self) -> dict[str, Tensor]:
@@ -120,6 +159,11 @@ class Study:
         return self.model.backbone.cond(batch.values, batch.keep)
 
     @property
+    def branches(self) -> int:
+        """The predictions of one guided evaluation: 2 where the condition is weighed against none, else 1."""
+        return self.job(1).branches
+
+    @property
     def guidance(self) -> Weights:
         """The model's own guidance weight, where a condition is given; else 1."""
         return self.model.config.sampling.guidance if self.values else 1.0
@@ -141,12 +185,14 @@ def begin(
     data: str | Sequence[str] | None = None,
     seed: int = 0,
     steps: int | None = None,
+    detail: Detail | None = None,
 ) -> Study:
     """Begin a study of `model` on an image file, or on a held-out image of its training data.
 
     The training data is found by `path`, where the model was loaded from, or given by `data`. `label` and `prompt`
     condition the model; without them the class, caption and mask of the image are used where known, and the condition
-    is dropped where not. `steps` is the length of the chain of a model without a chain of its own.
+    is dropped where not. `steps` is the length of the chain of a model without a chain of its own; `detail` is how much
+    is computed (None: everything).
 
     InputError: an image that cannot be read, a condition that the model does not have, or a missing one that it needs.
     """
@@ -164,7 +210,7 @@ def begin(
         if conditioner.drop == 0 and not given.keep[conditioner.name]:
             raise InputError(_missing(conditioner))
     text = str(example.items.get("text", [""])[0] if prompt is None else prompt)
-    return Study(model, example, chain_of(config.process, steps), given, text, seed)
+    return Study(model, example, chain_of(config.process, steps), given, text, seed, detail or FULL)
 
 
 def _missing(conditioner: Conditioner) -> str:

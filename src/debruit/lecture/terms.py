@@ -20,9 +20,6 @@ from debruit.diffusion.bound import prior_term, step_term
 from debruit.lecture.study import Study
 from debruit.rng import Purpose, stream
 
-STRATA = 40
-DRAWS = 8
-
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
@@ -65,8 +62,9 @@ class Terms:
 
 
 @torch.inference_mode()
-def terms(study: Study, *, strata: int = STRATA, draws: int = DRAWS) -> Terms:
-    """Estimate the terms with `draws` network evaluations for each stratum and for L_0."""
+def terms(study: Study, *, strata: int | None = None, draws: int | None = None) -> Terms:
+    """Estimate the terms with `draws` network evaluations for each stratum and for L_0 (None: as in `study.detail`)."""
+    strata, draws = strata or study.detail.strata, draws or study.detail.draws
     chain, x0 = study.chain.chain, study.x0
     random, noise = stream(Purpose.BOUND_TERMS, study.seed), study.noise(draws, purpose=Purpose.BOUND_NOISE)
     groups = _strata(chain.steps, strata)

@@ -6,7 +6,7 @@ from typing import Any
 from torch.nn import Module
 
 from debruit.images.spec import DataSpec
-from debruit.lecture.chapters import Both
+from debruit.lecture.chapters.base import Both
 from debruit.lecture.study import Study
 from debruit.sampling.guidance.weights import describe
 
@@ -34,82 +34,15 @@ CONDITIONS: dict[str, Both] = {
     "image": ("made from the image", "tirée de l'image"),
     "first": ("the first frame of the sequence", "la première image de la séquence"),
 }
-SYMBOLS = {
-    "x0": "x_0", "xt": "x_t", "eps": r"\epsilon", "epshat": r"\epsilon_\theta", "x0hat": r"\hat{x}_0",
-    "posterior": r"\tilde{\mu}_t", "mean": r"\mu_\theta", "kick": r"\sigma_t z", "next": "x_{t-1}", "zt": "z_t",
-    "z0hat": r"\hat{z}_0", "decoded_zt": r"\mathcal{D}(z_t)", "decoded_z0hat": r"\mathcal{D}(\hat{z}_0)",
-    "decoded_z0": r"\mathcal{D}(z_0)", "beta": r"\beta_t", "abar": r"\bar{\alpha}_t", "snr": r"\mathrm{SNR}_t",
-    "signal": r"\sqrt{\bar{\alpha}_t}", "posterior_variance": r"\tilde{\beta}_t", "variance": r"\sigma_t^2",
-    "q": r"q(x_{t-1} | x_t, x_0)", "p": r"p_\theta(x_{t-1} | x_t)", "l0": "L_0", "lt": "L_T", "uncond": "u",
-    "cond": "c", "gap": "c - u",
-}  # fmt: skip
 # labels that the script fills in; $...$ is mathematics
 SCRIPT: dict[str, Both] = {
     "play": ("play backwards, from noise to image", "lire à rebours, du bruit à l'image"),
     "pause": ("pause", "pause"),
     "step": ("step", "pas"),
     "pixel": ("pixel", "pixel"),
-    "channel": ("channel", "canal"),
     "value": ("value", "valeur"),
     "row": ("row", "ligne"),
     "column": ("column", "colonne"),
-    "x0": ("the image", "l'image"),
-    "xt": ("noisy image", "image bruitée"),
-    "eps": ("the noise", "le bruit"),
-    "epshat": ("predicted noise", "bruit prédit"),
-    "x0hat": ("predicted image", "image prédite"),
-    "posterior": ("posterior mean", "moyenne a posteriori"),
-    "mean": ("the model's mean", "moyenne du modèle"),
-    "kick": ("noise added in this step", "bruit ajouté à ce pas"),
-    "next": ("one step cleaner", "un pas plus net"),
-    "error_eps": ("mean of $(\\epsilon - \\epsilon_\\theta)^2$", "moyenne de $(\\epsilon - \\epsilon_\\theta)^2$"),
-    "error_x0": ("mean of $(x_0 - \\hat{x}_0)^2$", "moyenne de $(x_0 - \\hat{x}_0)^2$"),
-    "signal": ("signal left $\\sqrt{\\bar{\\alpha}_t}$", "signal restant $\\sqrt{\\bar{\\alpha}_t}$"),
-    "model": ("this model", "ce modèle"),
-    "walkers": ("walkers", "marcheurs"),
-    "stepwise": ("one step at a time", "pas à pas"),
-    "closed": ("closed form", "forme directe"),
-    "whole": ("on the whole axis", "sur tout l'axe"),
-    "zoomed": ("close up", "de près"),
-    "divergence": ("divergence of this pixel", "divergence de ce pixel"),
-    "nats": ("nats", "nats"),
-    "point": (
-        "At $t = 1$ the posterior has no variance left: it is the point $x_0$, and the bound uses $L_0$, the rounding "
-        "to grey levels, instead of a divergence.",
-        "À $t = 1$ la loi a posteriori n'a plus de variance : c'est le point $x_0$, et la borne prend $L_0$, l'arrondi "
-        "aux niveaux de gris, au lieu d'une divergence.",
-    ),
-    "weight": (
-        "weight $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
-        "poids $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
-    ),
-    "squared": (
-        "squared error: mean of $(\\epsilon - \\epsilon_\\theta)^2$",
-        "erreur quadratique : moyenne de $(\\epsilon - \\epsilon_\\theta)^2$",
-    ),
-    "term": ("their product: $L_{t-1}$, bits/dim a step", "leur produit : $L_{t-1}$, bits/dim par pas"),
-    "sum": ("sum of $L_{t-1}$", "somme des $L_{t-1}$"),
-    "total": ("bound", "borne"),
-    "without": ("(without $L_0$)", "(sans $L_0$)"),
-    "sample": ("sample", "échantillon"),
-    "evaluations": ("network evaluations", "évaluations du réseau"),
-    "solution": ("the equation's solution", "la solution de l'équation"),
-    "order": ("order", "ordre"),
-    "deterministic": ("deterministic", "déterministe"),
-    "stochastic": ("adds noise", "ajoute du bruit"),
-    "steps": ("steps", "pas"),
-    "uncond": ("unconditional prediction", "prédiction inconditionnelle"),
-    "cond": ("conditional prediction", "prédiction conditionnelle"),
-    "gap": ("the difference", "la différence"),
-    "clean_gap": (
-        "root mean square of the difference in $\\hat{x}_0$",
-        "moyenne quadratique de la différence en $\\hat{x}_0$",
-    ),
-    "noise_gap": ("the same in $\\epsilon_\\theta$", "le même en $\\epsilon_\\theta$"),
-    "zt": ("noisy latents", "latents bruités"),
-    "z0hat": ("predicted latents", "latents prédits"),
-    "decoded": ("decoded", "décodé"),
-    "reconstruction": ("decoded", "décodé"),
 }
 
 

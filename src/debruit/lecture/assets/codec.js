@@ -57,4 +57,4 @@ function where(output) {
   return `λ = ${D.interpolation.weights[state.k]}`;
 }
 
-const PANELS = { reconstruction: reconstructionPanel, channels: channelPanel, ablation: ablationPanel, interpolation: interpolationPanel };
+Object.assign(PANELS, { reconstruction: reconstructionPanel, channels: channelPanel, ablation: ablationPanel, interpolation: interpolationPanel });

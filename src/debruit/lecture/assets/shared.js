@@ -6,6 +6,7 @@ const INK = ["--blue", "--orange", "--green", "--violet", "--rose", "--olive", "
 const state = { k: Math.floor(K / 3), row: 0, column: 0, channel: 0, timer: null };
 const watchers = []; // each redraws one panel from `state`
 const relabel = []; // each sets one text in the present language
+const PANELS = {}; // by chapter: each builds its elements once and leaves watchers
 
 const language = () => document.documentElement.lang;
 const word = (key) => D.strings[key][language() === "fr" ? 1 : 0]; // the package's own words, as HTML
@@ -62,7 +63,7 @@ function tile(parent, sheet, row, { width = D.forward.width, height = D.forward.
 }
 
 function choosable(frame) {
-  const cursor = element(frame, "div", { class: "cursor" }), P = D.pixels;
+  const cursor = element(frame, "div", { class: "cursor" }), P = D.posterior;
   frame.tabIndex = 0;
   frame.addEventListener("click", (event) => {
     const box = frame.getBoundingClientRect();
@@ -83,8 +84,8 @@ function choosable(frame) {
 }
 
 function choose(row, column, channel = state.channel) {
-  state.row = Math.min(Math.max(row, 0), D.pixels.height - 1);
-  state.column = Math.min(Math.max(column, 0), D.pixels.width - 1);
+  state.row = Math.min(Math.max(row, 0), D.posterior.height - 1);
+  state.column = Math.min(Math.max(column, 0), D.posterior.width - 1);
   state.channel = channel;
   refresh();
 }

@@ -1,6 +1,7 @@
-"""Chapters of an autoencoder's page; lecture/chapters.py defines the class `Chapter`."""
+"""Chapters of an autoencoder's page."""
 
-from debruit.lecture.chapters import Chapter
+from debruit.lecture.autoencoder import numbers
+from debruit.lecture.chapters.base import Chapter
 
 RECONSTRUCTION = Chapter(
     key="reconstruction",
@@ -27,6 +28,13 @@ RECONSTRUCTION = Chapter(
         "autoencoders.fidelity.ssim",
         "lecture.autoencoder.panels.reconstruction",
     ),
+    labels={
+        "x": ("the image", "l'image"),
+        "xhat": ("reconstruction", "reconstruction"),
+        "difference": ("the difference (grey: none)", "la différence (gris : aucune)"),
+    },
+    symbols={"x": "x", "xhat": r"\hat{x}", "difference": r"\hat{x} - x"},
+    numbers=numbers.reconstruction,
 )
 CHANNELS = Chapter(
     key="channels",
@@ -55,6 +63,15 @@ CHANNELS = Chapter(
         "autoencoders.codec.Moments",
         "lecture.autoencoder.panels.channels",
     ),
+    labels={
+        "mu": ("channel", "canal"),
+        "sigma": ("its standard deviation", "son écart-type"),
+        "level": ("mean", "moyenne"),
+        "spread": ("standard deviation over positions", "écart-type sur les positions"),
+        "std": ("mean of $\\sigma$", "moyenne de $\\sigma$"),
+    },
+    symbols={"mu": r"\mu", "sigma": r"\sigma"},
+    numbers=numbers.channels,
 )
 ABLATION = Chapter(
     key="ablation",
@@ -74,6 +91,12 @@ ABLATION = Chapter(
         "autoencoders.autoencoder.AutoencoderModule.decode",
         "lecture.autoencoder.panels.ablation",
     ),
+    labels={
+        "ablated": ("without channel", "sans le canal"),
+        "changed": ("changed", "changé"),
+    },
+    symbols={"ablated": r"\hat{x}^{(c)}"},
+    numbers=numbers.ablation,
 )
 INTERPOLATION = Chapter(
     key="interpolation",
@@ -101,5 +124,13 @@ INTERPOLATION = Chapter(
         "autoencoders.autoencoder.AutoencoderModule.decode",
         "lecture.autoencoder.panels.interpolation",
     ),
+    labels={
+        "decoded": ("mixed latents, decoded", "latents mélangés, décodés"),
+        "mixed": ("mixed images", "images mélangées"),
+        "xa": ("the image", "l'image"),
+        "xb": ("the other one", "l'autre"),
+    },
+    symbols={"decoded": r"\hat{x}_\lambda", "mixed": r"x_\lambda", "xa": "x_a", "xb": "x_b"},
+    numbers=numbers.interpolation,
 )
 CHAPTERS = (RECONSTRUCTION, CHANNELS, ABLATION, INTERPOLATION)

@@ -1,37 +1,16 @@
-"""Numbers and images of an autoencoder's page as JSON."""
+"""Numbers and images of an autoencoder's chapters as JSON."""
 
 import torch
 
-from debruit.lecture.autoencoder import wording
-from debruit.lecture.autoencoder.panels import (
-    Ablation,
-    Channels,
-    Interpolation,
-    Reconstruction,
-    ablation,
-    channels,
-    interpolation,
-    reconstruction,
-)
+from debruit.lecture.autoencoder import panels
 from debruit.lecture.autoencoder.study import CodecStudy
-from debruit.lecture.numbers import LATENT_SPAN, Json, as_list, vocabulary
-from debruit.lecture.sprites import sheet, shown
+from debruit.lecture.chapters.base import Json
+from debruit.lecture.sprites import LATENT_SPAN, as_list, sheet, shown
 
 
-def numbers(study: CodecStudy) -> Json:
-    """Return everything that the page's script draws. `steps` are the positions of the slider."""
-    line = interpolation(study)
-    return {
-        **vocabulary(wording.SCRIPT, wording.SYMBOLS),
-        "steps": list(range(len(line.weights))),
-        "reconstruction": _reconstruction(reconstruction(study)),
-        "channels": _channels(channels(study)),
-        "ablation": _ablation(ablation(study)),
-        "interpolation": _interpolation(line, study),
-    }
-
-
-def _reconstruction(p: Reconstruction) -> Json:
+def reconstruction(study: CodecStudy) -> Json:
+    """Return the image, its reconstruction and their difference as one sheet, with the fidelity."""
+    p = panels.reconstruction(study)
     rows = [shown(image[None], 1.0) for image in (p.x, p.decoded, p.difference)]
     height, width = rows[0].shape[1:3]
     return {
@@ -43,7 +22,9 @@ def _reconstruction(p: Reconstruction) -> Json:
     }
 
 
-def _channels(c: Channels) -> Json:
+def channels(study: CodecStudy) -> Json:
+    """Return the channels of the latent as one sheet, with their statistics."""
+    c = panels.channels(study)
     rows = [shown(c.mean[:, None], LATENT_SPAN)]
     if c.std is not None:
         rows.append(shown(c.std[:, None] * 2 - 1, 1.0))
@@ -59,11 +40,15 @@ def _channels(c: Channels) -> Json:
     }
 
 
-def _ablation(a: Ablation) -> Json:
+def ablation(study: CodecStudy) -> Json:
+    """Return the image without each channel as one sheet, and the changes."""
+    a = panels.ablation(study)
     return {"sheet": sheet([shown(a.decoded, 1.0)]), "change": as_list(a.change)}
 
 
-def _interpolation(b: Interpolation, study: CodecStudy) -> Json:
+def interpolation(study: CodecStudy) -> Json:
+    """Return both mixtures along the line as one sheet, and its ends."""
+    b = panels.interpolation(study)
     ends = torch.cat([study.x, study.stage.config.data.to_model(study.other.image)])
     return {
         "sheet": sheet([shown(b.decoded, 1.0), shown(b.mixed, 1.0)]),

@@ -2,7 +2,7 @@
 
 from debruit.autoencoders.vq import VQ
 from debruit.lecture.autoencoder.study import CodecStudy
-from debruit.lecture.chapters import Both
+from debruit.lecture.chapters.base import Both
 from debruit.lecture.wording import DATA, data, parameters
 
 TITLE: Both = ("The autoencoder, on your image", "L'auto-encodeur, sur votre image")
@@ -12,27 +12,9 @@ LEAD: Both = (
     "Tout ce qui est sur cette page a été calculé par un auto-encodeur entraîné, sur une image. Le curseur au bas de "
     "la page mène de cette image à une autre.",
 )
-SYMBOLS = {
-    "x": "x", "xhat": r"\hat{x}", "difference": r"\hat{x} - x", "mu": r"\mu", "sigma": r"\sigma",
-    "ablated": r"\hat{x}^{(c)}", "decoded": r"\hat{x}_\lambda", "mixed": r"x_\lambda", "xa": "x_a", "xb": "x_b",
-}  # fmt: skip
 SCRIPT: dict[str, Both] = {
     "play": ("play, from the other image to this one", "lire, de l'autre image à celle-ci"),
     "pause": ("pause", "pause"),
-    "x": ("the image", "l'image"),
-    "xhat": ("reconstruction", "reconstruction"),
-    "difference": ("the difference (grey: none)", "la différence (gris : aucune)"),
-    "mu": ("channel", "canal"),
-    "sigma": ("its standard deviation", "son écart-type"),
-    "ablated": ("without channel", "sans le canal"),
-    "decoded": ("mixed latents, decoded", "latents mélangés, décodés"),
-    "mixed": ("mixed images", "images mélangées"),
-    "xa": ("the image", "l'image"),
-    "xb": ("the other one", "l'autre"),
-    "level": ("mean", "moyenne"),
-    "spread": ("standard deviation over positions", "écart-type sur les positions"),
-    "std": ("mean of $\\sigma$", "moyenne de $\\sigma$"),
-    "changed": ("changed", "changé"),
 }
 
 

@@ -1,0 +1,17 @@
+"""The chapters of the lecture page, one file each, in the order of the lecture."""
+
+from debruit.lecture.chapters import (
+    forward,
+    guidance,
+    latents,
+    posterior,
+    reverse,
+    samplers,
+    schedules,
+    terms,
+    walk,
+)
+
+CHAPTERS = tuple(
+    module.CHAPTER for module in (forward, schedules, walk, posterior, terms, reverse, samplers, guidance, latents)
+)

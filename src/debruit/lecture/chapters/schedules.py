@@ -1,0 +1,59 @@
+"""Noise schedules compared."""
+
+from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.schedules import schedules
+from debruit.lecture.sprites import as_list, sheet, shown
+from debruit.lecture.study import Study
+
+
+def numbers(study: Study) -> Json:
+    """Return the curves, and the image along each schedule as one sheet."""
+    curves = schedules(study)
+    rows = [shown(c.images, study.span) for c in curves]
+    lines = [
+        {"name": c.name, "steps": c.steps, "model": c.model}
+        | {name: as_list(getattr(c, name)) for name in ("t", "beta", "abar", "snr", "signal")}
+        for c in curves
+    ]
+    return {"curves": lines, "sheet": sheet(rows), "images": len(rows[0])}
+
+
+CHAPTER = Chapter(
+    key="schedules",
+    title=("How fast the image is lost", "À quelle vitesse l'image se perd"),
+    text=(
+        (
+            "A noise schedule sets the variances $\\beta_t$; everything else follows from them. Linear $\\beta$ "
+            "destroys the image early and spends its last third on what is noise already; the cosine schedule was "
+            "designed to lose it evenly. Processes in continuous time (Flow, VE, VPCosine) are shown as the chain of "
+            "1000 steps that they become once divided by their scale. The thick line is this model's own schedule.",
+            "Un plan de bruit fixe les variances $\\beta_t$ ; tout le reste en découle. Un $\\beta$ linéaire détruit "
+            "l'image tôt et passe son dernier tiers sur ce qui n'est déjà que du bruit ; le plan en cosinus a été "
+            "conçu pour la perdre régulièrement. Les processus en temps continu (Flow, VE, VPCosine) sont montrés "
+            "comme la chaîne de 1000 pas qu'ils deviennent une fois divisés par leur échelle. Le trait épais est le "
+            "plan de ce modèle.",
+        ),
+    ),
+    equations=(
+        r"\alpha_t = 1 - \beta_t, \quad \bar{\alpha}_t = \prod_{k=1}^{t} \alpha_k",
+        r"\mathrm{SNR}_t = \frac{\bar{\alpha}_t}{1 - \bar{\alpha}_t}",
+    ),
+    functions=(
+        "diffusion.chain.Linear",
+        "diffusion.chain.ScaledLinear",
+        "diffusion.chain.Cosine",
+        "diffusion.chain.Chain.abar",
+        "lecture.chains.ProcessSchedule",
+        "lecture.schedules.schedules",
+    ),
+    labels={
+        "model": ("this model", "ce modèle"),
+    },
+    symbols={
+        "beta": r"\beta_t",
+        "abar": r"\bar{\alpha}_t",
+        "snr": r"\mathrm{SNR}_t",
+        "signal": r"\sqrt{\bar{\alpha}_t}",
+    },
+    numbers=numbers,
+)

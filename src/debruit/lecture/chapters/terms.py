@@ -1,0 +1,89 @@
+"""The terms of the bound."""
+
+import torch
+
+from debruit.events import say
+from debruit.lecture.chapters.base import Calls, Chapter, Json
+from debruit.lecture.sprites import as_list
+from debruit.lecture.study import Study
+from debruit.lecture.terms import terms
+
+
+def numbers(study: Study) -> Json:
+    """Return the terms in bits/dim."""
+    t = study.once(terms)
+    bits, error = t.bits(t.total), t.bits(t.total_error)
+    without = "" if t.decoder else " without L_0"
+    of_chain = "" if study.chain.own else f", as a chain of {study.chain.chain.steps} steps"
+    say(f"bound of this image: {bits:.2f} +- {error:.2f} bits/dim{without}{of_chain}")
+    per_step = t.dimensions * torch.log(torch.tensor(2.0))
+    return {
+        "first": t.first.tolist(),
+        "last": t.last.tolist(),
+        "bits": as_list(t.nats / per_step),
+        "error": as_list(t.error / per_step),
+        "simple": as_list(t.simple),
+        "weight": as_list(t.weight),
+        "prior": t.bits(t.prior),
+        "decoder": [t.bits(value) for value in t.decoder] if t.decoder else None,
+        "sum": t.bits(float((t.counts * t.nats).sum())),
+        "total": bits,
+        "total_error": error,
+    }
+
+
+def calls(study: Study) -> list[Calls]:
+    return [Calls(count=study.detail.strata + 1, batch=study.detail.draws)]
+
+
+CHAPTER = Chapter(
+    key="terms",
+    title=("What training minimises", "Ce que l'apprentissage minimise"),
+    text=(
+        (
+            "The bound on $-\\log p_\\theta(x_0)$ is a sum over the steps, here for this image: $L_T$ (what is left "
+            "of the image at the end; nothing to learn), one divergence for each step, and $L_0$, the cost of "
+            "rounding to grey levels in the last step. Each divergence is a squared error times a weight that depends "
+            "on $t$ alone. $L_{\\mathrm{simple}}$ drops this weight: it trades the likelihood of the smallest details "
+            "for the errors that are visible. A network that predicts something else ($x_0$, $v$, the velocity) "
+            "weights the same errors by another factor of $t$.",
+            "La borne sur $-\\log p_\\theta(x_0)$ est une somme sur les pas, ici pour cette image : $L_T$ (ce qui "
+            "reste de l'image à la fin ; rien à apprendre), une divergence par pas, et $L_0$, le coût de l'arrondi "
+            "aux niveaux de gris au dernier pas. Chaque divergence est une erreur quadratique multipliée par un poids "
+            "qui ne dépend que de $t$. $L_{\\mathrm{simple}}$ supprime ce poids : on sacrifie la vraisemblance des "
+            "plus petits détails aux erreurs visibles. Un réseau qui prédit autre chose ($x_0$, $v$, la vitesse) "
+            "pondère les mêmes erreurs par un autre facteur de $t$.",
+        ),
+    ),
+    equations=(
+        r"L = D_{\mathrm{KL}}(q(x_T|x_0) \parallel p(x_T)) "
+        r"+ \sum_{t=2}^{T} D_{\mathrm{KL}}(q(x_{t-1}|x_t, x_0) \parallel p_\theta(x_{t-1}|x_t)) "
+        r"- \log p_\theta(x_0|x_1)",
+        r"L_{t-1} = \frac{\beta_t^2}{2 \sigma_t^2 \alpha_t (1 - \bar{\alpha}_t)} \| \epsilon "
+        r"- \epsilon_\theta(x_t, t) \|^2",
+    ),
+    functions=(
+        "diffusion.bound.step_term",
+        "diffusion.bound.prior_term",
+        "diffusion.gaussian.discretised_log_likelihood",
+        "diffusion.chain.Chain.loss_weight",
+        "lecture.terms.terms",
+    ),
+    labels={
+        "weight": (
+            "weight $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
+            "poids $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
+        ),
+        "squared": (
+            "squared error: mean of $(\\epsilon - \\epsilon_\\theta)^2$",
+            "erreur quadratique : moyenne de $(\\epsilon - \\epsilon_\\theta)^2$",
+        ),
+        "term": ("their product: $L_{t-1}$, bits/dim a step", "leur produit : $L_{t-1}$, bits/dim par pas"),
+        "sum": ("sum of $L_{t-1}$", "somme des $L_{t-1}$"),
+        "total": ("bound", "borne"),
+        "without": ("(without $L_0$)", "(sans $L_0$)"),
+    },
+    symbols={"l0": "L_0", "lt": "L_T"},
+    numbers=numbers,
+    calls=calls,
+)

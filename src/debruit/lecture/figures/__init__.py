@@ -1,0 +1,28 @@
+"""The panels as matplotlib figures, for notebooks and slides: each function returns a figure that is neither shown nor
+saved.
+
+This package is public API (docs/explain.md); nothing else in debruit imports it.
+
+study = begin(debruit.load("runs/f"), "shoe.png"); figures.forward_chain(forward(study)).savefig("forward.pdf")
+"""
+
+from debruit.lecture.figures.chain import forward_chain, schedule_curves, step_back, walk_histograms
+from debruit.lecture.figures.model import (
+    algorithm_2,
+    bound_terms,
+    guidance_weights,
+    latent_channels,
+    sampler_table,
+)
+
+__all__ = [
+    "algorithm_2",
+    "bound_terms",
+    "forward_chain",
+    "guidance_weights",
+    "latent_channels",
+    "sampler_table",
+    "schedule_curves",
+    "step_back",
+    "walk_histograms",
+]
