@@ -90,6 +90,8 @@ class Purpose(Enum):
     BOUND_TERMS = 61, ""  # the steps that the terms of the bound are measured at
     BOUND_NOISE = 62, "image"  # and their noise
     STUDY_NOISE = 63, "image"  # the noise on the explained image
+    REVERSE_PATHS = 68, "distribution"  # trajectories of a toy through the reverse chain
+    TOY_NOISE = 69, ""  # noise of the weights whose mean is a likelihood
 
     def __init__(self, number: int, *where: str) -> None:
         self.number, self.where = number, tuple(part for part in where if part)

@@ -3,6 +3,7 @@
 page.py puts the panels on one HTML page; figures.py draws them for notebooks and slides.
 
     study.py     the model, the image and its condition       example.py    where the image comes from
+    mixture.py   a chain on data of known distribution        probability.py  the theorems, both sides
     chains.py    any process as a chain                       forward.py    x_t, eps, eps_theta, x_0^, posterior mean
     schedules.py schedules compared                           walk.py       single steps against the closed form
     terms.py     the bound by t                               reverse.py    algorithm 2

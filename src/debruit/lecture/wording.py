@@ -98,12 +98,12 @@ def remarks(study: Study) -> list[Both]:
         lines.append((english, french))
     if config.learned_variance:
         english = (
-            "The network has learned the variance of its steps, between $\\tilde{\\beta}_t$ and $\\beta_t$: chapter 4 "
-            "shows it and the bound uses it."
+            "The network has learned the variance of its steps, between $\\tilde{\\beta}_t$ and $\\beta_t$: the "
+            "chapter on the step back shows it and the bound uses it."
         )
         french = (
             "Le réseau a appris la variance de ses pas, entre $\\tilde{\\beta}_t$ et $\\beta_t$ : elle est montrée au "
-            "chapitre 4 et sert dans la borne."
+            "chapitre du pas en arrière et sert dans la borne."
         )
         lines.append((english, french))
     if study.latent:
@@ -154,8 +154,8 @@ def _condition(study: Study) -> Both:
     extra = clipped if config.sampling.clip and not study.latent else ("", "")
     w = describe(study.guidance)
     return (
-        f"{english}; sampling (chapters 6 and 7) with guidance w = {w}{extra[0]}, the rest without",
-        f"{french} ; la génération (chapitres 6 et 7) avec un guidage w = {w}{extra[1]}, le reste sans",
+        f"{english}; sampling (algorithm 2 and the samplers) with guidance w = {w}{extra[0]}, the rest without",
+        f"{french} ; la génération (algorithme 2 et échantillonneurs) avec un guidage w = {w}{extra[1]}, le reste sans",
     )
 
 

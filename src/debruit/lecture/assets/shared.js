@@ -8,6 +8,7 @@ const watchers = []; // each redraws one panel from `state`
 const relabel = []; // each sets one text in the present language
 const PANELS = {}; // by chapter: each builds its elements once and leaves watchers
 
+const SIGN = D.symbols; // MathML by name
 const language = () => document.documentElement.lang;
 const word = (key) => D.strings[key][language() === "fr" ? 1 : 0]; // the package's own words, as HTML
 const number = (v, digits = 3) => (v === null ? "∞" : v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5)
@@ -126,4 +127,40 @@ function chart(parent, title = null) {
   return make(box, "svg", { class: "plot" });
 }
 
-const SIGN = D.symbols; // MathML by name
+// A point of a drawing that can be dragged, or moved by the arrow keys. `at()` is its position in the stage, as fractions of its
+// width and height; drag(u, v) and nudge(by) change the value, which lies between low and high.
+function handle(stage, { name, low, high, value, at, drag, nudge, vertical = false }) {
+  const dot = element(stage, "div", { class: "handle", role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": low, "aria-valuemax": high, "aria-orientation": vertical ? "vertical" : "horizontal" });
+  dot.addEventListener("pointerdown", (event) => { event.preventDefault(); dot.setPointerCapture(event.pointerId); dot.focus(); });
+  dot.addEventListener("pointermove", (event) => {
+    if (!dot.hasPointerCapture(event.pointerId)) return;
+    const box = stage.getBoundingClientRect();
+    drag((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    refresh();
+  });
+  dot.addEventListener("keydown", (event) => {
+    const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    nudge(by);
+    refresh();
+  });
+  watchers.push(() => {
+    const [left, top] = at();
+    dot.style.left = 100 * left + "%";
+    dot.style.top = 100 * top + "%";
+    dot.setAttribute("aria-valuenow", value());
+    dot.setAttribute("aria-valuetext", `${name} = ${number(value())}`);
+  });
+  return dot;
+}
+
+// A legend: [label, ink, solid, dashed or dotted] of each curve
+function keys(parent, list) {
+  const legend = element(parent, "div", { class: "legend" });
+  for (const [key, ink, style] of list) {
+    const item = element(legend, "span");
+    element(item, "i", { style: `color:var(${ink});border-top-style:${style}` });
+    worded(item, "span", key);
+  }
+}

@@ -5,6 +5,7 @@ from debruit.lecture.chapters import (
     guidance,
     latents,
     posterior,
+    probability,
     reverse,
     samplers,
     schedules,
@@ -13,5 +14,6 @@ from debruit.lecture.chapters import (
 )
 
 CHAPTERS = tuple(
-    module.CHAPTER for module in (forward, schedules, walk, posterior, terms, reverse, samplers, guidance, latents)
+    module.CHAPTER
+    for module in (probability, forward, schedules, walk, posterior, terms, reverse, samplers, guidance, latents)
 )

@@ -14,13 +14,16 @@ from debruit.lecture.figures.model import (
     latent_channels,
     sampler_table,
 )
+from debruit.lecture.figures.probability import joint_density, reverse_paths
 
 __all__ = [
     "algorithm_2",
     "bound_terms",
     "forward_chain",
     "guidance_weights",
+    "joint_density",
     "latent_channels",
+    "reverse_paths",
     "sampler_table",
     "schedule_curves",
     "step_back",
