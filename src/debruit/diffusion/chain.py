@@ -24,6 +24,13 @@ from debruit.ranges import ChainLength, NotNegative, Share
 Variance = Literal["posterior", "beta", "learned"]
 
 
+def usual_variance(*, learned: bool) -> Variance:
+    """Return the variance of the reverse step wherever none is requested: the learned one if the network has learned
+    it, else beta~, the variance of q(x_{i-1} | x_i, x_0).
+    """
+    return "learned" if learned else "posterior"
+
+
 @runtime_checkable
 class Schedule(Protocol):
     """Chooses the variances of the T steps."""

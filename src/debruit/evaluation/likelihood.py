@@ -23,7 +23,7 @@ from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
 from debruit.data.subset import shuffled
 from debruit.diffusion.bound import log_density, prior_term, step_term
-from debruit.diffusion.chain import Chain
+from debruit.diffusion.chain import Chain, usual_variance
 from debruit.diffusion.gaussian import discretised_log_likelihood
 from debruit.diffusion.ode_likelihood import bits_per_dim, dequantised, log_likelihood
 from debruit.diffusion.processes.tabulated import Tabulated
@@ -158,7 +158,7 @@ def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequ
     noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device, purpose=Purpose.LIKELIHOOD_NOISE)
     steps = [stream(Purpose.LIKELIHOOD_STEPS, seed, index) for index in indices.tolist()]
     uniform = torch.stack([of_image.uniform((len(strata),)) for of_image in steps])
-    variance = "learned" if model.config.learned_variance else "beta"
+    variance = usual_variance(learned=model.config.learned_variance)
     columns = [prior_term(chain, x0).flatten(1).sum(1)]
     with torch.no_grad():
         for k, stratum in enumerate(strata):

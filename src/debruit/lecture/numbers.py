@@ -5,6 +5,7 @@ from typing import Any
 
 from debruit.lecture import wording
 from debruit.lecture.chapters.base import Both, Chapter, Json
+from debruit.lecture.french import spaced
 from debruit.lecture.maths import mathml, prose
 from debruit.lecture.sprites import as_list
 from debruit.lecture.study import Study
@@ -41,7 +42,7 @@ def vocabulary(chapters: Iterable[Chapter], script: Mapping[str, Both]) -> Json:
         _add(labels, chapter.labels, chapter.key)
         _add(symbols, chapter.symbols, chapter.key)
     return {
-        "strings": {key: [prose(text) for text in texts] for key, texts in labels.items()},
+        "strings": {key: [prose(text[0]), prose(spaced(text[1]))] for key, text in labels.items()},
         "symbols": {key: mathml(tex) for key, tex in symbols.items()},
     }
 

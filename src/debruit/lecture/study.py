@@ -1,7 +1,7 @@
 """Input of every panel: a model, an image, its conditions, and the chain."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from torch import Tensor
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner, keyword
 from debruit.conditioning.batch import ConditionBatch, parsed
-from debruit.diffusion.chain import Variance
+from debruit.diffusion.chain import Variance, usual_variance
 from debruit.diffusion.gaussian import Gaussian
 from debruit.diffusion.prediction import Estimate
 from debruit.diffusion.process import expand
@@ -49,6 +49,7 @@ class Detail:
     reference_steps: int = 64
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     guided_images: int = 3
+    chain_steps: int | None = None
 
 
 FULL = Detail()
@@ -65,6 +66,10 @@ class Study:
     prompt: str = ""
     seed: int = 0
     detail: Detail = FULL
+
+    def at(self, detail: Detail) -> "Study":
+        """Return this study in another detail, with nothing computed yet."""
+        return replace(self, detail=detail)
 
     def once(self, panel: Callable[["Study"], Result]) -> Result:
         """Return `panel(self)`, computed the first time only: chapters share it."""
@@ -94,7 +99,7 @@ class Study:
     @property
     def variance(self) -> Variance:
         """The variance of the reverse step: the lecture's beta~, or the learned one."""
-        return "learned" if self.model.config.learned_variance else "posterior"
+        return usual_variance(learned=self.model.config.learned_variance)
 
     @property
     def last_variance(self) -> Variance:

@@ -19,6 +19,8 @@ PAGE: dict[str, Both] = {
         "de la page, amène tous les chapitres au même instant t.",
     ),
     "computed": ("Computed by, in the package debruit:", "Calculé par, dans le paquet debruit :"),
+    "contents": ("Contents", "Sommaire"),
+    "slides": ("slides", "diapositives"),
     "switch": ("Language", "Langue"),
     "no_script": (
         "This page is interactive and needs JavaScript.",

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from debruit.autoencoders.pixels import Pixels
 from debruit.diffusion.bound import BoundTerms, bound
-from debruit.diffusion.chain import Variance
+from debruit.diffusion.chain import Variance, usual_variance
 from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.models.config import ModelConfig
@@ -31,7 +31,7 @@ def variational_bound(
             chain.chain,
             x0,
             ImageNoise(seed, range(len(images)), x0.shape[1:], device, purpose=Purpose.LIKELIHOOD_NOISE),
-            variance=variance or ("learned" if config.learned_variance else "beta"),
+            variance=variance or usual_variance(learned=config.learned_variance),
         )
 
 

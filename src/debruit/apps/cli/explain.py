@@ -22,6 +22,7 @@ def explain(
     label: str | None = None,
     prompt: str | None = None,
     seed: Seed = 0,
+    quick: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     threads: Threads = None,
 ) -> int:
@@ -47,6 +48,8 @@ def explain(
         Text for the image, for models with text. Default: the caption of the held-out image.
     seed
         Seed of the noise and of the choice of the held-out image.
+    quick
+        Compute less (fewer positions of the slider, samples and steps): at most a minute for most models on two cores.
     device
         auto, cpu or cuda.
     threads
@@ -57,7 +60,16 @@ def explain(
 
     prepare_process(threads)
     request = ExplainRequest(
-        model, image=image, data=data, out=out, lang=lang, label=label, prompt=prompt, seed=seed, device=device
+        model,
+        image=image,
+        data=data,
+        out=out,
+        lang=lang,
+        label=label,
+        prompt=prompt,
+        seed=seed,
+        quick=quick,
+        device=device,
     )
     result = run(request)
     say(f"{result.path} ({len(result.html) / 2**20:.1f} MB): open it in a browser")

@@ -45,4 +45,10 @@ slider.max = K - 1;
 slider.addEventListener("input", () => { state.k = Number(slider.value); if (state.timer !== null) playing(false); refresh(); });
 document.getElementById("play").addEventListener("click", () => playing(state.timer === null));
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => speak(button.dataset.language));
-Promise.all(loaded).then(() => { speak(); document.body.dataset.ready = "true"; });
+Promise.all(loaded).then(() => {
+  speak();
+  // the panels have made the page longer since the browser went to its address
+  const address = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (address) address.scrollIntoView({ behavior: "instant" });
+  document.body.dataset.ready = "true";
+});
