@@ -192,7 +192,7 @@ def test_the_page_is_alive_in_a_browser(browser, text, tmp_path):
     tab, complaints = opened(browser, tmp_path / "page.html", text)
     study = begin(chained(), label=3, seed=5)
     chain = forward(study)
-    assert tab.title() == "Le cours, sur votre modèle"
+    assert tab.title() == "Le cours, appliqué à votre modèle"
     tab.click("[data-language=en]")
     assert tab.title() == "The lecture, on your model"
     assert tab.is_visible("section#forward h2 [lang=en]")

@@ -113,7 +113,7 @@ def from_file(path: Path, spec: DataSpec) -> Example:
         french.append(f"sa partie centrale ramenée de {sizes[0]} aux {sizes[1]} pixels du modèle")
     if header.channels != spec.channels:
         english.append("colour made grey" if spec.channels == 1 else "grey made colour")
-        french.append("la couleur changée en gris" if spec.channels == 1 else "le gris changé en couleur")
+        french.append("la couleur convertie en gris" if spec.channels == 1 else "le gris converti en couleur")
     if header.profile is not None and header.profile.problem:
         english.append(f"its colour profile, which cannot be used ({header.profile.problem}), left aside")
         french.append("son profil de couleurs, inutilisable, laissé de côté")
@@ -125,7 +125,7 @@ def from_file(path: Path, spec: DataSpec) -> Example:
         at_rest = values.clamp(spec.low, spec.high).to(getattr(torch, spec.depth))
     else:
         english.append(f"{header.depth} values scaled to the range of the model's {spec.depth}")
-        french.append(f"les valeurs {header.depth} ramenées à l'intervalle de celles du modèle ({spec.depth})")
+        french.append(f"les valeurs {header.depth} ramenées à l'étendue de celles du modèle ({spec.depth})")
         at_rest = spec.from_model(values / FULL[header.depth] * 2 - 1)
     return Example(image=at_rest, origin=(", ".join(english), ", ".join(french)))
 
@@ -143,7 +143,7 @@ def from_model(model: Model, seed: int) -> Example:
         conditions={"label": torch.tensor([0])} if any(c.item == "label" for c in model.config.conditioners) else {},
         origin=(
             "a sample of the model itself, since its training data is not available: give --image for another image",
-            "un échantillon du modèle lui-même, car ses données d'apprentissage ne sont pas disponibles : donnez "
+            "un échantillon du modèle lui-même, car ses données d'entraînement ne sont pas disponibles : donnez "
             "--image pour une autre image",
         ),
     )

@@ -72,19 +72,32 @@ def samplers(study: Study, *, budgets: tuple[int, ...] | None = None) -> Sampler
     return SamplerTable(budgets=budgets, rows=rows, solution=solution)
 
 
-def _cell(study: Study, sampler: Sampler, budget: int, solution: Tensor) -> Cell | None:
-    """Sample with as many steps as the budget allows."""
+def evaluations(study: Study) -> int:
+    """Return the network evaluations of `samplers(study)`."""
+    conditions = study.conditions(1)
+    solution = study.model.evaluations(_settings(study, Heun(), study.detail.reference_steps), conditions)
+    cells = (_affordable(study, s, b)[1] for s in with_defaults(Sampler).values() for b in study.detail.budgets)
+    return solution + sum(cells)
+
+
+def _affordable(study: Study, sampler: Sampler, budget: int) -> tuple[int, int]:
+    """Return the most steps that the budget allows, and their evaluations; (0, 0) where one step costs more."""
     process, conditions = study.model.config.process, study.conditions(1)
     most = process.chain.steps if isinstance(process, Tabulated) and isinstance(sampler, Ancestral) else budget
-    costs = {
-        s: study.model.evaluations(_settings(study, sampler, s), conditions) for s in range(1, min(budget, most) + 1)
-    }
-    steps = max((s for s, cost in costs.items() if cost <= budget), default=0)
+    costs = (
+        (s, study.model.evaluations(_settings(study, sampler, s), conditions)) for s in range(1, min(budget, most) + 1)
+    )
+    return max(((s, cost) for s, cost in costs if cost <= budget), default=(0, 0))
+
+
+def _cell(study: Study, sampler: Sampler, budget: int, solution: Tensor) -> Cell | None:
+    """Sample with as many steps as the budget allows."""
+    steps, cost = _affordable(study, sampler, budget)
     if not steps:
         return None
     image, spec = _sample(study, sampler, steps), study.model.config.data
     distance = (spec.to_model(image) - spec.to_model(solution)).square().mean().sqrt() / 2
-    return Cell(steps=steps, evaluations=costs[steps], image=image, distance=float(distance))
+    return Cell(steps=steps, evaluations=cost, image=image, distance=float(distance))
 
 
 def _settings(study: Study, sampler: Sampler, steps: int) -> SamplingConfig:

@@ -67,7 +67,7 @@ def terms(study: Study, *, strata: int | None = None, draws: int | None = None) 
     strata, draws = strata or study.detail.strata, draws or study.detail.draws
     chain, x0 = study.chain.chain, study.x0
     random, noise = stream(Purpose.BOUND_TERMS, study.seed), study.noise(draws, purpose=Purpose.BOUND_NOISE)
-    groups = _strata(chain.steps, strata)
+    groups = strata_of(chain.steps, strata)
     rows = []
     for group in groups:
         i = group[random.integers(len(group), (draws,))]
@@ -76,7 +76,7 @@ def terms(study: Study, *, strata: int | None = None, draws: int | None = None) 
         rows.append((nats.mean(), nats.std() / math.sqrt(draws), simple.mean(), weight))
     columns = [torch.stack(column) for column in zip(*rows, strict=True)] if rows else [torch.zeros(0)] * 4
     decoder = None
-    if not study.latent and study.model.config.data.depth == "uint8":
+    if has_decoder(study):
         nats, _ = _draws(study, torch.ones(draws, dtype=torch.long), noise())
         decoder = float(nats.mean()), float(nats.std() / math.sqrt(draws))
     return Terms(
@@ -92,7 +92,12 @@ def terms(study: Study, *, strata: int | None = None, draws: int | None = None) 
     )
 
 
-def _strata(steps: int, count: int) -> list[Tensor]:
+def has_decoder(study: Study) -> bool:
+    """Return whether L_0 is defined: for 8-bit pixels only."""
+    return not study.latent and study.model.config.data.depth == "uint8"
+
+
+def strata_of(steps: int, count: int) -> list[Tensor]:
     """Split 2..T into at most `count` strata whose ends are spaced like the squares of equidistant numbers."""
     squares = (torch.linspace(0, 1, count + 1, dtype=torch.float64) ** 2).tolist()
     ends = sorted({round(1 + (steps - 1) * s) for s in squares}) if steps - 1 > count else range(1, steps + 1)

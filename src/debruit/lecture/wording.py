@@ -11,12 +11,12 @@ from debruit.lecture.study import Study
 from debruit.sampling.guidance.weights import describe
 
 PAGE: dict[str, Both] = {
-    "title": ("The lecture, on your model", "Le cours, sur votre modèle"),
+    "title": ("The lecture, on your model", "Le cours, appliqué à votre modèle"),
     "lead": (
         "Everything on this page was computed by one trained model on one image. One slider, at the foot of the page, "
         "moves every chapter to the same step t.",
-        "Tout ce qui est sur cette page a été calculé par un modèle entraîné, sur une image. Un seul curseur, au bas "
-        "de la page, amène tous les chapitres au même instant t.",
+        "Tout ce que montre cette page a été calculé par un modèle entraîné, sur une image. Un seul curseur, au bas de "
+        "la page, amène tous les chapitres au même instant t.",
     ),
     "computed": ("Computed by, in the package debruit:", "Calculé par, dans le paquet debruit :"),
     "contents": ("Contents", "Sommaire"),
@@ -24,7 +24,7 @@ PAGE: dict[str, Both] = {
     "switch": ("Language", "Langue"),
     "no_script": (
         "This page is interactive and needs JavaScript.",
-        "Cette page est interactive et demande JavaScript.",
+        "Cette page est interactive et nécessite JavaScript.",
     ),
 }
 MODEL: Both = ("model", "modèle")
@@ -40,7 +40,7 @@ CONDITIONS: dict[str, Both] = {
 SCRIPT: dict[str, Both] = {
     "play": ("play backwards, from noise to image", "lire à rebours, du bruit à l'image"),
     "pause": ("pause", "pause"),
-    "step": ("step", "pas"),
+    "step": ("step", "étape"),
     "pixel": ("pixel", "pixel"),
     "value": ("value", "valeur"),
     "row": ("row", "ligne"),
@@ -54,7 +54,7 @@ def facts(study: Study) -> list[tuple[Both, Both]]:
     spec = config.data
     english, french = parameters(type(config.network).__name__, model.backbone)
     return [
-        (MODEL, (f"{english}, predicts {config.predicts}", f"{french}, prédit {config.predicts}")),
+        (MODEL, (f"{english}, predicts {config.predicts}", f"{french}, estime {config.predicts}")),
         (DATA, data(spec, model.provenance)),
         (("process", "processus"), _process(study)),
         (("image", "image"), study.example.origin),
@@ -90,12 +90,12 @@ def remarks(study: Study) -> list[Both]:
             "likelihood of the model itself is that of the probability-flow equation, which debruit evaluate reports."
         )
         french = (
-            f"Le processus de ce modèle est {name}, en temps continu : il n'a pas de chaîne à lui. Divisé par "
-            f"$\\sqrt{{\\alpha^2 + \\sigma^2}}$, son $x_t$ est exactement celui du cours, et pris en {chain.steps} "
-            "instants c'est une chaîne, celle que montre cette page. Le nombre de pas est un choix de la page, non "
-            "du modèle : la borne ci-dessous est celle de cette discrétisation (moins de pas la rendent plus lâche), "
-            "et l'algorithme 2 la parcourt. La vraisemblance propre au modèle est celle de l'équation du flot de "
-            "probabilité, que donne debruit evaluate."
+            f"Le processus de ce modèle est {name}, en temps continu : il n'a pas de chaîne propre. Divisé par "
+            f"$\\sqrt{{\\alpha^2 + \\sigma^2}}$, son $x_t$ est exactement celui du cours ; pris en {chain.steps} "
+            "instants, c'est une chaîne, celle que montre cette page. Le nombre d'étapes est un choix de la page et "
+            "non du modèle : la limite supérieure ci-dessous est celle de cette discrétisation (moins d'étapes la "
+            "rendent moins serrée), et l'algorithme 2 la parcourt. La vraisemblance du modèle lui-même est celle de "
+            "l'équation du flot de probabilité, que donne debruit evaluate."
         )
         lines.append((english, french))
     if config.learned_variance:
@@ -104,8 +104,8 @@ def remarks(study: Study) -> list[Both]:
             "chapter on the step back shows it and the bound uses it."
         )
         french = (
-            "Le réseau a appris la variance de ses pas, entre $\\tilde{\\beta}_t$ et $\\beta_t$ : elle est montrée au "
-            "chapitre du pas en arrière et sert dans la borne."
+            "Le réseau a appris la variance de ses étapes, entre $\\tilde{\\beta}_t$ et $\\beta_t$ : elle est "
+            "montrée au chapitre de l'étape inverse et sert dans la limite supérieure."
         )
         lines.append((english, french))
     if study.latent:
@@ -114,8 +114,8 @@ def remarks(study: Study) -> list[Both]:
             "latents, without $L_0$."
         )
         french = (
-            "La diffusion porte sur des latents : les images de $x$ montrent les premiers canaux latents, et la borne "
-            "est celle des latents, sans $L_0$."
+            "La diffusion porte sur des latents : les images de $x$ montrent les premiers canaux latents, et la "
+            "limite supérieure est celle des latents, sans $L_0$."
         )
         lines.append((english, french))
     elif config.data.depth != "uint8":
@@ -133,10 +133,10 @@ def _process(study: Study) -> Both:
     chain, name = study.chain.chain, type(study.model.config.process).__name__
     if study.chain.own:
         schedule = type(chain.schedule).__name__
-        return f"chain of T = {chain.steps} steps, {schedule}", f"chaîne de T = {chain.steps} pas, {schedule}"
+        return f"chain of T = {chain.steps} steps, {schedule}", f"chaîne de T = {chain.steps} étapes, {schedule}"
     return (
         f"{name}, in continuous time; shown as a chain of T = {chain.steps} steps",
-        f"{name}, en temps continu ; montré comme une chaîne de T = {chain.steps} pas",
+        f"{name}, en temps continu ; montré comme une chaîne de T = {chain.steps} étapes",
     )
 
 
@@ -149,10 +149,10 @@ def _condition(study: Study) -> Both:
     if not given:
         return (
             "dropped everywhere (the image has no known condition; --label or --prompt sets one)",
-            "omise partout (la condition de l'image n'est pas connue ; --label ou --prompt la donne)",
+            "omise partout (l'image n'a pas de condition connue ; --label ou --prompt en donne une)",
         )
     english, french = (", ".join(f"{names[k]} {value}".strip() for names, value in given) for k in (0, 1))
-    clipped = " and clipping of x̂₀", " et x̂₀ borné à l'intervalle des données"
+    clipped = " and clipping of x̂₀", " et x̂₀ limité à l'étendue des données"
     extra = clipped if config.sampling.clip and not study.latent else ("", "")
     w = describe(study.guidance)
     return (

@@ -48,9 +48,9 @@ CHANNELS = Chapter(
             "(white). The diffusion model is trained on samples of this distribution.",
             "Les canaux du latent comme images, de $-2,5$ (sombre) à $2,5$ (clair). Ils sont décalés de $m$ et "
             "divisés par $s$, mesurés pour que chaque canal ait une moyenne de 0 et un écart-type de 1 sur les images "
-            "d'apprentissage : un bruit de variance 1 y a partout le même effet. Un encodeur variationnel donne une "
+            "d'entraînement : un bruit de variance 1 y a partout le même effet. Un encodeur variationnel donne une "
             "distribution et non un point : son écart-type $\\sigma(x)$ est montré en dessous, de 0 (noir) à 1 "
-            "(blanc). Le modèle de diffusion apprend sur des échantillons de cette distribution.",
+            "(blanc). Le modèle de diffusion est entraîné sur des échantillons de cette distribution.",
         ),
     ),
     equations=(
@@ -81,9 +81,9 @@ ABLATION = Chapter(
             "The same image decoded with one channel set to 0, which is that channel's mean over the training images. "
             "The change shows what only this channel encodes; the number is its root mean square, in per cent of the "
             "range.",
-            "La même image décodée avec un canal mis à 0, sa moyenne sur les images d'apprentissage. Le changement "
+            "La même image décodée avec un canal mis à 0, sa moyenne sur les images d'entraînement. Le changement "
             "montre ce que ce canal est seul à coder ; le nombre est sa moyenne quadratique, en pour cent de "
-            "l'intervalle.",
+            "l'étendue.",
         ),
     ),
     equations=(r"\hat{x}^{(c)} = \mathcal{D}(z), \quad z_c = 0",),

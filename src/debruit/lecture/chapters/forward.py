@@ -34,7 +34,7 @@ def calls(study: Study) -> list[Calls]:
 
 CHAPTER = Chapter(
     key="forward",
-    title=("Adding noise, and predicting it", "Ajouter du bruit, et le prédire"),
+    title=("Adding noise, and predicting it", "Ajouter du bruit, et l'estimer"),
     text=(
         (
             "The forward process needs no training: at any step $t$, $x_t$ is the image, scaled down, plus Gaussian "
@@ -43,12 +43,12 @@ CHAPTER = Chapter(
             "squared difference of the two noises at random $t$. Move $t$ at the foot of the page: near $t = 1$ the "
             "image is clear and the noise is hard to tell; near $t = T$ it is the other way round, and $\\hat{x}_0$ "
             "becomes a blurred average of the images that are possible.",
-            "Le processus avant ne demande aucun apprentissage : à tout instant $t$, $x_t$ est l'image, atténuée, "
-            "plus un bruit gaussien $\\epsilon$. Le réseau ne reçoit que $x_t$ et $t$ et prédit le bruit, "
-            "$\\epsilon_\\theta$ ; cela revient à prédire l'image nette, $\\hat{x}_0$. L'apprentissage (algorithme 1) "
-            "minimise l'écart quadratique entre les deux bruits, à des $t$ tirés au hasard. Déplacez $t$ au bas de la "
-            "page : près de $t = 1$, l'image est claire et le bruit difficile à lire ; près de $t = T$, c'est "
-            "l'inverse, et $\\hat{x}_0$ devient une moyenne floue des images possibles.",
+            "Le processus de diffusion vers l'avant ne demande aucun entraînement : à tout instant $t$, $x_t$ est "
+            "l'image, atténuée, plus un bruit gaussien $\\epsilon$. Le réseau ne reçoit que $x_t$ et $t$ et estime le "
+            "bruit, $\\epsilon_\\theta$ ; cela revient à estimer l'image nette, $\\hat{x}_0$. L'entraînement "
+            "(algorithme 1) minimise l'écart quadratique entre les deux bruits, à des instants $t$ tirés au hasard. "
+            "Déplacez $t$ au bas de la page : près de $t = 1$, l'image est nette et le bruit difficile à distinguer "
+            "; près de $t = T$, c'est l'inverse, et $\\hat{x}_0$ devient une moyenne floue des images possibles.",
         ),
     ),
     equations=(
@@ -73,8 +73,8 @@ CHAPTER = Chapter(
         "x0": ("the image", "l'image"),
         "xt": ("noisy image", "image bruitée"),
         "eps": ("the noise", "le bruit"),
-        "epshat": ("predicted noise", "bruit prédit"),
-        "x0hat": ("predicted image", "image prédite"),
+        "epshat": ("predicted noise", "bruit estimé"),
+        "x0hat": ("predicted image", "image estimée"),
     },
     symbols={
         "x0": "x_0",

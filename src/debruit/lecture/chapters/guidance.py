@@ -32,9 +32,9 @@ def numbers(study: Study) -> Json | None:
 def calls(study: Study) -> list[Calls]:
     if not guidable(study.model.config.conditioners, study.conditions(1)):
         return []
-    evaluations = study.job(1).evaluations
+    evaluations = sum(study.job(1, guidance=weight).evaluations for weight in study.detail.weights)
     frames = Calls(count=-(-len(study.steps) // BATCH), batch=min(len(study.steps), BATCH))
-    return [frames, Calls(count=len(study.detail.weights) * evaluations, batch=study.detail.guided_images)]
+    return [frames, Calls(count=evaluations, batch=study.detail.guided_images)]
 
 
 CHAPTER = Chapter(
@@ -49,14 +49,14 @@ CHAPTER = Chapter(
             "that is of a classifier, although none was trained. In $\\hat{x}_0$ it is largest where little of the "
             "image is left; near $t = 1$ the image itself shows what it is. A larger $w$ gives images that match the "
             "condition more clearly, vary less, and in the end have too much contrast.",
-            "Le réseau a été entraîné avec sa condition $y$ donnée pour la plupart des images et supprimée pour les "
-            "autres : il a donc deux prédictions pour un même $x_t$. Le guidage extrapole de la prédiction "
-            "inconditionnelle vers la conditionnelle : $w = 0$ ignore la condition, $w = 1$ est le modèle tel qu'il a "
-            "été entraîné, et au-delà l'effet de la condition est amplifié. D'après le théorème de Bayes, la "
-            "différence est le gradient de $\\log q_t(y|x)$, celui d'un classifieur, bien qu'aucun n'ait été "
+            "Le réseau a été entraîné avec sa condition $y$ pour la plupart des images et sans elle pour les autres "
+            ": il donne donc deux estimations pour un même $x_t$. Le guidage extrapole à partir de l'estimation "
+            "inconditionnelle, à travers la conditionnelle : $w = 0$ ignore la condition, $w = 1$ est le modèle tel "
+            "qu'il a été entraîné, et au-delà l'effet de la condition est amplifié. D'après le théorème de Bayes, "
+            "leur différence est le gradient de $\\log q_t(y|x)$, celui d'un classifieur, bien qu'aucun n'ait été "
             "entraîné. En $\\hat{x}_0$, elle est la plus grande là où il reste peu de l'image ; près de $t = 1$, "
-            "l'image montre elle-même ce qu'elle est. Un $w$ plus grand donne des images qui répondent plus nettement "
-            "à la condition, varient moins, et finissent par être trop contrastées.",
+            "l'image montre d'elle-même ce qu'elle est. Un $w$ plus grand donne des images qui répondent plus "
+            "nettement à la condition, varient moins, et finissent par être trop contrastées.",
         ),
     ),
     equations=(
@@ -69,14 +69,14 @@ CHAPTER = Chapter(
         "lecture.guidance.guidance",
     ),
     labels={
-        "uncond": ("unconditional prediction", "prédiction inconditionnelle"),
-        "cond": ("conditional prediction", "prédiction conditionnelle"),
+        "uncond": ("unconditional prediction", "estimation inconditionnelle"),
+        "cond": ("conditional prediction", "estimation conditionnelle"),
         "gap": ("the difference", "la différence"),
         "clean_gap": (
             "root mean square of the difference in $\\hat{x}_0$",
             "moyenne quadratique de la différence en $\\hat{x}_0$",
         ),
-        "noise_gap": ("the same in $\\epsilon_\\theta$", "le même en $\\epsilon_\\theta$"),
+        "noise_gap": ("the same in $\\epsilon_\\theta$", "la même en $\\epsilon_\\theta$"),
     },
     symbols={"uncond": "u", "cond": "c", "gap": "c - u"},
     numbers=numbers,

@@ -32,8 +32,8 @@ CHAPTER = Chapter(
             "latents $z_0$, and the whole chain runs on them. Below are their channels, each from $-2.5$ (dark) to "
             "$2.5$ (bright), and the images that they decode to.",
             "Ce modèle ne travaille pas sur les pixels : un auto-encodeur, entraîné d'abord puis figé, projette "
-            "l'image sur des latents $z_0$, et toute la chaîne porte sur eux. Voici leurs canaux, chacun de $-2,5$ "
-            "(sombre) à $2,5$ (clair), et les images obtenues par décodage.",
+            "l'image dans un espace dédié, où elle devient les latents $z_0$, et toute la chaîne porte sur eux. "
+            "Voici leurs canaux, de $-2,5$ (sombre) à $2,5$ (clair), et les images obtenues par décodage.",
         ),
     ),
     equations=(
@@ -43,7 +43,7 @@ CHAPTER = Chapter(
     functions=("autoencoders.codec.Codec", "models.diffusion.Model.images", "lecture.latents.latents"),
     labels={
         "zt": ("noisy latents", "latents bruités"),
-        "z0hat": ("predicted latents", "latents prédits"),
+        "z0hat": ("predicted latents", "latents estimés"),
         "decoded": ("decoded", "décodé"),
         "reconstruction": ("decoded", "décodé"),
     },

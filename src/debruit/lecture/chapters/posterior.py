@@ -36,17 +36,18 @@ def numbers(study: Study) -> Json:
 
 CHAPTER = Chapter(
     key="posterior",
-    title=("The step back, with and without knowing the image", "Le pas en arrière, en connaissant l'image ou non"),
+    title=("The step back, with and without knowing the image", "L'étape inverse, avec et sans l'image"),
     text=(
         (
             "If $x_0$ is known, the posterior $q(x_{t-1}|x_t, x_0)$ of the previous step is a Gaussian, by Bayes' "
             "theorem. The model does not know $x_0$ and uses $\\hat{x}_0$ in its place: $p_\\theta(x_{t-1}|x_t)$. The "
             "two have the same variance and differ in their means; their divergence, summed over the pixels, is one "
             "term of the bound. Here they are for the chosen pixel.",
-            "Si $x_0$ est connu, la loi a posteriori $q(x_{t-1}|x_t, x_0)$ du pas précédent est gaussienne, d'après "
-            "le théorème de Bayes. Le modèle ne connaît pas $x_0$ et met $\\hat{x}_0$ à sa place : "
-            "$p_\\theta(x_{t-1}|x_t)$. Les deux lois ont la même variance et diffèrent par leurs moyennes ; leur "
-            "divergence, sommée sur les pixels, est un terme de la borne. Les voici pour le pixel choisi.",
+            "Si $x_0$ est connu, la distribution a posteriori $q(x_{t-1}|x_t, x_0)$ de l'étape précédente est "
+            "gaussienne, d'après le théorème de Bayes. Le modèle ne connaît pas $x_0$ et met $\\hat{x}_0$ à sa place "
+            ": $p_\\theta(x_{t-1}|x_t)$. Les deux distributions ont la même variance et diffèrent par leurs moyennes "
+            "; leur divergence, sommée sur les pixels, est un terme de la limite supérieure. Les voici pour le pixel "
+            "choisi.",
         ),
     ),
     equations=(
@@ -54,9 +55,15 @@ CHAPTER = Chapter(
         r"\tilde{\beta}_t = \frac{1 - \bar{\alpha}_{t-1}}{1 - \bar{\alpha}_t} \beta_t",
         r"\tilde{\mu}_t(x_t, x_0) = \frac{\sqrt{\bar{\alpha}_{t-1}} \, \beta_t}{1 - \bar{\alpha}_t} x_0 "
         r"+ \frac{\sqrt{\alpha_t} \, (1 - \bar{\alpha}_{t-1})}{1 - \bar{\alpha}_t} x_t",
+        r"\tilde{\mu}_t = \frac{1}{\sqrt{\alpha_t}} ( x_t - \frac{1 - \alpha_t}{\sqrt{1 - \bar{\alpha}_t}} \epsilon )",
         r"p_\theta(x_{t-1} | x_t) = \mathcal{N}(\tilde{\mu}_t(x_t, \hat{x}_0), \; \sigma_t^2 \mathbf{I})",
     ),
-    functions=("diffusion.chain.Chain.posterior", "diffusion.chain.Chain.reverse", "diffusion.gaussian.Gaussian.kl"),
+    functions=(
+        "diffusion.chain.Chain.posterior",
+        "diffusion.chain.Chain.posterior_from_eps",
+        "diffusion.chain.Chain.reverse",
+        "diffusion.gaussian.Gaussian.kl",
+    ),
     labels={
         "channel": ("channel", "canal"),
         "whole": ("on the whole axis", "sur tout l'axe"),
@@ -66,8 +73,8 @@ CHAPTER = Chapter(
         "point": (
             "At $t = 1$ the posterior has no variance left: it is the point $x_0$, and the bound uses $L_0$, the "
             "rounding to grey levels, instead of a divergence.",
-            "À $t = 1$ la loi a posteriori n'a plus de variance : c'est le point $x_0$, et la borne prend $L_0$, "
-            "l'arrondi aux niveaux de gris, au lieu d'une divergence.",
+            "À $t = 1$, la distribution a posteriori n'a plus de variance : c'est le point $x_0$, et la limite "
+            "prend $L_0$, l'arrondi aux niveaux de gris, au lieu d'une divergence.",
         ),
     },
     symbols={

@@ -5,11 +5,9 @@ from torch import Tensor
 
 from debruit.events import say
 from debruit.lecture.chapters.base import Calls, Chapter, Json
-from debruit.lecture.samplers import samplers
+from debruit.lecture.samplers import evaluations, samplers
 from debruit.lecture.sprites import sheet, shown
 from debruit.lecture.study import Study
-from debruit.sampling.sampler import Sampler
-from debruit.seams import with_defaults
 
 
 def numbers(study: Study) -> Json:
@@ -39,8 +37,7 @@ def numbers(study: Study) -> Json:
 
 
 def calls(study: Study) -> list[Calls]:
-    evaluations = len(with_defaults(Sampler)) * sum(study.detail.budgets) + 2 * study.detail.reference_steps
-    return [Calls(count=evaluations, batch=1)]
+    return [Calls(count=evaluations(study), batch=1)]
 
 
 CHAPTER = Chapter(
@@ -53,11 +50,11 @@ CHAPTER = Chapter(
             "image, the sooner the better they integrate; the number under an image is its distance from that limit, "
             "in per cent of the data range. Samplers that add noise converge to other images, so their distance does "
             "not go to zero: it does not measure their quality.",
-            "Le même réseau, le même bruit, et dans chaque colonne le même nombre d'évaluations du réseau. Les "
-            "échantillonneurs déterministes suivent une même équation différentielle ordinaire : tous convergent vers "
-            "la même image, d'autant plus vite qu'ils intègrent bien ; le nombre sous une image est sa distance à "
-            "cette limite, en pour cent de l'intervalle des données. Ceux qui ajoutent du bruit convergent vers "
-            "d'autres images, et leur distance ne tend pas vers zéro : elle ne mesure pas leur qualité.",
+            "Le même réseau, le même bruit et, dans chaque colonne, le même nombre d'évaluations du réseau. Les "
+            "échantillonneurs déterministes suivent une même équation différentielle ordinaire : tous convergent "
+            "vers la même image, d'autant plus vite qu'ils l'intègrent bien ; le nombre sous une image est sa "
+            "distance à cette limite, en pour cent de l'étendue des données. Ceux qui ajoutent du bruit convergent "
+            "vers d'autres images, et leur distance ne tend pas vers zéro : elle ne mesure pas leur qualité.",
         ),
     ),
     equations=(
@@ -76,7 +73,7 @@ CHAPTER = Chapter(
         "order": ("order", "ordre"),
         "deterministic": ("deterministic", "déterministe"),
         "stochastic": ("adds noise", "ajoute du bruit"),
-        "steps": ("steps", "pas"),
+        "steps": ("steps", "étapes"),
     },
     numbers=numbers,
     calls=calls,

@@ -24,18 +24,21 @@ CHAPTER = Chapter(
     text=(
         (
             "A noise schedule sets the variances $\\beta_t$; everything else follows from them. Linear $\\beta$ "
-            "destroys the image early and spends its last third on what is noise already; the cosine schedule was "
-            "designed to lose it evenly. Processes in continuous time (Flow, VE, VPCosine) are shown as the chain of "
-            "1000 steps that they become once divided by their scale. The thick line is this model's own schedule.",
-            "Un plan de bruit fixe les variances $\\beta_t$ ; tout le reste en découle. Un $\\beta$ linéaire détruit "
-            "l'image tôt et passe son dernier tiers sur ce qui n'est déjà que du bruit ; le plan en cosinus a été "
-            "conçu pour la perdre régulièrement. Les processus en temps continu (Flow, VE, VPCosine) sont montrés "
-            "comme la chaîne de 1000 pas qu'ils deviennent une fois divisés par leur échelle. Le trait épais est le "
-            "plan de ce modèle.",
+            "destroys the image early and spends its last third on what is noise already; the cosine schedule "
+            "(second equation, $s = 0.008$) was designed to lose it evenly. Processes in continuous time (Flow, VE, "
+            "VPCosine) are shown as the chain of 1000 steps that they become once divided by their scale. The thick "
+            "line is this model's own schedule.",
+            "Un calendrier de bruit fixe les variances $\\beta_t$ ; tout le reste en découle. Un $\\beta$ linéaire "
+            "détruit l'image tôt et passe son dernier tiers sur ce qui n'est déjà plus que du bruit ; le calendrier "
+            "cosinus a été conçu pour la perdre régulièrement. Les processus en temps continu (Flow, VE, VPCosine) "
+            "sont montrés sous la forme de la chaîne de 1000 étapes qu'ils deviennent une fois divisés par leur "
+            "échelle. Le trait épais est le calendrier de ce modèle.",
         ),
     ),
     equations=(
         r"\alpha_t = 1 - \beta_t, \quad \bar{\alpha}_t = \prod_{k=1}^{t} \alpha_k",
+        r"\beta_t = \min ( 1 - \frac{\bar{\alpha}_t}{\bar{\alpha}_{t-1}}, 0.999 ), \quad "
+        r"\bar{\alpha}_t = \frac{f(t)}{f(0)}, \quad f(t) = \cos ( \frac{t/T + s}{1 + s} \cdot \frac{\pi}{2} )^2",
         r"\mathrm{SNR}_t = \frac{\bar{\alpha}_t}{1 - \bar{\alpha}_t}",
     ),
     functions=(

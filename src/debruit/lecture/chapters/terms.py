@@ -6,7 +6,7 @@ from debruit.events import say
 from debruit.lecture.chapters.base import Calls, Chapter, Json
 from debruit.lecture.sprites import as_list
 from debruit.lecture.study import Study
-from debruit.lecture.terms import terms
+from debruit.lecture.terms import has_decoder, strata_of, terms
 
 
 def numbers(study: Study) -> Json:
@@ -33,26 +33,31 @@ def numbers(study: Study) -> Json:
 
 
 def calls(study: Study) -> list[Calls]:
-    return [Calls(count=study.detail.strata + 1, batch=study.detail.draws)]
+    groups = len(strata_of(study.chain.chain.steps, study.detail.strata))
+    return [Calls(count=groups + has_decoder(study), batch=study.detail.draws)]
 
 
 CHAPTER = Chapter(
     key="terms",
-    title=("What training minimises", "Ce que l'apprentissage minimise"),
+    title=("What training minimises", "Ce que l'entraînement minimise"),
     text=(
         (
-            "The bound on $-\\log p_\\theta(x_0)$ is a sum over the steps, here for this image: $L_T$ (what is left "
-            "of the image at the end; nothing to learn), one divergence for each step, and $L_0$, the cost of "
-            "rounding to grey levels in the last step. Each divergence is a squared error times a weight that depends "
-            "on $t$ alone. $L_{\\mathrm{simple}}$ drops this weight: it trades the likelihood of the smallest details "
-            "for the errors that are visible. A network that predicts something else ($x_0$, $v$, the velocity) "
-            "weights the same errors by another factor of $t$.",
-            "La borne sur $-\\log p_\\theta(x_0)$ est une somme sur les pas, ici pour cette image : $L_T$ (ce qui "
-            "reste de l'image à la fin ; rien à apprendre), une divergence par pas, et $L_0$, le coût de l'arrondi "
-            "aux niveaux de gris au dernier pas. Chaque divergence est une erreur quadratique multipliée par un poids "
-            "qui ne dépend que de $t$. $L_{\\mathrm{simple}}$ supprime ce poids : on sacrifie la vraisemblance des "
-            "plus petits détails aux erreurs visibles. Un réseau qui prédit autre chose ($x_0$, $v$, la vitesse) "
-            "pondère les mêmes erreurs par un autre facteur de $t$.",
+            "The bound on $-\\log p_\\theta(x_0)$ is a sum over the steps, here for this image: $L_T$ (what is left of "
+            "the image at the end; nothing to learn), one divergence for each step, and $L_0$, the cost of rounding "
+            "to grey levels in the last step. The variance of the reverse step is the lecture's, $\\tilde{\\beta}_t$ "
+            "(or the one that the network has learned), here and wherever debruit reports this bound. Each "
+            "divergence is a squared error times a weight that depends on $t$ alone. $L_{\\mathrm{simple}}$ drops "
+            "this weight: it trades the likelihood of the smallest details for the errors that are visible. A "
+            "network that predicts something else ($x_0$, $v$, the velocity) weights the same errors by another "
+            "factor of $t$.",
+            "La limite supérieure de $-\\log p_\\theta(x_0)$ est une somme sur les étapes, ici pour cette image : "
+            "$L_T$ (ce qui reste de l'image à la fin ; rien à apprendre), une divergence par étape, et $L_0$, le "
+            "coût de l'arrondi aux niveaux de gris à la dernière étape. La variance de l'étape inverse est celle du "
+            "cours, $\\tilde{\\beta}_t$ (ou celle que le réseau a apprise), ici et partout où debruit donne cette "
+            "limite. Chaque divergence est une erreur quadratique, pondérée par un facteur qui ne dépend que de $t$. "
+            "$L_{\\mathrm{simple}}$ omet ce facteur : on sacrifie la vraisemblance des plus petits détails au profit "
+            "des erreurs visibles. Un réseau qui estime autre chose ($x_0$, $v$, la vitesse) pondère les mêmes "
+            "erreurs par un autre facteur de $t$.",
         ),
     ),
     equations=(
@@ -78,9 +83,9 @@ CHAPTER = Chapter(
             "squared error: mean of $(\\epsilon - \\epsilon_\\theta)^2$",
             "erreur quadratique : moyenne de $(\\epsilon - \\epsilon_\\theta)^2$",
         ),
-        "term": ("their product: $L_{t-1}$, bits/dim a step", "leur produit : $L_{t-1}$, bits/dim par pas"),
+        "term": ("their product: $L_{t-1}$, bits/dim a step", "leur produit : $L_{t-1}$, bits/dim par étape"),
         "sum": ("sum of $L_{t-1}$", "somme des $L_{t-1}$"),
-        "total": ("bound", "borne"),
+        "total": ("bound", "limite supérieure"),
         "without": ("(without $L_0$)", "(sans $L_0$)"),
     },
     symbols={"l0": "L_0", "lt": "L_T"},

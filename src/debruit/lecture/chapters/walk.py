@@ -23,17 +23,18 @@ def numbers(study: Study) -> Json:
 
 CHAPTER = Chapter(
     key="walk",
-    title=("One step at a time, or in closed form", "Pas à pas, ou sous forme directe"),
+    title=("One step at a time, or in closed form", "Étape par étape, ou par la formule explicite"),
     text=(
         (
             "Random walkers start at the value of the chosen pixel (click one in any image) and take the steps of the "
             "chain one after the other: shrink a little, add a little noise. The histogram shows where they are after "
             "$t$ steps; the curve is the closed form, computed without any step. Because the two agree, training is "
             "cheap: any $x_t$ costs one sample of noise.",
-            "Des marcheurs aléatoires partent de la valeur du pixel choisi (cliquez-en un dans n'importe quelle "
-            "image) et font les pas de la chaîne l'un après l'autre : se contracter un peu, ajouter un peu de bruit. "
-            "L'histogramme montre où ils sont après $t$ pas ; la courbe est la forme directe, calculée sans aucun "
-            "pas. Leur accord rend l'apprentissage peu coûteux : tout $x_t$ ne demande qu'un tirage du bruit.",
+            "Des trajectoires aléatoires partent de la valeur du pixel choisi (cliquez sur un pixel de n'importe "
+            "quelle image) et parcourent la chaîne étape par étape : la valeur se réduit un peu, puis un peu de "
+            "bruit s'y ajoute. L'histogramme montre où elles se trouvent après $t$ étapes ; la courbe est la formule "
+            "explicite, calculée sans parcourir aucune étape. Puisque les deux concordent, l'entraînement est peu "
+            "coûteux : tout $x_t$ ne demande qu'un seul tirage de bruit.",
         ),
     ),
     equations=(
@@ -42,9 +43,9 @@ CHAPTER = Chapter(
     ),
     functions=("diffusion.chain.Chain.q_step", "diffusion.chain.Chain.q", "lecture.walk.walk"),
     labels={
-        "walkers": ("walkers", "marcheurs"),
-        "stepwise": ("one step at a time", "pas à pas"),
-        "closed": ("closed form", "forme directe"),
+        "walkers": ("walkers", "trajectoires"),
+        "stepwise": ("one step at a time", "étape par étape"),
+        "closed": ("closed form", "formule explicite"),
     },
     numbers=numbers,
 )

@@ -201,7 +201,7 @@ OBJECTIVE = (
             "Algorithm 2 as printed has no clipping. The DDPM authors' code clips $\\hat{x}_0$ to the data's range "
             "before "
             "it forms the mean; debruit's `clip` does the same. The page shows both.",
-            "L'algorithme 2 tel qu'imprimé ne borne rien. Le code des auteurs de DDPM borne $\\hat{x}_0$ à "
+            "L'algorithme 2 tel qu'imprimé n'écrête rien. Le code des auteurs de DDPM limite $\\hat{x}_0$ à "
             "l'intervalle "
             "des données avant de former la moyenne ; le réglage `clip` de debruit fait de même. La page montre les "
             "deux.",
