@@ -92,6 +92,8 @@ class Purpose(Enum):
     STUDY_NOISE = 63, "image"  # the noise on the explained image
     REVERSE_PATHS = 68, "distribution"  # trajectories of a toy through the reverse chain
     TOY_NOISE = 69, ""  # noise of the weights whose mean is a likelihood
+    LESSON_STEPS = 72, ""  # the steps that algorithm 1 draws on the page
+    LESSON_NOISE = 73, "image"  # and its noise, one "image" for each iteration
 
     def __init__(self, number: int, *where: str) -> None:
         self.number, self.where = number, tuple(part for part in where if part)

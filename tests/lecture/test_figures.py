@@ -16,6 +16,7 @@ from debruit.lecture.samplers import samplers
 from debruit.lecture.schedules import schedules
 from debruit.lecture.study import begin
 from debruit.lecture.terms import terms
+from debruit.lecture.training import training
 from debruit.lecture.walk import walk
 
 
@@ -50,6 +51,10 @@ def test_the_other_panels(study):
     figure = rendered(figures.bound_terms(terms(study)))
     assert len(figure.axes[0].patches) == study.chain.chain.steps - 1
     rendered(figures.algorithm_2(reverse(study, images=1), columns=3))
+    panel = training(study, iterations=4)
+    assert len(rendered(figures.algorithm_1(panel, columns=3)).axes) == 4 * 3
+    figure = rendered(figures.losses_by_t(panel, forward(study)))
+    np.testing.assert_allclose(figure.axes[0].get_lines()[1].get_ydata(), panel.mean_loss)
     table = samplers(study, budgets=(2, 4))
     figure = rendered(figures.sampler_table(table, study.model.config.data))
     assert len(figure.axes) == 2 * len(table.rows)

@@ -14,7 +14,7 @@ GREEK = {
 }  # fmt: skip
 OPERATORS = {
     "sum": "∑", "prod": "∏", "leq": "≤", "sim": "∼", "approx": "≈", "cdot": "·", "dots": "…", "parallel": "∥",
-    "to": "→", "in": "∈", "times": "×", "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "pm": "±",
+    "to": "→", "leftarrow": "←", "in": "∈", "times": "×", "infty": "∞", "mid": "|", "neq": "≠", "nabla": "∇", "pm": "±",
     "int": "∫", "geq": "≥", "cdots": "⋯", "propto": "∝", "partial": "∂", "odot": "⊙", "Rightarrow": "⇒",
 }  # fmt: skip
 SCRIPT = {"N": "𝒩", "E": "ℰ", "D": "𝒟", "L": "ℒ", "U": "𝒰"}

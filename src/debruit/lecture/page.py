@@ -21,7 +21,7 @@ from debruit.lecture.study import Study
 from debruit.text.wording import rough_duration
 
 LANGUAGES = ("en", "fr")
-SCRIPTS = ("charts.js", "shared.js", "pixels.js")  # before those of the panels
+SCRIPTS = ("charts.js", "shared.js", "algorithms.js", "pixels.js")  # before those of the panels
 
 
 def page(study: Study, language: str = "en", *, quick: bool = False) -> str:

@@ -37,13 +37,16 @@ class Detail:
     """How much is computed, which decides how long a page takes.
 
     `frames`: positions of the slider, for small images. `strata`, `draws`: the sampled steps of the bound (terms.py).
-    `images`: samples of algorithm 2. `budgets`: network evaluations of the compared samplers, and `reference_steps` of
-    Heun's method, taken as the solution of the ODE. `weights`, `guided_images`: guidance weights and samples of each.
+    `iterations`: of algorithm 1, with the `gradients` of its loss or without. `images`: samples of algorithm 2.
+    `budgets`: network evaluations of the compared samplers, and `reference_steps` of Heun's method, taken as the
+    solution of the ODE. `weights`, `guided_images`: guidance weights and samples of each.
     """
 
     frames: int = 41
     strata: int = 40
     draws: int = 8
+    iterations: int = 12
+    gradients: bool = True
     images: int = 4
     budgets: tuple[int, ...] = (4, 8, 16, 32)
     reference_steps: int = 64

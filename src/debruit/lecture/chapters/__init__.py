@@ -10,10 +10,23 @@ from debruit.lecture.chapters import (
     samplers,
     schedules,
     terms,
+    training,
     walk,
 )
 
 CHAPTERS = tuple(
     module.CHAPTER
-    for module in (probability, forward, schedules, walk, posterior, terms, reverse, samplers, guidance, latents)
+    for module in (
+        probability,
+        forward,
+        schedules,
+        walk,
+        posterior,
+        terms,
+        training,
+        reverse,
+        samplers,
+        guidance,
+        latents,
+    )
 )

@@ -6,9 +6,9 @@ This package is public API (docs/explain.md); nothing else in debruit imports it
 study = begin(debruit.load("runs/f"), "shoe.png"); figures.forward_chain(forward(study)).savefig("forward.pdf")
 """
 
+from debruit.lecture.figures.algorithms import algorithm_1, algorithm_2, losses_by_t
 from debruit.lecture.figures.chain import forward_chain, schedule_curves, step_back, walk_histograms
 from debruit.lecture.figures.model import (
-    algorithm_2,
     bound_terms,
     guidance_weights,
     latent_channels,
@@ -17,12 +17,14 @@ from debruit.lecture.figures.model import (
 from debruit.lecture.figures.probability import joint_density, reverse_paths
 
 __all__ = [
+    "algorithm_1",
     "algorithm_2",
     "bound_terms",
     "forward_chain",
     "guidance_weights",
     "joint_density",
     "latent_channels",
+    "losses_by_t",
     "reverse_paths",
     "sampler_table",
     "schedule_curves",

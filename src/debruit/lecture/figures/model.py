@@ -1,4 +1,4 @@
-"""Figures of the bound, of sampling, of guidance and of latents."""
+"""Figures of the bound, of samplers, of guidance and of latents."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,8 @@ from debruit.images.spec import DataSpec
 from debruit.lecture.figures.base import BLUE, INK, grid, new_figure, picks
 from debruit.lecture.guidance import Guidance
 from debruit.lecture.latents import Latents
-from debruit.lecture.reverse import Reverse
 from debruit.lecture.samplers import SamplerTable
-from debruit.lecture.sprites import LATENT_SPAN, NOISE_SPAN
+from debruit.lecture.sprites import LATENT_SPAN
 from debruit.lecture.terms import Terms
 
 if TYPE_CHECKING:
@@ -34,20 +33,6 @@ def bound_terms(panel: Terms) -> "Figure":
     for axis in (bits, weight, simple):
         axis.set_xlabel("t")
     return figure
-
-
-def algorithm_2(panel: Reverse, *, columns: int = 6) -> "Figure":
-    """Plot x_t, eps_theta, x_0^, mu_theta, sigma z and x_{t-1} at `columns` steps, from noise to image."""
-    chosen = picks(len(panel.steps), columns)[::-1]
-    rows = [
-        ("$x_t$", panel.x_t[chosen], 1.0),
-        (r"$\epsilon_\theta$", panel.eps_hat[chosen], NOISE_SPAN),
-        (r"$\hat{x}_0$", panel.x0_hat[chosen], 1.0),
-        (r"$\mu_\theta$", panel.mean[chosen], 1.0),
-        (r"$\sigma_t z$", panel.kick[chosen], NOISE_SPAN),
-        ("$x_{t-1}$", panel.x_next[chosen], 1.0),
-    ]
-    return grid(rows, [f"t = {panel.steps[k]}" for k in chosen])
 
 
 def sampler_table(panel: SamplerTable, spec: DataSpec) -> "Figure":
