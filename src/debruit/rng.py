@@ -94,6 +94,7 @@ class Purpose(Enum):
     TOY_NOISE = 69, ""  # noise of the weights whose mean is a likelihood
     LESSON_STEPS = 72, ""  # the steps that algorithm 1 draws on the page
     LESSON_NOISE = 73, "image"  # and its noise, one "image" for each iteration
+    FAMILY = 76, "point set"  # the point sets of the family of models
 
     def __init__(self, number: int, *where: str) -> None:
         self.number, self.where = number, tuple(part for part in where if part)

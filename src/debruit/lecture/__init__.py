@@ -10,4 +10,6 @@ page.py puts the panels on one HTML page; figures.py draws them for notebooks an
     training.py  algorithm 1                                  guidance.py   with and without the condition
     samplers.py  the same noise, every sampler                latents.py    latent channels and their decoding
     autoencoder/ the page of an autoencoder
+    family.py    score, flow, DDPM and VAE in the plane       moons.py      points whose score is known exactly
+    linear_vae.py  a VAE whose optimum is known               family_table.py  what each model of the family learns
 """

@@ -1,6 +1,7 @@
 """The chapters of the lecture page, one file each, in the order of the lecture."""
 
 from debruit.lecture.chapters import (
+    family,
     forward,
     guidance,
     latents,
@@ -17,6 +18,7 @@ from debruit.lecture.chapters import (
 CHAPTERS = tuple(
     module.CHAPTER
     for module in (
+        family,
         probability,
         forward,
         schedules,

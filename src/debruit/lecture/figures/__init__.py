@@ -8,6 +8,7 @@ study = begin(debruit.load("runs/f"), "shoe.png"); figures.forward_chain(forward
 
 from debruit.lecture.figures.algorithms import algorithm_1, algorithm_2, losses_by_t
 from debruit.lecture.figures.chain import forward_chain, schedule_curves, step_back, walk_histograms
+from debruit.lecture.figures.family import family_trajectories
 from debruit.lecture.figures.model import (
     bound_terms,
     guidance_weights,
@@ -20,6 +21,7 @@ __all__ = [
     "algorithm_1",
     "algorithm_2",
     "bound_terms",
+    "family_trajectories",
     "forward_chain",
     "guidance_weights",
     "joint_density",
