@@ -81,9 +81,7 @@ def test_the_velocity_follows_from_the_score(name):
         g2 = 2 * sigma * d_sigma - 2 * f * sigma**2
         at = Level(alpha, sigma)
         expected = f * POINTS - g2 / 2 * gradient(lambda p, at=at: log_density(p, at), POINTS)
-        np.testing.assert_allclose(
-            velocity(MOONS, name, torch.from_numpy(POINTS), at), expected, rtol=1e-4, atol=1e-4
-        )
+        np.testing.assert_allclose(velocity(MOONS, name, torch.from_numpy(POINTS), at), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_density_of_the_ode_is_kept():
