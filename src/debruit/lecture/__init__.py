@@ -6,6 +6,7 @@ page.py puts the panels on one HTML page; figures.py draws them for notebooks an
     mixture.py   a chain on data of known distribution        probability.py  the theorems, both sides
     chains.py    any process as a chain                       forward.py    x_t, eps, eps_theta, x_0^, posterior mean
     schedules.py schedules compared                           walk.py       single steps against the closed form
+    objective.py a two-step chain with an exact bound
     terms.py     the bound by t                               reverse.py    algorithm 2
     training.py  algorithm 1                                  guidance.py   with and without the condition
     samplers.py  the same noise, every sampler                latents.py    latent channels and their decoding

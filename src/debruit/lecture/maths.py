@@ -1,8 +1,8 @@
 r"""Equations in a small part of TeX -> MathML, which browsers render.
 
 Understood: letters, digits, operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{}, \tilde{}, \hat{}, \text{},
-\mathcal{}, \mathbb{}, Greek letters, functions and the operators below. Matplotlib's mathtext understands the same, so
-pages and figures share one source.
+\mathcal{}, \mathbb{}, Greek letters, functions and the operators below, which Matplotlib's mathtext understands, too,
+and \underbrace{}_{}, which it does not.
 """
 
 import re
@@ -21,6 +21,7 @@ SCRIPT = {"N": "𝒩", "E": "ℰ", "D": "𝒟", "L": "ℒ", "U": "𝒰"}
 DOUBLE = {"E": "𝔼", "R": "ℝ"}
 FUNCTIONS = ("log", "exp", "cos", "sin", "clip", "max", "min")
 ACCENTS = {"bar": "¯", "tilde": "~", "hat": "^"}
+BRACE = '<mrow class="brace">'  # a line below, of which what follows "_" is the label
 SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em", "qquad": "2em"}
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:\.\d+)?|\S")
 
@@ -65,7 +66,7 @@ def _row(tokens: list[str], until: str | None) -> str:
 
 
 def _scripted(atom: str, below: str | None, above: str | None) -> str:
-    big = any(f">{sign}<" in atom for sign in "∑∏")
+    big = any(f">{sign}<" in atom for sign in "∑∏") or atom.startswith(BRACE)
     under, over, both = ("munder", "mover", "munderover") if big else ("msub", "msup", "msubsup")
     if below is not None and above is not None:
         return f"<{both}>{atom}<mrow>{below}</mrow><mrow>{above}</mrow></{both}>"
@@ -114,6 +115,8 @@ def _command(name: str, tokens: list[str]) -> str:
         return f'<mover accent="true"><mrow>{_argument(tokens)}</mrow><mo stretchy="false">{ACCENTS[name]}</mo></mover>'
     if name == "frac":
         return f"<mfrac><mrow>{_argument(tokens)}</mrow><mrow>{_argument(tokens)}</mrow></mfrac>"
+    if name == "underbrace":
+        return f"{BRACE}{_argument(tokens)}</mrow>"
     if name == "sqrt":
         return f"<msqrt>{_argument(tokens)}</msqrt>"
     if name == "mathcal":

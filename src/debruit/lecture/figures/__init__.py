@@ -15,15 +15,18 @@ from debruit.lecture.figures.model import (
     latent_channels,
     sampler_table,
 )
+from debruit.lecture.figures.objective import bound_waterfall, jensen_gap, weight_histogram
 from debruit.lecture.figures.probability import joint_density, reverse_paths
 
 __all__ = [
     "algorithm_1",
     "algorithm_2",
     "bound_terms",
+    "bound_waterfall",
     "family_trajectories",
     "forward_chain",
     "guidance_weights",
+    "jensen_gap",
     "joint_density",
     "latent_channels",
     "losses_by_t",
@@ -32,4 +35,5 @@ __all__ = [
     "schedule_curves",
     "step_back",
     "walk_histograms",
+    "weight_histogram",
 ]

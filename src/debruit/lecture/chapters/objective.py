@@ -1,0 +1,168 @@
+"""From the cross-entropy to the bound."""
+
+from dataclasses import asdict
+
+from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.objective import DRAWS, TwoSteps, noise
+from debruit.lecture.sprites import packed
+from debruit.lecture.study import Study
+
+
+def numbers(study: Study) -> Json:
+    """Return the first settings and the noise of the estimates; the script computes the rest for every setting."""
+    return {"start": asdict(TwoSteps()), "noise": packed(noise(study.seed)), "count": DRAWS, "unit": 4096}
+
+
+CHAPTER = Chapter(
+    key="objective",
+    title=(
+        "From cross-entropy to the variational bound",
+        "De l'entropie croisée à la limite supérieure variationnelle",
+    ),
+    text=(
+        (
+            "Training should bring $p_\\theta(x_0)$ close to $q(x_0)$, and the cross-entropy $H(q, p_\\theta)$ "
+            "measures how far it is: it is $H(q)$, which no model can change, plus a divergence that is 0 for "
+            "$p_\\theta = q$ alone. But $p_\\theta(x_0)$ is an integral over all trajectories $x_{1:T}$. Written as an "
+            "expectation over the forward process, it is the mean of a weight, $p_\\theta(x_{0:T}) / q(x_{1:T}|x_0)$. "
+            "The logarithm of a mean cannot be estimated without bias from a few trajectories; Jensen's inequality "
+            "exchanges the two, and the mean of a logarithm can, even from one trajectory.",
+            "L'entraînement doit rapprocher $p_\\theta(x_0)$ de $q(x_0)$, et l'entropie croisée $H(q, p_\\theta)$ "
+            "mesure leur écart : c'est $H(q)$, que nul modèle ne peut changer, plus une divergence qui n'est nulle que "
+            "si $p_\\theta = q$. Mais $p_\\theta(x_0)$ est une intégrale sur toutes les trajectoires $x_{1:T}$. Écrite "
+            "comme une espérance sur le processus vers l'avant, c'est la moyenne d'un poids, "
+            "$p_\\theta(x_{0:T}) / q(x_{1:T}|x_0)$. Le logarithme d'une moyenne ne s'estime pas sans biais à partir de "
+            "quelques trajectoires ; l'inégalité de Jensen échange les deux, et la moyenne d'un logarithme s'estime "
+            "même à partir d'une seule.",
+        ),
+        (
+            "The price is a gap: $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ is exactly the divergence between the "
+            "trajectories of the forward process and those of the model that end in the same $x_0$. Here is a chain of "
+            "two steps on Gaussian data, where every line of the derivation has an exact value. Make the model exact, "
+            "and the gap vanishes. With the lecture's $p(x_2) = \\mathcal{N}(0, 1)$ a gap remains unless the chain "
+            "ends in that distribution (move $\\beta_2$ towards 1).",
+            "Le prix est un écart : $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ est exactement la divergence entre les "
+            "trajectoires du processus vers l'avant et celles du modèle qui aboutissent au même $x_0$. Voici une "
+            "chaîne de deux pas sur des données gaussiennes, où chaque ligne de la démonstration a une valeur exacte. "
+            "Rendez le modèle exact, et l'écart s'annule. Avec $p(x_2) = \\mathcal{N}(0, 1)$, comme dans le cours, il "
+            "reste un écart, à moins que la chaîne n'aboutisse à cette loi (poussez $\\beta_2$ vers 1).",
+        ),
+        (
+            "The lecture says that minimising the bound works since $H(q, p_\\theta)$ is positive. For grey levels, "
+            "which have probabilities, it is; for densities it may be negative (make $s_0$ small), and the sign plays "
+            "no part: what counts is that $\\mathcal{L}_{VUB} \\geq H(q, p_\\theta)$, so that a low bound forces a low "
+            "cross-entropy.",
+            "Le cours dit que minimiser la limite convient parce que $H(q, p_\\theta)$ est positive. Pour des niveaux "
+            "de gris, qui ont des probabilités, elle l'est ; pour des densités elle peut être négative (prenez un "
+            "petit $s_0$), et le signe ne joue aucun rôle : ce qui compte est que "
+            "$\\mathcal{L}_{VUB} \\geq H(q, p_\\theta)$ ; une limite basse impose donc une entropie croisée basse.",
+        ),
+        (
+            "Three remarks. 1: $\\mathcal{L}_T$ has no parameter, since the $\\beta_t$ are chosen beforehand: it is a "
+            "constant of the training, small if the chain ends in noise. 2: $\\mathcal{L}_0$ needs a decoder of its "
+            "own (for 8-bit images, the mass of one grey level) or is left out. 3: each $\\mathcal{L}_{t-1}$ compares "
+            "two Gaussians, so it has a closed form; the next chapter measures these terms for this page's model.",
+            "Trois remarques. 1 : $\\mathcal{L}_T$ n'a pas de paramètre, car les $\\beta_t$ sont choisis en amont : "
+            "c'est une constante de l'entraînement, petite si la chaîne aboutit à du bruit. 2 : $\\mathcal{L}_0$ "
+            "demande un décodeur particulier (pour des images de 8 bits, la masse d'un niveau de gris), ou bien on "
+            "l'omet. 3 : chaque $\\mathcal{L}_{t-1}$ compare deux gaussiennes et a donc une formule explicite ; le "
+            "chapitre suivant mesure ces termes pour le modèle de cette page.",
+        ),
+    ),
+    equations=(
+        r"H(q, p_\theta) = - \int q(x_0) \log p_\theta(x_0) \, d x_0 "
+        r"= - \mathbb{E}_{x_0 \sim q} [ \log p_\theta(x_0) ]",
+        r"H(q, p_\theta) = - \mathbb{E}_{x_0 \sim q} [ \log \int p_\theta(x_{0:T}) \, d x_{1:T} ]",
+        r"= - \mathbb{E}_{x_0 \sim q} [ \log \int q(x_{1:T} | x_0) "
+        r"\frac{p_\theta(x_{0:T})}{q(x_{1:T} | x_0)} \, d x_{1:T} ]",
+        r"= - \mathbb{E}_{x_0 \sim q} [ \log \mathbb{E}_{x_{1:T} \sim q(x_{1:T} | x_0)} "
+        r"[ \frac{p_\theta(x_{0:T})}{q(x_{1:T} | x_0)} ] ]",
+        r"\phi(\mathbb{E}[X]) \leq \mathbb{E}[\phi(X)], \quad \phi = - \log",
+        r"H(q, p_\theta) \leq \mathbb{E}_{x_{0:T} \sim q(x_{0:T})} "
+        r"[ \log \frac{q(x_{1:T} | x_0)}{p_\theta(x_{0:T})} ] = \mathcal{L}_{VUB}",
+        r"\mathcal{L}_{VUB} = \mathbb{E}_{x_{0:T} \sim q} [ \log \frac{q(x_T | x_0)}{p_\theta(x_T)} "
+        r"+ \sum_{t=2}^{T} \log \frac{q(x_{t-1} | x_t, x_0)}{p_\theta(x_{t-1} | x_t)} "
+        r"- \log p_\theta(x_0 | x_1) ]",
+        r"= \mathbb{E}_q [ \underbrace{D_{\mathrm{KL}}(q(x_T | x_0) \parallel p_\theta(x_T))}_{\mathcal{L}_T} "
+        r"+ \sum_{t=2}^{T} \underbrace{D_{\mathrm{KL}}(q(x_{t-1} | x_t, x_0) \parallel "
+        r"p_\theta(x_{t-1} | x_t))}_{\mathcal{L}_{t-1}} \underbrace{- \log p_\theta(x_0 | x_1)}_{\mathcal{L}_0} ]",
+        r"\mathcal{L}_{VUB} - H(q, p_\theta) = \mathbb{E}_{x_0 \sim q} "
+        r"[ D_{\mathrm{KL}}(q(x_{1:T} | x_0) \parallel p_\theta(x_{1:T} | x_0)) ] \geq 0",
+    ),
+    functions=(
+        "lecture.objective.TwoSteps.derivation",
+        "lecture.objective.TwoSteps.log_weights",
+        "lecture.objective.TwoSteps.gap",
+        "lecture.objective.jensen",
+    ),
+    labels={
+        "obj_exact": ("make the model exact", "rendre le modèle exact"),
+        "obj_fitted": (
+            "$p(x_2) = q(x_2)$ instead of $\\mathcal{N}(0, 1)$",
+            "$p(x_2) = q(x_2)$, non $\\mathcal{N}(0, 1)$",
+        ),
+        "obj_std": ("$s_0$, standard deviation of the data", "$s_0$, écart type des données"),
+        "obj_error": ("error of the model's means", "erreur des moyennes du modèle"),
+        "obj_factor": ("model's variances, times the exact ones", "variances du modèle, en multiple des exactes"),
+        "obj_line": ("the derivation, line by line", "la démonstration, ligne par ligne"),
+        "obj_nats": ("nats", "nats"),
+        "obj_cross": ("cross-entropy, exact", "entropie croisée, exacte"),
+        "obj_split": ("the same as a sum", "la même, comme une somme"),
+        "obj_marginal": ("marginal, as an expectation (integral)", "théorème marginal, en espérance (intégrale)"),
+        "obj_jensen": ("Jensen's inequality", "inégalité de Jensen"),
+        "obj_parts": ("the three parts", "les trois parties"),
+        "obj_gap": ("gap", "écart"),
+        "obj_waterfall": (
+            "the two sides of $H \\leq \\mathcal{L}_{VUB}$, nats",
+            "les deux membres de $H \\leq \\mathcal{L}_{VUB}$, nats",
+        ),
+        "obj_weights": (
+            "log of the weight on 2000 trajectories from $x_0$",
+            "logarithme du poids, sur 2000 trajectoires issues de $x_0$",
+        ),
+        "obj_of_mean": ("log of the mean weight", "logarithme du poids moyen"),
+        "obj_mean_of": ("mean of the log weight", "moyenne du logarithme du poids"),
+        "obj_true": ("$\\log p_\\theta(x_0)$, exact", "$\\log p_\\theta(x_0)$, exact"),
+        "obj_mean_weight": ("mean weight", "poids moyen"),
+        "obj_at": ("gap at $x_0$: estimated, exact", "écart en $x_0$ : estimé, exact"),
+        "obj_convex": (
+            "Jensen: the chord lies above the curve $\\phi = -\\log$",
+            "Jensen : la corde est au-dessus de la courbe $\\phi = -\\log$",
+        ),
+        "obj_weight": ("weight $w$ of $X_1$", "poids $w$ de $X_1$"),
+        "obj_drag": (
+            "Drag $X_1$ and $X_2$ along the curve. The gap is 0 if they coincide (or if $w$ is 0 or 1) and grows with "
+            "their distance. In the bound, $X$ is the weight above: the more it varies between trajectories, the "
+            "looser the bound.",
+            "Déplacez $X_1$ et $X_2$ le long de la courbe. L'écart est nul s'ils coïncident (ou si $w$ vaut 0 ou 1) et "
+            "croît avec leur distance. Dans la limite, $X$ est le poids ci-dessus : plus il varie d'une trajectoire à "
+            "l'autre, plus la limite est lâche.",
+        ),
+    },
+    symbols={
+        "obj_beta1": r"\beta_1",
+        "obj_beta2": r"\beta_2",
+        "obj_x0": "x_0",
+        "obj_cross": r"- \mathbb{E}_{x_0 \sim q} [ \log p_\theta(x_0) ]",
+        "obj_split": r"H(q) + D_{\mathrm{KL}}(q \parallel p_\theta)",
+        "obj_marginal": r"- \mathbb{E}_{x_0} [ \log \mathbb{E}_{x_{1:2} \sim q(x_{1:2} | x_0)} "
+        r"[ \frac{p_\theta(x_{0:2})}{q(x_{1:2} | x_0)} ] ]",
+        "obj_jensen": r"\leq \mathbb{E}_{x_{0:2} \sim q} [ \log \frac{q(x_{1:2} | x_0)}{p_\theta(x_{0:2})} ] "
+        r"= \mathcal{L}_{VUB}",
+        "obj_parts": r"\mathcal{L}_T + \mathcal{L}_1 + \mathcal{L}_0",
+        "obj_gap": r"\mathbb{E}_{x_0} [ D_{\mathrm{KL}}(q(x_{1:2} | x_0) \parallel p_\theta(x_{1:2} | x_0)) ]",
+        "obj_mean": r"\mathbb{E}[X]",
+        "obj_curve": r"\phi(\mathbb{E}[X])",
+        "obj_onchord": r"\mathbb{E}[\phi(X)]",
+        "obj_hq": "H(q)",
+        "obj_kl": r"D_{\mathrm{KL}}(q \parallel p_\theta)",
+        "obj_h": r"H(q, p_\theta)",
+        "obj_excess": r"\mathcal{L}_{VUB} - H",
+        "obj_lvub": r"\mathcal{L}_{VUB}",
+        "obj_l0": r"\mathcal{L}_0",
+        "obj_l1": r"\mathcal{L}_1",
+        "obj_lt": r"\mathcal{L}_T",
+        "obj_px": r"p_\theta(x_0)",
+    },
+    numbers=numbers,
+)
