@@ -37,11 +37,7 @@ def mathml(tex: str, *, display: bool = False) -> str:
 
 
 def prose(text: str) -> str:
-    """Return plain text as HTML, with the mathematics between dollar signs as MathML.
-
-    Spaces before French punctuation and inside of French quotation marks do not break lines.
-    """
-    text = re.sub(r" (?=[:;?!%»])|(?<=«) ", "\u00a0", text)
+    """Return plain text as HTML, with the mathematics between dollar signs as MathML."""
     return "".join(mathml(piece) if n % 2 else escape(piece) for n, piece in enumerate(text.split("$")))
 
 
