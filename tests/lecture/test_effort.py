@@ -8,7 +8,7 @@ from debruit import events
 from debruit.lecture import effort
 from debruit.lecture.chapters import CHAPTERS
 from debruit.lecture.chapters.base import Calls
-from debruit.lecture.effort import Speed, calls_of, evaluations, followed, measured, quick_detail
+from debruit.lecture.effort import Speed, calls_of, evaluations, measured, quick_detail, reporting
 from debruit.lecture.page import page
 from debruit.lecture.study import FULL, begin
 
@@ -54,7 +54,7 @@ def test_progress_is_reported_and_the_work_can_be_cancelled(study, monkeypatch):
     monkeypatch.setattr(effort, "REPORT_SECONDS", 0.0)
     heard, token = [], events.CancelToken()
     calls = calls_of(study, CHAPTERS)
-    with events.listen(heard.append, token), followed(study, calls, measured(study)):
+    with events.listen(heard.append, token), reporting(study, calls, measured(study)):
         for _ in range(3):
             study.estimate(study.noise()(), torch.tensor([5]))
         assert [event.done for event in heard] == [1, 2]

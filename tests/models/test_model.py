@@ -219,7 +219,7 @@ def test_the_bound_of_a_model_is_that_of_its_denoiser_and_chain(model):
         x0_hat = chained.backbone.denoiser()(x_t, 2 / 6, cond).x0
     q, p = (
         chain.posterior(x0.double(), x_t.double(), 2),
-        chain.reverse(x0_hat.double(), x_t.double(), 2, variance="beta"),
+        chain.reverse(x0_hat.double(), x_t.double(), 2, variance="posterior"),
     )
     torch.testing.assert_close(
         found.steps[:, 1],

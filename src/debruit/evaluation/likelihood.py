@@ -23,7 +23,7 @@ from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
 from debruit.data.subset import shuffled
 from debruit.diffusion.bound import log_density, prior_term, step_term
-from debruit.diffusion.chain import Chain, usual_variance
+from debruit.diffusion.chain import Chain, Variance, usual_variance
 from debruit.diffusion.gaussian import discretised_log_likelihood
 from debruit.diffusion.ode_likelihood import bits_per_dim, dequantised, log_likelihood
 from debruit.diffusion.processes.tabulated import Tabulated
@@ -88,13 +88,15 @@ def measure(
     steps: int = 20,
     probes: int = 1,
     strata: int = 64,
+    variance: Variance | None = None,
 ) -> Iterator[Likelihoods]:
     """The bits/dim of up to `count` images of each of the two sets of indices, a batch of each in turn: every item is
     the result so far, the last one the whole. An empty `training` says that the model was not trained on this data.
 
-    An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by the bound.
-    InputError: a bound asked of a model without a chain, that of pixels where they are not of 8 bits, that of latents
-    of a model without; data of another shape.
+    `variance` is that of the reverse step in the bound (None: the one that every bound of debruit takes, see
+    usual_variance). An image costs 6 `steps` + 1 evaluations with their gradients by the ODE, `strata` evaluations by
+    the bound. InputError: a bound asked of a model without a chain, that of pixels where they are not of 8 bits, that
+    of latents of a model without; data of another shape.
     """
     check_shape(dataset.spec, model.config.data, "samples")
     if not len(training) and not len(held_out):
@@ -105,7 +107,7 @@ def measure(
 
     def bits(indices: np.ndarray) -> Bits:
         if method != "likelihood":
-            return bound_bits(model, dataset, indices, parts, seed=seed)
+            return bound_bits(model, dataset, indices, parts, seed=seed, variance=variance)
         return ode_bits(model, dataset, indices, seed=seed, steps=steps, probes=probes)
 
     sides = [shuffled(indices, Purpose.LIKELIHOOD_IMAGES, seed, most=count) for indices in (training, held_out)]
@@ -148,9 +150,19 @@ def ode_bits(model: Model, dataset: Dataset, indices: np.ndarray, *, seed: int, 
     )
 
 
-def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequence[range], *, seed: int) -> Bits:
-    """The bound's bits/dim of these images, or of their latents where the model works on those; image n draws its steps
-    and its noise by (seed, n)."""
+def bound_bits(
+    model: Model,
+    dataset: Dataset,
+    indices: np.ndarray,
+    strata: Sequence[range],
+    *,
+    seed: int,
+    variance: Variance | None = None,
+) -> Bits:
+    """Return the bound's bits/dim of these images, or of their latents where the model works on those.
+
+    Image n draws its steps and its noise by (seed, n). `variance` is that of the reverse step (None: usual_variance).
+    """
     chain = check_bound(model, "bound" if _on_pixels(model) else "latent-bound")
     decoder = discretised_log_likelihood if _on_pixels(model) else log_density
     x0, cond = model_inputs(model, dataset, indices)
@@ -158,7 +170,7 @@ def bound_bits(model: Model, dataset: Dataset, indices: np.ndarray, strata: Sequ
     noise = ImageNoise(seed, indices.tolist(), x0.shape[1:], model.device, purpose=Purpose.LIKELIHOOD_NOISE)
     steps = [stream(Purpose.LIKELIHOOD_STEPS, seed, index) for index in indices.tolist()]
     uniform = torch.stack([of_image.uniform((len(strata),)) for of_image in steps])
-    variance = usual_variance(learned=model.config.learned_variance)
+    variance = variance or usual_variance(learned=model.config.learned_variance)
     columns = [prior_term(chain, x0).flatten(1).sum(1)]
     with torch.no_grad():
         for k, stratum in enumerate(strata):

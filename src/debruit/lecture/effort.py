@@ -76,7 +76,7 @@ def quick_detail(study: Study, chapters: Sequence[Chapter], speed: Speed) -> Det
 
 
 @contextlib.contextmanager
-def followed(study: Study, calls: Sequence[Calls], speed: Speed) -> Generator[None]:
+def reporting(study: Study, calls: Sequence[Calls], speed: Speed) -> Generator[None]:
     """Inside, report the network evaluations of this thread against those that were expected, with the time to the end.
 
     The work can be cancelled between two calls of the network.

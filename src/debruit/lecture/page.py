@@ -12,11 +12,11 @@ from debruit.events import say
 from debruit.lecture import wording
 from debruit.lecture.chapters import CHAPTERS
 from debruit.lecture.chapters.base import Both, Chapter, Json
-from debruit.lecture.effort import QUICK_SECONDS, calls_of, evaluations, followed, measured, quick_detail
+from debruit.lecture.effort import QUICK_SECONDS, calls_of, evaluations, measured, quick_detail, reporting
 from debruit.lecture.french import spaced
 from debruit.lecture.maths import mathml, prose
 from debruit.lecture.numbers import numbers
-from debruit.lecture.slides import SLIDES, TOP, place, slides_of
+from debruit.lecture.slides import SLIDES, TOP, opens_at, slides_of
 from debruit.lecture.study import Study
 from debruit.text.wording import rough_duration
 
@@ -34,7 +34,7 @@ def page(study: Study, language: str = "en", *, quick: bool = False) -> str:
         study = study.at(quick_detail(study, CHAPTERS, speed))
     calls = calls_of(study, CHAPTERS)
     say(_expected(speed.seconds(calls), evaluations(calls), quick=quick))
-    with followed(study, calls, speed):
+    with reporting(study, calls, speed):
         data = numbers(study, CHAPTERS)
     chapters = [c for c in CHAPTERS if data[c.key] is not None]
     title = wording.PAGE["title"]
@@ -114,7 +114,7 @@ def _slides(key: str) -> str:
 
 def _anchors(key: str, keys: Sequence[str]) -> str:
     """Return the addresses #slide-<number> of the slides that open at this chapter."""
-    return "".join(f'<a id="slide-{s.number}" class="anchor"></a>' for s in SLIDES if place(s, keys) == key)
+    return "".join(f'<a id="slide-{s.number}" class="anchor"></a>' for s in SLIDES if opens_at(s, keys) == key)
 
 
 def _section(number: int, chapter: Chapter, anchors: str) -> str:

@@ -30,7 +30,8 @@ CHAPTER = Chapter(
             "line is this model's own schedule.",
             "Un calendrier de bruit fixe les variances $\\beta_t$ ; tout le reste en découle. Un $\\beta$ linéaire "
             "détruit l'image tôt et passe son dernier tiers sur ce qui n'est déjà plus que du bruit ; le calendrier "
-            "cosinus a été conçu pour la perdre régulièrement. Les processus en temps continu (Flow, VE, VPCosine) "
+            "cosinus (deuxième équation, $s = 0,008$) a été conçu pour la perdre régulièrement. Les processus en temps "
+            "continu (Flow, VE, VPCosine) "
             "sont montrés sous la forme de la chaîne de 1000 étapes qu'ils deviennent une fois divisés par leur "
             "échelle. Le trait épais est le calendrier de ce modèle.",
         ),

@@ -13,8 +13,8 @@ from debruit.lecture.slides.process import PROCESS
 SLIDES: tuple[Slide, ...] = (*PROCESS, *OBJECTIVE, *LATENT)
 
 
-def place(slide: Slide, keys: Collection[str]) -> str:
-    """Return the first chapter of the slide among `keys`, or TOP."""
+def opens_at(slide: Slide, keys: Collection[str]) -> str:
+    """Return the first chapter of the slide among `keys`, at which the page opens; TOP if there is none."""
     return next((key for key in slide.chapters if key in keys), TOP)
 
 
@@ -23,4 +23,4 @@ def slides_of(key: str) -> list[Slide]:
     return [slide for slide in SLIDES if key in slide.chapters]
 
 
-__all__ = ["SLIDES", "TOP", "Slide", "details", "place", "slides_of", "table"]
+__all__ = ["SLIDES", "TOP", "Slide", "details", "opens_at", "slides_of", "table"]

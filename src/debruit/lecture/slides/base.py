@@ -14,8 +14,8 @@ class Slide:
     """Slide `number` of the lecture, counted from the title.
 
     `idea` and `note` (where the lecture is loose, and what is right) are in (English, French) and may contain
-    mathematics between dollar signs; `equations` are TeX. `chapters` are keys of the page's chapters, the first one the
-    place at which `#slide-<number>` opens; `functions` are import paths below debruit.
+    mathematics between dollar signs; `equations` are TeX. `chapters` are keys of the page's chapters, the page opens
+    at the first one with the address `#slide-<number>`; `functions` are import paths below debruit.
     """
 
     number: int

@@ -59,7 +59,7 @@ OBJECTIVE = (
             "the model can reach a gap of zero.",
             "L'entropie croisée d'une densité peut être négative : son signe n'est donc pas la raison. Ce qui compte "
             "est "
-            "$H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse laisse moins de place à $H$. Les deux n'ont le même "
+            "$H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse restreint davantage $H$. Les deux n'ont le même "
             "minimum que si le modèle peut annuler l'écart.",
         ),
     ),
@@ -137,9 +137,9 @@ OBJECTIVE = (
         functions=("diffusion.chain.Chain.loss_weight", "diffusion.weighting.Simple"),
         note=(
             "The lecture squares the variance in the denominator; the divergence of two Gaussians divides by "
-            "$2 \\sigma_t^2$, once. At $t = 1$ the posterior has no variance, and $L_0$ takes its place.",
+            "$2 \\sigma_t^2$, once. At $t = 1$ the posterior has no variance, and $L_0$ is used instead.",
             "Le cours met la variance au carré au dénominateur ; la divergence de deux gaussiennes divise par "
-            "$2 \\sigma_t^2$, une seule fois. À $t = 1$ l'a posteriori n'a pas de variance, et $L_0$ prend sa place.",
+            "$2 \\sigma_t^2$, une seule fois. À $t = 1$ l'a posteriori n'a pas de variance, et l'on prend $L_0$.",
         ),
     ),
     Slide(
