@@ -40,6 +40,7 @@ class Detail:
     `iterations`: of algorithm 1, with the `gradients` of its loss or without. `images`: samples of algorithm 2.
     `budgets`: network evaluations of the compared samplers, and `reference_steps` of Heun's method, taken as the
     solution of the ODE. `weights`, `guided_images`: guidance weights and samples of each.
+    `attention_times`: positions of the slider with attention maps.
     """
 
     frames: int = 41
@@ -53,6 +54,7 @@ class Detail:
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     guided_images: int = 3
     chain_steps: int | None = None
+    attention_times: int = 9
 
 
 FULL = Detail()

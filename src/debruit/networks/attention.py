@@ -1,6 +1,7 @@
 """Attention over the positions of a feature map (B, C, H, W), and from them to the tokens of a condition."""
 
 import contextlib
+import math
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +22,19 @@ class SelfAttention(nn.Module):
         self.proj = zero(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor, tokens: Tensor | None = None) -> Tensor:
-        positions = _positions(self.norm(x))
-        q, k, v = self.qkv(positions).chunk(3, dim=-1)
+        q, k, v = self._projected(x)
         return x + _feature_map(self.proj(_attend(q, k, v, self.heads)), x)
+
+    def weights(self, x: Tensor, queries: Tensor | None = None) -> Tensor:
+        """Return what each position attends to, (B, heads, N, N) or (B, heads, Q, N) for the positions `queries` (Q,);
+        N = H W in row-major order, and rows sum to 1."""
+        q, k, _ = self._projected(x)
+        return _weights(q, k, self.heads, queries)
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries, keys and values of a feature map, (B, H W, C) each."""
+        q, k, v = self.qkv(_positions(self.norm(x))).chunk(3, dim=-1)
+        return q, k, v
 
 
 class SpatialTransformer(nn.Module):
@@ -80,6 +91,13 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, context: Tensor, seen: Tensor | None = None) -> Tensor:
         return self.proj(_attend(self.q(x), self.k(context), self.v(context), self.heads, seen))
 
+    def weights(
+        self, x: Tensor, context: Tensor, seen: Tensor | None = None, *, queries: Tensor | None = None
+    ) -> Tensor:
+        """Return what each position of x attends to, (B, heads, N, L) or (B, heads, Q, L) for the positions `queries`
+        (Q,); rows sum to 1."""
+        return _weights(self.q(x), self.k(context), self.heads, queries, seen)
+
 
 class GatedFeedForward(nn.Module):
     """GEGLU (Shazeer 2020): 4 times the width, gated by GELU."""
@@ -103,6 +121,17 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, heads: int, seen: Tensor | None = N
         q, k, v = (x.float() if slow else x for x in (q, k, v))
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return attended.to(present).transpose(1, 2).flatten(2)
+
+
+def _weights(q: Tensor, k: Tensor, heads: int, queries: Tensor | None, seen: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(d)) of each head, d channels wide: what `_attend` averages the values with, float32. Vaswani
+    et al. 2017, equation 1."""
+    q = q if queries is None else q[:, queries]
+    q, k = (x.float().unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    if seen is not None:
+        scores = scores.masked_fill(~seen[:, None, None], -math.inf)
+    return scores.softmax(dim=-1)
 
 
 def _positions(x: Tensor) -> Tensor:
