@@ -8,6 +8,8 @@ page.py puts the panels on one HTML page; figures.py draws them for notebooks an
     schedules.py schedules compared                           walk.py       single steps against the closed form
     objective.py a two-step chain with an exact bound
     terms.py     the bound by t                               reverse.py    algorithm 2
+    network.py   its layers, from its configuration           time_encoding.py  how t enters it
+    attention.py attention maps
     training.py  algorithm 1                                  guidance.py   with and without the condition
     samplers.py  the same noise, every sampler                latents.py    latent channels and their decoding
     autoencoder/ the page of an autoencoder

@@ -1,6 +1,6 @@
-"""What each position attends to: softmax(q k^T / sqrt(d)) of every attention layer, on x_t of the forward chain.
+"""Attention maps: softmax(q k^T / sqrt(d)) of every attention layer, on x_t of the forward chain.
 
-The weights are those of the network's own modules (networks/attention.py), asked by hooks in one call of the network on
+The weights are those of the network's own modules (networks/attention.py), taken by hooks in one call of the network on
 all times that are shown. To keep a page small there are fewer times than positions of the slider, a query for each cell
 of a coarse grid, and keys summed over blocks, so that rows still sum to 1.
 """
@@ -22,7 +22,17 @@ from debruit.networks.unet import UNet, UNetModule
 
 LARGEST_SIDE = 16  # cells of a grid of queries or keys
 BYTES = 750_000  # of all self-attention maps, at a byte a weight, before compression
-CHOICES = ((8, 16), (8, 12), (8, 8), (4, 8), (2, 8), (0, 8), (0, 6), (0, 4))  # heads besides their mean; query side
+CHOICES = (
+    (8, 16),
+    (8, 12),
+    (8, 8),
+    (4, 8),
+    (4, 6),
+    (2, 6),
+    (0, 8),
+    (0, 6),
+    (0, 4),
+)  # heads besides their mean; query side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +97,7 @@ def attention_maps(study: Study) -> AttentionMaps | None:
 
     x_t = study.once(forward).x_t[frames].to(study.x0.device)
     steps = [study.steps[k] for k in frames]
-    with asked(network, take):
+    with watching(network, take):
         study.estimate(x_t, torch.tensor(steps, device=study.x0.device))
     return AttentionMaps(frames=frames, steps=steps, maps=maps, tokens=names)
 
@@ -120,7 +130,7 @@ def layers_of(network: UNetModule, size: tuple[int, ...]) -> dict[str, Layer]:
 
 
 @contextmanager
-def asked(network: nn.Module, take: Callable[[str, Callable[[Tensor], Tensor]], None]) -> Iterator[None]:
+def watching(network: nn.Module, take: Callable[[str, Callable[[Tensor], Tensor]], None]) -> Iterator[None]:
     """Inside, each attention module that runs calls `take(path, ask)`: ask(queries) are its weights on its own input,
     (B, heads, Q, keys)."""
 

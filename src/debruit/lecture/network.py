@@ -18,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.diffusion.denoiser import NOISE_SCALE
 from debruit.lecture.study import Study
-from debruit.networks.cond import Cond
 from debruit.networks.unet import UNet
 
 
@@ -87,7 +86,7 @@ class Anatomy:
 def anatomy(study: Study) -> Anatomy:
     """Take the network apart, with one evaluation in which operations are counted."""
     config, network = study.model.config, study.model.backbone.network
-    cond = Cond(**{name: door for name, door in vars(study.cond(1, True)).items()})
+    cond = study.cond(1, True)
     x, level = torch.zeros_like(study.x0), torch.zeros(1, device=study.x0.device)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # others are counted on GPUs alone
         calls = _watched(network, (x, level, cond))

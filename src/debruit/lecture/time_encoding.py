@@ -21,7 +21,7 @@ from debruit.lecture.study import Study
 from debruit.networks.layers import sinusoidal
 from debruit.networks.unet import UNet
 
-COLUMNS = 200  # of the image over all times
+COLUMNS = 500  # of the image over all times: 3 and more for the shortest period where T is 1000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,14 @@ from debruit.lecture.figures.model import (
     latent_channels,
     sampler_table,
 )
+from debruit.lecture.figures.network import attention_map, network_diagram, time_encodings
 from debruit.lecture.figures.objective import bound_waterfall, jensen_gap, weight_histogram
 from debruit.lecture.figures.probability import joint_density, reverse_paths
 
 __all__ = [
     "algorithm_1",
     "algorithm_2",
+    "attention_map",
     "bound_terms",
     "bound_waterfall",
     "family_trajectories",
@@ -30,10 +32,12 @@ __all__ = [
     "joint_density",
     "latent_channels",
     "losses_by_t",
+    "network_diagram",
     "reverse_paths",
     "sampler_table",
     "schedule_curves",
     "step_back",
+    "time_encodings",
     "walk_histograms",
     "weight_histogram",
 ]
