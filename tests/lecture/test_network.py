@@ -423,3 +423,14 @@ def test_the_figures(study):
         figures.attention_map(maps, layer=9)
     with pytest.raises(InputError, match=r"no position \(4, 0\)"):
         figures.attention_map(maps, row=4)
+
+
+@pytest.mark.parametrize("kind", ["chain", "text", "sequence", "no attention"])
+def test_the_chapter_states_its_evaluations(kind):
+    study = KINDS_OF_STUDY[kind]()
+    study.once(forward)
+    batches = []
+    handle = study.model.backbone.register_forward_pre_hook(lambda module, given: batches.append(len(given[0])))
+    CHAPTER.numbers(study)
+    handle.remove()
+    assert [c.batch for c in CHAPTER.calls(study) for _ in range(c.count)] == batches

@@ -81,7 +81,7 @@ class AttentionMaps:
 def attention_maps(study: Study) -> AttentionMaps | None:
     """Compute the maps with one call of the network; None where it has no attention layer of this package."""
     network = study.model.backbone.network
-    if not isinstance(network, UNetModule) or not any(True for _ in attending(network)):
+    if not isinstance(network, UNetModule) or not attends(study):
         return None
     frames = [k - 1 for k in shown_steps(len(study.steps), study.detail.attention_times)]
     layers = layers_of(network, study.model.config.latent_shape[1:])
@@ -100,6 +100,12 @@ def attention_maps(study: Study) -> AttentionMaps | None:
     with watching(network, take):
         study.estimate(x_t, torch.tensor(steps, device=study.x0.device))
     return AttentionMaps(frames=frames, steps=steps, maps=maps, tokens=names)
+
+
+def attends(study: Study) -> bool:
+    """Whether the network is a U-Net with attention layers."""
+    network = study.model.backbone.network
+    return isinstance(network, UNetModule) and any(True for _ in attending(network))
 
 
 def attending(network: nn.Module) -> Iterator[tuple[str, SelfAttention | Attention]]:

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.diffusion.denoiser import NOISE_SCALE
 from debruit.lecture.study import Study
+from debruit.models.config import Backbone
 from debruit.networks.unet import UNet
 
 
@@ -85,11 +86,11 @@ class Anatomy:
 @torch.no_grad()
 def anatomy(study: Study) -> Anatomy:
     """Take the network apart, with one evaluation in which operations are counted."""
-    config, network = study.model.config, study.model.backbone.network
+    config, backbone = study.model.config, study.model.backbone
     cond = study.cond(1, True)
     x, level = torch.zeros_like(study.x0), torch.zeros(1, device=study.x0.device)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # others are counted on GPUs alone
-        calls = _watched(network, (x, level, cond))
+        calls = _watched(backbone, (x, level, cond))
     unet = config.network if isinstance(config.network, UNet) else None
     out_channels = config.latent_shape[0] * (2 if config.learned_variance else 1)
     if unet is not None:
@@ -97,10 +98,10 @@ def anatomy(study: Study) -> Anatomy:
     else:
         parts = (Part(side="sequence", layers=tuple(_layer(name, *call) for name, call in calls.items())),)
     counts = {str(name): sum(by.values()) for name, by in counter.get_flop_counts().items()}
-    root = type(network).__name__
+    root = f"{type(backbone).__name__}.network"
 
     def measured(layer: Layer) -> Layer:
-        module = network.get_submodule(layer.path)
+        module = backbone.network.get_submodule(layer.path)
         operations = counts.get(f"{root}.{layer.path}", 0)
         return replace(layer, parameters=sum(p.numel() for p in module.parameters()), operations=operations)
 
@@ -111,7 +112,7 @@ def anatomy(study: Study) -> Anatomy:
         input=tuple(config.latent_shape),
         output=(out_channels, *config.latent_shape[1:]),
         doors={name: tuple(door.shape[1:]) for name, door in vars(cond).items() if door is not None},
-        parameters=sum(p.numel() for p in network.parameters()),
+        parameters=sum(p.numel() for p in backbone.network.parameters()),
         operations=counter.get_total_flops(),
         scale=NOISE_SCALE,
         offset=config.time_offset,
@@ -216,8 +217,8 @@ def _stage(
     return layers
 
 
-def _watched(network: nn.Module, given: tuple) -> dict[str, tuple[nn.Module, Tensor, Tensor]]:
-    """Call a network; return its children, and those of its lists, as they ran: module, input and output."""
+def _watched(backbone: Backbone, given: tuple) -> dict[str, tuple[nn.Module, Tensor, Tensor]]:
+    """Call the network; return its children, and those of its lists, as they ran: module, input and output."""
     calls: dict[str, tuple[nn.Module, Tensor, Tensor]] = {}
 
     def watch(name: str):
@@ -227,9 +228,9 @@ def _watched(network: nn.Module, given: tuple) -> dict[str, tuple[nn.Module, Ten
 
         return hook
 
-    handles = [module.register_forward_hook(watch(name)) for name, module in _blocks(network)]
+    handles = [module.register_forward_hook(watch(name)) for name, module in _blocks(backbone.network)]
     try:
-        network(*given)
+        backbone(*given)
     finally:
         for handle in handles:
             handle.remove()

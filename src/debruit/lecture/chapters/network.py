@@ -118,7 +118,7 @@ def _attention(study: Study) -> Json | None:
 
 def calls(study: Study) -> list[Calls]:
     times = min(study.detail.attention_times, len(study.steps))
-    return [Calls(count=1, batch=1), Calls(count=1, batch=times)]
+    return [Calls(count=1, batch=1), *([Calls(count=1, batch=times)] if attention.attends(study) else [])]
 
 
 CHAPTER = Chapter(
