@@ -6,7 +6,7 @@ of a coarse grid, and keys summed over blocks, so that rows still sum to 1.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -136,7 +136,7 @@ def layers_of(network: UNetModule, size: tuple[int, ...]) -> dict[str, Layer]:
 
 
 @contextmanager
-def watching(network: nn.Module, take: Callable[[str, Callable[[Tensor], Tensor]], None]) -> Iterator[None]:
+def watching(network: nn.Module, take: Callable[[str, Callable[[Tensor], Tensor]], None]) -> Generator[None]:
     """Inside, each attention module that runs calls `take(path, ask)`: ask(queries) are its weights on its own input,
     (B, heads, Q, keys)."""
 
@@ -166,7 +166,8 @@ def tokens_of(study: Study) -> tuple[list[str], list[list[int]]]:
             count = study.model.backbone.conditioners[c.name](batch.values[c.name], batch.keep[c.name]).shape[1]
             names += [f"{c.name} {n}" for n in range(count)]
             continue
-        ids = batch.values[c.name] if bool(batch.keep[c.name]) else tokenizer.empty(1, c.length)
+        ids = batch.values[c.name]
+        ids = ids if bool(batch.keep[c.name]) else tokenizer.empty(1, ids.shape[1])
         names += [tokenizer.vocabulary[n] for n in ids[0].tolist()]
     groups: dict[str, list[int]] = {}
     for n, name in enumerate(names):

@@ -19,7 +19,7 @@ from torch import Tensor
 from debruit.diffusion.denoiser import NOISE_SCALE
 from debruit.lecture.study import Study
 from debruit.networks.layers import sinusoidal
-from debruit.networks.unet import UNet
+from debruit.networks.unet import UNetModule
 
 COLUMNS = 500  # of the image over all times: 3 and more for the shortest period where T is 1000
 
@@ -52,9 +52,9 @@ class TimeEncoding:
 def time_encoding(study: Study) -> TimeEncoding | None:
     """Compute the encodings, without evaluations of the whole network; None for a network with another time input."""
     config, network = study.model.config, study.model.backbone.network
-    if not isinstance(config.network, UNet):
+    if not isinstance(network, UNetModule):
         return None
-    channels, device = config.network.channels, study.x0.device
+    channels, device = network.config.channels, study.x0.device
     shown = torch.linspace(study.steps[0], study.steps[-1], min(COLUMNS, study.steps[-1])).round().long()
 
     def inputs(steps: Tensor) -> Tensor:
