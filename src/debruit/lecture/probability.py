@@ -32,7 +32,7 @@ from debruit.rng import Purpose, Stream, stream
 
 TRAJECTORIES = 12
 BINS = 24  # of the values of an image
-SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the chain, that a jump can have; also single steps
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # of the chain, that a jump can have; also single steps
 TWO_LEVELS = Mixture(
     weights=torch.tensor([0.3, 0.7], dtype=torch.float64),
     means=torch.tensor([-0.8, 0.5], dtype=torch.float64),
@@ -55,7 +55,7 @@ class Theorems:
 
 @dataclass(frozen=True, kw_only=True)
 class Toy:
-    """A distribution of data, and trajectories of the best possible model of it through the chain.
+    """A distribution of data, and trajectories of algorithm 2 with the exact E[x_0 | x_t].
 
     `paths` (K + 1, N) are x_0 and x_t at the steps shown; `log_joint` (K + 1, N) is log p_theta(x_{t:T}) of each, so
     that its first row is log p_theta(x_{0:T}), nats.

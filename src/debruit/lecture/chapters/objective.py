@@ -110,11 +110,27 @@ CHAPTER = Chapter(
         "obj_line": ("the derivation, line by line", "la démonstration, ligne par ligne"),
         "obj_nats": ("nats", "nats"),
         "obj_cross": ("cross-entropy, exact", "entropie croisée, exacte"),
-        "obj_split": ("the same as a sum", "la même, comme une somme"),
+        "obj_row_hq": ("entropy of the data", "entropie des données"),
+        "obj_row_kl": ("divergence", "divergence"),
+        "obj_split": ("their sum", "leur somme"),
         "obj_marginal": ("marginal, as an expectation (integral)", "théorème marginal, en espérance (intégrale)"),
         "obj_jensen": ("Jensen's inequality", "inégalité de Jensen"),
-        "obj_parts": ("the three parts", "les trois parties"),
+        "obj_row_t": ("$\\mathcal{L}_T$, the end of the chain", "$\\mathcal{L}_T$, la fin de la chaîne"),
+        "obj_row_1": ("$\\mathcal{L}_1$, the step from 2 to 1", "$\\mathcal{L}_1$, le pas de 2 à 1"),
+        "obj_row_0": ("$\\mathcal{L}_0$, the step from 1 to 0", "$\\mathcal{L}_0$, le pas de 1 à 0"),
+        "obj_parts": ("the sum of the three parts", "la somme des trois parties"),
+        "obj_where": (
+            "The model is $p(x_2) = \\mathcal{N}(0, \\rho)$, $p_\\theta(x_{t-1}|x_t) = \\mathcal{N}(a_t x_t, v_t)$, so "
+            "that $p_\\theta(x_0) = \\mathcal{N}(0, P)$ with $P = a_1^2 (a_2^2 \\rho + v_2) + v_1$. $V_t$ is the "
+            "variance of $x_t$ under $q$. The exact reverse of the chain has $a_t = \\sqrt{\\alpha_t} V_{t-1} / V_t$, "
+            "$v_t = \\beta_t V_{t-1} / V_t$ and $\\rho = V_2$.",
+            "Le modèle est $p(x_2) = \\mathcal{N}(0, \\rho)$, $p_\\theta(x_{t-1}|x_t) = \\mathcal{N}(a_t x_t, v_t)$, "
+            "d'où $p_\\theta(x_0) = \\mathcal{N}(0, P)$ avec $P = a_1^2 (a_2^2 \\rho + v_2) + v_1$. $V_t$ est la "
+            "variance de $x_t$ sous $q$. L'inverse exact de la chaîne a $a_t = \\sqrt{\\alpha_t} V_{t-1} / V_t$, $v_t "
+            "= \\beta_t V_{t-1} / V_t$ et $\\rho = V_2$.",
+        ),
         "obj_gap": ("gap", "écart"),
+        "obj_minus": ("the same from the lines above", "le même, d'après les lignes ci-dessus"),
         "obj_waterfall": (
             "the two sides of $H \\leq \\mathcal{L}_{VUB}$, nats",
             "les deux membres de $H \\leq \\mathcal{L}_{VUB}$, nats",
@@ -146,14 +162,34 @@ CHAPTER = Chapter(
         "obj_beta1": r"\beta_1",
         "obj_beta2": r"\beta_2",
         "obj_x0": "x_0",
-        "obj_cross": r"- \mathbb{E}_{x_0 \sim q} [ \log p_\theta(x_0) ]",
+        "obj_cross": r"H(q, p_\theta) = \frac{1}{2} \log(2 \pi P) + \frac{s_0^2}{2 P}",
+        "obj_row_hq": r"H(q) = \frac{1}{2} \log(2 \pi e s_0^2)",
+        "obj_row_kl": r"D_{\mathrm{KL}}(q \parallel p_\theta) "
+        r"= \frac{1}{2} ( \frac{s_0^2}{P} - 1 - \log \frac{s_0^2}{P} )",
         "obj_split": r"H(q) + D_{\mathrm{KL}}(q \parallel p_\theta)",
+        "obj_row_t": r"\frac{1}{2} ( \frac{1 - \bar{\alpha}_2 + \bar{\alpha}_2 s_0^2}{\rho} - 1 "
+        r"- \log \frac{1 - \bar{\alpha}_2}{\rho} )",
+        "obj_row_1": r"\frac{1}{2} ( \frac{\tilde{\beta}_2}{v_2} - 1 - \log \frac{\tilde{\beta}_2}{v_2} "
+        r"+ \frac{m}{v_2} ), \quad m = \mathbb{E}[(\tilde{\mu}_2 - a_2 x_2)^2]",
+        "obj_row_0": r"\frac{1}{2} \log(2 \pi v_1) + \frac{s_0^2 - 2 a_1 \sqrt{\alpha_1} s_0^2 + a_1^2 V_1}{2 v_1}",
+        "obj_abar": r"\bar{\alpha}_2",
+        "obj_v1": "V_1",
+        "obj_v2": "V_2",
+        "obj_a1": "a_1",
+        "obj_a2": "a_2",
+        "obj_s1": "v_1",
+        "obj_s2": "v_2",
+        "obj_rho": r"\rho",
+        "obj_p": "P",
+        "obj_tilde": r"\tilde{\beta}_2",
+        "obj_m": "m",
         "obj_marginal": r"- \mathbb{E}_{x_0} [ \log \mathbb{E}_{x_{1:2} \sim q(x_{1:2} | x_0)} "
         r"[ \frac{p_\theta(x_{0:2})}{q(x_{1:2} | x_0)} ] ]",
         "obj_jensen": r"\leq \mathbb{E}_{x_{0:2} \sim q} [ \log \frac{q(x_{1:2} | x_0)}{p_\theta(x_{0:2})} ] "
         r"= \mathcal{L}_{VUB}",
         "obj_parts": r"\mathcal{L}_T + \mathcal{L}_1 + \mathcal{L}_0",
         "obj_gap": r"\mathbb{E}_{x_0} [ D_{\mathrm{KL}}(q(x_{1:2} | x_0) \parallel p_\theta(x_{1:2} | x_0)) ]",
+        "obj_minus": r"\mathcal{L}_{VUB} - H(q, p_\theta)",
         "obj_mean": r"\mathbb{E}[X]",
         "obj_curve": r"\phi(\mathbb{E}[X])",
         "obj_onchord": r"\mathbb{E}[\phi(X)]",

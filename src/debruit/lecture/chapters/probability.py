@@ -1,5 +1,7 @@
 """The chain as probability: the theorems, on data whose distribution is known."""
 
+import math
+
 from debruit.lecture.chapters.base import Chapter, Json
 from debruit.lecture.probability import probability
 from debruit.lecture.sprites import as_list
@@ -19,6 +21,8 @@ def numbers(study: Study) -> Json:
     ]
     return {
         "toys": toys,
+        "span": study.span,
+        "limit": math.ceil(math.hypot(study.span, 2.5)),  # x_t = cos(u) x_0 + sin(u) eps, |x_0| <= span, |eps| < 2.5
         "count": p.toys[0].paths.shape[1],
         "jumps": p.jumps,
         "earlier": p.earlier.tolist(),
@@ -34,13 +38,13 @@ CHAPTER = Chapter(
         (
             "A diffusion model is a Markov chain, and a few theorems carry the whole lecture. Here each can be checked "
             "with numbers, since the data is a single number $x_0$ whose distribution is known: two grey levels, or "
-            "the values of this page's image. The chain is this model's own. The lecture takes steps from $t - 1$ to "
-            "$t$; the panel allows any $s < t$, since a longer jump shows the same things on a larger scale.",
+            "the values of this page's image. The chain is the one of this page. The lecture takes steps from $t - 1$ "
+            "to $t$; the panel allows any $s < t$, since a longer jump shows the same things on a larger scale.",
             "Un modèle de diffusion est une chaîne de Markov, et quelques théorèmes portent tout le cours. Chacun se "
             "vérifie ici par des nombres, car la donnée est un seul nombre $x_0$ dont la distribution est connue : "
-            "deux niveaux de gris, ou les valeurs de l'image de cette page. La chaîne est celle du modèle. Le cours "
-            "va de $t - 1$ à $t$ ; la figure accepte tout $s < t$, car un saut plus long montre la même chose en plus "
-            "grand.",
+            "deux niveaux de gris, ou les valeurs de l'image de cette page. La chaîne est celle de cette page. Le "
+            "cours va de $t - 1$ à $t$ ; la figure accepte tout $s < t$, car un saut plus long montre la même chose en "
+            "plus grand.",
         ),
         (
             "The map is the joint distribution $q(x_s, x_t)$, with a marginal on each side. Drag $x_t$: the row of "
@@ -53,14 +57,14 @@ CHAPTER = Chapter(
             "But that quotient needs $q(x_s)$ and $q(x_t)$, hence the whole distribution of the data: a sum of a few "
             "terms here, an integral over all images in general, which is why $q(x_{t-1}|x_t)$ is intractable. Once "
             "$x_0$ is given, the data drops out: $q(x_s|x_t, x_0)$ is one Gaussian with a closed form. Compare a long "
-            "jump, where $q(x_s|x_t)$ has several modes, with a single step, where it is almost a Gaussian: this is "
-            "what justifies a Gaussian $p_\\theta(x_{t-1}|x_t)$, and why the steps must be small.",
-            "Mais ce quotient demande $q(x_s)$ et $q(x_t)$, donc toute la distribution des données : ici une somme "
-            "de quelques termes, en général une intégrale sur toutes les images, et c'est pourquoi $q(x_{t-1}|x_t)$ "
-            "est insoluble. Dès que $x_0$ est donné, la distribution des données disparaît : $q(x_s|x_t, x_0)$ est une "
-            "seule gaussienne, de formule explicite. Comparez un long saut, où $q(x_s|x_t)$ a plusieurs modes, et un "
-            "seul pas, où elle est presque gaussienne : c'est ce qui justifie une loi $p_\\theta(x_{t-1}|x_t)$ "
-            "gaussienne, et c'est pourquoi les pas doivent être petits.",
+            "jump, where $q(x_s|x_t)$ can have several modes, with a single step, where it is almost a Gaussian: this "
+            "is what justifies a Gaussian $p_\\theta(x_{t-1}|x_t)$, and why the steps must be small.",
+            "Mais ce quotient demande $q(x_s)$ et $q(x_t)$, donc toute la distribution des données : ici une somme de "
+            "quelques termes, en général une intégrale sur toutes les images, et c'est pourquoi $q(x_{t-1}|x_t)$ est "
+            "insoluble. Dès que $x_0$ est donné, la distribution des données disparaît : $q(x_s|x_t, x_0)$ est une "
+            "seule gaussienne, de formule explicite. Comparez un long saut, où $q(x_s|x_t)$ peut avoir plusieurs "
+            "modes, et un seul pas, où elle est presque gaussienne : c'est ce qui justifie une loi "
+            "$p_\\theta(x_{t-1}|x_t)$ gaussienne, et c'est pourquoi les pas doivent être petits.",
         ),
     ),
     equations=(
@@ -120,11 +124,12 @@ CHAPTER = Chapter(
         ),
         "prob_path": ("trajectory", "trajectoire"),
         "prob_model": (
-            "Here $p_\\theta$ is the best model of this data: its $\\hat{x}_0$ is exactly $\\mathbb{E}[x_0|x_t]$. Play "
-            "moves along the trajectory from $x_T$ to $x_0$, and $\\log p_\\theta$ gains one term a step.",
-            "Ici $p_\\theta$ est le meilleur modèle de ces données : son $\\hat{x}_0$ est exactement "
-            "$\\mathbb{E}[x_0|x_t]$. La lecture parcourt la trajectoire de $x_T$ à $x_0$, et $\\log p_\\theta$ "
-            "reçoit un terme de plus à chaque pas.",
+            "Here $p_\\theta$ is algorithm 2 with the best possible estimate, $\\hat{x}_0 = \\mathbb{E}[x_0|x_t]$, "
+            "exactly. The play button moves along the trajectory from $x_T$ to $x_0$, and $\\log p_\\theta$ gains one "
+            "term a step.",
+            "Ici $p_\\theta$ est l'algorithme 2 avec la meilleure estimation possible, $\\hat{x}_0 = "
+            "\\mathbb{E}[x_0|x_t]$, exactement. Le bouton de lecture parcourt la trajectoire de $x_T$ à $x_0$, et "
+            "$\\log p_\\theta$ reçoit un terme de plus à chaque pas.",
         ),
     },
     symbols={

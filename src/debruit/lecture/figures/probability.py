@@ -50,7 +50,7 @@ def joint_density(data: Mixture, *, before: float, after: float, x_t: float, x_0
 
 
 def reverse_paths(panel: Probability) -> "Figure":
-    """Plot the trajectories of the best model of each distribution, with log p_theta(x_{0:T}) of the first."""
+    """Plot the trajectories of each distribution, with log p_theta(x_{0:T}) of the first."""
     figure = new_figure(5 * len(panel.toys), 3)
     for axis, toy in zip(np.atleast_1d(figure.subplots(1, len(panel.toys), sharey=True)), panel.toys, strict=True):
         axis.plot([0, *panel.steps], toy.paths.numpy(), color=BLUE, lw=0.8, alpha=0.6)

@@ -4,7 +4,10 @@ function twoSteps(o) {
   const alpha1 = 1 - o.beta1, alpha2 = 1 - o.beta2, abar = alpha1 * alpha2, s2 = o.std ** 2, V1 = alpha1 * s2 + o.beta1, V2 = alpha2 * V1 + o.beta2;
   const a1 = (1 + o.error) * Math.sqrt(alpha1) * s2 / V1, a2 = (1 + o.error) * Math.sqrt(alpha2) * V1 / V2;
   const v1 = o.factor * o.beta1 * s2 / V1, v2 = o.factor * o.beta2 * V1 / V2, rho = o.fitted ? V2 : 1;
-  return { alpha1, alpha2, abar, s2, V1, V2, a1, a2, v1, v2, rho, p2: a1 ** 2 * (a2 ** 2 * rho + v2) + v1, beta1: o.beta1, beta2: o.beta2 };
+  // q(x_1 | x_2, x_0) = N(c x_0 + d x_2, tilde); `squared` is the mean of (c x_0 + d x_2 - a_2 x_2)^2
+  const c = Math.sqrt(alpha1) * o.beta2 / (1 - abar), d = Math.sqrt(alpha2) * o.beta1 / (1 - abar), tilde = o.beta1 * o.beta2 / (1 - abar);
+  const squared = c * c * s2 + 2 * c * (d - a2) * Math.sqrt(abar) * s2 + (d - a2) ** 2 * V2;
+  return { alpha1, alpha2, abar, s2, V1, V2, a1, a2, v1, v2, rho, tilde, squared, p2: a1 ** 2 * (a2 ** 2 * rho + v2) + v1, beta1: o.beta1, beta2: o.beta2 };
 }
 
 function logWeight(m, x0, z1, z2) {
@@ -30,15 +33,14 @@ function boundGap(m, square) {
 }
 
 function derivation(o) {
-  const m = twoSteps(o), tau = 2 * Math.PI, c = Math.sqrt(m.alpha1) * m.beta2 / (1 - m.abar), d = Math.sqrt(m.alpha2) * m.beta1 / (1 - m.abar), tilde = m.beta1 * m.beta2 / (1 - m.abar);
-  const squared = c * c * m.s2 + 2 * c * (d - m.a2) * Math.sqrt(m.abar) * m.s2 + (d - m.a2) ** 2 * m.V2, rest = m.s2 - 2 * m.a1 * Math.sqrt(m.alpha1) * m.s2 + m.a1 ** 2 * m.V1;
+  const m = twoSteps(o), tau = 2 * Math.PI, rest = m.s2 - 2 * m.a1 * Math.sqrt(m.alpha1) * m.s2 + m.a1 ** 2 * m.V1;
   const between = m.V1 - 2 * m.a2 * Math.sqrt(m.alpha2) * m.V1 + m.a2 ** 2 * m.V2, half = (variance, square) => 0.5 * (Math.log(tau * variance) + square / variance);
   return {
     entropy: 0.5 * Math.log(tau * Math.E * m.s2), divergence: 0.5 * (m.s2 / m.p2 - 1 - Math.log(m.s2 / m.p2)), cross_entropy: half(m.p2, m.s2),
     marginal: -(2 * logIntegral(m, 0) + logIntegral(m, Math.sqrt(3 * m.s2))) / 3,
     jensen: -Math.log(tau * Math.E) - 0.5 * Math.log(m.beta1 * m.beta2) + half(m.rho, m.V2) + half(m.v2, between) + half(m.v1, rest),
     prior: 0.5 * ((1 - m.abar + m.abar * m.s2) / m.rho - 1 - Math.log((1 - m.abar) / m.rho)),
-    step: 0.5 * (tilde / m.v2 - 1 - Math.log(tilde / m.v2) + squared / m.v2), decoder: half(m.v1, rest), gap: boundGap(m, m.s2),
+    step: 0.5 * (m.tilde / m.v2 - 1 - Math.log(m.tilde / m.v2) + m.squared / m.v2), decoder: half(m.v1, rest), gap: boundGap(m, m.s2),
   };
 }
 
@@ -83,22 +85,27 @@ PANELS.objective = function (panel) {
   const table = element(element(panel, "div", { class: "scroll" }), "table", { class: "checks" }), head = element(table, "tr");
   worded(head, "th", "obj_line", { colspan: 2 });
   worded(head, "th", "obj_nats", { class: "value" });
-  const value = (v) => (Math.abs(v) < 5e-9 ? "0" : number(v, 6)), signed = (list) => list.map((v, n) => (n === 0 ? value(v) : `${v < 0 ? "−" : "+"} ${value(Math.abs(v))}`)).join(" ");
+  const value = (v) => number(settled(v), 6);
   const rows = [
-    ["obj_cross", () => value(lines.cross_entropy)], ["obj_split", () => `${signed([lines.entropy, lines.divergence])} = ${value(lines.entropy + lines.divergence)}`],
-    ["obj_marginal", () => value(lines.marginal)], ["obj_jensen", () => value(lines.jensen)],
-    ["obj_parts", () => `${signed([lines.prior, lines.step, lines.decoder])} = ${value(lines.bound)}`],
-    ["obj_gap", () => `${value(lines.gap)} = ${signed([lines.bound, -lines.cross_entropy])}`],
+    ["obj_cross", () => lines.cross_entropy], ["obj_row_hq", () => lines.entropy], ["obj_row_kl", () => lines.divergence], ["obj_split", () => lines.entropy + lines.divergence],
+    ["obj_marginal", () => lines.marginal], ["obj_jensen", () => lines.jensen], ["obj_row_t", () => lines.prior], ["obj_row_1", () => lines.step], ["obj_row_0", () => lines.decoder],
+    ["obj_parts", () => lines.bound], ["obj_gap", () => lines.gap], ["obj_minus", () => lines.bound - lines.cross_entropy],
   ];
-  for (const [key, text] of rows) {
+  for (const [key, line] of rows) {
     const row = element(table, "tr", { id: key });
     worded(row, "td", key);
     element(row, "td").innerHTML = SIGN[key];
     const cell = element(row, "td", { class: "value" });
-    watchers.push(() => { cell.textContent = text(); });
+    watchers.push(() => { cell.textContent = value(line()); });
   }
 
-  const charts = element(panel, "div", { class: "charts pair" }), first = element(charts, "div", { class: "chart" }), second = element(charts, "div");
+  readings(panel, () => {
+    const m = twoSteps(now);
+    return [["abar", m.abar], ["v1", m.V1], ["v2", m.V2], ["a1", m.a1], ["a2", m.a2], ["s1", m.v1], ["s2", m.v2], ["rho", m.rho], ["p", m.p2], ["tilde", m.tilde], ["m", m.squared]].map(([key, v]) => [SIGN["obj_" + key], number(v, 5)]);
+  });
+  worded(panel, "p", "obj_where", { class: "note" });
+
+  const charts = element(panel, "div", { class: "charts pair lower" }), first = element(charts, "div", { class: "chart" }), second = element(charts, "div");
   worded(first, "h3", "obj_waterfall");
   waterfall(first, () => [
     ["obj_hq", 0, lines.entropy, "--blue"], ["obj_kl", lines.entropy, lines.cross_entropy, "--orange"], ["obj_h", 0, lines.cross_entropy, null],
@@ -122,8 +129,8 @@ PANELS.objective = function (panel) {
   keys(second, [["obj_of_mean", "--blue", "solid"], ["obj_mean_of", "--orange", "dashed"], ["obj_true", "--faint", "double"]]);
   slide(element(second, "div", { class: "controls" }), "x0", "obj_x0", -2, 2, 0.05);
   readings(second, () => [
-    [word("obj_mean_weight"), `${number(sample.mean, 4)} ± ${number(sample.error, 2)}`], [SIGN.obj_px, number(Math.exp(sample.exact), 4)],
-    [word("obj_of_mean"), number(sample.of_mean, 4)], [word("obj_mean_of"), number(sample.mean_of, 4)], [word("obj_at"), `${number(sample.of_mean - sample.mean_of, 4)}, ${number(sample.gap, 4)}`],
+    [word("obj_mean_weight"), `${number(sample.mean, 4)} ± ${number(sample.error < 1e-9 * sample.mean ? 0 : sample.error, 2)}`], [SIGN.obj_px, number(Math.exp(sample.exact), 4)],
+    [word("obj_of_mean"), number(sample.of_mean, 4)], [word("obj_mean_of"), number(sample.mean_of, 4)], [word("obj_at"), `${number(settled(sample.of_mean - sample.mean_of), 4)}, ${number(settled(sample.gap), 4)}`],
   ]);
 
   // Jensen
@@ -157,6 +164,8 @@ PANELS.objective = function (panel) {
   worded(aside, "p", "obj_drag", { class: "note" });
 };
 
+const settled = (v) => (Math.abs(v) < 5e-9 ? 0 : v); // differences that are rounding errors
+
 // Bars from one value to another, each row beginning where the one before it ends; those without a colour are totals.
 function waterfall(parent, list) {
   const box = element(parent, "div", { class: "fall" });
@@ -168,7 +177,7 @@ function waterfall(parent, list) {
       const track = element(box, "div", { class: "track" });
       element(track, "i", { class: "zero", style: `left:${at(0)}%` });
       element(track, "i", { class: ink ? "" : "total", style: `left:${at(Math.min(from, to))}%;width:${Math.abs(at(to) - at(from))}%;` + (ink ? `background:var(${ink})` : "") });
-      element(box, "b", {}, number(to - from, 4));
+      element(box, "b", {}, number(settled(to - from), 4));
     }
   });
 }

@@ -76,9 +76,9 @@ function shading(stage, columns, rows, box) {
 }
 
 PANELS.probability = function (panel) {
-  const P = D.probability, R = 3, CELLS = 110, cell = 2 * R / CELLS, centre = (n) => -R + (n + 0.5) * cell;
+  const P = D.probability, R = P.limit, CELLS = 110, cell = 2 * R / CELLS, centre = (n) => -R + (n + 0.5) * cell;
   const nearest = (wanted) => P.jumps.reduce((best, v, n) => (Math.abs(v - wanted) < Math.abs(P.jumps[best] - wanted) ? n : best), 0);
-  const here = { toy: 0, jump: nearest(D.T / 5), xs: 0.4, xt: 0, x0: 0.5, path: 0 };
+  const here = { toy: 0, jump: nearest(0.3 * D.T), xs: 0.4, xt: 0, x0: 0.5, path: 0 };
   const data = () => P.toys[here.toy], after = () => P.abar[state.k], before = () => P.before[state.k][here.jump];
   const fit = (v) => Math.min(Math.max(Math.round(v * 1000) / 1000, -R), R);
 
@@ -94,7 +94,7 @@ PANELS.probability = function (panel) {
   const jump = field("prob_jump", "select", { id: "prob-jump" });
   for (const [n, one] of P.jumps.entries()) element(jump, "option", n === here.jump ? { value: n, selected: "" } : { value: n }, String(one));
   jump.addEventListener("change", () => { here.jump = Number(jump.value); refresh(); });
-  const clean = field(null, "input", { id: "prob-x0", type: "range", min: -1, max: 1, step: 0.01, value: here.x0 }, SIGN.prob_x0), cleanValue = element(clean.parentNode, "output");
+  const clean = field(null, "input", { id: "prob-x0", type: "range", min: -P.span, max: P.span, step: 0.01, value: here.x0 }, SIGN.prob_x0), cleanValue = element(clean.parentNode, "output");
   clean.addEventListener("input", () => { here.x0 = Number(clean.value); refresh(); });
   watchers.push(() => { cleanValue.textContent = number(here.x0); });
 
