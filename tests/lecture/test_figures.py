@@ -1,5 +1,6 @@
 """The figures: made without a display, with the panels' numbers in them; and what they refuse."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -50,7 +51,14 @@ def test_the_other_panels(study):
     assert len(figure.axes) == 3
     figure = rendered(figures.bound_terms(terms(study)))
     assert len(figure.axes[0].patches) == study.chain.chain.steps - 1
-    rendered(figures.algorithm_2(reverse(study, images=1), columns=3))
+    both = reverse(study, images=1)
+    for own in (False, True):
+        assert len(rendered(figures.algorithm_2(both, own=own, columns=3)).axes) == 6 * 3
+    assert len(rendered(figures.both_runs(both)).axes) == 2 * 9
+    figure = rendered(figures.clipped_share(both))
+    np.testing.assert_allclose(figure.axes[0].get_lines()[1].get_ydata(), both.own.outside)
+    with pytest.raises(InputError, match="neither guide nor clip"):
+        figures.algorithm_2(dataclasses.replace(both, own=None), own=True)
     panel = training(study, iterations=4)
     assert len(rendered(figures.algorithm_1(panel, columns=3)).axes) == 4 * 3
     figure = rendered(figures.losses_by_t(panel, forward(study)))

@@ -101,7 +101,9 @@ def test_an_image_is_explained_under_its_own_text_and_mask(held_out, short):
     assert english.startswith("text “a black cat”, the image's own mask")
     assert french.startswith("texte “a black cat”, le masque de l'image")
     assert guidance(study, weights=(2.0,), images=1).evaluations == (6,)
-    assert reverse(study, images=2).x_next.isfinite().all()
+    both = reverse(study, images=2)
+    assert both.printed.x_next.isfinite().all()
+    assert both.own.x_next.isfinite().all()
 
 
 def test_a_prompt_takes_the_place_of_the_caption(held_out):

@@ -17,7 +17,6 @@ from debruit.lecture.schedules import schedules
 from debruit.lecture.study import begin
 from debruit.lecture.terms import terms
 from debruit.lecture.walk import walk
-from debruit.sampling.ancestral import Ancestral
 
 
 @pytest.mark.parametrize("which", ["study", "flowing"])
@@ -122,28 +121,6 @@ def test_the_simple_loss_times_its_weight_is_the_term(study):
     torch.testing.assert_close(panel.nats, panel.weight * panel.simple * panel.dimensions, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("which", ["study", "flowing"])
-def test_algorithm_2_is_the_packages_ancestral_sampling(which, request):
-    """The last frame is the image that generate() draws from the same seed on the same steps; each frame's parts add
-    up."""
-    study = request.getfixturevalue(which)
-    panel = reverse(study)
-    torch.testing.assert_close(panel.mean + panel.kick, panel.x_next, rtol=1e-5, atol=1e-5)
-    assert panel.kick[0].abs().max() == 0, "no noise in the last step"
-    torch.testing.assert_close(panel.x_next[0], panel.strip[0, -1])
-    torch.testing.assert_close(panel.x_t[-1], panel.strip[0, 0], msg="the first frame is the noise")
-    torch.testing.assert_close(panel.x_next[1:], panel.x_t[:-1], rtol=1e-5, atol=1e-5, msg="every step is shown")
-
-    class Steps:
-        def times(self, process, steps):
-            return study.chain.times.flip(0).tolist()
-
-    images = study.model.generate(
-        4, seed=5, label=3, sampler=Ancestral(), grid=Steps(), steps=12, guidance=study.guidance
-    )
-    assert (study.model.images(panel.strip[:, -1]).int() - images.int()).abs().max() <= 1
-
-
 def test_samplers_keep_to_their_budgets_and_the_ode_has_one_end(study):
     table = samplers(study, budgets=(1, 12))
     by_name = {row.name: row for row in table.rows}
@@ -165,7 +142,7 @@ def test_the_learned_variance_is_used(study):
     panel = forward(learned)
     assert panel.variance.shape == panel.x_t.shape
     assert torch.isfinite(panel.variance).all()
-    assert reverse(learned, images=1).x_next.isfinite().all()
+    assert reverse(learned, images=1).printed.x_next.isfinite().all()
     assert forward(study).variance.shape[1:] == (1, 1, 1)
 
 
@@ -174,7 +151,7 @@ def test_chains_of_one_and_two_steps(monkeypatch):
         tiny_chain = begin(chained(steps), label=1)
         assert forward(tiny_chain).steps == list(range(1, steps + 1))
         assert math.isfinite(terms(tiny_chain).total)
-        assert reverse(tiny_chain).x_next.shape[0] == steps
+        assert reverse(tiny_chain).printed.x_next.shape[0] == steps
 
 
 def test_chain_of_takes_the_steps_it_is_given(flowing):

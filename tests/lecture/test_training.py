@@ -126,7 +126,7 @@ def test_the_steps_are_uniform_and_gradients_can_be_left_out(monkeypatch):
     assert r.gradient is r.rate is r.after is None
     assert [(c.count, c.batch) for c in chapter.calls(quick)] == [(5, 1)]
     full = begin(chained(4), label=1)
-    assert [(c.count, c.batch) for c in chapter.calls(full)] == [(48, 1)]
+    assert [(c.count, c.batch) for c in chapter.calls(full)] == [(24, 1)]
     monkeypatch.setattr(training, "LARGEST", 10)
     assert algorithm_1(full).gradient is None
     assert chapter.numbers(full)["gradient"] is None

@@ -76,6 +76,30 @@ def chain_of(process: Process, steps: int | None = None) -> ModelChain:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Respaced:
+    """Variances of the chain of the steps `chosen` of another: beta'_j = 1 - abar_i / abar_{i'}, i = chosen_j and i' =
+    chosen_{j-1}, so that abar'_j = abar_i. Nichol & Dhariwal 2021, section 4 (https://arxiv.org/abs/2102.09672).
+    """
+
+    chain: Chain
+    chosen: tuple[int, ...]
+
+    def betas(self, steps: int) -> Tensor:
+        """beta'_1..beta'_J, float64, (J,)."""
+        abar = self.chain.abar[[0, *self.chosen]]
+        return 1 - abar[1:] / abar[:-1]
+
+
+def respaced(chain: Chain, steps: int | None) -> tuple[Chain, list[int]]:
+    """Return the chain of at most `steps` steps of `chain` (None: itself), with the step of `chain` at each of its
+    steps, from 0: (J + 1,)."""
+    if steps is None or steps >= chain.steps:
+        return chain, list(range(chain.steps + 1))
+    chosen = shown_steps(chain.steps, steps) if steps > 1 else [chain.steps]
+    return Chain(schedule=Respaced(chain=chain, chosen=tuple(chosen)), steps=len(chosen)), [0, *chosen]
+
+
 def shown_steps(steps: int, count: int) -> list[int]:
     """Return at most `count` steps of 1..T, including both ends, as equidistant as integers can be."""
     return sorted({round(i) for i in torch.linspace(1, steps, min(count, steps)).tolist()})

@@ -37,10 +37,11 @@ class Detail:
     """How much is computed, which decides how long a page takes.
 
     `frames`: positions of the slider, for small images. `strata`, `draws`: the sampled steps of the bound (terms.py).
-    `iterations`: of algorithm 1, with the `gradients` of its loss or without. `images`: samples of algorithm 2.
-    `budgets`: network evaluations of the compared samplers, and `reference_steps` of Heun's method, taken as the
-    solution of the ODE. `weights`, `guided_images`: guidance weights and samples of each.
-    `attention_times`: positions of the slider with attention maps.
+    `iterations`: of algorithm 1, with the `gradients` of its loss or without. `images`: samples of algorithm 2,
+    which runs on `chain_steps` of the chain's steps (None: on all; chains.respaced). `budgets`: network evaluations of
+    the compared samplers, and `reference_steps` of Heun's method, taken as the solution of the ODE. `weights`,
+    `guided_images`: guidance weights and samples of each. `attention_times`: positions of the slider with attention
+    maps.
     """
 
     frames: int = 41
@@ -49,11 +50,11 @@ class Detail:
     iterations: int = 12
     gradients: bool = True
     images: int = 4
+    chain_steps: int | None = None
     budgets: tuple[int, ...] = (4, 8, 16, 32)
     reference_steps: int = 64
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     guided_images: int = 3
-    chain_steps: int | None = None
     attention_times: int = 9
 
 

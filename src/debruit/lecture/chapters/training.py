@@ -77,8 +77,8 @@ def numbers(study: Study) -> Json:
 
 
 def calls(study: Study) -> list[Calls]:
-    """One evaluation an iteration; with gradients a pass back, which costs about two, and one after the step."""
-    return [Calls(count=study.detail.iterations * (4 if with_gradients(study) else 1), batch=1)]
+    """One evaluation an iteration, and with gradients one more after the step; passes back are not evaluations."""
+    return [Calls(count=study.detail.iterations * (2 if with_gradients(study) else 1), batch=1)]
 
 
 CHAPTER = Chapter(

@@ -6,7 +6,13 @@ This package is public API (docs/explain.md); nothing else in debruit imports it
 study = begin(debruit.load("runs/f"), "shoe.png"); figures.forward_chain(forward(study)).savefig("forward.pdf")
 """
 
-from debruit.lecture.figures.algorithms import algorithm_1, algorithm_2, losses_by_t
+from debruit.lecture.figures.algorithms import (
+    algorithm_1,
+    algorithm_2,
+    both_runs,
+    clipped_share,
+    losses_by_t,
+)
 from debruit.lecture.figures.chain import forward_chain, schedule_curves, step_back, walk_histograms
 from debruit.lecture.figures.family import family_trajectories
 from debruit.lecture.figures.model import (
@@ -23,8 +29,10 @@ __all__ = [
     "algorithm_1",
     "algorithm_2",
     "attention_map",
+    "both_runs",
     "bound_terms",
     "bound_waterfall",
+    "clipped_share",
     "family_trajectories",
     "forward_chain",
     "guidance_weights",
