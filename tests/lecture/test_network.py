@@ -347,11 +347,36 @@ def test_the_drawing_lists_its_layers_and_the_time_moves(browser, study, tmp_pat
     for k in (0, 7):
         tab.fill("#t", str(k))
         shown = reading(tab, "network")
-        assert f"{float(encoding.tau[k]):.6g}" in [text.replace(",", "") for text in shown]
+        at = 2 + 1  # parameters, operations, one size with attention
+        read = [float(text.replace(",", "").split()[0]) for text in shown[at : at + 5]]
+        tau, half, fast, slow, neighbour = read
+        assert tau == pytest.approx(1000 * encoding.steps[k] / 12, rel=1e-5)
+        assert (half, fast) == (4, pytest.approx(2 * np.pi, rel=1e-2))
+        assert slow == pytest.approx(2 * np.pi * 10_000 ** (3 / 4), rel=1e-2)
+        frequencies = 10_000.0 ** (-np.arange(4) / 4)
+        assert neighbour == pytest.approx(np.cos(1000 / 12 * frequencies).mean(), rel=1e-2)
     tab.click("[data-language=fr]")
     assert "connexion directe" in tab.inner_text("#panel-network")
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert complaints == []
+
+
+def grey_levels(tab, head, maps):
+    """The middle of each cell of a head's map, from 0 to 1."""
+    rows, columns = maps.keys
+    return tab.evaluate(
+        """([n, rows, columns]) => {
+          const map = document.querySelectorAll("#panel-network .maps canvas")[n];
+          const copy = document.createElement("canvas"), side = map.width / columns;
+          Object.assign(copy, { width: map.width, height: map.height });
+          const on = copy.getContext("2d", { willReadFrequently: true });
+          on.drawImage(map, 0, 0);
+          const at = (cell) => Math.round((cell + 0.5) * side);
+          const read = (c, r) => on.getImageData(at(c), at(r), 1, 1).data[0];
+          return Array.from({ length: rows * columns }, (_, k) => read(k % columns, Math.floor(k / columns)) / 255);
+        }""",
+        [2 + head, rows, columns],
+    )
 
 
 def test_the_script_decodes_the_weights_and_every_control_moves(browser, tmp_path):  # noqa: F811
@@ -378,8 +403,13 @@ def test_the_script_decodes_the_weights_and_every_control_moves(browser, tmp_pat
                 expected = m.weights[-1 if time else 0, head, decoded[0], decoded[1]]
                 largest, equal = (float(v.split()[0]) for v in reading(tab, "network")[-3:-1])
                 assert largest == pytest.approx(float(expected.max()), rel=6e-3)
-                assert equal == pytest.approx(1 / len(expected), rel=6e-3)
+                assert equal == pytest.approx(1 / m.seen, rel=6e-3)
+                effective = float(reading(tab, "network")[-1].split("/")[0])
+                assert effective == pytest.approx(float(m.spread[-1 if time else 0, head, *decoded]), rel=6e-3)
                 seen.add(tab.eval_on_selector_all(canvases, "all => all.map((c) => c.toDataURL()).join()"))
+                if not m.layer.cross:
+                    shown = grey_levels(tab, head, m)
+                    np.testing.assert_allclose(shown, expected / expected.max(), atol=1 / LEVELS + 1 / 255)
         if m.layer.cross:
             shown = [float(v) for v in tab.locator("#panel-network .words b").all_inner_texts()]
             np.testing.assert_allclose(shown, expected, atol=float(expected.max()) / LEVELS + 0.006)
@@ -399,7 +429,7 @@ def test_a_network_that_is_no_unet_has_its_page(browser, tmp_path):  # noqa: F81
     study = begin(chained(network=Plain()), label=3, seed=5)
     tab, complaints = opened(browser, tmp_path / "p.html", page(study, "fr"))
     shown = tab.inner_text("#panel-network")
-    assert "pas de couche d'attention" in shown
+    assert "ce réseau est d'une autre sorte" in shown
     assert "autrement que par l'encodage" in shown
     assert tab.locator("#panel-network .flow .step").count() == 4
     assert complaints == []

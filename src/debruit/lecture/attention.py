@@ -55,7 +55,7 @@ class Maps:
     heads as are kept. Keys are cells of `keys` (rows, columns), or tokens.
 
     Query (r, c) of the grid is the position (rows[r], columns[c]). `spread` (K, 1 + heads, Qh, Qw) is e to the entropy
-    of the row before keys are summed: the number of positions that equal weights would be spread over.
+    of the row of all `seen` keys, before they are summed: the number of keys that equal weights would be spread over.
     """
 
     layer: Layer
@@ -64,6 +64,7 @@ class Maps:
     rows: list[int]
     columns: list[int]
     keys: tuple[int, int]
+    seen: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +197,7 @@ def _maps(
         rows=chosen[0],
         columns=chosen[1],
         keys=keys,
+        seen=weights.shape[-1],
     )
 
 

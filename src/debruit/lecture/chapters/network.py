@@ -1,7 +1,5 @@
 """The network: its layers, how the time enters, and what its attention layers look at."""
 
-import math
-
 from debruit.events import say
 from debruit.lecture import attention, network, time_encoding
 from debruit.lecture.chapters.base import Calls, Chapter, Json
@@ -93,7 +91,6 @@ def _attention(study: Study) -> Json | None:
     for one in m.maps:
         peak = one.weights.amax(-1).clamp(min=1 / UNIT)
         bytes_ = ((one.weights / peak[..., None] * LEVELS).round() * (255 // LEVELS)).byte().flatten(3).flatten(0, 2)
-        seen = math.prod(one.layer.grid) if not one.layer.cross else len(m.tokens)
         layers.append(
             {
                 "path": one.layer.path,
@@ -107,10 +104,10 @@ def _attention(study: Study) -> Json | None:
                 "rows": one.rows,
                 "columns": one.columns,
                 "keys": list(one.keys),
-                "seen": seen,
+                "seen": one.seen,
                 "bytes": png(bytes_[..., None].numpy()),
                 "peak": packed(peak, UNIT),
-                "spread": packed(one.spread / seen, UNIT),
+                "spread": packed(one.spread / one.seen, UNIT),
             }
         )
     return {"frames": m.frames, "steps": m.steps, "tokens": m.tokens, "unit": UNIT, "layers": layers}

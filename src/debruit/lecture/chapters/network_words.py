@@ -50,10 +50,11 @@ CONDITIONS: dict[str, Both] = {  # short names of conditions, by item
     "first": ("first frame", "première image"),
 }
 EQUATIONS = (
-    r"\gamma(\tau) = (\cos(\omega_0 \tau), \dots, \cos(\omega_{h-1} \tau), \sin(\omega_0 \tau), \dots, "
-    r"\sin(\omega_{h-1} \tau)), \quad \omega_j = 10000^{-j/h}",
+    r"\gamma_j(\tau) = \cos(\omega_j \tau), \quad \gamma_{h+j}(\tau) = \sin(\omega_j \tau)",
+    r"\omega_j = 10000^{-j/h}, \quad j = 0, \dots, h - 1",
     r"\gamma(\tau) \cdot \gamma(\tau') = \sum_{j=0}^{h-1} \cos(\omega_j (\tau - \tau'))",
-    r"A = \mathrm{softmax} \; (\frac{Q K^\mathrm{T}}{\sqrt{d}}), \quad \mathrm{attention}(Q, K, V) = A \, V",
+    r"A = \mathrm{softmax} \; (\frac{Q K^\mathrm{T}}{\sqrt{d}})",
+    r"\mathrm{attention}(Q, K, V) = A \, V",
 )
 LABELS: dict[str, Both] = {
     # the drawing
@@ -86,7 +87,7 @@ LABELS: dict[str, Both] = {
     ),
     "net_key_residual": ("residual block, which also receives t", "bloc résiduel, qui reçoit aussi t"),
     "net_key_self": ("self-attention", "auto-attention"),
-    "net_key_cross": ("cross-attention, to the text", "attention croisée, vers le texte"),
+    "net_key_cross": ("cross-attention, to the condition", "attention croisée, vers la condition"),
     "net_key_skip": ("skip connection (concatenated)", "connexion directe (concaténée)"),
     "net_key_time": ("time (and class), to every residual block", "temps (et classe), vers chaque bloc résiduel"),
     "net_key_tokens": ("tokens of the condition", "jetons de la condition"),
@@ -164,6 +165,10 @@ LABELS: dict[str, Both] = {
         "This network has no attention layer.",
         "Ce réseau n'a pas de couche d'attention.",
     ),
+    "net_other_attention": (
+        "Maps are made of the attention layers of the package's U-Net, and this network is of another kind.",
+        "Les cartes sont celles des couches d'attention du U-Net du paquet, et ce réseau est d'une autre sorte.",
+    ),
     "net_head": ("head", "tête"),
     "net_mean": ("mean of the heads", "moyenne des têtes"),
     "net_token": ("token", "jeton"),
@@ -174,6 +179,9 @@ LABELS: dict[str, Both] = {
     "net_query": ("position that asks", "position qui interroge"),
     "net_largest": ("largest weight", "poids le plus grand"),
     "net_equal": ("equal weights", "poids égaux"),
-    "net_spread": ("spread over, as if over equal positions", "répartis comme sur autant de positions égales"),
+    "net_spread": (
+        "effective number (exponential of the entropy)",
+        "nombre effectif (exponentielle de l'entropie)",
+    ),
     "net_computed_at": ("maps computed at", "cartes calculées à"),
 }

@@ -3,6 +3,7 @@
 const NET = D.network;
 const whole = (v) => v.toLocaleString(language(), { maximumFractionDigits: 0 });
 const millions = (v) => (v >= 1e6 ? `${number(v / 1e6)} M` : v >= 1e3 ? `${number(v / 1e3)} k` : whole(v));
+const colon = () => (language() === "fr" ? "\u00a0:" : ":");
 const sized = (size) => size.map(whole).join(" × ");
 
 PANELS.network = function (panel) {
@@ -14,7 +15,7 @@ PANELS.network = function (panel) {
   heading("net_encoding");
   if (NET.time) timeEncoding(panel); else worded(panel, "p", "net_no_time", { class: "note" });
   heading("net_attention");
-  if (NET.attention) attentionMaps(panel); else worded(panel, "p", "net_no_attention", { class: "note" });
+  if (NET.attention) attentionMaps(panel); else worded(panel, "p", NET.unet ? "net_no_attention" : "net_other_attention", { class: "note" });
 };
 
 // -- the drawing --
@@ -87,7 +88,7 @@ function drawnUNet(panel) {
     make(node, "rect", { x, y, width: w, height: h, rx: 8 });
     text(node, x + 12, y + 22, first, "label");
     if (second) text(node, x + 12, y + 44, second);
-    relabel.push(() => node.setAttribute("aria-label", `${partName(NET.parts[n])}: ${first()}, ${millions(NET.parts[n].parameters)} ${word("net_parameters")}`));
+    relabel.push(() => node.setAttribute("aria-label", `${partName(NET.parts[n])}${colon()} ${first()}, ${millions(NET.parts[n].parameters)} ${word("net_parameters")}`));
     selectable(node, n);
     return node;
   };
@@ -160,7 +161,7 @@ function drawnSequence(panel) {
 
 function layerTable(panel) {
   worded(panel, "p", "net_choose", { class: "note" }).hidden = !NET.unet;
-  const scroll = element(panel, "div", { class: "scroll" }), table = element(scroll, "table", { class: "checks layers" });
+  const scroll = element(panel, "div", { class: "scroll" }), table = element(scroll, "table", { class: "layers" });
   const kind = (layer) => {
     const key = "net_kind_" + (layer.tokens ? "both" : layer.kind), name = D.strings[key] ? word(key) : layer.kind;
     if (layer.heads) return `${name}, ${headsOf(layer)}`;
@@ -170,7 +171,7 @@ function layerTable(panel) {
     const part = NET.parts[state.part];
     table.replaceChildren();
     const caption = element(table, "caption"), head = element(element(table, "thead"), "tr"), body = element(table, "tbody");
-    caption.textContent = `${partName(part)}: ${whole(part.parameters)} ${word("net_parameters")}`;
+    caption.textContent = `${partName(part)}${colon()} ${whole(part.parameters)} ${word("net_parameters")}`;
     for (const [key, css] of [["net_layer", ""], ["net_channels", "value"], ["net_positions", "value"], ["net_parameters", "value"], ["net_flop", "value"], ["net_module", ""]]) element(head, "th", { class: css, scope: "col" }).innerHTML = word(key);
     for (const layer of part.layers) {
       const line = element(body, "tr");
@@ -202,8 +203,9 @@ function greyImage(width, height, value) {
 
 function timeEncoding(panel) {
   const E = NET.time, C = E.channels, h = E.half, encodings = unpacked(E.encodings, E.unit), alike = unpacked(E.similarity, E.unit), learned = unpacked(E.learned, E.unit);
-  const first = D.steps[0], last = D.steps[K - 1], from = first - 0.5, to = last + 0.5, charts = element(panel, "div", { class: "charts pair" });
-  worded(charts.parentNode, "p", NET.unet.time_embedding === "add" ? "net_added" : "net_scaled", { class: "note" });
+  const first = D.steps[0], last = D.steps[K - 1], from = first - 0.5, to = last + 0.5;
+  worded(panel, "p", NET.unet.time_embedding === "add" ? "net_added" : "net_scaled", { class: "note first" });
+  const charts = element(panel, "div", { class: "charts pair" });
   const pasted = (on, href, y1, y2) => make(on.svg, "image", { href, x: on.x(from), y: y1, width: on.x(to) - on.x(from), height: y2 - y1, preserveAspectRatio: "none", style: "image-rendering:pixelated" });
   const present = (on) => upright(on, D.steps[state.k], { class: "now here" });
   const over = chart(charts, () => word("net_all_times"));
@@ -353,7 +355,7 @@ function attentionMaps(panel) {
     const place = layer.cross ? A.tokens[best] : `(${Math.floor(best / layer.keys[1])}, ${best % layer.keys[1]})`;
     return [
       [word("net_computed_at"), `t = ${A.steps.join(", ")}`], [word("net_query"), `(${layer.rows[r]}, ${layer.columns[c]})`], [word("net_largest"), `${number(values[best])} ${place}`],
-      [word("net_equal"), number(1 / values.length)], [word("net_spread"), `${number(of(now(), state.head, r, c))} / ${layer.seen}`],
+      [word("net_equal"), number(1 / (layer.cross ? layer.seen : values.length))], [word("net_spread"), `${number(of(now(), state.head, r, c))} / ${layer.seen}`],
     ];
   });
 }
