@@ -67,7 +67,7 @@ def reverse(data: Mixture, before: float, after: float, x_t: float) -> Mixture:
     # each component by Bayes: q(x_s) is N(m, v), and x_t = sqrt(a) x_s + sqrt(1 - a) noise
     gain = math.sqrt(a) * earlier.variances / later.variances
     return Mixture(
-        weights=logits.softmax(0),
+        weights=_shares(logits),
         means=earlier.means + gain * (x_t - later.means),
         variances=earlier.variances * (1 - a) / later.variances,
     )
@@ -78,7 +78,7 @@ def expected_clean(data: Mixture, after: float, x_t: Tensor) -> Tensor:
     later = data.noised(after)
     each = data.means + math.sqrt(after) * data.variances / later.variances * (x_t[:, None] - later.means)
     logits = later.weights.log() + log_normal(x_t[:, None], later.means, later.variances)
-    return (logits.softmax(1) * each).sum(1)
+    return (_shares(logits) * each).sum(1)
 
 
 def posterior(before: float, after: float, x_0: float, x_t: float) -> tuple[float, float]:
@@ -96,6 +96,12 @@ def joint_density(data: Mixture, before: float, after: float, x_s: Tensor, x_t: 
     u, v = x_s[..., None] - earlier.means, x_t[..., None] - later.means
     form = (later.variances * u**2 - 2 * covariance * u * v + earlier.variances * v**2) / determinant
     return (data.weights * torch.exp(-form / 2) / (2 * math.pi * determinant.sqrt())).sum(-1)
+
+
+def _shares(logits: Tensor) -> Tensor:
+    """Return exp(logits), normalised along the last axis. For so few values softmax is slow: it waits for threads."""
+    shares = (logits - logits.amax(-1, keepdim=True)).exp()
+    return shares / shares.sum(-1, keepdim=True)
 
 
 def log_normal(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:

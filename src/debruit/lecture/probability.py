@@ -123,16 +123,20 @@ def probability(study: Study) -> Probability:
 def trajectories(data: Mixture, chain: Chain, steps: list[int], noise: Stream) -> tuple[Tensor, Tensor]:
     """Sample `Toy.paths` and `Toy.log_joint`: p_theta of algorithm 2 with E[x_0 | x_t] in place of a network.
 
-    x_T ~ N(0, 1); the variance is beta~_t, and at the last step beta~_2 (Chain.reverse).
+    x_T ~ N(0, 1); the variance is beta~_t, and at the last step beta~_2 (Chain.reverse_variance).
     """
-    x = noise.normal((TRAJECTORIES,)).double()
-    total = log_normal(x, torch.zeros_like(x), torch.ones_like(x))
+    i, one = torch.arange(1, chain.steps + 1), torch.ones(chain.steps, 1, dtype=torch.float64)
+    # the mean is a x_0^ + b x_t, and all coefficients are computed at once: a step at a time would take seconds
+    a, b = chain.posterior(one, 0 * one, i).mean, chain.posterior(0 * one, one, i).mean
+    std = chain.reverse_variance(i, one).expand(chain.steps, 1).sqrt()
+    draws, abar = noise.normal((chain.steps + 1, TRAJECTORIES)).double(), chain.abar.tolist()
+    x, total = draws[0], log_normal(draws[0], double(0), double(1))
     rows = {chain.steps: (x, total)}
-    for i in range(chain.steps, 0, -1):
-        p = chain.reverse(expected_clean(data, float(chain.abar[i]), x), x, i)
-        x = p.sample(noise.normal((TRAJECTORIES,)).double())
-        total = total + log_normal(x, p.mean, p.variance)
-        rows[i - 1] = x, total
+    for t in range(chain.steps, 0, -1):
+        z = draws[t]
+        x = a[t - 1] * expected_clean(data, abar[t], x) + b[t - 1] * x + std[t - 1] * z
+        total = total - (z**2 / 2 + std[t - 1].log() + 0.5 * math.log(2 * math.pi))
+        rows[t - 1] = x, total
     chosen = [rows[i] for i in (0, *steps)]
     return torch.stack([x for x, _ in chosen]), torch.stack([total for _, total in chosen])
 

@@ -40,6 +40,8 @@ def joint_density(data: Mixture, *, before: float, after: float, x_t: float, x_0
     back.plot(xs, exact.density(xs), color=BLUE, label="$q(x_s | x_t)$")
     if variance > 0:
         back.plot(xs, density(xs.numpy(), mean, np.sqrt(variance)), "--", color=ORANGE, label="$q(x_s | x_t, x_0)$")
+    reach = 4 * exact.variances.sqrt()
+    back.set_xlim(float((exact.means - reach).min()), float((exact.means + reach).max()))
     back.set_title(f"$x_t$ = {x_t:g}, $x_0$ = {x_0:g}", fontsize=9)
     back.legend(frameon=False, fontsize=8)
     for axis in (over, side, back):
