@@ -140,6 +140,9 @@ def test_where_the_settings_change_nothing_there_is_one_run(short):
     assert (own_settings(guided).clips, own_settings(guided).guided) == (False, True)
     assert reverse(guided, images=1).own.x_next.isfinite().all()
     assert [(c.count, c.batch) for c in chapter.calls(guided)] == [(12, 4), (12, 8)]
+    assert chapter.numbers(guided)["own"]["decoded"].startswith("data:image/png")
+    learned = chapter.numbers(begin(chained(learned_variance=True), label=3))
+    assert (learned["learned"], learned["printed"]["decoded"]) == (True, None)
     assert own_settings(begin(unconditional())).clips
 
 

@@ -20,8 +20,8 @@ def numbers(study: Study) -> Json:
     say(f"algorithm 2: {chain.steps} steps" + (f" of {total}" if chain.steps < total else ""))
     name = "clipped_guided" if settings.clips and settings.guided else "clipped" if settings.clips else "guided"
     return {
-        "printed": _frames(r.printed, study.span),
-        "own": r.own and _frames(r.own, study.span),
+        "printed": _frames(study, r.printed),
+        "own": r.own and _frames(study, r.own),
         "name": name,
         "clips": settings.clips,
         "asked": settings.clips and not study.model.config.sampling.clip,
@@ -33,12 +33,14 @@ def numbers(study: Study) -> Json:
         "kept": chain.steps,
         "difference": as_list(r.difference),
         "end": as_list(r.difference.new_tensor([r.end]))[0],
+        "learned": study.variance == "learned",
         **_coefficients(chain, r.indices),
     }
 
 
-def _frames(run: Frames, span: float) -> Json:
+def _frames(study: Study, run: Frames) -> Json:
     """Return one run: its images, and the values of the middle pixel, which the printed line can be checked with."""
+    span, end = study.span, run.strip[:, -1].float().to(study.model.device)
     rows = [shown(run.x_t, span), shown(run.eps_hat, NOISE_SPAN), shown(run.x0_hat, span), shown(run.mean, span)]
     rows += [shown(run.kick, NOISE_SPAN), shown(run.x_next, span)]
 
@@ -48,6 +50,7 @@ def _frames(run: Frames, span: float) -> Json:
     return {
         "sheet": sheet(rows),
         "strip": sheet([shown(images, span) for images in run.strip]),
+        "decoded": _decoded(study, end) if study.latent and end.isfinite().all() else None,
         "outside": as_list(run.outside),
         "pixel": {
             "x_t": middle(run.x_t),
@@ -57,6 +60,11 @@ def _frames(run: Frames, span: float) -> Json:
             "x_next": middle(run.x_next),
         },
     }
+
+
+def _decoded(study: Study, z: Tensor) -> str:
+    """Return the images that latents decode to, in one row."""
+    return sheet([shown(study.model.config.data.to_model(study.model.images(z)), 1.0)])
 
 
 def _coefficients(chain: Chain, indices: list[int]) -> Json:
@@ -147,6 +155,11 @@ LABELS: dict[str, Both] = {
         "This model's own settings do not clip: the second run does, for comparison.",
         "Les réglages de ce modèle n'écrêtent pas : la seconde exécution le fait, pour comparer.",
     ),
+    "decoded_ends": ("$x_0$ decoded", "$x_0$ décodé"),
+    "learned_sigma": (
+        "This network has learned its variance: $\\sigma_t^2$ is its own, and not $\\tilde{\\beta}_t$.",
+        "Ce réseau a appris sa variance : $\\sigma_t^2$ est la sienne, et non $\\tilde{\\beta}_t$.",
+    ),
     "steps_kept": (
         "The page runs the algorithm on the chain that keeps some steps, with the variances that this takes "
         "($\\beta_t = 1 - \\bar{\\alpha}_t / \\bar{\\alpha}_{t'}$, $t'$ the step kept before $t$: Nichol and Dhariwal "
@@ -161,7 +174,10 @@ LABELS: dict[str, Both] = {
 
 CHAPTER = Chapter(
     key="reverse",
-    title=("Algorithm 2, as printed and clipped", "L'algorithme 2, tel qu'il est écrit, puis avec écrêtage"),
+    title=(
+        "Algorithm 2, as printed and as it is run",
+        "L'algorithme 2, tel qu'il est écrit et tel qu'on l'exécute",
+    ),
     text=(
         (
             "Sampling runs backwards from pure noise: evaluate the network, move to the mean $\\mu_\\theta$, and add "

@@ -134,7 +134,7 @@ CHAPTER = Chapter(
         "a1_5": (
             "take a gradient descent step on $\\nabla_\\theta \\| \\epsilon - \\epsilon_\\theta(\\sqrt{"
             "\\bar{\\alpha}_t} x_0 + \\sqrt{1 - \\bar{\\alpha}_t} \\epsilon, \\, t) \\|^2$",
-            "faire un pas de descente de gradient selon $\\nabla_\\theta \\| \\epsilon - \\epsilon_\\theta(\\sqrt{"
+            "faire un pas de gradient selon $\\nabla_\\theta \\| \\epsilon - \\epsilon_\\theta(\\sqrt{"
             "\\bar{\\alpha}_t} x_0 + \\sqrt{1 - \\bar{\\alpha}_t} \\epsilon, \\, t) \\|^2$",
         ),
         "a1_5a": (

@@ -70,7 +70,8 @@ PANELS.reverse = function (panel) {
     });
   }
   readings(panel, () => {
-    const k = state.k, list = [["t", String(R.steps[k])], [SIGN.sigma_t, number(R.sigma[k], 4)]];
+    const k = state.k, list = [["t", String(R.steps[k])]];
+    if (!R.learned) list.push([SIGN.sigma_t, number(R.sigma[k], 4)]);
     if (R.own) list.push([word("run_difference"), number(R.difference[k])], [word("at_the_end"), number(R.end)]);
     return list;
   });
@@ -91,12 +92,22 @@ PANELS.reverse = function (panel) {
   element(all, "span");
   const ticks = element(all, "div", { class: "ticks" });
   for (const i of R.strip_steps) element(ticks, "span", {}, i === D.T ? `t = ${i}` : String(i));
+  for (const run of RUNS) {
+    if (!R[run].decoded) continue;
+    const label = element(all, "span"), sheet = image(R[run].decoded), slot = element(all, "div", { style: `max-width:${8.5 * R.images}rem` });
+    relabel.push(() => { label.innerHTML = R.own ? `${word("decoded_ends")}, ${word(name(run))}` : word("decoded_ends"); });
+    loaded[loaded.length - 1].then(() => {
+      const view = tile(slot, sheet, 0, { width: sheet.naturalWidth / R.images, height: sheet.naturalHeight, columns: R.images });
+      view.show(0);
+    });
+  }
   const note = element(panel, "p", { class: "note" });
   relabel.push(() => {
     const parts = [];
     if (R.kept < D.T) parts.push(`${word("steps_kept")} ${R.kept} / ${D.T}.`);
     if (!R.own) parts.push(word("only_run"));
     if (R.own && R.name.includes("guided")) parts.push(`${word("own_settings")} ${R.guidance}.`);
+    if (R.learned) parts.push(word("learned_sigma"));
     if (R.asked) parts.push(word("clips_unasked"));
     note.innerHTML = parts.join(" ");
     note.hidden = !parts.length;

@@ -39,7 +39,7 @@ PANELS.training = function (panel) {
     worded(item, "span", key);
   }
 
-  const tiles = element(panel, "div", { class: "tiles six spaced" }), clean = image(D.forward.x0);
+  const tiles = element(panel, "div", { class: "tiles spaced" }), clean = image(D.forward.x0);
   appearing(tiles, SIGN.x0, "x0", clean, 0, () => 0, () => reached("2"));
   for (const [key, row, at] of [["eps", 0, "4"], ["xt", 1, "5a"], ["epshat", 2, "5b"], ["difference_eps", 3, "5c"]]) appearing(tiles, SIGN[key], key, sheet, row, n, () => reached(at));
   readings(panel, () => {
