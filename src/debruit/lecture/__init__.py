@@ -14,5 +14,7 @@ page.py puts the panels on one HTML page; figures.py draws them for notebooks an
     samplers.py  the same noise, every sampler                latents.py    latent channels and their decoding
     autoencoder/ the page of an autoencoder
     family.py    score, flow, DDPM and VAE in the plane       moons.py      points whose score is known exactly
+    first_stage.py  an autoencoder's losses                   reference_table.py  the lecture's 274 M model, and others
+    doors.py     how conditions enter
     linear_vae.py  a VAE whose optimum is known               family_table.py  what each model of the family learns
 """

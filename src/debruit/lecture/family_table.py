@@ -5,7 +5,7 @@ Texts are (English, French), with mathematics between dollar signs; classes are 
 
 from dataclasses import dataclass
 
-from debruit.lecture.chapters.base import Both
+Both = tuple[str, str]  # English, French
 
 COLUMNS: dict[str, Both] = {
     "learns": ("learns", "apprend"),

@@ -4,6 +4,7 @@ from debruit.lecture.chapters import (
     family,
     forward,
     guidance,
+    latent_diffusion,
     latents,
     network,
     objective,
@@ -33,6 +34,7 @@ CHAPTERS = tuple(
         reverse,
         samplers,
         guidance,
+        latent_diffusion,
         latents,
     )
 )

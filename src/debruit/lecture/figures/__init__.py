@@ -15,6 +15,7 @@ from debruit.lecture.figures.algorithms import (
 )
 from debruit.lecture.figures.chain import forward_chain, schedule_curves, step_back, walk_histograms
 from debruit.lecture.figures.family import family_trajectories
+from debruit.lecture.figures.latent import four_losses
 from debruit.lecture.figures.model import (
     bound_terms,
     guidance_weights,
@@ -35,6 +36,7 @@ __all__ = [
     "clipped_share",
     "family_trajectories",
     "forward_chain",
+    "four_losses",
     "guidance_weights",
     "jensen_gap",
     "joint_density",
