@@ -1,4 +1,4 @@
-"""The lecture's table of the latent diffusion model of faces, beside the recipe `ldm-faces-256` and a user's model.
+"""The lecture's table of the latent diffusion model of faces, next to the recipe `ldm-faces-256` and a user's model.
 
 The recipe's column is written out, since recipes build on this package; a test compares it with the recipe
 (tests/lecture/test_latent_diffusion.py).
@@ -104,7 +104,7 @@ TABLE = {
         recipe=same("64 × 64 × 3"),
         why=(
             "The same. For images of 256 × 256 it is an autoencoder of factor 4 with quantised latents (VQ, 8192 "
-            "codes): no VAE, so that a codebook loss takes the place of $\\mathcal{L}_{KLD}$.",
+            "codes): no VAE, so that a codebook loss replaces $\\mathcal{L}_{KLD}$.",
             "Identique. Pour des images de 256 × 256, c'est un auto-encodeur de facteur 4 à latents quantifiés (VQ, "
             "8192 codes) : ce n'est pas un VAE, et une perte de dictionnaire remplace $\\mathcal{L}_{KLD}$.",
         ),
