@@ -89,7 +89,7 @@ LABELS: dict[str, Both] = {
     "net_key_self": ("self-attention", "auto-attention"),
     "net_key_cross": ("cross-attention, to the condition", "attention croisée, vers la condition"),
     "net_key_skip": ("skip connection (concatenated)", "connexion directe (concaténée)"),
-    "net_key_time": ("time (and class), to every residual block", "temps (et classe), vers chaque bloc résiduel"),
+    "net_key_time": ("encoding of t, to every residual block", "encodage de t, vers chaque bloc résiduel"),
     "net_key_tokens": ("tokens of the condition", "jetons de la condition"),
     "net_kind_conv": ("convolution", "convolution"),
     "net_kind_norm": ("normalisation", "normalisation"),
