@@ -12,32 +12,35 @@ from debruit.lecture.training import SHARE, parameter_count, training, with_grad
 # what the network is trained on in its own space: ||y - y_theta||^2 / ||eps - eps_theta||^2 = (det / alpha)^2
 SPACES: dict[str, Both] = {
     "own_eps": (
-        "This network predicts $\\epsilon$, so this loss is compared in training, too.",
-        "Ce réseau prédit $\\epsilon$ : c'est bien cette perte que compare son entraînement.",
+        "This network predicts $\\epsilon$: training compares these same two noises.",
+        "Ce réseau prédit $\\epsilon$ : son entraînement compare ces deux mêmes bruits.",
     ),
     "own_x0": (
-        "This network predicts $x_0$: its training compares $\\| x_0 - \\hat{x}_0 \\|^2$, which is this loss times "
-        "$(1 - \\bar{\\alpha}_t) / \\bar{\\alpha}_t$.",
-        "Ce réseau prédit $x_0$ : son entraînement compare $\\| x_0 - \\hat{x}_0 \\|^2$, soit cette perte multipliée "
-        "par $(1 - \\bar{\\alpha}_t) / \\bar{\\alpha}_t$.",
+        "This network predicts $x_0$: training compares $x_0$ with $\\hat{x}_0$, and $\\| x_0 - \\hat{x}_0 \\|^2$ is "
+        "this loss times $(1 - \\bar{\\alpha}_t) / \\bar{\\alpha}_t$.",
+        "Ce réseau prédit $x_0$ : son entraînement compare $x_0$ et $\\hat{x}_0$, et $\\| x_0 - \\hat{x}_0 \\|^2$ est "
+        "cette perte multipliée par $(1 - \\bar{\\alpha}_t) / \\bar{\\alpha}_t$.",
     ),
     "own_v": (
-        "This network predicts $v$: its training compares $\\| v - v_\\theta \\|^2$, which is this loss times "
-        "$1 / \\bar{\\alpha}_t$ (for a process that preserves the variance).",
-        "Ce réseau prédit $v$ : son entraînement compare $\\| v - v_\\theta \\|^2$, soit cette perte multipliée par "
-        "$1 / \\bar{\\alpha}_t$ (pour un processus qui conserve la variance).",
+        "This network predicts $v$: training compares $v$ with $v_\\theta$, and $\\| v - v_\\theta \\|^2$ is this "
+        "loss times $1 / \\bar{\\alpha}_t$ (for a process that preserves the variance).",
+        "Ce réseau prédit $v$ : son entraînement compare $v$ et $v_\\theta$, et $\\| v - v_\\theta \\|^2$ est cette "
+        "perte multipliée par $1 / \\bar{\\alpha}_t$ (pour un processus qui conserve la variance).",
     ),
     "own_other": (
-        "This network predicts another quantity, $y = a x_0 + b \\epsilon$ (see the head of the page): its training "
-        "compares $\\| y - y_\\theta \\|^2$, which is this loss times a factor that depends on $t$ alone.",
+        "This network predicts another quantity, $y = a x_0 + b \\epsilon$ (see the head of the page): training "
+        "compares $y$ with $y_\\theta$, and $\\| y - y_\\theta \\|^2$ is this loss times a factor that depends on $t$ "
+        "alone.",
         "Ce réseau prédit une autre quantité, $y = a x_0 + b \\epsilon$ (voir en tête de page) : son entraînement "
-        "compare $\\| y - y_\\theta \\|^2$, soit cette perte multipliée par un facteur qui ne dépend que de $t$.",
+        "compare $y$ et $y_\\theta$, et $\\| y - y_\\theta \\|^2$ est cette perte multipliée par un facteur qui ne "
+        "dépend que de $t$.",
     ),
     "own_weight": (
-        "The model file does not record the weight of each $t$, nor how often each was drawn: both may change the "
-        "factor further.",
-        "Le fichier du modèle n'enregistre ni le poids de chaque $t$, ni la fréquence de son tirage : l'un et l'autre "
-        "peuvent encore changer ce facteur.",
+        "The model file records neither the norm of that comparison (squares or absolute values), nor the weight of "
+        "each $t$, nor how often each was drawn: a training may differ from algorithm 1 in all three.",
+        "Le fichier du modèle n'enregistre ni la norme de cette comparaison (carrés ou valeurs absolues), ni le poids "
+        "de chaque $t$, ni la fréquence de son tirage : un entraînement peut s'écarter de l'algorithme 1 par les "
+        "trois.",
     ),
     "own_learned": (
         "A second term, on the variance that this network has learned, is not shown.",
@@ -91,13 +94,16 @@ CHAPTER = Chapter(
             "Here they are run with this model on this image; the algorithm draws its own $t$, so the slider at the "
             "foot of the page does not move this chapter. Look at the loss: for a trained network it depends far more "
             "on $t$ than on the noise. Near $t = 1$ there is hardly any noise in $x_t$ to be seen, and even the best "
-            "network keeps a loss there.",
+            "network keeps a loss there. The difference of the two noises often shows a ghost of the image: it is "
+            "$\\hat{x}_0 - x_0$, scaled.",
             "L'entraînement répète cinq lignes : prendre une image, tirer un instant $t$, tirer un bruit $\\epsilon$, "
             "former $x_t$ par la formule explicite, et faire un pas de gradient qui rapproche "
             "$\\epsilon_\\theta(x_t, t)$ de $\\epsilon$. Les voici exécutées avec ce modèle sur cette image ; "
             "l'algorithme tire ses propres $t$, et le curseur au bas de la page ne commande donc pas ce chapitre. "
             "Regardez la perte : pour un réseau entraîné, elle dépend bien plus de $t$ que du bruit. Près de "
-            "$t = 1$, presque aucun bruit n'est visible dans $x_t$, et même le meilleur réseau y garde une perte.",
+            "$t = 1$, presque aucun bruit n'est visible dans $x_t$, et même le meilleur réseau y garde une perte. "
+            "La différence des deux bruits montre souvent un fantôme de l'image : c'est $\\hat{x}_0 - x_0$, à une "
+            "échelle près.",
         ),
         (
             "The step is really taken, on a copy: the gradient $g$ is that of all parameters, and "

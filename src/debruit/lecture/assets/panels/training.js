@@ -53,7 +53,7 @@ PANELS.training = function (panel) {
     const k = n(), shown = (name, value) => (reached(name) ? number(value, 4) : "–"), P = A.pixel;
     return [[`${word("middle_pixel")} &ensp;${SIGN.x0}`, shown("2", P.x0[0])], [SIGN.eps, shown("4", P.eps[k])], [SIGN.xt, shown("5a", P.x_t[k])], [SIGN.epshat, shown("5b", P.eps_hat[k])]];
   });
-  const notes = [A.space, ...(A.own ? ["own_weight"] : []), ...(A.learned ? ["own_learned"] : []), ...(A.gradient ? [] : ["no_gradients"])];
+  const notes = [A.space, "own_weight", ...(A.learned ? ["own_learned"] : []), ...(A.gradient ? [] : ["no_gradients"])];
   const note = element(panel, "p", { class: "note" });
   relabel.push(() => { note.innerHTML = notes.map(word).join(" "); });
 };
