@@ -20,7 +20,7 @@ from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.lecture import figures
 from debruit.lecture.chapters.objective import CHAPTER
-from debruit.lecture.maths import mathml
+from debruit.lecture.maths import mathml, prose
 from debruit.lecture.objective import TwoSteps, jensen, noise
 from debruit.lecture.study import Study, begin
 from debruit.lecture.terms import terms
@@ -294,6 +294,13 @@ def test_the_figures_have_the_numbers():
     figure = figures.jensen_gap(1.0, 3.0, 0.25)
     figure.canvas.draw()
     assert figure.axes[0].get_lines()[2].get_ydata() == pytest.approx([-math.log(2.5), -0.75 * math.log(3)])
+
+
+def test_punctuation_stays_with_the_mathematics_before_it():
+    x = mathml("x")
+    assert prose("a $x$\u00a0: b $x$ c ($x$).") == (
+        f'a <span class="tied">{x}\u00a0:</span> b {x} c (<span class="tied">{x}).</span>'
+    )
 
 
 def test_a_brace_below_has_its_label():

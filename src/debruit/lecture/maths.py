@@ -23,6 +23,7 @@ FUNCTIONS = ("log", "exp", "cos", "sin", "clip", "max", "min")
 ACCENTS = {"bar": "¯", "tilde": "~", "hat": "^"}
 BRACE = '<mrow class="brace">'  # a line below, of which what follows "_" is the label
 SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em", "qquad": "2em"}
+AFTER = re.compile(r"(<math>(?:(?!</math>).)*</math>[\u00a0\u202f]?[,.;:?!)]+)")
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:\.\d+)?|\S")
 
 
@@ -37,8 +38,9 @@ def mathml(tex: str, *, display: bool = False) -> str:
 
 
 def prose(text: str) -> str:
-    """Return plain text as HTML, with the mathematics between dollar signs as MathML."""
-    return "".join(mathml(piece) if n % 2 else escape(piece) for n, piece in enumerate(text.split("$")))
+    """Return plain text as HTML, with the mathematics between dollar signs as MathML, tied to punctuation after it."""
+    pieces = (mathml(piece) if n % 2 else escape(piece) for n, piece in enumerate(text.split("$")))
+    return AFTER.sub(r'<span class="tied">\1</span>', "".join(pieces))
 
 
 def _row(tokens: list[str], until: str | None) -> str:

@@ -38,13 +38,13 @@ CHAPTER = Chapter(
         (
             "A diffusion model is a Markov chain, and a few theorems carry the whole lecture. Here each can be checked "
             "with numbers, since the data is a single number $x_0$ whose distribution is known: two grey levels, or "
-            "the values of this page's image. The chain is the one of this page. The lecture takes steps from $t - 1$ "
-            "to $t$; the panel allows any $s < t$, since a longer jump shows the same things on a larger scale.",
+            "the values of this page's image. The chain is that of the other chapters. The lecture takes steps from $t "
+            "- 1$ to $t$; the panel allows any $s < t$, since a longer jump shows the same things on a larger scale.",
             "Un modèle de diffusion est une chaîne de Markov, et quelques théorèmes portent tout le cours. Chacun se "
             "vérifie ici par des nombres, car la donnée est un seul nombre $x_0$ dont la distribution est connue : "
-            "deux niveaux de gris, ou les valeurs de l'image de cette page. La chaîne est celle de cette page. Le "
-            "cours va de $t - 1$ à $t$ ; la figure accepte tout $s < t$, car un saut plus long montre la même chose en "
-            "plus grand.",
+            "deux niveaux de gris, ou les valeurs de l'image de cette page. La chaîne est celle des autres chapitres. "
+            "Le cours va de $t - 1$ à $t$ ; la figure accepte tout $s < t$, car un saut plus long montre la même chose "
+            "en plus grand.",
         ),
         (
             "The map is the joint distribution $q(x_s, x_t)$, with a marginal on each side. Drag $x_t$: the row of "
