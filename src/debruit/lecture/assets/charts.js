@@ -37,6 +37,11 @@ function short(v) {
 // options: width, height, x: [low, high], y: [low, high], logY, left (room for the labels of y), xTicks, yTicks, xLabel
 function plot(svg, options) {
   const o = Object.assign({ width: 460, height: 230, left: 46, right: 10, top: 10, bottom: 28, logY: false, yAxis: true }, options);
+  // on a narrow screen the drawing shrinks: its letters are enlarged, and get more room and fewer ticks
+  const larger = Math.min(Math.max(o.width / (widths.get(svg) || o.width), 1), 2.2);
+  o.left = o.yAxis ? o.left * larger : o.left;
+  o.bottom *= larger;
+  svg.style.setProperty("--larger", larger.toFixed(2));
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${o.width} ${o.height}`);
   const map = (value, [low, high], from, to) => from + (to - from) * (value - low) / (high - low);
@@ -44,11 +49,11 @@ function plot(svg, options) {
   const y = o.logY
     ? (v) => map(Math.log10(Math.max(v, o.y[0])), o.y.map(Math.log10), o.height - o.bottom, o.top)
     : (v) => map(v, o.y, o.height - o.bottom, o.top);
-  for (const v of o.yTicks || (o.logY ? decades(...o.y) : rounded(...o.y, 4))) {
+  for (const v of o.yTicks || (o.logY ? decades(...o.y) : rounded(...o.y, larger > 1.3 ? 3 : 4))) {
     make(svg, "line", { class: "grid", x1: o.left, x2: o.width - o.right, y1: y(v), y2: y(v) });
-    if (o.yAxis) make(svg, "text", { x: o.left - 7, y: y(v) + 4, "text-anchor": "end" }, short(v));
+    if (o.yAxis) make(svg, "text", { x: o.left - 7, y: y(v) + 4 * larger, "text-anchor": "end" }, short(v));
   }
-  const ticks = o.xTicks || rounded(...o.x, 5), below = o.height - o.bottom + 17;
+  const ticks = o.xTicks || rounded(...o.x, larger > 1.3 ? 3 : 5), below = o.height - o.bottom + 17 * larger;
   for (const v of ticks) make(svg, "text", { x: x(v), y: below, "text-anchor": "middle" }, short(v));
   if (o.xLabel) make(svg, "text", { class: "axis", x: (x(ticks[ticks.length - 1]) + x(ticks[ticks.length - 2])) / 2, y: below, "text-anchor": "middle" }, o.xLabel);
   return { svg, x, y, options: o };
@@ -81,4 +86,10 @@ function density(v, mean, variance) {
 
 function spread(low, high, count) {
   return Array.from({ length: count }, (_, k) => low + (high - low) * k / (count - 1));
+}
+
+// the line of a legend, with the dashes of its curve
+function swatch(parent, ink, dash = "none", width = 2) {
+  const svg = make(parent, "svg", { class: "swatch", viewBox: "0 0 30 8", width: 30, height: 8, "aria-hidden": "true" });
+  make(svg, "line", { x1: 0, x2: 30, y1: 4, y2: 4, stroke: ink, "stroke-width": width, "stroke-dasharray": dash });
 }

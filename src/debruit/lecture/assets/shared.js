@@ -3,6 +3,7 @@
 const D = JSON.parse(document.getElementById("numbers").textContent);
 const K = D.steps.length;
 const INK = ["--blue", "--orange", "--green", "--violet", "--rose", "--olive", "--teal"];
+const DASH = ["none", "9 4", "2 3", "12 3 2 3", "5 3", "14 5", "7 2 2 2 2 2"]; // so that curves differ without colours, too
 const state = { k: Math.floor(K / 3), row: 0, column: 0, channel: 0, timer: null };
 const watchers = []; // each redraws one panel from `state`
 const relabel = []; // each sets one text in the present language
@@ -38,6 +39,11 @@ function worded(parent, name, key, attributes = {}) {
 function unpacked(text, unit) {
   const raw = atob(text), bytes = Uint8Array.from(raw, (c) => c.charCodeAt(0)), view = new DataView(bytes.buffer);
   return Float64Array.from({ length: bytes.length / 2 }, (_, n) => view.getInt16(2 * n, true) / unit);
+}
+
+const widths = new WeakMap(); // of the charts on the screen, measured at once: each measurement between drawings would lay out the page again
+function measure() {
+  for (const svg of document.querySelectorAll("svg.plot")) widths.set(svg, svg.clientWidth);
 }
 
 const loaded = [];

@@ -40,12 +40,15 @@ for (const key in PANELS) {
   const panel = document.getElementById("panel-" + key);
   if (panel) PANELS[key](panel);
 }
+let resized = null;
+addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => { measure(); refresh(); }, 150); });
 const slider = document.getElementById("t");
 slider.max = K - 1;
 slider.addEventListener("input", () => { state.k = Number(slider.value); if (state.timer !== null) playing(false); refresh(); });
 document.getElementById("play").addEventListener("click", () => playing(state.timer === null));
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => speak(button.dataset.language));
 Promise.all(loaded).then(() => {
+  measure();
   speak();
   // the panels have made the page longer since the browser went to its address
   const address = document.getElementById(decodeURIComponent(location.hash.slice(1)));

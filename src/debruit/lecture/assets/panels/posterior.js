@@ -52,9 +52,9 @@ PANELS.posterior = function (panel) {
     note.hidden = pixel.q > 0;
   });
   const legend = element(charts, "div", { class: "legend", style: "margin:.7rem 0 0" });
-  for (const [text, ink] of [[SIGN.q, "--blue"], [SIGN.p, "--orange"]]) {
+  for (const [text, ink, dash] of [[SIGN.q, "--blue", "none"], [SIGN.p, "--orange", "7 4"]]) {
     const item = element(legend, "span");
-    element(item, "i", { style: `color:var(${ink})` });
+    swatch(item, `var(${ink})`, dash);
     element(item, "span").innerHTML = text;
   }
   readings(panel, () => {

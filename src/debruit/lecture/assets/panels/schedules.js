@@ -1,11 +1,11 @@
 "use strict";
 // Schedules
 PANELS.schedules = function (panel) {
-  const curves = D.schedules.curves, colour = (n) => `var(${INK[n % INK.length]})`;
+  const curves = D.schedules.curves, colour = (n) => `var(${INK[n % INK.length]})`, dash = (n) => curves[n].model ? "none" : DASH[1 + n % (DASH.length - 1)];
   const legend = element(panel, "div", { class: "legend" });
   curves.forEach((c, n) => {
     const item = element(legend, "span", c.model ? { class: "own" } : {});
-    element(item, "i", { style: `color:${colour(n)}` });
+    swatch(item, colour(n), dash(n), c.model ? 4 : 2);
     const name = element(item, "span");
     relabel.push(() => { name.textContent = c.model ? `${c.name} (${word("model")})` : c.name; });
   });
@@ -13,7 +13,7 @@ PANELS.schedules = function (panel) {
   const draw = (svg, key, options) => watchers.push(() => {
     const on = plot(svg, Object.assign({ x: [0, 1], xLabel: "t", height: 210 }, options));
     curves.forEach((c, n) => {
-      const line = curve(on, c.t, c[key], { stroke: colour(n) });
+      const line = curve(on, c.t, c[key], { stroke: colour(n), "stroke-dasharray": dash(n) });
       if (c.model) line.style.strokeWidth = 3.4;
     });
     upright(on, D.times[state.k]);
