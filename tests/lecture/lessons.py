@@ -1,8 +1,9 @@
 """Models to explain that need no training."""
 
 import dataclasses
+import importlib
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tiny
 import torch
@@ -66,3 +67,17 @@ class UnshuffledModule(CodecModule):
 
     def decode(self, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         return functional.pixel_shuffle(latents * 2, 2)
+
+
+def resolved(name: str) -> Any:
+    """The object at an import path below debruit, such as "diffusion.chain.Chain.q"."""
+    parts = ["debruit", *name.split(".")]
+    for cut in range(len(parts), 0, -1):
+        try:
+            item = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[cut:]:
+            item = getattr(item, attribute)
+        return item
+    raise ModuleNotFoundError(name)

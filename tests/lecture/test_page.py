@@ -1,7 +1,6 @@
 """The page: whole in itself, in two languages, and alive in a browser (headless Chromium, where there is one)."""
 
 import dataclasses
-import importlib
 import json
 import re
 import shutil
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from lessons import Unshuffled, chained, fresh, unconditional
+from lessons import Unshuffled, chained, fresh, resolved, unconditional
 
 from debruit.errors import InputError
 from debruit.lecture.autoencoder import chapters as autoencoder
@@ -62,15 +61,7 @@ def test_names_in_the_data_cannot_end_the_script():
 def test_every_function_that_is_named_exists():
     for chapter in (*CHAPTERS, *autoencoder.CHAPTERS):
         for name in chapter.functions:
-            parts = ["debruit", *name.split(".")]
-            for cut in range(len(parts), 0, -1):
-                try:
-                    item = importlib.import_module(".".join(parts[:cut]))
-                except ModuleNotFoundError:
-                    continue
-                for attribute in parts[cut:]:
-                    item = getattr(item, attribute)
-                break
+            item = resolved(name)
             assert callable(item) or hasattr(item, "func"), name  # a cached property has a func
 
 

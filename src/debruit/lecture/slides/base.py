@@ -1,5 +1,6 @@
 """A slide of the lecture, and the map of all slides as a document."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,39 +40,42 @@ WORDS: Mapping[str, Both] = {
 def table(slides: Sequence[Slide], titles: Mapping[str, Both], language: int) -> str:
     """Return one row for each slide, in Markdown: its number, its idea, and the chapters by `titles`, key to title."""
     names = {**titles, TOP: WORDS[TOP]}
-    head = [WORDS[key][language] for key in ("slide", "idea", "chapter")]
-    rows = [
-        [
-            f"[{s.number}](#{_anchor(s, language)})",
-            s.idea[language],
-            ", ".join(names[key][language] for key in s.chapters),
-        ]
-        for s in slides
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["-"] * 3, *rows])
+    rows = [[WORDS[key][language] for key in ("slide", "idea", "chapter")], ["-"] * 3]
+    for slide in slides:
+        chapters = ", ".join(_text(names[key], language) for key in slide.chapters)
+        address = f"#{WORDS['slide'][language]}-{slide.number}"  # as Markdown renderers name the heading below
+        rows.append([f"[{slide.number}]({address})", _text(slide.idea, language), chapters])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def details(slides: Sequence[Slide], language: int) -> str:
-    """Return a section for each slide that has more to say, in Markdown."""
-    return "\n\n".join(_section(s, language) for s in slides)
+    """Return a section for each slide in Markdown: its idea, equations, functions and note."""
+    return "\n\n".join(_section(slide, language) for slide in slides)
 
 
 def _section(slide: Slide, language: int) -> str:
     colon = (":", "\u00a0:")[language]
-    lines = [f"### {WORDS['slide'][language].capitalize()} {slide.number}", _text(slide.idea, language) + "."]
-    lines += [f"$${tex}$$" for tex in slide.equations]
+    lines = [f"### {WORDS['slide'][language].capitalize()} {slide.number}", _filled(_text(slide.idea, language) + ".")]
+    lines += [f"```math\n{tex}\n```" for tex in slide.equations]
     if slide.functions:
         names = ", ".join(f"`{name}`" for name in slide.functions)
-        lines.append(f"{WORDS['functions'][language]}{colon} {names}.")
+        lines.append(_filled(f"{WORDS['functions'][language]}{colon} {names}."))
     if slide.note:
-        lines.append(f"*{WORDS['note'][language]}{colon}* {_text(slide.note, language)}")
+        lines.append(_filled(f"**{WORDS['note'][language]}{colon}** {_text(slide.note, language)}"))
     return "\n\n".join(lines)
+
+
+def _filled(text: str) -> str:
+    """Fill lines of 120 columns, without a break in mathematics or code."""
+    lines, line = [], ""
+    for word in re.findall(r"(?:\$[^$]*\$|`[^`]*`|[^ \n])+", text):
+        if line and len(line) + 1 + len(word) > 120:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip(" \n")
+    return "\n".join([*lines, line])
 
 
 def _text(text: Both, language: int) -> str:
     return spaced(text[1]) if language else text[0]
-
-
-def _anchor(slide: Slide, language: int) -> str:
-    """Return the address that a Markdown renderer gives to the section of a slide."""
-    return f"{WORDS['slide'][language]}-{slide.number}"

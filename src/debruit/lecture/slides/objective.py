@@ -15,7 +15,7 @@ OBJECTIVE = (
             r"[\frac{p_\theta(x_{0:T})}{q(x_{1:T} \mid x_0)}]",
         ),
         chapters=("objective",),
-        functions=("lecture.objective",),
+        functions=("lecture.objective.TwoSteps.derivation",),
         note=(
             "$H(q, p_\\theta) = H(q) + D_{KL}(q \\parallel p_\\theta)$: the first part does not depend on the model, "
             "so "
@@ -34,7 +34,7 @@ OBJECTIVE = (
             r"[\log \frac{q(x_{1:T} \mid x_0)}{p_\theta(x_{0:T})}]",
         ),
         chapters=("objective",),
-        functions=("lecture.objective",),
+        functions=("lecture.objective.jensen",),
         note=(
             "$\\phi$ must be convex: here it is $-\\log$. Of the four signs $\\leq$ only the first is an inequality; "
             "the "
@@ -162,7 +162,7 @@ OBJECTIVE = (
             "Tout instant $t$ à l'entraînement ; le bruit estimé mène de $x_t$ à $x_{t-1}$",
         ),
         chapters=("training", "reverse"),
-        functions=("diffusion.objective.Objective", "lecture.training"),
+        functions=("diffusion.objective.Objective", "lecture.training.training"),
         note=(
             "$x_{t-1}$ is not recovered but drawn: the estimated noise gives the mean of its distribution.",
             "$x_{t-1}$ n'est pas retrouvé mais tiré : le bruit estimé donne la moyenne de sa distribution.",
@@ -175,13 +175,13 @@ OBJECTIVE = (
             "Un U-Net avec un encodage de position pour l'information temporelle",
         ),
         chapters=("network",),
-        functions=("networks.unet.UNet", "lecture.network"),
+        functions=("networks.unet.UNet", "lecture.network.anatomy", "lecture.time_encoding.time_encoding"),
     ),
     Slide(
         number=31,
         idea=("Attention layers", "Couches d'attention"),
         chapters=("network",),
-        functions=("lecture.network",),
+        functions=("networks.attention.SelfAttention", "lecture.attention.attention_maps"),
     ),
     Slide(
         number=32,

@@ -99,14 +99,14 @@ PROCESS = (
             r"q(x_0) = \int q(x_{0:T}) \, d x_{1:T}",
         ),
         chapters=("probability",),
-        functions=("lecture.probability",),
+        functions=("lecture.probability.theorems",),
     ),
     Slide(
         number=11,
         idea=("The chain rule of probability", "Théorème des probabilités conditionnelles"),
         equations=(r"q(x_{1:T} \mid x_0) = q(x_T \mid x_{0:T-1}) \, q(x_{T-1} \mid x_{0:T-2}) \cdots q(x_1 \mid x_0)",),
         chapters=("probability",),
-        functions=("lecture.probability",),
+        functions=("lecture.probability.theorems",),
     ),
     Slide(
         number=12,
@@ -205,7 +205,7 @@ PROCESS = (
         ),
         equations=(r"q(x_{t-1} \mid x_t) = \frac{q(x_t \mid x_{t-1}) \, q(x_{t-1})}{q(x_t)}",),
         chapters=("probability", "posterior"),
-        functions=("lecture.probability",),
+        functions=("lecture.probability.probability", "lecture.mixture.reverse"),
         note=(
             "Both $q(x_{t-1})$ and $q(x_t)$ are unknown: each is an integral over all images. In one dimension it can "
             "be computed, which the page does.",
