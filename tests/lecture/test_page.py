@@ -104,6 +104,7 @@ def test_equations_say_what_they_mean():
         r"\frac{1}{\sqrt{\alpha}}"
     )
     assert "<munderover><mo>∑</mo>" in mathml(r"\sum_{t=2}^{T} x")
+    assert mathml("-0{,}5") == "<math><mrow><mo>−</mo><mn>0,5</mn></mrow></math>", "a French number is one number"
 
 
 def test_an_unknown_language_is_refused(study):

@@ -74,7 +74,7 @@ def test_an_image_of_another_size_channels_and_depth_is_made_to_fit_and_reported
     assert example.image.shape == (1, *spec.shape)
     for part in ("resized from 30 x 20 to the model's 8 x 8 pixels", "colour made grey"):
         assert part in example.origin[0]
-    assert "couleur changée en gris" in example.origin[1]
+    assert "couleur convertie en gris" in example.origin[1]
     deep = from_file(write_image(tmp_path / "d.png", np.full((8, 8), 65535, np.uint16)), spec)
     assert "uint16 values scaled to the range" in deep.origin[0]
     assert (deep.image == spec.high).all(), "white is white in any depth"

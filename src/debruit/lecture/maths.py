@@ -1,8 +1,8 @@
 r"""Equations in a small part of TeX -> MathML, which browsers render.
 
-Understood: letters, digits, operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{}, \tilde{}, \hat{}, \text{},
-\mathcal{}, \mathbb{}, Greek letters, functions and the operators below, which Matplotlib's mathtext understands, too,
-and \underbrace{}_{}, which it does not.
+Understood: letters, numbers (0.5, or 0{,}5 with a comma), operators, x_{...}, x^{...}, \frac{}{}, \sqrt{}, \bar{},
+\tilde{}, \hat{}, \text{}, \mathcal{}, \mathbb{}, Greek letters, functions and the operators below, which Matplotlib's
+mathtext understands, too, and \underbrace{}_{}, which it does not.
 """
 
 import re
@@ -24,7 +24,7 @@ ACCENTS = {"bar": "¯", "tilde": "~", "hat": "^"}
 BRACE = '<mrow class="brace">'  # a line below, of which what follows "_" is the label
 SPACES = {",": "0.17em", ";": "0.28em", "quad": "1em", "qquad": "2em"}
 AFTER = re.compile(r"(<math>(?:(?!</math>).)*</math>[\u00a0\u202f]?[,.;:?!)]+)")
-TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:\.\d+)?|\S")
+TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;|{}]|[A-Za-z]|\d+(?:(?:\.|\{,\})\d+)?|\S")
 
 
 def mathml(tex: str, *, display: bool = False) -> str:
@@ -90,7 +90,7 @@ def _atom(tokens: list[str]) -> str:
     if token.startswith("\\"):
         return _command(token[1:], tokens)
     if token[0].isdigit():
-        return f"<mn>{token}</mn>"
+        return f"<mn>{token.replace('{,}', ',')}</mn>"
     if token.isalpha():
         return f"<mi>{token}</mi>"
     if token in "()[]|":

@@ -37,18 +37,19 @@ CHAPTER = Chapter(
     title=("Adding noise, and predicting it", "Ajouter du bruit, et l'estimer"),
     text=(
         (
-            "The forward process needs no training: at any step $t$, $x_t$ is the image, scaled down, plus Gaussian "
-            "noise $\\epsilon$. The network receives $x_t$ and $t$ alone and predicts the noise, $\\epsilon_\\theta$; "
-            "this is equivalent to predicting the clean image, $\\hat{x}_0$. Training (algorithm 1) minimises the "
-            "squared difference of the two noises at random $t$. Move $t$ at the foot of the page: near $t = 1$ the "
-            "image is clear and the noise is hard to tell; near $t = T$ it is the other way round, and $\\hat{x}_0$ "
-            "becomes a blurred average of the images that are possible.",
-            "Le processus de diffusion vers l'avant ne demande aucun entraînement : à tout instant $t$, $x_t$ est "
-            "l'image, atténuée, plus un bruit gaussien $\\epsilon$. Le réseau ne reçoit que $x_t$ et $t$ et estime le "
-            "bruit, $\\epsilon_\\theta$ ; cela revient à estimer l'image nette, $\\hat{x}_0$. L'entraînement "
-            "(algorithme 1) minimise l'écart quadratique entre les deux bruits, à des instants $t$ tirés au hasard. "
-            "Déplacez $t$ au bas de la page : près de $t = 1$, l'image est nette et le bruit difficile à distinguer "
-            "; près de $t = T$, c'est l'inverse, et $\\hat{x}_0$ devient une moyenne floue des images possibles.",
+            "The forward process needs no training: at any step $t$, $x_t$ is a weighted sum of the image and of "
+            "Gaussian noise $\\epsilon$. The network receives $x_t$ and $t$ (and its condition, if it has one) and "
+            "predicts the noise, $\\epsilon_\\theta$; this is equivalent to predicting the clean image, $\\hat{x}_0$. "
+            "Training (algorithm 1) minimises the squared difference of the two noises at random $t$. Move $t$ at the "
+            "foot of the page: near $t = 1$ the image is clear and the noise is hard to tell; near $t = T$ it is the "
+            "other way round, and $\\hat{x}_0$ becomes a blurred average of the images that are possible.",
+            "Le processus de diffusion vers l'avant ne demande aucun entraînement : à toute étape $t$, $x_t$ est une "
+            "somme pondérée de l'image et d'un bruit gaussien $\\epsilon$. Le réseau reçoit $x_t$ et $t$ (et sa "
+            "condition, s'il en a une) et estime le bruit, $\\epsilon_\\theta$ ; cela revient à estimer l'image "
+            "nette, $\\hat{x}_0$. L'entraînement (algorithme 1) minimise l'écart quadratique entre les deux bruits, "
+            "pour des étapes $t$ tirées au hasard. Déplacez $t$ au bas de la page : près de $t = 1$, l'image est "
+            "nette et le bruit se distingue mal ; près de $t = T$, c'est l'inverse, et $\\hat{x}_0$ devient une "
+            "moyenne floue des images possibles.",
         ),
     ),
     equations=(

@@ -23,53 +23,54 @@ CHAPTER = Chapter(
         (
             "Training should bring $p_\\theta(x_0)$ close to $q(x_0)$, and the cross-entropy $H(q, p_\\theta)$ "
             "measures how far it is: it is $H(q)$, which no model can change, plus a divergence that is 0 for "
-            "$p_\\theta = q$ alone. But $p_\\theta(x_0)$ is an integral over all trajectories $x_{1:T}$. Written as an "
-            "expectation over the forward process, it is the mean of a weight, $p_\\theta(x_{0:T}) / q(x_{1:T}|x_0)$. "
-            "The logarithm of a mean cannot be estimated without bias from a few trajectories; Jensen's inequality "
-            "exchanges the two, and the mean of a logarithm can, even from one trajectory.",
+            "$p_\\theta = q$ alone. But $p_\\theta(x_0)$ is an integral over all trajectories $x_{1:T}$. Written as "
+            "an expectation over the forward process, it is the mean of a weight, $p_\\theta(x_{0:T}) / "
+            "q(x_{1:T}|x_0)$. The logarithm of a mean cannot be estimated without bias from a few trajectories; "
+            "Jensen's inequality exchanges the two, and the mean of a logarithm can, even from one trajectory.",
             "L'entraînement doit rapprocher $p_\\theta(x_0)$ de $q(x_0)$, et l'entropie croisée $H(q, p_\\theta)$ "
-            "mesure leur écart : c'est $H(q)$, que nul modèle ne peut changer, plus une divergence qui n'est nulle que "
-            "si $p_\\theta = q$. Mais $p_\\theta(x_0)$ est une intégrale sur toutes les trajectoires $x_{1:T}$. Écrite "
-            "comme une espérance sur le processus vers l'avant, c'est la moyenne d'un poids, "
-            "$p_\\theta(x_{0:T}) / q(x_{1:T}|x_0)$. Le logarithme d'une moyenne ne s'estime pas sans biais à partir de "
-            "quelques trajectoires ; l'inégalité de Jensen échange les deux, et la moyenne d'un logarithme s'estime "
-            "même à partir d'une seule.",
+            "mesure ce qui les sépare encore : c'est $H(q)$, qu'aucun modèle ne peut changer, plus une divergence qui "
+            "n'est nulle que si $p_\\theta = q$. Mais $p_\\theta(x_0)$ est une intégrale sur toutes les trajectoires "
+            "$x_{1:T}$. Écrite comme une espérance sur le processus de diffusion vers l'avant, c'est la moyenne d'un "
+            "poids, $p_\\theta(x_{0:T}) / q(x_{1:T}|x_0)$. Le logarithme d'une moyenne ne s'estime pas sans biais à "
+            "partir de quelques trajectoires ; l'inégalité de Jensen échange les deux opérations, et la moyenne d'un "
+            "logarithme s'estime même à partir d'une seule trajectoire.",
         ),
         (
-            "The price is a gap: $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ is exactly the divergence between the "
-            "trajectories of the forward process and those of the model that end in the same $x_0$. Here is a chain of "
-            "two steps on Gaussian data, where every line of the derivation has an exact value. Make the model exact, "
-            "and the gap vanishes. With the lecture's $p(x_2) = \\mathcal{N}(0, 1)$ a gap remains unless the chain "
-            "ends in that distribution (move $\\beta_2$ towards 1).",
-            "Le prix est un écart : $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ est exactement la divergence entre les "
-            "trajectoires du processus vers l'avant et celles du modèle qui aboutissent au même $x_0$. Voici une "
-            "chaîne de deux pas sur des données gaussiennes, où chaque ligne de la démonstration a une valeur exacte. "
-            "Rendez le modèle exact, et l'écart s'annule. Avec $p(x_2) = \\mathcal{N}(0, 1)$, comme dans le cours, il "
-            "reste un écart, à moins que la chaîne n'aboutisse à cette loi (poussez $\\beta_2$ vers 1).",
+            "The price is a gap: $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ is exactly the divergence, averaged over "
+            "$x_0$, between the trajectories of the forward process and those of the model that end in the same "
+            "$x_0$. Here is a chain of two steps on Gaussian data, where every line of the derivation has an exact "
+            "value. Make the model exact, and the gap vanishes. With the lecture's $p(x_2) = \\mathcal{N}(0, 1)$ a "
+            "gap remains unless the chain ends in that distribution (move $\\beta_2$ towards 1).",
+            "Il y a un prix, l'écart : $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ est exactement la divergence, moyennée "
+            "sur $x_0$, entre les trajectoires du processus de diffusion vers l'avant et celles du modèle qui "
+            "aboutissent au même $x_0$. Voici une chaîne de deux étapes sur des données gaussiennes, où chaque ligne "
+            "de la démonstration a une valeur exacte. Rendez le modèle exact : l'écart s'annule. Avec $p(x_2) = "
+            "\\mathcal{N}(0, 1)$, comme dans le cours, il reste un écart, à moins que la chaîne n'aboutisse à cette "
+            "distribution (rapprochez $\\beta_2$ de 1).",
         ),
         (
             "The lecture says that minimising the bound works since $H(q, p_\\theta)$ is positive. For grey levels, "
             "which have probabilities, it is; for densities it may be negative (make $s_0$ small), and the sign plays "
-            "no part: what counts is that $\\mathcal{L}_{VUB} \\geq H(q, p_\\theta)$, so that a low bound forces a low "
-            "cross-entropy. The two have the same minimum only where the gap can reach 0. The last line of the lecture "
-            "also leaves out the expectation over $q$, which remains.",
-            "Le cours dit que minimiser la limite convient parce que $H(q, p_\\theta)$ est positive. Pour des niveaux "
-            "de gris, qui ont des probabilités, elle l'est ; pour des densités elle peut être négative (prenez un "
-            "petit $s_0$), et le signe ne joue aucun rôle : ce qui compte est que "
-            "$\\mathcal{L}_{VUB} \\geq H(q, p_\\theta)$ ; une limite basse impose donc une entropie croisée "
-            "basse. Les deux n'ont le même minimum que si l'écart peut s'annuler. La dernière ligne du cours omet "
-            "aussi l'espérance sur $q$, qui demeure.",
+            "no part: what counts is that $\\mathcal{L}_{VUB} \\geq H(q, p_\\theta)$, so that a low bound forces a "
+            "low cross-entropy. The two have the same minimum only where the gap can reach 0. The last line of the "
+            "lecture also leaves out the expectation over $q$, which remains.",
+            "Le cours dit que minimiser la limite convient parce que $H(q, p_\\theta)$ est positive. C'est vrai pour "
+            "des niveaux de gris, qui ont des probabilités ; pour des densités, elle peut être négative (choisissez "
+            "un petit $s_0$), et le signe ne joue aucun rôle. Ce qui compte, c'est que $\\mathcal{L}_{VUB} \\geq H(q, "
+            "p_\\theta)$ : une limite basse impose une entropie croisée basse. Les deux n'ont le même minimum que si "
+            "l'écart peut s'annuler. La dernière ligne du cours omet aussi l'espérance sur $q$, qui demeure.",
         ),
         (
             "Three remarks. 1: $\\mathcal{L}_T$ has no parameter, since the $\\beta_t$ are chosen beforehand: it is a "
             "constant of the training, small if the chain ends in noise. 2: $\\mathcal{L}_0$ needs a decoder of its "
-            "own (for 8-bit images, the mass of one grey level) or is left out. 3: each $\\mathcal{L}_{t-1}$ compares "
-            "two Gaussians, so it has a closed form; the next chapter measures these terms for this page's model.",
+            "own (for 8-bit images, the mass of one grey level) or is left out. 3: in each $\\mathcal{L}_{t-1}$ both "
+            "distributions are Gaussian, so that their divergence has a closed form; the next chapter measures these "
+            "terms for this page's model.",
             "Trois remarques. 1 : $\\mathcal{L}_T$ n'a pas de paramètre, car les $\\beta_t$ sont choisis en amont : "
             "c'est une constante de l'entraînement, petite si la chaîne aboutit à du bruit. 2 : $\\mathcal{L}_0$ "
             "demande un décodeur particulier (pour des images de 8 bits, la masse d'un niveau de gris), ou bien on "
-            "l'omet. 3 : chaque $\\mathcal{L}_{t-1}$ compare deux gaussiennes et a donc une formule explicite ; le "
-            "chapitre suivant mesure ces termes pour le modèle de cette page.",
+            "l'omet. 3 : dans chaque $\\mathcal{L}_{t-1}$, les deux distributions sont gaussiennes, et leur "
+            "divergence a une formule explicite ; le chapitre suivant mesure ces termes pour le modèle de cette page.",
         ),
     ),
     equations=(
@@ -102,35 +103,41 @@ CHAPTER = Chapter(
         "obj_exact": ("make the model exact", "rendre le modèle exact"),
         "obj_fitted": (
             "$p(x_2) = q(x_2)$ instead of $\\mathcal{N}(0, 1)$",
-            "$p(x_2) = q(x_2)$, non $\\mathcal{N}(0, 1)$",
+            "$p(x_2) = q(x_2)$ au lieu de $\\mathcal{N}(0, 1)$",
         ),
-        "obj_std": ("$s_0$, standard deviation of the data", "$s_0$, écart type des données"),
-        "obj_error": ("error of the model's means", "erreur des moyennes du modèle"),
-        "obj_factor": ("model's variances, times the exact ones", "variances du modèle, en multiple des exactes"),
+        "obj_std": ("$s_0$, standard deviation of the data", "$s_0$, écart-type des données"),
+        "obj_error": ("relative error of the model's means", "erreur relative des moyennes du modèle"),
+        "obj_factor": (
+            "model's variances, relative to the exact ones",
+            "variances du modèle, rapportées aux variances exactes",
+        ),
         "obj_line": ("the derivation, line by line", "la démonstration, ligne par ligne"),
         "obj_nats": ("nats", "nats"),
         "obj_cross": ("cross-entropy, exact", "entropie croisée, exacte"),
         "obj_row_hq": ("entropy of the data", "entropie des données"),
         "obj_row_kl": ("divergence", "divergence"),
         "obj_split": ("their sum", "leur somme"),
-        "obj_marginal": ("marginal, as an expectation (integral)", "théorème marginal, en espérance (intégrale)"),
+        "obj_marginal": (
+            "marginal, as an expectation (integral)",
+            "théorème marginal, comme une espérance (intégrale)",
+        ),
         "obj_jensen": ("Jensen's inequality", "inégalité de Jensen"),
         "obj_row_t": ("$\\mathcal{L}_T$, the end of the chain", "$\\mathcal{L}_T$, la fin de la chaîne"),
-        "obj_row_1": ("$\\mathcal{L}_1$, the step from 2 to 1", "$\\mathcal{L}_1$, le pas de 2 à 1"),
-        "obj_row_0": ("$\\mathcal{L}_0$, the step from 1 to 0", "$\\mathcal{L}_0$, le pas de 1 à 0"),
+        "obj_row_1": ("$\\mathcal{L}_1$, the step from 2 to 1", "$\\mathcal{L}_1$, l'étape de 2 à 1"),
+        "obj_row_0": ("$\\mathcal{L}_0$, the step from 1 to 0", "$\\mathcal{L}_0$, l'étape de 1 à 0"),
         "obj_parts": ("the sum of the three parts", "la somme des trois parties"),
         "obj_where": (
-            "The model is $p(x_2) = \\mathcal{N}(0, \\rho)$, $p_\\theta(x_{t-1}|x_t) = \\mathcal{N}(a_t x_t, v_t)$, so "
-            "that $p_\\theta(x_0) = \\mathcal{N}(0, P)$ with $P = a_1^2 (a_2^2 \\rho + v_2) + v_1$. $V_t$ is the "
-            "variance of $x_t$ under $q$. The exact reverse of the chain has $a_t = \\sqrt{\\alpha_t} V_{t-1} / V_t$, "
-            "$v_t = \\beta_t V_{t-1} / V_t$ and $\\rho = V_2$.",
+            "The model is $p(x_2) = \\mathcal{N}(0, \\rho)$, $p_\\theta(x_{t-1}|x_t) = \\mathcal{N}(a_t x_t, v_t)$, "
+            "so that $p_\\theta(x_0) = \\mathcal{N}(0, P)$ with $P = a_1^2 (a_2^2 \\rho + v_2) + v_1$. $V_t$ is the "
+            "variance of $x_t$ under $q$. The exact reverse process of the chain has $a_t = \\sqrt{\\alpha_t} V_{t-1} "
+            "/ V_t$, $v_t = \\beta_t V_{t-1} / V_t$ and $\\rho = V_2$.",
             "Le modèle est $p(x_2) = \\mathcal{N}(0, \\rho)$, $p_\\theta(x_{t-1}|x_t) = \\mathcal{N}(a_t x_t, v_t)$, "
             "d'où $p_\\theta(x_0) = \\mathcal{N}(0, P)$ avec $P = a_1^2 (a_2^2 \\rho + v_2) + v_1$. $V_t$ est la "
-            "variance de $x_t$ sous $q$. L'inverse exact de la chaîne a $a_t = \\sqrt{\\alpha_t} V_{t-1} / V_t$, $v_t "
-            "= \\beta_t V_{t-1} / V_t$ et $\\rho = V_2$.",
+            "variance de $x_t$ sous $q$. Le processus inverse exact de la chaîne a pour paramètres $a_t = "
+            "\\sqrt{\\alpha_t} V_{t-1} / V_t$, $v_t = \\beta_t V_{t-1} / V_t$ et $\\rho = V_2$.",
         ),
         "obj_gap": ("gap", "écart"),
-        "obj_minus": ("the same from the lines above", "le même, d'après les lignes ci-dessus"),
+        "obj_minus": ("the same from the lines above", "le même, calculé d'après les lignes ci-dessus"),
         "obj_waterfall": (
             "the two sides of $H \\leq \\mathcal{L}_{VUB}$, nats",
             "les deux membres de $H \\leq \\mathcal{L}_{VUB}$, nats",
@@ -153,9 +160,9 @@ CHAPTER = Chapter(
             "Drag $X_1$ and $X_2$ along the curve. The gap is 0 if they coincide (or if $w$ is 0 or 1) and grows with "
             "their distance. In the bound, $X$ is the weight above: the more it varies between trajectories, the "
             "looser the bound.",
-            "Déplacez $X_1$ et $X_2$ le long de la courbe. L'écart est nul s'ils coïncident (ou si $w$ vaut 0 ou 1) et "
-            "croît avec leur distance. Dans la limite, $X$ est le poids ci-dessus : plus il varie d'une trajectoire à "
-            "l'autre, plus la limite est lâche.",
+            "Déplacez $X_1$ et $X_2$ le long de la courbe. L'écart est nul s'ils coïncident (ou si $w$ vaut 0 ou 1) "
+            "et croît avec leur distance. Dans la limite, $X$ est le poids ci-dessus : plus il varie d'une "
+            "trajectoire à l'autre, moins la limite est serrée.",
         ),
     },
     symbols={

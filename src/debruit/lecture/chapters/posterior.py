@@ -36,18 +36,19 @@ def numbers(study: Study) -> Json:
 
 CHAPTER = Chapter(
     key="posterior",
-    title=("The step back, with and without knowing the image", "L'étape inverse, avec et sans l'image"),
+    title=("The step back, with and without knowing the image", "L'étape inverse, selon que l'image est connue ou non"),
     text=(
         (
             "If $x_0$ is known, the posterior $q(x_{t-1}|x_t, x_0)$ of the previous step is a Gaussian, by Bayes' "
             "theorem. The model does not know $x_0$ and uses $\\hat{x}_0$ in its place: $p_\\theta(x_{t-1}|x_t)$. The "
-            "two have the same variance and differ in their means; their divergence, summed over the pixels, is one "
-            "term of the bound. Here they are for the chosen pixel.",
+            "two have the same variance (unless the network has learned its own) and differ in their means; their "
+            "divergence, summed over the pixels and averaged over $x_t$, is one term of the bound. Here they are for "
+            "the chosen pixel.",
             "Si $x_0$ est connu, la distribution a posteriori $q(x_{t-1}|x_t, x_0)$ de l'étape précédente est "
-            "gaussienne, d'après le théorème de Bayes. Le modèle ne connaît pas $x_0$ et met $\\hat{x}_0$ à sa place "
-            ": $p_\\theta(x_{t-1}|x_t)$. Les deux distributions ont la même variance et diffèrent par leurs moyennes "
-            "; leur divergence, sommée sur les pixels, est un terme de la limite supérieure. Les voici pour le pixel "
-            "choisi.",
+            "gaussienne, d'après le théorème de Bayes. Le modèle ne connaît pas $x_0$ et met $\\hat{x}_0$ à sa "
+            "place : $p_\\theta(x_{t-1}|x_t)$. Les deux distributions ont la même variance (sauf si le réseau a "
+            "appris la sienne) et diffèrent par leurs moyennes ; leur divergence, sommée sur les pixels et moyennée "
+            "sur $x_t$, est un terme de la limite supérieure variationnelle. Les voici pour le pixel choisi.",
         ),
     ),
     equations=(
@@ -71,10 +72,11 @@ CHAPTER = Chapter(
         "divergence": ("divergence of this pixel", "divergence de ce pixel"),
         "nats": ("nats", "nats"),
         "point": (
-            "At $t = 1$ the posterior has no variance left: it is the point $x_0$, and the bound uses $L_0$, the "
-            "rounding to grey levels, instead of a divergence.",
-            "À $t = 1$, la distribution a posteriori n'a plus de variance : c'est le point $x_0$, et la limite "
-            "prend $L_0$, l'arrondi aux niveaux de gris, au lieu d'une divergence.",
+            "At $t = 1$ the posterior has no variance left: it is the point $x_0$, and the bound uses $L_0$ instead "
+            "of a divergence: for 8-bit images, minus the log-probability of the right grey levels.",
+            "À $t = 1$, la distribution a posteriori n'a plus de variance : c'est le point $x_0$. La limite prend "
+            "alors $L_0$ au lieu d'une divergence : pour des images de 8 bits, l'opposé de la log-probabilité des "
+            "bons niveaux de gris.",
         ),
     },
     symbols={

@@ -33,25 +33,27 @@ def numbers(study: Study) -> Json:
 
 CHAPTER = Chapter(
     key="probability",
-    title=("The chain as probability", "La chaîne vue comme une loi de probabilité"),
+    title=("The chain as probability", "La chaîne en termes de probabilités"),
     text=(
         (
-            "A diffusion model is a Markov chain, and a few theorems carry the whole lecture. Here each can be checked "
+            "A DDPM is built on a Markov chain, and a few theorems carry the whole lecture. Here each can be checked "
             "with numbers, since the data is a single number $x_0$ whose distribution is known: two grey levels, or "
-            "the values of this page's image. The chain is that of the other chapters. The lecture takes steps from $t "
-            "- 1$ to $t$; the panel allows any $s < t$, since a longer jump shows the same things on a larger scale.",
-            "Un modèle de diffusion est une chaîne de Markov, et quelques théorèmes portent tout le cours. Chacun se "
-            "vérifie ici par des nombres, car la donnée est un seul nombre $x_0$ dont la distribution est connue : "
-            "deux niveaux de gris, ou les valeurs de l'image de cette page. La chaîne est celle des autres chapitres. "
-            "Le cours va de $t - 1$ à $t$ ; la figure accepte tout $s < t$, car un saut plus long montre la même chose "
-            "en plus grand.",
+            "the values of this page's image. The chain is that of the other chapters. The lecture takes steps from "
+            "$t - 1$ to $t$; the panel allows any $s < t$, since a longer jump shows the same things on a larger "
+            "scale.",
+            "Un DDPM est fondé sur une chaîne de Markov, et quelques théorèmes portent tout le cours. Chacun se "
+            "vérifie ici par le calcul, car la donnée est un seul nombre $x_0$ dont la distribution est connue : deux "
+            "niveaux de gris, ou les valeurs de l'image de cette page. La chaîne est celle des autres chapitres. Le "
+            "cours va de l'étape $t - 1$ à l'étape $t$ ; la figure accepte tout $s < t$, car un saut plus long montre "
+            "la même chose en plus grand.",
         ),
         (
             "The map is the joint distribution $q(x_s, x_t)$, with a marginal on each side. Drag $x_t$: the row of "
-            "the map at $x_t$, divided by $q(x_t)$, is $q(x_s|x_t)$, drawn beneath it. That is Bayes' theorem.",
-            "La carte est la distribution conjointe $q(x_s, x_t)$, avec une loi marginale de chaque côté. Déplacez "
-            "$x_t$ : la ligne de la carte en $x_t$, divisée par $q(x_t)$, est $q(x_s|x_t)$, tracée au-dessous. C'est "
-            "le théorème de Bayes.",
+            "the map at $x_t$ is $q(x_t|x_s) \\, q(x_s)$; divided by $q(x_t)$, it is $q(x_s|x_t)$, drawn beneath it. "
+            "That is Bayes' theorem.",
+            "La carte est la distribution conjointe $q(x_s, x_t)$, avec une distribution marginale de chaque côté. "
+            "Déplacez $x_t$ : la ligne de la carte en $x_t$ est $q(x_t|x_s) \\, q(x_s)$ ; divisée par $q(x_t)$, elle "
+            "donne $q(x_s|x_t)$, tracée au-dessous. C'est le théorème de Bayes.",
         ),
         (
             "But that quotient needs $q(x_s)$ and $q(x_t)$, hence the whole distribution of the data: a sum of a few "
@@ -59,12 +61,12 @@ CHAPTER = Chapter(
             "$x_0$ is given, the data drops out: $q(x_s|x_t, x_0)$ is one Gaussian with a closed form. Compare a long "
             "jump, where $q(x_s|x_t)$ can have several modes, with a single step, where it is almost a Gaussian: this "
             "is what justifies a Gaussian $p_\\theta(x_{t-1}|x_t)$, and why the steps must be small.",
-            "Mais ce quotient demande $q(x_s)$ et $q(x_t)$, donc toute la distribution des données : ici une somme de "
-            "quelques termes, en général une intégrale sur toutes les images, et c'est pourquoi $q(x_{t-1}|x_t)$ est "
-            "insoluble. Dès que $x_0$ est donné, la distribution des données disparaît : $q(x_s|x_t, x_0)$ est une "
-            "seule gaussienne, de formule explicite. Comparez un long saut, où $q(x_s|x_t)$ peut avoir plusieurs "
-            "modes, et un seul pas, où elle est presque gaussienne : c'est ce qui justifie une loi "
-            "$p_\\theta(x_{t-1}|x_t)$ gaussienne, et c'est pourquoi les pas doivent être petits.",
+            "Mais ce quotient exige de connaître $q(x_s)$ et $q(x_t)$, donc toute la distribution des données : ici "
+            "une somme de quelques termes, en général une intégrale sur toutes les images. C'est pourquoi "
+            "$q(x_{t-1}|x_t)$ est insoluble. Dès que $x_0$ est donné, la distribution des données n'intervient plus : "
+            "$q(x_s|x_t, x_0)$ est une seule gaussienne, de formule explicite. Comparez un long saut, où $q(x_s|x_t)$ "
+            "peut avoir plusieurs modes, et une seule étape, où elle est presque gaussienne : c'est ce qui justifie "
+            "l'hypothèse gaussienne pour $p_\\theta(x_{t-1}|x_t)$, et c'est pourquoi les étapes doivent être petites.",
         ),
     ),
     equations=(
@@ -94,9 +96,9 @@ CHAPTER = Chapter(
         "prob_jump": ("jump $t - s$", "saut $t - s$"),
         "prob_map": (
             "$q(x_s, x_t)$, its marginals, and $q(x_s|x_t)$",
-            "$q(x_s, x_t)$, ses lois marginales, et $q(x_s|x_t)$",
+            "$q(x_s, x_t)$, ses distributions marginales, et $q(x_s|x_t)$",
         ),
-        "prob_near": ("the step back, close up", "le pas en arrière, de près"),
+        "prob_near": ("the step back, close up", "l'étape inverse, de près"),
         "prob_exact": ("$q(x_s|x_t)$, exact", "$q(x_s|x_t)$, exacte"),
         "prob_known": ("$q(x_s|x_t, x_0)$", "$q(x_s|x_t, x_0)$"),
         "prob_gaussian": (
@@ -115,8 +117,8 @@ CHAPTER = Chapter(
             "$s = 0$ : $x_s$ est $x_0$ lui-même, donc $q(x_s|x_0)$ est un point, sans densité.",
         ),
         "prob_far": (
-            "KL of $q(x_s|x_t)$ from the Gaussian of its moments",
-            "KL entre $q(x_s|x_t)$ et la gaussienne de mêmes moments",
+            "KL of $q(x_s|x_t)$ from the Gaussian with its mean and variance",
+            "divergence entre $q(x_s|x_t)$ et la gaussienne de mêmes moyenne et variance",
         ),
         "prob_paths": (
             "$p_\\theta(x_{0:T})$: trajectories of the reverse process over $q(x_t)$",
@@ -128,8 +130,8 @@ CHAPTER = Chapter(
             "exactly. The play button moves along the trajectory from $x_T$ to $x_0$, and $\\log p_\\theta$ gains one "
             "term a step.",
             "Ici $p_\\theta$ est l'algorithme 2 avec la meilleure estimation possible, $\\hat{x}_0 = "
-            "\\mathbb{E}[x_0|x_t]$, exactement. Le bouton de lecture parcourt la trajectoire de $x_T$ à $x_0$, et "
-            "$\\log p_\\theta$ reçoit un terme de plus à chaque pas.",
+            "\\mathbb{E}[x_0|x_t]$, calculée exactement. La lecture animée parcourt la trajectoire de $x_T$ à $x_0$, "
+            "et $\\log p_\\theta$ reçoit un terme de plus à chaque étape.",
         ),
     },
     symbols={

@@ -92,8 +92,8 @@ def calls(study: Study) -> list[Calls]:
 
 LABELS: dict[str, Both] = {
     "mean": ("the model's mean", "moyenne du modèle"),
-    "kick": ("noise added in this step", "bruit ajouté à ce pas"),
-    "next": ("one step cleaner", "un pas plus net"),
+    "kick": ("noise added in this step", "bruit ajouté à cette étape"),
+    "next": ("after this step", "après cette étape"),
     "sample": ("sample", "échantillon"),
     "printed": ("as printed", "tel qu'écrit"),
     "clipped": ("clipped", "écrêté"),
@@ -131,44 +131,44 @@ LABELS: dict[str, Both] = {
     ),
     "a2_5": ("end for", "fin pour"),
     "a2_6": ("return $x_0$", "renvoyer $x_0$"),
-    "next_frame": ("next step shown", "pas montré suivant"),
+    "next_frame": ("next step shown", "étape montrée suivante"),
     "outside": (
         "share of the values of $\\hat{x}_0$ outside $[-1, 1]$, before clipping",
-        "part des valeurs de $\\hat{x}_0$ hors de $[-1, 1]$, avant écrêtage",
+        "proportion des valeurs de $\\hat{x}_0$ hors de $[-1, 1]$, avant écrêtage",
     ),
     "run_difference": (
-        "root mean square of the difference of both $x_t$",
-        "moyenne quadratique de la différence des deux $x_t$",
+        "root mean square of the difference between both $x_t$",
+        "moyenne quadratique de la différence entre les deux $x_t$",
     ),
-    "at_the_end": ("and of both $x_0$", "et des deux $x_0$"),
+    "at_the_end": ("and between both $x_0$", "et entre les deux $x_0$"),
     "only_run": (
         "This model's own settings neither guide nor clip (latents have no range to be clipped to), so there is "
         "nothing else to compare the printed algorithm with.",
-        "Les réglages de ce modèle ne guident ni n'écrêtent (des latents n'ont pas d'intervalle auquel les ramener) : "
-        "il n'y a rien d'autre à quoi comparer l'algorithme écrit.",
+        "Les réglages de ce modèle ne prévoient ni guidage ni écrêtage (des latents n'ont pas d'intervalle auquel les "
+        "ramener) : il n'y a rien d'autre à quoi comparer l'algorithme tel qu'il est écrit.",
     ),
     "own_settings": (
         "The second run has this model's own guidance, $w$ =",
-        "La seconde exécution a le guidage propre au modèle, $w$ =",
+        "La seconde exécution a le guidage de ce modèle, $w$ =",
     ),
     "clips_unasked": (
         "This model's own settings do not clip: the second run does, for comparison.",
-        "Les réglages de ce modèle n'écrêtent pas : la seconde exécution le fait, pour comparer.",
+        "Les réglages de ce modèle ne prévoient pas d'écrêtage : la seconde exécution écrête, pour comparer.",
     ),
     "decoded_ends": ("$x_0$ decoded", "$x_0$ décodé"),
     "learned_sigma": (
         "This network has learned its variance: $\\sigma_t^2$ is its own, and not $\\tilde{\\beta}_t$.",
-        "Ce réseau a appris sa variance : $\\sigma_t^2$ est la sienne, et non $\\tilde{\\beta}_t$.",
+        "Ce réseau a appris sa variance : $\\sigma_t^2$ est celle du réseau, et non $\\tilde{\\beta}_t$.",
     ),
     "steps_kept": (
         "The page runs the algorithm on the chain that keeps some steps, with the variances that this takes "
         "($\\beta_t = 1 - \\bar{\\alpha}_t / \\bar{\\alpha}_{t'}$, $t'$ the step kept before $t$: Nichol and Dhariwal "
         "2021); steps kept:",
-        "La page exécute l'algorithme sur la chaîne qui garde certains pas, avec les variances que cela demande "
-        "($\\beta_t = 1 - \\bar{\\alpha}_t / \\bar{\\alpha}_{t'}$, $t'$ le pas gardé avant $t$ : Nichol et Dhariwal "
-        "2021) ; pas gardés :",
+        "La page exécute l'algorithme sur une chaîne qui ne garde que certaines étapes, avec les variances qui en "
+        "résultent ($\\beta_t = 1 - \\bar{\\alpha}_t / \\bar{\\alpha}_{t'}$, $t'$ étant l'étape gardée avant $t$ : "
+        "Nichol et Dhariwal 2021) ; étapes gardées :",
     ),
-    "line4": ("line 4 at the middle pixel", "la ligne 4 au pixel du milieu"),
+    "line4": ("line 4 at the middle pixel", "la ligne 4 au pixel central"),
 }
 
 
@@ -185,11 +185,11 @@ CHAPTER = Chapter(
             "play at the foot of the page, or go through the lines. The noise of each step is shown at its true size: "
             "it shrinks as the image appears. The early steps decide what the image shows, the late ones its edges "
             "and textures.",
-            "La génération part du bruit pur, à rebours : évaluer le réseau, aller à la moyenne $\\mu_\\theta$, "
-            "ajouter un peu de bruit neuf $\\sigma_t z$ avec $\\sigma_t^2 = \\tilde{\\beta}_t$ (aucun au dernier pas). "
-            "Lancez la lecture au bas de la page, ou suivez les lignes. Le bruit de chaque pas est montré à sa vraie "
-            "taille : il diminue quand l'image apparaît. Les premiers pas décident de ce que montre l'image, les "
-            "derniers de ses bords et de ses textures.",
+            "La génération part d'un bruit pur et remonte la chaîne : évaluer le réseau, aller à la moyenne "
+            "$\\mu_\\theta$, ajouter un peu de bruit nouveau $\\sigma_t z$ avec $\\sigma_t^2 = \\tilde{\\beta}_t$ "
+            "(aucun à la dernière étape). Lancez la lecture au bas de la page, ou suivez les lignes. Le bruit de "
+            "chaque étape est montré à sa véritable échelle : il diminue à mesure que l'image apparaît. Les premières "
+            "étapes décident de ce que montre l'image, les dernières de ses contours et de ses textures.",
         ),
         (
             "The lecture's algorithm 2 does not clip. The program of the DDPM paper's authors, like many since, first "
@@ -201,13 +201,13 @@ CHAPTER = Chapter(
             "$\\sqrt{\\bar{\\alpha}_t}$, which is small there. In black or white areas the smallest error falls "
             "outside at any $t$, and hardly matters.",
             "L'algorithme 2 du cours n'écrête pas. Le programme des auteurs de l'article DDPM, comme beaucoup depuis, "
-            "ramène d'abord $\\hat{x}_0$ à l'intervalle des images, $[-1, 1]$, et prend avec lui la moyenne a "
-            "posteriori, égale à la moyenne écrite partout où rien n'est écrêté ; l'article n'en dit rien. La seconde "
-            "exécution, à partir du même $x_T$ et des mêmes $z$, fait ce avec quoi ce modèle génère : l'écrêtage pour "
-            "des pixels, et le guidage s'il a une condition. Regardez où $\\hat{x}_0$ sort de l'intervalle : près de "
-            "$t = T$, une petite erreur sur $\\epsilon_\\theta$ en est une grande sur $\\hat{x}_0$, car elle y est "
+            "écrête d'abord $\\hat{x}_0$ à l'intervalle des images, $[-1, 1]$, et en déduit la moyenne a posteriori, "
+            "égale à la moyenne écrite partout où rien n'est écrêté ; l'article n'en dit rien. La seconde exécution, "
+            "à partir du même $x_T$ et des mêmes $z$, suit les réglages de génération de ce modèle : écrêtage pour "
+            "des pixels, guidage s'il a une condition. Regardez où $\\hat{x}_0$ sort de l'intervalle : près de $t = "
+            "T$, une petite erreur sur $\\epsilon_\\theta$ en donne une grande sur $\\hat{x}_0$, car elle y est "
             "divisée par $\\sqrt{\\bar{\\alpha}_t}$, qui est petit. Dans les zones noires ou blanches, la moindre "
-            "erreur sort de l'intervalle à tout $t$, sans grande conséquence.",
+            "erreur suffit pour sortir de l'intervalle, à tout $t$, sans grande conséquence.",
         ),
     ),
     equations=(

@@ -42,19 +42,20 @@ def calls(study: Study) -> list[Calls]:
 
 CHAPTER = Chapter(
     key="samplers",
-    title=("The same noise, different samplers", "Le même bruit, différents échantillonneurs"),
+    title=("The same noise, different samplers", "Un même bruit, plusieurs échantillonneurs"),
     text=(
         (
-            "The same network, the same noise, and in each column the same number of network evaluations. "
+            "The same network, the same noise, and in each column the same budget of network evaluations. "
             "Deterministic samplers follow one ordinary differential equation, so they all converge to the same "
             "image, the sooner the better they integrate; the number under an image is its distance from that limit, "
             "in per cent of the data range. Samplers that add noise converge to other images, so their distance does "
             "not go to zero: it does not measure their quality.",
-            "Le même réseau, le même bruit et, dans chaque colonne, le même nombre d'évaluations du réseau. Les "
-            "échantillonneurs déterministes suivent une même équation différentielle ordinaire : tous convergent "
-            "vers la même image, d'autant plus vite qu'ils l'intègrent bien ; le nombre sous une image est sa "
-            "distance à cette limite, en pour cent de l'étendue des données. Ceux qui ajoutent du bruit convergent "
-            "vers d'autres images, et leur distance ne tend pas vers zéro : elle ne mesure pas leur qualité.",
+            "Le même réseau, le même bruit et, dans chaque colonne, le même budget d'évaluations du réseau. Les "
+            "échantillonneurs déterministes suivent une même équation différentielle ordinaire (EDO) : tous "
+            "convergent vers la même image, d'autant plus vite qu'ils intègrent mieux l'équation ; le nombre sous une "
+            "image est sa distance à cette image, en pourcentage de l'étendue des données. Les "
+            "échantillonneurs qui ajoutent du bruit convergent vers d'autres images, et leur distance ne tend pas "
+            "vers zéro : elle ne mesure pas leur qualité.",
         ),
     ),
     equations=(

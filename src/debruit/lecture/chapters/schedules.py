@@ -23,17 +23,16 @@ CHAPTER = Chapter(
     title=("How fast the image is lost", "À quelle vitesse l'image se perd"),
     text=(
         (
-            "A noise schedule sets the variances $\\beta_t$; everything else follows from them. Linear $\\beta$ "
-            "destroys the image early and spends its last third on what is noise already; the cosine schedule "
-            "(second equation, $s = 0.008$) was designed to lose it evenly. Processes in continuous time (Flow, VE, "
-            "VPCosine) are shown as the chain of 1000 steps that they become once divided by their scale. The thick "
-            "line is this model's own schedule.",
-            "Un calendrier de bruit fixe les variances $\\beta_t$ ; tout le reste en découle. Un $\\beta$ linéaire "
-            "détruit l'image tôt et passe son dernier tiers sur ce qui n'est déjà plus que du bruit ; le calendrier "
-            "cosinus (deuxième équation, $s = 0,008$) a été conçu pour la perdre régulièrement. Les processus en temps "
-            "continu (Flow, VE, VPCosine) "
-            "sont montrés sous la forme de la chaîne de 1000 étapes qu'ils deviennent une fois divisés par leur "
-            "échelle. Le trait épais est le calendrier de ce modèle.",
+            "A noise schedule sets the variances $\\beta_t$; everything else follows from them. The linear schedule "
+            "destroys the image early and spends its last third on what is almost only noise already; the cosine "
+            "schedule (second equation, $s = 0.008$) was designed to lose it evenly. Processes in continuous time "
+            "(Flow, VE, VPCosine) are shown as the chain of 1000 steps that they become once divided by their scale. "
+            "The thick line is this model's own schedule.",
+            "Un calendrier de bruit fixe les variances $\\beta_t$ ; tout le reste en découle. Le calendrier linéaire "
+            "détruit l'image tôt et passe son dernier tiers sur ce qui n'est déjà presque plus que du bruit ; le "
+            "calendrier cosinus (deuxième équation, $s = 0{,}008$) a été conçu pour la perdre régulièrement. Les "
+            "processus en temps continu (Flow, VE, VPCosine) sont montrés comme la chaîne de 1000 étapes qu'ils "
+            "deviennent une fois divisés par leur échelle. Le trait épais est le calendrier de ce modèle.",
         ),
     ),
     equations=(

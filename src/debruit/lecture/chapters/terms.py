@@ -42,30 +42,31 @@ CHAPTER = Chapter(
     title=("What training minimises", "Ce que l'entraînement minimise"),
     text=(
         (
-            "The bound on $-\\log p_\\theta(x_0)$ is a sum over the steps, here for this image: $L_T$ (what is left of "
-            "the image at the end; nothing to learn), one divergence for each step, and $L_0$, the cost of rounding "
-            "to grey levels in the last step. The variance of the reverse step is the lecture's, $\\tilde{\\beta}_t$ "
-            "(or the one that the network has learned), here and wherever debruit reports this bound. Each "
-            "divergence is a squared error times a weight that depends on $t$ alone. $L_{\\mathrm{simple}}$ drops "
-            "this weight: it trades the likelihood of the smallest details for the errors that are visible. A "
-            "network that predicts something else ($x_0$, $v$, the velocity) weights the same errors by another "
-            "factor of $t$.",
-            "La limite supérieure de $-\\log p_\\theta(x_0)$ est une somme sur les étapes, ici pour cette image : "
-            "$L_T$ (ce qui reste de l'image à la fin ; rien à apprendre), une divergence par étape, et $L_0$, le "
-            "coût de l'arrondi aux niveaux de gris à la dernière étape. La variance de l'étape inverse est celle du "
-            "cours, $\\tilde{\\beta}_t$ (ou celle que le réseau a apprise), ici et partout où debruit donne cette "
-            "limite. Chaque divergence est une erreur quadratique, pondérée par un facteur qui ne dépend que de $t$. "
-            "$L_{\\mathrm{simple}}$ omet ce facteur : on sacrifie la vraisemblance des plus petits détails au profit "
-            "des erreurs visibles. Un réseau qui estime autre chose ($x_0$, $v$, la vitesse) pondère les mêmes "
-            "erreurs par un autre facteur de $t$.",
+            "The bound on $-\\log p_\\theta(x_0)$ is a sum over the steps, here for this image: $L_T$ (what is left "
+            "of the image at the end; nothing to learn), one divergence for each step, and $L_0$, minus the "
+            "log-probability of the right grey levels in the last step. The variance of the reverse step is the "
+            "lecture's, $\\tilde{\\beta}_t$ (or the one that the network has learned), here and wherever debruit "
+            "reports this bound. With $\\tilde{\\beta}_t$, each divergence is a squared error times a weight that "
+            "depends on $t$ alone. $L_{\\mathrm{simple}}$ drops this weight: it trades the likelihood of the smallest "
+            "details for the errors that are visible. A network that predicts something else ($x_0$, $v$, the "
+            "velocity) weights the same errors by another factor of $t$.",
+            "La limite supérieure variationnelle de $-\\log p_\\theta(x_0)$ est une somme sur les étapes, ici pour "
+            "cette image : $L_T$ (ce qui reste de l'image à la fin ; il n'y a rien à apprendre), une divergence par "
+            "étape, et $L_0$, l'opposé de la log-probabilité des bons niveaux de gris à la dernière étape. La "
+            "variance de l'étape inverse est celle du cours, $\\tilde{\\beta}_t$ (ou celle que le réseau a apprise), "
+            "ici et partout où debruit donne cette limite. Avec $\\tilde{\\beta}_t$, chaque divergence est une erreur "
+            "quadratique, multipliée par un terme de pondération qui ne dépend que de $t$. $L_{\\mathrm{simple}}$ "
+            "omet ce terme : on sacrifie la vraisemblance des plus petits détails au profit des erreurs visibles. Un "
+            "réseau qui estime autre chose ($x_0$, $v$, la vitesse) pondère les mêmes erreurs par un autre facteur, "
+            "fonction de $t$.",
         ),
     ),
     equations=(
-        r"L = D_{\mathrm{KL}}(q(x_T|x_0) \parallel p(x_T)) "
+        r"L = \mathbb{E}_q [ D_{\mathrm{KL}}(q(x_T|x_0) \parallel p(x_T)) "
         r"+ \sum_{t=2}^{T} D_{\mathrm{KL}}(q(x_{t-1}|x_t, x_0) \parallel p_\theta(x_{t-1}|x_t)) "
-        r"- \log p_\theta(x_0|x_1)",
-        r"L_{t-1} = \frac{\beta_t^2}{2 \sigma_t^2 \alpha_t (1 - \bar{\alpha}_t)} \| \epsilon "
-        r"- \epsilon_\theta(x_t, t) \|^2",
+        r"- \log p_\theta(x_0|x_1) ]",
+        r"L_{t-1} = \mathbb{E}_\epsilon [ \frac{\beta_t^2}{2 \sigma_t^2 \alpha_t (1 - \bar{\alpha}_t)} "
+        r"\| \epsilon - \epsilon_\theta(x_t, t) \|^2 ]",
     ),
     functions=(
         "diffusion.bound.step_term",
@@ -77,7 +78,7 @@ CHAPTER = Chapter(
     labels={
         "weight": (
             "weight $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
-            "poids $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
+            "terme de pondération $\\beta_t^2 / (2 \\sigma_t^2 \\alpha_t (1 - \\bar{\\alpha}_t))$",
         ),
         "squared": (
             "squared error: mean of $(\\epsilon - \\epsilon_\\theta)^2$",

@@ -13,25 +13,25 @@ from debruit.lecture.training import SHARE, parameter_count, training, with_grad
 SPACES: dict[str, Both] = {
     "own_eps": (
         "This network predicts $\\epsilon$: training compares these same two noises.",
-        "Ce réseau prédit $\\epsilon$ : son entraînement compare ces deux mêmes bruits.",
+        "Ce réseau estime $\\epsilon$ : son entraînement compare ces deux mêmes bruits.",
     ),
     "own_x0": (
         "This network predicts $x_0$: training compares $x_0$ with $\\hat{x}_0$, and $\\| x_0 - \\hat{x}_0 \\|^2$ is "
         "this loss times $(1 - \\bar{\\alpha}_t) / \\bar{\\alpha}_t$.",
-        "Ce réseau prédit $x_0$ : son entraînement compare $x_0$ et $\\hat{x}_0$, et $\\| x_0 - \\hat{x}_0 \\|^2$ est "
+        "Ce réseau estime $x_0$ : son entraînement compare $x_0$ et $\\hat{x}_0$, et $\\| x_0 - \\hat{x}_0 \\|^2$ est "
         "cette perte multipliée par $(1 - \\bar{\\alpha}_t) / \\bar{\\alpha}_t$.",
     ),
     "own_v": (
         "This network predicts $v$: training compares $v$ with $v_\\theta$, and $\\| v - v_\\theta \\|^2$ is this "
         "loss times $1 / \\bar{\\alpha}_t$ (for a process that preserves the variance).",
-        "Ce réseau prédit $v$ : son entraînement compare $v$ et $v_\\theta$, et $\\| v - v_\\theta \\|^2$ est cette "
+        "Ce réseau estime $v$ : son entraînement compare $v$ et $v_\\theta$, et $\\| v - v_\\theta \\|^2$ est cette "
         "perte multipliée par $1 / \\bar{\\alpha}_t$ (pour un processus qui conserve la variance).",
     ),
     "own_other": (
         "This network predicts another quantity, $y = a x_0 + b \\epsilon$ (see the head of the page): training "
         "compares $y$ with $y_\\theta$, and $\\| y - y_\\theta \\|^2$ is this loss times a factor that depends on $t$ "
         "alone.",
-        "Ce réseau prédit une autre quantité, $y = a x_0 + b \\epsilon$ (voir en tête de page) : son entraînement "
+        "Ce réseau estime une autre grandeur, $y = a x_0 + b \\epsilon$ (voir en tête de page) : son entraînement "
         "compare $y$ et $y_\\theta$, et $\\| y - y_\\theta \\|^2$ est cette perte multipliée par un facteur qui ne "
         "dépend que de $t$.",
     ),
@@ -39,8 +39,8 @@ SPACES: dict[str, Both] = {
         "The model file records neither the norm of that comparison (squares or absolute values), nor the weight of "
         "each $t$, nor how often each was drawn: a training may differ from algorithm 1 in all three.",
         "Le fichier du modèle n'enregistre ni la norme de cette comparaison (carrés ou valeurs absolues), ni le poids "
-        "de chaque $t$, ni la fréquence de son tirage : un entraînement peut s'écarter de l'algorithme 1 par les "
-        "trois.",
+        "de chaque $t$, ni la fréquence de son tirage : l'entraînement a pu s'écarter de l'algorithme 1 sur ces trois "
+        "points.",
     ),
     "own_learned": (
         "A second term, on the variance that this network has learned, is not shown.",
@@ -89,34 +89,34 @@ CHAPTER = Chapter(
     title=("Algorithm 1, line by line", "L'algorithme 1, ligne par ligne"),
     text=(
         (
-            "Training repeats five lines: take an image, draw a step $t$, draw a noise $\\epsilon$, form $x_t$ in "
-            "closed form, and take a gradient step that makes $\\epsilon_\\theta(x_t, t)$ more like $\\epsilon$. "
+            "Training repeats five operations: take an image, draw a step $t$, draw a noise $\\epsilon$, form $x_t$ "
+            "in closed form, and take a gradient step that makes $\\epsilon_\\theta(x_t, t)$ more like $\\epsilon$. "
             "Here they are run with this model on this image; the algorithm draws its own $t$, so the slider at the "
             "foot of the page does not move this chapter. Look at the loss: for a trained network it depends far more "
             "on $t$ than on the noise. Near $t = 1$ there is hardly any noise in $x_t$ to be seen, and even the best "
             "network keeps a loss there. The difference of the two noises often shows a ghost of the image: it is "
             "$\\hat{x}_0 - x_0$, scaled.",
-            "L'entraînement répète cinq lignes : prendre une image, tirer un instant $t$, tirer un bruit $\\epsilon$, "
-            "former $x_t$ par la formule explicite, et faire un pas de gradient qui rapproche "
+            "L'entraînement répète cinq opérations : prendre une image, tirer une étape $t$, tirer un bruit "
+            "$\\epsilon$, calculer $x_t$ par la formule explicite, et faire un pas de gradient qui rapproche "
             "$\\epsilon_\\theta(x_t, t)$ de $\\epsilon$. Les voici exécutées avec ce modèle sur cette image ; "
-            "l'algorithme tire ses propres $t$, et le curseur au bas de la page ne commande donc pas ce chapitre. "
-            "Regardez la perte : pour un réseau entraîné, elle dépend bien plus de $t$ que du bruit. Près de "
-            "$t = 1$, presque aucun bruit n'est visible dans $x_t$, et même le meilleur réseau y garde une perte. "
-            "La différence des deux bruits montre souvent un fantôme de l'image : c'est $\\hat{x}_0 - x_0$, à une "
-            "échelle près.",
+            "l'algorithme tire ses propres $t$, et le curseur au bas de la page n'agit donc pas sur ce chapitre. "
+            "Regardez la valeur de la fonction de perte : pour un réseau entraîné, elle dépend bien plus de $t$ que "
+            "du bruit. Près de $t = 1$, presque aucun bruit n'est visible dans $x_t$, et même le meilleur réseau y "
+            "garde une perte. La différence des deux bruits montre souvent un fantôme de l'image : c'est $\\hat{x}_0 "
+            "- x_0$, à un facteur près.",
         ),
         (
-            "The step is really taken, on a copy: the gradient $g$ is that of all parameters, and "
-            "$\\eta = \\| \\epsilon - \\epsilon_\\theta \\|^2 / (10 \\, \\| g \\|^2)$ is chosen so that, to first "
-            "order, a tenth of the loss goes. Then the parameters are set back, and each iteration starts from the "
-            "trained model. Training itself takes far smaller steps, on the mean over a batch of images. Loss and "
-            "gradient are those of the sum over all values, as printed; programs usually divide by their number.",
-            "Le pas est réellement fait, sur une copie : le gradient $g$ est celui de tous les paramètres, et "
-            "$\\eta = \\| \\epsilon - \\epsilon_\\theta \\|^2 / (10 \\, \\| g \\|^2)$ est choisi pour ôter, au "
-            "premier ordre, un dixième de la perte. Puis les paramètres sont rétablis, et chaque itération part "
-            "du modèle entraîné. Le véritable entraînement fait des pas bien plus petits, sur la moyenne d'un lot "
-            "d'images. Perte et gradient sont ceux de la somme sur toutes les valeurs, comme l'écrit l'algorithme ; "
-            "les programmes la divisent d'ordinaire par leur nombre.",
+            "The gradient step is really taken, on a copy: the gradient $g$ is that of all parameters, and $\\eta = "
+            "\\| \\epsilon - \\epsilon_\\theta \\|^2 / (10 \\, \\| g \\|^2)$ is chosen so that, to first order, a "
+            "tenth of the loss goes. Then the parameters are set back, and each iteration starts from the trained "
+            "model. Training itself takes far smaller steps, on the mean over a batch of images. Loss and gradient "
+            "are those of the sum over all values, as printed; programs usually divide by their number.",
+            "Le pas de gradient est réellement fait, sur une copie : le gradient $g$ est celui de tous les "
+            "paramètres, et $\\eta = \\| \\epsilon - \\epsilon_\\theta \\|^2 / (10 \\, \\| g \\|^2)$ est choisi pour "
+            "ôter, au premier ordre, un dixième de la perte. Puis les paramètres sont rétablis, et chaque itération "
+            "part du modèle entraîné. Le véritable entraînement fait des pas bien plus petits, calculés sur la "
+            "moyenne d'un lot d'images. La perte et son gradient sont ceux de la somme sur toutes les valeurs, comme "
+            "l'écrit l'algorithme ; les programmes la divisent d'ordinaire par leur nombre.",
         ),
     ),
     equations=(
@@ -140,8 +140,8 @@ CHAPTER = Chapter(
         "a1_5": (
             "take a gradient descent step on $\\nabla_\\theta \\| \\epsilon - \\epsilon_\\theta(\\sqrt{"
             "\\bar{\\alpha}_t} x_0 + \\sqrt{1 - \\bar{\\alpha}_t} \\epsilon, \\, t) \\|^2$",
-            "faire un pas de gradient selon $\\nabla_\\theta \\| \\epsilon - \\epsilon_\\theta(\\sqrt{"
-            "\\bar{\\alpha}_t} x_0 + \\sqrt{1 - \\bar{\\alpha}_t} \\epsilon, \\, t) \\|^2$",
+            "faire un pas de descente de gradient suivant $\\nabla_\\theta \\| \\epsilon - "
+            "\\epsilon_\\theta(\\sqrt{\\bar{\\alpha}_t} x_0 + \\sqrt{1 - \\bar{\\alpha}_t} \\epsilon, \\, t) \\|^2$",
         ),
         "a1_5a": (
             "$x_t = \\sqrt{\\bar{\\alpha}_t} \\, x_0 + \\sqrt{1 - \\bar{\\alpha}_t} \\, \\epsilon$",
@@ -154,7 +154,7 @@ CHAPTER = Chapter(
         ),
         "a1_5d": (
             "its gradient $g$, and the step $\\theta \\leftarrow \\theta - \\eta \\, g$",
-            "son gradient $g$, et le pas $\\theta \\leftarrow \\theta - \\eta \\, g$",
+            "son gradient $g$, et le pas de gradient $\\theta \\leftarrow \\theta - \\eta \\, g$",
         ),
         "a1_6": ("until converged", "jusqu'à convergence"),
         "next_line": ("next line", "ligne suivante"),
@@ -166,17 +166,20 @@ CHAPTER = Chapter(
         "difference_eps": ("their difference", "leur différence"),
         "loss_sum": ("$\\| \\epsilon - \\epsilon_\\theta \\|^2$", "$\\| \\epsilon - \\epsilon_\\theta \\|^2$"),
         "loss_mean": ("its mean over the values", "sa moyenne sur les valeurs"),
-        "loss_own": ("mean error of what the network predicts", "erreur moyenne de ce que prédit le réseau"),
+        "loss_own": (
+            "mean squared error of what the network predicts",
+            "erreur quadratique moyenne de ce que le réseau estime",
+        ),
         "gradient_norm": ("$\\| g \\|$", "$\\| g \\|$"),
         "rate": ("$\\eta$", "$\\eta$"),
-        "after_step": ("loss after the step", "perte après le pas"),
+        "after_step": ("loss after the gradient step", "perte après le pas de gradient"),
         "no_gradients": (
             "Gradients are left out: the page was asked to be quick, or the network has more than 50 million "
             "parameters.",
-            "Les gradients sont omis : la page a été demandée rapide, ou le réseau a plus de 50 millions de "
-            "paramètres.",
+            "Les gradients sont omis : la version rapide de la page a été demandée, ou le réseau a plus de 50 "
+            "millions de paramètres.",
         ),
-        "middle_pixel": ("middle pixel", "pixel du milieu"),
+        "middle_pixel": ("middle pixel", "pixel central"),
         "loss_by_t": (
             "mean of $(\\epsilon - \\epsilon_\\theta)^2$ by $t$",
             "moyenne de $(\\epsilon - \\epsilon_\\theta)^2$ selon $t$",

@@ -26,15 +26,15 @@ CHAPTER = Chapter(
     title=("One step at a time, or in closed form", "Étape par étape, ou par la formule explicite"),
     text=(
         (
-            "Random walkers start at the value of the chosen pixel (click one in any image) and take the steps of the "
-            "chain one after the other: shrink a little, add a little noise. The histogram shows where they are after "
-            "$t$ steps; the curve is the closed form, computed without any step. Because the two agree, training is "
-            "cheap: any $x_t$ costs one sample of noise.",
+            "Random trajectories start at the value of the chosen pixel (click one in any image) and take the steps "
+            "of the chain one after the other: move a little towards 0, add a little noise. The histogram shows where "
+            "they are after $t$ steps; the curve is the closed form, computed without any step. Because the two "
+            "agree, training is cheap: any $x_t$ costs one sample of noise.",
             "Des trajectoires aléatoires partent de la valeur du pixel choisi (cliquez sur un pixel de n'importe "
-            "quelle image) et parcourent la chaîne étape par étape : la valeur se réduit un peu, puis un peu de "
-            "bruit s'y ajoute. L'histogramme montre où elles se trouvent après $t$ étapes ; la courbe est la formule "
-            "explicite, calculée sans parcourir aucune étape. Puisque les deux concordent, l'entraînement est peu "
-            "coûteux : tout $x_t$ ne demande qu'un seul tirage de bruit.",
+            "quelle image) et parcourent la chaîne étape par étape : la valeur se rapproche un peu de 0, puis un peu "
+            "de bruit s'y ajoute. L'histogramme montre où elles se trouvent après $t$ étapes ; la courbe est la "
+            "formule explicite, calculée sans parcourir aucune étape. Puisque les deux concordent, l'entraînement est "
+            "peu coûteux : tout $x_t$ ne demande qu'un seul échantillon de bruit.",
         ),
     ),
     equations=(
@@ -43,7 +43,7 @@ CHAPTER = Chapter(
     ),
     functions=("diffusion.chain.Chain.q_step", "diffusion.chain.Chain.q", "lecture.walk.walk"),
     labels={
-        "walkers": ("walkers", "trajectoires"),
+        "walkers": ("trajectories", "trajectoires"),
         "stepwise": ("one step at a time", "étape par étape"),
         "closed": ("closed form", "formule explicite"),
     },

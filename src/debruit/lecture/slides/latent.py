@@ -13,13 +13,10 @@ LATENT = (
         functions=("autoencoders.codec.Codec", "autoencoders.losses.perceptual.Perceptual"),
         note=(
             "There is no VGG50: the perceptual loss of the latent models (LPIPS) compares features of VGG16. The "
-            "faces' "
-            "autoencoder is no VAE but has quantised latents (VQ); the text model's is a VAE.",
-            "Il n'existe pas de VGG50 : la perte perceptuelle des modèles latents (LPIPS) compare des caractéristiques "
-            "de "
-            "VGG16. L'auto-encodeur des visages n'est pas un VAE : ses latents sont quantifiés (VQ) ; celui du modèle "
-            "de "
-            "texte est un VAE.",
+            "faces' autoencoder is no VAE but has quantised latents (VQ); the text model's is a VAE.",
+            "Il n'existe pas de VGG50 : la perte perceptuelle des modèles latents (LPIPS) compare des "
+            "caractéristiques de VGG16. L'auto-encodeur des visages n'est pas un VAE : ses latents sont quantifiés "
+            "(VQ) ; celui du modèle de texte est un VAE.",
         ),
     ),
     Slide(
@@ -35,12 +32,10 @@ LATENT = (
         chapters=("latent_diffusion",),
         functions=("autoencoders.losses.criterion.Criterion",),
         note=(
-            "These $\\beta_k$ are weights and have nothing to do with the $\\beta_t$ of the chain. That of the KL term "
-            "is "
-            "tiny (0.000001), and that of the adversarial term follows the gradients during training.",
+            "These $\\beta_k$ are weights and have nothing to do with the $\\beta_t$ of the chain. That of the KL "
+            "term is tiny (0.000001), and that of the adversarial term follows the gradients during training.",
             "Ces $\\beta_k$ sont des poids, sans rapport avec les $\\beta_t$ de la chaîne. Celui du terme KL est "
-            "minuscule "
-            "(0,000001), et celui du terme adversaire suit les gradients pendant l'entraînement.",
+            "minuscule (0,000001), et celui du terme adversaire suit les gradients pendant l'entraînement.",
         ),
     ),
     Slide(
@@ -68,15 +63,12 @@ LATENT = (
         chapters=("latent_diffusion",),
         functions=("networks.unet.UNet",),
         note=(
-            "The resolutions of attention are sides of feature maps: 32, 16 and 8 of 64, that is after downsampling by "
-            "2, 4 "
-            "and 8. The released model has heads of 32 channels, not one head, at the same number of parameters. Its "
-            '"linear" schedule is linear in $\\sqrt{\\beta_t}$.',
+            "The resolutions of attention are sides of feature maps: 32, 16 and 8 of 64, that is after downsampling "
+            "by 2, 4 and 8. The released model has heads of 32 channels, not one head, at the same number of "
+            'parameters. Its "linear" schedule is linear in $\\sqrt{\\beta_t}$.',
             "Les résolutions d'attention sont des côtés de cartes : 32, 16 et 8 sur 64, soit après réduction par 2, 4 "
-            "et 8. "
-            "Le modèle publié a des têtes de 32 canaux et non une seule tête, à nombre de paramètres égal. Son "
-            "calendrier "
-            "« linéaire » est linéaire en $\\sqrt{\\beta_t}$.",
+            "et 8. Le modèle publié a des têtes de 32 canaux et non une seule tête, à nombre de paramètres égal. Son "
+            "calendrier « linéaire » est linéaire en $\\sqrt{\\beta_t}$.",
         ),
     ),
     Slide(

@@ -18,11 +18,9 @@ OBJECTIVE = (
         functions=("lecture.objective.TwoSteps.derivation",),
         note=(
             "$H(q, p_\\theta) = H(q) + D_{KL}(q \\parallel p_\\theta)$: the first part does not depend on the model, "
-            "so "
-            "minimising the cross-entropy minimises the divergence.",
+            "so minimising the cross-entropy minimises the divergence.",
             "$H(q, p_\\theta) = H(q) + D_{KL}(q \\parallel p_\\theta)$ : le premier terme ne dépend pas du modèle, si "
-            "bien "
-            "que minimiser l'entropie croisée minimise la divergence.",
+            "bien que minimiser l'entropie croisée minimise la divergence.",
         ),
     ),
     Slide(
@@ -37,8 +35,7 @@ OBJECTIVE = (
         functions=("lecture.objective.jensen",),
         note=(
             "$\\phi$ must be convex: here it is $-\\log$. Of the four signs $\\leq$ only the first is an inequality; "
-            "the "
-            "lines after it are equal to each other.",
+            "the lines after it are equal to each other.",
             "$\\phi$ doit être convexe : ici c'est $-\\log$. Des quatre signes $\\leq$, seul le premier est une "
             "inégalité ; les lignes suivantes sont égales entre elles.",
         ),
@@ -53,13 +50,11 @@ OBJECTIVE = (
         chapters=("objective",),
         functions=("diffusion.bound.bound", "models.diffusion.Model.bound"),
         note=(
-            "The cross-entropy of a density can be negative, so its sign is not the reason. What counts is "
-            "$H \\leq \\mathcal{L}_{VUB}$: a smaller bound leaves less room for $H$. The two have the same minimum "
-            "only if "
-            "the model can reach a gap of zero.",
+            "The cross-entropy of a density can be negative, so its sign is not the reason. What counts is $H \\leq "
+            "\\mathcal{L}_{VUB}$: a smaller bound leaves less room for $H$. The two have the same minimum only if the "
+            "model can reach a gap of zero.",
             "L'entropie croisée d'une densité peut être négative : son signe n'est donc pas la raison. Ce qui compte "
-            "est "
-            "$H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse restreint davantage $H$. Les deux n'ont le même "
+            "est $H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse restreint davantage $H$. Les deux n'ont le même "
             "minimum que si le modèle peut annuler l'écart.",
         ),
     ),
@@ -110,15 +105,11 @@ OBJECTIVE = (
         functions=("diffusion.chain.Chain.reverse_variance", "diffusion.gaussian.Gaussian.kl"),
         note=(
             "The lecture writes $\\sigma_t \\mathbf{I}$; the variance is $\\sigma_t^2$. $\\beta_t$ is the other usual "
-            "choice, "
-            "and a network can learn a value between the two. debruit takes $\\tilde{\\beta}_t$ wherever it reports a "
-            "bound, "
-            "unless the network learned the variance.",
+            "choice, and a network can learn a value between the two. debruit takes $\\tilde{\\beta}_t$ wherever it "
+            "reports a bound, unless the network learned the variance.",
             "Le cours écrit $\\sigma_t \\mathbf{I}$ ; la variance est $\\sigma_t^2$. $\\beta_t$ est l'autre choix "
-            "usuel, et un "
-            "réseau peut apprendre une valeur entre les deux. debruit prend $\\tilde{\\beta}_t$ partout où il donne "
-            "une "
-            "limite, sauf si le réseau a appris la variance.",
+            "usuel, et un réseau peut apprendre une valeur entre les deux. debruit prend $\\tilde{\\beta}_t$ partout "
+            "où il donne une limite, sauf si le réseau a appris la variance.",
         ),
     ),
     Slide(
@@ -199,12 +190,10 @@ OBJECTIVE = (
         functions=("diffusion.objective.Objective", "sampling.ancestral.Ancestral", "lecture.reverse.reverse"),
         note=(
             "Algorithm 2 as printed has no clipping. The DDPM authors' code clips $\\hat{x}_0$ to the data's range "
-            "before "
-            "it forms the mean; debruit's `clip` does the same. The page shows both.",
+            "before it forms the mean; debruit's `clip` does the same. The page shows both.",
             "L'algorithme 2 tel qu'imprimé n'écrête rien. Le code des auteurs de DDPM limite $\\hat{x}_0$ à "
-            "l'intervalle "
-            "des données avant de former la moyenne ; le réglage `clip` de debruit fait de même. La page montre les "
-            "deux.",
+            "l'intervalle des données avant de former la moyenne ; le réglage `clip` de debruit fait de même. La page "
+            "montre les deux.",
         ),
     ),
 )

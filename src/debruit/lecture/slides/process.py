@@ -181,12 +181,10 @@ PROCESS = (
         functions=("diffusion.chain.Chain.q", "diffusion.chain.Chain.abar"),
         note=(
             "A noise is drawn from a distribution: $\\epsilon \\sim \\mathcal{N}(0, \\mathbf{I})$, not equal to it. "
-            "The "
-            "$\\epsilon_t$ of the closed form is the sum of all noises up to $t$, scaled to variance 1, and not the "
-            "noise of step $t$.",
+            "The $\\epsilon_t$ of the closed form is the sum of all noises up to $t$, scaled to variance 1, and not "
+            "the noise of step $t$.",
             "Un bruit est tiré d'une distribution : $\\epsilon \\sim \\mathcal{N}(0, \\mathbf{I})$, et non égal à "
-            "elle. "
-            "L'$\\epsilon_t$ de la formule explicite est la somme de tous les bruits jusqu'à $t$, ramenée à la "
+            "elle. L'$\\epsilon_t$ de la formule explicite est la somme de tous les bruits jusqu'à $t$, ramenée à la "
             "variance 1, et non le bruit de l'étape $t$.",
         ),
     ),
