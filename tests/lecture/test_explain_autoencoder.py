@@ -127,7 +127,7 @@ def test_the_page_is_whole_in_itself(text):
     data = numbers(text)
     assert len(data["steps"]) == panels.POSITIONS
     assert data["channels"]["count"] == 2
-    assert "<title>L&#x27;auto-encodeur, sur votre image</title>" in text
+    assert "<title>L&#x27;auto-encodeur, appliqué à votre image</title>" in text
 
 
 def test_a_codebook_is_reported_and_has_no_spread():
@@ -157,7 +157,7 @@ def test_every_text_is_bilingual_and_every_equation_well_formed():
 def test_the_page_is_alive_in_a_browser(browser, text, study, tmp_path):  # noqa: F811
     """The slider mixes, in both languages and on a telephone, and the images are the package's numbers."""
     tab, complaints = opened(browser, tmp_path / "page.html", text, viewport={"width": 390, "height": 800})
-    assert tab.title() == "L'auto-encodeur, sur votre image"
+    assert tab.title() == "L'auto-encodeur, appliqué à votre image"
     tab.click("[data-language=en]")
     assert tab.title() == "The autoencoder, on your image"
     line = panels.interpolation(study)

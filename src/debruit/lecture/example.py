@@ -84,7 +84,7 @@ def held_out(
         conditions=batch,
         origin=(
             f"a held-out image of the training data ({name})",
-            f"une image des données mise de côté pour la validation ({name})",
+            f"une image mise de côté, absente de l'entraînement ({name})",
         ),
     )
 
@@ -110,7 +110,7 @@ def from_file(path: Path, spec: DataSpec) -> Example:
     if (header.height, header.width) != (spec.height, spec.width):
         sizes = f"{header.width} x {header.height}", f"{spec.width} x {spec.height}"
         english.append(f"its central part resized from {sizes[0]} to the model's {sizes[1]} pixels")
-        french.append(f"sa partie centrale ramenée de {sizes[0]} aux {sizes[1]} pixels du modèle")
+        french.append(f"sa partie centrale ramenée de {sizes[0]} à {sizes[1]} pixels, taille du modèle")
     if header.channels != spec.channels:
         english.append("colour made grey" if spec.channels == 1 else "grey made colour")
         french.append("la couleur convertie en gris" if spec.channels == 1 else "le gris converti en couleur")
@@ -143,8 +143,8 @@ def from_model(model: Model, seed: int) -> Example:
         conditions={"label": torch.tensor([0])} if any(c.item == "label" for c in model.config.conditioners) else {},
         origin=(
             "a sample of the model itself, since its training data is not available: give --image for another image",
-            "un échantillon du modèle lui-même, car ses données d'entraînement ne sont pas disponibles : donnez "
-            "--image pour une autre image",
+            "un échantillon du modèle lui-même, car ses données d'entraînement ne sont pas disponibles : donnez une "
+            "autre image avec --image",
         ),
     )
 

@@ -42,7 +42,7 @@ ROWS = {
         ),
         samples=(
             "Langevin dynamics at falling noise, or the probability-flow ODE",
-            "une dynamique de Langevin à bruit décroissant, ou l'équation différentielle du flot de probabilité",
+            "la dynamique de Langevin à bruit décroissant, ou l'équation du flot de probabilité (EDO)",
         ),
         relation=(
             "$s_\\theta = -\\epsilon_\\theta / \\sigma_t$: a DDPM's network, divided by $-\\sigma_t$",
@@ -66,12 +66,12 @@ ROWS = {
         ),
         samples=(
             "the ODE $dx / dt = v_\\theta$, from $t = 1$ to $0$",
-            "l'équation différentielle $dx / dt = v_\\theta$, de $t = 1$ à $0$",
+            "l'EDO $dx / dt = v_\\theta$, de $t = 1$ à $0$",
         ),
         relation=(
             "$v_\\theta = \\epsilon_\\theta - \\hat{x}_0$. The ODE can be run both ways, so it is a normalising flow "
             "in continuous time: $\\log p_\\theta(x_0)$ can be computed",
-            "$v_\\theta = \\epsilon_\\theta - \\hat{x}_0$. L'équation se parcourt dans les deux sens : c'est un flux "
+            "$v_\\theta = \\epsilon_\\theta - \\hat{x}_0$. L'EDO se parcourt dans les deux sens : c'est un flux "
             "normalisant en temps continu, et $\\log p_\\theta(x_0)$ se calcule",
         ),
         classes=("diffusion.prediction.velocity", "diffusion.processes.flow.Flow", "sampling.euler.Euler"),
@@ -84,11 +84,12 @@ ROWS = {
         ),
         loss=(
             "$\\mathbb{E} \\| \\epsilon_\\theta(x_t, t) - \\epsilon \\|^2$, or the bound $\\mathcal{L}_{VUB}$",
-            "$\\mathbb{E} \\| \\epsilon_\\theta(x_t, t) - \\epsilon \\|^2$, ou la limite $\\mathcal{L}_{VUB}$",
+            "$\\mathbb{E} \\| \\epsilon_\\theta(x_t, t) - \\epsilon \\|^2$, ou la limite supérieure variationnelle "
+            "$\\mathcal{L}_{VUB}$",
         ),
         samples=(
             "algorithm 2: T steps $x_{t-1} = \\mu_\\theta + \\sigma_t z$",
-            "l'algorithme 2 : T pas $x_{t-1} = \\mu_\\theta + \\sigma_t z$",
+            "l'algorithme 2 : T étapes $x_{t-1} = \\mu_\\theta + \\sigma_t z$",
         ),
         relation=(
             "a VAE with T latents $x_1, \\dots, x_T$, each as large as the image, whose encoder $q(x_{1:T} | x_0)$ is "
@@ -112,7 +113,7 @@ ROWS = {
         ),
         samples=(
             "one step: $z \\sim \\mathcal{N}(0, \\mathbf{I})$, then $x \\sim p_\\theta(x | z)$",
-            "un seul pas : $z \\sim \\mathcal{N}(0, \\mathbf{I})$, puis $x \\sim p_\\theta(x | z)$",
+            "une seule étape : $z \\sim \\mathcal{N}(0, \\mathbf{I})$, puis $x \\sim p_\\theta(x | z)$",
         ),
         relation=(
             "a single latent, smaller than the image, and an encoder that is learned; it is the first stage of "

@@ -70,7 +70,7 @@ def _attention(config: ModelConfig) -> Both:
         return NONE
     side = max(config.latent_shape[-2:]) // network.patch
     factors = [2**n for n in range(len(network.multipliers)) if 2**n in network.attention]
-    middle = "middle only", "au milieu seul"
+    middle = "middle only", "au milieu seulement"
     return same(", ".join(str(side // factor) for factor in factors)) if factors else middle
 
 
@@ -99,14 +99,14 @@ def power(rate: float) -> Both:
 
 TABLE = {
     "z": Row(
-        name=("z-shape", "z-shape"),
+        name=("z-shape", "Taille de z"),
         lecture=same("64 × 64 × 3"),
         recipe=same("64 × 64 × 3"),
         why=(
             "The same. For images of 256 × 256 it is an autoencoder of factor 4 with quantised latents (VQ, 8192 "
             "codes): no VAE, so that a codebook loss replaces $\\mathcal{L}_{KLD}$.",
             "Identique. Pour des images de 256 × 256, c'est un auto-encodeur de facteur 4 à latents quantifiés (VQ, "
-            "8192 codes) : ce n'est pas un VAE, et une perte de dictionnaire remplace $\\mathcal{L}_{KLD}$.",
+            "8192 codes) : ce n'est pas un VAE, et une perte du dictionnaire remplace $\\mathcal{L}_{KLD}$.",
         ),
     ),
     "steps": Row(
@@ -115,8 +115,8 @@ TABLE = {
         recipe=thousands(1000),
         why=(
             "The same, for training. Samples take fewer: the published FID of 5.11 is of 500 DDIM steps.",
-            "Identique, à l'entraînement. La génération en prend moins : la FID publiée de 5,11 est celle de 500 pas "
-            "de DDIM.",
+            "Identique, pour l'entraînement. La génération en demande moins : la FID publiée, 5,11, est celle de 500 "
+            "étapes de DDIM.",
         ),
     ),
     "schedule": Row(
@@ -161,8 +161,8 @@ TABLE = {
         why=(
             "The same, but read with care: these are sides of feature maps. The released configuration, and debruit's, "
             "name the downsampling factors instead: 2, 4 and 8.",
-            "Identique, mais à lire avec soin : ce sont des côtés de cartes. La configuration publiée, comme celle de "
-            "debruit, donne plutôt les facteurs de réduction : 2, 4 et 8.",
+            "Identique, mais à lire avec attention : ce sont les côtés des cartes. La configuration publiée, comme "
+            "celle de debruit, donne plutôt les facteurs de réduction : 2, 4 et 8.",
         ),
     ),
     "heads": Row(
@@ -172,8 +172,8 @@ TABLE = {
         why=(
             "The released model has heads of 32 channels, so that their number grows with the width. One head would "
             "have the same number of parameters.",
-            "Le modèle publié a des têtes de 32 canaux : leur nombre croît avec la largeur. Une seule tête aurait "
-            "autant de paramètres.",
+            "Le modèle publié a des têtes de 32 canaux : leur nombre croît avec la largeur. Avec une seule tête, le "
+            "nombre de paramètres serait le même.",
         ),
     ),
     "batch": Row(
@@ -192,7 +192,7 @@ TABLE = {
         ),
     ),
     "rate": Row(
-        name=("Learning rate", "Pas d'apprentissage"),
+        name=("Learning rate", "Taux d'apprentissage"),
         lecture=decimal("9.6e-5"),
         recipe=decimal("9.6·10⁻⁵"),
         why=(

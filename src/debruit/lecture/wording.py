@@ -13,10 +13,12 @@ from debruit.sampling.guidance.weights import describe
 PAGE: dict[str, Both] = {
     "title": ("The lecture, on your model", "Le cours, appliqué à votre modèle"),
     "lead": (
-        "Everything on this page was computed by one trained model on one image. One slider, at the foot of the page, "
-        "moves every chapter to the same step t.",
-        "Tout ce que montre cette page a été calculé par un modèle entraîné, sur une image. Un seul curseur, au bas de "
-        "la page, amène tous les chapitres au même instant t.",
+        "This page was computed by one trained model on one image; a few chapters use small examples instead, whose "
+        "exact answers are known. One slider, at the foot of the page, moves all chapters that depend on t to the "
+        "same step.",
+        "Cette page a été calculée avec un modèle entraîné, sur une image ; quelques chapitres prennent plutôt de "
+        "petits exemples, dont le résultat exact est connu. Un seul curseur, au bas de la page, amène à la même étape "
+        "tous les chapitres qui dépendent de t.",
     ),
     "computed": ("Computed by, in the package debruit:", "Calculé par, dans le paquet debruit :"),
     "contents": ("Contents", "Sommaire"),
@@ -93,9 +95,10 @@ def remarks(study: Study) -> list[Both]:
             f"Le processus de ce modèle est {name}, en temps continu : il n'a pas de chaîne propre. Divisé par "
             f"$\\sqrt{{\\alpha^2 + \\sigma^2}}$, son $x_t$ est exactement celui du cours ; pris en {chain.steps} "
             "instants, c'est une chaîne, celle que montre cette page. Le nombre d'étapes est un choix de la page et "
-            "non du modèle : la limite supérieure ci-dessous est celle de cette discrétisation (moins d'étapes la "
-            "rendent moins serrée), et l'algorithme 2 la parcourt. La vraisemblance du modèle lui-même est celle de "
-            "l'équation du flot de probabilité, que donne debruit evaluate."
+            "non du modèle : la limite supérieure variationnelle ci-dessous est celle de cette discrétisation (avec "
+            "moins d'étapes, elle est moins serrée), et c'est sur cette chaîne que s'exécute l'algorithme 2. La "
+            "vraisemblance du modèle lui-même est celle de l'équation du flot de probabilité, que donne debruit "
+            "evaluate."
         )
         lines.append((english, french))
     if config.learned_variance:
@@ -104,8 +107,8 @@ def remarks(study: Study) -> list[Both]:
             "chapter on the step back shows it and the bound uses it."
         )
         french = (
-            "Le réseau a appris la variance de ses étapes, entre $\\tilde{\\beta}_t$ et $\\beta_t$ : elle est "
-            "montrée au chapitre de l'étape inverse et sert dans la limite supérieure."
+            "Le réseau a appris la variance de ses étapes, entre $\\tilde{\\beta}_t$ et $\\beta_t$ : le chapitre sur "
+            "l'étape inverse la montre, et la limite supérieure variationnelle s'en sert."
         )
         lines.append((english, french))
     if study.latent:
@@ -115,15 +118,13 @@ def remarks(study: Study) -> list[Both]:
         )
         french = (
             "La diffusion porte sur des latents : les images de $x$ montrent les premiers canaux latents, et la "
-            "limite supérieure est celle des latents, sans $L_0$."
+            "limite supérieure variationnelle est celle des latents, sans $L_0$."
         )
         lines.append((english, french))
     elif config.data.depth != "uint8":
         depth = config.data.depth
         english = f"The data are {depth} values: $L_0$ counts the bits of 8-bit values and is left out."
-        french = (
-            f"Les données sont des valeurs {depth} : $L_0$ compte les bits de valeurs de 8 bits et n'est pas donné."
-        )
+        french = f"Les données sont des valeurs {depth} : $L_0$ compte les bits de valeurs de 8 bits et est omis."
         lines.append((english, french))
     return lines
 
@@ -149,10 +150,10 @@ def _condition(study: Study) -> Both:
     if not given:
         return (
             "dropped everywhere (the image has no known condition; --label or --prompt sets one)",
-            "omise partout (l'image n'a pas de condition connue ; --label ou --prompt en donne une)",
+            "omise partout (l'image n'a pas de condition connue ; --label ou --prompt permet d'en donner une)",
         )
     english, french = (", ".join(f"{names[k]} {value}".strip() for names, value in given) for k in (0, 1))
-    clipped = " and clipping of x̂₀", " et x̂₀ limité à l'étendue des données"
+    clipped = " and clipping of x̂₀", " et écrêtage de x̂₀"
     extra = clipped if config.sampling.clip and not study.latent else ("", "")
     w = describe(study.guidance)
     return (

@@ -11,10 +11,10 @@ RECONSTRUCTION = Chapter(
             "The encoder $\\mathcal{E}$ maps the image to a latent, usually of fewer values; the decoder "
             "$\\mathcal{D}$ maps it back. What the latent does not contain cannot be reconstructed: the difference is "
             "what was lost. Every image that a diffusion model generates on these latents comes out of this decoder.",
-            "L'encodeur $\\mathcal{E}$ projette l'image sur un latent, en général de moins de valeurs ; le décodeur "
-            "$\\mathcal{D}$ la restitue. Ce que le latent ne contient pas ne peut pas être reconstruit : la "
-            "différence est ce qui s'est perdu. Toute image qu'un modèle de diffusion génère sur ces latents sort de "
-            "ce décodeur.",
+            "L'encodeur $\\mathcal{E}$ projette l'image dans l'espace latent : le latent a en général moins de "
+            "valeurs qu'elle ; le décodeur $\\mathcal{D}$ en reconstruit une image. Ce que le latent ne contient pas "
+            "ne peut pas être reconstruit : la différence est ce qui s'est perdu. Toute image qu'un modèle de "
+            "diffusion génère à partir de ces latents sort de ce décodeur.",
         ),
     ),
     equations=(
@@ -46,10 +46,10 @@ CHANNELS = Chapter(
             "images: noise of variance 1 then has the same effect in all of them. A variational encoder gives a "
             "distribution, not a point: its standard deviation $\\sigma(x)$ is shown below, from 0 (black) to 1 "
             "(white). The diffusion model is trained on samples of this distribution.",
-            "Les canaux du latent comme images, de $-2,5$ (sombre) à $2,5$ (clair). Ils sont décalés de $m$ et "
-            "divisés par $s$, mesurés pour que chaque canal ait une moyenne de 0 et un écart-type de 1 sur les images "
-            "d'entraînement : un bruit de variance 1 y a partout le même effet. Un encodeur variationnel donne une "
-            "distribution et non un point : son écart-type $\\sigma(x)$ est montré en dessous, de 0 (noir) à 1 "
+            "Les canaux du latent, montrés comme des images, de $-2{,}5$ (sombre) à $2{,}5$ (clair). Ils sont décalés "
+            "de $m$ et divisés par $s$, mesurés pour que chaque canal soit de moyenne nulle et d'écart-type 1 sur les "
+            "images d'entraînement : un bruit de variance 1 y a partout le même effet. Un encodeur variationnel donne "
+            "une distribution et non un point : son écart-type $\\sigma(x)$ est montré au-dessous, de 0 (noir) à 1 "
             "(blanc). Le modèle de diffusion est entraîné sur des échantillons de cette distribution.",
         ),
     ),
@@ -81,9 +81,9 @@ ABLATION = Chapter(
             "The same image decoded with one channel set to 0, which is that channel's mean over the training images. "
             "The change shows what only this channel encodes; the number is its root mean square, in per cent of the "
             "range.",
-            "La même image décodée avec un canal mis à 0, sa moyenne sur les images d'entraînement. Le changement "
-            "montre ce que ce canal est seul à coder ; le nombre est sa moyenne quadratique, en pour cent de "
-            "l'étendue.",
+            "La même image, décodée après avoir mis un canal à 0, sa moyenne sur les images d'entraînement. Le "
+            "changement montre ce que ce canal est seul à coder ; le nombre en est la moyenne quadratique, en "
+            "pourcentage de l'étendue.",
         ),
     ),
     equations=(r"\hat{x}^{(c)} = \mathcal{D}(z), \quad z_c = 0",),
@@ -105,14 +105,13 @@ INTERPOLATION = Chapter(
         (
             "A straight line between two latents, decoded, next to the straight line between the two images "
             "themselves, which is a cross-fade. Move $\\lambda$ at the foot of the page. The two differ where the "
-            "decoder does more than mix pixels; but an autoencoder is trained on latents of real images only, so the "
-            "middle of the line need not look like an image. Modelling what lies between is the task of the diffusion "
-            "model.",
+            "decoder does more than mix pixels; but an autoencoder is trained on real images only, so the middle of "
+            "the line need not look like an image. Modelling what lies between is the task of the diffusion model.",
             "Une droite entre deux latents, décodée, à côté de la droite entre les deux images elles-mêmes, qui est "
-            "un fondu. Déplacez $\\lambda$ au bas de la page. Les deux diffèrent là où le décodeur fait plus que "
-            "mélanger des pixels ; mais un auto-encodeur n'apprend que sur des latents d'images réelles, et le milieu "
-            "de la droite ne ressemble pas forcément à une image. Modéliser ce qu'il y a entre elles est la tâche du "
-            "modèle de diffusion.",
+            "un fondu enchaîné. Déplacez $\\lambda$ au bas de la page. Les deux diffèrent là où le décodeur fait plus "
+            "que mélanger des pixels ; mais un auto-encodeur n'est entraîné que sur des images réelles, et le milieu "
+            "de la droite ne ressemble pas forcément à une image. Modéliser ce qui se trouve entre elles est la tâche "
+            "du modèle de diffusion.",
         ),
     ),
     equations=(

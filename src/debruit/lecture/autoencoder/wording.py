@@ -5,11 +5,11 @@ from debruit.lecture.autoencoder.study import CodecStudy
 from debruit.lecture.chapters.base import Both
 from debruit.lecture.wording import DATA, data, parameters
 
-TITLE: Both = ("The autoencoder, on your image", "L'auto-encodeur, sur votre image")
+TITLE: Both = ("The autoencoder, on your image", "L'auto-encodeur, appliqué à votre image")
 LEAD: Both = (
     "Everything on this page was computed by one trained autoencoder on one image. The slider at the foot of the page "
     "moves from this image to another one.",
-    "Tout ce que montre cette page a été calculé par un auto-encodeur entraîné, sur une image. Le curseur au bas de "
+    "Tout ce que montre cette page a été calculé avec un auto-encodeur entraîné, sur une image. Le curseur au bas de "
     "la page mène de cette image à une autre.",
 )
 SCRIPT: dict[str, Both] = {

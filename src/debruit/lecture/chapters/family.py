@@ -75,42 +75,43 @@ CHAPTER = Chapter(
     text=(
         (
             "Three kinds of model turn noise into data little by little: score-based models, flow models and DDPMs. "
-            "They learn one and the same thing in three units. From the expected noise $\\hat{\\epsilon}$ in $x_t$ "
+            "They learn one and the same thing in three forms. From the expected noise $\\hat{\\epsilon}$ in $x_t$ "
             "follow the clean estimate $\\hat{x}_0$, the score and the velocity, and any of the four gives the "
             "others. A VAE is a generative model too, but it samples in a single step.",
             "Trois sortes de modèles transforment peu à peu du bruit en données : les modèles basés sur des scores, "
-            "les modèles de type flux normalisant et les DDPM. Ils apprennent une seule et même chose, dans trois "
-            "unités : du bruit attendu $\\hat{\\epsilon}$ dans $x_t$ se déduisent la donnée estimée $\\hat{x}_0$, le "
-            "score et la vitesse, et chacune de ces quatre grandeurs donne les autres. Un VAE est lui aussi un modèle "
-            "génératif, mais il génère en un seul pas.",
+            "les modèles de type flux normalisant et les DDPM. Ils apprennent une seule et même chose, sous trois "
+            "formes : de l'espérance $\\hat{\\epsilon}$ du bruit contenu dans $x_t$ se déduisent la donnée estimée "
+            "$\\hat{x}_0$, le score et la vitesse, et chacune de ces quatre grandeurs donne les autres. Un VAE est "
+            "lui aussi un modèle génératif, mais il génère en une seule étape.",
         ),
         (
-            "Here the data are points of the plane, two half-circles of twelve Gaussians, whose score is known exactly "
-            "and stands in for a trained network. The first four figures start from the same points of noise. "
-            "Langevin dynamics and the DDPM add noise at every step, so that their paths are rough; the two ODEs add "
-            "none. These two take different paths to the same points: with exact estimates they are one equation, in "
-            "two time scales. The VAE is the best one with a linear encoder and decoder and one latent value: all it "
-            "can decode from its prior is one Gaussian, and the two half-circles are lost. Better networks help a VAE; "
-            "many small steps help each of the others.",
-            "Ici, les données sont des points du plan, deux demi-cercles faits de douze gaussiennes, dont le score est "
-            "connu exactement et tient lieu de réseau entraîné. Les quatre premières figures partent des mêmes points "
-            "de bruit. La dynamique de Langevin et le DDPM ajoutent du bruit à chaque pas, et leurs trajectoires sont "
-            "accidentées ; les deux équations différentielles n'en ajoutent pas. Ces deux-là mènent aux mêmes points "
-            "par des trajectoires différentes : avec des estimations exactes, c'est une seule équation, dans deux "
-            "échelles de temps. Le VAE est le meilleur de ceux dont l'encodeur et le décodeur sont linéaires, avec une "
-            "seule variable latente : tout ce qu'il décode à partir de sa loi a priori est une gaussienne, et les deux "
-            "demi-cercles sont perdus. De meilleurs réseaux aident un VAE ; beaucoup de petits pas aident les autres.",
+            "Here the data are points of the plane, two half-circles of twelve Gaussians, whose score is known "
+            "exactly and stands in for a trained network. The first four figures start from the same points of noise. "
+            "Langevin dynamics and the DDPM add noise at every step, so that their trajectories are rough; the two "
+            "ODEs add none. These two reach the same points by different trajectories: with exact estimates, one "
+            "equation is the other after a change of time and of scale. The VAE is the best one with a linear encoder "
+            "and decoder and one latent value: all it can decode from its prior is one Gaussian, and the two "
+            "half-circles are lost. Better networks help a VAE; many small steps help each of the others.",
+            "Ici, les données sont des points du plan, deux demi-cercles faits de douze gaussiennes, dont le score "
+            "est connu exactement et tient lieu de réseau entraîné. Les quatre premières figures partent des mêmes "
+            "points de bruit. La dynamique de Langevin et le DDPM ajoutent du bruit à chaque étape, et leurs "
+            "trajectoires sont irrégulières ; les deux équations différentielles ordinaires (EDO) n'en ajoutent pas. "
+            "Celles-ci mènent aux mêmes points par des trajectoires différentes : avec des estimations exactes, l'une "
+            "se déduit de l'autre par un changement de temps et d'échelle. Le VAE est le meilleur de ceux dont "
+            "l'encodeur et le décodeur sont linéaires, avec une seule variable latente : tout ce qu'il décode à "
+            "partir de sa distribution a priori est une gaussienne, et les deux demi-cercles sont perdus. De "
+            "meilleurs réseaux aident un VAE ; beaucoup de petites étapes aident les autres.",
         ),
         (
-            "The lecture files flow models under normalising flows. The classical ones are chains of invertible layers "
-            "trained by likelihood; those of today, shown here, learn a velocity by least squares and are invertible "
-            "as solutions of an ODE. Their conditional paths, from one noise to one image, are straight; the paths of "
-            "the ODE bend where several images are possible.",
+            "The lecture files flow models under normalising flows. The classical ones are chains of invertible "
+            "layers trained by likelihood; those of today, shown here, learn a velocity by least squares and are "
+            "invertible as solutions of an ODE. Their conditional trajectories, from one noise to one image, are "
+            "straight; the trajectories of the ODE bend where several images are possible.",
             "Le cours range ces modèles parmi les flux normalisants. Les flux classiques sont des suites de couches "
-            "inversibles entraînées par maximum de vraisemblance ; ceux d'aujourd'hui, montrés ici, apprennent une "
-            "vitesse par moindres carrés et sont inversibles en tant que solutions d'une équation différentielle. "
-            "Leurs trajectoires conditionnelles, d'un bruit à une image, sont droites ; celles de l'équation "
-            "différentielle s'incurvent là où plusieurs images sont possibles.",
+            "inversibles, entraînées par maximum de vraisemblance ; ceux d'aujourd'hui, montrés ici, apprennent une "
+            "vitesse par moindres carrés et sont inversibles parce qu'ils sont les solutions d'une EDO. Leurs "
+            "trajectoires conditionnelles, d'un bruit à une image, sont droites ; celles de l'EDO s'incurvent là où "
+            "plusieurs images sont possibles.",
         ),
     ),
     equations=(
@@ -131,16 +132,16 @@ CHAPTER = Chapter(
     labels={
         "fam_langevin": ("score, Langevin dynamics", "score, dynamique de Langevin"),
         "fam_ode": ("score, probability-flow ODE", "score, flot de probabilité (EDO)"),
-        "fam_flow": ("flow, straight paths (ODE)", "flux, chemins droits (EDO)"),
+        "fam_flow": ("flow, straight trajectories (ODE)", "flux, trajectoires droites (EDO)"),
         "fam_ddpm": ("DDPM, algorithm 2", "DDPM, algorithme 2"),
-        "fam_vae": ("VAE, one step", "VAE, un seul pas"),
+        "fam_vae": ("VAE, one step", "VAE, une seule étape"),
         "fam_data": ("the data", "les données"),
         "fam_position": ("from noise to data", "du bruit aux données"),
         "fam_play": ("play from noise to data", "lire du bruit aux données"),
         "fam_path": ("highlighted point", "point suivi"),
-        "fam_field": ("the field: score, velocity or mean step", "le champ : score, vitesse ou pas moyen"),
+        "fam_field": ("the field: score, velocity or mean step", "le champ : score, vitesse ou déplacement moyen"),
         "fam_points": ("generated points", "points générés"),
-        "fam_paths": ("path of a point", "trajectoire d'un point"),
+        "fam_paths": ("trajectory of a point", "trajectoire d'un point"),
         "fam_line": (
             "$W z + \\mu$ and a reconstruction $x \\to z \\to \\hat{x}$",
             "$W z + \\mu$ et une reconstruction $x \\to z \\to \\hat{x}$",
@@ -149,7 +150,10 @@ CHAPTER = Chapter(
         "fam_density": ("mean of $\\log q(x)$, nats", "moyenne de $\\log q(x)$, nats"),
         "fam_evaluations": ("evaluations", "évaluations"),
         "fam_fresh": ("other points of the data", "d'autres points des données"),
-        "fam_same": ("median distance of the ends of the two ODEs", "écart final médian entre les deux EDO"),
+        "fam_same": (
+            "median distance of the ends of the two ODEs",
+            "distance médiane entre les extrémités des deux EDO",
+        ),
         "fam_elbo": ("VAE: mean ELBO, nats", "VAE : ELBO moyen, nats"),
         "fam_kl": ("of which $D_{KL}$", "dont $D_{KL}$"),
         "fam_model": ("model", "modèle"),

@@ -45,18 +45,20 @@ CHAPTER = Chapter(
             "The network was trained with its condition $y$ given for most images and dropped for the others, so it "
             "has two predictions for the same $x_t$. Guidance extrapolates from the unconditional one through the "
             "conditional one: $w = 0$ ignores the condition, $w = 1$ is the model as trained, and above 1 the effect "
-            "of the condition is amplified. By Bayes' theorem the difference is the gradient of $\\log q_t(y|x)$, "
-            "that is of a classifier, although none was trained. In $\\hat{x}_0$ it is largest where little of the "
-            "image is left; near $t = 1$ the image itself shows what it is. A larger $w$ gives images that match the "
-            "condition more clearly, vary less, and in the end have too much contrast.",
-            "Le réseau a été entraîné avec sa condition $y$ pour la plupart des images et sans elle pour les autres "
-            ": il donne donc deux estimations pour un même $x_t$. Le guidage extrapole à partir de l'estimation "
-            "inconditionnelle, à travers la conditionnelle : $w = 0$ ignore la condition, $w = 1$ est le modèle tel "
-            "qu'il a été entraîné, et au-delà l'effet de la condition est amplifié. D'après le théorème de Bayes, "
-            "leur différence est le gradient de $\\log q_t(y|x)$, celui d'un classifieur, bien qu'aucun n'ait été "
-            "entraîné. En $\\hat{x}_0$, elle est la plus grande là où il reste peu de l'image ; près de $t = 1$, "
-            "l'image montre d'elle-même ce qu'elle est. Un $w$ plus grand donne des images qui répondent plus "
-            "nettement à la condition, varient moins, et finissent par être trop contrastées.",
+            "of the condition is amplified. By Bayes' theorem the difference is, up to a factor that depends on $t$ "
+            "alone, the gradient of $\\log q_t(y|x)$, that is of a classifier, although none was trained. In "
+            "$\\hat{x}_0$ it is largest where little of the image is left; near $t = 1$ the image itself shows what "
+            "it is. A larger $w$ gives images that match the condition more clearly, vary less, and in the end have "
+            "too much contrast.",
+            "Le réseau a été entraîné avec sa condition $y$ pour la plupart des images et sans elle pour les autres : "
+            "il donne donc deux estimations pour un même $x_t$. Le guidage extrapole à partir de l'estimation "
+            "inconditionnelle, dans la direction de l'estimation conditionnelle : $w = 0$ ignore la condition, $w = "
+            "1$ est le modèle tel qu'il a été entraîné, et au-delà l'effet de la condition est amplifié. D'après le "
+            "théorème de Bayes, la différence des deux estimations est, à un facteur près qui ne dépend que de $t$, "
+            "le gradient de $\\log q_t(y|x)$, celui d'un classifieur, bien qu'aucun n'ait été entraîné. Sur "
+            "$\\hat{x}_0$, elle est la plus grande là où il reste peu de l'image ; près de $t = 1$, l'image montre "
+            "d'elle-même ce qu'elle est. Un $w$ plus grand donne des images qui répondent plus nettement à la "
+            "condition, varient moins, et finissent par être trop contrastées.",
         ),
     ),
     equations=(
@@ -74,9 +76,9 @@ CHAPTER = Chapter(
         "gap": ("the difference", "la différence"),
         "clean_gap": (
             "root mean square of the difference in $\\hat{x}_0$",
-            "moyenne quadratique de la différence en $\\hat{x}_0$",
+            "moyenne quadratique de la différence sur $\\hat{x}_0$",
         ),
-        "noise_gap": ("the same in $\\epsilon_\\theta$", "la même en $\\epsilon_\\theta$"),
+        "noise_gap": ("the same in $\\epsilon_\\theta$", "la même sur $\\epsilon_\\theta$"),
     },
     symbols={"uncond": "u", "cond": "c", "gap": "c - u"},
     numbers=numbers,

@@ -90,32 +90,36 @@ CHAPTER = Chapter(
             "own first: an encoder gives latents $z_0$, the whole diffusion runs on these, and a decoder returns to "
             "the image. The autoencoder is trained first, by four losses, and then frozen; the DDPM is trained on its "
             "latents by the same loss as on images. Reconstruction alone gives blurred images: the perceptual term "
-            "compares them in the maps of a pretrained network, and the adversarial term asks a network that is "
-            "trained to tell them apart. The KL term keeps the latents in order; its weight is tiny.",
+            "compares image and reconstruction in the feature maps of a pretrained network, and the adversarial term "
+            "is the answer of a network that is trained to tell the two apart. The KL term draws the latents towards "
+            "a standard Gaussian; its weight is tiny.",
             "Une image a bien plus de valeurs que son contenu n'en demande. La diffusion latente la projette d'abord "
-            "dans un espace dédié : un encodeur donne des latents $z_0$, toute la diffusion porte sur eux, et un "
-            "décodeur revient à l'image. L'auto-encodeur est entraîné d'abord, avec quatre fonctions de perte, puis "
-            "figé ; le DDPM est entraîné sur ses latents avec la même fonction de perte que sur des images. La "
-            "reconstruction seule donne des images floues : le terme perceptuel les compare dans les cartes d'un "
-            "réseau pré-entraîné, et le terme adversaire interroge un réseau entraîné à les distinguer des vraies. Le "
-            "terme KL discipline les latents ; son poids est minuscule.",
+            "dans un espace dédié, l'espace latent : un encodeur donne des latents $z_0$, toute la diffusion porte "
+            "sur eux, et un décodeur revient à l'image. L'auto-encodeur est entraîné d'abord, avec quatre fonctions "
+            "de perte, puis figé ; le DDPM est entraîné sur ses latents avec la même fonction de perte que sur des "
+            "images. La reconstruction seule donne des images floues : le terme perceptuel compare l'image et sa "
+            "reconstruction dans les cartes d'un réseau pré-entraîné, et le terme adversaire est la réponse d'un "
+            "réseau entraîné à les distinguer. Le terme KL rapproche les latents d'une gaussienne centrée réduite ; "
+            "son poids est minuscule.",
         ),
         (
             "Below are the losses of one image; move the weights to see which term leads. These $\\beta_k$ are "
-            "weights, unrelated to the $\\beta_t$ of the chain. In debruit every term is a mean over the values of the "
-            "image, so that weights mean the same at any size; the released code sums, which is the same ratio.",
-            "Voici les pertes d'une image ; déplacez les poids pour voir quel terme l'emporte. Ces $\\beta_k$ sont des "
-            "poids, sans rapport avec les $\\beta_t$ de la chaîne. Dans debruit, chaque terme est une moyenne sur les "
-            "valeurs de l'image, pour qu'un poids ait le même sens à toute taille ; le code publié en fait la somme, "
-            "ce qui revient au même rapport.",
+            "weights, unrelated to the $\\beta_t$ of the chain. In debruit every term is a mean over the values of "
+            "the image, so that weights mean the same at any size; the released code takes sums, in the same "
+            "proportions.",
+            "Voici les valeurs de ces fonctions de perte pour une image ; déplacez les poids pour voir quel terme "
+            "l'emporte. Ces $\\beta_k$ sont des poids, sans rapport avec les $\\beta_t$ de la chaîne. Dans debruit, "
+            "chaque terme est une moyenne sur les valeurs de l'image, pour qu'un poids ait le même sens à toute "
+            "taille ; le code publié prend des sommes, dans les mêmes proportions.",
         ),
         (
             "A condition enters the network by one of three doors: a vector is added to the time embedding, a map is "
             "concatenated to $x_t$, and a sequence of tokens is read by cross-attention. The lecture's models of "
             "classes and of text use the third, that of masks the second.",
-            "Une condition entre dans le réseau par l'une de trois portes : un vecteur s'ajoute à l'encodage du temps, "
-            "une carte est concaténée à $x_t$, et une suite de jetons est lue par attention croisée. Les modèles du "
-            "cours conditionnés par la classe ou le texte passent par la troisième, celui des masques par la deuxième.",
+            "Une condition entre dans le réseau par l'une des trois portes suivantes : un vecteur s'ajoute à "
+            "l'encodage du temps, une carte est concaténée à $x_t$, et une suite de jetons est lue par attention "
+            "croisée. Dans le cours, le conditionnement sur la classe et le conditionnement sur le texte passent par "
+            "la troisième, le conditionnement sur des masques par la deuxième.",
         ),
     ),
     equations=(
@@ -139,12 +143,12 @@ CHAPTER = Chapter(
             "debruit in openmoji-64, on the same image, resized to 64 × 64 in colour. It was trained on emoji: "
             "expect it to be good at flat colours and poor at textures.",
             "Ce modèle travaille sur les pixels et n'a pas d'auto-encodeur. Voici les chiffres de celui qui est livré "
-            "avec debruit dans openmoji-64, sur la même image, ramenée à 64 × 64 en couleur. Entraîné sur des émojis, "
-            "il rend bien les aplats et mal les textures.",
+            "avec debruit dans openmoji-64, pour la même image, ramenée à 64 × 64 pixels en couleur. Entraîné sur des "
+            "émojis, il rend bien les aplats et mal les textures.",
         ),
         "lat_no_image": (
-            "The items of this model are no single images, and are not shown here.",
-            "Les données de ce modèle ne sont pas de simples images et ne sont pas montrées ici.",
+            "The items of this model are not single images, and are not shown here.",
+            "Les données de ce modèle ne sont pas des images isolées et ne sont pas montrées ici.",
         ),
         "lat_term": ("loss", "fonction de perte"),
         "lat_value": ("on this image", "sur cette image"),
@@ -160,7 +164,7 @@ CHAPTER = Chapter(
         ),
         "lat_codebook": (
             "codebook loss, in place of $\\mathcal{L}_{KLD}$",
-            "perte de dictionnaire, au lieu de $\\mathcal{L}_{KLD}$",
+            "perte du dictionnaire, au lieu de $\\mathcal{L}_{KLD}$",
         ),
         "lat_perceptual": ("$\\mathcal{L}_{perceptual}$", "$\\mathcal{L}_{perceptual}$"),
         "lat_adversarial": ("$\\mathcal{L}_{adversarial}$", "$\\mathcal{L}_{adversarial}$"),
@@ -169,14 +173,19 @@ CHAPTER = Chapter(
         "lat_no_kl": ("a deterministic encoder has none", "un encodeur déterministe n'en a pas"),
         "lat_sum": ("sum of the terms that are known", "somme des termes connus"),
         "lat_weights": (
-            "The file of a model keeps neither its discriminator nor the weights of its autoencoder's training. The "
-            "weights start at those of the released KL models: $\\beta_1 = 10^{-6}$, $\\beta_2 = 1$; $\\beta_3$ is "
-            "$0.5$ times a factor that compares gradients, and enters at step 50,001.",
-            "Le fichier d'un modèle ne conserve ni le discriminateur ni les poids de l'entraînement de "
-            "l'auto-encodeur. Ils partent ici de ceux des modèles KL publiés : $\\beta_1 = 10^{-6}$, $\\beta_2 = 1$ ; "
-            "$\\beta_3$ vaut $0,5$ fois un facteur qui compare des gradients, et n'entre qu'au pas 50 001.",
+            "The file of a model keeps neither its discriminator nor the weights that these losses had when its "
+            "autoencoder was trained. The weights start at those of the released KL models: $\\beta_1 = 10^{-6}$, "
+            "$\\beta_2 = 1$; $\\beta_3$ is $0.5$ times a factor that compares gradients, and enters at training step "
+            "50,001.",
+            "Le fichier d'un modèle ne conserve ni le discriminateur ni les poids que ces fonctions de perte avaient "
+            "pendant l'entraînement de l'auto-encodeur. Les poids ont ici pour valeurs initiales celles des modèles "
+            "KL publiés : $\\beta_1 = 10^{-6}$, $\\beta_2 = 1$ ; $\\beta_3$ vaut $0{,}5$ fois un facteur qui compare "
+            "des gradients, et n'intervient qu'à partir de l'itération 50 001.",
         ),
-        "lat_compression": ("values of the image for one of the latent", "valeurs de l'image pour une du latent"),
+        "lat_compression": (
+            "values of the image for each value of the latent",
+            "valeurs de l'image par valeur du latent",
+        ),
         "lat_parameters": ("parameters of the autoencoder", "paramètres de l'auto-encodeur"),
         "lat_bottleneck": ("bottleneck", "goulot d'étranglement"),
         "lat_nats": ("KL of the whole latent, nats", "KL de tout le latent, nats"),
@@ -185,7 +194,7 @@ CHAPTER = Chapter(
         "lat_lecture": ("the lecture", "le cours"),
         "lat_recipe": ("debruit's recipe", "recette de debruit"),
         "lat_own": ("this model", "ce modèle"),
-        "lat_why": ("the recipe against the lecture", "la recette face au cours"),
+        "lat_why": ("the recipe against the lecture", "la recette comparée au cours"),
         "lat_doors": ("The doors of this model", "Les portes de ce modèle"),
         "lat_examples": ("The lecture's three examples", "Les trois exemples du cours"),
         "lat_none": (
@@ -208,7 +217,7 @@ CHAPTER = Chapter(
         "lat_text_note": (
             "The lecture's 1.45 billion are those of the U-Net and of the text encoder together. Of BERT only the "
             "tokenizer is used: its 30,522 word pieces. The transformer that reads them is trained with the U-Net.",
-            "Le 1,45 milliard du cours compte ensemble le U-Net et l'encodeur de texte. De BERT, seul le tokenizer "
+            "Le total du cours, 1,45 milliard, réunit le U-Net et l'encodeur de texte. De BERT, seul le tokenizer "
             "sert, avec ses 30 522 fragments de mots. Le transformeur qui les lit est entraîné avec le U-Net.",
         ),
         "lat_door_vector": ("added to the time embedding", "ajoutée à l'encodage du temps"),

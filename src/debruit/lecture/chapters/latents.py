@@ -32,8 +32,8 @@ CHAPTER = Chapter(
             "latents $z_0$, and the whole chain runs on them. Below are their channels, each from $-2.5$ (dark) to "
             "$2.5$ (bright), and the images that they decode to.",
             "Ce modèle ne travaille pas sur les pixels : un auto-encodeur, entraîné d'abord puis figé, projette "
-            "l'image dans un espace dédié, où elle devient les latents $z_0$, et toute la chaîne porte sur eux. "
-            "Voici leurs canaux, de $-2,5$ (sombre) à $2,5$ (clair), et les images obtenues par décodage.",
+            "l'image dans l'espace latent, où elle devient $z_0$, et toute la chaîne porte sur ces latents. Voici "
+            "leurs canaux, de $-2{,}5$ (sombre) à $2{,}5$ (clair), et les images obtenues par décodage.",
         ),
     ),
     equations=(

@@ -120,7 +120,7 @@ def calls(study: Study) -> list[Calls]:
 
 CHAPTER = Chapter(
     key="network",
-    title=("The network that estimates the noise", "Le réseau qui estime le bruit"),
+    title=("The network that predicts the noise", "Le réseau qui estime le bruit"),
     text=TEXT,
     equations=EQUATIONS,
     functions=(

@@ -19,8 +19,8 @@ OBJECTIVE = (
         note=(
             "$H(q, p_\\theta) = H(q) + D_{KL}(q \\parallel p_\\theta)$: the first part does not depend on the model, "
             "so minimising the cross-entropy minimises the divergence.",
-            "$H(q, p_\\theta) = H(q) + D_{KL}(q \\parallel p_\\theta)$ : le premier terme ne dépend pas du modèle, si "
-            "bien que minimiser l'entropie croisée minimise la divergence.",
+            "$H(q, p_\\theta) = H(q) + D_{KL}(q \\parallel p_\\theta)$ : le premier terme ne dépend pas du modèle ; "
+            "minimiser l'entropie croisée, c'est donc minimiser la divergence.",
         ),
     ),
     Slide(
@@ -60,7 +60,7 @@ OBJECTIVE = (
     ),
     Slide(
         number=24,
-        idea=("The bound in three parts", "La limite en trois parties"),
+        idea=("The variational upper bound in three parts", "La limite supérieure variationnelle en trois parties"),
         equations=(
             r"\mathcal{L}_{VUB} = \mathbb{E}_q [ D_{KL}(q(x_T \mid x_0) \parallel p(x_T)) + \sum_{t=2}^{T} "
             r"D_{KL}(q(x_{t-1} \mid x_t, x_0) \parallel p_\theta(x_{t-1} \mid x_t)) - \log p_\theta(x_0 \mid x_1) ]",
@@ -77,7 +77,8 @@ OBJECTIVE = (
         number=25,
         idea=(
             "Three remarks: $L_T$ is constant, $L_0$ is a decoder, and the posterior by the noise",
-            "Trois remarques : $L_T$ est constant, $L_0$ est un décodeur, et l'a posteriori écrit avec le bruit",
+            "Trois remarques : $L_T$ est constant, $L_0$ est un décodeur, et la distribution a posteriori s'écrit "
+            "avec le bruit",
         ),
         equations=(
             r"\tilde{\mu}_t = \frac{1}{\sqrt{\alpha_t}} ( x_t - \frac{1 - \alpha_t}{\sqrt{1 - \bar{\alpha}_t}} "
@@ -109,14 +110,15 @@ OBJECTIVE = (
             "reports a bound, unless the network learned the variance.",
             "Le cours écrit $\\sigma_t \\mathbf{I}$ ; la variance est $\\sigma_t^2$. $\\beta_t$ est l'autre choix "
             "usuel, et un réseau peut apprendre une valeur entre les deux. debruit prend $\\tilde{\\beta}_t$ partout "
-            "où il donne une limite, sauf si le réseau a appris la variance.",
+            "où il donne la limite supérieure variationnelle, sauf si le réseau a appris la variance.",
         ),
     ),
     Slide(
         number=27,
         idea=(
             "Each term is a weighted error of the noise; dropping the weight gives the simple loss",
-            "Chaque terme est une erreur pondérée sur le bruit ; sans le poids, c'est la perte simple",
+            "Chaque terme est une erreur pondérée sur le bruit ; sans le terme de pondération, c'est la fonction de "
+            "perte simple",
         ),
         equations=(
             r"\mathcal{L}_{t-1} = \mathbb{E} [ \frac{(1 - \alpha_t)^2}{2 \alpha_t (1 - \bar{\alpha}_t) "
@@ -129,14 +131,15 @@ OBJECTIVE = (
         note=(
             "The lecture squares the variance in the denominator; the divergence of two Gaussians divides by "
             "$2 \\sigma_t^2$, once. At $t = 1$ the posterior has no variance, and $L_0$ is used instead.",
-            "Le cours met la variance au carré au dénominateur ; la divergence de deux gaussiennes divise par "
-            "$2 \\sigma_t^2$, une seule fois. À $t = 1$ l'a posteriori n'a pas de variance, et l'on prend $L_0$.",
+            "Le cours met la variance au carré au dénominateur ; la divergence de deux gaussiennes divise par $2 "
+            "\\sigma_t^2$, une seule fois. À $t = 1$, la distribution a posteriori n'a pas de variance, et l'on prend "
+            "$L_0$.",
         ),
     ),
     Slide(
         number=28,
         idea=(
-            "Architecture, key points: the only unknown is the noise, estimated by a network",
+            "Architecture, key points: the only unknown is the noise, predicted by a network",
             "Architecture, points clés : la seule inconnue est le bruit, qu'un réseau estime",
         ),
         equations=(
@@ -149,13 +152,13 @@ OBJECTIVE = (
     Slide(
         number=29,
         idea=(
-            "Any $t$ in training; the estimated noise leads from $x_t$ to $x_{t-1}$",
+            "Any $t$ in training; the predicted noise leads from $x_t$ to $x_{t-1}$",
             "Tout instant $t$ à l'entraînement ; le bruit estimé mène de $x_t$ à $x_{t-1}$",
         ),
         chapters=("training", "reverse"),
         functions=("diffusion.objective.Objective", "lecture.training.training"),
         note=(
-            "$x_{t-1}$ is not recovered but drawn: the estimated noise gives the mean of its distribution.",
+            "$x_{t-1}$ is not recovered but drawn: the predicted noise gives the mean of its distribution.",
             "$x_{t-1}$ n'est pas retrouvé mais tiré : le bruit estimé donne la moyenne de sa distribution.",
         ),
     ),
@@ -178,7 +181,7 @@ OBJECTIVE = (
         number=32,
         idea=(
             "Algorithm 1, training, and algorithm 2, sampling",
-            "Algorithme 1, entraînement, et algorithme 2, inférence",
+            "Algorithme 1, entraînement, et algorithme 2, inférence / génération",
         ),
         equations=(
             r"\nabla_\theta \| \epsilon - \epsilon_\theta(\sqrt{\bar{\alpha}_t} \, x_0 + "
@@ -191,9 +194,9 @@ OBJECTIVE = (
         note=(
             "Algorithm 2 as printed has no clipping. The DDPM authors' code clips $\\hat{x}_0$ to the data's range "
             "before it forms the mean; debruit's `clip` does the same. The page shows both.",
-            "L'algorithme 2 tel qu'imprimé n'écrête rien. Le code des auteurs de DDPM limite $\\hat{x}_0$ à "
-            "l'intervalle des données avant de former la moyenne ; le réglage `clip` de debruit fait de même. La page "
-            "montre les deux.",
+            "L'algorithme 2, tel qu'il est écrit, n'écrête rien. Le programme des auteurs de l'article DDPM écrête "
+            "$\\hat{x}_0$ à l'intervalle des données avant de former la moyenne ; le réglage `clip` de debruit fait "
+            "de même. La page montre les deux.",
         ),
     ),
 )

@@ -11,7 +11,8 @@ PROCESS = (
         number=2,
         idea=(
             "Why diffusion models: today's best images, made to order; a text and its image",
-            "Intérêt des modèles de diffusion : les meilleures images actuelles, sous condition ; un texte, une image",
+            "Intérêt des modèles de diffusion : les meilleures images actuelles, sous formes conditionnées ; un "
+            "texte, une image",
         ),
         functions=("models.diffusion.Model.generate",),
         note=(
@@ -56,10 +57,10 @@ PROCESS = (
         note=(
             "The three are one model in different words: score, velocity and noise follow from each other. The flows "
             "trained today are continuous ones, by flow matching; a classical normalising flow needs an invertible "
-            "network and is trained by its likelihood.",
-            "Les trois sont un même modèle sous des noms différents : score, vitesse et bruit se déduisent l'un de "
-            "l'autre. Les flux que l'on entraîne aujourd'hui sont continus, par appariement de flux ; un flux "
-            "normalisant classique exige un réseau inversible et s'entraîne par sa vraisemblance.",
+            "network and is trained by maximum likelihood.",
+            "Les trois sont un même modèle sous des noms différents : score, vitesse et bruit se déduisent les uns "
+            "des autres. Les flux que l'on entraîne aujourd'hui sont continus, par appariement de flux ; un flux "
+            "normalisant classique exige un réseau inversible et s'entraîne par maximum de vraisemblance.",
         ),
     ),
     Slide(
@@ -78,8 +79,8 @@ PROCESS = (
         note=(
             "A DDPM is a hierarchical VAE with as many latents as steps, whose encoder is fixed and whose latents have "
             "the size of the image.",
-            "Un DDPM est un VAE hiérarchique à autant de variables latentes que d'étapes, dont l'encodeur est fixé et "
-            "dont les variables latentes ont la taille de l'image.",
+            "Un DDPM est un VAE hiérarchique qui a autant de variables latentes que d'étapes, dont l'encodeur est "
+            "fixé et dont les variables latentes ont la taille de l'image.",
         ),
     ),
     Slide(
@@ -138,7 +139,10 @@ PROCESS = (
     ),
     Slide(
         number=14,
-        idea=("The forward process is a Markov chain", "Le processus vers l'avant est une chaîne de Markov"),
+        idea=(
+            "The forward process is a Markov chain",
+            "Le processus de diffusion vers l'avant est une chaîne de Markov",
+        ),
         equations=(r"q(x_t \mid x_{t-1}) = \mathcal{N}(\sqrt{1 - \beta_t} \, x_{t-1}, \beta_t \mathbf{I})",),
         chapters=("walk",),
         functions=("diffusion.chain.Chain.q_step", "lecture.walk.walk"),
@@ -161,17 +165,19 @@ PROCESS = (
         chapters=("schedules",),
         functions=("diffusion.chain.Linear", "diffusion.chain.Cosine", "diffusion.chain.ScaledLinear"),
         note=(
-            "Linear means from 0.0001 to 0.02 over 1000 steps; the cosine has $s = 0.008$ and is clipped from above. "
-            'The latent models\' "linear" schedule is linear in $\\sqrt{\\beta_t}$: `ScaledLinear`.',
-            "Linéaire veut dire de 0,0001 à 0,02 en 1000 étapes ; le cosinus a $s = 0{,}008$ et n'est borné que par le "
-            "haut. Le calendrier « linéaire » des modèles latents est linéaire en $\\sqrt{\\beta_t}$ : `ScaledLinear`.",
+            "Linear means from 0.0001 to 0.02 over 1000 steps; the cosine has $s = 0.008$, and its $\\beta_t$ is "
+            'clipped from above only. The latent models\' "linear" schedule is linear in $\\sqrt{\\beta_t}$: '
+            "`ScaledLinear`.",
+            "Linéaire veut dire de 0,0001 à 0,02 en 1000 étapes ; le cosinus a $s = 0{,}008$, et $\\beta_t$ n'y est "
+            "borné que par le haut. Le calendrier « linéaire » des modèles latents est linéaire en "
+            "$\\sqrt{\\beta_t}$ : `ScaledLinear`.",
         ),
     ),
     Slide(
         number=16,
         idea=(
-            "The reparametrisation trick, and any step at once",
-            "L'astuce de reparamétrisation, et toute étape d'un seul coup",
+            "The reparametrisation trick, and $x_t$ directly from $x_0$",
+            "L'astuce de reparamétrisation, et $x_t$ exprimé directement en fonction de $x_0$",
         ),
         equations=(
             r"x_t = \sqrt{1 - \beta_t} \, x_{t-1} + \sqrt{\beta_t} \, \epsilon_{t-1}",
@@ -181,16 +187,16 @@ PROCESS = (
         functions=("diffusion.chain.Chain.q", "diffusion.chain.Chain.abar"),
         note=(
             "A noise is drawn from a distribution: $\\epsilon \\sim \\mathcal{N}(0, \\mathbf{I})$, not equal to it. "
-            "The $\\epsilon_t$ of the closed form is the sum of all noises up to $t$, scaled to variance 1, and not "
+            "The $\\epsilon_t$ of the closed form is a weighted sum of all noises up to $t$, of variance 1, and not "
             "the noise of step $t$.",
-            "Un bruit est tiré d'une distribution : $\\epsilon \\sim \\mathcal{N}(0, \\mathbf{I})$, et non égal à "
-            "elle. L'$\\epsilon_t$ de la formule explicite est la somme de tous les bruits jusqu'à $t$, ramenée à la "
-            "variance 1, et non le bruit de l'étape $t$.",
+            "Un bruit est tiré d'une distribution : $\\epsilon \\sim \\mathcal{N}(0, \\mathbf{I})$ ; il ne lui est "
+            "pas égal. Le bruit $\\epsilon_t$ de la formule explicite est une somme pondérée de tous les bruits "
+            "jusqu'à $t$, de variance 1, et non le bruit de l'étape $t$.",
         ),
     ),
     Slide(
         number=17,
-        idea=("The forward process in short", "Le processus vers l'avant : pour résumer"),
+        idea=("The forward process in short", "Processus de diffusion vers l'avant : pour résumer"),
         equations=(r"q(x_t \mid x_0) = \mathcal{N}(\sqrt{\bar{\alpha}_t} \, x_0, (1 - \bar{\alpha}_t) \mathbf{I})",),
         chapters=("forward", "walk"),
         functions=("diffusion.chain.Chain.q", "lecture.forward.forward"),
@@ -199,7 +205,7 @@ PROCESS = (
         number=18,
         idea=(
             "The reverse process: $q(x_{t-1} \\mid x_t)$ would generate images, but is intractable",
-            "Processus inverse : $q(x_{t-1} \\mid x_t)$ engendrerait des images, mais elle est insoluble",
+            "Processus inverse : $q(x_{t-1} \\mid x_t)$ permettrait de générer des images, mais elle est insoluble",
         ),
         equations=(r"q(x_{t-1} \mid x_t) = \frac{q(x_t \mid x_{t-1}) \, q(x_{t-1})}{q(x_t)}",),
         chapters=("probability", "posterior"),
@@ -208,7 +214,7 @@ PROCESS = (
             "Both $q(x_{t-1})$ and $q(x_t)$ are unknown: each is an integral over all images. In one dimension it can "
             "be computed, which the page does.",
             "Ni $q(x_{t-1})$ ni $q(x_t)$ ne sont connues : chacune est une intégrale sur toutes les images. En une "
-            "dimension elle se calcule, ce que fait la page.",
+            "dimension, cette intégrale se calcule, et la page la calcule.",
         ),
     ),
     Slide(
@@ -221,15 +227,15 @@ PROCESS = (
         chapters=("posterior",),
         functions=("diffusion.chain.Chain.reverse",),
         note=(
-            "The Gaussian hypothesis is good for small $\\beta_t$ only: over a long step the true distribution has "
-            "several modes. That is why the chain has so many steps.",
-            "L'hypothèse gaussienne n'est bonne que pour un petit $\\beta_t$ : sur une longue étape la vraie "
-            "distribution a plusieurs modes. C'est pourquoi la chaîne compte tant d'étapes.",
+            "The Gaussian hypothesis is good for small $\\beta_t$ only: over a long step the true distribution can "
+            "have several modes. That is why the chain has so many steps.",
+            "L'hypothèse gaussienne n'est bonne que si $\\beta_t$ est petit : sur une longue étape, la vraie "
+            "distribution peut avoir plusieurs modes. C'est pourquoi la chaîne compte tant d'étapes.",
         ),
     ),
     Slide(
         number=20,
-        idea=("The reverse process in short", "Le processus inverse : pour résumer"),
+        idea=("The reverse process in short", "Processus inverse : pour résumer"),
         equations=(r"p_\theta(x_{0:T}) = p(x_T) \prod_{t=1}^{T} p_\theta(x_{t-1} \mid x_t)",),
         chapters=("posterior", "reverse"),
         functions=("diffusion.chain.Chain.reverse", "sampling.ancestral.Ancestral"),
