@@ -99,7 +99,7 @@ def test_an_image_is_explained_under_its_own_text_and_mask(held_out, short):
     assert not torch.equal(cond.tokens, study.cond(3, False).tokens)
     english, french = facts(study)[4][1]
     assert english.startswith("text “a black cat”, the image's own mask")
-    assert french.startswith("texte “a black cat”, le masque de l'image")
+    assert french.startswith("texte « a black cat », le masque de l'image")
     assert guidance(study, weights=(2.0,), images=1).evaluations == (6,)
     both = reverse(study, images=2)
     assert both.printed.x_next.isfinite().all()

@@ -104,9 +104,9 @@ TABLE = {
         recipe=same("64 × 64 × 3"),
         why=(
             "The same. For images of 256 × 256 it is an autoencoder of factor 4 with quantised latents (VQ, 8192 "
-            "codes): no VAE, so that a codebook loss replaces $\\mathcal{L}_{KLD}$.",
+            "codes): not a VAE, so that a codebook loss replaces $\\mathcal{L}_{KLD}$.",
             "Identique. Pour des images de 256 × 256, c'est un auto-encodeur de facteur 4 à latents quantifiés (VQ, "
-            "8192 codes) : ce n'est pas un VAE, et une perte du dictionnaire remplace $\\mathcal{L}_{KLD}$.",
+            "8192 codes) : ce n'est pas un VAE, et la fonction de perte du dictionnaire remplace $\\mathcal{L}_{KLD}$.",
         ),
     ),
     "steps": Row(
@@ -161,7 +161,7 @@ TABLE = {
         why=(
             "The same, but read with care: these are sides of feature maps. The released configuration, and debruit's, "
             "name the downsampling factors instead: 2, 4 and 8.",
-            "Identique, mais à lire avec attention : ce sont les côtés des cartes. La configuration publiée, comme "
+            "Identique, mais à lire avec précaution : ce sont les côtés des cartes. La configuration publiée, comme "
             "celle de debruit, donne plutôt les facteurs de réduction : 2, 4 et 8.",
         ),
     ),

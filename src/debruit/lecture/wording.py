@@ -1,5 +1,6 @@
 """Short texts of the page in English and French: labels for its script, facts and remarks about the model."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -152,18 +153,23 @@ def _condition(study: Study) -> Both:
             "dropped everywhere (the image has no known condition; --label or --prompt sets one)",
             "omise partout (l'image n'a pas de condition connue ; --label ou --prompt permet d'en donner une)",
         )
-    english, french = (", ".join(f"{names[k]} {value}".strip() for names, value in given) for k in (0, 1))
+    english, french = (", ".join(f"{name[k]} {value[k]}".strip() for name, value in given) for k in (0, 1))
     clipped = " and clipping of x̂₀", " et écrêtage de x̂₀"
     extra = clipped if config.sampling.clip and not study.latent else ("", "")
     w = describe(study.guidance)
+    comma = re.sub(r"(\d)\.(?=\d)", r"\1,", w)
     return (
         f"{english}; sampling (algorithm 2 and the samplers) with guidance w = {w}{extra[0]}, the rest without",
-        f"{french} ; la génération (algorithme 2 et échantillonneurs) avec un guidage w = {w}{extra[1]}, le reste sans",
+        f"{french} ; la génération (algorithme 2 et échantillonneurs) avec un guidage w = {comma}{extra[1]}, "
+        "le reste sans",
     )
 
 
-def _given(study: Study) -> list[tuple[Both, str]]:
-    """Return each given condition: its name in both languages, and its value."""
-    values = {"label": study.class_name, "text": f"“{study.prompt}”"}
+def _given(study: Study) -> list[tuple[Both, Both]]:
+    """Return each given condition: its name and its value, in both languages."""
+    values = {
+        "label": (study.class_name, study.class_name),
+        "text": (f"“{study.prompt}”", f"« {study.prompt} »"),
+    }
     items = {c.name: c.item for c in study.model.config.conditioners}
-    return [(CONDITIONS.get(items[name], (name, name)), values.get(items[name], "")) for name in study.values]
+    return [(CONDITIONS.get(items[name], (name, name)), values.get(items[name], ("", ""))) for name in study.values]

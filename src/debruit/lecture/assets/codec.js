@@ -36,7 +36,7 @@ function channelPanel(panel) {
 function ablationPanel(panel) {
   const S = D.ablation, sheet = image(S.sheet), box = element(panel, "div", { class: "tiles" });
   still(box, image(P.sheet), 1, 0, SIGN.xhat, "xhat", SIZE);
-  S.change.forEach((change, c) => still(box, sheet, 0, c, SIGN.ablated, "ablated", SIZE, () => `${c}: ${word("changed")} ${number(100 * change, 2)} %`));
+  S.change.forEach((change, c) => still(box, sheet, 0, c, SIGN.ablated, "ablated", SIZE, () => `${c}${colon()} ${word("changed")} ${number(100 * change, 2)} %`));
 }
 
 // 4: the slider

@@ -12,7 +12,7 @@ function where(output) {
   element(output, "b", {}, `${D.steps[state.k]} / ${D.T}`);
   output.append(`${own}   ᾱ ${number(F.abar[state.k])}   SNR ${number(F.abar[state.k] / (1 - F.abar[state.k]))}`);
   const chosen = document.getElementById("chosen"), P = D.posterior;
-  chosen.textContent = `${word("pixel")} (${state.row * P.stride}, ${state.column * P.stride}): ${number(PIXELS.x0[index()])}`;
+  chosen.textContent = `${word("pixel")} (${state.row * P.stride}, ${state.column * P.stride})${colon()} ${number(PIXELS.x0[index()])}`;
   chosen.title = `${word("row")}, ${word("column")}`;
   return `t = ${D.steps[state.k]}`;
 }

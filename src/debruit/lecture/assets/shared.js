@@ -11,6 +11,8 @@ const PANELS = {}; // by chapter: each builds its elements once and leaves watch
 
 const SIGN = D.symbols; // MathML by name
 const language = () => document.documentElement.lang;
+const colon = () => (language() === "fr" ? "\u00a0:" : ":");
+const local = (text) => (language() === "fr" ? text.replace(/(\d)\.(?=\d)/g, "$1,") : text); // numbers in a text
 const word = (key) => D.strings[key][language() === "fr" ? 1 : 0]; // the package's own words, as HTML
 const number = (v, digits = 3) => (v === null ? "∞" : v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5)
   ? scientific(v, digits)

@@ -11,10 +11,10 @@ RECONSTRUCTION = Chapter(
             "The encoder $\\mathcal{E}$ maps the image to a latent, usually of fewer values; the decoder "
             "$\\mathcal{D}$ maps it back. What the latent does not contain cannot be reconstructed: the difference is "
             "what was lost. Every image that a diffusion model generates on these latents comes out of this decoder.",
-            "L'encodeur $\\mathcal{E}$ projette l'image dans l'espace latent : le latent a en général moins de "
-            "valeurs qu'elle ; le décodeur $\\mathcal{D}$ en reconstruit une image. Ce que le latent ne contient pas "
-            "ne peut pas être reconstruit : la différence est ce qui s'est perdu. Toute image qu'un modèle de "
-            "diffusion génère à partir de ces latents sort de ce décodeur.",
+            "L'encodeur $\\mathcal{E}$ projette l'image dans l'espace latent, où elle a en général moins de valeurs ; "
+            "le décodeur $\\mathcal{D}$ revient à l'image. Ce que le latent ne contient pas ne peut pas être "
+            "reconstruit : la différence est ce qui s'est perdu. Toute image qu'un modèle de diffusion génère à "
+            "partir de ces latents sort de ce décodeur.",
         ),
     ),
     equations=(
@@ -81,9 +81,9 @@ ABLATION = Chapter(
             "The same image decoded with one channel set to 0, which is that channel's mean over the training images. "
             "The change shows what only this channel encodes; the number is its root mean square, in per cent of the "
             "range.",
-            "La même image, décodée après avoir mis un canal à 0, sa moyenne sur les images d'entraînement. Le "
-            "changement montre ce que ce canal est seul à coder ; le nombre en est la moyenne quadratique, en "
-            "pourcentage de l'étendue.",
+            "La même image, décodée avec un canal mis à 0, c'est-à-dire à sa moyenne sur les images d'entraînement. "
+            "Le changement montre ce que ce canal est le seul à coder ; le nombre est la moyenne quadratique de ce "
+            "changement, en pourcentage de l'étendue.",
         ),
     ),
     equations=(r"\hat{x}^{(c)} = \mathcal{D}(z), \quad z_c = 0",),

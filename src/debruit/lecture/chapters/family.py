@@ -71,7 +71,7 @@ def _axes(covariance: Tensor) -> Json:
 
 CHAPTER = Chapter(
     key="family",
-    title=("The family of diffusion models", "Famille des modèles de diffusion"),
+    title=("The family of diffusion models", "La famille des modèles de diffusion"),
     text=(
         (
             "Three kinds of model turn noise into data little by little: score-based models, flow models and DDPMs. "
@@ -109,9 +109,9 @@ CHAPTER = Chapter(
             "straight; the trajectories of the ODE bend where several images are possible.",
             "Le cours range ces modèles parmi les flux normalisants. Les flux classiques sont des suites de couches "
             "inversibles, entraînées par maximum de vraisemblance ; ceux d'aujourd'hui, montrés ici, apprennent une "
-            "vitesse par moindres carrés et sont inversibles parce qu'ils sont les solutions d'une EDO. Leurs "
-            "trajectoires conditionnelles, d'un bruit à une image, sont droites ; celles de l'EDO s'incurvent là où "
-            "plusieurs images sont possibles.",
+            "vitesse par moindres carrés et sont inversibles parce qu'ils résolvent une EDO. Leurs trajectoires "
+            "conditionnelles, d'un bruit à une image, sont droites ; celles de l'EDO s'incurvent là où plusieurs "
+            "images sont possibles.",
         ),
     ),
     equations=(
@@ -137,7 +137,7 @@ CHAPTER = Chapter(
         "fam_vae": ("VAE, one step", "VAE, une seule étape"),
         "fam_data": ("the data", "les données"),
         "fam_position": ("from noise to data", "du bruit aux données"),
-        "fam_play": ("play from noise to data", "lire du bruit aux données"),
+        "fam_play": ("play from noise to data", "lire, du bruit aux données"),
         "fam_path": ("highlighted point", "point suivi"),
         "fam_field": ("the field: score, velocity or mean step", "le champ : score, vitesse ou déplacement moyen"),
         "fam_points": ("generated points", "points générés"),

@@ -164,7 +164,7 @@ CHAPTER = Chapter(
         ),
         "lat_codebook": (
             "codebook loss, in place of $\\mathcal{L}_{KLD}$",
-            "perte du dictionnaire, au lieu de $\\mathcal{L}_{KLD}$",
+            "fonction de perte du dictionnaire, au lieu de $\\mathcal{L}_{KLD}$",
         ),
         "lat_perceptual": ("$\\mathcal{L}_{perceptual}$", "$\\mathcal{L}_{perceptual}$"),
         "lat_adversarial": ("$\\mathcal{L}_{adversarial}$", "$\\mathcal{L}_{adversarial}$"),

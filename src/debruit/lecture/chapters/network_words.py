@@ -134,7 +134,7 @@ LABELS: dict[str, Both] = {
     ),
     "net_no_time": (
         "This network takes the time in another way than by the sinusoidal encoding of the package's U-Net.",
-        "Ce réseau reçoit le temps autrement que par l'encodage sinusoïdal du U-Net du paquet.",
+        "Ce réseau reçoit le temps autrement que par l'encodage sinusoïdal du U-Net de debruit.",
     ),
     "net_added": (
         "Two linear layers turn the encoding into one vector, and every residual block adds its own linear map of it "
@@ -167,7 +167,8 @@ LABELS: dict[str, Both] = {
     ),
     "net_other_attention": (
         "Maps are made of the attention layers of the package's U-Net, and this network is of another kind.",
-        "Les cartes sont celles des couches d'attention du U-Net du paquet, et ce réseau est d'une autre sorte.",
+        "Les cartes ne sont calculées que pour les couches d'attention du U-Net de debruit, et ce réseau est d'une "
+        "autre sorte.",
     ),
     "net_head": ("head", "tête"),
     "net_mean": ("mean of the heads", "moyenne des têtes"),

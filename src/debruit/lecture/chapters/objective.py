@@ -41,10 +41,10 @@ CHAPTER = Chapter(
             "$x_0$. Here is a chain of two steps on Gaussian data, where every line of the derivation has an exact "
             "value. Make the model exact, and the gap vanishes. With the lecture's $p(x_2) = \\mathcal{N}(0, 1)$ a "
             "gap remains unless the chain ends in that distribution (move $\\beta_2$ towards 1).",
-            "Il y a un prix, l'écart : $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ est exactement la divergence, moyennée "
-            "sur $x_0$, entre les trajectoires du processus de diffusion vers l'avant et celles du modèle qui "
-            "aboutissent au même $x_0$. Voici une chaîne de deux étapes sur des données gaussiennes, où chaque ligne "
-            "de la démonstration a une valeur exacte. Rendez le modèle exact : l'écart s'annule. Avec $p(x_2) = "
+            "Le prix à payer est un écart : $\\mathcal{L}_{VUB} - H(q, p_\\theta)$ est exactement la divergence, "
+            "moyennée sur $x_0$, entre les trajectoires du processus de diffusion vers l'avant et celles du modèle "
+            "qui aboutissent au même $x_0$. Voici une chaîne de deux étapes sur des données gaussiennes, où chaque "
+            "ligne de la démonstration a une valeur exacte. Rendez le modèle exact : l'écart s'annule. Avec $p(x_2) = "
             "\\mathcal{N}(0, 1)$, comme dans le cours, il reste un écart, à moins que la chaîne n'aboutisse à cette "
             "distribution (rapprochez $\\beta_2$ de 1).",
         ),

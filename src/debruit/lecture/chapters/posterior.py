@@ -73,10 +73,10 @@ CHAPTER = Chapter(
         "nats": ("nats", "nats"),
         "point": (
             "At $t = 1$ the posterior has no variance left: it is the point $x_0$, and the bound uses $L_0$ instead "
-            "of a divergence: for 8-bit images, minus the log-probability of the right grey levels.",
+            "of a divergence: for 8-bit images, minus the log-probability of the image's grey levels.",
             "À $t = 1$, la distribution a posteriori n'a plus de variance : c'est le point $x_0$. La limite prend "
             "alors $L_0$ au lieu d'une divergence : pour des images de 8 bits, l'opposé de la log-probabilité des "
-            "bons niveaux de gris.",
+            "niveaux de gris de l'image.",
         ),
     },
     symbols={

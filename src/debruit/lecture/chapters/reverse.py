@@ -185,11 +185,12 @@ CHAPTER = Chapter(
             "play at the foot of the page, or go through the lines. The noise of each step is shown at its true size: "
             "it shrinks as the image appears. The early steps decide what the image shows, the late ones its edges "
             "and textures.",
-            "La génération part d'un bruit pur et remonte la chaîne : évaluer le réseau, aller à la moyenne "
-            "$\\mu_\\theta$, ajouter un peu de bruit nouveau $\\sigma_t z$ avec $\\sigma_t^2 = \\tilde{\\beta}_t$ "
-            "(aucun à la dernière étape). Lancez la lecture au bas de la page, ou suivez les lignes. Le bruit de "
-            "chaque étape est montré à sa véritable échelle : il diminue à mesure que l'image apparaît. Les premières "
-            "étapes décident de ce que montre l'image, les dernières de ses contours et de ses textures.",
+            "La génération part d'un bruit pur et remonte la chaîne ; chaque étape consiste à évaluer le réseau, à "
+            "aller à la moyenne $\\mu_\\theta$, puis à ajouter un peu de bruit nouveau $\\sigma_t z$ avec "
+            "$\\sigma_t^2 = \\tilde{\\beta}_t$ (aucun à la dernière étape). Lancez la lecture au bas de la page, ou "
+            "suivez les lignes. Le bruit de chaque étape est montré à sa véritable échelle : il diminue à mesure que "
+            "l'image apparaît. Les premières étapes décident de ce que montre l'image, les dernières de ses contours "
+            "et de ses textures.",
         ),
         (
             "The lecture's algorithm 2 does not clip. The program of the DDPM paper's authors, like many since, first "
@@ -207,7 +208,7 @@ CHAPTER = Chapter(
             "des pixels, guidage s'il a une condition. Regardez où $\\hat{x}_0$ sort de l'intervalle : près de $t = "
             "T$, une petite erreur sur $\\epsilon_\\theta$ en donne une grande sur $\\hat{x}_0$, car elle y est "
             "divisée par $\\sqrt{\\bar{\\alpha}_t}$, qui est petit. Dans les zones noires ou blanches, la moindre "
-            "erreur suffit pour sortir de l'intervalle, à tout $t$, sans grande conséquence.",
+            "erreur suffit à sortir de l'intervalle, à tout $t$, sans grande conséquence.",
         ),
     ),
     equations=(

@@ -44,7 +44,7 @@ CHAPTER = Chapter(
         (
             "The bound on $-\\log p_\\theta(x_0)$ is a sum over the steps, here for this image: $L_T$ (what is left "
             "of the image at the end; nothing to learn), one divergence for each step, and $L_0$, minus the "
-            "log-probability of the right grey levels in the last step. The variance of the reverse step is the "
+            "log-probability of the image's grey levels in the last step. The variance of the reverse step is the "
             "lecture's, $\\tilde{\\beta}_t$ (or the one that the network has learned), here and wherever debruit "
             "reports this bound. With $\\tilde{\\beta}_t$, each divergence is a squared error times a weight that "
             "depends on $t$ alone. $L_{\\mathrm{simple}}$ drops this weight: it trades the likelihood of the smallest "
@@ -52,7 +52,7 @@ CHAPTER = Chapter(
             "velocity) weights the same errors by another factor of $t$.",
             "La limite supérieure variationnelle de $-\\log p_\\theta(x_0)$ est une somme sur les étapes, ici pour "
             "cette image : $L_T$ (ce qui reste de l'image à la fin ; il n'y a rien à apprendre), une divergence par "
-            "étape, et $L_0$, l'opposé de la log-probabilité des bons niveaux de gris à la dernière étape. La "
+            "étape, et $L_0$, l'opposé de la log-probabilité des niveaux de gris de l'image à la dernière étape. La "
             "variance de l'étape inverse est celle du cours, $\\tilde{\\beta}_t$ (ou celle que le réseau a apprise), "
             "ici et partout où debruit donne cette limite. Avec $\\tilde{\\beta}_t$, chaque divergence est une erreur "
             "quadratique, multipliée par un terme de pondération qui ne dépend que de $t$. $L_{\\mathrm{simple}}$ "

@@ -102,7 +102,7 @@ CHAPTER = Chapter(
             "l'algorithme tire ses propres $t$, et le curseur au bas de la page n'agit donc pas sur ce chapitre. "
             "Regardez la valeur de la fonction de perte : pour un réseau entraîné, elle dépend bien plus de $t$ que "
             "du bruit. Près de $t = 1$, presque aucun bruit n'est visible dans $x_t$, et même le meilleur réseau y "
-            "garde une perte. La différence des deux bruits montre souvent un fantôme de l'image : c'est $\\hat{x}_0 "
+            "garde une erreur. La différence des deux bruits montre souvent un fantôme de l'image : c'est $\\hat{x}_0 "
             "- x_0$, à un facteur près.",
         ),
         (

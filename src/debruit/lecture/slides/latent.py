@@ -13,7 +13,7 @@ LATENT = (
         functions=("autoencoders.codec.Codec", "autoencoders.losses.perceptual.Perceptual"),
         note=(
             "There is no VGG50: the perceptual loss of the latent models (LPIPS) compares features of VGG16. The "
-            "autoencoder of the faces is no VAE but has quantised latents (VQ); that of the text model is a VAE.",
+            "autoencoder of the faces is not a VAE: its latents are quantised (VQ); that of the text model is a VAE.",
             "Il n'existe pas de VGG50 : la fonction de perte perceptuelle des modèles de diffusion latente (LPIPS) "
             "compare des caractéristiques de VGG16. L'auto-encodeur des visages n'est pas un VAE : ses latents sont "
             "quantifiés (VQ) ; celui du modèle conditionné sur le texte est un VAE.",

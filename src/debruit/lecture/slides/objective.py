@@ -53,9 +53,9 @@ OBJECTIVE = (
             "The cross-entropy of a density can be negative, so its sign is not the reason. What counts is $H \\leq "
             "\\mathcal{L}_{VUB}$: a smaller bound leaves less room for $H$. The two have the same minimum only if the "
             "model can reach a gap of zero.",
-            "L'entropie croisée d'une densité peut être négative : son signe n'est donc pas la raison. Ce qui compte "
-            "est $H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse restreint davantage $H$. Les deux n'ont le même "
-            "minimum que si le modèle peut annuler l'écart.",
+            "L'entropie croisée d'une densité peut être négative : son signe n'est donc pas la raison. Ce qui compte, "
+            "c'est que $H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse laisse moins de marge à $H$. Les deux "
+            "n'ont le même minimum que si le modèle peut annuler l'écart.",
         ),
     ),
     Slide(
@@ -153,7 +153,7 @@ OBJECTIVE = (
         number=29,
         idea=(
             "Any $t$ in training; the predicted noise leads from $x_t$ to $x_{t-1}$",
-            "Tout instant $t$ à l'entraînement ; le bruit estimé mène de $x_t$ à $x_{t-1}$",
+            "Toute étape $t$ à l'entraînement ; le bruit estimé mène de $x_t$ à $x_{t-1}$",
         ),
         chapters=("training", "reverse"),
         functions=("diffusion.objective.Objective", "lecture.training.training"),
@@ -195,7 +195,7 @@ OBJECTIVE = (
             "Algorithm 2 as printed has no clipping. The DDPM authors' code clips $\\hat{x}_0$ to the data's range "
             "before it forms the mean; debruit's `clip` does the same. The page shows both.",
             "L'algorithme 2, tel qu'il est écrit, n'écrête rien. Le programme des auteurs de l'article DDPM écrête "
-            "$\\hat{x}_0$ à l'intervalle des données avant de former la moyenne ; le réglage `clip` de debruit fait "
+            "$\\hat{x}_0$ à l'intervalle des données avant de calculer la moyenne ; le réglage `clip` de debruit fait "
             "de même. La page montre les deux.",
         ),
     ),

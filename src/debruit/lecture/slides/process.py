@@ -45,7 +45,7 @@ PROCESS = (
         number=6,
         idea=(
             "The family: score-based models, normalising flows, denoising diffusion probabilistic models",
-            "La famille : modèles basés sur des scores, flux normalisants, modèles de diffusion probabilistes avec "
+            "La famille : modèles basés sur des scores, flux normalisants, modèles de diffusion probabiliste avec "
             "débruitage",
         ),
         equations=(

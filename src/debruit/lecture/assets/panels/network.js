@@ -3,7 +3,6 @@
 const NET = D.network;
 const whole = (v) => v.toLocaleString(language(), { maximumFractionDigits: 0 });
 const millions = (v) => (v >= 1e6 ? `${number(v / 1e6)} M` : v >= 1e3 ? `${number(v / 1e3)} k` : whole(v));
-const colon = () => (language() === "fr" ? "\u00a0:" : ":");
 const sized = (size) => size.map(whole).join(" × ");
 
 PANELS.network = function (panel) {

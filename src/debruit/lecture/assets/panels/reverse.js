@@ -106,7 +106,7 @@ PANELS.reverse = function (panel) {
     const parts = [];
     if (R.kept < D.T) parts.push(`${word("steps_kept")} ${R.kept} / ${D.T}.`);
     if (!R.own) parts.push(word("only_run"));
-    if (R.own && R.name.includes("guided")) parts.push(`${word("own_settings")} ${R.guidance}.`);
+    if (R.own && R.name.includes("guided")) parts.push(`${word("own_settings")} ${local(R.guidance)}.`);
     if (R.learned) parts.push(word("learned_sigma"));
     if (R.asked) parts.push(word("clips_unasked"));
     note.innerHTML = parts.join(" ");
