@@ -56,7 +56,8 @@ CHAPTER = Chapter(
         r"x_t = \sqrt{\bar{\alpha}_t} \, x_0 + \sqrt{1 - \bar{\alpha}_t} \, \epsilon, "
         r"\quad \epsilon \sim \mathcal{N}(0, \mathbf{I})",
         r"\hat{x}_0 = \frac{x_t - \sqrt{1 - \bar{\alpha}_t} \, \epsilon_\theta(x_t, t)}{\sqrt{\bar{\alpha}_t}}",
-        r"L_{t-1}^{\mathrm{simple}} = \| \epsilon - \epsilon_\theta(x_t, t) \|^2",
+        r"L_{t-1}^{\mathrm{simple}} = \mathbb{E}_{x_0 \sim q, \, \epsilon \sim \mathcal{N}, \, t \sim [1, T]} "
+        r"[ \| \epsilon - \epsilon_\theta(x_t, t) \|^2 ]",
     ),
     functions=(
         "diffusion.chain.Chain.q",
