@@ -54,3 +54,13 @@ def test_shown_steps_are_distinct_and_hold_both_ends():
         assert shown[0] == 1
         assert shown[-1] == steps
         assert len(set(shown)) == len(shown) == min(steps, count)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_chain_of_one_step_ends_in_the_noise_of_the_process(name):
+    process = PROCESSES[name]
+    if isinstance(process, Tabulated):
+        return
+    alpha, sigma = (float(f(torch.ones(1, dtype=F64))) for f in (process.alpha, process.sigma))
+    chain = chain_of(process, 1).chain
+    assert chain.abar.tolist() == pytest.approx([1, alpha**2 / (alpha**2 + sigma**2)], abs=1e-12)

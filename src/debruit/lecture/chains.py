@@ -29,14 +29,16 @@ class ProcessSchedule:
     process: Process
 
     def times(self, steps: int) -> Tensor:
-        """t_0..t_T, float64, (T + 1,): 0, the time where abar is 1 - FIRST_BETA, and from there equidistant to 1.
+        """t_0..t_T, float64, (T + 1,): 0, the time where abar is 1 - FIRST_BETA, and from there equidistant to 1. Of a
+        single step, 0 and 1.
 
         Equidistant in log-SNR would make the sum of L_{i-1} a little smaller, but more than a third of such a chain
         would be noise that is hardly visible.
         """
         snr = torch.tensor((1 - FIRST_BETA) / FIRST_BETA, dtype=torch.float64)
         first = float(time_of_log_snr(self.process, snr.log()))
-        return torch.cat([torch.zeros(1, dtype=torch.float64), torch.linspace(first, 1, steps, dtype=torch.float64)])
+        later = torch.linspace(first if steps > 1 else 1, 1, steps, dtype=torch.float64)
+        return torch.cat([torch.zeros(1, dtype=torch.float64), later])
 
     def betas(self, steps: int) -> Tensor:
         """beta_1..beta_T, float64, (T,)."""

@@ -34,14 +34,26 @@ function short(v) {
   return v.toLocaleString(document.documentElement.lang, { maximumSignificantDigits: 4 });
 }
 
+// the place of the label of an axis: between its last two ticks, or beside the only one
+function between([low, high], ticks, x) {
+  if (ticks.length > 1) return (x(ticks[ticks.length - 1]) + x(ticks[ticks.length - 2])) / 2;
+  const middle = (low + high) / 2;
+  return (x(ticks.length ? ticks[0] : middle) + x(ticks.length ? (ticks[0] < middle ? high : low) : middle)) / 2;
+}
+
+// on a narrow screen a drawing shrinks: its letters are enlarged, and get more room and fewer ticks
+function enlarged(svg, width) {
+  const larger = Math.min(Math.max(width / (widths.get(svg) || width), 1), 2.2);
+  svg.style.setProperty("--larger", larger.toFixed(2));
+  return larger;
+}
+
 // options: width, height, x: [low, high], y: [low, high], logY, left (room for the labels of y), xTicks, yTicks, xLabel
 function plot(svg, options) {
   const o = Object.assign({ width: 460, height: 230, left: 46, right: 10, top: 10, bottom: 28, logY: false, yAxis: true }, options);
-  // on a narrow screen the drawing shrinks: its letters are enlarged, and get more room and fewer ticks
-  const larger = Math.min(Math.max(o.width / (widths.get(svg) || o.width), 1), 2.2);
+  const larger = enlarged(svg, o.width);
   o.left = o.yAxis ? o.left * larger : o.left;
   o.bottom *= larger;
-  svg.style.setProperty("--larger", larger.toFixed(2));
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${o.width} ${o.height}`);
   const map = (value, [low, high], from, to) => from + (to - from) * (value - low) / (high - low);
@@ -55,7 +67,7 @@ function plot(svg, options) {
   }
   const ticks = o.xTicks || rounded(...o.x, larger > 1.3 ? 3 : 5), below = o.height - o.bottom + 17 * larger;
   for (const v of ticks) make(svg, "text", { x: x(v), y: below, "text-anchor": "middle" }, short(v));
-  if (o.xLabel) make(svg, "text", { class: "axis", x: (x(ticks[ticks.length - 1]) + x(ticks[ticks.length - 2])) / 2, y: below, "text-anchor": "middle" }, o.xLabel);
+  if (o.xLabel) make(svg, "text", { class: "axis", x: between(o.x, ticks, x), y: below, "text-anchor": "middle" }, o.xLabel);
   return { svg, x, y, options: o };
 }
 
@@ -85,7 +97,7 @@ function density(v, mean, variance) {
 }
 
 function spread(low, high, count) {
-  return Array.from({ length: count }, (_, k) => low + (high - low) * k / (count - 1));
+  return Array.from({ length: count }, (_, k) => low + (high - low) * k / Math.max(count - 1, 1));
 }
 
 // the line of a legend, with the dashes of its curve

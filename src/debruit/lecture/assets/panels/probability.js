@@ -116,6 +116,7 @@ PANELS.probability = function (panel) {
     const cells = columns.map((q, c) => Array.from({ length: CELLS }, (_, r) => q * density(centre(CELLS - 1 - r), Math.sqrt(a) * centre(c), 1 - a + cell * cell * (1 + a) / 12)));
     const most = Math.max(...cells.map((line) => Math.max(...line)));
     paint((c, r) => cells[c][r] / most);
+    const larger = enlarged(map, W);
     map.replaceChildren();
     make(map, "rect", { x: left, y: top, width: side, height: side, fill: "none", stroke: "var(--line)" });
     const curves = [fine.map((v) => mixtureDensity(atS, v)), fine.map((v) => mixtureDensity(atT, v)), fine.map((v) => mixtureDensity(exact, v))];
@@ -125,10 +126,10 @@ PANELS.probability = function (panel) {
     filled(fine.map((v, n) => [x(v), low - 78 * curves[2][n] / highest[2]]), [[x(R), low], [x(-R), low]]);
     make(map, "line", { class: "grid", x1: left, x2: left + side, y1: low, y2: low });
     for (let v = -R; v <= R; v += 1) {
-      make(map, "text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, short(v));
-      make(map, "text", { x: x(v), y: low + 18, "text-anchor": "middle" }, short(v));
+      make(map, "text", { x: left - 7, y: y(v) + 4 * larger, "text-anchor": "end" }, short(v));
+      make(map, "text", { x: x(v), y: low + 18 * larger, "text-anchor": "middle" }, short(v));
     }
-    for (const [text, at, anchor] of [["xₛ", [x(R) + 16, low + 18], "start"], ["xₜ", [left - 22, y(2.5) + 4], "end"], ["q(xₛ)", [x(R) + 8, top - 14], "start"], ["q(xₜ)", [x(R) + 50, top + side + 18], "middle"], ["q(xₛ|xₜ)", [x(R) + 8, low - 12], "start"]])
+    for (const [text, at, anchor] of [["xₛ", [x(R) + 16 * larger, low + 18 * larger], "start"], ["xₜ", [left - 8 - 14 / larger, y(2.5) + 4 * larger], "end"], ["q(xₛ)", [x(R) + 8, top - 14], "start"], ["q(xₜ)", [x(R) + 50, top + side + 18 * larger], "middle"], ["q(xₛ|xₜ)", [x(R) + 8, low - 12], "start"]])
       make(map, "text", { class: "axis", x: at[0], y: at[1], "text-anchor": anchor }, text);
     make(map, "line", { class: "cross", x1: left, x2: left + side + 78, y1: y(here.xt), y2: y(here.xt) });
     make(map, "line", { class: "cross faint", x1: x(here.xs), x2: x(here.xs), y1: top - 70, y2: low });

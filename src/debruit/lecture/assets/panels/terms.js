@@ -17,7 +17,10 @@ PANELS.terms = function (panel) {
   });
   if (!T.first.length) return;
   const charts = element(panel, "div", { class: "charts" });
-  const positive = (v) => v.filter((x) => x > 0), bounds = (v) => [Math.pow(10, Math.floor(Math.log10(Math.min(...positive(v))))), Math.pow(10, Math.ceil(Math.log10(Math.max(...positive(v)))))];
+  const positive = (v) => v.filter((x) => x > 0), bounds = (v) => {
+    const low = Math.floor(Math.log10(Math.min(...positive(v))));
+    return [Math.pow(10, low), Math.pow(10, Math.max(Math.ceil(Math.log10(Math.max(...positive(v)))), low + 1))];
+  };
   const draw = (title, values, options, bars) => {
     const svg = chart(charts, title);
     watchers.push(() => {
@@ -34,6 +37,6 @@ PANELS.terms = function (panel) {
     });
   };
   if (positive(T.weight).length) draw(() => word("weight"), T.weight, { y: bounds(T.weight), logY: true }, false);
-  draw(() => word("squared"), T.simple, { y: [0, Math.max(...T.simple) * 1.1] }, false);
-  draw(() => word("term"), T.bits, { y: bounds(T.bits), logY: true }, true);
+  draw(() => word("squared"), T.simple, { y: [0, Math.max(...T.simple) * 1.1 || 1] }, false);
+  if (positive(T.bits).length) draw(() => word("term"), T.bits, { y: bounds(T.bits), logY: true }, true);
 };

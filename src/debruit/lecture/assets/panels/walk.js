@@ -4,7 +4,7 @@ PANELS.walk = function (panel) {
   const W = D.walk, walkers = unpacked(W.walkers, W.unit), charts = element(panel, "div", { class: "charts walk" });
   const left = chart(charts, () => `14 ${word("walkers")}`), right = chart(charts, () => `${W.count.toLocaleString(language())} ${word("walkers")}, t = ${D.steps[state.k]}`);
   watchers.push(() => {
-    const x0 = PIXELS.x0[index()], range = [-4, 4], on = plot(left, { x: [0, D.T], y: range, width: 660, height: 330, xLabel: "t" });
+    const x0 = PIXELS.x0[index()], range = [-4, 4], narrow = innerWidth <= 760, on = plot(left, { x: [0, D.T], y: range, yTicks: [-4, -2, 0, 2, 4], width: narrow ? 400 : 660, height: 330, xLabel: "t" });
     const times = [0, ...D.steps], mean = [x0, ...W.mean.map((m) => m * x0)], std = [0, ...W.variance.map(Math.sqrt)];
     area(on, times, mean.map((m, k) => m - 2 * std[k]), mean.map((m, k) => m + 2 * std[k]), { fill: "var(--wash)" });
     for (let n = 0; n < 14; n++) {
@@ -20,7 +20,7 @@ PANELS.walk = function (panel) {
       if (bin >= 0 && bin < bins) counts[bin] += 1;
     }
     const top = 1.25 * density(0, 0, W.variance[state.k]);
-    const histogram = plot(right, { x: [0, top], y: range, width: 270, height: 330, left: 6, yAxis: false, xTicks: [] });
+    const histogram = plot(right, { x: [0, top], y: range, yTicks: [-4, -2, 0, 2, 4], width: narrow ? 170 : 270, height: 330, left: 6, yAxis: false, xTicks: [] });
     counts.forEach((c, b) => {
       const y1 = histogram.y(low + (b + 1) * width), y2 = histogram.y(low + b * width);
       make(right, "rect", { x: histogram.x(0), y: y1, width: Math.max(0, histogram.x(c / W.count / width) - histogram.x(0)), height: Math.max(0.4, y2 - y1), fill: "var(--orange)", opacity: 0.45 });
