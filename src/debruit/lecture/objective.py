@@ -21,7 +21,7 @@ from debruit.lecture.mixture import log_normal
 from debruit.rng import Purpose, stream
 
 DRAWS = 2000  # of the noise of a Monte Carlo estimate
-REACH, CELLS = 16.0, 129  # of a numerical integral over the noise, an axis
+REACH, CELLS = 8.0, 65  # of a numerical integral over the noise: standard deviations of its peak, points an axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,12 +199,23 @@ def _expected_ratio(toy: TwoSteps) -> float:
 def _log_integral(toy: TwoSteps, x0: float) -> float:
     """Return log E_q[p_theta(x_{0:2}) / q(x_{1:2} | x_0)] by the trapezoidal rule over the noise.
 
-    It is quadratic in x_0: its mean over N(0, s_0^2) is that of three points, 0 and +-sqrt(3) s_0.
+    Its grid lies around the peak of the integrand, which may be far from the noise that q draws, along its axes. It is
+    quadratic in x_0: its mean over N(0, s_0^2) is that of three points, 0 and +-sqrt(3) s_0.
     """
+
+    def log(noise: Tensor) -> Tensor:
+        return toy.log_weights(x0, noise) - (noise**2).sum(-1) / 2
+
+    at = log(torch.tensor([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1], [1, 1]], dtype=torch.float64)).tolist()
+    slope = torch.tensor([(at[1] - at[2]) / 2, (at[3] - at[4]) / 2], dtype=torch.float64)
+    mixed = at[5] - at[1] - at[3] + at[0]
+    curvature = [[at[1] + at[2] - 2 * at[0], mixed], [mixed, at[3] + at[4] - 2 * at[0]]]
+    covariance = torch.linalg.inv(-torch.tensor(curvature, dtype=torch.float64))
+    width = torch.linalg.cholesky(covariance)
     axis = torch.linspace(-REACH, REACH, CELLS, dtype=torch.float64)
-    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1)
-    log = toy.log_weights(x0, grid) - (grid**2).sum(-1) / 2
-    return float(log.flatten().logsumexp(0)) + 2 * math.log(2 * REACH / (CELLS - 1)) - math.log(2 * math.pi)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1) @ width.T + covariance @ slope
+    cell = float(width.diagonal().log().sum()) + 2 * math.log(2 * REACH / (CELLS - 1))
+    return float(log(grid).flatten().logsumexp(0)) + cell - math.log(2 * math.pi)
 
 
 def _log(x: Tensor, mean: Tensor | float, variance: float) -> Tensor:

@@ -52,13 +52,14 @@ CHAPTER = Chapter(
             "The lecture says that minimising the bound works since $H(q, p_\\theta)$ is positive. For grey levels, "
             "which have probabilities, it is; for densities it may be negative (make $s_0$ small), and the sign plays "
             "no part: what counts is that $\\mathcal{L}_{VUB} \\geq H(q, p_\\theta)$, so that a low bound forces a "
-            "low cross-entropy. The two have the same minimum only where the gap can reach 0. The last line of the "
-            "lecture also leaves out the expectation over $q$, which remains.",
+            "low cross-entropy. Where the gap can be closed the two have the same minimum; else it may lie elsewhere. "
+            "The last line of the lecture also leaves out the expectation over $q$, which remains.",
             "Le cours dit que minimiser la limite convient parce que $H(q, p_\\theta)$ est positive. C'est vrai pour "
             "des niveaux de gris, qui ont des probabilités ; pour des densités, elle peut être négative (choisissez "
             "un petit $s_0$), et le signe ne joue aucun rôle. Ce qui compte, c'est que $\\mathcal{L}_{VUB} \\geq H(q, "
-            "p_\\theta)$ : une limite basse impose une entropie croisée basse. Les deux n'ont le même minimum que si "
-            "l'écart peut s'annuler. La dernière ligne du cours omet aussi l'espérance sur $q$, qui demeure.",
+            "p_\\theta)$ : une limite basse impose une entropie croisée basse. Si l'écart peut être comblé, les deux "
+            "ont le même minimum ; sinon, il peut différer. La dernière ligne du cours omet aussi l'espérance sur "
+            "$q$, qui demeure.",
         ),
         (
             "Three remarks. 1: $\\mathcal{L}_T$ has no parameter, since the $\\beta_t$ are chosen beforehand: it is a "

@@ -29,6 +29,7 @@ def numbers(study: Study) -> Json:
         "sum": t.bits(float((t.counts * t.nats).sum())),
         "total": bits,
         "total_error": error,
+        "learned": study.variance == "learned",
     }
 
 
@@ -85,6 +86,10 @@ CHAPTER = Chapter(
             "erreur quadratique : moyenne de $(\\epsilon - \\epsilon_\\theta)^2$",
         ),
         "term": ("their product: $L_{t-1}$, bits/dim a step", "leur produit : $L_{t-1}$, bits/dim par étape"),
+        "term_learned": (
+            "$L_{t-1}$, bits/dim a step, with the learned variance: not their product",
+            "$L_{t-1}$, bits/dim par étape, avec la variance apprise : ce n'est pas leur produit",
+        ),
         "sum": ("sum of $L_{t-1}$", "somme des $L_{t-1}$"),
         "total": ("bound", "limite supérieure"),
         "without": ("(without $L_0$)", "(sans $L_0$)"),

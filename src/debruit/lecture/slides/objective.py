@@ -51,11 +51,11 @@ OBJECTIVE = (
         functions=("diffusion.bound.bound", "models.diffusion.Model.bound"),
         note=(
             "The cross-entropy of a density can be negative, so its sign is not the reason. What counts is $H \\leq "
-            "\\mathcal{L}_{VUB}$: a smaller bound leaves less room for $H$. The two have the same minimum only if the "
-            "model can reach a gap of zero.",
+            "\\mathcal{L}_{VUB}$: a smaller bound leaves less room for $H$. If the model can close the gap, the two "
+            "have the same minimum; else it may lie elsewhere.",
             "L'entropie croisée d'une densité peut être négative : son signe n'est donc pas la raison. Ce qui compte, "
-            "c'est que $H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse laisse moins de marge à $H$. Les deux "
-            "n'ont le même minimum que si le modèle peut annuler l'écart.",
+            "c'est que $H \\leq \\mathcal{L}_{VUB}$ : une limite plus basse laisse moins de marge à $H$. Si le "
+            "modèle peut combler l'écart, les deux ont le même minimum ; sinon, il peut différer.",
         ),
     ),
     Slide(

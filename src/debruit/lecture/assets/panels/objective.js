@@ -17,12 +17,15 @@ function logWeight(m, x0, z1, z2) {
 }
 
 function logIntegral(m, x0) {
-  const axis = spread(-16, 16, 129);
+  // by the trapezoidal rule, on a grid that lies around the peak of the integrand, along its axes
+  const log = (z1, z2) => logWeight(m, x0, z1, z2) - (z1 * z1 + z2 * z2) / 2, f = log(0, 0), e = log(1, 0), w = log(-1, 0), n = log(0, 1), s = log(0, -1);
+  const h11 = 2 * f - e - w, h22 = 2 * f - n - s, h12 = e + n - f - log(1, 1), determinant = h11 * h22 - h12 * h12, g1 = (e - w) / 2, g2 = (n - s) / 2;
+  const c11 = h22 / determinant, c12 = -h12 / determinant, c22 = h11 / determinant, l11 = Math.sqrt(c11), l21 = c12 / l11, l22 = Math.sqrt(c22 - l21 * l21);
+  const axis = spread(-8, 8, 65), logs = [];
   let total = 0, top = -Infinity;
-  const logs = [];
-  for (const z1 of axis) for (const z2 of axis) { const v = logWeight(m, x0, z1, z2) - (z1 * z1 + z2 * z2) / 2; logs.push(v); top = Math.max(top, v); }
+  for (const u of axis) for (const v of axis) { const value = log(c11 * g1 + c12 * g2 + l11 * u, c12 * g1 + c22 * g2 + l21 * u + l22 * v); logs.push(value); top = Math.max(top, value); }
   for (const v of logs) total += Math.exp(v - top);
-  return top + Math.log(total) + 2 * Math.log(axis[1] - axis[0]) - Math.log(2 * Math.PI);
+  return top + Math.log(total) + Math.log(l11 * l22) + 2 * Math.log(axis[1] - axis[0]) - Math.log(2 * Math.PI);
 }
 
 function boundGap(m, square) {

@@ -38,5 +38,5 @@ PANELS.terms = function (panel) {
   };
   if (positive(T.weight).length) draw(() => word("weight"), T.weight, { y: bounds(T.weight), logY: true }, false);
   draw(() => word("squared"), T.simple, { y: [0, Math.max(...T.simple) * 1.1 || 1] }, false);
-  if (positive(T.bits).length) draw(() => word("term"), T.bits, { y: bounds(T.bits), logY: true }, true);
+  if (positive(T.bits).length) draw(() => word(T.learned ? "term_learned" : "term"), T.bits, { y: bounds(T.bits), logY: true }, true);
 };
