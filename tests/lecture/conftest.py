@@ -6,7 +6,9 @@ import torch
 from lessons import chained, fresh
 
 from debruit.lecture import chains
+from debruit.lecture import page as pages
 from debruit.lecture import study as studies
+from debruit.lecture.chapters import CHAPTERS
 from debruit.lecture.study import begin
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
@@ -46,3 +48,14 @@ def study():
 def flowing(short):
     """A model in continuous time."""
     return begin(fresh(), label=3, seed=5)
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Make the pages of a test with these chapters alone, and the two that the slider and the pixel belong to."""
+
+    def choose(*keys):
+        chosen = tuple(c for c in CHAPTERS if c.key in {"forward", "posterior", *keys})
+        monkeypatch.setattr(pages, "CHAPTERS", chosen)
+
+    return choose

@@ -193,8 +193,9 @@ def test_the_figure_and_the_numbers():
     assert panel.processes["langevin"].evaluations == module.CORRECTIONS * (module.FRAMES - 1)
 
 
-def test_the_panel_is_alive(browser, tmp_path):  # noqa: F811
+def test_the_panel_is_alive(browser, tmp_path, only):  # noqa: F811
     """The slider, its keys, the button and the chosen point; the readings are those of the flow."""
+    only("family")
     tab, complaints = opened(browser, tmp_path / "p.html", page(begin(chained(), label=3, seed=5)))
     panel = family(5)
     tab.fill("#family-position", "10")

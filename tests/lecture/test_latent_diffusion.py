@@ -216,8 +216,9 @@ def test_the_figures(latent):
     assert widths == pytest.approx([stage.terms[key] * WEIGHTS[key] for key in stage.terms])
 
 
-def test_the_panel_is_alive(browser, latent, tmp_path):  # noqa: F811
+def test_the_panel_is_alive(browser, latent, tmp_path, only):  # noqa: F811
     """The weights move the sum; both languages; what is not stored is said."""
+    only("latent_diffusion")
     tab, complaints = opened(browser, tmp_path / "p.html", page(latent))
     stage = first_stage(latent)
     tab.fill("#latent-b1", "-2")

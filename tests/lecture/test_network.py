@@ -331,7 +331,8 @@ def test_the_numbers_are_json_for_every_model(kind, short):
     assert made["parameters"] == sum(p.numel() for p in study.model.backbone.network.parameters())
 
 
-def test_the_drawing_lists_its_layers_and_the_time_moves(browser, study, tmp_path):  # noqa: F811
+def test_the_drawing_lists_its_layers_and_the_time_moves(browser, study, tmp_path, only):  # noqa: F811
+    only("network")
     tab, complaints = opened(browser, tmp_path / "p.html", page(study))
     panel, encoding = anatomy(study), time_encoding(study)
     boxes = tab.locator("#panel-network .box[role=button]")
@@ -379,7 +380,8 @@ def grey_levels(tab, head, maps):
     )
 
 
-def test_the_script_decodes_the_weights_and_every_control_moves(browser, tmp_path):  # noqa: F811
+def test_the_script_decodes_the_weights_and_every_control_moves(browser, tmp_path, only):  # noqa: F811
+    only("network")
     study = reading_text()
     text = page(study)
     tab, complaints = opened(browser, tmp_path / "p.html", text, viewport={"width": 390, "height": 800})

@@ -232,7 +232,8 @@ def settings(toy):
     return json.dumps(dataclasses.asdict(toy))
 
 
-def test_the_script_computes_the_same_and_every_control_moves_the_panel(browser, study, tmp_path):  # noqa: F811
+def test_the_script_computes_the_same_and_every_control_moves_the_panel(browser, study, tmp_path, only):  # noqa: F811
+    only("probability", "objective")
     tab, complaints = opened(browser, tmp_path / "p.html", page(study))
     packed = np.frombuffer(base64.b64decode(CHAPTER.numbers(study)["noise"]), "<i2").reshape(-1, 2) / 4096
     for toy in (*SETTINGS, *EXACT):

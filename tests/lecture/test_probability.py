@@ -148,7 +148,8 @@ def test_the_numbers_are_json_for_every_model(kind, short):
 SETTINGS = [(0, 0.83, 0.31, 0.4, 0.0, 0.5), (1, 0.95, 0.9, -0.2, 0.1, -0.7), (0, 1.0, 0.6, 0.45, 0.2, 0.5)]
 
 
-def test_the_script_computes_the_same_and_every_control_moves_the_panel(browser, study, tmp_path):  # noqa: F811
+def test_the_script_computes_the_same_and_every_control_moves_the_panel(browser, study, tmp_path, only):  # noqa: F811
+    only("probability")
     tab, complaints = opened(browser, tmp_path / "p.html", page(study))
     toys = [toy.data for toy in probability(study).toys]
     for toy, before, after, x_s, x_t, x_0 in SETTINGS:
