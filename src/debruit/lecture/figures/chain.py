@@ -1,5 +1,6 @@
 """Figures of the forward process and of single steps."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,8 @@ from debruit.lecture.walk import Walk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))  # of the schedules
 
 
 def forward_chain(panel: Forward, *, columns: int = 6) -> "Figure":
@@ -39,13 +42,14 @@ def schedule_curves(curves: list[Curve]) -> "Figure":
         r"$\mathrm{SNR} = \bar{\alpha}_t / (1 - \bar{\alpha}_t)$",
         r"$\sqrt{\bar{\alpha}_t}$",
     ]
-    for curve in curves:
+    for n, curve in enumerate(curves):
         values = [curve.beta, curve.abar, curve.snr, curve.signal]
         for axis, value in zip(axes, values, strict=True):
             finite = torch.where(value > 0, value, torch.nan) if axis in (axes[0], axes[2]) else value
             axis.plot(
                 curve.t,
                 finite,
+                linestyle=STYLES[n % len(STYLES)],
                 lw=3 if curve.model else 1.3,
                 label=curve.name + (" (this model)" if curve.model else ""),
             )
@@ -74,8 +78,11 @@ def walk_histograms(panel: Walk, *, x0: float = 0.8, columns: int = 5) -> "Figur
     return figure
 
 
-def step_back(panel: Forward, *, row: int, column: int, channel: int = 0, columns: int = 4) -> "Figure":
-    """Plot q(x_{t-1} | x_t, x_0) and p_theta(x_{t-1} | x_t) of one pixel, at steps above 1.
+def step_back(
+    panel: Forward, *, row: int, column: int, channel: int = 0, columns: int = 4, frames: Sequence[int] | None = None
+) -> "Figure":
+    """Plot q(x_{t-1} | x_t, x_0) and p_theta(x_{t-1} | x_t) of one pixel, at `columns` steps above 1, or at those of
+    the `frames`, indices of `panel.steps`.
 
     InputError: a pixel outside the image.
     """
@@ -85,21 +92,22 @@ def step_back(panel: Forward, *, row: int, column: int, channel: int = 0, column
             f"there is no pixel in channel {channel}, row {row}, column {column}: the image is {shape} (channels, "
             "height, width), counted from 0"
         )
-    chosen = [k for k in picks(len(panel.steps), columns + 1) if panel.posterior_variance[k] > 0]
-    figure = new_figure(2.8 * len(chosen), 2.6)
+    shown = picks(len(panel.steps), columns + 1) if frames is None else frames
+    chosen = [k for k in shown if panel.posterior_variance[k] > 0]
+    figure = new_figure(2.8 * len(chosen), 2.9)
     for axis, k in zip(np.atleast_1d(figure.subplots(1, len(chosen))), chosen, strict=True):
         variance = panel.variance[k].expand(shape)[channel, row, column]
         posterior, mean = (float(x[k, channel, row, column]) for x in (panel.posterior, panel.mean))
         gaussians = [
-            (posterior, float(panel.posterior_variance[k]) ** 0.5, BLUE, r"$q(x_{t-1}|x_t,x_0)$"),
-            (mean, float(variance) ** 0.5, ORANGE, r"$p_\theta(x_{t-1}|x_t)$"),
+            (posterior, float(panel.posterior_variance[k]) ** 0.5, BLUE, "-", r"$q(x_{t-1}|x_t,x_0)$"),
+            (mean, float(variance) ** 0.5, ORANGE, "--", r"$p_\theta(x_{t-1}|x_t)$"),
         ]
         low, high = min(m - 4 * s for m, s, *_ in gaussians), max(m + 4 * s for m, s, *_ in gaussians)
         values = np.linspace(low, high, 300)
-        for mean, std, ink, name in gaussians:
-            axis.plot(values, density(values, mean, std), color=ink, label=name)
+        for mean, std, ink, style, name in gaussians:
+            axis.plot(values, density(values, mean, std), style, color=ink, label=name)
             axis.fill_between(values, density(values, mean, std), color=ink, alpha=0.12)
         axis.set_title(f"t = {panel.steps[k]}")
         axis.set_yticks([])
-    axis.legend(frameon=False, fontsize=7)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure

@@ -53,7 +53,7 @@ def network_diagram(panel: Anatomy) -> "Figure":
     _arrow(axis, (6.0, -levels), (at["up", bottom], -bottom - 0.25))
     signs = "R residual block, A self-attention, T self- and cross-attention; dashed: skip connections"
     axis.text(5, -levels - 0.55, signs, ha="center", va="center", fontsize=8, color=INK)
-    axis.set_title(f"{panel.name}, {panel.parameters:,} parameters, {panel.operations / 1e9:.2f} GFLOP an image")
+    axis.set_title(f"{panel.name}, {panel.parameters:,} parameters, {panel.operations / 1e9:.3g} GFLOP an image")
     return figure
 
 
@@ -108,7 +108,7 @@ def attention_map(panel: AttentionMaps, *, layer: int = 0, row: int = 0, column:
         for picked, index in ((maps.rows, row), (maps.columns, column))
     )
     weights = maps.weights[:, 0, r, c].unflatten(-1, maps.keys)
-    figure = new_figure(1.5 * len(panel.steps), 2.4)
+    figure = new_figure(1.5 * len(panel.steps), 2.4 if maps.layer.cross else 2.0)
     for axis, step, values in zip(
         np.atleast_1d(figure.subplots(1, len(panel.steps))), panel.steps, weights, strict=True
     ):
@@ -120,6 +120,6 @@ def attention_map(panel: AttentionMaps, *, layer: int = 0, row: int = 0, column:
             axis.set_xticklabels(panel.tokens, rotation=90, fontsize=7)
         else:
             block = (-(-grid[0] // maps.keys[0]), -(-grid[1] // maps.keys[1]))
-            axis.plot(maps.columns[c] // block[1], maps.rows[r] // block[0], "s", mfc="none", mec=ORANGE)
+            axis.plot(maps.columns[c] // block[1], maps.rows[r] // block[0], "s", mfc="none", mec=ORANGE, mew=2)
     figure.suptitle(f"{maps.layer.path}, position ({maps.rows[r]}, {maps.columns[c]})", fontsize=9)
     return figure

@@ -64,4 +64,5 @@ def jensen_gap(x1: float = 0.35, x2: float = 2.8, weight: float = 0.5) -> "Figur
     axis.plot([j.mean, j.mean], [j.curve, j.chord], color=ORANGE, lw=3, label=f"gap {j.gap:.4f}")
     axis.legend(frameon=False)
     axis.set_xlabel("X")
+    axis.set_ylabel(r"$\phi(X)$")
     return figure

@@ -54,7 +54,9 @@ def joint_density(data: Mixture, *, before: float, after: float, x_t: float, x_0
 def reverse_paths(panel: Probability) -> "Figure":
     """Plot the trajectories of each distribution, with log p_theta(x_{0:T}) of the first."""
     figure = new_figure(5 * len(panel.toys), 3)
-    for axis, toy in zip(np.atleast_1d(figure.subplots(1, len(panel.toys), sharey=True)), panel.toys, strict=True):
+    axes = np.atleast_1d(figure.subplots(1, len(panel.toys), sharey=True))
+    axes[0].set_ylabel("$x_t$")
+    for axis, toy in zip(axes, panel.toys, strict=True):
         axis.plot([0, *panel.steps], toy.paths.numpy(), color=BLUE, lw=0.8, alpha=0.6)
         axis.get_lines()[0].set(color=ORANGE, lw=2, alpha=1)
         axis.set_xlabel("t")
