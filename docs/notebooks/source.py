@@ -20,7 +20,7 @@
 # `debruit explain` fait des mêmes figures une page interactive.
 #
 # Le modèle est un DDPM comme celui du cours : une chaîne de 1000 étapes, un calendrier linéaire, un U-Net qui estime le
-# bruit, la perte simple. Donnez tout autre modèle dans la première cellule.
+# bruit, la fonction de perte simple. Donnez tout autre modèle dans la première cellule.
 # %%
 model = "ddpm-fashion"
 # %%
@@ -86,7 +86,7 @@ print(f"T = {T}, x_0: {tuple(study.x0.shape[1:])}")
 # $$\nabla_x \log q_t(x_t) = -\frac{\hat{\epsilon}}{\sigma_t}, \qquad v = \frac{d x}{d t} = \hat{\epsilon} - \hat{x}_0
 # \quad \text{pour } x_t = (1 - t) \, x_0 + t \, \epsilon$$
 #
-# Un DDPM est un modèle génératif comme un VAE, et plus précisément un VAE à $T$ variables latentes dont l'encodeur est
+# Un DDPM est un modèle génératif, comme un VAE, et plus précisément un VAE à $T$ variables latentes dont l'encodeur est
 # fixé. Ici les données sont des points du plan dont le score est connu exactement : aucun réseau n'est nécessaire.
 # %%
 from debruit.lecture.family import family, velocity
@@ -408,7 +408,7 @@ assert math.isclose(tilde, float(by_image.variance))
 # (The lecture squares the variance in the denominator; it is there once.) Dropping the weight gives the simple loss,
 # $\mathcal{L}^{simple} = \mathbb{E}_{x_0, \epsilon, t} \| \epsilon_t - \epsilon_\theta(x_t, t) \|^2$.
 # %% [markdown] fr
-# ## Deux gaussiennes, et la perte simple (diapositives 26 et 27)
+# ## Deux gaussiennes, et la fonction de perte simple (diapositives 26 et 27)
 #
 # À variances égales, $\sigma_t^2 = \tilde{\beta}_t$, il ne reste que les moyennes, et elles ne diffèrent que par le
 # bruit :
@@ -416,8 +416,8 @@ assert math.isclose(tilde, float(by_image.variance))
 # $$D_{KL} = \frac{\| \tilde{\mu}_t - \mu_\theta \|^2}{2 \sigma_t^2} =
 # \frac{(1 - \alpha_t)^2}{2 \sigma_t^2 \alpha_t (1 - \bar{\alpha}_t)} \| \epsilon_t - \epsilon_\theta(x_t, t) \|^2$$
 #
-# (Le cours met la variance au carré au dénominateur ; elle n'y est qu'une fois.) Sans le poids, c'est la perte simple,
-# $\mathcal{L}^{simple} = \mathbb{E}_{x_0, \epsilon, t} \| \epsilon_t - \epsilon_\theta(x_t, t) \|^2$.
+# (Le cours met la variance au carré au dénominateur ; elle n'y est qu'une fois.) Sans le poids, c'est la fonction de
+# perte simple, $\mathcal{L}^{simple} = \mathbb{E}_{x_0, \epsilon, t} \| \epsilon_t - \epsilon_\theta(x_t, t) \|^2$.
 # %%
 from debruit.lecture.terms import terms
 
@@ -452,8 +452,8 @@ figures.bound_terms(panel)
 # In training any $t$ can be taken, since $x_t$ is known in closed form; in sampling $\epsilon_\theta$ leads from $x_t$
 # to a random $x_{t-1}$.
 # %% [markdown] fr
-# Le poids est le plus grand près de $t = 1$, où l'erreur du réseau l'est aussi : la perte simple renonce à un peu de
-# vraisemblance des plus fins détails au profit des erreurs visibles.
+# Le poids est le plus grand près de $t = 1$, où l'erreur du réseau l'est aussi : la fonction de perte simple renonce à
+# un peu de vraisemblance des plus fins détails au profit des erreurs visibles.
 #
 # ## Architecture, points clés (diapositives 28 et 29)
 #
@@ -610,7 +610,7 @@ figures.sampler_table(samplers(study), study.model.config.data)
 # $$\mathcal{L} = \mathcal{L}_{recons} + \beta_1 \mathcal{L}_{KLD} + \beta_2 \mathcal{L}_{perceptual} +
 # \beta_3 \mathcal{L}_{adversarial}$$
 #
-# Le DDPM est ensuite entraîné avec la perte simple sur les latents, $\mathcal{L}_{LDM} = \mathbb{E}_{z_0, \epsilon, t}
+# Le DDPM est ensuite entraîné avec la fonction de perte simple, sur les latents : $\mathcal{L}_{LDM} = \mathbb{E}_{z_0, \epsilon, t}
 # \| \epsilon_t - \epsilon_\theta(z_t, t) \|^2$. Ces $\beta_k$ sont des poids, sans rapport avec $\beta_t$. Voici
 # l'auto-encodeur d'`openmoji-64`, sur l'image de cette étude. La perte adversaire exige un discriminateur, que le
 # fichier d'un modèle ne garde pas.
