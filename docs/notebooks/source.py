@@ -610,8 +610,9 @@ figures.sampler_table(samplers(study), study.model.config.data)
 # $$\mathcal{L} = \mathcal{L}_{recons} + \beta_1 \mathcal{L}_{KLD} + \beta_2 \mathcal{L}_{perceptual} +
 # \beta_3 \mathcal{L}_{adversarial}$$
 #
-# Le DDPM est ensuite entraîné avec la fonction de perte simple, sur les latents : $\mathcal{L}_{LDM} = \mathbb{E}_{z_0, \epsilon, t}
-# \| \epsilon_t - \epsilon_\theta(z_t, t) \|^2$. Ces $\beta_k$ sont des poids, sans rapport avec $\beta_t$. Voici
+# Le DDPM est ensuite entraîné avec la fonction de perte simple, sur les latents :
+# $\mathcal{L}_{LDM} = \mathbb{E}_{z_0, \epsilon, t} \| \epsilon_t - \epsilon_\theta(z_t, t) \|^2$.
+# Ces $\beta_k$ sont des poids, sans rapport avec $\beta_t$. Voici
 # l'auto-encodeur d'`openmoji-64`, sur l'image de cette étude. La perte adversaire exige un discriminateur, que le
 # fichier d'un modèle ne garde pas.
 # %%
