@@ -17,7 +17,13 @@ from PIL import Image
 import debruit
 
 ROOT = Path(__file__).parents[1]
-DATA = ("py.typed", "lecture/assets/page.html", "lecture/assets/page.css", "models/weights/openmoji-64.safetensors")
+DATA = (
+    "py.typed",
+    "lecture/assets/page.html",
+    "lecture/assets/page.css",
+    "models/weights/openmoji-64.safetensors",
+    "models/weights/ddpm-fashion.safetensors",
+)
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 import judging
 from debruit.apps.cli import main
+from debruit.lecture import effort, study
 from documented import installed_condition
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,7 @@ def test_python_blocks_run(photos, monkeypatch):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
 def test_every_command_runs(document, photos, tmp_path, monkeypatch, fashion_look_alike):
     judging.look_through(judging.Projection(), monkeypatch)  # the feature network has its own tests
+    monkeypatch.setattr(study, "FULL", effort.QUICK[-1])  # of the lecture page
     halves = Image.linear_gradient("L").point(lambda value: 255 * (value >= 128))
     halves.save(tmp_path / "mask.png")  # half of it is white
     with installed_condition(tmp_path) if document.name == "conditions.md" else contextlib.nullcontext():

@@ -72,4 +72,5 @@ def test_a_page_says_what_to_expect_first(study):
     first = heard[0].message
     assert first.startswith("expected time: ")
     assert "network evaluations" in first
-    assert len(text) > 10_000
+    assert "the quick version of the page" in text
+    assert "la version rapide de la page" in text

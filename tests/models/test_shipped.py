@@ -6,19 +6,35 @@ from safetensors.torch import load_file
 
 import debruit
 from debruit.apps.cli import main
+from debruit.diffusion.chain import Chain, Linear
+from debruit.diffusion.processes.tabulated import Tabulated
 from debruit.errors import InputError
 from debruit.models.model_file import model_file, save, shipped
+from debruit.recipes import recipes
+from debruit.sampling.ancestral import Ancestral
 
-MOST_BYTES = 25_000_000
+MOST_BYTES = {"openmoji-64": 25_000_000, "ddpm-fashion": 2_000_000}
 
 
 def test_they_are_small_and_their_licence_lies_beside_them():
-    assert "openmoji-64" in shipped()
+    assert set(shipped()) == set(MOST_BYTES)
+    licences = {"openmoji-64": "CC BY-SA 4.0", "ddpm-fashion": "MIT"}
     for name, path in shipped().items():
-        assert path.stat().st_size <= MOST_BYTES
-        licence = (path.parent / "README.md").read_text()
-        assert name in licence
-        assert "CC BY-SA 4.0" in licence
+        assert path.stat().st_size <= MOST_BYTES[name]
+        about = (path.parent / "README.md").read_text().split(f"**{name}**")[1].split("\n**")[0]
+        assert licences[name] in about
+
+
+def test_the_ddpm_is_the_lectures():
+    """A chain of 1000 steps, linear beta, eps predicted, no condition, algorithm 2; the network of its recipe."""
+    config, recipe = debruit.load("ddpm-fashion", "cpu").config, recipes()["ddpm-fashion-mnist-28"]().model
+    assert config.process == Tabulated(chain=Chain(schedule=Linear(start=1e-4, end=0.02), steps=1000))
+    assert config.predicts == "eps"
+    assert not config.conditioners
+    assert config.sampling.sampler == Ancestral(variance="posterior")
+    assert config.sampling.steps == 1000
+    assert config.network == recipe.network
+    assert config.sampling == recipe.sampling
 
 
 def test_one_draws_by_its_name_under_a_prompt_and_a_mask():

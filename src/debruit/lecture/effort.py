@@ -22,13 +22,13 @@ SHARE = 0.6  # of these for the network; the rest is for what is not counted, an
 REPORT_SECONDS = 0.5  # between two reports of progress
 # what --quick may choose, the first that fits
 QUICK = (
-    Detail(frames=21, strata=20, draws=4, budgets=(4, 8, 16), reference_steps=32),
+    Detail(brief=True, frames=21, strata=20, draws=4, budgets=(4, 8, 16), reference_steps=32),
     Detail(
-        frames=15, strata=14, draws=3, images=2, chain_steps=100, budgets=(4, 8), reference_steps=16,
+        brief=True, frames=15, strata=14, draws=3, images=2, chain_steps=100, budgets=(4, 8), reference_steps=16,
         weights=(0.0, 1.0, 4.0), guided_images=2,
     ),
     Detail(
-        frames=9, strata=8, draws=2, iterations=6, gradients=False, images=1, chain_steps=25,
+        brief=True, frames=9, strata=8, draws=2, iterations=6, gradients=False, images=1, chain_steps=25,
         budgets=(4, 8), reference_steps=8, weights=(0.0, 1.0, 4.0), guided_images=1,
     ),
 )  # fmt: skip

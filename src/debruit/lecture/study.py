@@ -41,7 +41,7 @@ class Detail:
     which runs on `chain_steps` of the chain's steps (None: on all; chains.respaced). `budgets`: network evaluations of
     the compared samplers, and `reference_steps` of Heun's method, taken as the solution of the ODE. `weights`,
     `guided_images`: guidance weights and samples of each. `attention_times`: positions of the slider with attention
-    maps.
+    maps. `brief` says that less than everything is computed, which the page reports.
     """
 
     frames: int = 41
@@ -56,6 +56,7 @@ class Detail:
     weights: tuple[float, ...] = (0.0, 1.0, 2.0, 4.0, 8.0)
     guided_images: int = 3
     attention_times: int = 9
+    brief: bool = False
 
 
 FULL = Detail()

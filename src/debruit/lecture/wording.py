@@ -83,6 +83,18 @@ def remarks(study: Study) -> list[Both]:
     """Return the remarks without which the page of this model could mislead."""
     chain, config = study.chain.chain, study.model.config
     lines: list[Both] = []
+    if study.detail.brief:
+        steps = study.detail.chain_steps or chain.steps
+        english = (
+            "This is the quick version of the page: fewer positions of the slider and fewer samples, and algorithm 2 "
+            "in "
+            f"{min(steps, chain.steps)} of {chain.steps} steps."
+        )
+        french = (
+            f"Ceci est la version rapide de la page : moins de positions du curseur, moins d'échantillons, et "
+            f"l'algorithme 2 en {min(steps, chain.steps)} étapes sur {chain.steps}."
+        )
+        lines.append((english, french))
     if not study.chain.own:
         name = type(config.process).__name__
         english = (
