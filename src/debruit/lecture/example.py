@@ -25,8 +25,12 @@ from debruit.images.pixels import decode as read_pixels
 from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.diffusion import Model
+from debruit.sampling.dpmpp_2m import DPMpp2M
+from debruit.sampling.grids import UniformTime
 from debruit.training.config import AnyRun
 from debruit.training.run_folder import RUN
+
+SLOW, QUICK_STEPS = 100, 25  # network evaluations of the model's own sampler; steps in its stead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +135,22 @@ def from_file(path: Path, spec: DataSpec) -> Example:
 
 
 def from_model(model: Model, seed: int) -> Example:
-    """Return a sample of the model, of its first class if it has classes. InputError: it needs a condition."""
+    """Return a sample of the model, of its first class if it has classes. InputError: it needs a condition.
+
+    A model whose own sampler is slow is sampled with DPM-Solver++ in QUICK_STEPS steps.
+    """
     for c in model.config.conditioners:
         if c.drop == 0 and c.in_turn(range(1), model.config.data) is None:
             raise InputError(
                 f"this model was never trained without its {keyword(c)}, and its training data, which has them, "
                 "is not available: install the data, or give its path with --data"
             )
+    if model.evaluations(model.settings()) > SLOW:
+        image = model.generate(1, seed=seed, sampler=DPMpp2M(), grid=UniformTime(), steps=QUICK_STEPS)
+    else:
+        image = model.generate(1, seed=seed)
     return Example(
-        image=model.generate(1, seed=seed),
+        image=image,
         conditions={"label": torch.tensor([0])} if any(c.item == "label" for c in model.config.conditioners) else {},
         origin=(
             "a sample of the model itself, since its training data is not available: give --image for another image",

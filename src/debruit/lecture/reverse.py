@@ -22,6 +22,7 @@ from debruit.lecture.chains import respaced
 from debruit.lecture.study import Study
 from debruit.sampling.guidance.weights import none
 
+LONG = 500  # steps, above which the page would take more than a minute
 STRIP = 9  # frames of each image along the chain, the first the noise and the last the sample
 
 
@@ -84,13 +85,19 @@ def own_settings(study: Study) -> Changes:
     return Changes(clips, guided)
 
 
+def samples_of(study: Study) -> int:
+    """Return how many images algorithm 2 samples: those of `study.detail`, half of them on a long chain."""
+    steps, images = respaced(study.chain.chain, study.detail.chain_steps)[0].steps, study.detail.images
+    return images if steps <= LONG else -(-images // 2)
+
+
 @torch.inference_mode()
 def reverse(study: Study, *, images: int | None = None) -> Reverse:
     """Run algorithm 2 twice on `images` (None: as in `study.detail`), on as many steps as `study.detail` says.
 
     One network batch serves both runs, unless the second is guided.
     """
-    count, settings = images or study.detail.images, own_settings(study)
+    count, settings = images or samples_of(study), own_settings(study)
     chain, chosen = respaced(study.chain.chain, study.detail.chain_steps)
     indices = [_nearest(chosen, t) for t in study.steps]
     strip_indices = [_nearest(chosen, round(chosen[-1] * (STRIP - 1 - k) / (STRIP - 1))) for k in range(STRIP)]

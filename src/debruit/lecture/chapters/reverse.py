@@ -7,7 +7,7 @@ from debruit.events import say
 from debruit.lecture.chains import respaced
 from debruit.lecture.chapters.base import Both, Calls, Chapter, Json
 from debruit.lecture.chapters.training import CHAPTER as TRAINING
-from debruit.lecture.reverse import Frames, own_settings, reverse
+from debruit.lecture.reverse import Frames, own_settings, reverse, samples_of
 from debruit.lecture.sprites import NOISE_SPAN, as_list, sheet, shown
 from debruit.lecture.study import Study
 from debruit.sampling.guidance.weights import describe
@@ -82,7 +82,7 @@ def _coefficients(chain: Chain, indices: list[int]) -> Json:
 def calls(study: Study) -> list[Calls]:
     steps, images, settings = (
         respaced(study.chain.chain, study.detail.chain_steps)[0].steps,
-        study.detail.images,
+        samples_of(study),
         own_settings(study),
     )
     if settings.guided:
