@@ -37,6 +37,12 @@ def test_no_package_holds_more_than_its_share():
     assert not large, f"more than {LARGEST_SHARE:.0%} of {sum(LINES.values()):,} lines: {large}"
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """pytest imports them without a package: two of one name cannot be collected together."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_modules_are_short():
     long = {name: lines for name, lines in LINES.items() if lines > LONGEST}
     assert not long, f"modules of more than {LONGEST} lines: {long}"

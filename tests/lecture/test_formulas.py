@@ -7,7 +7,7 @@ import pytest
 import torch
 from lessons import Unshuffled, chained, fresh
 from scipy import stats
-from test_training import cosine_abar, double, network
+from test_training_chapter import cosine_abar, double, network
 
 from debruit.diffusion.bound import prior_term
 from debruit.diffusion.chain import Chain, Cosine

@@ -5,7 +5,7 @@ import pytest
 import torch
 from lessons import Unshuffled, chained, fresh, unconditional
 from test_page import browser, opened, reading  # noqa: F401 - a fixture
-from test_training import cosine_abar, network, value
+from test_training_chapter import cosine_abar, network, value
 
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
