@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from debruit.apps.cli import main
@@ -39,6 +40,16 @@ def test_explain_writes_one_page_and_says_what_it_did(trained, tmp_path, capsys,
     assert "resized from 30 x 20" in text
     for part in ("le fichier shoe.png", "algorithm 2", "bits/dim", "as a chain of 6 steps", "index.html"):
         assert part in output
+
+
+def test_a_small_model_gets_one_thread_unless_another_number_is_given(trained, tmp_path, quick):
+    before = torch.get_num_threads()
+    try:
+        for given, expected in (([], 1), (["--threads", "2"], 2)):
+            assert main(["explain", str(trained), "--quick", "--out", str(tmp_path / "x"), *given]) == 0
+            assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_bad_requests(trained, tmp_path, capsys):

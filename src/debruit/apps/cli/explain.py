@@ -10,6 +10,8 @@ from debruit.apps.cli.sources import Sources
 from debruit.apps.console import say
 from debruit.apps.process import prepare_process
 
+SMALL_BYTES = 5_000_000  # the calls of such a network are so short that several threads wait more than they work
+
 
 def explain(
     model: str,
@@ -53,12 +55,15 @@ def explain(
     device
         auto, cpu or cuda.
     threads
-        CPU threads. Default: the number of cores of this process. Another number changes results by rounding only.
+        CPU threads. Default: one for a model file below 5 MB, whose calls are too short to share, else the number of
+        cores of this process. Another number changes results by rounding only.
     """
+    from debruit.models.model_file import model_file
     from debruit.workflows.explain import ExplainRequest
     from debruit.workflows.explain import explain as run
 
-    prepare_process(threads)
+    small = model_file(model).stat().st_size < SMALL_BYTES
+    prepare_process(threads, recorded=1 if small else None)
     request = ExplainRequest(
         model,
         image=image,
