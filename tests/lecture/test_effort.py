@@ -6,8 +6,8 @@ from lessons import Unshuffled, chained, fresh, unconditional
 
 from debruit import events
 from debruit.lecture import effort
+from debruit.lecture.chapter import Calls
 from debruit.lecture.chapters import CHAPTERS
-from debruit.lecture.chapters.base import Calls
 from debruit.lecture.effort import Speed, calls_of, evaluations, measured, quick_detail, reporting
 from debruit.lecture.page import page
 from debruit.lecture.study import FULL, begin

@@ -1,7 +1,8 @@
 """The lecture, computed by a model on an image: one file for each panel, each a pure function Study -> numbers.
 
-chapters/ has the text, labels and cost of each chapter, and slides/ where each slide of the lecture is found; page.py
-puts them on one HTML page (assets/ has its scripts), and figures/ draws the panels for notebooks and slides.
+chapters/ has the text, labels and cost of each chapter (chapter.py), and slides/ where each slide of the lecture is
+found; page.py puts them on one HTML page (assets/ has its scripts), and figures/ draws the panels for notebooks and
+slides.
 
     study.py      the model, the image and its condition      example.py      where the image comes from
     chains.py     any process as a chain                      effort.py       expected time, progress, --quick

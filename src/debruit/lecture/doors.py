@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
+from debruit.lecture.chapter import Both
 from debruit.lecture.study import Study
 
-ITEMS: dict[str, tuple[str, str]] = {  # English, French
+ITEMS: dict[str, Both] = {
     "label": ("class", "classe"),
     "text": ("text", "texte"),
     "mask": ("mask", "masque"),

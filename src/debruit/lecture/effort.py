@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from debruit import events
-from debruit.lecture.chapters.base import Calls, Chapter
+from debruit.lecture.chapter import Calls, Chapter
 from debruit.lecture.study import BATCH, Detail, Study
 
 QUICK_SECONDS = 60.0  # at most, with --quick

@@ -5,7 +5,7 @@ Texts are (English, French), with mathematics between dollar signs; classes are 
 
 from dataclasses import dataclass
 
-Both = tuple[str, str]  # English, French
+from debruit.lecture.chapter import Both
 
 COLUMNS: dict[str, Both] = {
     "learns": ("learns", "apprend"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from debruit.lecture import wording
-from debruit.lecture.chapters.base import Both, Chapter, Json
+from debruit.lecture.chapter import Both, Chapter, Json
 from debruit.lecture.french import spaced
 from debruit.lecture.maths import mathml, prose
 from debruit.lecture.sprites import as_list

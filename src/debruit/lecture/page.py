@@ -10,8 +10,8 @@ from importlib.resources import files
 from debruit.errors import unknown
 from debruit.events import say
 from debruit.lecture import wording
+from debruit.lecture.chapter import Both, Chapter, Json
 from debruit.lecture.chapters import CHAPTERS
-from debruit.lecture.chapters.base import Both, Chapter, Json
 from debruit.lecture.effort import QUICK_SECONDS, calls_of, evaluations, measured, quick_detail, reporting
 from debruit.lecture.french import spaced
 from debruit.lecture.maths import mathml, prose

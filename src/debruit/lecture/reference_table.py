@@ -9,9 +9,9 @@ from typing import Any
 
 from debruit.diffusion.chain import Chain
 from debruit.diffusion.processes.tabulated import Tabulated
+from debruit.lecture.chapter import Both
 from debruit.models.config import ModelConfig
 
-Both = tuple[str, str]  # English, French
 UNKNOWN: Both = ("not in the file", "absent du fichier")
 NONE: Both = ("–", "–")
 
@@ -80,7 +80,7 @@ def same(text: str) -> Both:
 
 def decimal(text: str) -> Both:
     """The text with a decimal point, and with a decimal comma."""
-    return text, text.replace(".", ",", text.count("."))
+    return text, text.replace(".", ",")
 
 
 def thousands(n: int) -> Both:

@@ -7,7 +7,7 @@ from typing import Any
 from torch.nn import Module
 
 from debruit.images.spec import DataSpec
-from debruit.lecture.chapters.base import Both
+from debruit.lecture.chapter import Both
 from debruit.lecture.study import Study
 from debruit.sampling.guidance.weights import describe
 

@@ -1,7 +1,7 @@
 """Chapters of an autoencoder's page."""
 
 from debruit.lecture.autoencoder import numbers
-from debruit.lecture.chapters.base import Chapter
+from debruit.lecture.chapter import Chapter
 
 RECONSTRUCTION = Chapter(
     key="reconstruction",

@@ -4,7 +4,7 @@ import torch
 
 from debruit.lecture.autoencoder import panels
 from debruit.lecture.autoencoder.study import CodecStudy
-from debruit.lecture.chapters.base import Json
+from debruit.lecture.chapter import Json
 from debruit.lecture.sprites import LATENT_SPAN, as_list, sheet, shown
 
 

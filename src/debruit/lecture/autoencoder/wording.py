@@ -2,7 +2,7 @@
 
 from debruit.autoencoders.vq import VQ
 from debruit.lecture.autoencoder.study import CodecStudy
-from debruit.lecture.chapters.base import Both
+from debruit.lecture.chapter import Both
 from debruit.lecture.wording import DATA, data, parameters
 
 TITLE: Both = ("The autoencoder, on your image", "L'auto-encodeur, appliqué à votre image")

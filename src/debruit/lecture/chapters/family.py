@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from debruit.events import say
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.family import PROCESSES, SIDE, SPAN, Trajectories, family, relative
 from debruit.lecture.family_table import COLUMNS, ROWS
 from debruit.lecture.sprites import as_list, packed

@@ -1,7 +1,7 @@
 """The forward process and the network's predictions."""
 
 from debruit.events import say
-from debruit.lecture.chapters.base import Calls, Chapter, Json
+from debruit.lecture.chapter import Calls, Chapter, Json
 from debruit.lecture.forward import forward
 from debruit.lecture.sprites import NOISE_SPAN, as_list, sheet, shown
 from debruit.lecture.study import BATCH, Study

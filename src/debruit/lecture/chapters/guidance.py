@@ -2,7 +2,7 @@
 
 from debruit.conditioning.guidance_terms import guidable
 from debruit.events import say
-from debruit.lecture.chapters.base import Calls, Chapter, Json
+from debruit.lecture.chapter import Calls, Chapter, Json
 from debruit.lecture.guidance import guidance
 from debruit.lecture.sprites import as_list, sheet, shown
 from debruit.lecture.study import BATCH, Study

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from debruit.lecture.chapters.base import Both, Chapter, Json
+from debruit.lecture.chapter import Both, Chapter, Json
 from debruit.lecture.doors import ITEMS, LECTURE, Entrance, doors
 from debruit.lecture.first_stage import SHIPPED, WEIGHTS, FirstStageFigures, first_stage
 from debruit.lecture.reference_table import TABLE, column

@@ -1,6 +1,6 @@
 """The latents of a latent model, and their decoding."""
 
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.latents import latents
 from debruit.lecture.sprites import LATENT_SPAN, sheet, shown
 from debruit.lecture.study import Study

@@ -2,7 +2,7 @@
 
 from debruit.events import say
 from debruit.lecture import attention, network, time_encoding
-from debruit.lecture.chapters.base import Calls, Chapter, Json
+from debruit.lecture.chapter import Calls, Chapter, Json
 from debruit.lecture.chapters.network_words import CONDITIONS, EQUATIONS, LABELS, TEXT
 from debruit.lecture.sprites import as_list, packed, png
 from debruit.lecture.study import Study

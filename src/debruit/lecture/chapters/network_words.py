@@ -1,6 +1,6 @@
 """Texts, equations and labels of the chapter on the network."""
 
-from debruit.lecture.chapters.base import Both
+from debruit.lecture.chapter import Both
 
 TEXT: tuple[Both, ...] = (
     (

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.objective import DRAWS, TwoSteps, noise
 from debruit.lecture.sprites import packed
 from debruit.lecture.study import Study

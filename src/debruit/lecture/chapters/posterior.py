@@ -2,7 +2,7 @@
 
 import torch
 
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.forward import forward
 from debruit.lecture.sprites import LARGEST_GRID, as_list, packed, stride, thinned
 from debruit.lecture.study import Study

@@ -2,7 +2,7 @@
 
 import math
 
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.probability import probability
 from debruit.lecture.sprites import as_list
 from debruit.lecture.study import Study

@@ -5,7 +5,7 @@ from torch import Tensor
 from debruit.diffusion.chain import Chain
 from debruit.events import say
 from debruit.lecture.chains import respaced
-from debruit.lecture.chapters.base import Both, Calls, Chapter, Json
+from debruit.lecture.chapter import Both, Calls, Chapter, Json
 from debruit.lecture.chapters.training import CHAPTER as TRAINING
 from debruit.lecture.reverse import Frames, own_settings, reverse, samples_of
 from debruit.lecture.sprites import NOISE_SPAN, as_list, sheet, shown

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from debruit.events import say
-from debruit.lecture.chapters.base import Calls, Chapter, Json
+from debruit.lecture.chapter import Calls, Chapter, Json
 from debruit.lecture.samplers import evaluations, samplers
 from debruit.lecture.sprites import sheet, shown
 from debruit.lecture.study import Study

@@ -1,6 +1,6 @@
 """Noise schedules compared."""
 
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.schedules import schedules
 from debruit.lecture.sprites import as_list, sheet, shown
 from debruit.lecture.study import Study

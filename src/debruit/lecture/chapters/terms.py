@@ -3,7 +3,7 @@
 import torch
 
 from debruit.events import say
-from debruit.lecture.chapters.base import Calls, Chapter, Json
+from debruit.lecture.chapter import Calls, Chapter, Json
 from debruit.lecture.sprites import as_list
 from debruit.lecture.study import Study
 from debruit.lecture.terms import has_decoder, strata_of, terms

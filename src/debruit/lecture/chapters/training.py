@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from debruit.events import say
-from debruit.lecture.chapters.base import Both, Calls, Chapter, Json
+from debruit.lecture.chapter import Both, Calls, Chapter, Json
 from debruit.lecture.sprites import NOISE_SPAN, as_list, sheet, shown
 from debruit.lecture.study import Study
 from debruit.lecture.training import SHARE, parameter_count, training, with_gradients

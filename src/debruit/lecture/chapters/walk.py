@@ -1,7 +1,7 @@
 """The chain step by step, and in closed form."""
 
 from debruit.events import say
-from debruit.lecture.chapters.base import Chapter, Json
+from debruit.lecture.chapter import Chapter, Json
 from debruit.lecture.sprites import as_list, packed
 from debruit.lecture.study import Study
 from debruit.lecture.walk import walk

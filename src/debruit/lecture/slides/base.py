@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from debruit.lecture.chapters.base import Both
+from debruit.lecture.chapter import Both
 from debruit.lecture.french import spaced
 
 TOP = "top"  # the head of the page, for slides without a chapter of their own
