@@ -22,17 +22,8 @@ from debruit.networks.unet import UNet, UNetModule
 
 LARGEST_SIDE = 16  # cells of a grid of queries or keys
 BYTES = 750_000  # of all self-attention maps, at a byte a weight, before compression
-CHOICES = (
-    (8, 16),
-    (8, 12),
-    (8, 8),
-    (4, 8),
-    (4, 6),
-    (2, 6),
-    (0, 8),
-    (0, 6),
-    (0, 4),
-)  # heads besides their mean; query side
+# heads that are kept besides their mean, and queries a side: the first that fits
+CHOICES = ((8, 16), (8, 12), (8, 8), (4, 8), (4, 6), (2, 6), (0, 8), (0, 6), (0, 4))
 
 
 @dataclass(frozen=True, kw_only=True)
