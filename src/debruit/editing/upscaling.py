@@ -13,6 +13,7 @@ from debruit.conditioning.low_res import LowRes
 from debruit.editing.batches import edit_options, in_batches
 from debruit.editing.resizing import both_at_size
 from debruit.errors import InputError
+from debruit.models.config import ModelConfig
 from debruit.models.diffusion import Model
 
 
@@ -37,11 +38,15 @@ def upscale(model: Model, images: Tensor, *, first: int = 0, batch: int = 64, **
 
 def condition(model: Model) -> LowRes:
     """Return the model's conditioner of small images. Raise InputError if it has none."""
-    for conditioner in model.config.conditioners:
-        if isinstance(conditioner, LowRes):
-            return conditioner
+    if (small := find_condition(model.config)) is not None:
+        return small
     names = " and ".join(c.name for c in model.config.conditioners) or "no condition"
     raise InputError(
         f"this model enlarges no images, since it was trained with {names}: train one that does with `debruit train "
         "SOURCE --condition low-res`"
     )
+
+
+def find_condition(config: ModelConfig) -> LowRes | None:
+    """Return the conditioner of small images in a configuration; None if it has none."""
+    return next((c for c in config.conditioners if isinstance(c, LowRes)), None)

@@ -116,6 +116,13 @@ def image_file(given: str | Path) -> Path | Blob:
     return _cell(Path(base), grid, int(number))
 
 
+def images_in(given: str | Path) -> list[str]:
+    """Return the names of all images that a file holds: FILE#0, FILE#1, ... of a grid, else the name itself."""
+    path = expanded(given)
+    grid = grid_in(path) if path.is_file() else None
+    return [str(given)] if grid is None else [f"{given}#{n}" for n in range(grid.count)]
+
+
 def _of_one(path: Path) -> Path | Blob:
     grid = grid_in(path) if path.is_file() else None
     if grid is None:

@@ -1,7 +1,7 @@
 """`debruit edit`: an image changed by a trained model, in one of six ways."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from debruit.files.atomic import write_array
 from debruit.models.diffusion import Model
 from debruit.sampling.sampler import level
 from debruit.workflows.edit_request import Edit, EditRequest, requested_edit
+from debruit.workflows.enlarging import Enlarger, enlarged, enlarged_spec, enlarger_digest, find_enlarger
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import MemoryWriter, save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
@@ -58,8 +59,9 @@ def edit(request: EditRequest) -> EditResult:
     images = torch.stack([read_image(file, model.config.data) for file in edit.files])
     if edit.name == "invert":
         return _invert(model, images, edit.out, options)
-    generate = _generator(edit, model, images, options)  # reads the mask
-    writer = _writer(request, edit, model)
+    enlarger = find_enlarger(request, model.config.data)
+    generate = enlarged(_generator(edit, model, images, options), enlarger)  # reads the mask
+    writer = _writer(request, edit, model, enlarger)
     together = edit.name == "interpolate"  # all frames come from the same two noises
     write_samples(writer, edit.count, edit.count if together else request.batch, generate, stage="editing")
     return EditResult(name=edit.name, count=edit.count, images=writer.images(), paths=writer.paths())
@@ -93,10 +95,11 @@ def _generator(edit: Edit, model: Model, images: Tensor, options: dict[str, Any]
     return generate
 
 
-def _writer(request: EditRequest, edit: Edit, model: Model) -> SampleWriter:
+def _writer(request: EditRequest, edit: Edit, model: Model, enlarger: Enlarger | None) -> SampleWriter:
     data = model.config.data
     left, top, right, bottom = edit.value if edit.name == "outpaint" else (0, 0, 0, 0)
-    shape = (data.channels, data.height + top + bottom, data.width + left + right)
+    canvas = replace(data, height=data.height + top + bottom, width=data.width + left + right)
+    shape = enlarged_spec(canvas, enlarger).shape
     out, columns = edit.out, edit.count if edit.name == "interpolate" else None
     if out is None:
         return MemoryWriter(edit.count)
@@ -111,6 +114,7 @@ def _writer(request: EditRequest, edit: Edit, model: Model) -> SampleWriter:
         images=[manifest.digest(file) for file in edit.files],
         options=edit.options,
         **request.digest,
+        **enlarger_digest(enlarger),
     )
     return find_writer(
         out, settings, edit.count, shape, data.depth, lambda made: save_images(made, data, out, columns=columns)

@@ -10,7 +10,7 @@ from debruit.errors import InputError
 from debruit.files.outputs import check_file, check_folder
 from debruit.images.animation import MOVING
 from debruit.ranges import LARGEST_SIDE
-from debruit.workflows.sampling_options import SamplingOptions
+from debruit.workflows.sampling_options import AnyModel, SamplingOptions
 
 EDITS = ("strength", "inpaint", "outpaint", "variations", "interpolate", "invert")
 OPTIONS_OF = {
@@ -46,6 +46,9 @@ class EditRequest(SamplingOptions):
     `interpolate`   two image files, for `frames` images from one to the other
     `invert`        the noise from which the image is sampled
 
+    `enlarge` is a model of super-resolution, "auto" for the one that comes with debruit, that enlarges each result
+    before it is written; an inversion has none.
+
     `n` is the number of results of the first three. Inpainting and outpainting repeat each step `resamplings` times,
     `jump_length` steps together.
     """
@@ -63,6 +66,7 @@ class EditRequest(SamplingOptions):
     amount: Share | None = None
     resamplings: Repeats | None = None
     jump_length: Repeats | None = None
+    enlarge: AnyModel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,8 @@ def requested_edit(request: EditRequest) -> Edit:
             raise InputError(f"{_flag(option)} belongs to {others}, and this is --{name}: leave it out")
     if request.n > 1 and name in COUNTED_BY:
         raise InputError(f"-n {request.n} does not go with --{name}: {COUNTED_BY[name]}")
+    if name == "invert" and request.enlarge is not None:
+        raise InputError("--enlarge does not go with --invert, which returns to the image itself: leave it out")
     value = margins(request.outpaint) if request.outpaint is not None else getattr(request, name)
     count = {"variations": request.variations, "interpolate": request.frames or FRAMES}.get(name) or request.n
     out = None if request.out is None else Path(request.out)

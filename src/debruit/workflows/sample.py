@@ -23,11 +23,12 @@ from debruit.ranges import MOST_SAMPLES
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.guidance.weights import describe, none
 from debruit.sampling.job import SamplingJob
+from debruit.workflows.enlarging import Enlarger, enlarged, enlarged_spec, enlarger_digest, find_enlarger
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import MemoryWriter, save_images
 from debruit.workflows.outputs.sample_writer import Generate, SampleWriter, find_writer, write_samples
 from debruit.workflows.public import public
-from debruit.workflows.sampling_options import SamplingOptions, conditions_digest, open_model, sampling_config
+from debruit.workflows.sampling_options import AnyModel, SamplingOptions, conditions_digest, open_model, sampling_config
 
 SUFFIXES = (".png", ".npy")
 
@@ -35,12 +36,15 @@ SUFFIXES = (".png", ".npy")
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest(SamplingOptions):
     """`n` images to `out`: FILE.png (one image, or a grid), FILE.npy, or a folder with one file per image; None: they
-    stay in memory. `image` is the condition of models that start from an image: a file, or a tensor.
+    stay in memory. `image` is the condition of models that start from an image: a file, or a tensor. `enlarge` is a
+    model of super-resolution, "auto" for the one that comes with debruit, that enlarges each image before it is
+    written.
     """
 
     n: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 16
     out: str | Path | None = None
     image: Any = None
+    enlarge: AnyModel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class SampleResult:
     the files that hold them.
 
     `sampling` is how they were sampled, at `evaluations` of the network per image; `branches` is how many predictions
-    guidance combines.
+    guidance combines. `enlarged_by` names the enlarger, "" without one.
     """
 
     images: Tensor | None
@@ -57,6 +61,7 @@ class SampleResult:
     sampling: SamplingConfig
     evaluations: int
     branches: int
+    enlarged_by: str = ""
 
 
 def sample(request: SampleRequest) -> SampleResult:
@@ -70,15 +75,17 @@ def sample(request: SampleRequest) -> SampleResult:
     model = open_model(request.model, request.device)
     config, conditions = sampling_config(model, request), _conditions(request)
     guide = None if request.guide_model is None else open_model(request.guide_model, request.device)
+    enlarger = find_enlarger(request, model.config.data)
     turns = min(max(_count(request.prompt), _count(conditions.get("mask"))), request.n)
     job = model.job(turns, config, seed=request.seed, conditions=conditions, guide=guide)  # reads all conditions
     _ = job.times  # refuses more steps than a chain has
-    writer = _writer(model, config, request, conditions, out, turns)
+    writer = _writer(model, config, request, conditions, enlarger, out, turns)
     if request.guidance is not None and job.branches == 1 and not none(config.guidance):
         weight = describe(config.guidance)
         events.notice(f"--guidance {weight} has no effect: it needs both a conditional and an unconditional prediction")
-    write_samples(writer, request.n, request.batch, _generator(model, config, request.seed, conditions, guide))
-    return _result(writer, job)
+    generate = enlarged(_generator(model, config, request.seed, conditions, guide), enlarger)
+    write_samples(writer, request.n, request.batch, generate)
+    return _result(writer, job, enlarger)
 
 
 def check_out(out: Path | None) -> None:
@@ -109,10 +116,11 @@ def _writer(
     config: SamplingConfig,
     request: SampleRequest,
     conditions: dict[str, Any],
+    enlarger: Enlarger | None,
     out: Path | None,
     rows: int,
 ) -> SampleWriter:
-    spec = model.config.data
+    spec = enlarged_spec(model.config.data, enlarger)
     if out is None:
         return MemoryWriter(request.n)
     settings = manifest.settings_of(
@@ -126,6 +134,7 @@ def _writer(
         image=None if request.image is None else manifest.digests(request.image),
         guide_model=manifest.model_digest(request.guide_model),
         **({"conditions": conditions_digest(request.conditions)} if request.conditions else {}),
+        **enlarger_digest(enlarger),
     )
     return find_writer(
         out,
@@ -167,13 +176,14 @@ def _sheet(images: Tensor, model: Model, conditions: Mapping[str, Any]) -> Sheet
     return condition_sheet(images, model.config, batch, captions=captions)
 
 
-def _result(writer: SampleWriter, job: SamplingJob) -> SampleResult:
+def _result(writer: SampleWriter, job: SamplingJob, enlarger: Enlarger | None) -> SampleResult:
     return SampleResult(
         images=writer.images(),
         paths=writer.paths(),
         sampling=job.settings,
         evaluations=job.evaluations,
         branches=job.branches,
+        enlarged_by="" if enlarger is None else enlarger.name,
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from debruit.editing import upscaling
 from debruit.editing.reading import read_image
+from debruit.images.grids import images_in
 from debruit.workflows.edit_request import Count, check_out
 from debruit.workflows.outputs import manifest
 from debruit.workflows.outputs.grid_file import save_images
@@ -19,7 +21,8 @@ from debruit.workflows.sampling_options import SamplingOptions, editing_options,
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleRequest(SamplingOptions):
-    """`n` enlargements of the file `image` to `out`: FILE.png, FILE.npy or a folder; None: they stay in memory."""
+    """`n` enlargements of the file `image`, or of each image of a grid, to `out`: FILE.png, FILE.npy or a folder; None:
+    they stay in memory."""
 
     image: str | Path
     out: str | Path | None = None
@@ -29,7 +32,8 @@ class UpscaleRequest(SamplingOptions):
 @dataclass(frozen=True, kw_only=True)
 class UpscaleResult:
     """`images` are (N, C, scale h, scale w) in the dtype and range of the data where they stayed in memory, else None,
-    and `paths` the files that hold them; `size` is (width, height) in pixels.
+    and `paths` the files that hold them; of a grid of G images, image k is one of number k mod G. `size` is (width,
+    height) in pixels.
     """
 
     images: Tensor | None
@@ -50,16 +54,18 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
     model = open_model(request.model, request.device)
     data, scale = model.config.data, upscaling.condition(model).scale
     options = editing_options(model, request)
-    small = read_image(request.image, data, whole=True)[None]
+    names = images_in(request.image)
+    small = torch.stack([read_image(name, data, whole=True) for name in names])
+    count = request.n * len(names)
     height, width = (side * scale for side in small.shape[2:])
     settings = {}
     if out is not None:
-        image = manifest.digest(request.image)
+        image = manifest.digest(names[0]) if len(names) == 1 else manifest.digests(names)
         settings = manifest.settings_of("upscale", request.model, image=image, **request.digest)
     writer = find_writer(
         out,
         settings,
-        request.n,
+        count,
         (small.shape[1], height, width),
         data.depth,
         lambda images: save_images(images, data, out or Path()),
@@ -67,9 +73,10 @@ def upscale(request: UpscaleRequest) -> UpscaleResult:
 
     def generate(first: int, number: int, report: Callable[[float], object]) -> Tensor:
         with relayed(report):
-            return upscaling.upscale(model, small.expand(number, -1, -1, -1), first=first, **options)
+            chosen = [(first + k) % len(small) for k in range(number)]
+            return upscaling.upscale(model, small[chosen], first=first, **options)
 
-    write_samples(writer, request.n, request.batch, generate, stage="upscaling")
+    write_samples(writer, count, request.batch, generate, stage="upscaling")
     return UpscaleResult(images=writer.images(), paths=writer.paths(), scale=scale, size=(width, height))
 
 

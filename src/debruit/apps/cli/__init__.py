@@ -21,6 +21,7 @@ from debruit.apps.cli import command
 from debruit.apps.cli.display import Display
 from debruit.apps.cli.help import FlowingHelp
 from debruit.apps.cli.old_flags import renamed
+from debruit.apps.cli.optional_values import with_values
 from debruit.apps.cli.signals import handled
 from debruit.errors import InputError
 from debruit.files.atomic import storage_problem
@@ -89,7 +90,9 @@ def main(arguments: Sequence[str] | None = None, *, started: float | None = None
                 events.listen(display, token),
                 handled(token),
             ):
-                code = app(renamed(given), exit_on_error=False, print_error=False, result_action="return_value")
+                code = app(
+                    with_values(renamed(given)), exit_on_error=False, print_error=False, result_action="return_value"
+                )
             return code if isinstance(code, int) else 0
         except InputError as error:
             return _refuse(str(error))

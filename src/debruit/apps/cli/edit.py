@@ -32,6 +32,7 @@ def edit(
     amount: Amount | None = None,
     resamplings: Repeats | None = None,
     jump_length: Repeats | None = None,
+    enlarge: str | None = None,
     flags: SamplingFlags = DEFAULTS,
 ) -> int:
     """Edit an image with a trained model, in one of six ways. Conditions that are not given are dropped.
@@ -71,6 +72,9 @@ def edit(
         How often --inpaint and --outpaint repeat each step, so that new and old pixels fit. Default: 4.
     jump_length
         Steps that --inpaint and --outpaint repeat together. Default: 1.
+    enlarge
+        Enlarge each result before it is written: by this model of super-resolution, or, with no value, by the one that
+        comes with debruit.
     """
     from debruit.workflows.edit import edit as run
     from debruit.workflows.edit_request import EditRequest, default_out
@@ -90,6 +94,7 @@ def edit(
         amount=amount,
         resamplings=resamplings,
         jump_length=jump_length,
+        enlarge=enlarge,
         **flags.options,
     )
     prepare_process(flags.threads)

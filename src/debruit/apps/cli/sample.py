@@ -21,6 +21,7 @@ def sample(
     n: Annotated[ImageCount, Parameter(name=["-n", "--n"])] = 16,
     out: Path,
     image: Path | None = None,
+    enlarge: str | None = None,
     flags: SamplingFlags = DEFAULTS,
 ) -> int:
     """Generate images. Image k of a seed is the same for every -n, --batch, --threads and --device, up to rounding: on
@@ -40,12 +41,15 @@ def sample(
     image
         The image to start from, for models trained with images: the small one to enlarge, for example. FILE.png#2 is
         image 2 of a grid, counted from 0.
+    enlarge
+        Enlarge each image before it is written: by this model of super-resolution, or, with no value, by the one that
+        comes with debruit.
     """
     from debruit.workflows.sample import SampleRequest
     from debruit.workflows.sample import sample as run
 
     prepare_process(flags.threads)
-    request = SampleRequest(model, n=n, out=out, image=image, **flags.options)
+    request = SampleRequest(model, n=n, out=out, image=image, enlarge=enlarge, **flags.options)
     result = run(request)
     count = "1 image" if n == 1 else f"{n:,} images"
     say(f"{count}{_conditions(request)} ({_sampling(request, result)}, seed {request.seed}, EMA weights) -> {out}")
@@ -78,4 +82,6 @@ def _sampling(request: "SampleRequest", result: "SampleResult") -> str:
             words.append(f"between t = {config.interval[0]:g} and {config.interval[1]:g}")
         if config.rescale:
             words.append(f"rescaled by {config.rescale:g}")
+    if result.enlarged_by:
+        words.append(f"enlarged by {result.enlarged_by}")
     return ", ".join(words)

@@ -27,12 +27,13 @@ def upscale(
     model
         A run folder, a .safetensors file, or a model from `debruit list models`.
     image
-        The small image, of any size. FILE.png#2 is image 2 of a grid, counted from 0.
+        The small image, of any size, or a grid that debruit wrote, all of whose images are enlarged. FILE.png#2 is its
+        image 2, counted from 0.
     out
         FILE.png: the image, or a grid of several. FILE.npy: an array. Otherwise a folder. Default: IMAGE-upscaled.png
         in the current directory.
     n
-        Number of enlargements, which differ in the details that the small image does not show.
+        Number of enlargements of each image, which differ in the details that the small image does not show.
     """
     from debruit.workflows.upscale import UpscaleRequest
     from debruit.workflows.upscale import upscale as run
