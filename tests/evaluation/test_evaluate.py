@@ -218,7 +218,7 @@ def test_every_metric_of_the_catalogue_makes_its_row(everything):
     assert all(s.count <= 24 for s in everything.scores)
     assert {"likelihood", "memorisation", "loss"} == set(everything.analyses)
     of_latents = {"latent-bound", "reconstruction", "perceptual", "rfd", "codec"}
-    of_conditions = {"mask-iou", "mask-iou-by-class", "caption-retrieval", "fidelity"}
+    of_conditions = {"mask-iou", "mask-iou-by-class", "caption-retrieval", "colour-agreement", "fidelity"}
     assert left_out.keys() == {"bound", *of_latents, *of_conditions}
     assert all("works on pixels" in left_out[name] for name in of_latents)
     assert all("this model was trained without" in left_out[name] for name in of_conditions)

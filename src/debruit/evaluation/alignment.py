@@ -6,6 +6,8 @@ samples the images that they should match:
     samples         with the masks and captions of real images   alignment of the model
     real baseline   these real images                            the most that segmenter and scorer can detect
     without mask    the same samples without the mask         what is detected by chance, or by the caption alone
+
+The palette, which sees the hues that captions ask for, is no network, and is always applied.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.evaluation import extraction, sampling_stage
+from debruit.evaluation.caption_content import NONE, requested_hues
 from debruit.evaluation.extraction import images_key
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, REAL_BASELINE, SAMPLES, Agreement, ImageSet
 from debruit.evaluation.judge_data import captions_of
@@ -23,6 +26,7 @@ from debruit.evaluation.progress import StageTimer
 from debruit.evaluation.result_store import ResultStore
 from debruit.evaluation.sampling_stage import SampleRequest
 from debruit.evaluation.splits import EvalSplit
+from debruit.judges import hues
 from debruit.models.loaded import LoadedModel
 
 WITHOUT_MASK = 200  # samples without the mask: each costs as much as one with it
@@ -41,8 +45,9 @@ class Alignment:
     store: ResultStore
     timer: StageTimer
 
-    def add(self, sets: dict[str, ImageSet]) -> dict[str, ImageSet]:
-        """The image sets, those of images with conditions with their agreement."""
+    def add(self, sets: dict[str, ImageSet], *, without_mask: bool) -> dict[str, ImageSet]:
+        """The image sets, those of images with conditions with their agreement; `without_mask`: whether samples without
+        the mask are made too."""
         conditions, done = self.request.conditions, dict(sets)
         for name in (SAMPLES, REAL_BASELINE, HELDOUT_RECONSTRUCTION):
             if name in sets:
@@ -53,7 +58,7 @@ class Alignment:
         if conditions.has("image"):
             real = self.dataset.images_of(conditions.counterparts(0, len(samples)))
             samples = replace(samples, originals=ImageSet(images=real, spec=self.dataset.spec))
-        if conditions.has("mask"):
+        if without_mask and conditions.has("mask"):
             samples = replace(samples, without_mask=self._without_mask(len(samples)))
         return done | {SAMPLES: samples}
 
@@ -82,13 +87,25 @@ class Alignment:
                 network=scorer.label,
             )
             images = replace(images, captions=agreement)
+        if self.request.conditions.has("prompt") and hues.in_colour(images.spec):
+            images = replace(images, hues=self._hues(images, real, scored))
         return images
+
+    def _hues(self, images: ImageSet, real: np.ndarray, scored: np.ndarray) -> Agreement:
+        """The hues that the captions of the `real` images ask for, and the dominant ones of the images."""
+        requested = requested_hues(self.dataset, real)
+        return Agreement(
+            requested=requested,
+            predicted=hues.dominant_hues(images.images),
+            scored=scored & (requested != NONE),
+            network=hues.LABEL,
+            names=hues.NAMES,
+        )
 
     def _without_mask(self, count: int) -> ImageSet | None:
         """The first samples again without their masks, with the agreement to masks and captions; None for a model that
-        was always trained with masks, or if no network would look at them."""
-        always = any(c.item == "mask" and c.drop == 0 for c in self.loaded.model.config.conditioners)
-        if always or (self.networks.segmenter is None and self.networks.scorer is None):
+        was always trained with masks."""
+        if any(c.item == "mask" and c.drop == 0 for c in self.loaded.model.config.conditioners):
             return None
         request = replace(
             self.request, count=min(count, WITHOUT_MASK), conditions=self.request.conditions.without("mask")

@@ -22,6 +22,7 @@ from debruit.conditioning.items import knows
 from debruit.config import Json
 from debruit.data.dataset import Dataset
 from debruit.errors import InputError
+from debruit.evaluation.caption_content import names_class
 from debruit.evaluation.splits import EvalSplit, requested_classes
 from debruit.models.diffusion import Model
 from debruit.networks.cond import Cond
@@ -31,12 +32,14 @@ from debruit.networks.cond import Cond
 class SampleConditions:
     """Sample k has the conditions `fields` of image `images[k mod M]` of the data; other conditions of the
     model, such as those that are `missing` in the data, are dropped. If `fields` is None, samples have the classes in
-    turn."""
+    turn. `classes_by_caption`: the class is no condition, and is requested by captions that name it ("a swan, noto
+    style")."""
 
     dataset: Dataset
     images: np.ndarray
     fields: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()
+    classes_by_caption: bool = False
 
     def counterparts(self, first: int, count: int) -> np.ndarray:
         """Indices of the images that belong to samples first..first + count - 1."""
@@ -59,12 +62,17 @@ class SampleConditions:
         return ConditionBatch.from_dataset(model.config, self.dataset, images, self.fields).to(model.device)
 
     def labels(self, model: Model, count: int) -> np.ndarray | None:
-        """The requested class of each sample by its index in the data, (count,); None without classes."""
-        if self.has("label"):
+        """The requested class of each sample by its index in the data, (count,), if `requests_class` of its
+        counterpart; None without classes."""
+        if self.has("label") or self.classes_by_caption:
             assert self.dataset.labels is not None
             return self.dataset.labels[self.counterparts(0, count)]
         classes = None if self.fields is not None else requested_classes(model, self.dataset.spec)
         return None if classes is None else classes[np.arange(count) % len(classes)]
+
+    def requests_class(self, images: np.ndarray) -> np.ndarray:
+        """Whether the conditions of these images of the data request their class, (N,) bool."""
+        return names_class(self.dataset, images) if self.classes_by_caption else np.ones(len(images), bool)
 
 
 def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> SampleConditions:
@@ -84,7 +92,13 @@ def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> Sampl
                 f"this model was never trained without a {what}, and {dataset.spec.name} has none that it knows: "
                 f"evaluate it on data with the {what}s that it was trained on"
             )
-    return SampleConditions(dataset, split.baseline, fields or None, tuple(c.name for c in missing))
+    made = SampleConditions(dataset, split.baseline, fields or None, tuple(c.name for c in missing))
+    return replace(made, classes_by_caption=by_caption(made.has("prompt"), made.has("label"), split))
+
+
+def by_caption(captions: bool, labels: bool, split: EvalSplit) -> bool:
+    """Whether captions request the class, of a model with these conditions."""
+    return captions and not labels and split.captions_name_classes
 
 
 def beyond_class(conditioners: Sequence[Conditioner]) -> bool:

@@ -160,7 +160,7 @@ def _sample_costs(loaded: LoadedModel, plan: Plan, request: SampleRequest, probe
     each, count = _units(loaded, request, probe), request.count
     share = missing_share(loaded, plan.store, request)
     costs: dict[str, Cost | float] = {"samples": Cost(EVALUATION, count * each, share)}
-    if request.conditions.has("mask") and (plan.choice.needs("segmenter") or plan.choice.needs("scorer")):
+    if request.conditions.has("mask") and plan.choice.without_mask:
         few = min(count, WITHOUT_MASK)
         again = SampleRequest(
             conditions=request.conditions.without("mask"), count=few, seed=request.seed, batch=request.batch

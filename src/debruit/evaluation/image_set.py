@@ -28,9 +28,9 @@ def empty() -> np.ndarray:
 class Agreement:
     """Requested conditions and what a network predicts from the images.
 
-    `requested` and `predicted` are of one kind: masks (N, H, W), or embeddings (N, D) of captions and images. `network`
-    is the label of the network, `names` are the class names of masks. `scored` (N,) bool marks the images whose
-    condition neither the model nor the network was trained on.
+    `requested` and `predicted` are of one kind: masks (N, H, W), embeddings (N, D) of captions and images, or hues
+    (N,). `network` is the label of the network, `names` are the class names of masks or hues. `scored` (N,) bool marks
+    the images whose condition neither the model nor the network was trained on.
     """
 
     requested: np.ndarray
@@ -64,7 +64,8 @@ class ImageSet:
     originals: the images that these were made from, in the same order: inputs of an autoencoder, or targets of upscaled
     samples
     distances, perceptual: (N,) perceptual distance of each image to its original, and the label of that network
-    masks, captions: requested conditions with the predictions of the segmenter and of the caption scorer
+    masks, captions, hues: requested conditions with the predictions of the segmenter, of the caption scorer, and of the
+    palette, of which those are scored whose caption names a hue
     without_mask: samples of the same noise and conditions, without the mask
     """
 
@@ -82,6 +83,7 @@ class ImageSet:
     perceptual: str = ""
     masks: Agreement | None = None
     captions: Agreement | None = None
+    hues: Agreement | None = None
     without_mask: "ImageSet | None" = None
 
     def __len__(self) -> int:
@@ -118,5 +120,6 @@ class ImageSet:
             distances=rows(self.distances),
             masks=None if self.masks is None else self.masks.take(indices),
             captions=None if self.captions is None else self.captions.take(indices),
+            hues=None if self.hues is None else self.hues.take(indices),
             without_mask=None if without_mask is None else without_mask.take(indices[indices < len(without_mask)]),
         )

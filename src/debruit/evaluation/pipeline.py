@@ -163,7 +163,7 @@ class _Run:
             baseline = sets[REAL_BASELINE]
             sets[HELDOUT_RECONSTRUCTION] = self.reconstruction.image_set(self.split.baseline, baseline, logits=True)
         alignment = Alignment(loaded, self.dataset, self.split, request, self.networks, self.store, self.timer)
-        return alignment.add(sets)
+        return alignment.add(sets, without_mask=self.choice.without_mask)
 
     def _compared(self, samples, request: SampleRequest) -> dict[str, ImageSet]:
         """Samples, real baseline and reference with features and logits, and if all training images are looked at,
@@ -181,9 +181,10 @@ class _Run:
             logits = self.timer.run("classes", sum(map(len, classified.values())), work)
         labels = {SAMPLES: request.conditions.labels(self._model(), count)}
         labels |= {n: None if dataset.labels is None else dataset.labels[indices] for n, indices in real.items()}
-        unseen = {REAL_BASELINE: split.baseline}
-        if request.conditions.has("label"):
-            unseen[SAMPLES] = request.conditions.counterparts(0, count)
+        judged = {REAL_BASELINE: split.baseline}
+        if request.conditions.has("label") or request.conditions.classes_by_caption:
+            judged[SAMPLES] = request.conditions.counterparts(0, count)
+        unseen = {n: np.isin(i, split.scored) & request.conditions.requests_class(i) for n, i in judged.items()}
         return {
             name: ImageSet(
                 images=images.get(name, samples[:0]),
@@ -194,7 +195,7 @@ class _Run:
                 logits=logits.get(name, empty()),
                 classifier=_label(networks.classifier),
                 classes=getattr(networks.classifier, "names", ()),
-                unseen=np.isin(unseen[name], split.scored) if name in unseen else None,
+                unseen=unseen.get(name),
             )
             for name in (SAMPLES, *real, *more)
         }

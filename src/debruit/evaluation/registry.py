@@ -42,6 +42,11 @@ class Choice:
         return any(network in entry.networks for entry in (*self.metrics, *self.analyses))
 
     @property
+    def without_mask(self) -> bool:
+        """Whether samples without the mask are measured."""
+        return any(metric.without_mask for metric in self.metrics)
+
+    @property
     def reconstructs(self) -> bool:
         """Whether images must be encoded and decoded."""
         return any(m.compares == "reconstructions" for m in self.metrics) or any(a.reconstructs for a in self.analyses)

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 
 from debruit.autoencoders.losses.perceptual import LEAST_SIDE
 from debruit.conditioning.base import Conditioner, keyword
-from debruit.evaluation.conditions import beyond_class
+from debruit.evaluation.conditions import beyond_class, by_caption
 from debruit.evaluation.splits import EvalSplit, requested_classes
 from debruit.images.spec import DataSpec
 from debruit.judges.captions.scorer import AMONG, LEAST_PAIRS
+from debruit.judges.hues import in_colour
 from debruit.judges.segmentation import by_colour
 from debruit.models.diffusion import Model
 from debruit.models.loaded import LoadedAutoencoder, LoadedModel
 from debruit.networks.pretrained.efficientnet import PACKAGE
 
 FEWEST_OF_CLASS = 4  # images of a class on average: the classifier needs two of each, and holds some out
+LEAST_HUES = 20  # captions that name a hue
 LEAST_MASKS = 40  # images with masks to train a segmenter
 
 
@@ -79,11 +81,14 @@ def judge_data(context: Context) -> str:
 
 
 def class_condition(context: Context) -> str:
-    conditioner = context.conditioner("label")
-    if conditioner is None:
-        return "this model was trained without classes, so none can be requested"
-    # beyond the class, the classes are those of real images
     every = set(context.spec.class_names) <= set(context.model.config.data.class_names)
+    if context.conditioner("label") is None:
+        captions = context.conditioner("text") is not None and "text" in context.split.fields
+        if by_caption(captions, False, context.split):
+            return "" if every else f"the model's classes are not those of {context.spec.name}"
+        also = ", and the captions of this data do not name them" if captions else ""
+        return f"this model was trained without classes, so none can be requested{also}"
+    # beyond the class, the classes are those of real images
     beyond = beyond_class(context.model.config.conditioners)
     known = every if beyond else requested_classes(context.model, context.spec) is not None
     return "" if known else f"the model's classes are not those of {context.spec.name}"
@@ -121,12 +126,24 @@ def text_condition(context: Context) -> str:
         return "this model was trained without captions, so none can be requested"
     if "text" not in context.split.fields:
         return f"{context.spec.name} has no captions: put them into NAME.txt next to NAME.png, or into captions.jsonl"
+    return ""
+
+
+def different_captions(context: Context) -> str:
     few = context.split.captions < AMONG
     return (
         f"{context.split.captions} different captions among the scored images are too few to find one among {AMONG}"
         if few
         else ""
     )
+
+
+def hue_captions(context: Context) -> str:
+    """Captions that name one hue, of images in colour."""
+    if not in_colour(context.spec):
+        return f"the images of {context.spec.name} are not 8-bit RGB, and only those have hues that can be named"
+    few, count = context.split.hues < LEAST_HUES, context.split.hues
+    return f"{count} captions of the scored images name one hue, and at least {LEAST_HUES} are needed" if few else ""
 
 
 def caption_scorer(context: Context) -> str:

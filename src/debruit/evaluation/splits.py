@@ -16,6 +16,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
 from debruit.data.subset import shuffled
 from debruit.errors import InputError
+from debruit.evaluation.caption_content import NONE, names_class, requested_hues
 from debruit.evaluation.image_set import empty
 from debruit.evaluation.judge_data import FLAG, JudgeData, captions_of
 from debruit.images.spec import DataSpec
@@ -43,6 +44,8 @@ class EvalSplit:
     reference, baseline: disjoint, in random order; the baseline has images that the model never saw first
     fields: the conditions in the data
     captions: number of different captions of the `scored` images
+    hues: number of `scored` images whose caption names one hue
+    classes_named: number of `scored` images whose caption names their class
     judge_data: the images that classifier, segmenter and caption scorer are trained on
     """
 
@@ -52,12 +55,19 @@ class EvalSplit:
     baseline: np.ndarray
     fields: tuple[str, ...] = ()
     captions: int = 0
+    hues: int = 0
+    classes_named: int = 0
     judge_data: JudgeData = field(default_factory=lambda: JudgeData(lambda: "", {}, None, empty()))  # ty: ignore
 
     @property
     def own(self) -> bool:
         """Whether this is the data that the model was trained on."""
         return len(self.training) > 0
+
+    @property
+    def captions_name_classes(self) -> bool:
+        """Whether most captions of the scored images name the class of their image, so that they request it."""
+        return 2 * self.classes_named > len(self.scored)
 
     @property
     def scored(self) -> np.ndarray:
@@ -98,8 +108,15 @@ def split_for_evaluation(
     baseline, rest = np.split(order, [min(count, total // 2)])
     split = EvalSplit(training, held_out, _shuffled(rest[-(most or REFERENCE_IMAGES) :]), baseline, _fields(dataset))
     captions = captions_of(dataset, split.scored)
+    hues = int((requested_hues(dataset, split.scored) != NONE).sum())
     find = (lambda: dataset) if split.own else judge_data or (lambda: NOT_GIVEN)
-    return replace(split, captions=len({*captions} - {""}), judge_data=JudgeData(find, about, dataset, split.scored))
+    return replace(
+        split,
+        captions=len({*captions} - {""}),
+        hues=hues,
+        classes_named=int(names_class(dataset, split.scored).sum()),
+        judge_data=JudgeData(find, about, dataset, split.scored),
+    )
 
 
 def reconstruction_indices(split: EvalSplit, count: int) -> tuple[np.ndarray, np.ndarray]:

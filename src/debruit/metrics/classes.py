@@ -18,7 +18,7 @@ def class_accuracy(logits: np.ndarray, labels: np.ndarray | None, *, network: st
 
     InputError: no labels, another number of them, a label that the classifier does not have.
     """
-    return _share(_hits(logits, labels), name="accuracy", label=f"accuracy-{network}")
+    return share(_hits(logits, labels), name="accuracy", label=f"accuracy-{network}")
 
 
 def accuracy_by_class(
@@ -36,7 +36,7 @@ def accuracy_by_class(
         wrong = np.bincount(guesses[own & ~hits], minlength=logits.shape[1])
         note = f"{wrong.max() / own.sum():.1%} are taken for {names[int(wrong.argmax())]}" if wrong.any() else ""
         label = f"accuracy-{network}: {names[k]}"
-        scores.append(_share(hits[own], name=f"accuracy-{names[k]}", label=label, note=note))
+        scores.append(share(hits[own], name=f"accuracy-{names[k]}", label=label, note=note))
     return scores
 
 
@@ -86,6 +86,14 @@ def inception_score(logits: np.ndarray, *, network: str) -> Score:
     )
 
 
+def share(hits: np.ndarray, *, name: str, label: str, note: str = "") -> Score:
+    """The share of `hits` (N,) bool, with Wilson's interval."""
+    low, high = proportion(int(hits.sum()), len(hits))
+    return Score(
+        name=name, label=label, value=float(hits.mean()), low=low, high=high, count=len(hits), better="high", note=note
+    )
+
+
 def _hits(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     """(N,) whether the largest logit is that of the label."""
     if labels is None:
@@ -102,13 +110,6 @@ def _hits(logits: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
             "own data"
         )
     return logits.argmax(axis=1) == labels
-
-
-def _share(hits: np.ndarray, *, name: str, label: str, note: str = "") -> Score:
-    low, high = proportion(int(hits.sum()), len(hits))
-    return Score(
-        name=name, label=label, value=float(hits.mean()), low=low, high=high, count=len(hits), better="high", note=note
-    )
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ KEY_SCORES = (
     "accuracy",
     "mask-iou",
     "caption-retrieval",
+    "colour-agreement",
     "sample-psnr",
     "bound",
     "latent-bound",

@@ -1,4 +1,4 @@
-"""Alignment of samples with the requested mask, caption or image."""
+"""Alignment of samples with the requested mask, caption, colour or image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +10,8 @@ from debruit.evaluation.image_set import Agreement, ImageSet
 from debruit.evaluation.requirements import (
     Requirement,
     caption_scorer,
+    different_captions,
+    hue_captions,
     image_condition,
     mask_condition,
     segmenter,
@@ -18,6 +20,7 @@ from debruit.evaluation.requirements import (
 from debruit.evaluation.scores.metric import Metric
 from debruit.judges.captions.scorer import AMONG
 from debruit.metrics import retrieval
+from debruit.metrics.hues import colour_agreement
 from debruit.metrics.masks import mean_iou
 from debruit.metrics.reconstruction import reconstruction
 from debruit.metrics.score import Score
@@ -35,6 +38,7 @@ class MaskIoU(Metric):
     name: ClassVar[str] = "mask-iou"
     networks: ClassVar[tuple[str, ...]] = ("segmenter",)
     requires: ClassVar[tuple[Requirement, ...]] = (mask_condition, segmenter)
+    without_mask: ClassVar[bool] = True
     position: ClassVar[float] = 90
 
     def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
@@ -61,11 +65,26 @@ class CaptionRetrieval(Metric):
 
     name: ClassVar[str] = "caption-retrieval"
     networks: ClassVar[tuple[str, ...]] = ("scorer",)
-    requires: ClassVar[tuple[Requirement, ...]] = (text_condition, caption_scorer)
+    requires: ClassVar[tuple[Requirement, ...]] = (text_condition, different_captions, caption_scorer)
+    without_mask: ClassVar[bool] = True
     position: ClassVar[float] = 110
 
     def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
         return [*_retrieved(images), *_without_mask(images, _retrieved)]
+
+
+@dataclass(frozen=True)
+class ColourAgreement(Metric):
+    """The share of images whose dominant hue is the one that their caption names, among captions that name one; also
+    of samples without the mask, as a baseline."""
+
+    name: ClassVar[str] = "colour-agreement"
+    requires: ClassVar[tuple[Requirement, ...]] = (text_condition, hue_captions)
+    without_mask: ClassVar[bool] = True
+    position: ClassVar[float] = 115
+
+    def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
+        return [*_coloured(images), *_without_mask(images, _coloured)]
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,14 @@ def _retrieved(images: ImageSet) -> list[Score]:
         return []
     assert images.captions is not None
     return [retrieval.caption_retrieval(embeddings, captions, network=images.captions.network, among=AMONG)]
+
+
+def _coloured(images: ImageSet) -> list[Score]:
+    requested, shown = _scored(images.hues)
+    if not len(requested):
+        return []
+    assert images.hues is not None
+    return [colour_agreement(shown, requested, names=images.hues.names, network=images.hues.network)]
 
 
 def _ious(images: ImageSet) -> list[Score]:

@@ -21,6 +21,7 @@ class Metric(Protocol):
     compares: "samples" with the reference, and real images likewise; or "reconstructions" with their originals
     networks: what the metric needs, among the fields of evaluation/networks.py
     requires: requirements beyond that (evaluation/requirements.py)
+    without_mask: whether samples without the mask are measured too, as a baseline
     least: fewest images of either set
     position: order in the report
     cost: computation time in units of a Frechet distance
@@ -32,6 +33,7 @@ class Metric(Protocol):
     compares: ClassVar[Literal["samples", "reconstructions"]] = "samples"
     networks: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[Requirement, ...]] = ()
+    without_mask: ClassVar[bool] = False
     least: ClassVar[int] = 2
     position: ClassVar[float] = LAST
     cost: ClassVar[float] = 0.1
