@@ -134,6 +134,12 @@ def _weights(q: Tensor, k: Tensor, heads: int, queries: Tensor | None, seen: Ten
     return scores.softmax(dim=-1)
 
 
+def mean_token(tokens: Tensor) -> Tensor:
+    """(B, L, D) -> (B, D), over the tokens that are not zero throughout: padding is."""
+    count = (tokens != 0).any(dim=2).sum(dim=1, keepdim=True).clamp(min=1)
+    return tokens.sum(dim=1) / count
+
+
 def _positions(x: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, H W, C): a view where channels are last in memory."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)

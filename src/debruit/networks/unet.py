@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from debruit.errors import InputError
-from debruit.networks.attention import SelfAttention, SpatialTransformer
+from debruit.networks.attention import SelfAttention, SpatialTransformer, mean_token
 from debruit.networks.cond import Cond
 from debruit.networks.layers import (
     Downsample,
@@ -143,7 +143,7 @@ class UNetModule(nn.Module):
             embedding = embedding + self.vector(cond.vector.to(x.dtype))
         tokens = None if cond.tokens is None else cond.tokens.to(x.dtype)
         if self.pooled is not None and tokens is not None:
-            embedding = embedding + self.pooled(_mean(tokens))
+            embedding = embedding + self.pooled(mean_token(tokens))
         h = self.stem(F.pixel_unshuffle(x, self.config.patch).contiguous(memory_format=torch.channels_last))
         skips = [h]
         for stage in self.down:
@@ -196,12 +196,6 @@ class UNetModule(nn.Module):
         return SpatialTransformer(
             width, heads, config.token_channels or None, depth=config.transformer_depth, groups=config.groups
         )
-
-
-def _mean(tokens: Tensor) -> Tensor:
-    """(B, L, D) -> (B, D), over the tokens that are not zero throughout: padding is."""
-    count = (tokens != 0).any(dim=2).sum(dim=1, keepdim=True).clamp(min=1)
-    return tokens.sum(dim=1) / count
 
 
 def _apply(layer: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
