@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from debruit import events
+from emoji_packages import write_all
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,8 @@ def shared_cache(tmp_path_factory, worker_id) -> Path:
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "shared-cache"
     write_fashion_mnist(folder / "sources" / "fashion-mnist")
+    if not (folder / "sources" / "emoji").exists():
+        write_all(folder / "sources" / "emoji", ("noto", "twemoji"))
     return folder
 
 

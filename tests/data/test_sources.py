@@ -26,7 +26,7 @@ def source(request, shared_cache, monkeypatch):
 
 
 def test_the_expected_ones_are_there():
-    assert {"digits", "fashion-mnist", "openmoji"} <= set(NAMES)
+    assert {"digits", "emoji", "fashion-mnist", "openmoji"} <= set(NAMES)
     assert "folder" not in NAMES
 
 
@@ -119,7 +119,7 @@ def test_what_a_folder_holds_says_what_it_is(folder, noise, tmp_path):
         ("no.parquet", "no source and no folder 'no.parquet'"),
         ("fashion_mnist", "no source and no folder 'fashion_mnist', did you mean 'fashion-mnist'"),
         ("openmojis", "did you mean 'openmoji'"),
-        ("./no/where", "give the path of a folder of images, or one of digits, fashion-mnist, openmoji"),
+        ("./no/where", "give the path of a folder of images, or one of digits, emoji, fashion-mnist, openmoji"),
         ("", "no source and no folder ''"),
         ("digits/3", "no source and no folder 'digits/3'"),
     ],

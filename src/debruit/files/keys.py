@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,14 +59,23 @@ def make_key(*parts: config.Json) -> str:
 def content_key(folder: Path, files: Sequence[File], settings: config.Json) -> str:
     """The hash of the files' names and bytes and of the settings. As long as names, sizes, inodes and times of
     modification and of change stay as they were, the answer comes from the index and no file is read."""
+
+    def computed() -> str:
+        digests = tracked(mapped(lambda f: _digest(folder / f.name), files), "hashing", len(files), unit="files")
+        return make_key([f.name for f in files], list(digests), settings)
+
+    return remembered(folder, files, settings, computed)
+
+
+def remembered(folder: Path, files: Sequence[File], settings: config.Json, computed: Callable[[], str]) -> str:
+    """Return the result of `computed` for these files, from the index as long as they are unchanged."""
     listing = make_key(str(folder.absolute()), files, settings)
     entry = root() / "index" / listing
     try:
         return entry.read_text("ascii")
     except (OSError, ValueError):
         pass
-    digests = tracked(mapped(lambda f: _digest(folder / f.name), files), "hashing", len(files), unit="files")
-    key = make_key([f.name for f in files], list(digests), settings)
+    key = computed()
     if all(f.mtime_ns < (time.time() - RACY_SECONDS) * 1e9 for f in files):
         temporary = entry.with_name(f"{listing}.{secrets.token_hex(4)}.part")
         with storage():

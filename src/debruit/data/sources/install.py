@@ -45,7 +45,7 @@ def install_packages(packages: Sequence[str]) -> None:
         return
     events.say(f"installing {', '.join(missing)} with pip")
     command = [sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *missing]
-    if problem := _run(command):
+    if problem := run_command(command):
         raise InputError(
             f"pip could not install {', '.join(missing)} ({problem}): install them yourself, or run "
             "pip install 'debruit[data]' where there is a network"
@@ -61,13 +61,13 @@ def unpack_debian(package: str, into: Path) -> str:
     events.say(f"downloading the Debian package {package}")
     with tempfile.TemporaryDirectory() as folder:
         command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package]
-        if problem := _run(command, folder):
+        if problem := run_command(command, folder):
             events.say(f"apt-get does not have it ({problem}): updating its lists")
-            problem = _run(["apt-get", "update", "-q"], folder) or _run(command, folder)
+            problem = run_command(["apt-get", "update", "-q"], folder) or run_command(command, folder)
             if problem:
                 return problem
         archives = [str(path) for path in Path(folder).glob("*.deb")]
-        return _run(["dpkg", "-x", *archives[:1], str(into)], folder) if archives else "apt-get left no package"
+        return run_command(["dpkg", "-x", *archives[:1], str(into)], folder) if archives else "apt-get left no package"
 
 
 def download(url: str, into: Path) -> str:
@@ -81,7 +81,7 @@ def download(url: str, into: Path) -> str:
     return ""
 
 
-def _run(command: list[str], folder: str | None = None) -> str:
+def run_command(command: list[str], folder: str | None = None) -> str:
     """The last line of a command that failed, or ""."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
+from debruit.data.sources.drawings.areas import opened
 from debruit.data.sources.install import require
 from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.sources.openmoji.segmentation import (
@@ -15,7 +16,6 @@ from debruit.data.sources.openmoji.segmentation import (
     NAMES,
     PALETTE,
     nearest_class,
-    opened,
     segment,
     solid_side,
 )

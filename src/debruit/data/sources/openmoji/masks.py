@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from debruit.data.sources.drawings.areas import filled, most_frequent, opened
 from debruit.data.sources.openmoji import svg_layers
-from debruit.data.sources.openmoji.segmentation import BLACK, NAMES, filled, nearest_class, opened, solid_side
+from debruit.data.sources.openmoji.segmentation import BLACK, NAMES, nearest_class, solid_side
 
 LINES = ("line", "line-supplement")
 FINER, FINEST = 4, 512  # times the size, and the side from which on it is less
@@ -30,6 +31,5 @@ def draw_mask(svg: str, size: int, rasterise: Rasterise) -> np.ndarray:
     black = nearest_class(rasterise(svg, side))[0] == BLACK
     solid = opened(black, finer * solid_side(size))
     areas = np.where(solid, BLACK, np.where(areas == BLACK, len(NAMES), areas))
-    blocks = areas.reshape(size, finer, size, finer)
-    counts = np.stack([(blocks == n).sum(axis=(1, 3)) for n in range(len(NAMES))])
-    return filled(counts.argmax(axis=0).astype(np.uint8)[None], (counts.max(axis=0) > 0)[None])[0]
+    numbers, known = most_frequent(areas, size, len(NAMES))
+    return filled(numbers[None], known[None], len(NAMES))[0]

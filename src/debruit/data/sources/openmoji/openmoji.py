@@ -5,7 +5,6 @@ or several; the label is Unicode's group. A drawing is made of layers (`svg_laye
 masks can be derived: `masks` adds its areas of colour (masks.py).
 """
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from PIL import Image
 
 from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.data.ingest.cache import Item, Recording, stored
+from debruit.data.sources.drawings.raster import rasterised, rgb
 from debruit.data.sources.install import install_packages, require
 from debruit.data.sources.openmoji import masks as openmoji_masks
 from debruit.data.sources.openmoji import segmentation, svg_layers
@@ -95,7 +94,7 @@ class OpenMoji:
         """How much of each pixel a layer covers, whatever lies above it: (size, size) uint8, 255 for all of it."""
         if layer not in self.layers(item):
             raise unknown(f"layer of {item}", layer, self.layers(item))
-        return np.array(self._rasterised(svg_layers.only(_svg(item), layer), background=None))[..., 3]
+        return np.array(rasterised(svg_layers.only(_svg(item), layer), self.size))[..., 3]
 
     def areas(self, item: str) -> np.ndarray:
         """The colour of each area of a drawing, its lines taken away: (size, size) uint8, numbers of
@@ -152,23 +151,10 @@ class OpenMoji:
         return mapped(item, chosen)
 
     def _rgb(self, item: str) -> np.ndarray:
-        image = self._rasterised(_svg(item), background=self.background)
-        return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+        return rgb(_svg(item), self.size, self.background).transpose(2, 0, 1)
 
     def _unsmoothed(self, svg: str, size: int) -> np.ndarray:
-        return np.asarray(
-            self._rasterised(svg, background=self.background, size=size, shape_rendering="crisp_edges").convert("RGB")
-        )
-
-    def _rasterised(self, svg: str, *, background: str | None, size: int | None = None, **options: Any) -> Image.Image:
-        import resvg_py
-
-        ground = None if background is None else "#{:02x}{:02x}{:02x}".format(*parse_color(background))
-        side = size or self.size
-        png = resvg_py.svg_to_bytes(
-            svg_string=svg, width=side, height=side, background=ground, skip_system_fonts=True, **options
-        )
-        return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+        return rgb(svg, size, self.background, smooth=False)
 
 
 def _group(item: str) -> str:

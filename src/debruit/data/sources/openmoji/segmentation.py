@@ -9,6 +9,7 @@ from functools import cache as once
 
 import numpy as np
 
+from debruit.data.sources.drawings.areas import around, filled, opened
 from debruit.images.pixels import parse_color
 
 VERSION = 1  # raised when the same drawing is segmented otherwise
@@ -51,8 +52,8 @@ def segment(images: np.ndarray) -> np.ndarray:
         known |= opened(of_class & (distance <= LIKELY), 2)
         if n not in HALOS:
             sure = of_class & (distance <= SURE)
-            known |= sure & (_around(sure) >= 2)
-    return filled(numbers, known)
+            known |= sure & (around(sure) >= 2)
+    return filled(numbers, known, len(NAMES))
 
 
 def nearest_class(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,55 +68,6 @@ def nearest_class(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def solid_side(width: int) -> int:
     """Pixels of the side of the smallest black square that is an area, in drawings of this width."""
     return max(2, round(SOLID * width))
-
-
-def opened(marked: np.ndarray, side: int) -> np.ndarray:
-    """Where a square of side x side marked pixels fits, of (..., H, W) booleans: the morphological opening."""
-    if side > min(marked.shape[-2:]):
-        return np.zeros_like(marked)
-    inner = marked
-    for axis in (-1, -2):
-        inner = _joined(inner, side, axis, np.logical_and)
-    margin = [(0, 0)] * (marked.ndim - 2) + [(side - 1, side - 1)] * 2
-    outer = np.pad(inner, margin)
-    for axis in (-1, -2):
-        outer = _joined(outer, side, axis, np.logical_or)
-    return outer
-
-
-def _joined(marked: np.ndarray, side: int, axis: int, join: np.ufunc) -> np.ndarray:
-    """`join` over windows of `side` along an axis, which becomes side - 1 shorter; by doubling."""
-    marked, width = np.moveaxis(marked, axis, -1), 1
-    while width < side:
-        step = min(width, side - width)
-        marked, width = join(marked[..., :-step], marked[..., step:]), width + step
-    return np.moveaxis(marked, -1, axis)
-
-
-def filled(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fill the unknown pixels of class numbers (N, H, W) ring by ring, with the most frequent class of the known
-    neighbours. An image without any known pixel stays as it is."""
-    numbers, known = numbers.copy(), known.copy()
-    while not known.all():
-        most = np.zeros(numbers.shape, np.uint8)
-        best = np.zeros(numbers.shape, np.uint8)
-        for n in range(len(NAMES)):
-            count = _around(known & (numbers == n))
-            best[count > most] = n
-            np.maximum(most, count, out=most)
-        new = ~known & (most > 0)
-        if not new.any():
-            break
-        numbers[new] = best[new]
-        known |= new
-    return numbers
-
-
-def _around(marked: np.ndarray) -> np.ndarray:
-    """How many of the 3 x 3 pixels around each are marked, (N, H, W) uint8."""
-    padded = np.pad(marked.astype(np.uint8), ((0, 0), (1, 1), (1, 1)))
-    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
 
 
 @once

@@ -1,0 +1,1 @@
+"""Emoji of ten open sets: packages, things, drawings, captions, colours."""
