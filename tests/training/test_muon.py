@@ -36,6 +36,30 @@ def test_newton_schulz_is_about_the_orthogonal_factor(shape):
     assert values.max() < 1.3
 
 
+@pytest.mark.parametrize("decades", [0, 3, 6])
+@pytest.mark.parametrize("shape", [(3, 64, 576), (2, 96, 96), (2, 200, 50)])
+def test_in_bfloat16_the_factor_is_the_same_to_a_quarter(shape, decades):
+    """Whatever the spread of the singular values: a Gram matrix in bfloat16 alone would be wrong by a factor of 100."""
+    g = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    u, s, vt = torch.linalg.svd(g, full_matrices=False)
+    g = u * torch.logspace(0, -decades, s.shape[1]) @ vt if decades else g
+    exact, half = newton_schulz(g), newton_schulz(g.bfloat16())
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - exact).norm() < 0.25 * exact.norm()
+    assert torch.linalg.svdvals(half.float()).max() < 1.5
+
+
+def test_half_the_precision_leaves_weights_and_momenta_in_float32():
+    (kernel,), (exact,) = parameters((24, 8, 3, 3)), parameters((24, 8, 3, 3))
+    before = exact.detach().clone()
+    for parameter, half in ((kernel, True), (exact, False)):
+        optimiser = Muon([{"params": [parameter], "weight_decay": 0.0, "matrices": True}], **SETTINGS, half=half)
+        optimiser.step()
+        assert {value.dtype for value in optimiser.state[parameter].values()} == {torch.float32}
+    assert not torch.equal(kernel, exact)
+    torch.testing.assert_close(kernel, exact, rtol=0, atol=0.1 * float((exact.detach() - before).abs().max()))
+
+
 def test_a_step_moves_a_kernel_by_its_orthogonal_factor_and_decays_it():
     (kernel,) = parameters((24, 8, 3, 3))
     before, gradient = kernel.detach().clone(), kernel.grad.clone()

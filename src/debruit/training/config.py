@@ -4,8 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
+
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.data.source import Source
+from debruit.device import has_bf16
 from debruit.diffusion.objective import Objective
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
@@ -131,6 +134,11 @@ class TrainingConfig:
     def held_out_images(self) -> int:
         """The number of images held out for validation; `data.split.split_of` tells which."""
         return held_out_count(self.validation_images, self.data.count)
+
+    def in_bfloat16(self, device: torch.device) -> bool:
+        """Whether a training on this device computes in bfloat16; weights, moments and averages stay in float32."""
+        automatic = self.precision == "auto" and device.type == "cuda" and has_bf16(device)
+        return self.precision == "bf16" or automatic
 
     def __post_init__(self) -> None:
         if self.batch < 1:

@@ -100,7 +100,7 @@ class TrainState(State):
         return cls(
             backbone=backbone,
             average=averaged(backbone),
-            optimiser=build_optimiser(run.optimiser, backbone),
+            optimiser=build_optimiser(run.optimiser, backbone, half=run.in_bfloat16(device)),
             codec=codec,
             images_seen=0,
             total_images=run.images,
@@ -170,9 +170,9 @@ def restore_moments(optimiser: torch.optim.Optimizer, module: nn.Module, tensors
         optimiser.state[parameter] = {k: _laid_out_like(parameter, v) for k, v in by_parameter.get(name, {}).items()}
 
 
-def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
-    """Build an optimiser. Weight decay applies to matrices and kernels only, not to biases, norms, embeddings and
-    codes."""
+def build_optimiser(o: Optimiser, module: nn.Module, *, half: bool = False) -> torch.optim.Optimizer:
+    """Build an optimiser, one that orthogonalises in bfloat16 if `half`. Weight decay applies to matrices and kernels
+    only, not to biases, norms, embeddings and codes."""
     matrices, decayed, plain = [], [], []
     for name, p in trained(module):
         if p.ndim <= 1 or "embedding" in name or "codebook" in name:
@@ -185,7 +185,8 @@ def build_optimiser(o: Optimiser, module: nn.Module) -> torch.optim.Optimizer:
     if o.kind == "adamw":
         return torch.optim.AdamW([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, fused=True)
     groups += [{"params": matrices, "weight_decay": o.weight_decay, "matrices": True}]
-    return Muon([g for g in groups if g["params"]], lr=o.lr, betas=o.betas, eps=o.eps, momentum=o.momentum)
+    groups = [g for g in groups if g["params"]]
+    return Muon(groups, lr=o.lr, betas=o.betas, eps=o.eps, momentum=o.momentum, half=half)
 
 
 def trained(module: nn.Module) -> list[tuple[str, nn.Parameter]]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from debruit.device import has_bf16
 from debruit.models.config import Backbone
 from debruit.networks.dropout import draw_from, drops
 from debruit.training.batches import Batch
@@ -61,6 +60,4 @@ def losses(run: Run, backbone: Backbone, network: Callable, part: Batch, device:
 
 def autocast(run: TrainingConfig, device: torch.device):
     """Return the autocast context of a run: bfloat16 if requested, or by default on GPUs that have it."""
-    automatic = run.precision == "auto" and device.type == "cuda" and has_bf16(device)
-    bf16 = run.precision == "bf16" or automatic
-    return torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16) if run.in_bfloat16(device) else contextlib.nullcontext()

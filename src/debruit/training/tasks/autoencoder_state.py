@@ -64,7 +64,7 @@ class AutoencoderState(State):
             module=module,
             average=averaged(module),
             criterion=criterion,
-            optimiser=build_optimiser(run.optimiser, Trained(module, criterion)),
+            optimiser=build_optimiser(run.optimiser, Trained(module, criterion), half=run.in_bfloat16(device)),
             discriminator=None,
             discriminator_optimiser=None,
             best={},
