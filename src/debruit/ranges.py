@@ -27,6 +27,7 @@ Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
 Images = Annotated[int, Ge(0), Le(MOST_IMAGES)]
 Batch = Annotated[int, Ge(0), Le(LARGEST_BATCH)]
 ImageSet = Annotated[int, Ge(1), Le(LARGEST_SIDE)]
+Crop = Annotated[int, Ge(0), Le(LARGEST_SIDE)]  # 0: whole images
 Width = Annotated[int, Ge(1), Le(WIDEST)]
 WidthOrNone = Annotated[int, Ge(0), Le(WIDEST)]  # 0: none of it
 Repeats = Annotated[int, Ge(0), Le(1_000)]

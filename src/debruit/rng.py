@@ -62,6 +62,9 @@ class Purpose(Enum):
     VALIDATION_TRAINING = 24, ""  # the training images that are validated on
     COPY_ALARM = 25, ""  # the images that the alarm on copies compares with
     SYNTHETIC = 26, ""  # data that a speed is measured with
+    CROP = 27, ""  # row: position; where the window of an example lies in its image
+    VALIDATION_CROP = 28, ""  # row: image; where the window of a validation image lies
+    DEGRADE = 29, "attempt"  # row: position; how the condition of an example is degraded
     # networks that evaluate
     JUDGE_WEIGHTS = 30, ""  # initial weights and dropout of a classifier or segmenter
     JUDGE_ORDER = 31, "epoch"  # permutation of their training images

@@ -29,6 +29,7 @@ EXAMPLES = {
     "Mask": On(Mask(), SPEC),
     "Mask of latents": On(Mask(), SPEC, 4),
     "LowRes": On(LowRes(drop=0.1), SPEC),
+    "LowRes with a level": On(LowRes(drop=0.1, noise=0.2), SPEC),
     "LowRes of latents": On(LowRes(scale=2, drop=0.1), SPEC, 4),
     "Canny": On(Canny(), SPEC, 2),
     "FirstFrame": On(FirstFrame(), SPEC, 2),

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from debruit.data.dataset import Dataset
 from debruit.images.spec import DataSpec
+from debruit.rng import Stream
 from debruit.seams import implementations
 
 Door = Literal["vector", "tokens", "spatial"]
@@ -108,6 +109,17 @@ class Conditioner(Protocol):
     def in_turn(self, indices: Sequence[int], spec: DataSpec) -> Tensor | None:
         """Return values for the images with these indices if a user requests no condition at all; None drops it."""
         return None
+
+    @property
+    def window(self) -> int:
+        """Of what the sides of a window must be multiples for training on windows of images; 0 if the condition belongs
+        to whole images."""
+        return 0
+
+    def degraded(self, values: Tensor, random: Stream, first: int) -> Tensor:
+        """Return values (B, ...) that `read` returned, as training shows them to the network. What is random about them
+        comes from rows first..first + B - 1 of a table of the stream, which is the condition's alone."""
+        return values
 
     def present(self, values: Tensor) -> Tensor:
         """Return which of the values (B, ...) are a condition, (B,) bool: an empty caption is none."""

@@ -104,8 +104,9 @@ def rgb_image(values: Tensor) -> np.ndarray:
 class ImageRescaler(nn.Module):
     """(values (B, planes, H', W'), keep (B,) bool) -> (B, planes fold^2, ceil(H / factor), ceil(W / factor)).
 
-    `size` is (H, W), and `step` as in `fold`. With `none` the encoding of a dropped condition is learned, one number
-    per channel.
+    `size` is (H, W), and `step` as in `fold`. Values of fewer positions are those of a window of step H' x step W'
+    pixels, and give the positions of that window. With `none` the encoding of a dropped condition is learned, one
+    number per channel.
     """
 
     def __init__(self, size: Size, planes: int, *, step: int, factor: int, none: bool) -> None:
@@ -114,10 +115,11 @@ class ImageRescaler(nn.Module):
         self.none = nn.Parameter(torch.zeros(planes * self.fold**2)) if none else None
 
     def forward(self, values: Tensor, keep: Tensor) -> Tensor:
+        size = [min(side, self.step * count) for side, count in zip(self.size, values.shape[2:], strict=True)]
         finer = self.step * self.fold / self.factor
         if finer != 1:
             values = F.interpolate(values, scale_factor=finer, mode="bilinear", recompute_scale_factor=False)
-        rows, columns = (self.fold * -(-side // self.factor) for side in self.size)
+        rows, columns = (self.fold * -(-side // self.factor) for side in size)
         values = values[..., :rows, :columns]
         missing = (0, columns - values.shape[3], 0, rows - values.shape[2])
         values = F.pixel_unshuffle(F.pad(values, missing, mode="replicate"), self.fold)

@@ -2,8 +2,18 @@
 Rombach et al. 2022, super-resolution).
 
     image -> means over scale x scale pixels -> values in [-1, 1] -> the grid of the latents (image_values.py)
+
+With `noise` > 0 training degrades the small image to a random level u in [0, 1], which the network is given as one more
+plane (conditioning augmentation, Ho et al. 2022, "Cascaded diffusion models", section 4): such a model also mends what
+the small image has of blur and noise. The degradation is that of the samples of a small latent model,
+
+    y = blur(x, u) + u noise (w white + (1 - w) coarse),    w uniform in [0, 1]
+
+where `coarse` is white noise of a half and a quarter of the resolution, enlarged, since a decoder turns an error of one
+latent into a stain. In sampling nothing is added: the network is only told the level `level`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -26,13 +36,18 @@ from debruit.conditioning.image_values import (
 )
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
-from debruit.ranges import Share
+from debruit.ranges import NotNegative, Share
+from debruit.rng import Stream
+
+COARSE = (1, 2, 4)  # the sizes of the noise, in pixels of the small image
+MOST_BLUR = 1.0  # standard deviation of the blur at level 1, in pixels of the small image
 
 
 @dataclass(frozen=True, kw_only=True)
 class LowRes(Conditioner):
     """Images reduced by `scale`, as values (B, C, ceil(H / scale), ceil(W / scale)) float32 in [-1, 1]. Never dropped
-    by default, since super-resolution always has one."""
+    by default, since super-resolution always has one. `noise` is the standard deviation of the noise at level 1; 0 does
+    not degrade the small images, and leaves the level out."""
 
     name: ClassVar[str] = "low-res"
     item: ClassVar[str] = "image"
@@ -42,6 +57,8 @@ class LowRes(Conditioner):
     door: ClassVar[Literal["spatial"]] = "spatial"
     scale: int = 4
     drop: Share = 0.0
+    noise: NotNegative = 0.0
+    level: Share = 0.0
 
     @classmethod
     def from_data(cls, context: DataContext) -> Self:
@@ -56,28 +73,59 @@ class LowRes(Conditioner):
             )
         return -(-spec.height // self.scale), -(-spec.width // self.scale)
 
+    @property
+    def window(self) -> int:
+        return self.scale
+
     def read(self, items: Mapping[str, Any], spec: DataSpec) -> Tensor:
-        return self._reduced(items["image"].to(torch.float32), spec)
+        return self._levelled(self._reduced(items["image"].to(torch.float32), spec))
+
+    def degraded(self, values: Tensor, random: Stream, first: int) -> Tensor:
+        """Return values (B, C + 1, h, w) degraded to levels that are uniform in [0, 1]."""
+        if not self.noise:
+            return values
+        images, (_, channels, height, width) = values[:, :-1], values[:, :-1].shape
+        sizes = [(channels, -(-height // n), -(-width // n)) for n in COARSE]
+        row = random.normal_rows(first, len(values), (2 + sum(math.prod(size) for size in sizes),))
+        level, share = torch.special.ndtr(row[:, :2].double()).float().T[..., None, None, None]
+        parts = row[:, 2:].split([math.prod(size) for size in sizes], dim=1)
+        white, *coarse = (
+            F.interpolate(part.reshape(-1, *size), size=(height, width), mode="bicubic")
+            for part, size in zip(parts, sizes, strict=True)
+        )
+        noise = share * white + (1 - share) * sum(coarse)
+        degraded = _blurred(images, level) + level * self.noise * noise
+        return torch.cat([degraded, level.expand(-1, 1, height, width)], dim=1)
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
         """Return one or several images, in turn (`given_images`). A small image of exactly the condition's size is used
         as it is; images of another size are centre-cropped and resized, with a notice."""
-        values = [one for what, images in given_images(value, spec) for one in self._small(images, what, spec)]
+        given = [self._levelled(self._small(images, what, spec)) for what, images in given_images(value, spec)]
+        values = [one for images in given for one in images]
         return in_turn(values, indices)
 
     def placeholder(self, count: int, spec: DataSpec) -> Tensor:
-        return torch.zeros((count, spec.channels, *self.size(spec)))
+        return torch.zeros((count, self._planes(spec), *self.size(spec)))
 
     def width(self, spec: DataSpec, factor: int) -> int:
         self.size(spec)
-        return spec.channels * fold(self.scale, factor) ** 2
+        return self._planes(spec) * fold(self.scale, factor) ** 2
 
     def build(self, spec: DataSpec, factor: int) -> nn.Module:
         size = spec.height, spec.width
-        return ImageRescaler(size, spec.channels, step=self.scale, factor=factor, none=self.drop > 0)
+        return ImageRescaler(size, self._planes(spec), step=self.scale, factor=factor, none=self.drop > 0)
 
     def to_image(self, values: Tensor, spec: DataSpec) -> np.ndarray:
-        return rgb_image(values)
+        return rgb_image(values[: spec.channels])
+
+    def _planes(self, spec: DataSpec) -> int:
+        return spec.channels + (self.noise > 0)
+
+    def _levelled(self, images: Tensor) -> Tensor:
+        """Return values (N, C, h, w) with a plane of the level of sampling, if the network is given one."""
+        if not self.noise:
+            return images
+        return torch.cat([images, torch.full_like(images[:, :1], self.level)], dim=1)
 
     def _reduced(self, images: Tensor, spec: DataSpec) -> Tensor:
         """Reduce images (N, C, H, W) float32 in the range of the data to values in [-1, 1]. For data of whole numbers
@@ -96,3 +144,16 @@ class LowRes(Conditioner):
         if size == (spec.height, spec.width):
             return self._reduced(images, spec)
         return 2 * unit_range(resized(images, expected), spec) - 1
+
+
+def _blurred(images: Tensor, level: Tensor) -> Tensor:
+    """Blur images (N, C, h, w) by Gaussians of standard deviation MOST_BLUR level, (N, 1, 1, 1): two passes of five
+    taps."""
+    taps = torch.arange(-2.0, 3.0, device=images.device)
+    kernel = torch.exp(-0.5 * (taps / (MOST_BLUR * level[:, 0, 0] + 1e-3)) ** 2)  # (N, 5)
+    kernel = kernel / kernel.sum(dim=1, keepdim=True)
+    for axes, shape in (((2, 2, 0, 0), (1, 5)), ((0, 0, 2, 2), (5, 1))):
+        weights = kernel.reshape(-1, 1, *shape).repeat_interleave(images.shape[1], dim=0)
+        padded = F.pad(images, axes, mode="replicate").flatten(0, 1)[None]
+        images = F.conv2d(padded, weights, groups=len(weights)).reshape(images.shape)
+    return images

@@ -38,11 +38,13 @@ class UNet:
     up).
 
     `attention` names the downsampling factors with attention, counted from the input of the first level; heads are
-    given by number or by width. With `transformer_depth` > 0 an attention layer is a transformer that also attends to
-    the tokens (`token_channels`). `patch` folds patch x patch pixels into channels, so that nothing runs at full
+    given by number or by width. With `transformer_depth` > 0 an attention layer is a transformer that also attends
+    to the tokens (`token_channels`). `patch` folds patch x patch pixels into channels, so that nothing runs at full
     resolution. `resample` changes the resolution between levels by 3x3 convolutions (LDM), inside residual blocks
-    (ADM), or by folding 2 x 2 positions into channels and back, the cheapest. `vector_channels` and `spatial_channels`
-    open the other doors. `checkpointing` recomputes blocks in the backward pass: less memory, a third more time.
+    (ADM), or by folding 2 x 2 positions into channels and back, the cheapest. `vector_channels` and
+    `spatial_channels` open the other doors. With `residual` the first channels of the spatial door are added to the
+    output, so that a network that predicts x0 learns what an enlarged small image lacks. `checkpointing` recomputes
+    blocks in the backward pass: less memory, a third more time.
     """
 
     doors: ClassVar[tuple[str, ...]] = ("vector", "tokens", "spatial")
@@ -65,6 +67,7 @@ class UNet:
     groups: Width = 32
     dropout: ShareBelowOne = 0.0
     checkpointing: bool = False
+    residual: bool = False
 
     @property
     def stride(self) -> int:
@@ -85,6 +88,11 @@ class UNet:
             raise InputError(
                 f"tokens of {self.token_channels} channels would be read by nothing: set {missing}, or "
                 "network.token_channels=0"
+            )
+        if self.residual and self.spatial_channels < out_channels:
+            raise InputError(
+                f"residual adds {out_channels} channels of the spatial door to the output, and it has "
+                f"{self.spatial_channels}: set network.residual=false, or a condition that is an image"
             )
         return UNetModule(self, in_channels, out_channels)
 
@@ -153,7 +161,10 @@ class UNetModule(nn.Module):
         for stage in self.up:
             h = self._run(stage, torch.cat([h, skips.pop()], dim=1), embedding, tokens)
         h = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
-        return h[:, :, : size[0], : size[1]]
+        h = h[:, :, : size[0], : size[1]]
+        if self.config.residual and cond.spatial is not None:
+            h = h + cond.spatial[:, : h.shape[1]].to(h.dtype)
+        return h
 
     def _run(self, stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:
         for layer in stage.children():

@@ -77,7 +77,7 @@ def autoencoder_flops(codec: Autoencoder, shape: Shape) -> int:
 def forward_flops(run: AnyRun) -> int:
     """Operations of a forward pass per image, without the networks of the loss."""
     if isinstance(run, Run):
-        return cost(run.model).forward_flops
+        return cost(run.step_model).forward_flops
     return autoencoder_flops(run.model.codec, run.data.shape)
 
 

@@ -68,7 +68,7 @@ def _diffusion(run: Run) -> Footprint:
     return Footprint(
         counts,
         memory,
-        image_bytes=cost(model).image_bytes,
+        image_bytes=cost(run.step_model).image_bytes,
         preview_bytes=PREVIEW_COUNT * preview,
         batch=run.batch,
         in_flight=run.microbatch or run.batch,

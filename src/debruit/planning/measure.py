@@ -45,8 +45,9 @@ def _autoencoder(run: AutoencoderRun, device: torch.device, seconds: float) -> f
 def synthetic(run: Run) -> Batch:
     """A batch of noise with the shapes of the run's data."""
     numbers = stream(Purpose.SYNTHETIC, 0)
-    shape = (run.batch, *run.model.latent_shape)
-    conditions = ConditionBatch.full(run.model, run.batch)
+    model = run.step_model
+    shape = (run.batch, *model.latent_shape)
+    conditions = ConditionBatch.full(model, run.batch)
     x0, eps = numbers.normal(shape).clamp(-1, 1), numbers.normal(shape)
     t = run.objective.density.quantile(numbers.uniform((run.batch,)), run.model.process)
     return Batch(x0, t, eps, conditions.values, conditions.keep, np.arange(run.batch, dtype=np.uint64))

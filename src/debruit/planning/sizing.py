@@ -34,7 +34,7 @@ def with_microbatch(run: Run, device: torch.device) -> Run:
     """Split the batch into microbatches until the estimated peak is below half of the device's memory; the gradient is
     the same."""
     images, limit = run.microbatch or run.batch, device_bytes(device) / 2
-    while cost(run.model).peak_bytes(images) > limit and images % 2 == 0:
+    while cost(run.step_model).peak_bytes(images) > limit and images % 2 == 0:
         images //= 2
     return run if images in (run.microbatch, run.batch) else replace(run, microbatch=images)
 
@@ -53,7 +53,9 @@ def gains_from_bf16(model: ModelConfig, device: torch.device) -> bool:
 
 def with_bf16(run: Run, device: torch.device) -> Run:
     """Choose bfloat16 if the network gains from it and the precision is "auto"."""
-    return replace(run, precision="bf16") if run.precision == "auto" and gains_from_bf16(run.model, device) else run
+    return (
+        replace(run, precision="bf16") if run.precision == "auto" and gains_from_bf16(run.step_model, device) else run
+    )
 
 
 def timed(run: Planned, speed: float) -> Planned:

@@ -48,14 +48,15 @@ def summary(run: AnyRun, device: torch.device, speed: Speed, split: Split | None
 
 
 def _diffusion(run: Run) -> Details:
-    model, costs = run.model, cost(run.model)
+    model, costs = run.model, cost(run.step_model)
     classes = len(model.data.class_names)
     peak = costs.peak_bytes(run.microbatch or run.batch) / 2**30
+    image = f"window of {run.crop} x {run.crop}" if run.crop else "image"
     conditions = "".join(f", conditioned on {c.name} (dropped {c.drop:.0%})" for c in model.conditioners)
     return Details(
         model=[
             f"model     {type(model.network).__name__} with {costs.parameters / 1e6:.2f} M parameters, "
-            f"{costs.forward_flops / 1e6:,.0f} MFLOP per image; {type(model.process).__name__}, "
+            f"{costs.forward_flops / 1e6:,.0f} MFLOP per {image}; {type(model.process).__name__}, "
             f"predicts {model.predicts}{conditions}"
         ],
         data=f", {classes} classes" if classes else "",

@@ -42,6 +42,7 @@ def run(
     minutes: float | None = None,
     validation_images: int = 256,
     flip: bool = False,
+    crop: int = 0,
 ) -> Run:
     """A training in one piece, in the best precision of the device, that keeps its last two states; seed 0."""
     return Run(
@@ -60,6 +61,7 @@ def run(
         flip=flip,
         precision="auto",
         compile=None,
+        crop=crop,
         keep_states=2,
         group="",
         own_parts=False,
@@ -122,15 +124,17 @@ def unet(
     resample: Literal["conv", "block", "fold"] = "conv",
     groups: int = 32,
     dropout: float = 0.0,
+    middle_attention: bool = True,
+    residual: bool = False,
 ) -> UNet:
-    """A U-Net with attention in the middle and the embedding of the time added; cross-attention of depth 1 where it has
-    tokens."""
+    """A U-Net, by default with attention in the middle, with the embedding of the time added; cross-attention of depth
+    1 where it has tokens."""
     return UNet(
         channels=channels,
         multipliers=multipliers,
         blocks=blocks,
         attention=attention,
-        middle_attention=True,
+        middle_attention=middle_attention,
         heads=heads,
         head_channels=head_channels,
         transformer_depth=1 if token_channels else 0,
@@ -144,6 +148,7 @@ def unet(
         groups=groups,
         dropout=dropout,
         checkpointing=False,
+        residual=residual,
     )
 
 

@@ -17,6 +17,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.latents import LatentCache
 from debruit.data.order import Order
 from debruit.data.transforms import flip, flips
+from debruit.data.windows import windows
 from debruit.rng import Purpose, Stream, stream
 from debruit.training.config import Run
 
@@ -60,7 +61,8 @@ def training_batch(
     With `latents`, x0 is sampled from the distribution of the images' latents, z = mean + std eps_z.
     """
     indices, epochs = order.take(first, run.batch)
-    count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
+    count, model = len(indices), run.step_model
+    conditioners, shape = model.conditioners, model.latent_shape
 
     def random(purpose: Purpose) -> Stream:
         return stream(purpose, run.seed, attempt)
@@ -72,9 +74,12 @@ def training_batch(
     keep = {c.name: u[:, n] >= c.drop for n, c in enumerate(conditioners)}
     keys = random(Purpose.DROPOUT).word_rows(first, count)[:, 0]
     images = images_at_rest(run, dataset, indices, mirrored, latents)
+    if run.crop and images is not None:
+        images = windows(images, run.crop, run.seed, first, purpose=Purpose.CROP)
     noise = None if latents is None else random(Purpose.LATENT).normal_rows(first, count, shape)
     x0 = clean(run, images, indices, mirrored, latents, noise)
-    values = values_of(run.model, conditioners, dataset, indices, epochs=epochs, mirrored=mirrored, images=images)
+    values = values_of(model, conditioners, dataset, indices, epochs=epochs, mirrored=mirrored, images=images)
+    values = {c.name: c.degraded(values[c.name], random(Purpose.DEGRADE), first) for c in conditioners}
     return Batch(x0, t, eps, values, keep, keys)
 
 
@@ -83,7 +88,8 @@ def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents
 
     The times are spread evenly over the density of the objective, in an order unrelated to that of the images.
     """
-    count, conditioners, shape = len(indices), run.model.conditioners, run.model.latent_shape
+    count, model = len(indices), run.step_model
+    conditioners, shape = model.conditioners, model.latent_shape
 
     def random(purpose: Purpose) -> Stream:
         return stream(purpose, run.seed)
@@ -93,10 +99,12 @@ def validation_batch(run: Run, dataset: Dataset, indices: np.ndarray, *, latents
     eps = random(Purpose.VALIDATION_NOISE).normal_rows(0, count, shape)
     keep = {c.name: torch.ones(count, dtype=torch.bool) for c in conditioners}
     images = images_at_rest(run, dataset, indices, None, latents)
+    if run.crop and images is not None:
+        images = windows(images, run.crop, run.seed, 0, purpose=Purpose.VALIDATION_CROP)
     noise = None if latents is None else random(Purpose.VALIDATION_LATENT).normal_rows(0, count, shape)
     x0 = clean(run, images, indices, None, latents, noise)
     keys = np.zeros(count, np.uint64)  # nothing is dropped
-    values = values_of(run.model, conditioners, dataset, indices, images=images)
+    values = values_of(model, conditioners, dataset, indices, images=images)
     return Batch(x0, t, eps, values, keep, keys)
 
 

@@ -1,19 +1,20 @@
 """A Run: one frozen value that holds everything that determines a training. Lengths and intervals count images seen."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 
 from debruit.autoencoders.losses.criterion import Criterion
+from debruit.autoencoders.pixels import Pixels
 from debruit.data.source import Source
 from debruit.device import has_bf16
 from debruit.diffusion.objective import Objective
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig, ModelConfig
-from debruit.ranges import Batch, Images, NotNegative, Positive, Repeats, Seed, Share
+from debruit.ranges import Batch, Crop, Images, NotNegative, Positive, Repeats, Seed, Share
 
 
 def held_out_count(requested: int, count: int) -> int:
@@ -160,17 +161,26 @@ class Run(TrainingConfig):
     """The training of a diffusion model, on pixels or on the latents of a codec.
 
     `microbatch` images of the batch go through the network at a time (0: all). With `compile` None, a measurement
-    decides whether the network is compiled (planning/throughput.py).
+    decides whether the network is compiled (planning/throughput.py). `crop` trains on a window of crop x crop pixels of
+    each image, at a random position, instead of the whole (0): it is for networks and conditions that take any size.
     """
 
     model: ModelConfig
     objective: Objective = field(default_factory=Objective)
     microbatch: Batch = 0
     compile: bool | None = None
+    crop: Crop = 0
 
     @property
     def data(self) -> DataSpec:
         return self.model.data
+
+    @property
+    def step_model(self) -> ModelConfig:
+        """The model at the size of the images in a training step."""
+        if not self.crop:
+            return self.model
+        return replace(self.model, data=replace(self.data, height=self.crop, width=self.crop))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -178,6 +188,22 @@ class Run(TrainingConfig):
             raise InputError(
                 f"microbatch={self.microbatch} does not divide the batch of {self.batch}; 0 is the whole batch"
             )
+        if self.crop:
+            check_crop(self.crop, self.model)
+
+
+def check_crop(crop: int, model: ModelConfig) -> None:
+    """Raise InputError for windows that are larger than the images, or that a condition or the codec does not allow."""
+    most = min(model.data.height, model.data.width)
+    if crop > most:
+        size = f"{model.data.width} x {model.data.height}"
+        raise InputError(f"crop={crop}: the images have {size} pixels, so give {most} or less")
+    if not isinstance(model.codec, Pixels):
+        raise InputError(f"crop={crop}: latents are of whole images; set crop=0, or train on pixels")
+    for c in model.conditioners:
+        if not c.window or crop % c.window:
+            allowed = f"give a multiple of {c.window}" if c.window else "it belongs to the whole image, so set crop=0"
+            raise InputError(f"crop={crop} does not go with the condition {c.name}: {allowed}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The training of a diffusion model as a task: on pixels, or on the latents of a frozen autoencoder, which are computed
 once."""
 
+import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +105,8 @@ class Diffusion:
     def _sampling_cost(self) -> float:
         """The cost of sampling one image, in images of training."""
         branches = 2 if any(c.drop > 0 for c in self.run.model.conditioners) else 1
-        return PREVIEW_STEPS * branches / 3
+        whole = math.prod(self.run.model.latent_shape) / math.prod(self.run.step_model.latent_shape)
+        return PREVIEW_STEPS * branches * whole / 3
 
     @property
     def preview_count(self) -> int:
