@@ -1,10 +1,10 @@
 """The enlarger against Lanczos, on held-out drawings: PSNR, SSIM and perceptual distance, each with its interval, and
-the differences paired by image; the time of four images; and a picture of both.
+the differences paired by image; the time of four images; and a figure of both.
 
 debruit train emoji-256 --out runs/enlarger
-python bench/enlarger.py runs/enlarger -n 200 --picture enlarger.png
+python bench/enlarger.py runs/enlarger -n 200 --figure enlarger.png
 python bench/enlarger.py runs/enlarger -n 200 --level 0.5             # of the degradation that the model is told
-python bench/enlarger.py runs/enlarger --samples openmoji-64 --prompt "smiling cat" --picture samples.png
+python bench/enlarger.py runs/enlarger --samples openmoji-64 --prompt "smiling cat" --figure samples.png
 """
 
 import argparse
@@ -108,7 +108,7 @@ def compare(model: Model, dataset: Dataset, indices: np.ndarray) -> tuple[Tensor
     return small, filtered, ours, large
 
 
-def picture(out: Path, rows: dict[str, Tensor], spec) -> None:
+def write_figure(out: Path, rows: dict[str, Tensor], spec) -> None:
     """Write rows of images, each at the size of the largest."""
     side = max(images.shape[2] for images in rows.values())
     shown = {name: figures.displayable(images, spec) for name, images in rows.items()}
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=200)
     parser.add_argument("--level", type=float)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--figure", type=Path)
     parser.add_argument("--samples", help="a model whose samples are enlarged, in place of held-out drawings")
     parser.add_argument("--prompt", action="append")
     args = parser.parse_args()
@@ -147,8 +147,8 @@ def main() -> None:
         chosen = np.linspace(0, len(indices) - 1, SHOWN).astype(int)
         rows = {"small": small, "Lanczos": filtered, "enlarger": ours, "drawing": large}
         rows = {name: images[chosen] for name, images in rows.items()}
-    if args.picture:
-        picture(args.picture, rows, spec)
+    if args.figure:
+        write_figure(args.figure, rows, spec)
 
 
 if __name__ == "__main__":

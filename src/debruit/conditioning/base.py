@@ -112,8 +112,8 @@ class Conditioner(Protocol):
 
     @property
     def window(self) -> int:
-        """Of what the sides of a window must be multiples for training on windows of images; 0 if the condition belongs
-        to whole images."""
+        """Return what the sides of windows must be multiples of, for training on windows of images; 0 if the condition
+        belongs to whole images."""
         return 0
 
     def degraded(self, values: Tensor, random: Stream, first: int) -> Tensor:

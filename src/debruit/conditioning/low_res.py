@@ -4,7 +4,7 @@ Rombach et al. 2022, super-resolution).
     image -> means over scale x scale pixels -> values in [-1, 1] -> the grid of the latents (image_values.py)
 
 With `noise` > 0 training degrades the small image to a random level u in [0, 1], which the network is given as one more
-plane (conditioning augmentation, Ho et al. 2022, "Cascaded diffusion models", section 4): such a model also mends what
+plane (conditioning augmentation, Ho et al. 2022, "Cascaded diffusion models", section 4): such a model also fixes what
 the small image has of blur and noise. The degradation is that of the samples of a small latent model,
 
     y = blur(x, u) + u noise (w white + (1 - w) coarse),    w uniform in [0, 1]

@@ -111,7 +111,7 @@ def upscale_openmoji_64() -> Run:
     debruit train upscale-openmoji-64 --out runs/sr
     """
     spec = drawings()
-    small = LowRes(scale=SCALE, drop=0.0)
+    small = LowRes(scale=SCALE, drop=0.0, noise=0.0, level=0.0)
     network = settings.unet(
         channels=32,
         multipliers=(1, 2, 4),
