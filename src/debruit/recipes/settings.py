@@ -43,6 +43,7 @@ def run(
     validation_images: int = 256,
     flip: bool = False,
     crop: int = 0,
+    own_parts: bool = False,
 ) -> Run:
     """A training in one piece, in the best precision of the device, that keeps its last two states; seed 0."""
     return Run(
@@ -64,7 +65,7 @@ def run(
         crop=crop,
         keep_states=2,
         group="",
-        own_parts=False,
+        own_parts=own_parts,
     )
 
 
