@@ -16,7 +16,7 @@ from debruit.models.diffusion import Model
 STYLES, COLOURS = ("flat", "outline", "old dots"), ("yellow", "red", "blue", "green")
 WORDS = "fox owl cat dog hen bee ant cow pig bat cup pan jar box key bed car bus van jet tie hat sun fan pen map nut"
 THINGS = tuple(WORDS.split())
-SIDE, CELL = 16, 4
+SIDE, CELL, HELD_OUT = 16, 4, 150
 
 
 class Things:
@@ -76,9 +76,9 @@ def styled(fingerprint: str = "styled", *, tables: bool = True, only: slice = sl
 
 
 def model(dataset: Dataset) -> Model:
-    """A model of captions alone, untrained, which held out as many images as those of judging_conditions."""
+    """A model of captions alone, untrained, which held out HELD_OUT images."""
     made = judging_conditions.model(dataset, "text")
-    made.provenance["data"] = dataset.spec.name
+    made.provenance |= {"data": dataset.spec.name, "held_out_images": HELD_OUT}
     return made
 
 

@@ -103,6 +103,17 @@ def whole(subject, data, tmp_path_factory, _quick):
     return run(subject, data, tmp_path_factory.mktemp("whole"))
 
 
+def test_prompts_alone_are_the_samples_without_the_mask(subject, data, whole, tmp_path):
+    request = replace(REQUEST, metrics=("caption-retrieval", "accuracy"), conditions=("text", "label"))
+    found = run(subject, data, tmp_path, request)
+    assert scores(found)["caption-retrieval"] == scores(whole)["caption-retrieval-without-mask"]
+    assert scores(found, "real_baseline")["accuracy"] == scores(whole, "real_baseline")["accuracy"]
+    assert found.sets["samples"].images.equal(whole.sets["samples"].without_mask.images)
+    html = page.render(found, "x")
+    assert "Each has the caption and label of a real image of shapes. Without mask, as requested." in html
+    assert json.loads(json.dumps(record.record(found, "x")))["conditions"]["left_out"] == ["mask"]
+
+
 @pytest.mark.parametrize("stop", [3, 9, 14, 18])
 def test_interrupted_and_continued_gives_the_same_numbers(subject, data, whole, tmp_path, stop):
     judging.interrupted(lambda: run(subject, data, tmp_path), after=stop)
@@ -146,6 +157,7 @@ def test_the_report_shows_the_request_and_who_judges(whole):
     assert data["conditions"] == {
         "fields": ["text", "mask", "label"],
         "missing": [],
+        "left_out": [],
         "images": 80,
         "scored": shapes.HELD_OUT,
     }

@@ -206,6 +206,35 @@ def test_what_does_not_apply_is_left_out_with_the_reason(model, data):
         registry.choose(("mask-iou",), subject(model), bare.spec, split_for_evaluation(model, bare, 50), 50)
 
 
+def test_samples_get_only_the_conditions_that_are_named(model, data):
+    division = split_for_evaluation(model, data, 40)
+    every = sample_conditions(model, data, division)
+    text = sample_conditions(model, data, division, ("text",))
+    assert (text.fields, text.left_out, text.missing) == (("text",), ("mask", "label"), ())
+    assert digest(text.batch(model, 0, 8)) == digest(every.without("mask").without("label").batch(model, 0, 8))
+    nothing = sample_conditions(model, data, division, ())
+    assert nothing.fields == ()
+    assert not any(keep.any() for keep in nothing.batch(model, 0, 8).keep.values())
+    assert sample_conditions(model, data, division, FIELDS).fields == every.fields
+    left = dict(registry.choose((), subject(model), data.spec, division, 40, ("text",)).left_out)
+    assert left["mask-iou"] == "--condition leaves the masks out, so none are requested"
+    assert not {"accuracy", "caption-retrieval"} & left.keys(), "these captions name the classes"
+    left = dict(registry.choose((), subject(model), data.spec, division, 40, ("mask",)).left_out)
+    assert left["accuracy"] == "--condition leaves the classes out, so none are requested"
+
+
+def test_conditions_that_cannot_be_given_or_left_out(model, data):
+    division = split_for_evaluation(model, data, 40)
+    with pytest.raises(InputError, match="--condition low-res: the model was trained without it: give one or more of"):
+        sample_conditions(model, data, division, ("low-res",))
+    bare = without(data, masks=None)
+    with pytest.raises(InputError, match="--condition mask: shapes has none that the model knows"):
+        sample_conditions(model, bare, split_for_evaluation(model, bare, 40), ("mask", "text"))
+    always = shapes.model(data, "text", "mask", drop=0.0)
+    with pytest.raises(InputError, match="never trained without a mask, and --condition text leaves it out: add mask"):
+        sample_conditions(always, data, division, ("text",))
+
+
 def test_few_held_out_images_are_not_the_only_ones_to_judge_by(model, data):
     division = split_for_evaluation(model, data, 100)
     assert len(division.scored) == shapes.HELD_OUT

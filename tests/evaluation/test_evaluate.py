@@ -219,6 +219,7 @@ def test_every_metric_of_the_catalogue_makes_its_row(everything):
     assert {"likelihood", "memorisation", "loss"} == set(everything.analyses)
     of_latents = {"latent-bound", "reconstruction", "perceptual", "rfd", "codec"}
     of_conditions = {"mask-iou", "mask-iou-by-class", "caption-retrieval", "colour-agreement", "fidelity"}
+    of_conditions.add("caption-retrieval-in-class")
     assert left_out.keys() == {"bound", *of_latents, *of_conditions}
     assert all("works on pixels" in left_out[name] for name in of_latents)
     assert all("this model was trained without" in left_out[name] for name in of_conditions)

@@ -11,16 +11,17 @@ import judging
 import judging_conditions
 import judging_styles
 from debruit.evaluation import registry, sampling_stage
-from debruit.evaluation.caption_content import names_class, requested_hues
+from debruit.evaluation.caption_content import names_class, requested_hues, things_of
 from debruit.evaluation.pipeline import evaluate
 from debruit.evaluation.result import Request
 from debruit.evaluation.result_store import ResultStore
 from debruit.evaluation.splits import split_for_evaluation
+from debruit.judges.captions.sentences import Sentences, hashed
 from debruit.judges.hues import NAMES, dominant_hues
 from debruit.models.loaded import LoadedModel
 from debruit.reports import page
 
-METRICS = ("accuracy", "accuracy-by-class", "colour-agreement")
+METRICS = ("accuracy", "accuracy-by-class", "colour-agreement", "caption-retrieval-in-class")
 REQUEST = Request(count=60, metrics=METRICS, batch=30)
 
 
@@ -29,6 +30,7 @@ def _quick(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEBRUIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr("debruit.judges.supervised.classifier.ClassifierTask.passes", 40)
+        patch.setattr("debruit.evaluation.networks.find_sentences", lambda: Sentences("words", "words", hashed))
         judging.look_through(judging.Projection(dimensions=24, label="EffNetLite0"), patch)
         yield
 
@@ -70,7 +72,8 @@ def test_a_model_of_captions_is_scored_by_the_styles_and_colours_that_they_name(
     assert own == real
     assert real["accuracy"] > 0.8
     assert real["colour-agreement"] == 1
-    assert {s.count for s in found.scores if s.name in ("accuracy", "colour-agreement")} == {60}
+    assert real["caption-retrieval-in-class"] > 0.2
+    assert {s.count for s in found.scores if not s.name.startswith("accuracy-")} == {60}
     assert {"accuracy-flat", "accuracy-outline", "accuracy-old dots"} == {n for n in own if n.startswith("accuracy-")}
     assert "the classifier itself" in page.render(found, "x")
 
@@ -126,3 +129,24 @@ def test_what_cannot_be_scored_is_left_out_with_the_reason(data):
         replace(data.spec, fingerprint="p"), data.images, paths=data.paths, texts=[t[2:] for t in data.texts]
     )
     assert "0 captions of the scored images name one hue" in reasons(made, plain)["colour-agreement"]
+
+
+def test_things_are_those_of_the_table_or_of_captions_without_the_style(data):
+    names = [path.split("/")[1].split("@")[0] for path in data.paths]
+    numbers = things_of(data)
+    assert len(set(numbers)) == len(set(names)) == len({*zip(numbers, names, strict=True)})
+    coloured = [path.split("/")[1] for path in data.paths]
+    numbers = things_of(judging_styles.styled(tables=False))
+    assert len(set(numbers)) == len(set(coloured)) == len({*zip(numbers, coloured, strict=True)})
+
+
+def test_captions_within_a_class_need_classes_and_things(data):
+    name = "caption-retrieval-in-class"
+    assert name not in reasons(judging_styles.model(data), data)
+    single = judging_styles.Dataset(
+        replace(data.spec, class_names=(), fingerprint="s"), data.images, paths=data.paths, texts=data.texts
+    )
+    assert "styled has no classes with captions" in reasons(judging_styles.model(single), single)[name]
+    few = judging_styles.renamed(data, data.spec.class_names)
+    few.texts = tuple((f"{t[0].split()[0]} car, {t[0].split(', ')[1]}",) for t in few.texts)
+    assert "captions of 4 things, too few to find one among 20" in reasons(judging_styles.model(few), few)[name]

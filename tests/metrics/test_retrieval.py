@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from debruit.errors import InputError
-from debruit.metrics.retrieval import caption_retrieval
+from debruit.metrics.retrieval import Candidates, caption_retrieval, retrieval_in_class
 
 
 def draw(count: int, seed: int) -> np.ndarray:
@@ -39,3 +39,42 @@ def test_too_few_captions():
         caption_retrieval(draw(6, 1), draw(3, 0).repeat(2, axis=0), network="M")
     with pytest.raises(InputError, match="6 images and 5 captions"):
         caption_retrieval(draw(6, 1), draw(5, 0), network="M", among=2)
+
+
+def test_captions_of_the_same_thing_do_not_count_as_others():
+    captions = np.eye(40)
+    things = np.arange(40) // 2  # two captions of each thing, of which the image is nearer to the other one
+    images = captions[np.arange(40) ^ 1] + 0.5 * captions
+    assert caption_retrieval(images, captions, network="M", among=40).value == 0
+    assert caption_retrieval(images, captions, network="M", among=39, things=things).value == 1
+    assert caption_retrieval(images, captions, network="M", among=40, things=things) is None, "38 others are left"
+
+
+def test_in_its_class_a_caption_is_compared_with_other_things_of_that_class():
+    captions, classes = draw(60, 0), np.arange(60) % 2
+    captions[:, 0] = 30 * (1 - 2 * classes)  # the class is what an encoder sees first
+    things, images = np.arange(60), captions.copy()
+    images[:, 1:] = 0  # and all that these images show
+    among = {"network": "M", "among": 20}
+    assert caption_retrieval(images, captions, **among).value > 0.08, "the class leaves half of the others"
+    candidates = Candidates(captions, things, classes)
+    score = retrieval_in_class(images, captions, candidates, things=things, classes=classes, **among)
+    assert (score.name, score.label) == ("caption-retrieval-in-class", "R@1 of 20 in class-M")
+    assert score.value == pytest.approx(0.05, abs=0.08)
+    shown = captions + 0.01 * draw(60, 1)
+    assert retrieval_in_class(shown, captions, candidates, things=things, classes=classes, **among).value == 1
+    wrong = retrieval_in_class(shown[::-1], captions, candidates, things=things, classes=classes, **among)
+    assert wrong.value < 0.1
+
+
+def test_images_of_small_classes_do_not_count():
+    captions, things = draw(30, 0), np.arange(30)
+    classes = np.where(things < 25, 0, 1)
+    candidates = Candidates(captions, things, classes)
+    score = retrieval_in_class(captions, captions, candidates, things=things, classes=classes, network="M", among=20)
+    assert (score.value, score.count) == (1, 25)
+    candidates = Candidates(captions, things // 30, classes)
+    same = retrieval_in_class(
+        captions, captions, candidates, things=things // 30, classes=classes, network="M", among=20
+    )
+    assert same is None

@@ -11,13 +11,14 @@ The palette, which sees the hues that captions ask for, is no network, and is al
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from debruit.data.dataset import Dataset
 from debruit.evaluation import extraction, sampling_stage
-from debruit.evaluation.caption_content import NONE, requested_hues
+from debruit.evaluation.caption_content import NONE, requested_hues, things_of
 from debruit.evaluation.extraction import images_key
 from debruit.evaluation.image_set import HELDOUT_RECONSTRUCTION, REAL_BASELINE, SAMPLES, Agreement, ImageSet
 from debruit.evaluation.judge_data import captions_of
@@ -27,6 +28,8 @@ from debruit.evaluation.result_store import ResultStore
 from debruit.evaluation.sampling_stage import SampleRequest
 from debruit.evaluation.splits import EvalSplit
 from debruit.judges import hues
+from debruit.judges.captions.scorer import Scorer
+from debruit.metrics.retrieval import Candidates
 from debruit.models.loaded import LoadedModel
 
 WITHOUT_MASK = 200  # samples without the mask: each costs as much as one with it
@@ -85,11 +88,23 @@ class Alignment:
                 scored=scored
                 & np.array([bool(caption) for caption in captions]),  # an image without one does not count
                 network=scorer.label,
+                **self._other_captions(scorer, real),
             )
             images = replace(images, captions=agreement)
         if self.request.conditions.has("prompt") and hues.in_colour(images.spec):
             images = replace(images, hues=self._hues(images, real, scored))
         return images
+
+    def _other_captions(self, scorer: Scorer, real: np.ndarray) -> dict[str, Any]:
+        """Numbers of the things that the `real` images show and of their classes, and captions of other images."""
+        things, classes = things_of(self.dataset), self.dataset.labels
+        if classes is None:
+            return {"things": things[real]}
+        others = self.split.candidates
+        others = others[[bool(caption) for caption in captions_of(self.dataset, others)]]
+        embeddings = scorer.captions(captions_of(self.dataset, others))
+        candidates = Candidates(embeddings, things[others], classes[others])
+        return {"things": things[real], "classes": classes[real], "candidates": candidates}
 
     def _hues(self, images: ImageSet, real: np.ndarray, scored: np.ndarray) -> Agreement:
         """The hues that the captions of the `real` images ask for, and the dominant ones of the images."""

@@ -31,14 +31,15 @@ from debruit.networks.cond import Cond
 @dataclass(frozen=True)
 class SampleConditions:
     """Sample k has the conditions `fields` of image `images[k mod M]` of the data; other conditions of the
-    model, such as those that are `missing` in the data, are dropped. If `fields` is None, samples have the classes in
-    turn. `classes_by_caption`: the class is no condition, and is requested by captions that name it ("a swan, noto
-    style")."""
+    model, such as those that are `missing` in the data or `left_out` by the request, are dropped. If `fields` is None,
+    samples have the classes in turn. `classes_by_caption`: the class is no condition, and is requested by captions that
+    name it ("a swan, noto style")."""
 
     dataset: Dataset
     images: np.ndarray
     fields: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     classes_by_caption: bool = False
 
     def counterparts(self, first: int, count: int) -> np.ndarray:
@@ -75,25 +76,55 @@ class SampleConditions:
         return names_class(self.dataset, images) if self.classes_by_caption else np.ones(len(images), bool)
 
 
-def sample_conditions(model: Model, dataset: Dataset, split: EvalSplit) -> SampleConditions:
-    """The conditions of samples: with a condition beyond the class, all conditions of the baseline images.
+def sample_conditions(
+    model: Model, dataset: Dataset, split: EvalSplit, only: Sequence[str] | None = None
+) -> SampleConditions:
+    """The conditions of samples: with a condition beyond the class, all conditions of the baseline images, or `only`
+    those of these names.
 
-    InputError if the data lacks a condition that the model was always trained with.
+    InputError if the data lacks, or `only` leaves out, a condition that the model was always trained with; if `only`
+    has one that the model or the data lacks.
     """
-    conditioners = model.config.conditioners
+    conditioners, data = model.config.conditioners, dataset.spec.name
     fields = available(model, dataset)
+    for name in only or ():
+        if name not in fields:
+            raise _not_available(name, model, dataset)
     missing = [c for c in conditioners if c.name not in fields]
-    if not beyond_class(conditioners):
+    left_out = [c for c in conditioners if only is not None and c.name in fields and c.name not in only]
+    if not beyond_class(conditioners) and not left_out:
         return SampleConditions(dataset, split.baseline)
-    for conditioner in missing:
+    for conditioner in (*missing, *left_out):
         if conditioner.drop == 0:
             what = keyword(conditioner)
             raise InputError(
-                f"this model was never trained without a {what}, and {dataset.spec.name} has none that it knows: "
-                f"evaluate it on data with the {what}s that it was trained on"
+                f"this model was never trained without a {what}, and "
+                + (
+                    f"{data} has none that it knows: evaluate it on data with the {what}s that it was trained on"
+                    if conditioner in missing
+                    else f"--condition {','.join(only or ()) or 'none'} leaves it out: add {conditioner.name}"
+                )
             )
-    made = SampleConditions(dataset, split.baseline, fields or None, tuple(c.name for c in missing))
+    chosen = tuple(name for name in fields if only is None or name in only)
+    made = SampleConditions(
+        dataset,
+        split.baseline,
+        chosen if chosen or left_out else None,
+        tuple(c.name for c in missing),
+        tuple(c.name for c in left_out),
+    )
     return replace(made, classes_by_caption=by_caption(made.has("prompt"), made.has("label"), split))
+
+
+def _not_available(name: str, model: Model, dataset: Dataset) -> InputError:
+    own = [c.name for c in model.config.conditioners]
+    if name not in own:
+        known = f"give one or more of {', '.join(own)}, or none" if own else "leave the flag out"
+        return InputError(f"--condition {name}: the model was trained without it: {known}")
+    return InputError(
+        f"--condition {name}: {dataset.spec.name} has none that the model knows: evaluate on data with it, or leave it "
+        "out"
+    )
 
 
 def by_caption(captions: bool, labels: bool, split: EvalSplit) -> bool:

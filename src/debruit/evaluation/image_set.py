@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from debruit.images.spec import DataSpec
+from debruit.metrics.retrieval import Candidates
 
 SAMPLES = "samples"
 REAL_BASELINE = "real_baseline"  # real images, as many as samples, scored like them
@@ -30,7 +31,8 @@ class Agreement:
 
     `requested` and `predicted` are of one kind: masks (N, H, W), embeddings (N, D) of captions and images, or hues
     (N,). `network` is the label of the network, `names` are the class names of masks or hues. `scored` (N,) bool marks
-    the images whose condition neither the model nor the network was trained on.
+    the images whose condition neither the model nor the network was trained on. Of captions, `things` and `classes`
+    (N,) are the numbers of what the images show and of their classes, and `candidates` other captions to compare with.
     """
 
     requested: np.ndarray
@@ -38,17 +40,25 @@ class Agreement:
     scored: np.ndarray
     network: str
     names: tuple[str, ...] = ()
+    things: np.ndarray | None = None
+    classes: np.ndarray | None = None
+    candidates: Candidates | None = None
 
     def take(self, indices: np.ndarray) -> Self:
         """The rows of these indices, which may repeat."""
         return replace(
-            self, requested=self.requested[indices], predicted=self.predicted[indices], scored=self.scored[indices]
+            self,
+            requested=self.requested[indices],
+            predicted=self.predicted[indices],
+            scored=self.scored[indices],
+            things=None if self.things is None else self.things[indices],
+            classes=None if self.classes is None else self.classes[indices],
         )
 
     @property
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """`requested` and `predicted` of the scored images."""
-        return self.requested[self.scored], self.predicted[self.scored]
+    def of_scored(self) -> Self:
+        """The rows of the scored images."""
+        return self.take(np.flatnonzero(self.scored))
 
 
 @dataclass(frozen=True, kw_only=True)

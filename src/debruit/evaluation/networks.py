@@ -8,6 +8,7 @@ import numpy as np
 from debruit import events
 from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.data.dataset import Dataset
+from debruit.data.subset import random_subset
 from debruit.errors import InputError
 from debruit.evaluation.judge_data import JudgeData, captions_of
 from debruit.evaluation.registry import Choice
@@ -18,6 +19,7 @@ from debruit.judges.captions.sentences import find_sentences
 from debruit.judges.extractor import Extractor
 from debruit.judges.feature_cache import reference_features
 from debruit.judges.segmentation import Segmentation, by_colour, find_segmentation, renumbered
+from debruit.rng import Purpose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,7 @@ def _scorer(data: JudgeData, extractor: Extractor) -> Scorer:
     """The caption scorer, fitted to at most MOST_PAIRS captioned images."""
     captions = captions_of(data.dataset, data.indices)
     pairs = [(n, caption) for n, caption in zip(data.indices.tolist(), captions, strict=True) if caption]
-    pairs = pairs[:: -(-len(pairs) // MOST_PAIRS)]
+    pairs = [pairs[n] for n in random_subset(np.arange(len(pairs)), Purpose.JUDGE_POOL, 1, MOST_PAIRS)]
     features = reference_features(data.dataset, [n for n, _ in pairs], extractor)
     texts = [caption for _, caption in pairs]
     return fitted(features, texts, find_sentences(), network=extractor.label, fingerprint=extractor.fingerprint)

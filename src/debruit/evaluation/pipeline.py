@@ -64,8 +64,9 @@ def evaluate(
     began = time.monotonic()
     loaded.check_data(dataset.spec)
     split = split or find_split(loaded, dataset, request.count, training, request.reference)
-    choice = choose(request.metrics, loaded, dataset.spec, split, request.count)
-    conditions = sample_conditions(loaded.model, dataset, split) if isinstance(loaded, LoadedModel) else None
+    only = request.conditions
+    conditions = sample_conditions(loaded.model, dataset, split, only) if isinstance(loaded, LoadedModel) else None
+    choice = choose(request.metrics, loaded, dataset.spec, split, request.count, only)
     networks = find_networks(choice, request.network, dataset, split, device=loaded.device.type)
     run = _Run(loaded, dataset, split, request, choice, networks, store, conditions)
     sets, key, reconstructed = run.image_sets()

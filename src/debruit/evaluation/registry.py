@@ -76,11 +76,16 @@ def parse(text: str | None) -> tuple[str, ...]:
 
 
 def choose(
-    names: Sequence[str], loaded: LoadedModel | LoadedAutoencoder, spec: DataSpec, split: EvalSplit, count: int
+    names: Sequence[str],
+    loaded: LoadedModel | LoadedAutoencoder,
+    spec: DataSpec,
+    split: EvalSplit,
+    count: int,
+    only: tuple[str, ...] | None = None,
 ) -> Choice:
-    """The metrics and analyses of these names (all if there are none) that apply to `count` samples. InputError if one
-    that was requested by name does not."""
-    context, left_out = Context(loaded, spec, split), []
+    """The metrics and analyses of these names (all if there are none) that apply to `count` samples with the conditions
+    `only` (None: all). InputError if one that was requested by name does not."""
+    context, left_out = Context(loaded, spec, split, only), []
     chosen_metrics, chosen_analyses = [], []
     for metric in metrics():
         if _chosen((metric.name, *metric.gives), names, _unmet_metric(metric, context, count), left_out):

@@ -26,11 +26,13 @@ LEAST_MASKS = 40  # images with masks to train a segmenter
 
 @dataclass(frozen=True)
 class Context:
-    """The model under evaluation, the spec of the data, and its split."""
+    """The model under evaluation, the spec of the data, its split, and the names of the conditions that samples get,
+    None for all."""
 
     loaded: LoadedModel | LoadedAutoencoder
     spec: DataSpec
     split: EvalSplit
+    only: tuple[str, ...] | None = None
 
     @property
     def model(self) -> Model:
@@ -39,8 +41,23 @@ class Context:
         return self.loaded.model
 
     def conditioner(self, item: str) -> Conditioner | None:
-        """The condition that reads this item of the data."""
+        """The condition that reads this item of the data, if samples get it."""
+        conditioner = self._trained(item)
+        return None if conditioner is None or not self._given(conditioner) else conditioner
+
+    def without(self, item: str, noun: str) -> str:
+        """Why samples do not get the condition that reads this item, with its `noun` in the plural; "" if they do."""
+        if self.conditioner(item) is not None:
+            return ""
+        if self._trained(item) is not None:
+            return f"--condition leaves the {noun} out, so none are requested"
+        return f"this model was trained without {noun}, so none can be requested"
+
+    def _trained(self, item: str) -> Conditioner | None:
         return next((c for c in self.model.config.conditioners if c.item == item), None)
+
+    def _given(self, conditioner: Conditioner) -> bool:
+        return self.only is None or conditioner.name in self.only
 
 
 Requirement = Callable[[Context], str]
@@ -87,7 +104,7 @@ def class_condition(context: Context) -> str:
         if by_caption(captions, False, context.split):
             return "" if every else f"the model's classes are not those of {context.spec.name}"
         also = ", and the captions of this data do not name them" if captions else ""
-        return f"this model was trained without classes, so none can be requested{also}"
+        return context.without("label", "classes") + also
     # beyond the class, the classes are those of real images
     beyond = beyond_class(context.model.config.conditioners)
     known = every if beyond else requested_classes(context.model, context.spec) is not None
@@ -95,9 +112,9 @@ def class_condition(context: Context) -> str:
 
 
 def mask_condition(context: Context) -> str:
-    conditioner, spec = context.conditioner("mask"), context.spec
-    if conditioner is None:
-        return "this model was trained without masks, so none can be requested"
+    spec = context.spec
+    if reason := context.without("mask", "masks"):
+        return reason
     if "mask" not in context.split.fields:
         return f"{spec.name} has no masks: put the images into images/ and their masks into masks/"
     known = set(spec.mask_names) <= set(context.model.config.data.mask_names)
@@ -122,8 +139,8 @@ def segmenter(context: Context) -> str:
 
 
 def text_condition(context: Context) -> str:
-    if context.conditioner("text") is None:
-        return "this model was trained without captions, so none can be requested"
+    if reason := context.without("text", "captions"):
+        return reason
     if "text" not in context.split.fields:
         return f"{context.spec.name} has no captions: put them into NAME.txt next to NAME.png, or into captions.jsonl"
     return ""
@@ -136,6 +153,15 @@ def different_captions(context: Context) -> str:
         if few
         else ""
     )
+
+
+def class_captions(context: Context) -> str:
+    """Captions of several things of one class."""
+    count = context.split.things_of_class
+    if not count:
+        return f"{context.spec.name} has no classes with captions, within which one could be found"
+    few = count < AMONG
+    return f"the largest class has captions of {count} things, too few to find one among {AMONG}" if few else ""
 
 
 def hue_captions(context: Context) -> str:
@@ -161,8 +187,11 @@ def caption_scorer(context: Context) -> str:
 
 
 def image_condition(context: Context) -> str:
-    known = any(keyword(c) == "image" for c in context.model.config.conditioners)
-    return "" if known else "this model was trained without an image as its condition"
+    images = [c for c in context.model.config.conditioners if keyword(c) == "image"]
+    if not images:
+        return "this model was trained without an image as its condition"
+    given = any(context.only is None or c.name in context.only for c in images)
+    return "" if given else "--condition leaves the image out, so none is requested"
 
 
 def own_data(context: Context) -> str:

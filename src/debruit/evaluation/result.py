@@ -20,6 +20,7 @@ class Request:
 
     count: samples to draw, or images to reconstruct
     metrics: names of metrics and analyses, () for all that apply
+    conditions: names of the conditions that samples get, () for none, None for all
     network: the feature network, as `find_extractor` takes it
     batch: samples per batch
     likelihood_images: training images, and as many held-out ones, for the likelihood
@@ -28,6 +29,7 @@ class Request:
 
     count: int = 2000
     metrics: tuple[str, ...] = ()
+    conditions: tuple[str, ...] | None = None
     network: str = "efficientnet"
     seed: int = 0
     batch: int = 64

@@ -16,7 +16,7 @@ from debruit.data.dataset import Dataset
 from debruit.data.split import split_of_model
 from debruit.data.subset import shuffled
 from debruit.errors import InputError
-from debruit.evaluation.caption_content import NONE, names_class, requested_hues
+from debruit.evaluation.caption_content import NONE, largest_class, names_class, requested_hues
 from debruit.evaluation.image_set import empty
 from debruit.evaluation.judge_data import FLAG, JudgeData, captions_of
 from debruit.images.spec import DataSpec
@@ -28,6 +28,7 @@ REFERENCE_IMAGES = 5_000
 """Twice as many take twice as long and narrow the interval over their choice from 0.7 to 0.45 of that over 2,000
 samples."""
 LEAST_IMAGES = 8
+MOST_CANDIDATES = 2_000
 LEAST_UNSEEN = 20  # images that the model never saw, for scores of those alone
 NOT_GIVEN = (
     "the networks that score samples are trained on the model's training data, which was not given: name it with "
@@ -45,6 +46,7 @@ class EvalSplit:
     fields: the conditions in the data
     captions: number of different captions of the `scored` images
     hues: number of `scored` images whose caption names one hue
+    things_of_class: number of different things with captions in the largest class of the `candidates`
     classes_named: number of `scored` images whose caption names their class
     judge_data: the images that classifier, segmenter and caption scorer are trained on
     """
@@ -56,6 +58,7 @@ class EvalSplit:
     fields: tuple[str, ...] = ()
     captions: int = 0
     hues: int = 0
+    things_of_class: int = 0
     classes_named: int = 0
     judge_data: JudgeData = field(default_factory=lambda: JudgeData(lambda: "", {}, None, empty()))  # ty: ignore
 
@@ -73,8 +76,18 @@ class EvalSplit:
     def scored(self) -> np.ndarray:
         """The baseline images whose conditions are scored: those that the model never saw, or all if those are too
         few."""
-        unseen = min(len(self.held_out), len(self.baseline))
-        return self.baseline[:unseen] if unseen >= LEAST_UNSEEN else self.baseline
+        return self.baseline[: self._unseen] if self._unseen >= LEAST_UNSEEN else self.baseline
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """The images whose captions the caption of a scored image is compared with in its class: at most
+        MOST_CANDIDATES that the model never saw, as the scored ones."""
+        pool = self.held_out if self._unseen >= LEAST_UNSEEN else self.baseline
+        return _shuffled(pool)[:MOST_CANDIDATES]
+
+    @property
+    def _unseen(self) -> int:
+        return min(len(self.held_out), len(self.baseline))
 
 
 def split_for_evaluation(
@@ -114,6 +127,7 @@ def split_for_evaluation(
         split,
         captions=len({*captions} - {""}),
         hues=hues,
+        things_of_class=largest_class(dataset, split.candidates),
         classes_named=int(names_class(dataset, split.scored).sum()),
         judge_data=JudgeData(find, about, dataset, split.scored),
     )

@@ -11,6 +11,9 @@ from debruit.data.dataset import Dataset
 from debruit.files.keys import make_key
 from debruit.images.spec import DataSpec
 
+OPENMOJI, EMOJI = "openmoji", "emoji"
+DRAWINGS = (OPENMOJI, EMOJI)  # sources whose masks follow from colours
+
 
 class Segmentation(Protocol):
     """Images at rest (N, C, H, W), described by `spec`, to class indices (N, H, W) uint8. `label` names it in every
@@ -68,16 +71,26 @@ def renumbered(segmentation: Any, ours: tuple[str, ...], theirs: tuple[str, ...]
 def find_segmentation(dataset: Dataset, indices: np.ndarray, *, group: str = "") -> Segmentation:
     """Segmentation by colour if the data allows it, else a network trained on these images and their masks."""
     if by_colour(dataset.spec):
-        from debruit.data.sources.openmoji.segmentation import VERSION, segment
-
-        return ByColour("palette", f"openmoji {VERSION}", segment)
+        return _of_drawings(dataset.spec.name)
     from debruit.judges.supervised.segmenter import segmenter
 
     return segmenter(dataset, indices, group=group)
 
 
 def by_colour(spec: DataSpec) -> bool:
-    """Whether the colours of the images determine their masks: in OpenMoji, where masks are families of its colours."""
-    from debruit.data.sources.openmoji.segmentation import NAMES
+    """Whether the colours of the images determine their masks: in drawings, where masks are colour terms."""
+    from debruit.data.sources.drawings.colour_words import NAMES
 
-    return (spec.name, spec.mask_names, spec.channels, spec.depth) == ("openmoji", NAMES, 3, "uint8")
+    return spec.name in DRAWINGS and (spec.mask_names, spec.channels, spec.depth) == (NAMES, 3, "uint8")
+
+
+def _of_drawings(name: str) -> ByColour:
+    """The segmentation by the rule that made the masks of these drawings."""
+    if name == OPENMOJI:
+        from debruit.data.sources.openmoji.segmentation import VERSION, segment
+
+        return ByColour("palette", f"openmoji {VERSION}", segment)
+    from debruit.data.sources.drawings import colour_words, masks
+
+    fingerprint = f"{name} {masks.VERSION} {colour_words.VERSION}"
+    return ByColour("colour terms", fingerprint, masks.segment)

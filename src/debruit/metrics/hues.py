@@ -41,4 +41,4 @@ def colour_agreement(shown: np.ndarray, requested: np.ndarray, *, names: Sequenc
         note = (
             f"most often missed: {names[worst]}, {missed[worst]} of {(requested == worst).sum()}, for {names[instead]}"
         )
-    return share(hits, name="colour-agreement", label=f"requested hue dominates-{network}", note=note)
+    return share(hits, name="colour-agreement", label=f"hue as requested-{network}", note=note)

@@ -23,8 +23,11 @@ def requested(evaluation: Evaluation) -> str:
         return ""
     missing = " and ".join(conditions.missing)
     dropped = f" Without a {missing}, which {data} lacks or names differently." if missing else ""
-    if conditions.fields is not None:
+    dropped += f" Without {_listed(conditions.left_out)}, as requested." if conditions.left_out else ""
+    if conditions.fields:
         return f"Each has the {_listed(conditions.fields)} of a real image of {data}.{dropped}"
+    if conditions.fields is not None:
+        return dropped.strip()
     labelled = any(c.item == "label" for c in evaluation.model.config.conditioners)
     names = evaluation.model.config.data.class_names if labelled else ()
     more = " …" if len(names) > MOST_CLASSES else ""

@@ -76,6 +76,7 @@ def _conditions(evaluation: Evaluation) -> dict[str, Any] | None:
     return {
         "fields": conditions.fields,
         "missing": conditions.missing,
+        "left_out": conditions.left_out,
         "images": len(conditions.images),
         "scored": len(evaluation.split.scored),
     }

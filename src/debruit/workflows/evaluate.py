@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+from debruit.conditioning.from_data import parse_names
 from debruit.evaluation import pipeline, registry
 from debruit.evaluation.result import Evaluation, Request
 from debruit.evaluation.result_store import ResultStore
@@ -20,12 +21,14 @@ from debruit.workflows.rerun import rerun_command
 @dataclass(frozen=True)
 class EvaluateRequest(EvaluationOptions):
     """Evaluate `model`, a diffusion model or an autoencoder: `metrics`, names such as "frechet,kid", by default all
-    that apply; the likelihood on `likelihood_images` training images and as many held-out ones.
+    that apply; the likelihood on `likelihood_images` training images and as many held-out ones. `condition` names the
+    conditions of real images that samples get, "text" or "none", by default all.
     """
 
     model: str | Path
     _: KW_ONLY
     metrics: str | Sequence[str] | None = None
+    condition: str | Sequence[str] | None = None
     likelihood_images: Count = 64
 
 
@@ -46,6 +49,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     settings = Request(
         count=request.n,
         metrics=registry.parse(names(request.metrics)),
+        conditions=parse_names(names(request.condition)),
         network=request.features,
         seed=request.seed,
         batch=request.batch,

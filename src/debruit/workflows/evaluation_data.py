@@ -27,6 +27,7 @@ def find_data(given: Sources | None, loaded: Loaded) -> Dataset:
         raise InputError(f"name the data to compare {loaded.name} with: --data SOURCE; it was trained on {spec.name}")
     sources = spec.name if given is None else source_texts(given)
     source: Any = with_items(find_source(sources), [c.name for c in getattr(loaded.model.config, "conditioners", ())])
+    source = _read_alike(source, own)
     own = own or _located(loaded.recorded(), source)
     if own is not None and _same_images(own, source):
         return own.build()
@@ -37,6 +38,15 @@ def find_data(given: Sources | None, loaded: Loaded) -> Dataset:
 def find_training_data(given: Sources | None, loaded: Loaded) -> Dataset | None:
     """The data set of `--training-data`; None without it."""
     return None if given is None else find_data(given, loaded)
+
+
+def _read_alike(source: Any, own: Any) -> Any:
+    """A built-in source, such as a part of the training's, read as the training's was where its own settings say
+    nothing else: from the same folder, on the same background."""
+    if own is None or type(source) is not type(own) or hasattr(source, "path"):
+        return source
+    unset = [f.name for f in fields(source) if f.name in (*READING, "folder") and getattr(source, f.name) == f.default]
+    return replace(source, **{name: getattr(own, name) for name in unset})
 
 
 def _at_size(source: Any, loaded: Loaded) -> Dataset:

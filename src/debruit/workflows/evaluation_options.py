@@ -38,6 +38,6 @@ class EvaluationOptions(Request):
     command: str = ""
 
 
-def names(metrics: str | Sequence[str] | None) -> str | None:
-    """Names of metrics as the registry reads them, "frechet,kid"."""
-    return metrics if metrics is None or isinstance(metrics, str) else ",".join(metrics)
+def names(given: str | Sequence[str] | None) -> str | None:
+    """Names, of metrics say, as they are on the command line: "frechet,kid"."""
+    return given if given is None or isinstance(given, str) else ",".join(given)

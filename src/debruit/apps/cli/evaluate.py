@@ -18,6 +18,7 @@ def evaluate(
     data: Sources = None,
     training_data: Sources = None,
     metrics: str | None = None,
+    condition: str | None = None,
     n: Annotated[SampleCount, Parameter(name=["-n", "--n"])] = 2000,
     features: str = "efficientnet",
     reference: ReferenceCount = None,
@@ -46,6 +47,8 @@ def evaluate(
         that score samples are trained on it, never on the data that samples are compared with.
     metrics
         Names, "frechet,kid,bound". Default: all that apply.
+    condition
+        Conditions of real images that samples get, "text,mask", or none. Default: all that the model and the data have.
     n
         Number of samples, or of images to reconstruct by an autoencoder. Scores of different numbers cannot be
         compared.
@@ -79,6 +82,7 @@ def evaluate(
         data=data,
         training_data=training_data,
         metrics=metrics,
+        condition=condition,
         n=n,
         features=features,
         reference=reference,

@@ -10,6 +10,7 @@ from debruit.evaluation.image_set import Agreement, ImageSet
 from debruit.evaluation.requirements import (
     Requirement,
     caption_scorer,
+    class_captions,
     different_captions,
     hue_captions,
     image_condition,
@@ -74,6 +75,21 @@ class CaptionRetrieval(Metric):
 
 
 @dataclass(frozen=True)
+class RetrievalInClass(Metric):
+    """The share of images whose caption is found among 20 of the same class that show other things, so that a class
+    that captions name, such as a style, does not give it away; also of samples without the mask, as a baseline."""
+
+    name: ClassVar[str] = "caption-retrieval-in-class"
+    networks: ClassVar[tuple[str, ...]] = ("scorer",)
+    requires: ClassVar[tuple[Requirement, ...]] = (text_condition, class_captions, caption_scorer)
+    without_mask: ClassVar[bool] = True
+    position: ClassVar[float] = 112
+
+    def compute(self, images: ImageSet, reference: ImageSet) -> list[Score]:
+        return [*_retrieved_in_class(images), *_without_mask(images, _retrieved_in_class)]
+
+
+@dataclass(frozen=True)
 class ColourAgreement(Metric):
     """The share of images whose dominant hue is the one that their caption names, among captions that name one; also
     of samples without the mask, as a baseline."""
@@ -106,28 +122,46 @@ class Fidelity(Metric):
 
 
 def _retrieved(images: ImageSet) -> list[Score]:
-    captions, embeddings = _scored(images.captions)
-    if not len(captions) or len(np.unique(captions, axis=0)) < AMONG:
+    rows = _scored(images.captions)
+    if rows is None or len(np.unique(rows.requested, axis=0)) < AMONG:
         return []
-    assert images.captions is not None
-    return [retrieval.caption_retrieval(embeddings, captions, network=images.captions.network, among=AMONG)]
+    score = retrieval.caption_retrieval(
+        rows.predicted, rows.requested, network=rows.network, among=AMONG, things=rows.things
+    )
+    return [] if score is None else [score]
+
+
+def _retrieved_in_class(images: ImageSet) -> list[Score]:
+    rows = _scored(images.captions)
+    if rows is None or rows.candidates is None:
+        return []
+    assert rows.things is not None
+    assert rows.classes is not None
+    score = retrieval.retrieval_in_class(
+        rows.predicted,
+        rows.requested,
+        rows.candidates,
+        things=rows.things,
+        classes=rows.classes,
+        network=rows.network,
+        among=AMONG,
+    )
+    return [] if score is None else [score]
 
 
 def _coloured(images: ImageSet) -> list[Score]:
-    requested, shown = _scored(images.hues)
-    if not len(requested):
+    rows = _scored(images.hues)
+    if rows is None:
         return []
-    assert images.hues is not None
-    return [colour_agreement(shown, requested, names=images.hues.names, network=images.hues.network)]
+    return [colour_agreement(rows.predicted, rows.requested, names=rows.names, network=rows.network)]
 
 
 def _ious(images: ImageSet) -> list[Score]:
-    masks, segments = _scored(images.masks)
-    if not len(masks):
+    rows = _scored(images.masks)
+    if rows is None:
         return []
-    assert images.masks is not None
-    names = images.masks.names or images.spec.mask_names
-    return mean_iou(segments, masks, names=names, network=images.masks.network)
+    names = rows.names or images.spec.mask_names
+    return mean_iou(rows.predicted, rows.requested, names=names, network=rows.network)
 
 
 def _without_mask(images: ImageSet, measure: Callable[[ImageSet], list[Score]]) -> list[Score]:
@@ -141,5 +175,6 @@ def _without_mask(images: ImageSet, measure: Callable[[ImageSet], list[Score]]) 
     ]
 
 
-def _scored(agreement: Agreement | None) -> tuple[np.ndarray, np.ndarray]:
-    return (np.empty((0, 0)), np.empty((0, 0))) if agreement is None else agreement.pairs
+def _scored(agreement: Agreement | None) -> Agreement | None:
+    """The rows of the scored images; None if there are none."""
+    return None if agreement is None or not agreement.scored.any() else agreement.of_scored

@@ -23,7 +23,7 @@ from debruit.rng import Purpose, stream
 AMONG = 20  # captions, among which the right one is to be found
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0)
 CHOOSING = 0.2  # share of the pairs that chooses the ridge
-LEAST_PAIRS, MOST_PAIRS = 120, 20_000
+LEAST_PAIRS, MOST_PAIRS = 120, 30_000
 VERSION = 2  # of the fit; part of the cache's key
 
 
@@ -46,9 +46,12 @@ class Scorer:
         return self.image(features).astype(np.float32)
 
     def captions(self, texts: Sequence[str]) -> np.ndarray:
-        """N captions -> (N, K) float32, identical for equal captions."""
+        """N captions -> (N, K) float32, identical for equal captions. Their vectors are kept in the cache."""
         different, rows = np.unique(np.asarray(texts), return_inverse=True)
-        return self.caption(self.sentences.vectors(different.tolist())).astype(np.float32)[rows]
+        key = make_key("sentences", self.sentences.fingerprint, different.tolist())
+        make = lambda: {"vectors": self.sentences.vectors(different.tolist())}  # noqa: E731
+        vectors = Store(root() / "judges").get_or_make(f"sentences-{key}", make)["vectors"]
+        return self.caption(vectors).astype(np.float32)[rows]
 
 
 def fitted(
@@ -90,7 +93,8 @@ def _choose_ridge(features: np.ndarray, vectors: np.ndarray, count: int) -> tupl
 
     def share(ridge: float) -> float:
         image, caption = pairs.heads(ridge)
-        return caption_retrieval(image(features[unseen]), caption(vectors[unseen]), network="", among=among).value
+        score = caption_retrieval(image(features[unseen]), caption(vectors[unseen]), network="", among=among)
+        return 0.0 if score is None else score.value
 
     return max(((ridge, share(ridge)) for ridge in RIDGES), key=lambda pair: pair[1])
 

@@ -30,6 +30,7 @@ from debruit.data.sources.emoji.drawings import Picture
 from debruit.data.sources.emoji.held_out import KINDS, held_out
 from debruit.data.sources.emoji.npm import obtain
 from debruit.data.sources.emoji.packages import NAMES, STYLES, style_name
+from debruit.data.sources.emoji.table import ItemTable
 from debruit.data.sources.install import install_packages, require
 from debruit.data.sources.openmoji.names import check_languages
 from debruit.errors import InputError, unknown
@@ -106,7 +107,8 @@ class Emoji:
         settings += [parse_color(self.background), recolour.VERSION, colour_words.VERSION, CAPTIONS]
         settings += [["masks", drawing_masks.VERSION]] if self.masks else []
         key = make_key(self.name, versions, list(collection.digests.values()), settings)
-        return stored(key, lambda: self._recording(collection))
+        dataset = stored(key, lambda: self._recording(collection))
+        return dataset.with_tables(ItemTable(dataset.paths))
 
     def check(self) -> str:
         """Return a description of the data. InputError: a package is missing or damaged."""
