@@ -4,6 +4,7 @@ the differences paired by image; the time of four images; and a figure of both.
 debruit train emoji-256 --out runs/enlarger
 python bench/enlarger.py runs/enlarger -n 200 --figure enlarger.png
 python bench/enlarger.py runs/enlarger -n 200 --level 0.5             # of the degradation that the model is told
+python bench/enlarger.py runs/enlarger --data emoji/unseen-things     # that part of the held-out drawings
 python bench/enlarger.py runs/enlarger --samples openmoji-64 --prompt "smiling cat" --figure samples.png
 """
 
@@ -23,6 +24,7 @@ from debruit.autoencoders.fidelity import psnr
 from debruit.autoencoders.losses.perceptual import Perceptual
 from debruit.conditioning.low_res import LowRes
 from debruit.data.dataset import Dataset
+from debruit.data.find import find_source
 from debruit.data.split import split_of_model
 from debruit.editing.upscaling import condition, upscale
 from debruit.images import figures
@@ -32,6 +34,7 @@ from debruit.metrics.score import Score, bootstrap
 from debruit.metrics.values import unit
 from debruit.models.diffusion import Model
 from debruit.models.loaded import LoadedModel
+from debruit.workflows.train_source import sized
 
 BATCH, SHOWN = 8, 8
 
@@ -121,6 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("-n", type=int, default=200)
+    parser.add_argument("--data", help="a source that no training saw, in place of the held-out part of its own")
     parser.add_argument("--level", type=float)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--figure", type=Path)
@@ -141,8 +145,9 @@ def main() -> None:
         ours = upscale(model, small, batch=BATCH)
         rows = {"small": small, "Lanczos": lanczos(small, condition(model).scale), "enlarger": ours}
     else:
-        dataset = loaded.source().build()
-        indices = split_of_model(dataset, model.provenance).test[: args.n]
+        dataset = (sized(find_source(args.data), spec.height) if args.data else loaded.source()).build()
+        indices = np.arange(len(dataset)) if args.data else split_of_model(dataset, model.provenance).test
+        indices = indices[np.linspace(0, len(indices) - 1, min(args.n, len(indices))).astype(int)]
         small, filtered, ours, large = compare(model, dataset, indices)
         chosen = np.linspace(0, len(indices) - 1, SHOWN).astype(int)
         rows = {"small": small, "Lanczos": filtered, "enlarger": ours, "drawing": large}

@@ -163,7 +163,8 @@ class UNetModule(nn.Module):
         h = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)
         h = h[:, :, : size[0], : size[1]]
         if self.config.residual and cond.spatial is not None:
-            h = h + cond.spatial[:, : h.shape[1]].to(h.dtype)
+            image = cond.spatial[:, : h.shape[1]]
+            h = h.to(image.dtype) + image  # in float32: bfloat16 would round what is flat by half a level of 255
         return h
 
     def _run(self, stage: nn.Module, h: Tensor, embedding: Tensor, tokens: Tensor | None) -> Tensor:

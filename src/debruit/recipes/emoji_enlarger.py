@@ -1,7 +1,7 @@
 """The recipe of the enlarger that ships with debruit: drawings of emoji from 64 to 256 pixels."""
 
 from debruit.conditioning.low_res import LowRes
-from debruit.data.sources.openmoji.openmoji import OpenMoji
+from debruit.data.sources.emoji.emoji import Emoji
 from debruit.diffusion.density import LogitNormal
 from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.flow import Flow
@@ -12,17 +12,23 @@ from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformLogSNR
 from debruit.training.config import Run
 
-SIZE, SCALE, CROP = 256, 4, 128
-COUNT = 2_465
-HELD_OUT = 123
+SIZE, SCALE, CROP = 256, 4, 64
+COUNT = 15_122
+HELD_OUT = 128
 
 
 def emoji_256() -> Run:
-    """Super-resolution.
+    """Super-resolution of emoji from 64 to 256 pixels, which also fixes what a model of 64 pixels leaves blurred and
+    noisy; a U-Net of 3.51 M parameters on patches of 4 x 4 pixels, which learns what the enlarged small image lacks. It
+    is trained on windows, and enlarges images of any size in 4 steps.
+
+    The drawings are those of all ten sets as they are, 3 GB in the cache: another colour has the same edges.
+
+    Cost: 1,000,000 windows of 64 x 64 pixels and 1.9 GFLOP each, about 2 hours on two CPU cores that compute in
+    bfloat16. Score: none is measured yet.
 
     debruit train emoji-256 --out runs/enlarger
     """
-    source = OpenMoji(size=SIZE, groups=(), skin_tones=False, background="white", masks=False, languages=("en",))
     network = settings.unet(
         channels=64,
         multipliers=(1, 2),
@@ -36,7 +42,7 @@ def emoji_256() -> Run:
         residual=True,
     )
     model = settings.model(
-        data=settings.images("openmoji", channels=3, side=SIZE, count=COUNT, lettered=True),
+        data=settings.images("emoji", channels=3, side=SIZE, count=COUNT, lettered=True),
         process=Flow(),
         predicts="x0",
         network=network,
@@ -52,13 +58,27 @@ def emoji_256() -> Run:
         variance_weight=0.001,
     )
     return settings.run(
-        source=source,
+        source=drawings(),
         model=model,
         objective=objective,
         optimiser=muon(),
         ema=ema(),
-        images=200_000,
+        images=1_000_000,
         batch=16,
         validation_images=HELD_OUT,
         crop=CROP,
+    )
+
+
+def drawings() -> Emoji:
+    """All sets on white, without recoloured drawings."""
+    return Emoji(
+        size=SIZE,
+        styles=(),
+        parts=(),
+        folder=None,
+        masks=False,
+        languages=("en", "fr"),
+        background="white",
+        colours=False,
     )
