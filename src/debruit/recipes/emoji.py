@@ -116,6 +116,7 @@ def network() -> UNet:
         groups=7,
         dropout=0.0,
         checkpointing=False,
+        residual=False,
     )
 
 
