@@ -74,7 +74,9 @@ ROWS = (
 def table(options: argparse.Namespace) -> None:
     """Evaluate the model, and print the table as markdown."""
     loaded = LoadedModel.open(str(options.model), options.device)
-    masked = any(c.item == "mask" for c in loaded.model.config.conditioners)
+    conditioners = loaded.model.config.conditioners
+    masked = any(c.item == "mask" for c in conditioners)
+    options.prompt = [c.name for c in conditioners if c.item in ("text", "label")]  # a style may be a label too
     rows = [row for row in ROWS if (row.fast or not options.fast) and (masked or not row.mask)]
     measurements = {}
     for part, mask in sorted({(row.part, row.mask) for row in rows}):
@@ -97,7 +99,7 @@ def measured(options: argparse.Namespace, part: str, names: list[str], mask: boo
         options.model,
         data=part,
         metrics=list(dict.fromkeys(whole)),
-        condition=None if mask else "text",
+        condition=None if mask else options.prompt,
         n=options.n,
         reference=REFERENCE,
         out=folder / ("mask" if mask else "prompt"),
@@ -137,7 +139,7 @@ def copies(options: argparse.Namespace) -> str:
         options.model,
         data="emoji",
         metrics=COPIES,
-        condition="text",
+        condition=options.prompt,
         n=options.n,
         reference=REFERENCE,
         out=options.out / "copies",

@@ -10,6 +10,7 @@ import pytest
 import judging
 import judging_conditions
 import judging_styles
+from debruit.data.split import judging as judging_of
 from debruit.evaluation import registry, sampling_stage
 from debruit.evaluation.caption_content import names_class, requested_hues, things_of
 from debruit.evaluation.pipeline import evaluate
@@ -150,3 +151,17 @@ def test_captions_within_a_class_need_classes_and_things(data):
     few = judging_styles.renamed(data, data.spec.class_names)
     few.texts = tuple((f"{t[0].split()[0]} car, {t[0].split(', ')[1]}",) for t in few.texts)
     assert "captions of 4 things, too few to find one among 20" in reasons(judging_styles.model(few), few)[name]
+
+
+def test_judges_are_measured_on_things_that_they_have_not_seen(data):
+    made = judging_styles.model(data)
+    judges = split_for_evaluation(made, data, 60).judge_data
+    assert judges.group == "column:thing"
+    learnt, measured = judging_of(data, judges.indices, 30, 0, group=judges.group)
+    numbers = things_of(data)
+    assert len(measured)
+    assert not set(numbers[learnt]) & set(numbers[measured])
+    plain = judging_styles.styled(tables=False)
+    assert split_for_evaluation(made, plain, 60).judge_data.group == ""
+    made.provenance["group"] = "folder"
+    assert split_for_evaluation(made, data, 60).judge_data.group == "folder"

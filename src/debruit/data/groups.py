@@ -24,6 +24,7 @@ from debruit.errors import InputError, nearest
 from debruit.text.wording import counted, shown, some
 
 FOLDER, SEQUENCE, COLUMN = "folder", "sequence", "column:"
+THING = "thing"  # the column that says what an image shows, where several images show the same
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ def groups_of(dataset: Dataset, flag: str) -> Groups:
             "--group out"
         )
     return groups
+
+
+def by_thing(dataset: Dataset) -> str:
+    """The value of --group that keeps images of one thing together, where a table of the data says what they show; else
+    ""."""
+    columns = () if dataset.tables is None else dataset.tables.columns()
+    return COLUMN + THING if THING in columns else ""
 
 
 def _numbers(keys: list[str | None], names: tuple[str, ...]) -> np.ndarray:

@@ -6,12 +6,11 @@ import numpy as np
 
 from debruit.annotations.colour_words import hue_in
 from debruit.data.dataset import Dataset
-from debruit.data.groups import COLUMN, groups_of
+from debruit.data.groups import by_thing, groups_of
 from debruit.evaluation.judge_data import captions_of
 from debruit.judges.hues import NAMES
 
 NONE = -1
-THING = "thing"  # the column of a table
 
 
 def requested_hues(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
@@ -33,9 +32,8 @@ def names_class(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
 def things_of(dataset: Dataset) -> np.ndarray:
     """A number for the thing that each image shows, (N,) int64: by the column "thing" of the data's tables, else by the
     first caption without the name of the image's class, so that "swan, noto style" and "swan, flat style" are one."""
-    columns = () if dataset.tables is None else dataset.tables.columns()
-    if THING in columns:
-        return groups_of(dataset, COLUMN + THING).numbers
+    if flag := by_thing(dataset):
+        return groups_of(dataset, flag).numbers
     captions = [_words(caption) for caption in captions_of(dataset, np.arange(len(dataset)))]
     if dataset.labels is not None and len(dataset.spec.class_names):
         names = [_words(name) for name in dataset.spec.class_names]

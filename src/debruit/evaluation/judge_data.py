@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from debruit.data.dataset import Dataset
+from debruit.data.groups import by_thing
 from debruit.data.split import split_of_model
 from debruit.data.subset import random_subset
 from debruit.errors import InputError
@@ -52,8 +53,9 @@ class JudgeData:
 
     @property
     def group(self) -> str:
-        """How images are grouped (data/groups.py); "" without groups."""
-        return str(self._provenance.get("group", ""))
+        """How images are grouped (data/groups.py): as in the training, else by the things that a table names, so that
+        no network is measured on a thing that it has seen; "" without groups."""
+        return str(self._provenance.get("group", "")) or by_thing(self.dataset)
 
     @cached_property
     def _choice(self) -> tuple[np.ndarray, int]:

@@ -32,6 +32,7 @@ KEY_SCORES = (
     "accuracy",
     "mask-iou",
     "caption-retrieval",
+    "caption-retrieval-in-class",
     "colour-agreement",
     "sample-psnr",
     "bound",

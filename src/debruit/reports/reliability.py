@@ -5,6 +5,7 @@ from typing import Any
 from debruit.evaluation.scores.alignment import WITHOUT_MASK
 from debruit.metrics.score import Score
 
+BY_SCORER = ("caption-retrieval", "caption-retrieval-in-class")
 BY_CLASSIFIER = ("accuracy", "conditional-entropy", "inception-score")
 
 
@@ -19,6 +20,6 @@ def reliability(score: Score, networks: dict[str, Any]) -> str:
         )
     if name == "mask-iou" and (about := networks.get("segmentation")) and about["accuracy"] is not None:
         return f"the segmenter itself: {about['accuracy']:.3f} on {about['held_out']:,} held-out real images"
-    if name == "caption-retrieval" and (about := networks.get("scorer")):
+    if name in BY_SCORER and (about := networks.get("scorer")):
         return f"the scorer itself: {about['accuracy']:.1%} on a held-out fifth of its {about['pairs']:,} pairs"
     return ""
