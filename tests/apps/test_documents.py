@@ -12,8 +12,10 @@ from PIL import Image
 
 import judging
 from debruit.apps.cli import main
+from debruit.files.keys import source_folder
 from debruit.lecture import effort, study
 from documented import installed_condition
+from emoji_packages import write_all
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -109,6 +111,8 @@ def test_python_blocks_run(photos, monkeypatch):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
 def test_every_command_runs(document, photos, tmp_path, monkeypatch, fashion_look_alike):
+    if document.name == "data.md":
+        write_all(source_folder("emoji"), ("noto", "twemoji", "fxemoji"))
     judging.look_through(judging.Projection(), monkeypatch)  # the feature network has its own tests
     monkeypatch.setattr(study, "FULL", effort.QUICK[-1])  # of the lecture page
     halves = Image.linear_gradient("L").point(lambda value: 255 * (value >= 128))

@@ -12,6 +12,18 @@ if TYPE_CHECKING:  # at run time torch is imported where tensors are made: listi
 
 
 @dataclass(frozen=True, kw_only=True)
+class Licence:
+    """The terms of a part of the images: what they are called, how many, whose they are, where they come from, and the
+    licence by its SPDX identifier."""
+
+    name: str
+    count: int
+    author: str
+    url: str
+    licence: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """The shape and the meaning of a data set's images. `frames` is more than 1 where an item is a clip.
     `low` and `high` are the values that map to -1 and 1: 0 and
@@ -19,7 +31,8 @@ class DataSpec:
     `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
     user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others. Masks hold
     numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for
-    each class in the files: nothing where these colours did, None where there were no files."""
+    each class in the files: nothing where these colours did, None where there were no files. `licences`: those of
+    built-in sources that ask to be named."""
 
     name: str
     channels: int
@@ -37,6 +50,7 @@ class DataSpec:
     lettered: bool = False
     fingerprint: str = ""
     frames: int = 1
+    licences: tuple[Licence, ...] = ()
 
     def __post_init__(self):
         assert self.depth in ("uint8", "uint16", "float32"), self.depth

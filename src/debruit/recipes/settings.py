@@ -212,4 +212,5 @@ def images(
         lettered=lettered,
         fingerprint="",
         frames=1,
+        licences=(),
     )

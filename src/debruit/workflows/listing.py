@@ -12,6 +12,7 @@ from debruit.recipes import recipes
 from debruit.sampling.sampler import Sampler
 from debruit.seams import names, plugin_of, required
 
+SHARE_ALIKE = "-SA-"  # in the SPDX identifier of a licence that derived works must keep
 Kind = Literal["recipes", "samplers", "models", "data"]
 
 
@@ -78,7 +79,19 @@ def _models() -> list[Entry]:
 
 def _about(head: dict[str, Any]) -> str:
     provenance = head["provenance"]
-    return f"{provenance.get('data', '?')}, {provenance.get('images_seen', 0):,} images seen"
+    data = head["config"].get("data") or {}
+    return f"{provenance.get('data', '?')}, {provenance.get('images_seen', 0):,} images seen" + _attribution(data)
+
+
+def _attribution(data: dict[str, Any]) -> str:
+    """Return whose images a model was trained on, where their licences ask for it, and the model's own licence where
+    one of them asks for that too."""
+    licences = data.get("licences") or []
+    if not licences:
+        return ""
+    named = ", ".join(f"{one['name']} ({one['author']}, {one['licence']}, {one['url']})" for one in licences)
+    alike = sorted({one["licence"] for one in licences if SHARE_ALIKE in one["licence"]})
+    return f"; trained on {named}" + (f"; its weights are under {' and '.join(alike)}" if alike else "")
 
 
 def _first_paragraph(docstring: str | None) -> str:

@@ -1,6 +1,8 @@
 """The network that segments: learns masks, says how well, on images that it was not trained on, and is the same
 again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch
 import judging
 import judging_conditions as shapes
 from debruit.data.dataset import Dataset
+from debruit.data.sources.drawings.colour_words import NAMES, PALETTE
 from debruit.images.spec import DataSpec
 from debruit.judges.segmentation import by_colour, find_segmentation
 from debruit.judges.supervised import fitting
@@ -99,3 +102,9 @@ def test_masks_are_shrunk_by_nearest_and_keep_their_numbers():
 
 def test_only_drawings_of_few_colours_are_segmented_by_colour():
     assert not by_colour(shapes.shapes().spec)
+
+
+def test_emoji_of_several_sets_are_segmented_by_the_words_of_their_colours():
+    spec = replace(shapes.shapes().spec, name="emoji", channels=3, depth="uint8", mask_names=NAMES, palette=PALETTE)
+    assert by_colour(spec)
+    assert not by_colour(replace(spec, depth="uint16"))

@@ -30,10 +30,11 @@ def filled(numbers: np.ndarray, known: np.ndarray, classes: int) -> np.ndarray:
     """Fill the unknown pixels of class numbers (N, H, W) ring by ring, with the most frequent class of the known
     neighbours. An image without any known pixel stays as it is."""
     numbers, known = numbers.copy(), known.copy()
+    present = [n for n in range(classes) if (known & (numbers == n)).any()]
     while not known.all():
         most = np.zeros(numbers.shape, np.uint8)
         best = np.zeros(numbers.shape, np.uint8)
-        for n in range(classes):
+        for n in present:
             count = around(known & (numbers == n))
             best[count > most] = n
             np.maximum(most, count, out=most)
@@ -57,5 +58,8 @@ def most_frequent(numbers: np.ndarray, size: int, classes: int) -> tuple[np.ndar
     has one below `classes`."""
     finer = numbers.shape[0] // size
     blocks = numbers.reshape(size, finer, size, finer)
-    counts = np.stack([(blocks == n).sum(axis=(1, 3)) for n in range(classes)])
-    return counts.argmax(axis=0).astype(np.uint8), counts.max(axis=0) > 0
+    present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=classes)[:classes])
+    if not len(present):
+        return np.zeros((size, size), np.uint8), np.zeros((size, size), bool)
+    counts = np.stack([(blocks == n).sum(axis=(1, 3), dtype=np.int32) for n in present])
+    return present.astype(np.uint8)[counts.argmax(axis=0)], counts.max(axis=0) > 0

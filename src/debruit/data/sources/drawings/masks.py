@@ -1,35 +1,25 @@
-"""The mask of any drawing: its areas of colour in the eleven colour terms.
+"""The areas of colour of any drawing or sample, as numbers of the eleven colour words: masks, and the judge of them.
 
-Unsmoothed at several times the size -> the class of each of these pixels -> the most frequent one of each pixel. Black
-is where it is solid: thin black lines count for nothing, and the mask is filled there from what is nearest.
+The word of each pixel's colour. A class counts where a square of 2 x 2 of its pixels fits, which the smoothed edges
+between two areas are too thin for; black where it is solid, since thin black lines are outlines. The rest is filled
+from what is nearest. The mask of a drawing is what this function makes of its pixels, so that a drawing always agrees
+with its own mask.
 """
 
 import numpy as np
 
-from debruit.data.sources.drawings.areas import around, filled, most_frequent, opened
+from debruit.data.sources.drawings.areas import filled, opened
 from debruit.data.sources.drawings.colour_words import NAMES, classes
-from debruit.data.sources.drawings.raster import rgb
 from debruit.data.sources.openmoji.segmentation import BLACK, solid_side
 
-FINER, FINEST = 2, 512  # times the size, and the side from which on it is less
-VERSION = 1  # part of the cache's key: raised when the same drawing gets another mask
-
-
-def mask(svg: str, size: int, background: str) -> np.ndarray:
-    """Class numbers (size, size) uint8."""
-    finer = max(1, min(FINER, FINEST // size))
-    numbers = classes(rgb(svg, finer * size, background, smooth=False))
-    line = (numbers == BLACK) & ~opened(numbers == BLACK, max(2, finer * solid_side(size) * 3 // 4))
-    areas, known = most_frequent(np.where(line, len(NAMES), numbers), size, len(NAMES))
-    return filled(areas[None], known[None], len(NAMES))[0]
+AREA = 2  # pixels of the side of the smallest square that is an area
+VERSION = 2  # part of the cache's key: raised when the same drawing gets another mask
 
 
 def segment(images: np.ndarray) -> np.ndarray:
-    """Images (N, 3, H, W) uint8 -> class numbers (N, H, W) uint8, black where it is solid, as in `mask`. A pixel whose
-    class none of its eight neighbours has is filled from them, so are thin black lines."""
+    """Images (N, 3, H, W) uint8 -> class numbers (N, H, W) uint8."""
     numbers = classes(np.moveaxis(images, 1, -1))
-    known = (numbers != BLACK) | opened(numbers == BLACK, solid_side(images.shape[-1]))
-    for n in range(len(NAMES)):
-        of_class = numbers == n
-        known &= ~of_class | (around(of_class) >= 2)
+    known = np.zeros(numbers.shape, bool)
+    for n in np.flatnonzero(np.bincount(numbers.ravel(), minlength=len(NAMES))):
+        known |= opened(numbers == n, solid_side(images.shape[-1]) if n == BLACK else AREA)
     return filled(numbers, known, len(NAMES))

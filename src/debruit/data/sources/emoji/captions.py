@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from debruit.data.sources.emoji import names
 from debruit.data.sources.emoji.choice import PLAIN, names_a_colour
 from debruit.data.sources.emoji.drawings import Picture
+from debruit.data.sources.emoji.names import is_code_points
+from debruit.data.sources.openmoji.groups import unicode_group
 from debruit.data.sources.openmoji.names import ENGLISH
 
-VERSION = 1  # part of the cache's key: raised when the same drawing gets other captions
+VERSION = 2  # part of the cache's key: raised when the same drawing gets other captions
 FRENCH = "fr"
+COUNTABLE = ("animals-nature", "food-drink", "travel-places", "objects")  # groups whose names mostly take an article
 FRENCH_COLOURS = {
     "yellow": "jaune",
     "orange": "orange",
@@ -52,8 +55,8 @@ def _english(drawing: Picture, style: str, colour: str) -> list[str]:
         name,
         f"{style} style {name}",
         second,
-        f"{second}, {style} style",
-        third if third != name else f"{name} emoji",
+        f"{second if second != name else _article(drawing, name) + name}, {style} style",
+        third if third != name else f"{_article(drawing, name)}{name}",
     ]
 
 
@@ -64,3 +67,10 @@ def _other(drawing: Picture, style: str, colour: str, language: str) -> list[str
     if colour:
         name = f"{PLAIN.get(drawing.thing, {}).get(language, name)} de couleur {FRENCH_COLOURS[colour]}"
     return [f"{name}, style {style}" if language == FRENCH else f"{name}, {style}", name]
+
+
+def _article(drawing: Picture, name: str) -> str:
+    """ "a " or "an " before the name of a single thing; "" for others."""
+    if not is_code_points(drawing.thing) or unicode_group(drawing.thing) not in COUNTABLE or name.endswith("s"):
+        return ""
+    return "an " if name[0].lower() in "aeio" else "a "

@@ -1,15 +1,25 @@
 """The packages of the chosen sets in a folder, and all their drawings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from debruit import events
 from debruit.data.sources.emoji import packages
 from debruit.data.sources.emoji.drawings import Picture, drawings
 from debruit.data.sources.emoji.packages import DAMAGE, SCOPE, STYLES, Style
 from debruit.errors import InputError
+from debruit.images.spec import Licence
 from debruit.text.wording import counted, some
+
+
+class Content(NamedTuple):
+    """All drawings, set after set; notes on what was left out; the licence of each set."""
+
+    drawings: list[Picture]
+    notes: tuple[str, ...]
+    licences: tuple[Licence, ...]
 
 
 @dataclass(frozen=True)
@@ -40,20 +50,22 @@ class Collection:
             left = len(self.missing) + len(self.damaged)
             events.notice(f"{left} of {left + len(self.paths)} sets of emoji left out: {self.problem}")
 
-    def drawings(self) -> tuple[list[Picture], list[str]]:
-        """All drawings, set after set, and notes on what was left out."""
+    def content(self) -> Content:
+        """Read all packages."""
         result: list[Picture] = []
         notes: list[str] = []
+        licences: list[Licence] = []
         for style, path in self.paths.items():
             icons = packages.read(style, path)
             of_style, empty = drawings(style, icons)
             result += of_style
+            licences.append(replace(icons.licence, count=len(of_style)))
             notes += [icons.unusual] if icons.unusual else []
             if empty:
                 notes.append(
                     f"{counted(len(empty), 'icon')} of {style.name} without a body, left out: {some(empty, 3)}"
                 )
-        return result, notes
+        return Content(result, tuple(notes), tuple(licences))
 
 
 def collected(folder: Path, styles: Sequence[str]) -> Collection:

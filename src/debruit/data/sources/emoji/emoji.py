@@ -24,6 +24,7 @@ from debruit.data.sources.drawings.raster import on_background, rasterised, visi
 from debruit.data.sources.emoji import recolour
 from debruit.data.sources.emoji.captions import VERSION as CAPTIONS
 from debruit.data.sources.emoji.captions import captions
+from debruit.data.sources.emoji.choice import VERSION as CHOICE
 from debruit.data.sources.emoji.choice import new_colours
 from debruit.data.sources.emoji.collection import Collection, collected
 from debruit.data.sources.emoji.drawings import Picture
@@ -38,6 +39,7 @@ from debruit.files.keys import make_key, source_folder
 from debruit.files.parallel import mapped
 from debruit.images.pixels import parse_color
 from debruit.images.spec import DataSpec
+from debruit.text.wording import counted
 
 LARGEST_SIDE = 1024
 JUDGED_SIDE = 64  # pixels at which the colour of a drawing is judged, whatever its size
@@ -104,7 +106,7 @@ class Emoji:
         collection = self._collection()
         collection.report()
         settings: list[Any] = [self.size, list(self._chosen()), sorted(self.parts), list(self.languages), self.colours]
-        settings += [parse_color(self.background), recolour.VERSION, colour_words.VERSION, CAPTIONS]
+        settings += [parse_color(self.background), recolour.VERSION, colour_words.VERSION, CAPTIONS, CHOICE]
         settings += [["masks", drawing_masks.VERSION]] if self.masks else []
         key = make_key(self.name, versions, list(collection.digests.values()), settings)
         dataset = stored(key, lambda: self._recording(collection))
@@ -121,7 +123,7 @@ class Emoji:
                 f"{collection.problem}: run `debruit data get {self.name}`, which needs npm, or set `folder` to one "
                 f"that holds all{rest}"
             )
-        drawings, _ = collection.drawings()
+        drawings = collection.content().drawings
         counts = Counter(drawing.style for drawing in drawings)
         return (
             f"{len(drawings):,} drawings of {len({drawing.thing for drawing in drawings}):,} things in {len(counts)} "
@@ -145,7 +147,7 @@ class Emoji:
         return collected(self._folder(), self._chosen())
 
     def _recording(self, collection: Collection) -> Recording:
-        drawings, notes = collection.drawings()
+        drawings, notes, licences = collection.content()
         events.say(f"drawing {len(drawings):,} emoji of {len(collection.paths)} sets at {self.size} x {self.size}")
         present = tuple(style.name for style in collection.paths)
         classes = present if len(present) > 1 else ()
@@ -162,20 +164,27 @@ class Emoji:
             mask_names=colour_words.NAMES if self.masks else (),
             palette=colour_words.PALETTE if self.masks else (),
             lettered=True,
+            licences=licences,
         )
         total = int(len(drawings) * (1 + RECOLOURED * self.colours)) if not self.parts else len(drawings) // 10
-        items = chain.from_iterable(mapped(lambda drawing: self._items(drawing, classes), drawings))
-        return Recording(spec=spec, items=items, total=total, origin=self.name, notes=tuple(notes), divisible=True)
+        items = self._all_items(drawings, classes)
+        return Recording(spec=spec, items=items, total=total, origin=self.name, notes=notes, divisible=True)
 
-    def _items(self, drawing: Picture, classes: tuple[str, ...]) -> list[Item]:
+    def _all_items(self, drawings: Sequence[Picture], classes: tuple[str, ...]) -> Iterator[Item]:
+        failed: list[str] = []
+        yield from chain.from_iterable(mapped(lambda drawing: self._items(drawing, classes, failed), drawings))
+        if failed:
+            events.say(f"{counted(len(failed), 'recoloured drawing')} left out that did not get the colour asked for")
+
+    def _items(self, drawing: Picture, classes: tuple[str, ...], failed: list[str]) -> list[Item]:
         """A drawing, and, if one hue dominates it, itself in other colours."""
         try:
-            variants = [one for one in self._variants(drawing) if self._requested(one.kind)]
+            variants = [one for one in self._variants(drawing, failed) if self._requested(one.kind)]
             return [self._item(drawing, one, classes) for one in variants]
         except ValueError as error:  # resvg's only one
             return [Item(drawing.item, None, reason=str(error))]
 
-    def _variants(self, drawing: Picture) -> Iterator[Variant]:
+    def _variants(self, drawing: Picture, failed: list[str]) -> Iterator[Variant]:
         judged = rasterised(drawing.svg, JUDGED_SIDE)
         pixels = np.asarray(judged)
         if not visible(pixels, self.background):
@@ -191,17 +200,21 @@ class Emoji:
                 continue
             svg = recolour.recoloured(drawing.svg, own, new)
             judged = rasterised(svg, JUDGED_SIDE)
+            item = f"{drawing.item}@{new}"
             if recolour.is_of_colour(np.asarray(judged), pixels, new):
-                yield Variant(f"{drawing.item}@{new}", svg, new, "", kind, judged)
+                yield Variant(item, svg, new, "", kind, judged)
+            else:
+                failed.append(item)
 
     def _requested(self, kind: str) -> bool:
         return not self.parts or kind in self.parts
 
     def _item(self, drawing: Picture, variant: Variant, classes: tuple[str, ...]) -> Item:
-        image = variant.judged if self.size == JUDGED_SIDE else rasterised(variant.svg, self.size)
+        raster = variant.judged if self.size == JUDGED_SIDE else rasterised(variant.svg, self.size)
+        image = on_background(raster, self.background).transpose(2, 0, 1)
         return Item(
             variant.item,
-            on_background(image, self.background).transpose(2, 0, 1),
+            image,
             classes.index(drawing.style) if classes else None,
             captions(
                 drawing,
@@ -210,6 +223,6 @@ class Emoji:
                 variant.own if self.colours else "",
                 self.languages,
             ),
-            drawing_masks.mask(variant.svg, self.size, self.background) if self.masks else None,
+            drawing_masks.segment(image[None])[0] if self.masks else None,
             part=None if self.parts else TEST if variant.kind else TRAINING,
         )

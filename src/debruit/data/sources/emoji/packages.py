@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from debruit.files.keys import File, remembered
+from debruit.images.spec import Licence
 
 SCOPE = "@iconify-json"
 ICONS, INFO, CHARS, PACKAGE = "icons.json", "info.json", "chars.json", "package.json"
@@ -24,8 +25,8 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, ta
 
 @dataclass(frozen=True)
 class Style:
-    """One set of drawings: what a user calls it, its package, and the version and digest of `icons.json` that debruit
-    was made with."""
+    """One set of drawings: what a user calls it, its package, and the version and the beginning of the SHA-256 of
+    `icons.json` that debruit was made with."""
 
     name: str
     package: str
@@ -39,16 +40,16 @@ class Style:
 
 
 STYLES = (
-    Style("noto", "noto", "1.2.9", ""),
-    Style("old-noto", "noto-v1", "1.2.5", ""),
-    Style("twemoji", "twemoji", "1.2.5", ""),
-    Style("flat", "fluent-emoji-flat", "1.2.6", ""),
-    Style("fluent", "fluent-emoji", "1.2.7", ""),
-    Style("emojione", "emojione", "1.2.3", ""),
-    Style("old-emojione", "emojione-v1", "1.2.3", ""),
-    Style("fxemoji", "fxemoji", "1.2.2", ""),
-    Style("streamline", "streamline-emojis", "1.2.4", ""),
-    Style("openmoji", "openmoji", "1.2.29", ""),
+    Style("noto", "noto", "1.2.9", "9eac6ef4e7ec122b"),
+    Style("old-noto", "noto-v1", "1.2.5", "ce70d8aa90345cf3"),
+    Style("twemoji", "twemoji", "1.2.5", "5d5d820790565b76"),
+    Style("flat", "fluent-emoji-flat", "1.2.6", "f5f4cf457c0db2ad"),
+    Style("fluent", "fluent-emoji", "1.2.7", "87f3336be6f46747"),
+    Style("emojione", "emojione", "1.2.3", "e9a865faed523a7c"),
+    Style("old-emojione", "emojione-v1", "1.2.3", "7209a500c5607daf"),
+    Style("fxemoji", "fxemoji", "1.2.2", "d8ef67b94a32d0ab"),
+    Style("streamline", "streamline-emojis", "1.2.4", "d3cb7afee48544af"),
+    Style("openmoji", "openmoji", "1.2.29", "7075331faab54406"),
 )
 NAMES = tuple(style.name for style in STYLES)
 _CALLED = {style.package: style.name for style in STYLES} | {style.words: style.name for style in STYLES}
@@ -61,14 +62,13 @@ def style_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class Icons:
-    """A package that was read. `licence`: "set", "author", "licence", "url"; `unusual`: how it differs from the version
-    that debruit was made with."""
+    """The content of a package. `unusual`: how it differs from the version that debruit was made with."""
 
     icons: Mapping[str, Mapping[str, Any]]
     aliases: Mapping[str, Mapping[str, Any]]
     points: Mapping[str, str]
     side: tuple[float, float]
-    licence: dict[str, str]
+    licence: Licence
     unusual: str = field(default="")
 
 
@@ -116,13 +116,13 @@ def read(style: Style, path: Path) -> Icons:
         raise ValueError("it holds no icons")
     width = float(data.get("width", about.get("height", 16)))
     side = (width, float(data.get("height", width)))
-    licence = {
-        "set": style.name,
-        "package": f"{SCOPE}/{style.package}",
-        "author": about["author"]["name"],
-        "licence": about["license"].get("spdx") or about["license"]["title"],
-        "url": about["author"].get("url") or about["license"].get("url", ""),
-    }
+    licence = Licence(
+        name=style.name,
+        count=0,
+        author=about["author"]["name"],
+        url=about["author"].get("url") or about["license"].get("url", ""),
+        licence=about["license"].get("spdx") or about["license"]["title"],
+    )
     points = json.loads(chars) if chars else {}
     return Icons(icons, data.get("aliases", {}), points, side, licence, _unusual(style, raw, package))
 

@@ -28,10 +28,11 @@ from debruit.errors import InputError, unknown
 from debruit.files.keys import make_key
 from debruit.files.parallel import mapped
 from debruit.images.pixels import parse_color
-from debruit.images.spec import DataSpec
+from debruit.images.spec import DataSpec, Licence
 
 SKIN_TONE = re.compile("-1F3F[B-F]")  # behind another code point: alone it is a swatch of colour
 LARGEST_SIDE = 1024
+LICENCE = Licence(name="openmoji", count=0, author="OpenMoji", url="https://openmoji.org", licence="CC-BY-SA-4.0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +136,7 @@ class OpenMoji:
             mask_names=segmentation.NAMES if self.masks else (),
             palette=segmentation.PALETTE if self.masks else (),
             lettered=True,
+            licences=(replace(LICENCE, count=len(chosen)),),
         )
         return Recording(spec=spec, items=self._items(chosen, classes), total=len(chosen), origin=self.name)
 
