@@ -32,6 +32,7 @@ _WHERE = {
 _VERBS = (
     "compare",
     "data_get",
+    "distill",
     "doctor",
     "edit",
     "evaluate",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from debruit.training.config import Run as Run
     from debruit.workflows.compare import start as compare
     from debruit.workflows.data_get import start as data_get
+    from debruit.workflows.distill import start as distill
     from debruit.workflows.doctor import start as doctor
     from debruit.workflows.edit import start as edit
     from debruit.workflows.evaluate import start as evaluate
@@ -70,6 +72,7 @@ __all__ = [
     "__version__",
     "compare",
     "data_get",
+    "distill",
     "doctor",
     "edit",
     "evaluate",

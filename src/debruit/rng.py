@@ -65,6 +65,10 @@ class Purpose(Enum):
     CROP = 27, ""  # row: position; where the window of an example lies in its image
     VALIDATION_CROP = 28, ""  # row: image; where the window of a validation image lies
     DEGRADE = 29, "attempt"  # row: position; how the condition of an example is degraded
+    # distillation
+    TRAJECTORY = 80, "attempt"  # row: trajectory; the noise that a teacher's trajectory starts from
+    TRAJECTORY_DROP = 81, "attempt"  # row: trajectory; which conditions it drops
+    TRAJECTORY_VALIDATION = 82, ""  # row: image; the noise of the trajectories that a student is validated on
     # networks that evaluate
     JUDGE_WEIGHTS = 30, ""  # initial weights and dropout of a classifier or segmenter
     JUDGE_ORDER = 31, "epoch"  # permutation of their training images

@@ -59,6 +59,8 @@ def shortened(arguments):
     """The same command with a length and a width that a test can afford."""
     if arguments[0] in JUDGED:
         return [*without(arguments, ["-n", "--evaluations", "--budget"]), *JUDGED[arguments[0]]]
+    if arguments[0] == "distill" and "--dry-run" not in arguments:
+        return [*without(arguments, ["--minutes", "--images"]), "--images", "32"]
     if arguments[0] != "train":
         return arguments
     length = "64" if "--resume" in arguments else "32"

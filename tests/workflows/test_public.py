@@ -13,7 +13,7 @@ import debruit
 import judging
 import painted
 from debruit import events
-from debruit.apps.cli import compare, edit, evaluate, explain, sample, sweep_samplers, upscale
+from debruit.apps.cli import compare, distill, edit, evaluate, explain, sample, sweep_samplers, upscale
 from debruit.apps.cli.data import doctor, get
 from debruit.apps.cli.sampling_flags import SamplingFlags
 from debruit.conditioning.low_res import LowRes
@@ -22,6 +22,7 @@ from debruit.models import model_file
 from debruit.models.diffusion import Model, load
 from debruit.workflows.compare import CompareRequest
 from debruit.workflows.data_get import DataGetRequest
+from debruit.workflows.distill_request import DistillRequest
 from debruit.workflows.doctor import DoctorRequest
 from debruit.workflows.edit_request import EditRequest
 from debruit.workflows.evaluate import EvaluateRequest
@@ -35,6 +36,7 @@ REQUESTS = {
     edit.edit: EditRequest,
     upscale.upscale: UpscaleRequest,
     explain.explain: ExplainRequest,
+    distill.distill: DistillRequest,
     doctor: DoctorRequest,
     get: DataGetRequest,
     evaluate.evaluate: EvaluateRequest,
@@ -61,7 +63,7 @@ def test_a_request_has_the_options_of_its_verb_and_their_defaults(verb):
     flags = {name: p.default for name, p in parameters.items() if name not in ("flags", "threads")}
     if "flags" in parameters:
         flags |= {f.name: f.default for f in fields(SamplingFlags) if f.name not in ("threads", "set_")} | {"set": ()}
-    options = {f.name: f.default for f in fields(REQUESTS[verb]) if f.name != "command"}
+    options = {f.name: f.default for f in fields(REQUESTS[verb]) if f.name not in ("command", "started")}
     assert set(options) == set(flags)
     for name, default in options.items():
         if flags[name] is not inspect.Parameter.empty and default is not MISSING:

@@ -1,6 +1,5 @@
 """A model or an autoencoder with its file, its provenance and its training run, for evaluations and reports."""
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from debruit.images.spec import DataSpec
 from debruit.models.autoencoder import FirstStage
 from debruit.models.config import FirstStageConfig, ModelConfig
 from debruit.models.diffusion import Model, load
-from debruit.models.model_file import LOG, RUN, model_file, read
+from debruit.models.model_file import LOG, RUN, digest, model_file, read
 
 Held = TypeVar("Held", Model, FirstStage)
 
@@ -202,8 +201,6 @@ def describe(spec: DataSpec) -> str:
 
 
 def _origin(name: str) -> dict[str, Any]:
-    with open(model_file(name), "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     folder = Path(name) if Path(name).is_dir() else None
     log, run = (folder / file if folder and (folder / file).exists() else None for file in (LOG, RUN))
-    return {"name": name, "digest": digest, "log": log, "run": run}
+    return {"name": name, "digest": digest(model_file(name)), "log": log, "run": run}

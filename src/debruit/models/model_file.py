@@ -7,6 +7,7 @@ float32.
 Some models come with debruit, with their licences, in `weights/`: a name that is no path means the file of that name.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +83,12 @@ def header(path: Path) -> dict[str, Any]:
             "newer debruit"
         )
     return description
+
+
+def digest(path: Path) -> str:
+    """Return a digest of the content of a file, by which models are told apart."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 def shipped() -> dict[str, Path]:

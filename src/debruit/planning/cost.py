@@ -17,7 +17,7 @@ from debruit.conditioning.batch import ConditionBatch
 from debruit.models.config import Backbone, ModelConfig
 from debruit.networks.cond import Cond
 from debruit.planning.counting import flops, parameters, saved_bytes, trained_bytes
-from debruit.training.config import AnyRun, Optimiser, Run
+from debruit.training.config import AnyRun, DistillationRun, Optimiser, Run
 from debruit.training.state import trained
 
 BACKWARD = 3  # cost of a forward and a backward pass, in forward passes
@@ -84,6 +84,8 @@ def forward_flops(run: AnyRun) -> int:
 def step_flops(run: AnyRun, *, discriminator: bool = False) -> int:
     """Operations of a training step per image; `discriminator`: after its entry, if the run has one."""
     total = BACKWARD * forward_flops(run)
+    if isinstance(run, DistillationRun):
+        return total + round(forward_flops(run) * run.teacher.evaluations / (run.evaluations * run.reuse))
     if isinstance(run, Run):
         return total
     total += perceptual_network(run.criterion.perceptual, run.data.shape).flops

@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from debruit.planning.cost import cost, discriminator_network, image_bytes, inputs, perceptual_network
 from debruit.planning.counting import FLOAT, parameters, passing_bytes, trained_bytes
-from debruit.training.config import AnyRun, AutoencoderRun, Run
+from debruit.training.config import AnyRun, AutoencoderRun, DistillationRun, Run
 from debruit.training.tasks.autoencoder import PREVIEW_IMAGES
 from debruit.training.tasks.diffusion import PREVIEW_COUNT
 
@@ -65,6 +65,9 @@ def _diffusion(run: Run) -> Footprint:
     if frozen := parameters(codec):
         counts["autoencoder (frozen)"] = frozen
         memory["autoencoder (frozen)"] = frozen * FLOAT
+    if isinstance(run, DistillationRun):
+        counts["teacher (frozen)"] = parameters(backbone)
+        memory["teacher (frozen)"] = parameters(backbone) * FLOAT
     return Footprint(
         counts,
         memory,

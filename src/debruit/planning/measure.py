@@ -7,10 +7,11 @@ import torch
 
 from debruit import events
 from debruit.conditioning.batch import ConditionBatch
+from debruit.planning.cost import BACKWARD, forward_flops, step_flops
 from debruit.planning.throughput import step_rate
 from debruit.rng import Purpose, stream
 from debruit.training.batches import Batch
-from debruit.training.config import AnyRun, AutoencoderRun, Run
+from debruit.training.config import AnyRun, AutoencoderRun, DistillationRun, Run
 from debruit.training.optim.gradient import Gradient
 from debruit.training.state import TrainState
 from debruit.training.tasks import autoencoder_step
@@ -22,7 +23,9 @@ COMPILE_FROM_SECONDS = 20 * 60.0  # compiling takes about a minute
 
 def measure(run: AnyRun, device: torch.device, seconds: float = 2.0) -> float:
     """Images per second of this run's training step; for an autoencoder without the discriminator, which enters
-    late."""
+    late, and for a distillation with the teacher's share, counted in operations."""
+    if isinstance(run, DistillationRun):
+        return _diffusion(run, device, seconds) * BACKWARD * forward_flops(run) / step_flops(run)
     return _diffusion(run, device, seconds) if isinstance(run, Run) else _autoencoder(run, device, seconds)
 
 

@@ -6,6 +6,7 @@ names, inside [0, 1], and then steps to the end.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -79,6 +80,26 @@ class Karras:
         start, end = (math.exp(-value / 2) ** (1 / self.rho) for value in (low, high))
         sigmas = [(start + (end - start) * k / max(steps - 1, 1)) ** self.rho for k in range(steps)]
         return _through(process, [-2 * math.log(sigma) for sigma in sigmas])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Through:
+    """The times `points`, from 1 to 0; with another number of steps, interpolated between them."""
+
+    points: tuple[float, ...] = (1.0, 0.0)
+
+    def __post_init__(self) -> None:
+        falling = all(s < t for t, s in pairwise(self.points))
+        if len(self.points) < 2 or self.points[0] != 1 or self.points[-1] != 0 or not falling:
+            raise InputError(f"a grid through {self.points}: give falling times from 1 to 0, such as (1.0, 0.5, 0.0)")
+
+    def times(self, process: Process, steps: int) -> list[float]:
+        last, times = len(self.points) - 1, []
+        for k in range(steps + 1):
+            whole, part = divmod(k * last, steps)
+            ahead = self.points[min(whole + 1, last)] - self.points[whole]
+            times.append(self.points[whole] + ahead * part / steps)
+        return times
 
 
 def _range(process: Process, low: float, high: float) -> tuple[float, float]:

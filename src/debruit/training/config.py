@@ -2,19 +2,23 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from debruit.autoencoders.losses.criterion import Criterion
 from debruit.autoencoders.pixels import Pixels
+from debruit.config import encode
 from debruit.data.source import Source
 from debruit.device import has_bf16
 from debruit.diffusion.objective import Objective
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig, ModelConfig
-from debruit.ranges import Batch, Crop, Images, NotNegative, Positive, Repeats, Seed, Share
+from debruit.ranges import Batch, Crop, Images, NotNegative, Positive, Repeats, Seed, Share, Steps
+from debruit.sampling.config import SamplingConfig
+
+METHOD = "trajectory regression"  # of a distillation, in the provenance of its student
 
 
 def held_out_count(requested: int, count: int) -> int:
@@ -141,6 +145,11 @@ class TrainingConfig:
         automatic = self.precision == "auto" and device.type == "cuda" and has_bf16(device)
         return self.precision == "bf16" or automatic
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """Facts that this kind of training adds to the provenance of its model, or replaces there."""
+        return {}
+
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise InputError(f"a batch of {self.batch}: give --batch 1 or more")
@@ -248,4 +257,54 @@ class AutoencoderRun(TrainingConfig):
         return self.model.data
 
 
-AnyRun = Run | AutoencoderRun
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """The model that a student learns from: its `name` as the user gave it, the digest of its file, and the `sampling`
+    that is distilled, guidance included, at `evaluations` of its network for an image.
+
+    `record` replaces facts in the student's provenance that come from the teacher's training: its data and its split.
+    """
+
+    name: str
+    digest: str
+    sampling: SamplingConfig
+    evaluations: int
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationRun(Run):
+    """The training of a student whose sampler has `evaluations` steps (training/trajectories.py).
+
+    Each trajectory of the teacher is used in `reuse` batches, `spacing` batches apart. `images` counts examples, of
+    which a trajectory gives one for each step of the student.
+    """
+
+    teacher: Teacher
+    evaluations: Steps
+    reuse: Repeats = 1
+    spacing: Repeats = 32
+
+    @property
+    def trajectories(self) -> int:
+        """New trajectories in a batch."""
+        return self.batch // (self.evaluations * self.reuse)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        distilled: dict[str, Any] = {"teacher": self.teacher.name, "digest": self.teacher.digest, "method": METHOD}
+        distilled |= {"evaluations": self.evaluations, "teacher_evaluations": self.teacher.evaluations}
+        distilled |= {"guidance": encode(self.teacher.sampling.guidance)}
+        return {**self.teacher.record, "distilled": distilled}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unit = self.evaluations * self.reuse
+        if self.batch % unit:
+            raise InputError(
+                f"a batch of {self.batch}: a student of {self.evaluations} evaluations, whose trajectories are used "
+                f"{self.reuse} times, takes multiples of {unit}; give --batch {max(round(self.batch / unit), 1) * unit}"
+            )
+
+
+AnyRun = Run | AutoencoderRun | DistillationRun

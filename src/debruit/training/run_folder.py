@@ -34,6 +34,7 @@ MODEL, PREVIEWS, PLAN = "model.safetensors", "previews", "stages.json"
 LOCK, EVENTS = ".lock", "events"
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of file systems without locks
 FIRST_STAGE = "autoencoder.safetensors"  # of a latent model: the autoencoder of its latents
+TEACHER = "teacher.safetensors"  # of a distillation: the model that is distilled
 FREE = ("images", "minutes", "every", "keep_states")  # fields of a run that may change when it resumes
 
 Parts = tuple[Any, Mapping[str, torch.Tensor]]  # the configuration and the weights of a model
@@ -185,7 +186,7 @@ class RunFolder:
             "versions": versions(),
             "hardware": hardware(),
             "environment": provenance(),
-        }
+        } | self.run.record
 
     def save_model(self, state: State, model: Parts) -> None:
         """Write the model file only."""
@@ -246,7 +247,7 @@ def check_free(path: Path) -> None:
 def check_writable(path: Path, *, flag: str) -> None:
     """Raise InputError if the files of a training cannot be written in this folder."""
     check_folder(
-        path, files=(RUN, MODEL, LOG, PLAN, FIRST_STAGE), folders=("state", PREVIEWS, "autoencoder"), flag=flag
+        path, files=(RUN, MODEL, LOG, PLAN, FIRST_STAGE, TEACHER), folders=("state", PREVIEWS, "autoencoder"), flag=flag
     )
 
 

@@ -13,14 +13,15 @@ from debruit import events
 from debruit.data.dataset import Dataset
 from debruit.data.split import Split, split_of
 from debruit.errors import InputError
-from debruit.training.config import AutoencoderRun, Run, TrainingConfig
+from debruit.training.config import AutoencoderRun, DistillationRun, Run, TrainingConfig
 from debruit.training.loop import Diverged, Report, passed
 from debruit.training.reporting import TrainingReport, emit, log_record
-from debruit.training.run_folder import FIRST_STAGE, RunFolder, alone
+from debruit.training.run_folder import FIRST_STAGE, TEACHER, RunFolder, alone
 from debruit.training.state import State
 from debruit.training.tasks.autoencoder import Autoencoding
 from debruit.training.tasks.base import Task
 from debruit.training.tasks.diffusion import Diffusion
+from debruit.training.tasks.distillation import Distillation
 from debruit.training.time_budget import Budget
 from debruit.training.validation import Validation, training_sample
 
@@ -312,9 +313,12 @@ def _roll_back(folder: RunFolder, task: Task, state: State, problem: Diverged) -
 def open_task(folder: RunFolder, dataset: Dataset, device: torch.device, split: Split) -> Task:
     """Return the task of a folder's run, ready to start.
 
-    Raise InputError if the autoencoder of a latent model is missing or is another one than the run's.
+    Raise InputError if the autoencoder of a latent model, or the teacher of a student, is missing or is another one
+    than the run's.
     """
     run = folder.run
+    if isinstance(run, DistillationRun):
+        return Distillation.open(run, dataset, device, split, folder.path / TEACHER)
     if isinstance(run, AutoencoderRun):
         return Autoencoding(run, dataset, device, split)
     assert isinstance(run, Run)

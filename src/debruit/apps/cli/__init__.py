@@ -43,6 +43,9 @@ app.command("debruit.apps.cli.sample:sample", name="sample", help="Generate imag
 app.command(
     "debruit.apps.cli.edit:edit", name="edit", help="Vary, inpaint or outpaint an image, or interpolate between two."
 )
+app.command(
+    "debruit.apps.cli.distill:distill", name="distill", help="Distil a model into one that needs a few evaluations."
+)
 app.command("debruit.apps.cli.upscale:upscale", name="upscale", help="Enlarge an image with a model trained for it.")
 app.command(
     "debruit.apps.cli.evaluate:evaluate",
