@@ -1,6 +1,7 @@
 """`debruit distill` on the command line, and what it refuses."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -84,9 +85,14 @@ def test_a_sampler_that_draws_noise_is_replaced_and_that_is_said(tmp_path, capsy
 def test_own_samples_need_no_data(tmp_path, capsys):
     painted.model(labels=True).save(tmp_path / "m.safetensors")
     work = debruit.distill(
-        tmp_path / "m.safetensors", evaluations=2, data="own-samples", out=tmp_path / "a", images=32,
-        batch=16, set={"reuse": 2},
-    )  # fmt: skip
+        tmp_path / "m.safetensors",
+        evaluations=2,
+        data="own-samples",
+        out=tmp_path / "a",
+        images=32,
+        batch=16,
+        set={"reuse": 2},
+    )
     result = work.result()
     assert load(result.model).provenance["distilled"]["teacher"].endswith("m.safetensors")
     capsys.readouterr()
@@ -94,9 +100,7 @@ def test_own_samples_need_no_data(tmp_path, capsys):
 
 
 def test_a_model_of_prompts_needs_some(tmp_path, capsys):
-    sentence = refused(
-        capsys, "openmoji-64", "--data", "own-samples", "--out", tmp_path / "a", "--images", "64"
-    )  # fmt: skip
+    sentence = refused(capsys, "openmoji-64", "--data", "own-samples", "--out", tmp_path / "a")
     assert "openmoji-64 draws what a prompt says: give --prompts FILE with one a line" in sentence
     (tmp_path / "none.txt").write_text("\n \n")
     sentence = refused(
@@ -115,19 +119,17 @@ def test_a_model_of_prompts_needs_some(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--evaluations", "0"], "a student needs 1 to 1,000 evaluations, for example 4"),
+        (["--evaluations", "0"], "a student makes 1 evaluation or more, for example 4"),
         (["--evaluations", "40"], "--evaluations 40: .* itself needs 6 for an image, guidance included; give fewer"),
-        (["--prompts", "a.txt"], "--prompts are what a model is asked for without its training data"),
+        (["--prompts", "a.txt"], "--prompts are requests to a model without its training data"),
         (["--data", "own-samples", "--prompts", "a.txt"], "a.txt: the file cannot be read"),
-        (["--data", "fashion-mnist"], "is installed and lies nowhere else: leave --data out"),
+        (["--data", "fashion-mnist"], "the training read digits and there is fashion-mnist"),
         (["--minutes", "1", "--images", "5"], "both set the length of the distillation"),
         (["--batch", "15"], "takes multiples of"),
         (["--set", "autoencoder.a=1"], "autoencoder"),
     ],
 )
 def test_bad_options(digits, tmp_path, capsys, options, sentence):
-    import re
-
     assert re.search(sentence, refused(capsys, digits, "--out", tmp_path / "a", *options))
     assert not (tmp_path / "a").exists()
 
@@ -163,7 +165,7 @@ def test_data_that_is_not_at_hand(digits, tmp_path, capsys):
     assert "--data own-samples" in sentence
 
 
-def test_a_condition_that_comes_from_images_cannot_be_asked_for(tmp_path, capsys):
+def test_a_condition_that_comes_from_images_cannot_be_requested(tmp_path, capsys):
     painted.model(conditioners=[LowRes()]).save(tmp_path / "sr.safetensors")
     sentence = refused(capsys, tmp_path / "sr.safetensors", "--data", "own-samples", "--out", tmp_path / "a")
     assert "always needs its image, which comes from images" in sentence

@@ -61,10 +61,10 @@ def run_of(model: Model, path: Path | None = None, *, evaluations: int = 2, **ch
     return replace(run, batch=8 * evaluations, reuse=2, spacing=2, every=EVERY, **changes)
 
 
-def folder_of(place: Path, **changes) -> RunFolder:
-    place.mkdir(parents=True, exist_ok=True)
-    teacher().save(place / TEACHER)
-    return RunFolder.create(place, run_of(teacher(), place / TEACHER, **changes))
+def folder_of(path: Path, **changes) -> RunFolder:
+    path.mkdir(parents=True, exist_ok=True)
+    teacher().save(path / TEACHER)
+    return RunFolder.create(path, run_of(teacher(), path / TEACHER, **changes))
 
 
 def finish(folder: RunFolder, *, resume=False, until=None):
@@ -117,7 +117,7 @@ def test_the_last_point_of_a_trajectory_is_the_teachers_image():
 
 
 def test_batches_are_functions_of_their_position():
-    """Whatever was asked for before; each trajectory is used `reuse` times, once the training has as many."""
+    """Whatever was requested before; each trajectory is used `reuse` times, once the training has as many."""
     run = run_of(teacher())
     dataset = Digits().build()
     order = Order(split_of(dataset, run).train, run.seed)

@@ -81,24 +81,24 @@ def lines(teacher: LoadedModel, planned: Plan, split: Split) -> list[str]:
     assert isinstance(run, DistillationRun)
     own, sampling = teacher.model.settings(), run.teacher.sampling
     guidance = "no guidance" if none(sampling.guidance) else f"guidance {describe(sampling.guidance)}"
-    found = [
+    texts = [
         f"teacher   {teacher.name}: {name_of(sampling.sampler)}, {sampling.steps} steps, {guidance}, "
         f"{run.teacher.evaluations} evaluations",
         f"student   {run.evaluations} evaluations, one branch; each trajectory of the teacher is used {run.reuse} "
         "times",
     ]
     if own.sampler.stochastic:
-        found.insert(
+        texts.insert(
             0,
             f"the teacher's sampler, {name_of(own.sampler)}, adds noise, so its images are no function of the noise "
             f"that they start from: {name_of(sampling.sampler)} with {sampling.steps} steps is distilled instead",
         )
     if run.model.predicts != teacher.model.config.predicts:
-        found.append(
+        texts.append(
             f"          it predicts {run.model.predicts}: {teacher.model.config.predicts} says nothing about the image "
             "at t = 1"
         )
-    return [*found, *split.lines, *planned.summary]
+    return [*texts, *split.lines, *planned.summary]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -40,7 +40,7 @@ def conditions_for(
 
 
 def own_samples(teacher: LoadedModel, prompts: tuple[str, ...]) -> OwnSamples:
-    """Return the source of a model that is asked for prompts, classes in turn, or nothing.
+    """Return the source of a model for requests of prompts, of classes in turn, or of nothing.
 
     InputError: prompts that the model cannot read, or a condition that it always needs and that is none of these.
     """

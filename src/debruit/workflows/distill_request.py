@@ -55,7 +55,7 @@ class DistillRequest(Request):
             raise InputError("name the run folder to make: --out runs/NAME")
         if self.prompts is not None and not self.own_samples:
             raise InputError(
-                "--prompts are what a model is asked for without its training data: give them with "
+                "--prompts are requests to a model without its training data: give them with "
                 f"--data {OWN_SAMPLES}, or leave them out"
             )
 
@@ -74,6 +74,6 @@ class DistillRequest(Request):
                     f"--prompts {self.prompts}: the file cannot be read ({error}); give a text file with one prompt a "
                     "line"
                 ) from None
-        if found := tuple(line.strip() for line in lines if line.strip()):
-            return found
+        if texts := tuple(line.strip() for line in lines if line.strip()):
+            return texts
         raise InputError(f"--prompts {self.prompts}: there is no prompt in it; give one a line")

@@ -71,7 +71,7 @@ Repeats = Annotated[int, _flag(1, 1_000, "give 1 or more of each, at most {high}
 Seed = Annotated[int, _flag(0, LARGEST_SEED)]
 Steps = Annotated[int, _flag(1, MOST_STEPS, "at least 1 is needed, at most {high}")]
 Evaluations = Annotated[int, _flag(1, 2 * MOST_STEPS, "give 1 or more, at most {high}")]
-StudentEvaluations = Annotated[int, _flag(1, MOST_STEPS, "a student needs {range} evaluations, for example 4")]
+StudentEvaluations = Annotated[int, _flag(1, MOST_STEPS, "a student makes 1 evaluation or more, for example 4")]
 Batch = Annotated[int, _flag(1, LARGEST_BATCH, "a batch of {value} images: give {range}")]
 Images = Annotated[
     int, _flag(1, MOST_IMAGES, "a training needs at least 1 image and at most {high}, for example --images 200_000")

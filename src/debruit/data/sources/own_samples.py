@@ -1,4 +1,4 @@
-"""What a model is asked for, without an image: the data of a distillation from the model's own samples."""
+"""Conditions without images: the data of a distillation from the model's own samples."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -25,7 +25,7 @@ class OwnSamples:
         count = -(-LEAST // unit) * unit
         classes = len(self.spec.class_names)
         return Dataset(
-            # no masks: they cannot be asked for without images
+            # no masks: they cannot be requested without images
             replace(self.spec, count=count, mask_names=(), palette=()),
             np.broadcast_to(np.zeros((), self.spec.depth), (count, *self.spec.shape)),
             paths=[f"sample {n}" for n in range(count)],
