@@ -30,6 +30,7 @@ from debruit.conditioning.batch import ConditionBatch
 from debruit.conditioning.items import has, values_of
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
+from debruit.data.windows import windows
 from debruit.diffusion.process import Process
 from debruit.models.diffusion import Model
 from debruit.rng import Purpose, stream
@@ -74,9 +75,9 @@ class TrajectorySource:
 
     def validation(self, indices: np.ndarray) -> Trajectories:
         """Return the trajectories of the images with these indices, with fixed noise and every condition kept."""
-        values = self._values(indices, None)
+        values = self._values(indices, None, 0, Purpose.VALIDATION_CROP)
         noise = stream(Purpose.TRAJECTORY_VALIDATION, self.run.seed).normal_rows(0, len(indices), self._shape)
-        return self.sample(ConditionBatch.from_values(self.run.model, values, len(indices)), noise)
+        return self.sample(ConditionBatch.from_values(self.run.step_model, values, len(indices)), noise)
 
     def sample(self, conditions: ConditionBatch, noise: Tensor) -> Trajectories:
         """Return the trajectories that start from `noise`, (B, C, *S) of unit variance, with these conditions."""
@@ -91,7 +92,7 @@ class TrajectorySource:
 
     @property
     def _shape(self) -> tuple[int, ...]:
-        return self.run.model.latent_shape
+        return self.run.step_model.latent_shape
 
     def _group(self, order: Order, number: int, attempt: int) -> Trajectories:
         """Return the trajectories that batch `number` adds."""
@@ -102,15 +103,24 @@ class TrajectorySource:
             indices, epochs = order.take(first, count)
             noise = stream(Purpose.TRAJECTORY, run.seed, attempt).normal_rows(first, count, self._shape)
             u = stream(Purpose.TRAJECTORY_DROP, run.seed, attempt).uniform_rows(first, count, len(conditioners))
-            given = ConditionBatch.from_values(run.model, self._values(indices, epochs), count)
+            values = self._values(indices, epochs, first, Purpose.CROP)
+            degrade = stream(Purpose.DEGRADE, run.seed, attempt)
+            shown = {c.name: c.degraded(values[c.name], degrade, first) for c in conditioners if c.name in values}
+            given = ConditionBatch.from_values(run.step_model, shown, count)
             keep = {c.name: given.keep[c.name] & (u[:, n] >= c.drop) for n, c in enumerate(conditioners)}
             self._groups[key] = self.sample(ConditionBatch(given.values, keep), noise)
         return self._groups[key]
 
-    def _values(self, indices: np.ndarray, epochs: np.ndarray | None) -> Mapping[str, Tensor]:
-        """Return the values of the conditions that the data has."""
-        read = [c for c in self.run.model.conditioners if has(self.dataset, c.item)]
-        return values_of(self.run.model, read, self.dataset, indices, epochs=epochs)
+    def _values(
+        self, indices: np.ndarray, epochs: np.ndarray | None, first: int, purpose: Purpose
+    ) -> Mapping[str, Tensor]:
+        """Return the values of the conditions that the data has. Windows of a run with `crop` come from rows `first`
+        on of the stream of `purpose`."""
+        run, images = self.run, None
+        read = [c for c in run.model.conditioners if has(self.dataset, c.item)]
+        if run.crop:
+            images = windows(self.dataset.images_of(indices), run.crop, run.seed, first, purpose=purpose)
+        return values_of(run.step_model, read, self.dataset, indices, epochs=epochs, images=images)
 
 
 def examples(paths: Trajectories, grid: list[float], process: Process) -> Batch:

@@ -10,6 +10,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from debruit.autoencoders import bounded
 from debruit.autoencoders.pixels import Pixels
 from debruit.data.dataset import Dataset
 from debruit.data.order import Order
@@ -120,14 +121,16 @@ class Distillation:
     def guard(self, state: TrainState, validation: Validation) -> str | None:
         return None
 
+    @torch.no_grad()
     def preview(self, state: TrainState) -> Image:
         """Return images of the teacher, each above the student's from the same noise."""
         indices = self.split.validation if len(self.split.validation) else self.split.train
         paths = self._paths(np.resize(indices, PREVIEW_COUNT))
         both = torch.stack([paths.x[:, -1], torch.nan_to_num(self._student(state, paths), 0, 0, 0)], dim=1)
-        images = self.teacher.images(both.flatten(0, 1).to(self.device))
+        sizes = self.run.step_model.data.sizes
+        images = bounded.decode(self.teacher.codec, both.flatten(0, 1).to(self.device), sizes).float().cpu()
         # rows of eight: eight of the teacher, then eight of the student
-        rows = images.unflatten(0, (-1, 8, 2)).transpose(1, 2).flatten(0, 2)
+        rows = self.run.data.from_model(images).unflatten(0, (-1, 8, 2)).transpose(1, 2).flatten(0, 2)
         return figures.grid(figures.displayable(rows, self.run.data), columns=8)
 
     def model(self, state: TrainState, *, final: bool = False) -> tuple[ModelConfig, Mapping[str, Tensor]]:
