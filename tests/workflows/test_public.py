@@ -58,9 +58,10 @@ def place(tmp_path_factory):
 
 @pytest.mark.parametrize("verb", REQUESTS, ids=lambda verb: verb.__name__)
 def test_a_request_has_the_options_of_its_verb_and_their_defaults(verb):
-    """All but `threads`, which belongs to the process, and `command`, which a report names."""
+    """All but `threads`, which belongs to the process, `command`, which a report names, and `started`."""
     parameters = dict(inspect.signature(verb).parameters)
-    flags = {name: p.default for name, p in parameters.items() if name not in ("flags", "threads")}
+    flags = {name: p.default for name, p in parameters.items() if name not in ("flags", "threads", "set_")}
+    flags |= {"set": ()} if "set_" in parameters else {}
     if "flags" in parameters:
         flags |= {f.name: f.default for f in fields(SamplingFlags) if f.name not in ("threads", "set_")} | {"set": ()}
     options = {f.name: f.default for f in fields(REQUESTS[verb]) if f.name not in ("command", "started")}
