@@ -178,3 +178,9 @@ def test_prompts_for_a_model_that_reads_none(digits, tmp_path, capsys):
         capsys, digits, "--data", "own-samples", "--prompts", tmp_path / "p.txt", "--out", tmp_path / "a"
     )
     assert "reads no prompt; leave the flag out" in sentence
+
+
+def test_a_student_has_no_likelihood(student, capsys):
+    capsys.readouterr()
+    assert main(["evaluate", str(student), "-n", "12", "--metrics", "likelihood"]) == 2
+    assert "this is a student, whose estimates belong to its own few steps" in capsys.readouterr().err

@@ -67,6 +67,13 @@ def diffusion(context: Context) -> str:
     return "" if context.loaded.generates else "this is an autoencoder, which draws no images by itself"
 
 
+def every_time(context: Context) -> str:
+    """A model whose estimates hold at every time, which those of a student (training/trajectories.py) do not."""
+    if "distilled" not in context.loaded.provenance:
+        return ""
+    return "this is a student, whose estimates belong to its own few steps and are no posterior means: see its teacher"
+
+
 def codec(context: Context) -> str:
     return "" if context.loaded.has_autoencoder else "this model works on pixels and has no autoencoder"
 

@@ -11,7 +11,7 @@ from debruit.evaluation.analyses.analysis import Analysis, AnalysisTask, Result
 from debruit.evaluation.likelihood import Bits, Likelihoods, Method, measure, unmet_bound
 from debruit.evaluation.nll import curve, scores
 from debruit.evaluation.progress import Cost
-from debruit.evaluation.requirements import Context, Requirement, diffusion
+from debruit.evaluation.requirements import Context, Requirement, diffusion, every_time
 from debruit.evaluation.splits import EvalSplit
 from debruit.models.loaded import LoadedModel
 from debruit.rng import Purpose
@@ -74,7 +74,7 @@ class Bound(_Likelihood):
 
     name: ClassVar[str] = "bound"
     method: ClassVar[Method] = "bound"
-    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, pixel_bound)
+    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, every_time, pixel_bound)
     position: ClassVar[float] = 10
 
     def cost(self, images: int, samples: int, split: EvalSplit) -> Cost | float:
@@ -87,7 +87,7 @@ class LatentBound(_Likelihood):
 
     name: ClassVar[str] = "latent-bound"
     method: ClassVar[Method] = "latent-bound"
-    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, latent_bound)
+    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, every_time, latent_bound)
     position: ClassVar[float] = 20
 
     def cost(self, images: int, samples: int, split: EvalSplit) -> Cost | float:
@@ -100,7 +100,7 @@ class Likelihood(_Likelihood):
 
     name: ClassVar[str] = "likelihood"
     method: ClassVar[Method] = "likelihood"
-    requires: ClassVar[tuple[Requirement, ...]] = (diffusion,)
+    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, every_time)
     position: ClassVar[float] = 30
 
     def cost(self, images: int, samples: int, split: EvalSplit) -> Cost | float:

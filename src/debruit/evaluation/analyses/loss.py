@@ -9,7 +9,7 @@ import numpy as np
 from debruit.errors import InputError
 from debruit.evaluation.analyses.analysis import Analysis, AnalysisTask, Result
 from debruit.evaluation.loss_curves import advice, read_curves
-from debruit.evaluation.requirements import Requirement, diffusion, training_log
+from debruit.evaluation.requirements import Requirement, diffusion, every_time, training_log
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class LossAnalysis(Analysis):
     """Loss curves of training and held-out images, and when to stop."""
 
     name: ClassVar[str] = "loss"
-    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, training_log)
+    requires: ClassVar[tuple[Requirement, ...]] = (diffusion, every_time, training_log)
     position: ClassVar[float] = 50
 
     def run(self, task: AnalysisTask) -> Generator[float, None, Result]:
