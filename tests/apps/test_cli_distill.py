@@ -15,10 +15,13 @@ import tiny_latent
 from debruit.apps.cli import main
 from debruit.conditioning.low_res import LowRes
 from debruit.models.diffusion import Model, load
+from debruit.models.loaded import LoadedModel
 from debruit.sampling.ancestral import Ancestral
 from debruit.sampling.config import SamplingConfig
 from debruit.training.run_folder import RunFolder
 from debruit.training.supervisor import fit
+from debruit.workflows.distill_data import conditions_for
+from debruit.workflows.distill_request import DistillRequest
 
 CPU = torch.device("cpu")
 SMALL = ["--images", "64", "--batch", "16", "--set", "reuse=2", "--set", "every.report_images=16"]
@@ -112,8 +115,10 @@ def test_a_model_of_prompts_needs_some(tmp_path, capsys):
     )
     assert "the file cannot be read" in sentence
     (tmp_path / "two.txt").write_text("a cat\na dog\n")
-    options = ["--data", "own-samples", "--prompts", str(tmp_path / "two.txt"), "--dry-run", "--images", "64"]
-    assert main(["distill", "openmoji-64", *options]) == 0
+    request = DistillRequest("openmoji-64", data="own-samples", prompts=tmp_path / "two.txt")
+    _, dataset, _, record = conditions_for(request, LoadedModel.open("openmoji-64"))
+    assert dataset.conditions([0, 1])["text"] == ["a cat", "a dog"]
+    assert record["held_out_images"] == 123, "an evaluation finds the images that the teacher has not seen"
 
 
 @pytest.mark.parametrize(
