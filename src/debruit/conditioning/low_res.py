@@ -7,10 +7,11 @@ With `noise` > 0 training degrades the small image to a random level u in [0, 1]
 plane (conditioning augmentation, Ho et al. 2022, "Cascaded diffusion models", section 4): such a model also fixes what
 the small image has of blur and noise. The degradation is that of the samples of a small latent model,
 
-    y = blur(x, u) + u noise (w white + (1 - w) coarse),    w uniform in [0, 1]
+    y = blur(x, u) + u noise (w white + (1 - w) coarse) (FLAT + (1 - FLAT) c),    w uniform in [0, 1]
 
-where `coarse` is white noise of a half and a quarter of the resolution, enlarged, since a decoder turns an error of one
-latent into a stain. In sampling nothing is added: the network is only told the level `level`.
+where c in [0, 1] is the contrast around a pixel: a decoder errs at edges, and little in what is flat. `coarse` is white
+noise of a half and a quarter of the resolution, enlarged, since a decoder turns an error of one latent into a stain. In
+sampling nothing is added: the network is only told the level `level`.
 """
 
 import math
@@ -40,6 +41,8 @@ from debruit.ranges import NotNegative, Share
 from debruit.rng import Stream
 
 COARSE = (1, 2, 4)  # the sizes of the noise, in pixels of the small image
+AROUND = 5  # pixels: the side of the square whose contrast is that of its middle
+FLAT = 0.25  # the share of the noise where the image is flat
 MOST_BLUR = 1.0  # standard deviation of the blur at level 1, in pixels of the small image
 
 
@@ -94,7 +97,7 @@ class LowRes(Conditioner):
             for part, size in zip(parts, sizes, strict=True)
         )
         noise = share * white + (1 - share) * sum(coarse)
-        degraded = _blurred(images, level) + level * self.noise * noise
+        degraded = _blurred(images, level) + level * self.noise * noise * (FLAT + (1 - FLAT) * _contrast(images))
         return torch.cat([degraded, level.expand(-1, 1, height, width)], dim=1)
 
     def parse(self, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
@@ -144,6 +147,13 @@ class LowRes(Conditioner):
         if size == (spec.height, spec.width):
             return self._reduced(images, spec)
         return 2 * unit_range(resized(images, expected), spec) - 1
+
+
+def _contrast(images: Tensor) -> Tensor:
+    """Return half the range of the values around each pixel of images (N, C, h, w) in [-1, 1], of the channel where it
+    is largest, (N, 1, h, w) in [0, 1]."""
+    highest, lowest = (sign * F.max_pool2d(sign * images, AROUND, 1, AROUND // 2) for sign in (1, -1))
+    return ((highest - lowest) / 2).amax(dim=1, keepdim=True).clamp(0, 1)
 
 
 def _blurred(images: Tensor, level: Tensor) -> Tensor:

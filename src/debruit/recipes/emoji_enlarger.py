@@ -47,7 +47,7 @@ def emoji_256() -> Run:
         predicts="x0",
         network=network,
         data_std=0.5,
-        conditioners=(LowRes(scale=SCALE, drop=0.0, noise=0.15, level=0.2),),
+        conditioners=(LowRes(scale=SCALE, drop=0.0, noise=0.2, level=0.3),),
         sampling=settings.sampling(DPMpp2M(), UniformLogSNR(low=0.0, high=7.0), steps=4, clip=True),
     )
     objective = Objective(
