@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from debruit.networks.dropout import Dropout, draw_from, drops, masks
+from debruit.networks.dropout import Dropout, draw_from, drops, factors
 from debruit.rng import Purpose, stream
 
 ONES = torch.ones(100, 100)
@@ -50,6 +50,29 @@ def test_what_is_kept_makes_up_for_what_is_not():
     assert abs(kept.mean() - 1) < 0.02
 
 
+@pytest.mark.parametrize("p", [0.0001, 0.1, 0.3, 0.9])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_the_mean_is_kept_whatever_the_precision(dtype, p):
+    """As many are kept as the scale of what is kept makes up for, to 15 bits; in bfloat16 p is rounded with it."""
+    layer = Dropout(p)
+    draw_from(nn.Sequential(layer), keys())
+    found = layer(torch.ones(100, 20_001, dtype=dtype)).double()
+    share = float((found > 0).double().mean())
+    assert found.unique().numel() == 2
+    assert share == pytest.approx(1 - p, rel=0.005, abs=0.001)
+    assert found.mean() == pytest.approx(1, rel=4 * (p / (1 - p) / found.numel()) ** 0.5 + 2 / 2**15 / (1 - p))
+
+
+def test_what_a_gpu_or_a_compiler_drops_is_the_same(monkeypatch):
+    layer, x = Dropout(0.3), torch.randn(100, 37)
+    draw_from(nn.Sequential(layer), keys())
+    for dtype in (torch.bfloat16, torch.float32):
+        own = layer(x.to(dtype))
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.compiler, "is_compiling", lambda: True)
+            assert torch.equal(layer(x.to(dtype)), own)
+
+
 def test_masks_are_fair_coins_within_and_between_examples():
     """Correlations at every lag, of rows with themselves and with each other, by the Fourier transform: none above six
     standard deviations."""
@@ -57,7 +80,7 @@ def test_masks_are_fair_coins_within_and_between_examples():
     for of_examples in (keys(12), np.arange(12, dtype=np.uint64)):
         layer = Dropout(0.5)
         draw_from(nn.Sequential(layer), of_examples)
-        spectrum = torch.fft.fft(masks(layer.keys, values, 2**15).double() * 2 - 1)
+        spectrum = torch.fft.fft(factors(layer.keys, values, 0.5, torch.float32).double() - 1)
         own = torch.fft.ifft(spectrum * spectrum.conj()).real[:, 1:]
         cross = torch.fft.ifft(spectrum[:6] * spectrum[6:].conj()).real
         assert max(own.abs().max(), cross.abs().max()) < 6 * values**0.5

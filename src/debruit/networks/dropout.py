@@ -2,7 +2,8 @@
 own, whatever batch, device or thread it is in, and torch's global stream is left alone.
 
 The bits are a hash of (key of the example, number of the layer, number of the value), so that a pass which
-checkpointing repeats for the backward pass drops the same.
+checkpointing repeats for the backward pass drops the same. In bfloat16, where scales are coarse, the probability is
+that of the nearest scale (0.0986 for 0.1), so that the expected value is kept.
 """
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads the numbers of layers over all keys
 CHUNK = 2**15  # hashes computed at once on a CPU: they stay in its cache
-LEVELS = 2**16  # a value is dropped by 16 bits
+LEVELS = 2**15  # a value is dropped by 15 bits
+BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}  # integers of the size of numbers
 
 
 class Dropout(nn.Dropout):
@@ -23,36 +25,61 @@ class Dropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:
         if self.keys is None or not self.training or self.p == 0:
             return super().forward(input)
-        levels = max(round((1 - self.p) * LEVELS), 1)
-        mask = masks(self.keys, input.numel() // len(self.keys), levels)
+        mask = factors(self.keys, input.numel() // len(self.keys), self.p, input.dtype)
         if input.ndim == 4 and input.is_contiguous(
             memory_format=torch.channels_last
         ):  # values are numbered as they lie in memory
             b, c, h, w = input.shape
-            return input * mask.reshape(b, h, w, c).permute(0, 3, 1, 2) * (LEVELS / levels)
-        return input * mask.reshape(input.shape) * (LEVELS / levels)
+            return input * mask.reshape(b, h, w, c).permute(0, 3, 1, 2)
+        return input * mask.reshape(input.shape)
 
 
-def masks(keys: Tensor, values: int, levels: int) -> Tensor:
-    """(B, values) bool: each is true with a probability of levels / 2^16."""
-    if not keys.is_cpu or torch.compiler.is_compiling():
-        return _masks(keys, torch.arange(-(-values // 2), dtype=torch.int32, device=keys.device), levels)[:, :values]
-    counts = torch.arange(-(-values // 2), dtype=torch.int32).split(CHUNK)
-    rows = keys.split(max(CHUNK // len(counts[0]), 1))
-    return torch.cat([torch.cat([_masks(row, part, levels) for part in counts], 1) for row in rows])[:, :values]
+def factors(keys: Tensor, values: int, p: float, dtype: torch.dtype) -> Tensor:
+    """(B, values): 0 with probability p, else about 1 / (1 - p), so that the mean is 1."""
+    levels, scale = _levels(p, dtype)
+    if not keys.is_cpu or torch.compiler.is_compiling() or dtype not in BITS:
+        counts = torch.arange(-(-values // 2), dtype=torch.int32, device=keys.device)
+        bits = _hashes(keys, counts)
+        both = torch.stack([bits & LEVELS - 1, bits >> 16 & LEVELS - 1], dim=2)
+        return (both < levels).flatten(1)[:, :values].to(dtype) * scale
+    kept = _kept(keys, values, levels)  # -1 or 0: all bits of a number, or none
+    ones = torch.tensor(scale, dtype=dtype).view(BITS[dtype])
+    return (kept.to(BITS[dtype]) & ones).view(dtype)
 
 
-def _masks(keys: Tensor, counts: Tensor, levels: int) -> Tensor:
-    """(B, 2 N) for counts (N,): two values for each hash of 32 bits (lowbias32, Wellons 2018, with half of the key in
-    its middle)."""
+def _levels(p: float, dtype: torch.dtype) -> tuple[int, float]:
+    """Of LEVELS, how many are kept, and the factor of what is kept, a number of the dtype."""
+    scale = float(torch.tensor(1 / max(1 - p, 1 / LEVELS), dtype=dtype))
+    levels = min(max(round(LEVELS / scale), 1), LEVELS - 1)
+    return levels, scale if dtype in (torch.bfloat16, torch.float16) else LEVELS / levels
+
+
+def _kept(keys: Tensor, values: int, levels: int) -> Tensor:
+    """(B, values) int16: -1 with a probability of levels / LEVELS, else 0."""
+    half = -(-values // 2)
+    kept = torch.empty(len(keys), 2 * half, dtype=torch.int16)
+    rows = max(CHUNK // half, 1)
+    for low in range(0, len(keys), rows):
+        own = keys[low : low + rows]
+        for start in range(0, half, CHUNK):
+            counts = torch.arange(start, min(start + CHUNK, half), dtype=torch.int32)
+            part = _hashes(own, counts).view(torch.int16)
+            part &= LEVELS - 1
+            part -= levels
+            part >>= 15
+            kept[low : low + rows, 2 * start : 2 * (start + len(counts))] = part
+    return kept[:, :values]
+
+
+def _hashes(keys: Tensor, counts: Tensor) -> Tensor:
+    """(B, N) int32 for counts (N,): lowbias32 (Wellons 2018) with half of the key in its middle. Each is two values."""
     bits = counts + keys[:, :1]
     bits ^= bits >> 16 & 0xFFFF
     bits *= 0x7FEB352D
     bits ^= keys[:, 1:]
     bits ^= bits >> 15 & 0x1FFFF
     bits *= 0x846CA68B - 2**32
-    most = levels * (2**32 // LEVELS) - 2**31 - 1  # of the numbers that a signed integer of 32 bits can be
-    return torch.cat([bits <= most, bits.bitwise_left_shift_(16) <= most], dim=1)
+    return bits
 
 
 def drops(module: nn.Module) -> bool:
