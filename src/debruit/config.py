@@ -8,6 +8,7 @@ its type, its range (ranges.py), and no number is NaN or infinite. `check` does 
 made in Python.
 """
 
+import contextlib
 import re
 import reprlib
 import types
@@ -42,9 +43,16 @@ def decode(data: Json, annotation: Any, where: str = "config") -> Any:
     if isinstance(data, dict) and "type" in data:
         data = _decode_dataclass(data, annotation, where)
     elif isinstance(data, list):
-        items = _item_annotations(annotation, len(data))
-        data = tuple(decode(item, a, f"{where}[{n}]") for n, (item, a) in enumerate(zip(data, items, strict=True)))
+        data = _decode_list(data, annotation, where)
     return validate(data, annotation, where)
+
+
+def _decode_list(data: list[Json], annotation: Any, where: str) -> tuple[Any, ...]:
+    if not any(isinstance(item, (dict, list)) for item in data):  # values are validated together: a vocabulary is long
+        with contextlib.suppress(InputError):
+            return validate(tuple(data), annotation, where)
+    items = _item_annotations(annotation, len(data))
+    return tuple(decode(item, a, f"{where}[{n}]") for n, (item, a) in enumerate(zip(data, items, strict=True)))
 
 
 def check(config: Any, where: str = "config") -> None:

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from debruit.models.diffusion import Model
+from debruit.networks.shapes import shapes_alone
 
 
 def at_size(model: Model, height: int, width: int) -> Model:
@@ -14,7 +13,7 @@ def at_size(model: Model, height: int, width: int) -> Model:
     masks have this size too."""
     data = replace(model.config.data, height=height, width=width)
     config = replace(model.config, data=data)
-    with torch.device("meta"):
+    with shapes_alone():
         backbone = config.build()
     backbone.load_state_dict(model.backbone.state_dict(), assign=True)
     return Model(config, backbone, model.provenance, codec=model.codec)

@@ -21,6 +21,7 @@ from debruit.images.spec import DataSpec
 from debruit.models.config import FirstStageConfig
 from debruit.models.model_file import fill
 from debruit.models.trained import Trained
+from debruit.networks.shapes import shapes_alone
 
 
 class FirstStage(Trained[FirstStageConfig]):
@@ -51,7 +52,7 @@ class FirstStage(Trained[FirstStageConfig]):
         path: Path,
         device: torch.device,
     ) -> Self:
-        with torch.device("meta"):
+        with shapes_alone():
             module = config.codec.build(config.data.channels)
         fill(module, weights, path)
         if config.codec.fingerprint not in ("", fingerprint(module)):

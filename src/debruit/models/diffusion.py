@@ -30,6 +30,7 @@ from debruit.models.model_file import fill
 from debruit.models.onnx_export import export_onnx
 from debruit.models.options import changed_settings, check_batch, check_count, check_noisy, merged, refuse
 from debruit.models.trained import Trained
+from debruit.networks.shapes import shapes_alone
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import Grid
 from debruit.sampling.guidance.cost import evaluations
@@ -76,7 +77,7 @@ class Model(Trained[ModelConfig]):
         path: Path,
         device: torch.device,
     ) -> Self:
-        with torch.device("meta"):
+        with shapes_alone():
             backbone, codec = config.build(), config.codec.build(config.data.channels)
         own = {name: w for name, w in weights.items() if not name.startswith(CODEC)}
         fill(backbone, own, path)

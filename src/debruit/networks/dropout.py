@@ -42,22 +42,22 @@ def factors(keys: Tensor, values: int, p: float, dtype: torch.dtype) -> Tensor:
         bits = _hashes(keys, counts)
         both = torch.stack([bits & LEVELS - 1, bits >> 16 & LEVELS - 1], dim=2)
         return (both < levels).flatten(1)[:, :values].to(dtype) * scale
-    kept = _kept(keys, values, levels)  # -1 or 0: all bits of a number, or none
+    bits = _bit_masks(keys, values, levels)  # -1 or 0: all bits of a number, or none
     ones = torch.tensor(scale, dtype=dtype).view(BITS[dtype])
-    return (kept.to(BITS[dtype]) & ones).view(dtype)
+    return (bits.to(BITS[dtype]) & ones).view(dtype)
 
 
 def _levels(p: float, dtype: torch.dtype) -> tuple[int, float]:
-    """Of LEVELS, how many are kept, and the factor of what is kept, a number of the dtype."""
+    """Return how many of LEVELS leave a value in, and the factor that makes up for the rest."""
     scale = float(torch.tensor(1 / max(1 - p, 1 / LEVELS), dtype=dtype))
     levels = min(max(round(LEVELS / scale), 1), LEVELS - 1)
     return levels, scale if dtype in (torch.bfloat16, torch.float16) else LEVELS / levels
 
 
-def _kept(keys: Tensor, values: int, levels: int) -> Tensor:
+def _bit_masks(keys: Tensor, values: int, levels: int) -> Tensor:
     """(B, values) int16: -1 with a probability of levels / LEVELS, else 0."""
     half = -(-values // 2)
-    kept = torch.empty(len(keys), 2 * half, dtype=torch.int16)
+    masks = torch.empty(len(keys), 2 * half, dtype=torch.int16)
     rows = max(CHUNK // half, 1)
     for low in range(0, len(keys), rows):
         own = keys[low : low + rows]
@@ -67,8 +67,8 @@ def _kept(keys: Tensor, values: int, levels: int) -> Tensor:
             part &= LEVELS - 1
             part -= levels
             part >>= 15
-            kept[low : low + rows, 2 * start : 2 * (start + len(counts))] = part
-    return kept[:, :values]
+            masks[low : low + rows, 2 * start : 2 * (start + len(counts))] = part
+    return masks[:, :values]
 
 
 def _hashes(keys: Tensor, counts: Tensor) -> Tensor:

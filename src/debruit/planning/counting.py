@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from debruit.autoencoders.codec import Codec
+from debruit.networks.shapes import shapes_alone
 from debruit.training.config import Optimiser
 from debruit.training.state import build_optimiser, trained
 
@@ -26,7 +27,7 @@ def parameters(module: nn.Module) -> int:
 
 def codec_parameters(codec: Codec, channels: int) -> int:
     """Number of parameters of a codec for images of this many channels."""
-    with torch.device("meta"):
+    with shapes_alone():
         return parameters(codec.build(channels))
 
 

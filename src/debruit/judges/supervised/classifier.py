@@ -26,6 +26,7 @@ from debruit.judges.supervised.fitting import Batch, Fitted
 from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.metrics.interval import proportion
 from debruit.networks.layers import channels_last
+from debruit.networks.shapes import shapes_alone
 from debruit.rng import Purpose, stream
 
 SIDE, SMOOTHING, DROPOUT = 32, 0.05, 0.3
@@ -82,7 +83,7 @@ class Classifier:
         self.fingerprint = digest(fitted.weights, self.scale, fitting.VERSION)
         self.held_out, self.accuracy = held_out, hits / held_out
         self.low, self.high = proportion(hits, held_out)
-        with torch.device("meta"):  # no numbers from torch's global generator, which a training may be using
+        with shapes_alone():  # no numbers from torch's global generator, which a training may be using
             network = classifier_network(shape, len(spec.class_names))
         network.load_state_dict(dict(fitted.weights), assign=True)
         self.body, self.head = network["body"], network["head"]

@@ -24,6 +24,7 @@ from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.judges.supervised.segmenter_network import SegmenterNetwork
 from debruit.metrics.masks import mean_iou
 from debruit.networks.layers import channels_last
+from debruit.networks.shapes import shapes_alone
 
 SIDE = 64
 ROWS = 64  # images in the network at a time
@@ -65,7 +66,7 @@ class Segmenter:
         self.scale = Scaling(*shape, fitted.mean, fitted.deviation)
         self.fingerprint = digest(fitted.weights, self.scale, fitting.VERSION)
         self.accuracy, self.held_out = accuracy, held_out
-        with torch.device("meta"):  # no numbers from torch's global generator, which a training may be using
+        with shapes_alone():  # no numbers from torch's global generator, which a training may be using
             self.network = SegmenterNetwork(shape[0], len(spec.mask_names))
         self.network.load_state_dict(dict(fitted.weights), assign=True)
         channels_last(self.network)

@@ -17,6 +17,7 @@ from debruit.data.order import Order
 from debruit.data.split import Split
 from debruit.images import figures
 from debruit.models.config import FirstStageConfig
+from debruit.networks.shapes import shapes_alone
 from debruit.training import discriminator_guard
 from debruit.training.config import AutoencoderRun
 from debruit.training.loop import Report, Step, train
@@ -106,7 +107,7 @@ class Autoencoding:
         At the end of a training these are measured on many images; in a training of minutes, on as many as FINISHING of
         the minutes allows.
         """
-        with torch.device("meta"):
+        with shapes_alone():
             module = self.run.model.codec.build(self.run.data.channels)
         module.load_state_dict(state.best or state.average.state_dict(), assign=True)
         most = MOST_MEASURED if final else MEASURED_IMAGES
