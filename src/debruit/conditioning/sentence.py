@@ -64,7 +64,7 @@ class Sentence(Conditioner):
 
     def parse(self, value: str | Sequence[str], indices: Sequence[int], spec: DataSpec) -> Tensor:
         """Return one prompt for all images, or several in turn, (B, length) int64 (`parse_prompts`)."""
-        return parse_prompts(self.tokenizer, self.encoder.length, value, indices)
+        return parse_prompts(self.tokenizer, self.encoder.length, value, indices, spec)
 
     def placeholder(self, count: int, spec: DataSpec) -> Tensor:
         return self.tokenizer.empty(count, self.encoder.length)

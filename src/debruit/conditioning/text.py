@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from debruit.conditioning.base import Conditioner, DataContext
+from debruit.conditioning.class_phrases import unknown_class
 from debruit.errors import InputError, nearest
 from debruit.events import notice
 from debruit.images.spec import DataSpec
@@ -82,7 +83,7 @@ class Text(Conditioner):
 
     def parse(self, value: str | Sequence[str], indices: Sequence[int], spec: DataSpec) -> Tensor:
         """Return one prompt for all images, or several in turn, (B, length) int64 (`parse_prompts`)."""
-        return parse_prompts(self.tokenizer, self.length, value, indices)
+        return parse_prompts(self.tokenizer, self.length, value, indices, spec)
 
     def placeholder(self, count: int, spec: DataSpec) -> Tensor:
         """Return empty captions."""
@@ -156,11 +157,11 @@ def vocabulary(named: str) -> WordPiece | None:
     return WordPiece.bert(None if named == BERT else named)
 
 
-def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequence[int]) -> Tensor:
+def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequence[int], spec: DataSpec) -> Tensor:
     """Return the word pieces of one prompt for all images, or of several in turn, (B, length) int64.
 
-    Send a notice for a prompt that is cut or has unknown words, with its first image. Raise InputError for a value that
-    is not text, and if there is no prompt.
+    Send a notice for a prompt that is cut, has unknown words or names an unknown class, with its first image. Raise
+    InputError for a value that is not text, and if there is no prompt.
     """
     prompts = [value] if isinstance(value, str) else value
     if not isinstance(prompts, Sequence) or not all(isinstance(prompt, str) for prompt in prompts):
@@ -170,6 +171,8 @@ def parse_prompts(tokenizer: WordPiece, length: int, value: Any, indices: Sequen
     for prompt in dict.fromkeys(prompts):
         if prompts.index(prompt) in indices:
             _notice(tokenizer, length, prompt)
+            if unknown := unknown_class(prompt, spec.class_phrases, spec.class_names):
+                notice(unknown)
     ids = tokenizer.encode(prompts, length)
     return ids[[n % len(prompts) for n in indices]]
 

@@ -25,12 +25,12 @@ class Licence:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """The shape and the meaning of a data set's images. `frames` is more than 1 where an item is a clip.
-    `low` and `high` are the values that map to -1 and 1: 0 and
-    255 for uint8, 0 and the smallest 2**k - 1 that covers the data for uint16, the measured extremes for float32.
-    `lettered` says that a mirror image may mean something else (labelled or lettered data), so that flips are the
-    user's choice. `class_ids`: what the classes are called in the files, where `class_names` are others. Masks hold
-    numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for
+    """The shape and the meaning of a data set's images. `frames` is more than 1 where an item is a clip. `low` and
+    `high` are the values that map to -1 and 1: 0 and 255 for uint8, 0 and the smallest 2**k - 1 that covers the data
+    for uint16, the measured extremes for float32. `lettered` says that a mirror image may mean something else (labelled
+    or lettered data), so that flips are the user's choice. `class_ids`: what the classes are called in the files, where
+    `class_names` are others. `class_phrases`: how captions name the class of their image, such as "{} style". Masks
+    hold numbers of `mask_names`, each drawn in its colour of the `palette` (R, G, B). `mask_numbers` are what stood for
     each class in the files: nothing where these colours did, None where there were no files. `licences`: those of
     built-in sources that ask to be named."""
 
@@ -44,6 +44,7 @@ class DataSpec:
     count: int
     class_names: tuple[str, ...] = ()
     class_ids: tuple[str, ...] = ()
+    class_phrases: tuple[str, ...] = ()
     mask_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
     mask_numbers: tuple[int, ...] | None = None

@@ -206,6 +206,7 @@ def images(
         count=count,
         class_names=class_names,
         class_ids=(),
+        class_phrases=(),
         mask_names=mask_names,
         palette=palette,
         mask_numbers=None,

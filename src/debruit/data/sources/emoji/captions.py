@@ -13,6 +13,7 @@ from debruit.data.sources.openmoji.names import ENGLISH
 
 VERSION = 2  # part of the cache's key: raised when the same drawing gets other captions
 FRENCH = "fr"
+PHRASES = ("{} style", "style {}")  # that name a style
 COUNTABLE = ("animals-nature", "food-drink", "travel-places", "objects")  # groups whose names mostly take an article
 FRENCH_COLOURS = {
     "yellow": "jaune",

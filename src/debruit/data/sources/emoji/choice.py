@@ -9,7 +9,7 @@ from debruit.data.sources.emoji.names import is_code_points
 from debruit.data.sources.openmoji.groups import unicode_group
 
 PLAIN = {"1F34E": {"en": "apple", "fr": "pomme"}}  # "red apple", whose green sister has a code point of her own
-VERSION = 1  # part of the cache's key: raised when other drawings are recoloured, or held out
+VERSION = 2  # part of the cache's key: raised when other drawings are recoloured, or held out
 COUNT = 2  # new colours of a drawing
 FIXED = ("people-body", "flags", "component")  # whose colours say what they are, or are skin
 COLOUR_WORD = re.compile(r"\b(red|orange|yellow|green|blue|purple|pink|brown|black|white|grey|gray|blond)\b")

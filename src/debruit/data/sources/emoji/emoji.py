@@ -22,8 +22,8 @@ from debruit.data.sources.drawings import colour_words
 from debruit.data.sources.drawings import masks as drawing_masks
 from debruit.data.sources.drawings.raster import on_background, rasterised, visible
 from debruit.data.sources.emoji import recolour
+from debruit.data.sources.emoji.captions import PHRASES, captions
 from debruit.data.sources.emoji.captions import VERSION as CAPTIONS
-from debruit.data.sources.emoji.captions import captions
 from debruit.data.sources.emoji.choice import VERSION as CHOICE
 from debruit.data.sources.emoji.choice import new_colours
 from debruit.data.sources.emoji.collection import Collection, collected
@@ -161,6 +161,7 @@ class Emoji:
             high=255,
             count=len(drawings),
             class_names=tuple(name.replace("-", " ") for name in classes),
+            class_phrases=PHRASES,
             mask_names=colour_words.NAMES if self.masks else (),
             palette=colour_words.PALETTE if self.masks else (),
             lettered=True,
