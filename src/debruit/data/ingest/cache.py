@@ -91,7 +91,7 @@ def stored(
     """Return the data set of this key: mapped by `load` if it is in the cache and whole, otherwise recorded first; with
     the name and notes of its `location`. Notes and skipped items are reported every time."""
     folder = root() / "data" / key
-    dataset = find_folder(folder, lambda entry: _load(entry, load))
+    dataset = recorded(key, load)
     if dataset is None:
         recording = record()
         with storage():
@@ -103,6 +103,11 @@ def stored(
     if dataset.skipped:
         events.notice(f"skipped {len(dataset.skipped):,} of {counted(len(dataset) + len(dataset.skipped))}")
     return dataset
+
+
+def recorded(key: str, load: Callable[[Path], Dataset] = Dataset.load) -> Dataset | None:
+    """Return the data set of this key if it is in the cache and whole."""
+    return find_folder(root() / "data" / key, lambda entry: _load(entry, load))
 
 
 def check_reading(meta: Mapping[str, Any]) -> None:
@@ -140,7 +145,7 @@ def _fill(part: Path, key: str, recording: Recording) -> None:
     spec, locations = recording.spec, recording.locations
     item_bytes = int(np.prod(spec.shape)) * np.dtype(spec.depth).itemsize if locations is None else 0
     check_space(recording.origin, recording.total * item_bytes, part)
-    recorded: list[Item] = []
+    items: list[Item] = []
     skipped: list[Skipped] = []
     low, high = np.inf, -np.inf
     masks = open(part / MASKS, "wb") if spec.mask_names and locations is None else None  # noqa: SIM115
@@ -156,22 +161,22 @@ def _fill(part: Path, key: str, recording: Recording) -> None:
                 low, high = min(low, item.image.min()), max(high, item.image.max())
             if masks is not None and item.mask is not None:
                 masks.write(_row(item.mask))
-            recorded.append(item._replace(image=None, mask=None))
+            items.append(item._replace(image=None, mask=None))
         flush(file)
         if masks is not None:
             flush(masks)
-    if not recorded:
+    if not items:
         raise none_readable(recording.origin, skipped)
     low, high = _value_range(spec.depth, float(low), float(high))
-    spec = replace(spec, count=len(recorded), low=low, high=high, fingerprint=key)
+    spec = replace(spec, count=len(items), low=low, high=high, fingerprint=key)
     meta = {
         "spec": config.encode(spec),
-        "paths": [item.name for item in recorded],
-        "labels": _column([item.label for item in recorded]),
-        "texts": _column([item.text for item in recorded]),
+        "paths": [item.name for item in items],
+        "labels": _column([item.label for item in items]),
+        "texts": _column([item.text for item in items]),
         "skipped": skipped,
         "notes": recording.notes,
-        **({"reading": READING, "parts": _column([item.part for item in recorded])} if recording.divisible else {}),
+        **({"reading": READING, "parts": _column([item.part for item in items])} if recording.divisible else {}),
     }
     write_meta(part, data, meta | dict(recording.facts))
 

@@ -100,6 +100,34 @@ def test_what_is_held_out_is_the_test_part_and_has_names(emoji, dataset):
     assert set(parts.values()) == {TRAINING, TEST}
 
 
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize(
+    "fields", [{"styles": ("noto",)}, {"styles": ("twemoji", "openmoji")}, *({"parts": (kind,)} for kind in KINDS), {}]
+)
+def test_a_part_is_the_same_whether_drawn_or_taken_from_the_whole(emoji, tmp_path, monkeypatch, fields, masks):
+    part = Emoji(size=64, folder=emoji.folder, masks=masks, **fields)
+    built = []
+    for name in ("drawn", "taken"):
+        monkeypatch.setenv("DEBRUIT_CACHE", str(tmp_path / name))
+        if name == "taken":
+            emoji.build()
+            monkeypatch.setattr("debruit.data.sources.emoji.emoji.rasterised", None)
+        try:
+            built.append(part.build())
+        except InputError:  # none of the handful
+            built.append(None)
+    drawn, taken = built
+    if drawn is None or taken is None:
+        assert drawn is taken
+        return
+    assert (drawn.spec, drawn.paths, drawn.texts) == (taken.spec, taken.paths, taken.texts)
+    assert (drawn.skipped, drawn.notes) == (taken.skipped, taken.notes)
+    for name in ("images", "masks", "labels", "parts"):
+        mine, other = getattr(drawn, name), getattr(taken, name)
+        assert (mine is None) == (other is None), name
+        assert mine is None or np.array_equal(mine, other), name
+
+
 def test_shares_that_are_held_out():
     things = [f"{n:05X}" for n in range(4000)]
     kinds = [held_out(thing, style, "") for thing in things for style in STYLE_NAMES]

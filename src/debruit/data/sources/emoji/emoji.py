@@ -17,7 +17,7 @@ from PIL import Image
 from debruit import events
 from debruit.annotations.custom_split import TEST, TRAINING
 from debruit.data.dataset import Dataset
-from debruit.data.ingest.cache import Item, Recording, stored
+from debruit.data.ingest.cache import Item, Recording, recorded, stored
 from debruit.data.sources.drawings import colour_words
 from debruit.data.sources.drawings import masks as drawing_masks
 from debruit.data.sources.drawings.raster import on_background, rasterised, visible
@@ -31,6 +31,7 @@ from debruit.data.sources.emoji.drawings import Picture
 from debruit.data.sources.emoji.held_out import KINDS, held_out
 from debruit.data.sources.emoji.npm import obtain
 from debruit.data.sources.emoji.packages import NAMES, STYLES, style_name
+from debruit.data.sources.emoji.part import items_of
 from debruit.data.sources.emoji.table import ItemTable
 from debruit.data.sources.install import install_packages, require
 from debruit.data.sources.openmoji.names import check_languages
@@ -101,16 +102,26 @@ class Emoji:
         return replace(self, masks=self.masks or "mask" in fields)
 
     def build(self) -> Dataset:
-        """Map the drawings, rasterising them the first time."""
+        """Map the drawings, rasterising them the first time. A part is read from the data of all styles where it is in
+        the cache."""
         versions = require(self.name, self.python_packages)
         collection = self._collection()
         collection.report()
+        dataset = stored(self._key(collection, versions), lambda: self._recording(collection, self._whole(versions)))
+        return dataset.with_tables(ItemTable(dataset.paths))
+
+    def _whole(self, versions: Sequence[str]) -> Dataset | None:
+        """The data of all styles, of which this is a part, if it is in the cache; with masks if need be."""
+        everything = replace(self, styles=(), parts=())
+        sources = [source for source in (everything, replace(everything, masks=True)) if source != self]
+        keys = [source._key(source._collection(), versions) for source in sources]
+        return next((dataset for key in dict.fromkeys(keys) if (dataset := recorded(key))), None)
+
+    def _key(self, collection: Collection, versions: Sequence[str]) -> str:
         settings: list[Any] = [self.size, list(self._chosen()), sorted(self.parts), list(self.languages), self.colours]
         settings += [parse_color(self.background), recolour.VERSION, colour_words.VERSION, CAPTIONS, CHOICE]
         settings += [["masks", drawing_masks.VERSION]] if self.masks else []
-        key = make_key(self.name, versions, list(collection.digests.values()), settings)
-        dataset = stored(key, lambda: self._recording(collection))
-        return dataset.with_tables(ItemTable(dataset.paths))
+        return make_key(self.name, versions, list(collection.digests.values()), settings)
 
     def check(self) -> str:
         """Return a description of the data. InputError: a package is missing or damaged."""
@@ -146,9 +157,9 @@ class Emoji:
     def _collection(self) -> Collection:
         return collected(self._folder(), self._chosen())
 
-    def _recording(self, collection: Collection) -> Recording:
+    def _recording(self, collection: Collection, whole: Dataset | None) -> Recording:
+        """The drawings of these packages, taken from the `whole` data if it is there."""
         drawings, notes, licences = collection.content()
-        events.say(f"drawing {len(drawings):,} emoji of {len(collection.paths)} sets at {self.size} x {self.size}")
         present = tuple(style.name for style in collection.paths)
         classes = present if len(present) > 1 else ()
         spec = DataSpec(
@@ -168,7 +179,11 @@ class Emoji:
             licences=licences,
         )
         total = int(len(drawings) * (1 + RECOLOURED * self.colours)) if not self.parts else len(drawings) // 10
-        items = self._all_items(drawings, classes)
+        if whole is None:
+            events.say(f"drawing {len(drawings):,} emoji of {len(present)} sets at {self.size} x {self.size}")
+            items = self._all_items(drawings, classes)
+        else:
+            items = items_of(whole, present, self.parts, classes, masks=self.masks)
         return Recording(spec=spec, items=items, total=total, origin=self.name, notes=notes, divisible=True)
 
     def _all_items(self, drawings: Sequence[Picture], classes: tuple[str, ...]) -> Iterator[Item]:

@@ -34,6 +34,11 @@ def held_out(thing: str, style: str, colour: str = "") -> str:
     return ""
 
 
+def kind_of(thing: str, style: str, *, unseen: bool) -> str:
+    """The one of KINDS that a drawing belongs to, of which it is known whether it is of any, but not its colour."""
+    return (held_out(thing, style) or COLOURS) if unseen else ""
+
+
 def usual(thing: str) -> str:
     """The colour of most drawings of a thing, "" where there is none."""
     return _usual().get(thing, "")
