@@ -6,6 +6,8 @@ checkpointing repeats for the backward pass drops the same. In bfloat16, where s
 that of the nearest scale (0.0986 for 0.1), so that the expected value is kept.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads the numbe
 CHUNK = 2**15  # hashes computed at once on a CPU: they stay in its cache
 LEVELS = 2**15  # a value is dropped by 15 bits
 BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}  # integers of the size of numbers
+DIGITS = {torch.bfloat16: 8, torch.float16: 11}  # binary digits of the scale
 
 
 class Dropout(nn.Dropout):
@@ -49,9 +52,12 @@ def factors(keys: Tensor, values: int, p: float, dtype: torch.dtype) -> Tensor:
 
 def _levels(p: float, dtype: torch.dtype) -> tuple[int, float]:
     """Return how many of LEVELS leave a value in, and the factor that makes up for the rest."""
-    scale = float(torch.tensor(1 / max(1 - p, 1 / LEVELS), dtype=dtype))
+    scale = 1 / max(1 - p, 1 / LEVELS)
+    if dtype in DIGITS:  # in plain numbers, which a compiler takes for constants
+        fraction, exponent = math.frexp(scale)
+        scale = math.ldexp(round(math.ldexp(fraction, DIGITS[dtype])), exponent - DIGITS[dtype])
     levels = min(max(round(LEVELS / scale), 1), LEVELS - 1)
-    return levels, scale if dtype in (torch.bfloat16, torch.float16) else LEVELS / levels
+    return levels, scale if dtype in DIGITS else LEVELS / levels
 
 
 def _bit_masks(keys: Tensor, values: int, levels: int) -> Tensor:
