@@ -34,7 +34,7 @@ def find_extractor(
 
         if dataset is None:
             raise InputError("the classifier is trained on labelled data: name it with --data")
-        return classifier(dataset, indices, group=group)
+        return classifier(dataset, indices, group=group, device=device)
     path = expanded(name)
     if path.suffix.lower() not in (".onnx", *WEIGHTS):
         hint = nearest(name, NAMES) or ";"

@@ -221,7 +221,7 @@ def _classifier(evaluation: Evaluation) -> str:
     if not about:
         return ""
     return (
-        f"{about['label']} is a small classifier trained on the labels of the model's training data; it classifies "
+        f"{about['label']} is a classifier trained on the labels of the model's training data; it classifies "
         f"{about['accuracy']:.1%} ({about['low']:.1%} to {about['high']:.1%}) of {about['held_out']:,} held-out images "
         "correctly. Of the real images in the table it is applied only to those that it was not trained on."
     )

@@ -19,10 +19,13 @@ from debruit.data.dataset import Dataset
 from debruit.data.transforms import flip
 from debruit.errors import InputError
 from debruit.images.spec import DataSpec
+from debruit.judges.features.colours import ColourHistogram
+from debruit.judges.features.map_statistics import map_statistics
 from debruit.judges.features.network import digest
 from debruit.judges.supervised import fitting
 from debruit.judges.supervised.classifier_network import DIMENSIONS, classifier_network
 from debruit.judges.supervised.fitting import Batch, Fitted
+from debruit.judges.supervised.maps_classifier import MapsClassifier, maps_classifier, suits
 from debruit.judges.supervised.scaling import Scaling, input_shape
 from debruit.metrics.interval import proportion
 from debruit.networks.layers import channels_last
@@ -111,8 +114,10 @@ def classifier(
     seed: int = 0,
     task: ClassifierTask | None = None,
     group: str = "",
-) -> Classifier:
-    """The classifier of these images (None: all) by their labels, trained, or read from the cache.
+    device: str = "auto",
+) -> Classifier | MapsClassifier:
+    """The classifier of these images (None: all) by their labels, trained, or read from the cache: of many colour
+    images on EfficientNet's maps and colours (maps_classifier.py), unless a `task` is given; of others on the pixels.
 
     `group` says which images belong together (data/groups.py), so that no group is both in the training and in the
     measurement. InputError: data without labels, of one class only, or with fewer than two images per class.
@@ -120,12 +125,20 @@ def classifier(
     indices = np.arange(len(dataset)) if indices is None else indices
     labels = checked_labels(dataset, indices)
 
+    chance = float(np.bincount(labels[indices]).max() / len(indices))
+    if task is None and suits(dataset.spec, len(indices)):
+        learned = maps_classifier(
+            dataset, indices, (map_statistics(device=device), ColourHistogram()), seed=seed, group=group
+        )
+        events.say(_verdict(learned, chance=chance))
+        return learned
+
     def hits(fitted: Fitted, held_out: np.ndarray) -> int:
         return count_hits(Classifier(dataset.spec, fitted, hits=0, held_out=len(held_out)), dataset, held_out)
 
     trained = fitting.train(task or ClassifierTask(), dataset, indices, hits, seed=seed, group=group)
     made = Classifier(dataset.spec, trained.fitted, hits=int(trained.measured), held_out=trained.held_out)
-    events.say(_verdict(made, chance=float(np.bincount(labels[indices]).max() / len(indices))))
+    events.say(_verdict(made, chance=chance))
     return made
 
 
@@ -158,7 +171,7 @@ def count_hits(network: Classifier, dataset: Dataset, indices: np.ndarray) -> in
     return int((np.concatenate(guesses) == dataset.labels[indices]).sum())
 
 
-def _verdict(network: Classifier, *, chance: float) -> str:
+def _verdict(network: Classifier | MapsClassifier, *, chance: float) -> str:
     return (
         f"{network.label} classifies {network.accuracy:.1%} of {network.held_out:,} held-out images correctly "
         f"({network.low:.1%} to {network.high:.1%}; the largest class is {chance:.1%} of the data)"

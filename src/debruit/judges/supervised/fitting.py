@@ -43,17 +43,15 @@ class Fitted:
     deviation: float
 
 
-class JudgeTask(Protocol):
-    """The parts of a training that differ between classifier and segmenter.
+class Length(Protocol):
+    """The length of a training.
 
     kind: name in the cache and in reports
-    side: longer side of the network's input, in pixels
     batch: images per step; `images` and `passes`: length of the training, the shorter of the two
     most, most_held_out: different images for training and for the measurement
     """
 
     kind: ClassVar[str]
-    side: ClassVar[int]
     batch: ClassVar[int]
     passes: ClassVar[int]
     most: ClassVar[int]
@@ -61,6 +59,13 @@ class JudgeTask(Protocol):
 
     @property
     def images(self) -> int: ...
+
+
+class JudgeTask(Length, Protocol):
+    """The parts of a training on pixels that differ between classifier and segmenter. `side`: longer side of the
+    network's input, in pixels."""
+
+    side: ClassVar[int]
 
     def build(self, shape: tuple[int, int, int], spec: DataSpec) -> nn.Module: ...
 
@@ -97,18 +102,35 @@ def train(
 
     `group` says which images belong together (data/groups.py): no group is in both parts.
     """
-    count = min(max(round(HELD_OUT * len(indices)), 1), task.most_held_out)
+    return trained(
+        task, dataset, indices, lambda part: fit(task, dataset, part, seed=seed), measure, seed=seed, group=group
+    )
+
+
+def trained(
+    length: Length,
+    dataset: Dataset,
+    indices: np.ndarray,
+    fitted: Callable[[np.ndarray], Fitted],
+    measure: Callable[[Fitted, np.ndarray], float],
+    *,
+    seed: int = 0,
+    group: str = "",
+    networks: tuple[str, ...] = (),
+) -> Trained:
+    """As `train`, where `fitted` trains on nine tenths; `networks` are fingerprints of those that it builds on."""
+    count = min(max(round(HELD_OUT * len(indices)), 1), length.most_held_out)
     training, held_out = judging(dataset, indices, count, seed, group=group)
 
     def make() -> dict[str, Any]:
-        fitted = fit(task, dataset, training, seed=seed)
-        return vars(fitted) | {"measured": measure(fitted, held_out)}
+        made = fitted(training)
+        return vars(made) | {"measured": measure(made, held_out)}
 
     if dataset.spec.fingerprint:
         groups = [held_out.tolist()] if group else []
         data = [dataset.spec.fingerprint, indices.tolist()]
-        key = make_key(task.kind, VERSION, *data, seed, task.images, *groups)
-        saved = Store(root() / "judges").get_or_make(f"{task.kind}-{key}", make)
+        key = make_key(length.kind, VERSION, *data, seed, length.images, *groups, *networks)
+        saved = Store(root() / "judges").get_or_make(f"{length.kind}-{key}", make)
     else:
         saved = make()
     weights = {
@@ -130,7 +152,7 @@ def fit(task: JudgeTask, dataset: Dataset, indices: np.ndarray, *, seed: int) ->
         channels_last(network)
         batches = _batches(pixels, targets, augment, task.batch, steps, seed)
         normalised = ((((x - mean) / deviation).contiguous(memory_format=torch.channels_last), y) for x, y in batches)
-        _optimise(network, lambda x, y: task.loss(network, x, y), normalised, steps, kind=task.kind)
+        optimise(network, lambda x, y: task.loss(network, x, y), normalised, steps, kind=task.kind)
         weights = {name: weight.detach().contiguous() for name, weight in network.state_dict().items()}
         return Fitted(weights, mean, deviation)
 
@@ -157,7 +179,7 @@ def _batches(
         yield augment((pixels[chosen].float(), targets[chosen]), mirrored)
 
 
-def _optimise(
+def optimise(
     network: nn.Module,
     loss: Callable[[Tensor, Tensor], Tensor],
     batches: Iterable[Batch],

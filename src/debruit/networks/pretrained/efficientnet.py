@@ -7,6 +7,7 @@ exist at any size. Input (x - 127) / 128 of values on 0..255.
 
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
@@ -96,6 +97,11 @@ def _stages(weights: Mapping[str, Tensor], count: int) -> list[list[Block]]:
             ]
         )
     return stages
+
+
+def installed() -> bool:
+    """Whether `packaged_weights` has some."""
+    return find_spec(PACKAGE) is not None
 
 
 def packaged_weights(*, otherwise: str = "name another network") -> Mapping[str, Tensor]:

@@ -1,8 +1,8 @@
 """A model of the emoji on the three parts that no training sees: the table of its figures, and the figure of README.
 
-    python bench/emoji.py table runs/e                # every row, n = 200 a part; also near copies, and masks
-    python bench/emoji.py table runs/e --fast         # unseen pairs and things alone, for ablations
-    python bench/emoji.py figure runs/e --out docs/emoji.png
+    python bench/emoji_model.py table runs/e                # every row, n = 200 a part; also near copies, and masks
+    python bench/emoji_model.py table runs/e --fast         # unseen pairs and things alone, for ablations
+    python bench/emoji_model.py figure runs/e --out docs/emoji.png
 
 Samples are by prompt alone unless a row says otherwise. Each part is an evaluation of its own (`debruit evaluate MODEL
 --data emoji/unseen-pairs --condition text`), whose report stays in a folder, so that the same command resumes where it
@@ -24,6 +24,7 @@ from debruit.apps.process import prepare_process
 from debruit.data.split import split_of_model
 from debruit.errors import InputError
 from debruit.evaluation.memorisation.nearest import nearest
+from debruit.evaluation.result import Evaluation
 from debruit.images import figures
 from debruit.images.row_sheet import row_sheet
 from debruit.judges.feature_cache import reference_features
@@ -78,21 +79,29 @@ def table(options: argparse.Namespace) -> None:
     masked = any(c.item == "mask" for c in conditioners)
     options.prompt = [c.name for c in conditioners if c.item in ("text", "label")]  # a style may be a label too
     rows = [row for row in ROWS if (row.fast or not options.fast) and (masked or not row.mask)]
-    measurements = {}
+    measurements, judge = {}, {}
     for part, mask in sorted({(row.part, row.mask) for row in rows}):
         names = [row.name for row in rows if (row.part, row.mask) == (part, mask)]
-        measurements[part, mask] = measured(options, part, names, mask)
+        evaluation = measured(options, part, names, mask)
+        judge = evaluation.networks.get("classifier") or judge
+        scores = {s.name: s for s in evaluation.scores}, {s.name: s for s in evaluation.real_baseline}
+        measurements[part, mask] = scores
     print(f"{options.model}, n = {options.n} a part, {loaded.provenance.get('images_seen', 0):,} images seen\n")
     print("| | goal | samples | real drawings | of real | holds |\n|-|-|-|-|-|-|")
     for row in rows:
         scores, real = measurements[row.part, row.mask]
         print(line(row, scores.get(row.name), real.get(row.name)))
+    if judge:
+        share = f"{judge['accuracy']:.1%} ({judge['low']:.1%} to {judge['high']:.1%})"
+        print(
+            f"\nThe classifier of styles names that of {share} of {judge['held_out']:,} real drawings not shown to it."
+        )
     if not options.fast:
         print(f"\n{copies(options)}")
 
 
-def measured(options: argparse.Namespace, part: str, names: list[str], mask: bool) -> tuple[dict, dict]:
-    """The scores of samples and of real drawings by name. A score that does not apply to this data is left out."""
+def measured(options: argparse.Namespace, part: str, names: list[str], mask: bool) -> Evaluation:
+    """The scores of samples and of real drawings. A score that does not apply to this data is left out."""
     whole = [MASKS if name.startswith(MASKS) else name for name in names]
     folder = options.out / part.rpartition("/")[2]
     request = EvaluateRequest(
@@ -105,9 +114,9 @@ def measured(options: argparse.Namespace, part: str, names: list[str], mask: boo
         out=folder / ("mask" if mask else "prompt"),
         device=options.device,
         seed=options.seed,
+        training_data=options.training_data,
     )
-    result = evaluate(request).evaluation
-    return {s.name: s for s in result.scores}, {s.name: s for s in result.real_baseline}
+    return evaluate(request).evaluation
 
 
 def line(row: Row, score: Score | None, real: Score | None) -> str:
@@ -145,6 +154,7 @@ def copies(options: argparse.Namespace) -> str:
         out=options.out / "copies",
         device=options.device,
         seed=options.seed,
+        training_data=options.training_data,
     )
     return evaluate(request).evaluation.analyses[COPIES]["verdict"]
 
@@ -208,6 +218,7 @@ def main() -> None:
         if name == "table":
             verb.add_argument("-n", type=int, default=200)
             verb.add_argument("--fast", action="store_true")
+            verb.add_argument("--training-data", help="the data of the judges, if it has changed since the training")
     options = parser.parse_args()
     stem = options.model.name.removesuffix(".safetensors")
     options.out = options.out or Path("runs" if options.verb == "table" else "docs") / (
