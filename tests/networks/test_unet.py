@@ -1,11 +1,12 @@
-"""The U-Net: zero at the start, images apart, any size, any channels, every door open, the same under checkpointing and
-nearly in bf16."""
+"""The U-Net: any configuration, the same under checkpointing, dropout, heads, and what it refuses. The laws of every
+network: test_every_network.py."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from built import FULL_UNET, KINDS, UNET, build, inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,82 +15,7 @@ from debruit.networks.cond import Cond
 from debruit.networks.dropout import draw_from
 from debruit.networks.unet import UNet
 
-SMALL = UNet(channels=16, multipliers=(1, 2), blocks=1, attention=(2,), head_channels=8, groups=8)
-FULL = replace(SMALL, transformer_depth=1, token_channels=6, vector_channels=5, spatial_channels=2)
-KINDS = {
-    "plain": SMALL,
-    "conditional": FULL,
-    "adm": replace(FULL, time_embedding="scale_shift", resample="block", heads=2),
-    "patch": replace(FULL, patch=2),
-    "fold": replace(FULL, resample="fold"),
-}
-kinds = pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
-
-
-def build(config: UNet, channels: int = 3, out: int = 3, seed: int = 0, *, randomise: bool = True):
-    """A network, by default with its zero-initialised layers drawn like the others."""
-    torch.manual_seed(seed)
-    network = config.build(channels, out).eval()
-    if randomise:
-        for parameter in network.parameters():
-            if not parameter.any():
-                torch.nn.init.normal_(parameter, std=0.1)
-    return network
-
-
-def inputs(config: UNet, batch: int = 3, channels: int = 3, size: tuple[int, int] = (8, 8), seed: int = 1):
-    """x, noise level and a Cond through every door that the configuration opens."""
-    g = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(*shape, generator=g)  # noqa: E731
-    cond = Cond(
-        vector=draw(batch, config.vector_channels) if config.vector_channels else None,
-        tokens=draw(batch, 4, config.token_channels) if config.token_channels else None,
-        spatial=draw(batch, config.spatial_channels, *size) if config.spatial_channels else None,
-    )
-    return draw(batch, channels, *size), 1000 * torch.rand(batch, generator=g), cond
-
-
-@kinds
-def test_zero_output_at_the_start(config):
-    with torch.no_grad():
-        assert not build(config, randomise=False)(*inputs(config)).any()
-
-
-@kinds
-def test_no_leak_across_images(config):
-    """Perturbing image 0 and all its conditions moves image 0 alone."""
-    network, (x, level, cond) = build(config), inputs(config)
-    with torch.no_grad():
-        before = network(x, level, cond)
-        first = torch.tensor([1.0, 0, 0])
-        shifted = cond.map(lambda door: door + first.reshape(-1, *[1] * (door.ndim - 1)))
-        after = network(x + first[:, None, None, None], level + 300 * first, shifted)
-    assert (after[0] - before[0]).abs().max() > 1e-3
-    torch.testing.assert_close(after[1:], before[1:], rtol=0, atol=1e-6)
-
-
-@kinds
-def test_an_image_is_the_same_alone(config):
-    network, (x, level, cond) = build(config), inputs(config)
-    with torch.no_grad():
-        together, alone = network(x, level, cond), network(x[1:2], level[1:2], cond.map(lambda door: door[1:2]))
-    torch.testing.assert_close(alone, together[1:2], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 5), (2, 3), (7, 7), (9, 4), (12, 20)])
-@kinds
-def test_any_size(config, size):
-    with torch.no_grad():
-        out = build(config)(*inputs(config, size=size))
-    assert out.shape == (3, 3, *size)
-    assert out.isfinite().all()
-    assert (out.std((1, 2, 3)) > 1e-3).all()
-
-
-@pytest.mark.parametrize(("channels", "out"), [(1, 1), (1, 2), (2, 4), (5, 5), (13, 13)])
-def test_any_number_of_channels(channels, out):
-    x, level, cond = inputs(SMALL, channels=channels)
-    assert build(SMALL, channels, out)(x, level, cond).shape == (3, out, 8, 8)
+UNETS = {name: config for name, config in KINDS.items() if isinstance(config, UNet)}
 
 
 def test_one_pixel_in_groups_of_one_channel():
@@ -100,31 +26,7 @@ def test_one_pixel_in_groups_of_one_channel():
         torch.testing.assert_close(network(x[:1], level[:1]), network(x, level)[:1])
 
 
-@pytest.mark.parametrize("door", ["vector", "tokens", "spatial", "level"])
-@pytest.mark.parametrize("kind", ["conditional", "adm", "patch"])
-def test_every_door_has_an_effect(kind, door):
-    network, (x, level, cond) = build(KINDS[kind]), inputs(KINDS[kind])
-    changed = level / 2 if door == "level" else replace(cond, **{door: getattr(cond, door).roll(1, 0)})
-    with torch.no_grad():
-        before = network(x, level, cond)
-        after = network(x, changed, cond) if door == "level" else network(x, level, changed)
-    assert (after - before).abs().amax((1, 2, 3)).min() > 1e-4
-
-
-@kinds
-def test_bfloat16_is_close(config):
-    network, (x, level, cond) = build(config), inputs(config)
-    with torch.no_grad():
-        exact = network(x, level, cond)
-        with torch.autocast("cpu", torch.bfloat16):
-            mixed = network(x, level, cond)
-        pure = network.bfloat16()(x.bfloat16(), level, cond)
-    for found in (mixed, pure):
-        assert (found.float() - exact).norm() / exact.norm() < 0.03
-    assert pure.dtype == torch.bfloat16
-
-
-@kinds
+@pytest.mark.parametrize("config", UNETS.values(), ids=UNETS)
 def test_checkpointing_changes_no_gradient(config):
     config = replace(config, dropout=0.2)
     for seed in (None, 5):  # what dropout samples from: torch's global stream, or keys of examples
@@ -140,7 +42,7 @@ def test_checkpointing_changes_no_gradient(config):
 
 
 def test_pooled_tokens_leave_padding_out():
-    config = replace(SMALL, token_channels=6, transformer_depth=1, pooled_tokens=True)
+    config = replace(UNET, token_channels=6, transformer_depth=1, pooled_tokens=True)
     network, seen = build(config), []
     network.pooled.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     x, level, _ = inputs(config)
@@ -153,7 +55,7 @@ def test_pooled_tokens_leave_padding_out():
 
 
 def test_dropout_only_while_training():
-    config = replace(SMALL, dropout=0.5)
+    config = replace(UNET, dropout=0.5)
     network, given_in = build(config), inputs(config)
     with torch.no_grad():
         assert torch.equal(network(*given_in), network(*given_in))
@@ -175,9 +77,9 @@ def test_tokens_that_nothing_would_read_are_refused():
     with pytest.raises(
         InputError, match=r"tokens of 6 channels would be read by nothing: set network.transformer_depth=1"
     ):
-        replace(FULL, transformer_depth=0).build(3, 3)
+        replace(FULL_UNET, transformer_depth=0).build(3, 3)
     with pytest.raises(InputError, match=r"read by nothing: set network.attention, or network.token_channels=0"):
-        replace(FULL, attention=(), middle_attention=False).build(3, 3)
+        replace(FULL_UNET, attention=(), middle_attention=False).build(3, 3)
 
 
 @st.composite
