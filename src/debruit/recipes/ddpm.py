@@ -35,7 +35,7 @@ def ddpm_fashion_mnist_28() -> Run:
         model=ddpm(spec, network, clip=False),
         objective=l_simple(),
         optimiser=optimiser,
-        ema=Ema(halflife_images=500_000, ramp=0.05),
+        ema=settings.ema(),
         images=100_000,
         minutes=10,
         batch=64,

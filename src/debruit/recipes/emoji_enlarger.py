@@ -2,12 +2,8 @@
 
 from debruit.conditioning.low_res import LowRes
 from debruit.data.sources.emoji.emoji import Emoji
-from debruit.diffusion.density import LogitNormal
-from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.flow import Flow
-from debruit.diffusion.weighting import Simple
 from debruit.recipes import settings
-from debruit.recipes.openmoji import ema, muon
 from debruit.sampling.dpmpp_2m import DPMpp2M
 from debruit.sampling.grids import UniformLogSNR
 from debruit.training.config import Run
@@ -50,19 +46,12 @@ def emoji_256() -> Run:
         conditioners=(LowRes(scale=SCALE, drop=0.0, noise=0.2, level=0.3),),
         sampling=settings.sampling(DPMpp2M(), UniformLogSNR(low=0.0, high=7.0), steps=4, clip=True),
     )
-    objective = Objective(
-        density=LogitNormal(mean=-1.0, std=1.5),
-        weighting=Simple(space="x0"),
-        norm="l2",
-        low_discrepancy=True,
-        variance_weight=0.001,
-    )
     return settings.run(
         source=drawings(),
         model=model,
-        objective=objective,
-        optimiser=muon(),
-        ema=ema(),
+        objective=settings.flow_matching("x0", mean=-1.0, std=1.5),
+        optimiser=settings.muon(4e-3, warmup_images=5_000),
+        ema=settings.ema(),
         images=1_000_000,
         batch=16,
         validation_images=HELD_OUT,

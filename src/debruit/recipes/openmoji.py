@@ -1,26 +1,19 @@
 """Recipes on OpenMoji's drawings at 64 pixels: the model that ships with debruit, conditioned on a prompt and a mask,
 and super-resolution."""
 
-from debruit.autoencoders.autoencoder import Autoencoder
-from debruit.autoencoders.coder import Coder
-from debruit.autoencoders.kl import KL
 from debruit.conditioning.low_res import LowRes
 from debruit.conditioning.mask import Mask
 from debruit.conditioning.text import Text
 from debruit.data.sources.openmoji.openmoji import OpenMoji
 from debruit.data.sources.openmoji.segmentation import NAMES, PALETTE
-from debruit.diffusion.density import LogitNormal
-from debruit.diffusion.objective import Objective
 from debruit.diffusion.processes.flow import Flow
-from debruit.diffusion.weighting import Simple
 from debruit.images.spec import DataSpec
-from debruit.networks.text_transformer import TextTransformer
 from debruit.recipes import settings
 from debruit.sampling.grids import Karras, UniformTime
 from debruit.sampling.heun import Heun
 from debruit.sampling.unipc import UniPC
 from debruit.text.wordpiece import bert_numbers
-from debruit.training.config import Ema, Optimiser, Run
+from debruit.training.config import Run
 
 SIZE, COUNT = 64, 2_465
 HELD_OUT = 123  # a twentieth
@@ -41,30 +34,9 @@ def openmoji_text_mask_64() -> Run:
     debruit train openmoji-text-mask-64 --autoencoder runs/ae --out runs/o
     """
     spec = drawings(mask_names=NAMES, palette=PALETTE)
-    encoder = TextTransformer(
-        width=128,
-        depth=3,
-        heads=4,
-        head_channels=None,
-        length=24,
-        words="minilm",
-        padding="hidden",
-        vocabulary_head=False,
-    )
+    encoder = settings.captions(128, heads=4, length=24)
     text = Text(tokenizer=bert_numbers(), encoder=encoder, drop=DROPPED["text"])
     mask = Mask(channels=MASK_CHANNELS, drop=DROPPED["mask"])
-    coder = Coder(
-        channels=48,
-        multipliers=(1, 2),
-        blocks=1,
-        attention=(),
-        middle_attention=False,
-        patch=2,
-        resample="fold",
-        groups=8,
-        dropout=0.0,
-    )
-    codec = Autoencoder(coder=coder, bottleneck=KL(channels=4), shift=(), scale=(), fingerprint="")
     network = settings.unet(
         channels=64,
         multipliers=(1, 2),
@@ -87,15 +59,15 @@ def openmoji_text_mask_64() -> Run:
         network=network,
         sampling=sampling,
         data_std=1.0,
-        codec=codec,
+        codec=settings.codec(48),
         conditioners=(text, mask),
     )
     return settings.run(
         source=openmoji(masks=True, languages=("en", "fr")),
         model=model,
-        objective=flow_matching(),
-        optimiser=muon(),
-        ema=ema(),
+        objective=settings.flow_matching(),
+        optimiser=settings.muon(4e-3, warmup_images=5_000),
+        ema=settings.ema(),
         images=200_000,
         batch=32,
         validation_images=HELD_OUT,
@@ -136,47 +108,14 @@ def upscale_openmoji_64() -> Run:
     return settings.run(
         source=openmoji(masks=False, languages=("en",)),
         model=model,
-        objective=flow_matching(),
-        optimiser=muon(),
-        ema=ema(),
+        objective=settings.flow_matching(),
+        optimiser=settings.muon(4e-3, warmup_images=5_000),
+        ema=settings.ema(),
         images=40_000,
         minutes=10,
         batch=32,
         validation_images=HELD_OUT,
     )
-
-
-def flow_matching() -> Objective:
-    """The velocity's loss, weight 1, with t about the middle of the path."""
-    return Objective(
-        density=LogitNormal(mean=0.0, std=1.0),
-        weighting=Simple(space="velocity"),
-        norm="l2",
-        low_discrepancy=True,
-        variance_weight=0.001,
-    )
-
-
-def muon() -> Optimiser:
-    """Muon for matrices and kernels, AdamW for the rest; after its warm-up the rate falls linearly to 0."""
-    return Optimiser(
-        kind="muon",
-        lr=4e-3,
-        betas=(0.9, 0.99),
-        eps=1e-8,
-        momentum=0.95,
-        weight_decay=0.01,
-        clip_norm=1.0,
-        warmup_images=5_000,
-        decay="linear",
-        decay_fraction=1.0,
-        final_lr_factor=0.0,
-    )
-
-
-def ema() -> Ema:
-    """A half-life of a twentieth of the images seen, at most 500,000."""
-    return Ema(halflife_images=500_000, ramp=0.05)
 
 
 def openmoji(*, masks: bool, languages: tuple[str, ...]) -> OpenMoji:

@@ -7,15 +7,21 @@ each.
 
 from typing import Literal
 
+from debruit.autoencoders.autoencoder import Autoencoder
 from debruit.autoencoders.codec import Codec
+from debruit.autoencoders.coder import Coder
+from debruit.autoencoders.kl import KL
 from debruit.autoencoders.pixels import Pixels
 from debruit.conditioning.base import Conditioner
 from debruit.data.source import Source
 from debruit.data.sources.folder import Folder
+from debruit.diffusion.density import LogitNormal
 from debruit.diffusion.objective import Objective
 from debruit.diffusion.process import Process
+from debruit.diffusion.weighting import Simple
 from debruit.images.spec import DataSpec
 from debruit.models.config import ModelConfig
+from debruit.networks.text_transformer import TextTransformer
 from debruit.networks.unet import UNet
 from debruit.sampling.config import SamplingConfig
 from debruit.sampling.grids import Grid
@@ -127,6 +133,7 @@ def unet(
     dropout: float = 0.0,
     middle_attention: bool = True,
     residual: bool = False,
+    time_embedding: Literal["add", "scale_shift"] = "add",
 ) -> UNet:
     """A U-Net, by default with attention in the middle, with the embedding of the time added; cross-attention of depth
     1 where it has tokens."""
@@ -144,12 +151,44 @@ def unet(
         vector_channels=0,
         spatial_channels=spatial_channels,
         patch=patch,
-        time_embedding="add",
+        time_embedding=time_embedding,
         resample=resample,
         groups=groups,
         dropout=dropout,
         checkpointing=False,
         residual=residual,
+    )
+
+
+def codec(channels: int) -> Autoencoder:
+    """An untrained autoencoder by factor 4 to 4 latent channels: its first level has half the side of the images, by a
+    folding of 2 x 2 pixels, its second a quarter."""
+    coder = Coder(
+        channels=channels,
+        multipliers=(1, 2),
+        blocks=1,
+        attention=(),
+        middle_attention=False,
+        patch=2,
+        resample="fold",
+        groups=8,
+        dropout=0.0,
+    )
+    return Autoencoder(coder=coder, bottleneck=KL(channels=4), shift=(), scale=(), fingerprint="")
+
+
+def captions(width: int, *, heads: int, length: int) -> TextTransformer:
+    """Captions of at most `length` word pieces -> tokens (B, length, width): a transformer of 3 layers on the word
+    vectors of MiniLM."""
+    return TextTransformer(
+        width=width,
+        depth=3,
+        heads=heads,
+        head_channels=None,
+        length=length,
+        words="minilm",
+        padding="hidden",
+        vocabulary_head=False,
     )
 
 
@@ -175,6 +214,40 @@ def adamw(
         decay=decay,
         decay_fraction=1.0,
         final_lr_factor=0.0,
+    )
+
+
+def muon(lr: float, *, warmup_images: int) -> Optimiser:
+    """Muon for matrices and kernels, AdamW for the rest; after its warm-up the rate falls linearly to 0."""
+    return Optimiser(
+        kind="muon",
+        lr=lr,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+        momentum=0.95,
+        weight_decay=0.01,
+        clip_norm=1.0,
+        warmup_images=warmup_images,
+        decay="linear",
+        decay_fraction=1.0,
+        final_lr_factor=0.0,
+    )
+
+
+def ema() -> Ema:
+    """A half-life of a twentieth of the images seen, at most 500,000."""
+    return Ema(halflife_images=500_000, ramp=0.05)
+
+
+def flow_matching(space: str = "velocity", *, mean: float = 0.0, std: float = 1.0) -> Objective:
+    """The loss of one space, by default the velocity's, weight 1; t logit-normal, by default about the middle of the
+    path (Esser et al. 2024, arXiv 2403.03206, section 3.1)."""
+    return Objective(
+        density=LogitNormal(mean=mean, std=std),
+        weighting=Simple(space=space),
+        norm="l2",
+        low_discrepancy=True,
+        variance_weight=0.001,
     )
 
 
